@@ -1,0 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Anchor publishes a ledger of facts so that anyone can later prove what was published, by whom and when."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Files: capped reads, reads that cannot leave a folder, and writes that are whole or not there at all."""
+
+import contextlib
+import errno
+import os
+import stat
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from anchor.errors import AnchorError, Misuse, Refused, Unavailable
+
+_PASSING = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EINTR, errno.EAGAIN, errno.EMFILE, errno.ENFILE}
+
+
+def os_error(error: OSError, where: str | Path, doing: str) -> AnchorError:
+    """The error of ours for one of the system's: passing troubles are UNAVAILABLE, the rest is USAGE."""
+    reason = error.strerror or str(error)
+    if error.errno in _PASSING:
+        return Unavailable(f"cannot {doing}: {reason}", where=str(where), remedy="make room and run it again")
+    return Misuse(f"cannot {doing}: {reason}", where=str(where), remedy="check the path and its permissions")
+
+
+def read(path: Path, *, limit: int) -> bytes:
+    """The bytes of a regular file of at most `limit` bytes."""
+    with open_input(path, limit=limit) as f:
+        data = f.read(limit + 1)
+    if len(data) > limit:
+        raise Misuse(f"larger than {limit} bytes", where=str(path))
+    return data
+
+
+@contextlib.contextmanager
+def open_input(path: Path, *, limit: int) -> Iterator[BinaryIO]:
+    """A regular file opened for reading; refused when it is larger than `limit` bytes or no file."""
+    try:
+        with path.open("rb") as f:
+            info = os.fstat(f.fileno())
+            if not stat.S_ISREG(info.st_mode):
+                raise Misuse("not a regular file", where=str(path))
+            if info.st_size > limit:
+                raise Misuse(f"{info.st_size} bytes, more than the {limit} that are read", where=str(path))
+            yield f
+    except OSError as e:
+        raise os_error(e, path, "read") from None
+
+
+def inside(folder: Path, relative: str) -> Path:
+    """The path of `relative` below `folder`, links resolved; refused when it leads out of the folder."""
+    parts = relative.split("/")
+    if relative.startswith("/") or "\\" in relative or any(p in ("", ".", "..") for p in parts):
+        raise Refused("a path must be relative and without '..'", where=relative)
+    if "\0" in relative:
+        raise Refused("a path with a NUL", where=repr(relative))
+    base = folder.resolve()
+    full = (base / relative).resolve()
+    if not full.is_relative_to(base):
+        raise Refused("leads out of the folder", where=relative)
+    return full
+
+
+def write(path: Path, data: bytes, *, mode: int = 0o644) -> None:
+    """Write a whole file durably: temporary file, fsync, rename, fsync of the folder."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fd, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+        try:
+            with os.fdopen(fd, "wb") as f:
+                f.write(data)
+                f.flush()
+                os.fchmod(f.fileno(), mode)
+                os.fsync(f.fileno())
+            os.replace(name, path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(name)
+            raise
+        sync_folder(path.parent)
+    except OSError as e:
+        raise os_error(e, path, "write") from None
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a rename in this folder durable."""
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

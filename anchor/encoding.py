@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Strict decoding and canonical encoding: what is accepted re-encodes to the same bytes.
+
+Every function works on bytes or text it is given; nothing is read from anywhere else.
+"""
+
+import base64
+import binascii
+import json
+import re
+from typing import Any, NoReturn
+
+import rfc8785
+
+from anchor.errors import Refused
+
+MAX_DEPTH = 64
+"""Nesting of any JSON document read here; Sigstore's deepest (a trusted root) has 6."""
+
+_HEX = re.compile(r"(?:[0-9a-f]{2})*")
+_DECIMAL = re.compile(r"0|[1-9][0-9]*")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_JSON_DEPTH = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', re.DOTALL)
+
+
+def unhex(text: str, *, size: int | None = None, where: str = "") -> bytes:
+    """Bytes of lower-case hex; `size` is the wanted length in bytes."""
+    if not _HEX.fullmatch(text):
+        raise Refused("not lower-case hex", where=where)
+    data = bytes.fromhex(text)
+    if size is not None and len(data) != size:
+        raise Refused(f"{len(data)} bytes where {size} are wanted", where=where)
+    return data
+
+
+def unbase64(text: str | bytes, *, size: int | None = None, where: str = "") -> bytes:
+    """Bytes of standard, padded base64 (RFC 4648 section 4) in its one canonical form."""
+    raw = text.encode("utf-8", "replace") if isinstance(text, str) else text
+    try:
+        data = base64.b64decode(raw, validate=True)
+    except binascii.Error:
+        raise Refused("not standard base64", where=where) from None
+    if base64.b64encode(data) != raw:
+        raise Refused("base64 is not in its canonical form", where=where)
+    if size is not None and len(data) != size:
+        raise Refused(f"{len(data)} bytes where {size} are wanted", where=where)
+    return data
+
+
+def to_base64(data: bytes) -> str:
+    """Standard, padded base64."""
+    return base64.b64encode(data).decode()
+
+
+def decimal(text: str, *, limit: int = 2**63 - 1, where: str = "") -> int:
+    """A non-negative ASCII decimal without sign or leading zero, at most `limit`."""
+    if len(text) > 20 or not _DECIMAL.fullmatch(text) or not text.isascii():
+        raise Refused("not a plain decimal number", where=where)
+    value = int(text)
+    if value > limit:
+        raise Refused(f"{text} is larger than {limit}", where=where)
+    return value
+
+
+def parse_json(data: bytes, *, where: str = "") -> Any:
+    """A JSON document (RFC 8259) without duplicate keys, lone surrogates, NaN, a BOM or deep nesting.
+
+    The caller caps the size. Integers are at most 20 characters long; other numbers are refused, since no
+    format read here has any.
+    """
+    _check_depth(data, where)
+
+    def refuse(problem: str) -> NoReturn:
+        raise Refused(problem, where=where)
+
+    def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(items)
+        if len(found) != len(items):
+            seen: set[str] = set()
+            twice = next(k for k, _ in items if k in seen or seen.add(k))  # type: ignore[func-returns-value]
+            refuse(f"duplicate key {twice!r}")
+        return found
+
+    def integer(text: str) -> int:
+        if len(text) > 20:
+            refuse(f"a number of {len(text)} digits")
+        return int(text)
+
+    try:
+        text = data.decode("utf-8")
+        value = json.loads(
+            text,
+            object_pairs_hook=pairs,
+            parse_int=integer,
+            parse_float=lambda t: refuse(f"number {t[:20]} is no integer"),
+            parse_constant=lambda t: refuse(f"{t} is no JSON"),
+        )
+    except UnicodeDecodeError as e:
+        raise Refused(f"byte {e.start} is not UTF-8", where=where) from None
+    except json.JSONDecodeError as e:
+        raise Refused(f"not JSON: {e.msg} at line {e.lineno} column {e.colno}", where=where) from None
+    if "\\u" in text and _SURROGATE.search(json.dumps(value, ensure_ascii=False)):
+        refuse("a lone surrogate in a string")
+    return value
+
+
+def _check_depth(data: bytes, where: str) -> None:
+    """Refuse deep nesting before the recursive parser meets it."""
+    depth = 0
+    for token in _JSON_DEPTH.finditer(data):
+        first = token.group()[:1]
+        if first in b"[{":
+            depth += 1
+            if depth > MAX_DEPTH:
+                raise Refused(f"nested deeper than {MAX_DEPTH}", where=where)
+        elif first in b"]}":
+            depth -= 1
+
+
+def jcs(value: Any, *, where: str = "") -> bytes:
+    """RFC 8785 (JCS) bytes of a JSON value."""
+    try:
+        return rfc8785.dumps(value)
+    except (rfc8785.CanonicalizationError, UnicodeEncodeError, RecursionError) as e:
+        raise Refused(f"has no canonical form: {e}", where=where) from None

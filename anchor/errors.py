@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The one error tree. No other exception leaves a public function of this package.
+
+`Refused` (the evidence is bad) and `Unavailable` (could not tell) must never be mixed up: the first is an
+alarm, the second is weather.
+"""
+
+
+class AnchorError(Exception):
+    """One line for a person: where it is, what is wrong, what to do."""
+
+    def __init__(self, problem: str, *, where: str = "", remedy: str = "") -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.where = where
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        line = f"{self.where}: {self.problem}" if self.where else self.problem
+        line = f"{line}; {self.remedy}" if self.remedy else line
+        return " ".join(line.split())
+
+    def at(self, where: str) -> "AnchorError":
+        """The same error, with an outer place (a file, a URL) put before the inner one (a line, a field)."""
+        place = f"{where}: {self.where}" if self.where else where
+        return type(self)(self.problem, where=place, remedy=self.remedy)
+
+
+class Refused(AnchorError):
+    """The evidence contradicts what it should prove."""
+
+
+class Unavailable(AnchorError):
+    """It could not be told: network, time-out, a damaged or lagging source."""
+
+
+class Unsupported(AnchorError):
+    """A format, reader or kind that this program does not know."""
+
+
+class Misuse(AnchorError):
+    """Wrong arguments, no policy, local input that cannot be read."""

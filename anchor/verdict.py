@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Verdicts: a list of named checks and one class, each class with its exit code (design section 3).
+
+A doubt demotes: it never raises an alarm and never passes. This module decides classes; it runs no check.
+"""
+
+import enum
+from collections.abc import Iterable
+from typing import Any, Literal
+
+import msgspec
+
+from anchor.errors import AnchorError, Misuse, Refused, Unavailable, Unsupported
+
+FORMAT = "urn:ledger-anchor:verdict:v1"
+State = Literal["passed", "refused", "unknown", "skipped"]
+
+
+class Class(enum.StrEnum):
+    """What a run came to; `exit_code` is what the shell sees. 1 is never given on purpose."""
+
+    OK = "OK"
+    USAGE = "USAGE"
+    UNAVAILABLE = "UNAVAILABLE"
+    STALE = "STALE"
+    PENDING = "PENDING"
+    EQUIVOCATION = "EQUIVOCATION"
+    UNSUPPORTED = "UNSUPPORTED"
+    INVALID = "INVALID"
+    FINDINGS = "FINDINGS"
+    NOT_FOUND = "NOT-FOUND"
+    ERROR = "ERROR"
+
+    @property
+    def exit_code(self) -> int:
+        return _EXIT[self]
+
+
+_EXIT = {
+    Class.OK: 0,
+    Class.USAGE: 2,
+    Class.UNAVAILABLE: 3,
+    Class.STALE: 4,
+    Class.PENDING: 5,
+    Class.EQUIVOCATION: 6,
+    Class.UNSUPPORTED: 7,
+    Class.INVALID: 8,
+    Class.FINDINGS: 9,
+    Class.NOT_FOUND: 10,
+    Class.ERROR: 70,
+}
+
+WORST_FIRST = (
+    Class.ERROR,
+    Class.EQUIVOCATION,
+    Class.INVALID,
+    Class.USAGE,
+    Class.UNSUPPORTED,
+    Class.UNAVAILABLE,
+    Class.PENDING,
+    Class.STALE,
+    Class.OK,
+)
+
+
+def worst(classes: Iterable[Class]) -> Class:
+    """The worst of several classes, in the order of design section 3; OK for none."""
+    found = set(classes)
+    return next((c for c in WORST_FIRST if c in found), Class.OK)
+
+
+def class_of(error: AnchorError) -> Class:
+    """The class that an error stands for."""
+    if isinstance(error, Refused):
+        return Class.INVALID
+    if isinstance(error, Unavailable):
+        return Class.UNAVAILABLE
+    if isinstance(error, Unsupported):
+        return Class.UNSUPPORTED
+    return Class.USAGE if isinstance(error, Misuse) else Class.ERROR
+
+
+class Check(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """One named check: what was compared with what, and for a refusal what it would mean.
+
+    `demotes` is the class that the whole verdict falls to because of this check; a passed or merely
+    informative check has none.
+    """
+
+    name: str
+    state: State
+    detail: str
+    meaning: str = ""
+    clause: str = ""
+    demotes: Class | None = None
+
+
+class Verdict(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """What the checks found. `facts` holds only values that a passed check bound."""
+
+    format: str = FORMAT
+    kind: str
+    """What was judged: "release", "bundle", "log", "run"."""
+    target: str
+    """The file or URL as the user named it."""
+    verdict: Class
+    """The class; always written."""
+    checks: tuple[Check, ...] = ()
+    facts: dict[str, Any] = {}
+    notes: tuple[str, ...] = ()
+    """Honest remarks for a person: no independent evidence, claimed but not verified, ..."""
+
+    @property
+    def exit_code(self) -> int:
+        return self.verdict.exit_code
+
+
+def judge(checks: Iterable[Check]) -> Class:
+    """The class of a list of checks: the worst demotion; nothing checked is never OK."""
+    listed = list(checks)
+    if not any(c.state == "passed" for c in listed) and not any(c.demotes for c in listed):
+        return Class.UNAVAILABLE
+    return worst(c.demotes for c in listed if c.demotes)
+
+
+def passed(name: str, detail: str, *, clause: str = "") -> Check:
+    """A check that ran and held."""
+    return Check(name=name, state="passed", detail=detail, clause=clause)
+
+
+def skipped(name: str, reason: str, *, demotes: Class | None = None) -> Check:
+    """A check that did not run; `demotes` when it was required."""
+    return Check(name=name, state="skipped", detail=reason, demotes=demotes)
+
+
+def failed(name: str, error: AnchorError, *, meaning: str = "", clause: str = "") -> Check:
+    """The check that an error stands for: refused for `Refused`, else unknown."""
+    state: State = "refused" if isinstance(error, Refused) else "unknown"
+    return Check(
+        name=name, state=state, detail=str(error), meaning=meaning, clause=clause, demotes=class_of(error)
+    )
