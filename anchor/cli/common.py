@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the commands share: options, settings, printing of verdicts."""
+
+import hashlib
+import os
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+import msgspec
+import platformdirs
+
+from anchor.edge import files
+from anchor.errors import Misuse
+from anchor.verdict import Class, Verdict
+
+MAX_CONFIGURATION = 1 << 20
+_MARKS = {"passed": "ok", "refused": "REFUSED", "unknown": "unknown", "skipped": "skipped"}
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
+
+
+def root_option(function: F) -> F:
+    """`--root`: the folder with release.json and release/."""
+    return click.option(
+        "--root",
+        type=click.Path(path_type=Path),
+        default=Path(),
+        envvar="ANCHOR_ROOT",
+        help="Folder with release.json and release/ (default: here).",
+    )(function)
+
+
+def home_option(function: F) -> F:
+    """`--home`: keys, journal and records; never published."""
+    return click.option(
+        "--home",
+        type=click.Path(path_type=Path),
+        envvar="ANCHOR_HOME",
+        help="Folder for keys, journal and records (default: one for this root in your state folder).",
+    )(function)
+
+
+def home_for(root: Path, home: Path | None) -> Path:
+    """The home of a root: as named, else a folder for this root under the user's state directory.
+
+    A default home inside the root would be published with it: refused.
+    """
+    if home is not None:
+        return home.resolve()
+    base = root.resolve()
+    digest = hashlib.sha256(os.fsencode(base)).hexdigest()[:16]
+    found = platformdirs.user_state_path("ledger-anchor") / f"{base.name or 'root'}-{digest}"
+    if found.resolve().is_relative_to(base):
+        raise Misuse(
+            "keys and journal would lie inside the folder that is published",
+            where=str(found),
+            remedy="name another folder with --home",
+        )
+    return found
+
+
+def configuration() -> dict[str, Any]:
+    """The user's configuration file: a table a command, with the names of its long options."""
+    path = platformdirs.user_config_path("ledger-anchor") / "config.toml"
+    if not path.exists():
+        return {}
+    try:
+        found = tomllib.loads(files.read(path, limit=MAX_CONFIGURATION).decode())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
+        raise Misuse(f"not TOML: {e}", where=str(path)) from None
+    for name, table in found.items():
+        if not isinstance(table, dict):
+            raise Misuse("only tables named after commands belong here", where=f"{path}: {name}")
+    return {name: {k.replace("-", "_"): v for k, v in t.items()} for name, t in found.items()}
+
+
+def print_json(value: Any) -> None:
+    """One JSON document on stdout, with a final newline."""
+    click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
+
+
+def emit(verdict: Verdict, *, as_json: bool) -> int:
+    """Print a verdict; returns its exit code."""
+    if as_json:
+        print_json(verdict)
+        return verdict.exit_code
+    for number, check in enumerate(verdict.checks, 1):
+        click.echo(f"{number:3}. {_MARKS[check.state]:8} {check.name}: {check.detail}")
+        if check.meaning and check.state != "passed":
+            click.echo(f"     {'':8} {check.meaning}")
+    for note in verdict.notes:
+        click.echo(f"note: {note}")
+    click.echo(f"{verdict.verdict}: {verdict.target}")
+    if verdict.verdict not in (Class.OK, Class.STALE):
+        worst = next((c for c in verdict.checks if c.demotes == verdict.verdict), None)
+        if worst:
+            click.echo(f"anchor: {worst.name}: {worst.detail}", err=True)
+    return verdict.exit_code

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The `anchor` command: finds the module of a command, and turns errors into one line and an exit code.
+
+A command module is imported only when it is called, so that no command pays for another one's imports.
+"""
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+import anchor
+from anchor.cli import common
+from anchor.errors import AnchorError, Misuse
+from anchor.verdict import Class, class_of
+
+COMMANDS = {
+    "lint": "read a ledger and list what a reader may stumble over",
+    "seal": "facts, root and statement of a ledger; no network",
+    "publish": "seal, sign, record in a log, verify, put in place",
+    "verify": "check a published release, from a path or a URL",
+    "verify-bundle": "check any Sigstore bundle, strictly",
+    "inspect": "say in words what a file holds, and what binds each field",
+    "trust": "show, pin or update a trusted root",
+    "instance": "the embedded Sigstore instance: init, serve, export",
+    "reverify": "verify releases again and follow their logs, once",
+    "watch": "re-verify for years, as a daemon",
+    "status": "what the records say now",
+    "history": "what the records say of the past",
+    "records": "export, prune or check the records",
+    "verify-evidence": "check a file of evidence against a log, without a database",
+}
+"""Every command and its line in `anchor --help`; its module is `anchor.cli.<name with _>`."""
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module("anchor.cli." + cmd_name.replace("-", "_"))
+        command = module.command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(anchor.__version__, prog_name="anchor")
+def cli() -> None:
+    """Publish a ledger of facts so that anyone can later prove what was published, by whom and when.
+
+    Example: anchor verify release.json --policy policy.toml
+    """
+
+
+def run(argv: Sequence[str]) -> int:
+    """Run one command; returns its exit code. 1 is never given on purpose, so that a crash is no alarm."""
+    as_json = "--json" in argv
+    try:
+        result: Any = cli.main(
+            list(argv), prog_name="anchor", standalone_mode=False, default_map=common.configuration()
+        )
+        code = result if isinstance(result, int) else 0
+        sys.stdout.flush()
+    except click.exceptions.Abort:
+        return _failed("stopped", 130, Class.USAGE, as_json=as_json)
+    except click.ClickException as e:
+        path = e.ctx.command_path if isinstance(e, click.UsageError) and e.ctx else "anchor"
+        line = f"{e.format_message()}; see '{path} --help'"
+        return _failed(" ".join(line.split()), Class.USAGE.exit_code, Class.USAGE, as_json=as_json)
+    except AnchorError as e:
+        found = class_of(e)
+        return _failed(str(e), found.exit_code, found, as_json=as_json)
+    except BrokenPipeError:
+        # The reader of our output went away: not an error of ours, and nothing more can be printed.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Class.USAGE.exit_code
+    except OSError as e:
+        line = str(Misuse(e.strerror or str(e), where=str(e.filename or "system")))
+        return _failed(line, Class.USAGE.exit_code, Class.USAGE, as_json=as_json)
+    except Exception as e:  # the last line of defence: a defect is ERROR, never an alarm
+        if os.environ.get("ANCHOR_DEBUG"):
+            raise
+        line = f"a defect of this program: {type(e).__name__}: {e}; set ANCHOR_DEBUG=1 for the trace"
+        return _failed(" ".join(line.split()), Class.ERROR.exit_code, Class.ERROR, as_json=as_json)
+    return code
+
+
+def _failed(line: str, code: int, verdict: Class, *, as_json: bool) -> int:
+    if as_json:
+        common.print_json({"verdict": str(verdict), "error": line})
+    click.echo(f"anchor: {line}", err=True)
+    return code
+
+
+def main() -> None:
+    """The entry point of the `anchor` script."""
+    sys.exit(run(sys.argv[1:]))

@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Signing through the sigstore client, with our own transport put into its seams.
+
+The client makes the key, the certificate request, the SCT check, the DSSE envelope and the bundle. What it
+leaves out is supplied here: the time-stamp token is fetched and verified before anything is written to the
+log, and the caller gets everything the log will see in time to make it durable. The private key lives only
+inside the client's signer and is never written anywhere.
+
+This module and `stock` are the only ones that import the sigstore client.
+"""
+
+import base64
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, cast
+
+import msgspec
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding
+from rfc3161_client import TimeStampResponse, decode_timestamp_response
+from sigstore import dsse
+from sigstore.errors import Error as SigstoreError
+from sigstore.models import Bundle, TransparencyLogEntry, TrustedRoot
+from sigstore.oidc import ExpiredIdentity, IdentityError, IdentityToken
+from sigstore.sign import SigningContext
+from sigstore_models.rekor import v1 as models
+
+from anchor.encoding import parse_json
+from anchor.errors import AnchorError, Misuse, Refused, Unavailable
+from anchor.instance import CertificateAuthority
+
+PAYLOAD_TYPE = "application/vnd.in-toto+json"
+BUNDLE_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json"
+
+
+class Prepared(msgspec.Struct, frozen=True):
+    """Everything that a bundle needs but the log entry. Durable before the log is written."""
+
+    certificate: bytes
+    """Leaf certificate, DER."""
+    payload: bytes
+    """The statement, as signed."""
+    signature: bytes
+    """DSSE signature over the PAE of the payload, DER."""
+    request: bytes
+    """The exact body to send to the log, JSON."""
+    tokens: tuple[bytes, ...] = ()
+    """RFC 3161 responses over `signature`, DER, verified."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Steps:
+    """What the signing flow needs from its caller, in the order in which it is called.
+
+    `signed` makes a signature durable; `stamp` returns a verified token for it (None where the instance has no
+    time-stamp authority, which only Rekor v1 can do without); `append` makes the request durable, writes it to
+    the log and returns the TransparencyLogEntry (protobuf JSON).
+    """
+
+    authority: CertificateAuthority
+    signed: Callable[[Prepared], None]
+    stamp: Callable[[bytes], bytes] | None
+    append: Callable[[Prepared], bytes]
+
+
+def sign(statement: bytes, *, steps: Steps, trusted_root: bytes, token: str, log_version: int) -> bytes:
+    """Sign an in-toto statement and record it in a log; the bundle's JSON bytes.
+
+    `log_version` is the Rekor major version (1 or 2). Raises the errors of the steps unchanged, `Misuse` for
+    a token that cannot be used, `Refused` for an answer of the instance that does not verify.
+    """
+    flow = _Flow(steps, log_version)
+    context = SigningContext(
+        fulcio=cast("Any", flow),
+        rekor=cast("Any", flow),
+        trusted_root=TrustedRoot.from_json(trusted_root.decode()),
+        tsa_clients=[cast("Any", flow)] if steps.stamp else [],
+    )
+    try:
+        with context.signer(IdentityToken(token)) as signer:
+            return _json(signer.sign_dsse(dsse.Statement(statement)))
+    except AnchorError:
+        raise
+    except (IdentityError, ExpiredIdentity) as e:
+        raise Misuse(
+            f"the identity token is not usable: {e or 'expired'}", where="token", remedy="get a new one"
+        ) from None
+    except SigstoreError as e:
+        raise Refused(
+            f"the sigstore client refuses an answer of the instance: {e}", where="signing"
+        ) from None
+    except Exception as e:  # noqa: BLE001  the client lets errors of other libraries through
+        raise Unavailable(f"the sigstore client failed: {type(e).__name__}: {e}", where="signing") from None
+
+
+def assemble(prepared: Prepared, entry: bytes) -> bytes:
+    """The bundle of a signing that was interrupted after its signature; the same bytes as `sign` gives."""
+    material = {
+        "certificate": {"rawBytes": _b64(prepared.certificate)},
+        "tlogEntries": [parse_json(entry, where="log entry")],
+        "timestampVerificationData": {
+            "rfc3161Timestamps": [{"signedTimestamp": _b64(t)} for t in prepared.tokens]
+        },
+    }
+    envelope = {
+        "payload": _b64(prepared.payload),
+        "payloadType": PAYLOAD_TYPE,
+        "signatures": [{"sig": _b64(prepared.signature)}],
+    }
+    whole = {"mediaType": BUNDLE_TYPE, "verificationMaterial": material, "dsseEnvelope": envelope}
+    try:
+        return _json(Bundle.from_json(json.dumps(whole)))
+    except (SigstoreError, ValueError) as e:
+        raise Refused(f"journal and log entry make no bundle: {e}", where="resume") from None
+
+
+def _json(bundle: Bundle) -> bytes:
+    return bundle.to_json().encode()
+
+
+def _b64(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+@dataclass(frozen=True)
+class _Issued:
+    """What the client wants from its Fulcio client."""
+
+    cert: x509.Certificate
+    chain: list[x509.Certificate]
+
+
+class _Flow:
+    """The client's Fulcio, time-stamp and Rekor services in one object, for one signature."""
+
+    url = "anchor"
+
+    def __init__(self, steps: Steps, log_version: int) -> None:
+        self._steps = steps
+        self._version = log_version
+        self._prepared: Prepared | None = None
+
+    # Fulcio: `context._fulcio.signing_cert.post(csr, token)`
+    @property
+    def signing_cert(self) -> "_Flow":
+        return self
+
+    def post(self, csr: x509.CertificateSigningRequest, identity: IdentityToken) -> _Issued:
+        request = json.dumps({"certificateSigningRequest": _b64(csr.public_bytes(Encoding.PEM))})
+        answer = parse_json(self._steps.authority.issue(request.encode(), str(identity)), where="CA answer")
+        try:
+            pems = answer["signedCertificateEmbeddedSct"]["chain"]["certificates"]
+            first, *rest = [x509.load_pem_x509_certificate(p.encode()) for p in pems]
+        except (KeyError, TypeError, ValueError, AttributeError):
+            raise Refused("not a signing certificate with its chain", where="CA answer") from None
+        if not rest:
+            raise Refused("the chain has no issuer", where="CA answer")
+        return _Issued(first, rest)
+
+    # Rekor: the request is built before the time stamp is asked for
+    def _build_dsse_request(self, envelope: dsse.Envelope, certificate: x509.Certificate) -> dict[str, Any]:
+        build = _request_v2 if self._version == 2 else _request_v1
+        body = build(envelope, certificate)
+        payload = base64.b64decode(json.loads(envelope.to_json())["payload"])
+        self._prepared = Prepared(
+            certificate=certificate.public_bytes(Encoding.DER),
+            payload=payload,
+            signature=envelope.signature,
+            request=json.dumps(body, separators=(",", ":")).encode(),
+        )
+        self._steps.signed(self._prepared)
+        return body
+
+    # Time stamping: an error of ours is not the client's TimestampError, so it is not swallowed
+    def request_timestamp(self, signature: bytes) -> TimeStampResponse:
+        assert self._prepared is not None
+        assert self._steps.stamp is not None
+        token = self._steps.stamp(signature)
+        self._prepared = msgspec.structs.replace(self._prepared, tokens=(token,))
+        return decode_timestamp_response(token)
+
+    def create_entry(self, _: dict[str, Any]) -> TransparencyLogEntry:
+        assert self._prepared is not None
+        entry = self._steps.append(self._prepared)
+        return TransparencyLogEntry(models.TransparencyLogEntry.from_json(entry))
+
+
+def _request_v2(envelope: dsse.Envelope, certificate: x509.Certificate) -> dict[str, Any]:
+    """Rekor v2 CreateEntryRequest: hashedrekord 0.0.2 over SHA-256 of the PAE."""
+    digest = hashes.Hash(hashes.SHA256())
+    digest.update(envelope.pae())
+    verifier = {
+        "keyDetails": "PKIX_ECDSA_P256_SHA_256",
+        "x509Certificate": {"rawBytes": _b64(certificate.public_bytes(Encoding.DER))},
+    }
+    signature = {"content": _b64(envelope.signature), "verifier": verifier}
+    return {"hashedRekordRequestV002": {"digest": _b64(digest.finalize()), "signature": signature}}
+
+
+def _request_v1(envelope: dsse.Envelope, certificate: x509.Certificate) -> dict[str, Any]:
+    """Rekor v1 proposed entry: dsse 0.0.1."""
+    proposed = {
+        "envelope": envelope.to_json(),
+        "verifiers": [_b64(certificate.public_bytes(Encoding.PEM))],
+    }
+    return {"apiVersion": "0.0.1", "kind": "dsse", "spec": {"proposedContent": proposed}}
