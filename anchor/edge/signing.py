@@ -25,7 +25,8 @@ from sigstore.errors import Error as SigstoreError
 from sigstore.models import Bundle, TransparencyLogEntry, TrustedRoot
 from sigstore.oidc import ExpiredIdentity, IdentityError, IdentityToken
 from sigstore.sign import SigningContext
-from sigstore_models.rekor import v1 as models
+from sigstore_models.rekor import v1 as rekor
+from sigstore_models.trustroot import v1 as trustroot
 
 from anchor.encoding import parse_json
 from anchor.errors import AnchorError, Misuse, Refused, Unavailable
@@ -54,9 +55,9 @@ class Prepared(msgspec.Struct, frozen=True):
 class Steps:
     """What the signing flow needs from its caller, in the order in which it is called.
 
-    `signed` makes a signature durable; `stamp` returns a verified token for it (None where the instance has no
-    time-stamp authority, which only Rekor v1 can do without); `append` makes the request durable, writes it to
-    the log and returns the TransparencyLogEntry (protobuf JSON).
+    `signed` makes a signature durable; `stamp` returns a verified token for it (None where the instance has
+    no time-stamp authority, which only Rekor v1 can do without); `append` makes the request durable, writes
+    it to the log and returns the TransparencyLogEntry (protobuf JSON).
     """
 
     authority: CertificateAuthority
@@ -75,7 +76,7 @@ def sign(statement: bytes, *, steps: Steps, trusted_root: bytes, token: str, log
     context = SigningContext(
         fulcio=cast("Any", flow),
         rekor=cast("Any", flow),
-        trusted_root=TrustedRoot.from_json(trusted_root.decode()),
+        trusted_root=TrustedRoot(trustroot.TrustedRoot.from_json(trusted_root)),
         tsa_clients=[cast("Any", flow)] if steps.stamp else [],
     )
     try:
@@ -85,7 +86,7 @@ def sign(statement: bytes, *, steps: Steps, trusted_root: bytes, token: str, log
         raise
     except (IdentityError, ExpiredIdentity) as e:
         raise Misuse(
-            f"the identity token is not usable: {e or 'expired'}", where="token", remedy="get a new one"
+            f"the identity token is not usable: {str(e) or 'expired'}", where="token", remedy="get a new one"
         ) from None
     except SigstoreError as e:
         raise Refused(
@@ -184,7 +185,7 @@ class _Flow:
     def create_entry(self, _: dict[str, Any]) -> TransparencyLogEntry:
         assert self._prepared is not None
         entry = self._steps.append(self._prepared)
-        return TransparencyLogEntry(models.TransparencyLogEntry.from_json(entry))
+        return TransparencyLogEntry(rekor.TransparencyLogEntry.from_json(entry))
 
 
 def _request_v2(envelope: dsse.Envelope, certificate: x509.Certificate) -> dict[str, Any]:

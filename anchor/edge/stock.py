@@ -7,6 +7,7 @@ It is one check among ours, and a weaker one: it passes forged log indices, tree
 from sigstore.errors import Error as SigstoreError
 from sigstore.models import Bundle, TrustedRoot
 from sigstore.verify import Verifier, policy
+from sigstore_models.trustroot import v1 as trustroot
 
 from anchor.errors import AnchorError, Refused, Unavailable
 
@@ -17,7 +18,7 @@ def opinion(bundle: bytes, *, trusted_root: bytes, identity: str, issuer: str) -
     Raises `Refused` when the client refuses it, `Unavailable` when the client breaks.
     """
     try:
-        verifier = Verifier(trusted_root=TrustedRoot.from_json(trusted_root.decode()))
+        verifier = Verifier(trusted_root=TrustedRoot(trustroot.TrustedRoot.from_json(trusted_root)))
         signer = policy.Identity(identity=identity, issuer=issuer)
         _, payload = verifier.verify_dsse(Bundle.from_json(bundle), signer)
     except SigstoreError as e:
