@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The checker: inclusion and consistency proofs of RFC 9162, on hashes and numbers that an attacker chose.
+
+It shares nothing with the prover but the hash functions. A root does not bind its size: two sizes that give
+a leaf the same path give the same root, so take root and size together from one signed checkpoint.
+"""
+
+from collections.abc import Sequence
+
+from anchor.errors import Refused
+from anchor.merkle.hashing import MAX_SIZE, check_hash, check_number, node_hash
+
+MAX_PROOF = 64
+"""More hashes than any proof in a tree of 2**63 - 1 leaves has (inclusion 63, consistency 64)."""
+
+
+def verify_inclusion(leaf_hash: bytes, index: int, size: int, proof: Sequence[bytes], root: bytes) -> None:
+    """Return if the leaf is number `index` (from 0) of the tree of `size` leaves with this root.
+
+    Hashes are 32 bytes, `proof` is a list or tuple of them from the leaf's sibling to the root's child.
+    Raises `Refused` for anything else, whatever its type. RFC 9162 section 2.1.3.2.
+    """
+    check_hash(root, "root")
+    if root_from_inclusion(leaf_hash, index, size, proof) != root:
+        raise Refused("the inclusion proof leads to another root", where="proof")
+
+
+def root_from_inclusion(leaf_hash: bytes, index: int, size: int, proof: Sequence[bytes]) -> bytes:
+    """The 32-byte root that an inclusion proof leads to; to be compared with one that is trusted."""
+    node = check_hash(leaf_hash, "leaf hash")
+    check_number(size, "size", least=1)
+    check_number(index, "index", least=0)
+    if index >= size:
+        raise Refused(f"leaf {index} of a tree of {size}", where="index")
+    fn, sn = index, size - 1
+    for sibling in _checked(proof):
+        if sn == 0:
+            raise Refused("the proof has a hash too many", where="proof")
+        if fn & 1 or fn == sn:
+            node = node_hash(sibling, node)
+            while not fn & 1 and fn:  # a right edge without siblings: this node went up unchanged
+                fn, sn = fn >> 1, sn >> 1
+        else:
+            node = node_hash(node, sibling)
+        fn, sn = fn >> 1, sn >> 1
+    if sn:
+        raise Refused("the proof ends below the root", where="proof")
+    return node
+
+
+def verify_consistency(size1: int, size2: int, proof: Sequence[bytes], root1: bytes, root2: bytes) -> None:
+    """Return if the tree (size1, root1) is the beginning of the tree (size2, root2).
+
+    Equal sizes need an empty proof and equal roots; size 0 is refused, since any tree is consistent with it.
+    Raises `Refused` for anything else, whatever its type. RFC 9162 section 2.1.4.2.
+    """
+    check_hash(root1, "root1")
+    check_hash(root2, "root2")
+    check_number(size1, "size1", least=1)
+    check_number(size2, "size2", least=1)
+    path = _checked(proof)
+    if size1 > size2:
+        raise Refused(f"a tree of {size2} is smaller than the older one of {size1}", where="size2")
+    if size1 == size2:
+        if path:
+            raise Refused("trees of equal size need no proof", where="proof")
+        if root1 != root2:
+            raise Refused("two roots for one size", where="root2")
+        return
+    if size1 & (size1 - 1) == 0:
+        path = [root1, *path]
+    if not path:
+        raise Refused("the proof is empty", where="proof")
+    older, newer = _roots_from_consistency(size1, size2, path)
+    if older != root1:
+        raise Refused("the consistency proof leads to another older root", where="proof")
+    if newer != root2:
+        raise Refused("the consistency proof leads to another newer root", where="proof")
+
+
+def _roots_from_consistency(size1: int, size2: int, path: list[bytes]) -> tuple[bytes, bytes]:
+    """The older and the newer root that a path leads to, for 0 < size1 < size2."""
+    fn, sn = size1 - 1, size2 - 1
+    while fn & 1:
+        fn, sn = fn >> 1, sn >> 1
+    older = newer = path[0]
+    for node in path[1:]:
+        if sn == 0:
+            raise Refused("the proof has a hash too many", where="proof")
+        if fn & 1 or fn == sn:
+            older = node_hash(node, older)
+            newer = node_hash(node, newer)
+            while not fn & 1 and fn:
+                fn, sn = fn >> 1, sn >> 1
+        else:
+            newer = node_hash(newer, node)
+        fn, sn = fn >> 1, sn >> 1
+    if sn:
+        raise Refused("the proof ends below the root", where="proof")
+    return older, newer
+
+
+def _checked(proof: object) -> list[bytes]:
+    """The hashes of a proof, its length looked at before its items."""
+    if type(proof) is not list and type(proof) is not tuple:
+        raise Refused(f"a proof is a list or a tuple, not {type(proof).__name__}", where="proof")
+    if len(proof) > MAX_PROOF:
+        raise Refused(f"{len(proof)} hashes; no tree up to {MAX_SIZE} leaves needs so many", where="proof")
+    return [check_hash(h, f"proof[{i}]") for i, h in enumerate(proof)]
