@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Anchoring one statement in one log, exactly once, whatever dies in between.
+
+The order never changes: sign, make it durable, stamp, make it durable, note the log's size, send, check the
+answer, make it durable. After a crash the journal says how far it came. A request whose fate is unknown is
+looked for in the log before anything is sent again: repeating it would be a second entry.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import msgspec
+from cryptography import x509
+
+from anchor.edge import signing
+from anchor.edge.journal import Journal
+from anchor.edge.service import ServiceError
+from anchor.edge.signing import Prepared
+from anchor.errors import Refused, Unavailable
+from anchor.publish.site import Site
+
+POLL = 1.0
+"""Seconds between two looks for an entry whose answer was lost."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Anchoring:
+    """One statement on its way into one log.
+
+    `check` raises `Refused` for a bundle that does not verify; `stamp` gets a verified time-stamp token.
+    """
+
+    statement: bytes
+    site: Site
+    journal: Journal
+    stamp: Callable[[bytes], bytes] | None
+    check: Callable[[bytes], None]
+    say: Callable[[str], None]
+
+    def run(self) -> bytes:
+        """The bundle, JSON; the log has exactly one entry for it."""
+        prepared = self._resumable()
+        if prepared is None:
+            return self._sign()
+        entry = self.journal.entry()
+        if entry is None:
+            self.say(f"{self.site.name}: going on from the journal")
+            entry = self._settle(prepared)
+        return signing.assemble(prepared, entry)
+
+    def _resumable(self) -> Prepared | None:
+        """What the journal holds, with time stamps; None when a new signature is needed."""
+        prepared = self.journal.signed()
+        if prepared is None:
+            return None
+        if prepared.payload != self.statement:
+            raise Refused("the journal is of another statement", where=str(self.journal.folder))
+        if self.journal.sending() or self.journal.entry():
+            return prepared
+        if _expired(prepared):
+            # Nothing of it is in the log, and a late entry would not verify: sign anew.
+            self.journal.discard()
+            return None
+        if self.stamp and not prepared.tokens:
+            prepared = msgspec.structs.replace(prepared, tokens=(self.stamp(prepared.signature),))
+            self.journal.note_signed(prepared)
+        return prepared
+
+    def _sign(self) -> bytes:
+        self.say(f"{self.site.name}: signing")
+        steps = signing.Steps(
+            authority=self.site.authority,
+            signed=self.journal.note_signed,
+            stamp=self.stamp,
+            append=self._send,
+        )
+        return signing.sign(
+            self.statement,
+            steps=steps,
+            trusted_root=self.site.trusted_root,
+            token=self.site.token(),
+            log_version=self.site.log_version,
+        )
+
+    def _settle(self, prepared: Prepared) -> bytes:
+        """The log's entry for a request that may have been sent; it is sent only if it is not there."""
+        sending = self.journal.sending()
+        if sending is None:
+            return self._send(prepared)
+        found = self._look(prepared, sending.size)
+        if found is not None:
+            return found
+        if _expired(prepared) and self.site.log_version == 1:
+            self.journal.discard()
+            raise Unavailable(
+                "the request never reached the log, and its certificate has expired",
+                where=self.site.name,
+                remedy="run the same command again",
+            )
+        return self._send(prepared)
+
+    def _send(self, prepared: Prepared) -> bytes:
+        self.journal.note_signed(prepared)
+        size = self.site.log.size()
+        self.journal.note_sending(size)
+        self.say(f"{self.site.name}: recording")
+        try:
+            entry = self.site.log.append(prepared.request)
+        except ServiceError as error:
+            if not error.maybe_taken:
+                self.journal.forget_sending()
+                raise
+            found = self._look(prepared, size)
+            if found is None:
+                raise Unavailable(
+                    f"{error.problem}; the entry is not in the log",
+                    where=error.where,
+                    remedy="run the same command again: it looks before it sends",
+                ) from None
+            return found
+        except Refused:
+            self.journal.forget_sending()
+            raise
+        return self._keep(prepared, entry)
+
+    def _look(self, prepared: Prepared, since: int) -> bytes | None:
+        """Look until the request can no longer be on its way."""
+        end = time.monotonic() + self.site.settle
+        while True:
+            entry = self.site.log.find(prepared.request, since)
+            if entry is not None:
+                self.say(f"{self.site.name}: the entry is in the log already")
+                return self._keep(prepared, entry)
+            if time.monotonic() >= end:
+                return None
+            time.sleep(min(POLL, max(0.0, end - time.monotonic())))
+
+    def _keep(self, prepared: Prepared, entry: bytes) -> bytes:
+        """An answer is kept only when the bundle made of it verifies: a foreign one must not be resumed."""
+        self.check(signing.assemble(prepared, entry))
+        self.journal.note_entry(entry)
+        return entry
+
+
+def _expired(prepared: Prepared) -> bool:
+    end = x509.load_der_x509_certificate(prepared.certificate).not_valid_after_utc
+    return datetime.now(UTC) > end

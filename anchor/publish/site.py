@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One Sigstore instance with one log, as publishing sees it. What is behind it, it does not know."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from anchor.instance import CertificateAuthority, TimestampAuthority
+
+
+class LogClient(Protocol):
+    """A log that takes entries, and that can be asked afterwards whether it took one."""
+
+    def size(self) -> int:
+        """Entries in the log now. Raises `Unavailable`."""
+        ...
+
+    def append(self, request: bytes) -> bytes:
+        """Send a request once; the TransparencyLogEntry (protobuf JSON) of it.
+
+        An entry that was there before (409) is recovered, not refused. Raises `LostAnswer` when the log may
+        have taken the request, `Unavailable` when it did not, `Refused` when it never will.
+        """
+        ...
+
+    def find(self, request: bytes, since: int) -> bytes | None:
+        """The TransparencyLogEntry of this very request at index `since` or later; None when absent."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Site:
+    """An instance, resolved: services to call, trust to verify with, words to say."""
+
+    kind: str
+    """`embedded`, `public`, `staging`, or the file that describes it."""
+    name: str
+    """Host name of the log; names its bundle file."""
+    trusted_root: bytes
+    """Sigstore TrustedRoot, JSON."""
+    authority: CertificateAuthority
+    stamps: TimestampAuthority | None
+    log: LogClient
+    log_version: int
+    """Rekor major version, 1 or 2."""
+    token: Callable[[], str]
+    """Gets an identity token; called only when a new signature is needed."""
+    settle: float = 0.0
+    """Seconds after which a request whose answer was lost is in the log, or never will be."""
+    export: Callable[[Path], None] | None = None
+    """Writes the log's public side as static files; only the embedded instance has it to give."""
+    independent: bool = True
+    """False when the log is run by whoever publishes: no independent evidence."""
