@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Checkpoints (C2SP tlog-checkpoint): a log's signed statement of its size and root.
+
+Decides whether bytes are a checkpoint of one log. `parse` believes nobody; size and root count only after
+`verify`. An origin is a name: nothing here assumes that it can be reached.
+"""
+
+import re
+from dataclasses import dataclass, field
+
+from anchor.encoding import decimal, to_base64, unbase64
+from anchor.errors import Refused
+from anchor.merkle.hashing import EMPTY_ROOT, HASH_SIZE
+from anchor.tlog import note as notes
+from anchor.tlog.keys import Algorithm, VerifierKey, key_from_spki
+from anchor.tlog.note import Note, Signed
+
+_TREE_ID = re.compile(r"[0-9]{1,20}")
+
+
+@dataclass(frozen=True)
+class Log:
+    """A log that is known beforehand: its origin, and the one key that speaks for it.
+
+    `shards` is for Rekor v1, whose checkpoints have the origin `<host> - <tree id>` and are signed under the
+    bare host name; there `origin` is the host. Everywhere else the origin must be equal.
+    """
+
+    origin: str
+    key: VerifierKey
+    shards: bool = field(default=False, kw_only=True)
+
+    def owns(self, origin: str) -> bool:
+        """Whether a checkpoint of this origin is this log's."""
+        if not self.shards:
+            return origin == self.origin
+        prefix = self.origin + " - "
+        return origin.startswith(prefix) and _TREE_ID.fullmatch(origin[len(prefix) :]) is not None
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Size and root (32 bytes) of a log's tree. `signers` is empty until `verify` has passed."""
+
+    origin: str
+    size: int
+    root: bytes
+    extensions: tuple[str, ...]
+    note: Note
+    signers: tuple[Signed, ...] = ()
+
+    @property
+    def raw(self) -> bytes:
+        """The whole signed note."""
+        return self.note.raw
+
+
+def rekor_v1(host: str, spki: bytes) -> Log:
+    """A Rekor v1 log by the host of its base URL and its key (SPKI DER); key id = SHA-256(SPKI)[:4]."""
+    key = key_from_spki(host, spki)
+    if key.algorithm is not Algorithm.ECDSA:
+        raise Refused("a Rekor v1 log with a key that is not ECDSA", where=host)
+    return Log(host, key, shards=True)
+
+
+def tiled(host: str, spki: bytes) -> Log:
+    """A Rekor v2 or other tiled log by its origin and its key (SPKI DER): signature name = origin."""
+    return Log(host, key_from_spki(host, spki))
+
+
+def parse(raw: bytes) -> Checkpoint:
+    """A checkpoint, its signatures not looked at; raises Refused. C2SP tlog-checkpoint, Note text."""
+    note = notes.parse(raw)
+    lines = note.text[:-1].decode().split("\n")
+    if len(lines) < 3:
+        raise Refused(f"{len(lines)} lines where origin, size and root are wanted", where="checkpoint")
+    if "" in lines:
+        raise Refused("an empty line", where=f"checkpoint line {lines.index('') + 1}")
+    size = decimal(lines[1], where="tree size")
+    root = unbase64(lines[2], size=HASH_SIZE, where="root hash")
+    if size == 0 and root != EMPTY_ROOT:
+        raise Refused("the root of an empty tree is SHA-256 of nothing", where="root hash")
+    return Checkpoint(lines[0], size, root, tuple(lines[3:]), note)
+
+
+def verify(raw: bytes, log: Log, *, cosigners: tuple[VerifierKey, ...] = ()) -> Checkpoint:
+    """A checkpoint of `log`, signed by its key under its name; raises Refused.
+
+    A cosignature of one of `cosigners` that does not verify refuses the note; the log's own is always needed.
+    """
+    found = parse(raw)
+    if not log.owns(found.origin):
+        raise Refused(f"origin {found.origin!r}, not {log.origin!r}", where="checkpoint")
+    signers = notes.verify(found.note, (log.key, *cosigners))
+    if all(s.key != log.key for s in signers):
+        raise Refused(f"not signed by {log.key.name} ({log.key.key_id.hex()})", where="checkpoint")
+    return Checkpoint(found.origin, found.size, found.root, found.extensions, found.note, signers)
+
+
+def body(origin: str, size: int, root: bytes, extensions: tuple[str, ...] = ()) -> bytes:
+    """The note text of a checkpoint, to be signed."""
+    return "".join(f"{x}\n" for x in (origin, size, to_base64(root), *extensions)).encode()
