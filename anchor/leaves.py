@@ -2,8 +2,8 @@
 """Facts to leaf bytes, root and ledger.json, in one pass and in bounded memory. Design sections 2.1 and 2.4.
 
 Leaf bytes are RFC 8785 of the fact. Values are strings and the keys of a ledger are fixed, so that RFC 8785
-is: keys in the order of code points (none is above U+FFFF), no white space, and the escapes that msgspec writes;
-a property test holds this against the `rfc8785` package for every code point.
+is: keys in the order of code points (none is above U+FFFF), no white space, and the escapes of
+msgspec; a property test holds this against the `rfc8785` package for every code point.
 """
 
 from collections.abc import Callable, Iterable, Iterator

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Flat JSON objects as facts: what the three JSON readers share.
 
-A number literal is carried as the text it is written in, `true` and `false` as those words, `null` as the empty
-string. How the objects are laid out in a file is for the readers.
+A number literal is carried as the text it is written in, `true` and `false` as those words, `null` as the
+empty string. How the objects are laid out in a file is for the readers.
 """
 
 import json
@@ -77,9 +77,7 @@ def row_of(pairs: Any, columns: tuple[str, ...], *, escapes: bool, long: bool, w
 
 
 def _no_object(value: Any, where: str) -> Refused:
-    kind = {tuple: "an object without members", list: "an array", str: "a string"}.get(
-        type(value), "no object"
-    )
+    kind = "an object without members" if value == () else "no object"
     return Refused(f"the fact is {kind}", where=where, remedy="a fact is a flat object with named values")
 
 
