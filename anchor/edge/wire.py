@@ -1,0 +1,294 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One HTTP exchange that cannot outlive its deadline, and what is known of it when it fails.
+
+A socket time-out bounds one read, not an answer: a server that drips a byte a second never meets it, and
+name resolution has no time-out at all. So each exchange runs in a thread of its own, and at the deadline its
+socket is shut down. It is also recorded whether the request had begun to leave: only then can it have been
+taken. What to repeat and what to tell people is decided in `http.py`.
+"""
+
+import contextlib
+import socket
+import threading
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+CHUNK = 1 << 16
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Status, headers and body (decoded, within the cap) of one exchange."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Fault(Exception):
+    """An exchange without an answer; never leaves the edge. `sent`: it may have been taken. `again`: a
+    repetition may help."""
+
+    def __init__(self, reason: str, *, sent: bool, again: bool = True, remedy: str = "") -> None:
+        super().__init__(reason)
+        self.reason, self.sent, self.again, self.remedy = reason, sent, again, remedy
+
+
+@dataclass(frozen=True)
+class Times:
+    """Seconds for the whole exchange, for a connection, and for one read."""
+
+    whole: float
+    connect: float
+    read: float
+
+
+@dataclass
+class Call:
+    """What a running exchange has done so far; shared with the thread that waits for it."""
+
+    sent: bool = False
+    sock: socket.socket | None = None
+    ended: bool = False
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def holds(self, sock: Any) -> None:
+        with self.lock:
+            self.sock = sock
+            if self.ended:
+                self.cut()
+
+    def end(self) -> None:
+        """Shut the socket down, so that whatever blocks on it returns."""
+        with self.lock:
+            self.ended = True
+            self.cut()
+
+    def cut(self) -> None:
+        if self.sock is not None:
+            with contextlib.suppress(OSError, ValueError):
+                # not SSLSocket.shutdown: it drops the TLS state under the thread that reads
+                socket.socket.shutdown(self.sock, socket.SHUT_RDWR)
+
+
+_running = threading.local()
+
+
+def _call() -> Call | None:
+    call: Call | None = getattr(_running, "call", None)
+    return call
+
+
+class _Noted(HTTPConnection):
+    """Notes its socket, and the moment from which the request may have left."""
+
+    def _new_conn(self) -> socket.socket:
+        sock = super()._new_conn()
+        if call := _call():
+            call.holds(sock)
+        return sock
+
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        if self.sock is None:
+            self.connect()
+        if call := _call():
+            call.holds(self.sock)
+            call.sent = True
+        super().request(*args, **kwargs)
+
+
+class _NotedTLS(_Noted, HTTPSConnection):
+    """The same over TLS."""
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Noted
+
+
+class _PoolTLS(HTTPSConnectionPool):
+    ConnectionCls = _NotedTLS
+
+
+_POOLS = {"http": _Pool, "https": _PoolTLS}
+
+
+class _Adapter(HTTPAdapter):
+    """The stock adapter with our connections; it repeats nothing by itself."""
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = _POOLS
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        manager = super().proxy_manager_for(proxy, **kwargs)
+        if not proxy.lower().startswith("socks"):
+            manager.pool_classes_by_scheme = _POOLS
+        return manager
+
+
+class _Session(requests.Session):
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        """Nothing: requests would parse the target even when it does not follow it."""
+        return None
+
+
+def _keep(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """An auth that adds nothing: with it requests does not look into ~/.netrc, whose `default` line would
+    replace a Bearer header."""
+    return request
+
+
+def new_session() -> requests.Session:
+    """A session that honours the proxies and CA bundle of the environment; no ~/.netrc, no cookies."""
+    session = _Session()
+    session.auth = _keep
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    session.headers.clear()
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, _Adapter(pool_maxsize=16))
+    return session
+
+
+def exchange(
+    session: requests.Session,
+    request: requests.Request,
+    *,
+    times: Times,
+    limit: int,
+    proxies: dict[str, str] | None,
+) -> Answer:
+    """Send once and read the answer within `times.whole`; at most `limit` bytes of body. Raises Fault."""
+    call, done = Call(), threading.Event()
+    out: list[Answer | BaseException] = []
+
+    def work() -> None:
+        _running.call = call
+        try:
+            out.append(_once(session, request, call, times, limit, proxies))
+        except BaseException as e:  # noqa: BLE001 - handed to the waiting thread, which raises it
+            out.append(e)
+        finally:
+            done.set()
+
+    threading.Thread(target=work, name="anchor-http", daemon=True).start()
+    try:
+        in_time = done.wait(times.whole)
+    finally:
+        if not done.is_set():
+            call.end()
+    if not in_time:
+        raise Fault(f"no whole answer within {times.whole:.1f} s", sent=call.sent, again=False)
+    if isinstance(out[0], BaseException):
+        raise out[0]
+    return out[0]
+
+
+def _once(
+    session: requests.Session,
+    request: requests.Request,
+    call: Call,
+    times: Times,
+    limit: int,
+    proxies: dict[str, str] | None,
+) -> Answer:
+    try:
+        response = session.request(
+            request.method, request.url, headers=request.headers, data=request.data,
+            timeout=(times.connect, times.read), stream=True, allow_redirects=False, proxies=proxies,
+        )  # fmt: skip
+    except (requests.RequestException, OSError, urllib3.exceptions.HTTPError, ValueError) as e:
+        raise _fault(e, call, times) from None
+    with contextlib.closing(response):
+        try:
+            raw = _read(response.raw.read, limit)
+        except (OSError, urllib3.exceptions.HTTPError, ValueError) as e:
+            raise _fault(e, call, times) from None
+        body = _decode(raw, response.headers.get("Content-Encoding", ""), limit)
+    return Answer(response.status_code, response.headers, body)
+
+
+def _read(read: Callable[..., bytes], limit: int) -> bytes:
+    chunks, size = [], 0
+    while chunk := read(CHUNK, decode_content=False):
+        size += len(chunk)
+        if size > limit:
+            raise _too_large(limit)
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _decode(raw: bytes, encoding: str, limit: int) -> bytes:
+    """Identity or gzip, expanded no further than `limit`."""
+    match encoding.strip().lower():
+        case "" | "identity":
+            return raw
+        case "gzip" | "x-gzip":
+            inflate = zlib.decompressobj(wbits=31)
+            try:
+                body = inflate.decompress(raw, limit + 1)
+            except zlib.error:
+                raise Fault("an answer that is not the gzip it says it is", sent=True) from None
+            if len(body) > limit:
+                raise _too_large(limit)
+            if not inflate.eof:
+                raise Fault("an answer cut off in the middle", sent=True)
+            return body
+        case _:
+            raise Fault(
+                f"an answer in the encoding {encoding[:40]!r}, which was not asked for",
+                sent=True,
+                again=False,
+            )
+
+
+def _too_large(limit: int) -> Fault:
+    return Fault(f"an answer of more than {limit} bytes", sent=True, again=False)
+
+
+def _fault(e: BaseException, call: Call, times: Times) -> Fault:
+    """What went wrong in a few words."""
+    text = _cause(e)
+    if isinstance(e, requests.exceptions.SSLError):
+        remedy = "check the clock and the CA certificates (REQUESTS_CA_BUNDLE names a file of your own)"
+        return Fault(f"no trusted TLS connection: {text}", sent=call.sent, again="EOF" in text, remedy=remedy)
+    if isinstance(e, requests.exceptions.ProxyError):
+        remedy = "check HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY"
+        return Fault(f"the proxy did not connect: {text}", sent=call.sent, remedy=remedy)
+    if isinstance(e, requests.exceptions.ConnectTimeout):
+        return Fault(f"no connection within {times.connect:.1f} s", sent=False)
+    if isinstance(e, requests.Timeout | urllib3.exceptions.ReadTimeoutError | TimeoutError):
+        return Fault(f"no answer within {times.read:.1f} s", sent=call.sent)
+    if "IncompleteRead" in text:
+        return Fault("an answer cut off in the middle", sent=True)
+    if not call.sent and isinstance(e, requests.ConnectionError):
+        return Fault(f"no connection: {text}", sent=False)
+    if not call.sent:
+        return Fault(text, sent=False, again=False)
+    return Fault(f"the connection broke: {text}", sent=True)
+
+
+def _cause(e: BaseException) -> str:
+    """The innermost reason, without the addresses of objects."""
+    seen = 0
+    while seen < 8:
+        seen += 1
+        inner = getattr(e, "reason", None) or e.__cause__ or e.__context__
+        inner = (
+            inner
+            if isinstance(inner, BaseException)
+            else next((a for a in e.args if isinstance(a, BaseException)), None)
+        )
+        if inner is None:
+            break
+        e = inner
+    words = getattr(e, "strerror", None) or getattr(e, "verify_message", None) or str(e) or type(e).__name__
+    return " ".join(str(words).split())[:200]

@@ -1,0 +1,316 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Laws of a network call: a budget, a cap, an origin, and a repetition only where it is safe."""
+
+import gzip
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from anchor.edge import http
+from anchor.edge.http import Budget, HttpError, LostAnswer, NotSent, Patience, ServiceError
+from anchor.errors import Misuse, Unavailable
+from tests.support.badserver import (
+    Behaviour,
+    answer,
+    bad_server,
+    closed_port,
+    cut,
+    drip,
+    drop_after,
+    flood,
+    hang_after,
+    hang_before,
+    redirect,
+)
+
+FAST = Patience(connect=0.5, read=0.5, attempts=3, pause=0.01)
+
+
+@pytest.fixture(autouse=True)
+def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.lower().endswith("_proxy") or name.endswith("_CA_BUNDLE"):
+            monkeypatch.delenv(name)
+
+
+def fetch(url: str, *, seconds: float = 5, limit: int = 1000, **kw: object) -> http.Response:
+    return http.get("the log", url, budget=Budget(seconds), limit=limit, patience=FAST, **kw)  # type: ignore[arg-type]
+
+
+def send(url: str, *, seconds: float = 5, safe: bool = False, retry_unsent: bool = False) -> http.Response:
+    return http.post(
+        "the log", url, b"{}", content_type="application/json", budget=Budget(seconds), limit=1000,
+        patience=FAST, safe=safe, retry_unsent=retry_unsent,
+    )  # fmt: skip
+
+
+def test_an_answer_is_given_with_status_headers_and_body() -> None:
+    with bad_server(answer(200, b'{"a":1}', X_Log_Index="7")) as s:
+        got = fetch(s.url, expect=("application/json",))
+    assert (got.status, got.body, got.headers["x-log-index"]) == (200, b'{"a":1}', "7")
+
+
+def test_refused_connection_is_not_sent_and_names_the_service() -> None:
+    url = f"http://127.0.0.1:{closed_port()}/api"
+    with pytest.raises(NotSent) as e:
+        fetch(url)
+    line = str(e.value)
+    assert line.startswith(f"the log {url}: no connection: Connection refused (tried 3 times in ")
+    assert line.endswith("; try again later")
+    assert "\n" not in line
+    assert not e.value.maybe_taken
+
+
+def test_drip_of_body_ends_within_the_budget() -> None:
+    with bad_server(drip(each=0.05)) as s:
+        began = time.monotonic()
+        with pytest.raises(LostAnswer, match="no whole answer"):
+            fetch(s.url, seconds=0.5)
+        assert time.monotonic() - began < 0.8
+
+
+def test_drip_of_headers_ends_within_the_budget() -> None:
+    with bad_server(drip(each=0.05, headers_too=True)) as s:
+        began = time.monotonic()
+        with pytest.raises(LostAnswer):
+            fetch(s.url, seconds=0.5)
+        assert time.monotonic() - began < 0.8
+
+
+@pytest.mark.parametrize("behaviour", [hang_before, hang_after])
+def test_hanging_server_ends_within_the_budget(behaviour: Behaviour) -> None:
+    with bad_server(behaviour) as s:
+        began = time.monotonic()
+        with pytest.raises(LostAnswer):
+            fetch(s.url, seconds=0.9)
+        assert time.monotonic() - began < 1.3
+
+
+@pytest.mark.parametrize("announced", [True, False])
+def test_hundred_megabytes_are_refused_at_the_cap(announced: bool) -> None:
+    with bad_server(flood(announced=announced)) as s:
+        began = time.monotonic()
+        with pytest.raises(Unavailable, match="more than 1000 bytes"):
+            fetch(s.url)
+        assert time.monotonic() - began < 1.0
+        assert len(s.times) == 1
+
+
+def test_gzip_bomb_is_refused_at_the_cap() -> None:
+    bomb = gzip.compress(b"0" * 10_000_000)
+    with (
+        bad_server(answer(200, bomb, Content_Encoding="gzip")) as s,
+        pytest.raises(Unavailable, match="more than"),
+    ):
+        fetch(s.url, limit=100_000)
+
+
+def test_gzip_is_read_and_a_cut_gzip_is_not() -> None:
+    whole = gzip.compress(b"abc" * 100)
+    with bad_server(answer(200, whole, Content_Encoding="gzip")) as s:
+        assert fetch(s.url).body == b"abc" * 100
+    with (
+        bad_server(answer(200, whole[:-12], Content_Encoding="gzip")) as s,
+        pytest.raises(LostAnswer, match="cut off"),
+    ):
+        fetch(s.url)
+
+
+def test_other_encodings_are_refused() -> None:
+    with (
+        bad_server(answer(200, b"x", Content_Encoding="br")) as s,
+        pytest.raises(Unavailable, match="encoding 'br'"),
+    ):
+        fetch(s.url)
+
+
+def test_cut_body_is_a_lost_answer_and_is_fetched_again() -> None:
+    with bad_server(cut(), answer(200, b"whole")) as s:
+        assert fetch(s.url).body == b"whole"
+    with bad_server(cut()) as s, pytest.raises(LostAnswer, match=r"cut off.*tried 3 times"):
+        fetch(s.url, accept=(201,))
+
+
+@pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
+def test_get_is_repeated_on_passing_statuses(status: int) -> None:
+    with bad_server(answer(status), answer(status), answer(200, b"ok")) as s:
+        assert fetch(s.url).body == b"ok"
+        assert len(s.requests) == 3
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 410, 501])
+def test_other_statuses_are_told_at_once(status: int) -> None:
+    with bad_server(answer(status, b"\x1b[31mno\n way")) as s, pytest.raises(HttpError) as e:
+        fetch(s.url)
+    assert (e.value.status, len(s.requests)) == (status, 1)
+    assert "\x1b" not in str(e.value)
+    assert f"HTTP {status}: [31mno way" in str(e.value)
+
+
+def test_retry_after_is_honoured_within_the_budget() -> None:
+    with bad_server(answer(429, Retry_After="1"), answer(200, b"ok")) as s:
+        assert fetch(s.url).body == b"ok"
+        assert s.times[1] - s.times[0] >= 1.0
+
+
+@pytest.mark.parametrize("value", ["3600", "9" * 5000, "Wed, 21 Oct 2099 07:28:00 GMT"])
+def test_retry_after_beyond_the_budget_ends_at_once(value: str) -> None:
+    with bad_server(answer(503, Retry_After=value)) as s:
+        began = time.monotonic()
+        with pytest.raises(HttpError, match="503"):
+            fetch(s.url, seconds=2)
+        assert time.monotonic() - began < 1.0
+
+
+@pytest.mark.parametrize("value", ["soon", "-5", "\xff"])
+def test_nonsense_retry_after_is_ignored(value: str) -> None:
+    with bad_server(answer(429, Retry_After=value), answer(200, b"ok")) as s:
+        assert fetch(s.url).body == b"ok"
+
+
+@pytest.mark.parametrize("behaviour", [answer(500), answer(503), answer(429), hang_after, drop_after, cut()])
+def test_a_post_is_never_sent_twice(behaviour: Behaviour) -> None:
+    with bad_server(behaviour) as s, pytest.raises(Unavailable):
+        send(s.url, seconds=2)
+    assert len(s.requests) == 1
+
+
+def test_a_post_that_may_have_been_taken_says_so() -> None:
+    with bad_server(drop_after) as s, pytest.raises(LostAnswer, match="look whether it was taken") as e:
+        send(s.url)
+    assert e.value.maybe_taken
+    with bad_server(answer(502)) as s, pytest.raises(HttpError) as h:
+        send(s.url)
+    assert h.value.maybe_taken
+    with bad_server(answer(429)) as s, pytest.raises(HttpError) as h:
+        send(s.url)
+    assert not h.value.maybe_taken
+    with pytest.raises(NotSent) as n:
+        send(f"http://127.0.0.1:{closed_port()}")
+    assert not n.value.maybe_taken
+
+
+def test_a_safe_post_is_repeated_as_a_get() -> None:
+    with bad_server(drop_after, answer(503), answer(201, b"ok")) as s:
+        assert send(s.url, safe=True).body == b"ok"
+
+
+def test_what_was_certainly_not_taken_may_be_sent_again() -> None:
+    with bad_server(answer(429), answer(201, b"ok")) as s:
+        assert send(s.url, retry_unsent=True).body == b"ok"
+    with bad_server(drop_after) as s, pytest.raises(LostAnswer):
+        send(s.url, retry_unsent=True)
+    assert len(s.requests) == 1
+
+
+def test_redirect_on_the_same_origin_is_followed() -> None:
+    with bad_server(redirect("/there?q=1"), answer(200, b"ok")) as s:
+        got = fetch(s.url + "/here")
+        assert (got.body, got.url, s.requests[1].path) == (b"ok", s.url + "/there?q=1", "/there?q=1")
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["http://127.0.0.1:1/", "https://example.org/", "http://localhost/", "file:///etc/passwd", "http://[::"],
+)
+def test_redirect_elsewhere_is_refused(target: str) -> None:
+    with bad_server(redirect(target)) as s, pytest.raises(HttpError, match="redirects to"):
+        fetch(s.url)
+
+
+def test_redirects_end() -> None:
+    with bad_server(redirect("/again")) as s, pytest.raises(HttpError, match="more than 3 redirects"):
+        fetch(s.url)
+    assert len(s.requests) == 4
+
+
+def test_a_post_follows_no_redirect() -> None:
+    with (
+        bad_server(redirect("/there", 307), answer(201)) as s,
+        pytest.raises(HttpError, match="redirects to /there"),
+    ):
+        send(s.url, safe=True)
+    assert len(s.requests) == 1
+
+
+@pytest.mark.parametrize("ctype", ["text/html; charset=utf-8", "", "application/jsonx"])
+def test_answer_of_another_type_is_unavailable(ctype: str) -> None:
+    with (
+        bad_server(answer(200, b"<html>", ctype)) as s,
+        pytest.raises(ServiceError, match="not application/json"),
+    ):
+        fetch(s.url, expect=("application/json",))
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://example.org/", "ftp://127.0.0.1/", "file:///etc/passwd", "https://u:p@example.org/", "https://",
+     "//x", "https://example.org:99999/", "https://exa mple.org/", "http://127.0.0.1.example.org/", "https://a\n"],
+)  # fmt: skip
+def test_url_that_must_not_be_fetched(url: str) -> None:
+    with pytest.raises(Misuse):
+        fetch(url)
+
+
+def test_netrc_does_not_replace_the_bearer_header(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".netrc").write_text("default login thief password secret\n")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("NETRC", str(tmp_path / ".netrc"))
+    with bad_server(answer(200)) as s:
+        fetch(s.url, headers={"Authorization": "Bearer t"})
+        fetch(s.url)
+    assert s.requests[0].headers["authorization"] == "Bearer t"
+    assert "authorization" not in s.requests[1].headers
+
+
+def test_cookies_are_not_kept() -> None:
+    with bad_server(answer(200, Set_Cookie="id=1")) as s:
+        fetch(s.url)
+        fetch(s.url)
+    assert "cookie" not in s.requests[1].headers
+
+
+def test_proxy_variables_are_honoured(monkeypatch: pytest.MonkeyPatch) -> None:
+    with bad_server(answer(200, b"proxied")) as proxy, bad_server(answer(200, b"direct")) as s:
+        monkeypatch.setenv("HTTP_PROXY", proxy.url)
+        assert fetch(s.url + "/x").body == b"proxied"
+        assert proxy.requests[0].path == s.url + "/x"
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+        assert fetch(s.url).body == b"direct"
+        monkeypatch.delenv("NO_PROXY")
+        monkeypatch.delenv("HTTP_PROXY")
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+        proxy.behaviours[:] = [answer(403)]
+        with pytest.raises(NotSent, match="proxy did not connect"):
+            fetch("https://rekor.example/api")
+        assert proxy.requests[-1].method == "CONNECT"
+
+
+def test_plain_http_to_this_machine_is_not_sent_to_a_proxy_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://192.0.2.1:3128")
+    monkeypatch.setenv("ALL_PROXY", "http://192.0.2.1:3128")
+    with bad_server(answer(200, b"direct")) as s:
+        assert fetch(s.url).body == b"direct"
+
+
+def test_missing_ca_bundle_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere/ca.pem")
+    with pytest.raises(NotSent, match=r"/nowhere/ca\.pem"):
+        fetch(f"https://127.0.0.1:{closed_port()}/")
+
+
+def test_a_spent_budget_sends_nothing() -> None:
+    with bad_server(answer(200)) as s, pytest.raises(NotSent, match="used up"):
+        fetch(s.url, seconds=0)
+    assert not s.requests
+
+
+def test_an_outer_place_keeps_what_is_known() -> None:
+    with bad_server(answer(404, b"x")) as s, pytest.raises(HttpError) as e:
+        fetch(s.url)
+    outer = e.value.at("bundle")
+    assert isinstance(outer, HttpError)
+    assert (outer.status, outer.body) == (404, b"x")
+    assert str(outer).startswith("bundle: the log ")
