@@ -54,8 +54,11 @@ def inside(folder: Path, relative: str) -> Path:
         raise Refused("a path must be relative and without '..'", where=relative)
     if "\0" in relative:
         raise Refused("a path with a NUL", where=repr(relative))
-    base = folder.resolve()
-    full = (base / relative).resolve()
+    try:
+        base = folder.resolve()
+        full = (base / relative).resolve()
+    except (OSError, RuntimeError) as e:  # a loop of links, a name that is too long
+        raise Refused(f"leads nowhere: {e}", where=relative) from None
     if not full.is_relative_to(base):
         raise Refused("leads out of the folder", where=relative)
     return full

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where a release is read from: a folder, or an https URL. Neither lets a path lead out of its folder."""
+
+import contextlib
+import os
+import stat
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+from urllib.parse import quote, urljoin
+
+from anchor.edge import files, http
+from anchor.edge.service import Budget, HttpError
+from anchor.errors import Misuse, Refused, Unavailable
+
+MAX_RELEASE = 4 << 20
+"""Bytes of a release.json."""
+MAX_DOWNLOAD = 1 << 30
+"""Bytes of any one file fetched over the network."""
+SERVICE = "release"
+
+
+class Folder:
+    """A release in a local folder. Links are followed only while they stay below the folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    @contextlib.contextmanager
+    def open(self, path: str, *, size: int) -> Iterator[BinaryIO]:
+        full = files.inside(self._folder, path)
+        try:
+            # Non-blocking, so that a FIFO put in the place of a file cannot hang the verifier.
+            fd = os.open(full, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        except (FileNotFoundError, NotADirectoryError):
+            raise Refused("named by the release, but missing", where=path) from None
+        except OSError as e:
+            raise files.os_error(e, full, "read") from None
+        with os.fdopen(fd, "rb") as stream:
+            info = os.fstat(stream.fileno())
+            if not stat.S_ISREG(info.st_mode):
+                raise Refused("not a regular file", where=path)
+            if info.st_size != size:
+                raise Refused(f"has {info.st_size} bytes where {size} are promised", where=path)
+            try:
+                yield stream
+            except OSError as e:
+                raise files.os_error(e, full, "read") from None
+
+
+class Remote:
+    """A release below an https URL; each file is fetched whole, at most its promised size."""
+
+    def __init__(self, url: str, budget: Budget) -> None:
+        self._url = url
+        self._budget = budget
+
+    @contextlib.contextmanager
+    def open(self, path: str, *, size: int) -> Iterator[BinaryIO]:
+        if size > MAX_DOWNLOAD:
+            raise Misuse(f"{size} bytes are too many to fetch", where=path, remedy="verify a local copy")
+        body = fetch(urljoin(self._url, quote(path)), self._budget, limit=size + 1)
+        if len(body) != size:
+            raise Refused(f"has {len(body)} bytes where {size} are promised", where=path)
+        with tempfile.TemporaryFile() as stream:
+            stream.write(body)
+            stream.seek(0)
+            yield stream
+
+
+def fetch(url: str, budget: Budget, *, limit: int) -> bytes:
+    """One file of a release. What a server does not give is UNAVAILABLE: it proves nothing."""
+    try:
+        return http.get(SERVICE, url, budget=budget, limit=limit).body
+    except HttpError as e:
+        if e.status in (404, 410):
+            raise Unavailable(
+                "the server does not have it", where=url, remedy="check the address, or try later"
+            ) from None
+        raise
+
+
+def is_url(target: str) -> bool:
+    """Whether a target is fetched rather than opened."""
+    return "://" in target
+
+
+def load(target: str, budget: Budget) -> tuple[bytes, Folder | Remote]:
+    """The bytes of a release.json, and where the files that it names are."""
+    if is_url(target):
+        return fetch(target, budget, limit=MAX_RELEASE), Remote(target, budget)
+    path = Path(target)
+    if path.is_dir():
+        path = path / "release.json"
+    return files.read(path, limit=MAX_RELEASE), Folder(path.parent)

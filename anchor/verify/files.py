@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where a release's files come from, as verification sees it, and streams that hash what goes by."""
+
+import hashlib
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import BinaryIO, Protocol, cast
+
+from anchor.errors import Refused
+
+CHUNK = 1 << 18
+
+
+class Files(Protocol):
+    """Files by their path relative to release.json. Nothing outside its folder can be named."""
+
+    def open(self, path: str, *, size: int) -> AbstractContextManager[BinaryIO]:
+        """A stream of the file, which should have `size` bytes.
+
+        Raises `Refused` for a file that is missing, no regular file, not of that size, or outside of the
+        folder; `Unavailable` when it could not be told.
+        """
+        ...
+
+
+class HashedStream:
+    """A stream that hashes and counts what is read; `finish` reads the rest and compares.
+
+    What is parsed and what is hashed are the same bytes, whatever happens to the file meanwhile.
+    """
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._hash = hashlib.sha256()
+        self._count = 0
+
+    def read(self, size: int = -1) -> bytes:
+        return self._seen(self._stream.read(size))
+
+    def readline(self, limit: int = -1) -> bytes:
+        return self._seen(self._stream.readline(limit))
+
+    def as_binary(self) -> BinaryIO:
+        """This object where a reader of ledgers wants a binary stream."""
+        return cast("BinaryIO", self)
+
+    def finish(self, *, size: int, sha256: str, where: str) -> None:
+        """Raise `Refused` unless all bytes of the file have the size and digest that the release names."""
+        while self.read(CHUNK):
+            if self._count > size:
+                break
+        check_digest(size=self._count, digest=self._hash.hexdigest(), want=(size, sha256), where=where)
+
+    def _seen(self, data: bytes) -> bytes:
+        self._hash.update(data)
+        self._count += len(data)
+        return data
+
+
+class HashedSink:
+    """Takes what is written, keeps only its size and SHA-256."""
+
+    def __init__(self) -> None:
+        self._hash = hashlib.sha256()
+        self.size = 0
+
+    def write(self, data: bytes) -> int:
+        self._hash.update(data)
+        self.size += len(data)
+        return len(data)
+
+    def as_binary(self) -> BinaryIO:
+        """This object where a writer of ledger.json wants a binary stream."""
+        return cast("BinaryIO", self)
+
+    @property
+    def sha256(self) -> str:
+        return self._hash.hexdigest()
+
+
+def check_digest(*, size: int, digest: str, want: tuple[int, str], where: str) -> None:
+    """Raise `Refused` unless size and SHA-256 are those that are wanted."""
+    if size != want[0]:
+        raise Refused(f"has {size} bytes where {want[0]} are promised", where=where)
+    if digest != want[1]:
+        raise Refused(f"SHA-256 is {digest} where {want[1]} is promised", where=where)
+
+
+def read_whole(files: Files, path: str, *, size: int, sha256: str, limit: int) -> bytes:
+    """A small file that has this size and digest. Raises `Refused` for another one, or one above `limit`."""
+    if size > limit:
+        raise Refused(f"{size} bytes, more than the {limit} that are read", where=path)
+    with files.open(path, size=size) as stream:
+        data = stream.read(size + 1)
+    check_digest(size=len(data), digest=hashlib.sha256(data).hexdigest(), want=(size, sha256), where=path)
+    return data
+
+
+Progress = Callable[[str], None]
