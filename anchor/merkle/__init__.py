@@ -14,7 +14,12 @@ from anchor.merkle.hashing import (
     leaf_hashes,
     node_hash,
 )
-from anchor.merkle.proof import root_from_inclusion, verify_consistency, verify_inclusion
+from anchor.merkle.proof import (
+    root_from_inclusion,
+    roots_from_consistency,
+    verify_consistency,
+    verify_inclusion,
+)
 from anchor.merkle.ranges import (
     Node,
     Range,
@@ -49,6 +54,7 @@ __all__ = [
     "range_hash",
     "root",
     "root_from_inclusion",
+    "roots_from_consistency",
     "verify_consistency",
     "verify_inclusion",
 ]

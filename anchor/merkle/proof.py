@@ -78,6 +78,23 @@ def verify_consistency(size1: int, size2: int, proof: Sequence[bytes], root1: by
         raise Refused("the consistency proof leads to another newer root", where="proof")
 
 
+def roots_from_consistency(size1: int, size2: int, path: Sequence[bytes]) -> tuple[bytes, bytes]:
+    """The older and the newer root, 32 bytes each, that a path leads to, for 0 < size1 < size2.
+
+    The path is a consistency proof whose first node is written out also where it is the older root itself
+    (size1 a power of two). When the newer root is one that was signed, the older one is bound by it: this is
+    how a contradiction is shown. Raises `Refused` for anything else, whatever its type.
+    """
+    check_number(size1, "size1", least=1)
+    check_number(size2, "size2", least=1)
+    nodes = _checked(path)
+    if size1 >= size2:
+        raise Refused(f"a tree of {size2} is no newer than one of {size1}", where="size2")
+    if not nodes:
+        raise Refused("the proof is empty", where="proof")
+    return _roots_from_consistency(size1, size2, nodes)
+
+
 def _roots_from_consistency(size1: int, size2: int, path: list[bytes]) -> tuple[bytes, bytes]:
     """The older and the newer root that a path leads to, for 0 < size1 < size2."""
     fn, sn = size1 - 1, size2 - 1
