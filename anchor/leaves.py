@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
 from operator import itemgetter
-from typing import Any, BinaryIO
+from typing import Any, Protocol
 
 import msgspec
 
@@ -25,6 +25,12 @@ CHUNK = 1024
 """Facts that are in memory at once; a power of two, so that a chunk is a perfect subtree."""
 
 _STRINGS = {str}
+
+
+class Sink(Protocol):
+    """Where ledger.json goes: an open file, or something that hashes."""
+
+    def write(self, data: bytes, /) -> object: ...
 
 
 @dataclass(frozen=True)
@@ -55,7 +61,7 @@ def seal(
     table: Table,
     *,
     ledger: Ledger,
-    ledger_json: BinaryIO | None = None,
+    ledger_json: Sink | None = None,
     progress: Callable[[int], object] | None = None,
 ) -> Sealed:
     """The root, size and columns of a ledger; its ledger.json is written as the facts go by.

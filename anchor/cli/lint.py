@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`anchor lint`: read a ledger as `seal` would, and list what its readers may stumble over."""
+
+from pathlib import Path
+
+import click
+
+from anchor.cli import common
+from anchor.edge.ledger_file import open_ledger
+from anchor.facts import brief
+from anchor.ledger import READERS
+from anchor.ledger.lint import KINDS, Finding, Report, lint
+from anchor.verdict import Class
+
+_SHOWN_LINES = 8
+
+
+@click.command()
+@click.argument("ledger", type=click.Path(path_type=Path))
+@click.option("--strict", is_flag=True, help="Exit 9 when something was found.")
+@click.option("--reader", type=click.Choice(list(READERS)), help="Read it so, whatever its name says.")
+@common.json_option
+def command(*, ledger: Path, strict: bool, reader: str | None, as_json: bool) -> int:
+    """Read a ledger and list what a reader may stumble over, with line numbers; it never edits.
+
+    Placeholders, labels that differ only in case or spacing, one label and period with different values, text
+    that is not NFC, invisible and look-alike characters, seals and facts that repeat. Exit 0 whatever it
+    finds, 9 with --strict, 2 for a ledger that cannot be read.
+
+    Example: anchor lint ledger.md --strict
+    """
+    with open_ledger(ledger, reader=reader) as found:
+        report = lint(found.table, file=str(ledger), reader=found.reader)
+    if as_json:
+        common.print_json(report)
+    else:
+        _print(report)
+    return Class.FINDINGS.exit_code if strict and report.findings else 0
+
+
+def _print(report: Report) -> None:
+    for kind, meaning in KINDS.items():
+        findings = [f for f in report.findings if f.kind == kind]
+        if findings:
+            click.echo(f"{kind}: {meaning} ({len(findings)})")
+            for finding in findings:
+                click.echo(f"  {_line(finding)}")
+    parts = [f"{report.facts} facts"]
+    if report.distinct_labels is not None:
+        parts.append(f"{report.distinct_labels} distinct labels")
+    parts.append(f"{report.exact_duplicates} exact duplicates")
+    parts.append(f"{report.repeated_seals} repeated seal{'' if report.repeated_seals == 1 else 's'}")
+    click.echo(f"{report.file}: {', '.join(parts)}, {len(report.findings)} findings ({report.reader})")
+
+
+def _line(finding: Finding) -> str:
+    lines = finding.lines
+    shown = ", ".join(map(str, lines[:_SHOWN_LINES]))
+    more = f" and {len(lines) - _SHOWN_LINES} more" if len(lines) > _SHOWN_LINES else ""
+    subject = f"{finding.column}: " if finding.column else ""
+    text = f"{brief(finding.text, 120)} " if finding.text and finding.kind != "label-spelling" else ""
+    return f"line{'s' if len(lines) > 1 else ''} {shown}{more}: {subject}{text}{finding.message}"

@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`anchor seal`: facts, root and statement of a ledger. Signs nothing, sends nothing."""
+
+import hashlib
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+import click
+
+from anchor import naming
+from anchor.cli import common
+from anchor.edge import files
+from anchor.edge.ledger_file import SealedFile, guard_input, seal_file
+from anchor.edge.stage import staged
+from anchor.errors import Misuse, Refused
+from anchor.ledger import READERS
+from anchor.statement import MAX_STATEMENT, LedgerName, Previous, SourceFile, Tree, commit, encode, link
+
+FORMAT = "urn:ledger-anchor:sealed:v1"
+STATEMENT = "statement.json"
+_PROGRESS_STEP = 1 << 17
+
+
+@click.command()
+@click.argument("ledger", type=click.Path(path_type=Path))
+@click.option("--name", required=True, help="Name of the ledger, the same for all its releases.")
+@click.option("--version", required=True, help="The publisher's name for this release, such as 1.0.0.")
+@click.option("--number", type=click.IntRange(1), help="Which release it is, from 1 (default: what follows).")
+@click.option(
+    "--previous",
+    type=click.Path(path_type=Path),
+    help="statement.json of the release before, for number 2 on.",
+)
+@click.option("--reader", type=click.Choice(list(READERS)), help="Read it so, whatever its name says.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    help="Folder for ledger, ledger.json and statement.json.",
+)
+@common.json_option
+def command(
+    *,
+    ledger: Path,
+    name: str,
+    version: str,
+    number: int | None,
+    previous: Path | None,
+    reader: str | None,
+    output: Path | None,
+    as_json: bool,
+) -> int:
+    """Print the root, the count and the digests of a ledger, and with -o write what would be signed.
+
+    Nothing is signed and nothing is sent. Either all three files are written or none.
+
+    Example: anchor seal ledger.md --name my-ledger --version 1.0.0 -o sealed/
+    """
+    naming.check_arguments(name, version)
+    before = _previous(previous)
+    named = LedgerName(name=name, number=_number(number, before), version=version)
+    with ExitStack() as stack:
+        folder = stack.enter_context(staged(output)) if output else None
+        sealed = seal_file(ledger, ledger=named, folder=folder, reader=reader, progress=_progress())
+        statement = _statement(sealed, named, before)
+        if folder is not None and output is not None:
+            guard_input(ledger, output, sealed.files)
+            files.write(folder / STATEMENT, statement)
+    _print(sealed, named, statement, as_json=as_json)
+    if output is not None and not as_json:
+        click.echo(f"written    {output}")
+    return 0
+
+
+def _previous(path: Path | None) -> Previous | None:
+    if path is None:
+        return None
+    try:
+        return link(files.read(path, limit=MAX_STATEMENT))
+    except Refused as e:
+        raise Misuse(
+            e.problem, where=f"{path}: {e.where}", remedy="name the statement.json of a release"
+        ) from None
+
+
+def _number(number: int | None, before: Previous | None) -> int:
+    follows = before.number + 1 if before else 1
+    if number is not None and number != follows:
+        remedy = (
+            "leave --number out" if before else "name the statement of the release before with --previous"
+        )
+        raise Misuse(f"{number} is not {follows}, which follows", where="--number", remedy=remedy)
+    return follows
+
+
+def _statement(sealed: SealedFile, named: LedgerName, before: Previous | None) -> bytes:
+    try:
+        statement = commit(
+            ledger=named,
+            tree=Tree.of(sealed.sealed.root, sealed.sealed.size),
+            columns=sealed.sealed.columns,
+            original=SourceFile(name=sealed.source.name, reader=sealed.reader),  # type: ignore[arg-type]  # a key of READERS
+            digests={f.name: f.sha256 for f in sealed.files},
+            previous=before,
+        )
+        return encode(statement)
+    except Refused as e:  # what was given does not go together
+        raise Misuse(e.problem, where=e.where, remedy=e.remedy) from None
+
+
+def _progress() -> Callable[[int], None] | None:
+    """A line on stderr for a person who waits; none where nobody watches."""
+    if not sys.stderr.isatty():
+        return None
+
+    def show(done: int) -> None:
+        if done % _PROGRESS_STEP == 0:
+            click.echo(f"{done} facts", err=True)
+
+    return show
+
+
+def _print(sealed: SealedFile, named: LedgerName, statement: bytes, *, as_json: bool) -> None:
+    found = sealed.sealed
+    digest = hashlib.sha256(statement).hexdigest()
+    if as_json:
+        common.print_json(
+            {
+                "format": FORMAT,
+                "ledger": named,
+                "tree": Tree.of(found.root, found.size),
+                "columns": found.columns,
+                "reader": sealed.reader,
+                "files": [{"name": f.name, "size": f.size, "sha256": f.sha256} for f in sealed.files],
+                "statement": {"size": len(statement), "sha256": digest},
+            }
+        )
+        return
+    click.echo(f"ledger     {named.name}, release {named.number}, version {named.version}")
+    click.echo(f"root       {found.root.hex()}")
+    click.echo(f"size       {found.size} facts")
+    click.echo(f"columns    {', '.join(found.columns)}")
+    for file in sealed.files:
+        click.echo(f"sha256     {file.sha256}  {file.name} ({file.size} bytes)")
+    click.echo(f"sha256     {digest}  {STATEMENT} ({len(statement)} bytes)")
