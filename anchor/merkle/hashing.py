@@ -4,7 +4,7 @@
 All that the prover (`tree`) and the checker (`proof`) have in common is here.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Set
 from hashlib import sha256
 
 from anchor.errors import Refused
@@ -40,16 +40,17 @@ def node_hash(left: bytes, right: bytes) -> bytes:
 
 def leaf_hashes(leaves: Iterable[bytes]) -> list[bytes]:
     """The leaf hash of each of `leaves`, in order; a copied, already prefixed state saves a concatenation."""
+    batch = list(ordered(leaves, "leaves"))
+    if set(map(type, batch)) - {bytes}:
+        wrong = next(i for i, data in enumerate(batch) if type(data) is not bytes)
+        raise Refused(f"a leaf is bytes, not {type(batch[wrong]).__name__}", where=f"leaf {wrong}")
     copy = _LEAF.copy
     hashes: list[bytes] = []
     append = hashes.append
-    try:
-        for data in leaves:
-            state = copy()
-            state.update(data)
-            append(state.digest())
-    except (TypeError, BufferError):
-        raise Refused("a leaf is bytes", where=f"leaf {len(hashes)}") from None
+    for data in batch:
+        state = copy()
+        state.update(data)
+        append(state.digest())
     return hashes
 
 
@@ -93,3 +94,12 @@ def check_number(value: object, where: str, *, least: int, most: int = MAX_SIZE)
         shown = str(value) if -MAX_SIZE <= value <= MAX_SIZE else f"a number of {value.bit_length()} bits"
         raise Refused(f"{shown} is not from {least} to {most}", where=where)
     return value
+
+
+def ordered(values: Iterable[bytes], where: str) -> Iterator[bytes]:
+    """An iterator over `values`, unless they have no order or are one string."""
+    if isinstance(values, (str, bytes, bytearray, memoryview, Mapping, Set)) or not isinstance(
+        values, Iterable
+    ):
+        raise Refused(f"wanted a sequence of bytes, not {type(values).__name__}", where=where)
+    return iter(values)

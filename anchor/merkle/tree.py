@@ -5,7 +5,7 @@ RFC 9162 sections 2.1.1, 2.1.3.1 and 2.1.4.1. Nothing here judges a proof; `proo
 from any iterable that has an order; each is checked to be 32 bytes.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator
 from itertools import islice
 
 from anchor.errors import Refused
@@ -16,6 +16,7 @@ from anchor.merkle.hashing import (
     check_hashes,
     check_number,
     leaf_hashes,
+    ordered,
     reduce_pairs,
 )
 from anchor.merkle.ranges import Range, consistency_ranges, fold, inclusion_ranges, perfect_nodes
@@ -42,7 +43,7 @@ class Accumulator:
     def resume(cls, size: int, nodes: Iterable[bytes]) -> "Accumulator":
         """Go on after `size` leaves from the hashes that `nodes()` gave then."""
         check_number(size, "size", least=0)
-        hashes = check_hashes(list(_stream(nodes, "nodes")), "node")
+        hashes = check_hashes(list(ordered(nodes, "nodes")), "node")
         names = perfect_nodes(0, size)
         if len(hashes) != len(names):
             raise Refused(f"{len(hashes)} nodes where {size} leaves have {len(names)}", where="nodes")
@@ -70,13 +71,13 @@ class Accumulator:
 
     def extend(self, hashes: Iterable[bytes]) -> None:
         """Append 32-byte leaf hashes in order. Those before a refused one may have been taken."""
-        stream = _stream(hashes, "leaf hashes")
+        stream = ordered(hashes, "leaf hashes")
         while batch := list(islice(stream, self._room())):
             self._take(check_hashes(batch, "leaf hash", self.size()))
 
     def extend_leaves(self, leaves: Iterable[bytes]) -> None:
         """Append the bytes of leaves in order: hashed with the leaf prefix, then as `extend`."""
-        stream = _stream(leaves, "leaves")
+        stream = ordered(leaves, "leaves")
         while batch := list(islice(stream, self._room())):
             self._take(leaf_hashes(batch))
 
@@ -143,7 +144,7 @@ def all_inclusion_proofs(leaf_hashes: Iterable[bytes]) -> Iterator[tuple[bytes, 
     Worked out from the top: a node's proof is its sibling and its parent's proof. Holds the whole tree, and
     the proofs of one chunk at a time.
     """
-    level = check_hashes(list(_stream(leaf_hashes, "leaf hashes")), "leaf hash")
+    level = check_hashes(list(ordered(leaf_hashes, "leaf hashes")), "leaf hash")
     levels = [level]
     while len(levels[-1]) > 1:
         levels.append(reduce_pairs(levels[-1]))
@@ -191,18 +192,9 @@ def _hash_of(leaves: list[bytes], part: Range) -> bytes:
 
 def _leaves(leaf_hashes: Iterable[bytes], size: int | None, where: str) -> tuple[list[bytes], int]:
     """The checked hashes and the size of the tree over them that is meant, at least 1."""
-    leaves = check_hashes(list(_stream(leaf_hashes, "leaf hashes")), "leaf hash")
+    leaves = check_hashes(list(ordered(leaf_hashes, "leaf hashes")), "leaf hash")
     if size is None:
         size = len(leaves)
     if not leaves or size == 0:
         raise Refused("the empty tree has no proofs", where=where)
     return leaves, check_number(size, where, least=1, most=len(leaves))
-
-
-def _stream(values: Iterable[bytes], where: str) -> Iterator[bytes]:
-    """An iterator over `values`, unless they have no order or are one string."""
-    if isinstance(values, (str, bytes, bytearray, memoryview, Mapping, Set)) or not isinstance(
-        values, Iterable
-    ):
-        raise Refused(f"wanted a sequence of bytes, not {type(values).__name__}", where=where)
-    return iter(values)
