@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What one re-verification leaves behind: a verdict, and the things worth keeping for years.
+
+Values only. `anchor.reverify` makes them, `anchor.records` keeps them; this module decides nothing.
+"""
+
+import hashlib
+from dataclasses import dataclass
+
+from anchor.verdict import Verdict
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignedCheckpoint:
+    """A checkpoint whose log signature was verified, with the raw note a stranger can verify again."""
+
+    origin: str
+    log_key: str
+    """The verifier key of the log (C2SP signed-note `name+id+base64`), as it was when checked."""
+    size: int
+    root: bytes
+    note: bytes
+    source: str = ""
+    """The URL or folder that served it; says where, binds nothing."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConsistencyProof:
+    """The path between two sizes of one log, as `merkle.roots_from_consistency` took it."""
+
+    origin: str
+    old_size: int
+    old_root: bytes
+    new_size: int
+    new_root: bytes
+    hashes: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """One self-contained document of misbehaviour that a stranger can check with the log's key."""
+
+    kind: str
+    origin: str
+    """The log's origin, or the ledger's name for two statements with one number."""
+    document: bytes
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the document, hex."""
+        return hashlib.sha256(self.document).hexdigest()
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeenAnchor:
+    """One verified anchor: a bundle and the log it is in."""
+
+    origin: str
+    log_key: str
+    log_index: int
+    bundle: bytes
+    time: str = ""
+    """Earliest verified time, RFC 3339 UTC."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeenRelease:
+    """The verified release that was found at a target."""
+
+    ledger: str
+    number: int
+    version: str
+    root: str
+    """Hex."""
+    size: int
+    statement: bytes
+    """The exact statement bytes that were signed."""
+    anchors: tuple[SeenAnchor, ...] = ()
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the statement bytes, hex."""
+        return hashlib.sha256(self.statement).hexdigest()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """Everything one run hands to the records, kept in one transaction."""
+
+    verdict: Verdict
+    release: SeenRelease | None = None
+    checkpoints: tuple[SignedCheckpoint, ...] = ()
+    proofs: tuple[ConsistencyProof, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
+    trust: dict[str, str] | None = None
+    """Trust material used, by name (TUF versions, log keys, policy digest); None when it was not read."""
+    services: tuple[str, ...] = ()
+    """Services that could not be reached, for the alarm's text."""
+    requests: int = 0
+    """Requests made to logs."""
+    duration: float = 0.0
+    """Seconds, by a clock that does not jump."""
+    max_run_age: int | None = None
+    """The policy's `max_run_age` in seconds, remembered so that `status` can judge without the policy."""

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Hash chains over the rows that must not change: each row's `chain` is SHA-256 of the one before and of its
+own values. An edit, a removal or an insertion in the middle breaks every later value.
+
+A chain does not protect against someone who rewrites it to its end: signatures on the stored checkpoints do
+that for what matters, and the mark beside the database (`mark.py`) for the rest.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from anchor.records.engine import Database
+from anchor.records.tables import Base, Checkpoint, CheckRow, EvidenceRow, Prune, Run
+
+START = bytes(32)
+
+COLUMNS: Mapping[type[Base], tuple[str, ...]] = {
+    Checkpoint: ("seq", "origin", "log_key", "size", "root", "note", "source", "seen_ms"),
+    EvidenceRow: ("seq", "kind", "origin", "digest", "document", "found_ms"),
+    Prune: ("seq", "through", "resume", "counts", "pruned_ms"),
+    Run: (
+        "seq",
+        "id",
+        "claim_id",
+        "slot_ms",
+        "worker",
+        "state",
+        "started_ms",
+        "ended_ms",
+        "verdict",
+        "release_id",
+        "trust_id",
+        "duration_ms",
+        "requests",
+        "facts",
+        "notes",
+    ),
+}
+"""The chained columns, in the order in which they are hashed."""
+
+CHECK_COLUMNS = ("position", "name", "state", "detail", "meaning", "clause", "demotes")
+
+
+def link(
+    previous: bytes, table: type[Base], row: Mapping[str, Any], checks: Sequence[Sequence[Any]] = ()
+) -> bytes:
+    """The chain value of a row that follows one with the value `previous`."""
+    values = [row[c].hex() if isinstance(row[c], bytes) else row[c] for c in COLUMNS[table]]
+    document = [table.__tablename__, values, [list(c) for c in checks]]
+    return hashlib.sha256(previous + msgspec.json.encode(document)).digest()
+
+
+def head(connection: Connection, table: type[Base]) -> tuple[int, bytes]:
+    """Number and chain value of the newest chained row; of a pruned chain, what it resumes from."""
+    columns = table.__table__.c
+    row = connection.execute(
+        sa.select(columns.seq, columns.chain)
+        .where(columns.seq.is_not(None))
+        .order_by(columns.seq.desc())
+        .limit(1)
+    ).first()
+    if row is None and table is Run:
+        row = connection.execute(
+            sa.select(Prune.through, Prune.resume).order_by(Prune.seq.desc()).limit(1)
+        ).first()
+    return (row[0], row[1]) if row else (0, START)
+
+
+def append(database: Database, connection: Connection, table: type[Base], values: dict[str, Any]) -> int:
+    """Insert one row at the end of its chain; returns its number."""
+    database.serialise(connection)
+    seq, previous = head(connection, table)
+    row = {**values, "seq": seq + 1}
+    connection.execute(sa.insert(table), {**row, "chain": link(previous, table, row)})
+    return seq + 1
+
+
+def end_run(
+    database: Database,
+    connection: Connection,
+    run_id: int,
+    values: dict[str, Any],
+    checks: Sequence[dict[str, Any]] = (),
+) -> tuple[int, bytes]:
+    """End a running run: its checks, its values and its place in the chain; returns its number and chain.
+
+    0 and nothing is written when the run has ended already.
+    """
+    database.serialise(connection)
+    running = sa.select(Run.__table__).where(Run.id == run_id, Run.state == "running")
+    found = connection.execute(running).mappings().first()
+    if found is None:
+        return 0, START
+    if checks:
+        connection.execute(sa.insert(CheckRow), [{**c, "run_id": run_id} for c in checks])
+    seq, previous = head(connection, Run)
+    row = {**found, **values, "seq": seq + 1}
+    chain = link(previous, Run, row, [[c[n] for n in CHECK_COLUMNS] for c in checks])
+    connection.execute(sa.update(Run).where(Run.id == run_id), {**values, "seq": seq + 1, "chain": chain})
+    return seq + 1, chain

@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which target is due and who works on it: each due target is taken by exactly one worker.
+
+PostgreSQL gives rows out by FOR UPDATE SKIP LOCKED, SQLite by its one writer. A claim is a lease: a dead
+worker's claim returns when the lease has run out, or at once when the worker is known to be dead, and its run
+is left behind as interrupted. What was found is kept by `store.py`, under the same claim.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from anchor.records import chain
+from anchor.records.engine import Database
+from anchor.records.tables import Claim, Run
+
+LEASE = 900.0
+"""Seconds a claim is held without being renewed."""
+
+DAY = 86400
+Alive = Callable[[str], bool | None]
+"""Whether a worker lives: False only when it is certainly dead, None when it cannot be told."""
+
+
+def ms(seconds: float) -> int:
+    """Seconds to the milliseconds of the tables."""
+    return round(seconds * 1000)
+
+
+@dataclass(frozen=True)
+class Lease:
+    """A target that this worker has to re-verify, and the run that is open for it."""
+
+    claim_id: int
+    run_id: int
+    target: str
+    worker: str
+    started: float
+
+
+@dataclass(frozen=True)
+class Held:
+    """Who holds a target that was asked for."""
+
+    worker: str
+    until: float
+
+
+def add(database: Database, target: str, *, now: float, interval: int | None = None) -> int:
+    """Watch a target; returns its claim's id. A known target is watched again, with its history."""
+    with database.write() as connection:
+        database.serialise(connection)
+        known = connection.execute(sa.select(Claim.id).where(Claim.target == target)).scalar()
+        if known is not None:
+            change: dict[str, int] = {"active": 1}
+            if interval is not None:
+                change["interval_s"] = interval
+            connection.execute(sa.update(Claim).where(Claim.id == known), change)
+            return int(known)
+        row = {
+            "target": target,
+            "active": 1,
+            "interval_s": interval,
+            "added_ms": ms(now),
+            "due_ms": ms(now),
+            "failing_runs": 0,
+            "told": "OK",
+        }
+        found = connection.execute(sa.insert(Claim).returning(Claim.id), row).scalar_one()
+        return int(found)
+
+
+def drop(database: Database, target: str) -> bool:
+    """Watch a target no more; its records stay. False when it was not watched."""
+    with database.write() as connection:
+        query = sa.update(Claim).where(Claim.target == target, Claim.active == 1)
+        return connection.execute(query, {"active": 0}).rowcount == 1
+
+
+def targets(database: Database) -> list[str]:
+    """What is watched, oldest first."""
+    with database.read() as connection:
+        rows = connection.execute(sa.select(Claim.target).where(Claim.active == 1).order_by(Claim.id))
+        return [r[0] for r in rows]
+
+
+def due(database: Database, *, now: float) -> int:
+    """How many targets are due."""
+    with database.read() as connection:
+        query = sa.select(sa.func.count()).select_from(Claim).where(Claim.active == 1, _due(ms(now)))
+        return int(connection.execute(query).scalar_one())
+
+
+def take(
+    database: Database,
+    *,
+    worker: str,
+    now: float,
+    lease: float = LEASE,
+    target: str | None = None,
+    alive: Alive = lambda _: None,
+) -> Lease | Held | None:
+    """Claim a due target and open its run, in one transaction; None when nothing is due.
+
+    With `target` that one is claimed, due or not; `Held` when another worker has it.
+    """
+    at = ms(now)
+    with database.write() as connection:
+        dead = _dead(connection, alive)
+        free = sa.or_(
+            Claim.run_id.is_(None),
+            Claim.lease_ms < at,
+            Claim.lease_ms > at + 2 * ms(lease),  # a clock that went back must not hold a claim for years
+            Claim.worker.in_(dead),
+        )
+        wanted = Claim.target == target if target is not None else sa.and_(Claim.active == 1, _due(at))
+        query = (
+            sa.select(Claim.id, Claim.target, Claim.due_ms, Claim.run_id)
+            .where(wanted, free)
+            .order_by(Claim.due_ms, Claim.id)
+            .limit(1)
+            .with_for_update(skip_locked=True)
+        )
+        row = connection.execute(query).first()
+        if row is None:
+            return _holder(connection, target) if target is not None else None
+        if row.run_id is not None:
+            chain.end_run(database, connection, row.run_id, {"state": "interrupted", "ended_ms": at})
+        run = {
+            "claim_id": row.id,
+            "slot_ms": _slot(connection, row.id, row.due_ms),
+            "worker": worker,
+            "state": "running",
+            "started_ms": at,
+        }
+        run_id = int(connection.execute(sa.insert(Run).returning(Run.id), run).scalar_one())
+        held = {"run_id": run_id, "worker": worker, "lease_ms": at + ms(lease)}
+        connection.execute(sa.update(Claim).where(Claim.id == row.id), held)
+        return Lease(row.id, run_id, row.target, worker, now)
+
+
+def renew(database: Database, held: Lease, *, now: float, lease: float = LEASE) -> bool:
+    """Hold a claim longer; False when another worker took it over."""
+    with database.write() as connection:
+        query = sa.update(Claim).where(Claim.id == held.claim_id, Claim.run_id == held.run_id)
+        return connection.execute(query, {"lease_ms": ms(now) + ms(lease)}).rowcount == 1
+
+
+def give_up(database: Database, held: Lease, *, now: float) -> None:
+    """End a run that could not be made: it is interrupted, and its target is due as before."""
+    with database.write() as connection:
+        query = sa.update(Claim).where(Claim.id == held.claim_id, Claim.run_id == held.run_id)
+        if connection.execute(query, {"run_id": None, "worker": None, "lease_ms": None}).rowcount:
+            chain.end_run(database, connection, held.run_id, {"state": "interrupted", "ended_ms": ms(now)})
+
+
+def _due(at: int) -> sa.ColumnElement[bool]:
+    """Due, or due so far ahead that only a clock that has since gone back can have said it."""
+    horizon = 2000 * sa.func.coalesce(Claim.interval_s, DAY)
+    return sa.or_(Claim.due_ms <= at, Claim.due_ms > at + horizon)
+
+
+def _dead(connection: Connection, alive: Alive) -> Sequence[str]:
+    rows = connection.execute(sa.select(Claim.worker).where(Claim.run_id.is_not(None)).distinct())
+    return [r[0] for r in rows if r[0] is not None and alive(r[0]) is False]
+
+
+def _holder(connection: Connection, target: str) -> Held | None:
+    query = sa.select(Claim.worker, Claim.lease_ms).where(Claim.target == target)
+    row = connection.execute(query).first()
+    if row is None:
+        return None
+    return Held(row.worker or "another worker", (row.lease_ms or 0) / 1000)
+
+
+def _slot(connection: Connection, claim_id: int, wanted: int) -> int:
+    """The slot this run answers: the due time, or the next free one when it was answered already."""
+    finished = sa.select(Run.slot_ms).where(
+        Run.claim_id == claim_id, Run.state == "finished", Run.slot_ms >= wanted
+    )
+    taken = {r[0] for r in connection.execute(finished)}
+    while wanted in taken:
+        wanted += 1
+    return wanted

@@ -1,0 +1,258 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Keeps what a run found: release, anchors, trust, checkpoints, proofs, evidence, checks, the run's end, the
+next due time and the alarm, all in one transaction or not at all.
+
+Evidence of misbehaviour is also kept on its own, before anything else happens (`preserve`).
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from anchor import alarm
+from anchor.errors import Unavailable
+from anchor.outcome import Evidence, Outcome, SeenRelease, SignedCheckpoint
+from anchor.records import chain, outbox
+from anchor.records.claims import Lease, ms
+from anchor.records.engine import Database
+from anchor.records.pace import Pace
+from anchor.records.tables import Anchor, Base, Checkpoint, Claim, EvidenceRow, Proof, Release, Trust
+from anchor.verdict import Class
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What is decided outside the records: when to look again, when to tell, and whom."""
+
+    pace: Pace = field(default_factory=Pace)
+    rule: alarm.Rule = field(default_factory=alarm.Rule)
+    receivers: tuple[str, ...] = ()
+    """Digests of the receivers that are configured now (`outbox.receiver_id`)."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What keeping a run came to."""
+
+    seq: int
+    chain: bytes
+    due: float
+    told: str | None
+    """The uid of the message that went to the outbox."""
+    damped: bool
+    """The run was UNAVAILABLE, not yet told, and a good run is young enough to stand for it."""
+
+
+def preserve(
+    database: Database, checkpoints: Sequence[SignedCheckpoint], evidence: Sequence[Evidence], *, now: float
+) -> None:
+    """Keep signed notes and the evidence they are, at once and whatever becomes of the run."""
+    with database.write() as connection:
+        database.serialise(connection)
+        _checkpoints(database, connection, checkpoints, ms(now))
+        _evidence(database, connection, evidence, ms(now))
+
+
+def keep(database: Database, lease: Lease, outcome: Outcome, *, now: float, terms: Terms) -> Kept:
+    """Keep a finished run. Raises Unavailable when another worker has taken it over: then nothing is kept."""
+    at = ms(now)
+    with database.write() as connection:
+        claimed = sa.select(Claim.__table__).where(Claim.id == lease.claim_id).with_for_update()
+        claim = connection.execute(claimed).mappings().first()
+        if claim is None or claim["run_id"] != lease.run_id:
+            raise Unavailable("another worker has taken this run over", where=lease.target)
+        database.serialise(connection)
+        release_id = _release(connection, outcome.release, at) if outcome.release else None
+        _checkpoints(database, connection, outcome.checkpoints, at)
+        _proofs(connection, outcome, at)
+        _evidence(database, connection, outcome.evidence, at)
+        run = {
+            "state": "finished",
+            "ended_ms": at,
+            "verdict": str(outcome.verdict.verdict),
+            "release_id": release_id,
+            "trust_id": _trust(connection, outcome.trust, at),
+            "duration_ms": ms(outcome.duration),
+            "requests": outcome.requests,
+            "facts": msgspec.json.encode(outcome.verdict.facts).decode(),
+            "notes": msgspec.json.encode(outcome.verdict.notes).decode(),
+        }
+        seq, link = chain.end_run(database, connection, lease.run_id, run, _checks(outcome))
+        if not seq:
+            raise Unavailable("this run has ended already", where=lease.target)
+        return _settle(connection, dict(claim), outcome, release_id, terms, now, seq, link)
+
+
+def _settle(
+    connection: Connection,
+    claim: Mapping[str, Any],
+    outcome: Outcome,
+    release_id: int | None,
+    terms: Terms,
+    now: float,
+    seq: int,
+    link: bytes,
+) -> Kept:
+    """The claim's new state and, on a change of class, the message about it."""
+    found = outcome.verdict.verdict
+    since = claim["failing_since_ms"]
+    before = alarm.Standing(
+        Class(claim["told"]), claim["failing_runs"], since / 1000 if since is not None else None
+    )
+    standing, tell = alarm.after(before, found, now=now, rule=terms.rule)
+    told = None
+    if tell:
+        told = hashlib.sha256(b"%d/%d/" % (seq, claim["id"]) + link).hexdigest()[:16]
+        when = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        title, body = alarm.message(claim["target"], before, outcome, when=when, uid=told)
+        outbox.post(
+            connection,
+            outbox.Message(told, str(found), title, body, claim["id"]),
+            now=now,
+            receivers=terms.receivers,
+        )
+    good = ms(now) if found is Class.OK else claim["last_good_ms"]
+    age = outcome.max_run_age or claim["max_run_age_s"]
+    release = release_id or claim["release_id"]
+    next_due = terms.pace.next_due(
+        target=claim["target"],
+        now=now,
+        interval=claim["interval_s"],
+        newest=_newest(connection, release, claim["id"]),
+        failing_runs=standing.failing_runs if found is Class.UNAVAILABLE else 0,
+    )
+    change = {
+        "run_id": None,
+        "worker": None,
+        "lease_ms": None,
+        "due_ms": ms(next_due),
+        "release_id": release,
+        "max_run_age_s": age,
+        "last_class": str(found),
+        "last_run_ms": ms(now),
+        "last_good_ms": good,
+        "failing_runs": standing.failing_runs,
+        "failing_since_ms": None if standing.failing_since is None else ms(standing.failing_since),
+        "told": str(standing.told),
+    }
+    connection.execute(sa.update(Claim).where(Claim.id == claim["id"]), change)
+    young = good is not None and 0 <= ms(now) - good <= ms(terms.pace.age(age))
+    quiet = found is Class.UNAVAILABLE and standing.told is Class.OK and young
+    return Kept(seq, link, next_due, told, damped=quiet)
+
+
+def _newest(connection: Connection, release_id: int | None, claim_id: int) -> bool:
+    """Whether no watched target shows a later release of the same ledger."""
+    if release_id is None:
+        return True
+    mine = sa.select(Release.ledger, Release.number).where(Release.id == release_id).subquery()
+    later = (
+        sa.select(Claim.id)
+        .join(Release, Release.id == Claim.release_id)
+        .where(Claim.active == 1, Claim.id != claim_id)
+        .where(Release.ledger == mine.c.ledger, Release.number > mine.c.number)
+        .limit(1)
+    )
+    return connection.execute(later).first() is None
+
+
+def _checks(outcome: Outcome) -> list[dict[str, Any]]:
+    return [
+        {
+            "position": n,
+            "name": c.name,
+            "state": c.state,
+            "detail": c.detail,
+            "meaning": c.meaning,
+            "clause": c.clause,
+            "demotes": str(c.demotes) if c.demotes else None,
+        }
+        for n, c in enumerate(outcome.verdict.checks)
+    ]
+
+
+def _find(connection: Connection, table: type[Base], key: Mapping[str, Any], column: str = "id") -> Any:
+    columns = table.__table__.c
+    where = [columns[name] == value for name, value in key.items()]
+    return connection.execute(sa.select(columns[column]).where(*where)).scalar()
+
+
+def _insert(
+    connection: Connection, table: type[Base], key: Mapping[str, Any], rest: Mapping[str, Any]
+) -> int:
+    """The id of the row with this key, inserted if it is new. The caller holds `serialise`."""
+    found = _find(connection, table, key)
+    if found is None:
+        query = sa.insert(table).returning(table.__table__.c.id)
+        found = connection.execute(query, {**key, **rest}).scalar_one()
+    return int(found)
+
+
+def _release(connection: Connection, seen: SeenRelease, at: int) -> int:
+    key = {"ledger": seen.ledger, "number": seen.number, "statement_sha256": seen.digest}
+    rest = {
+        "version": seen.version,
+        "root": seen.root,
+        "size": seen.size,
+        "statement": seen.statement,
+        "seen_ms": at,
+    }
+    release_id = _insert(connection, Release, key, rest)
+    for anchor in seen.anchors:
+        digest = hashlib.sha256(anchor.bundle).hexdigest()
+        _insert(
+            connection,
+            Anchor,
+            {"release_id": release_id, "origin": anchor.origin, "bundle_sha256": digest},
+            {
+                "log_key": anchor.log_key,
+                "log_index": anchor.log_index,
+                "bundle": anchor.bundle,
+                "time": anchor.time,
+                "seen_ms": at,
+            },
+        )
+    return release_id
+
+
+def _trust(connection: Connection, trust: Mapping[str, str] | None, at: int) -> int | None:
+    if trust is None:
+        return None
+    document = msgspec.json.encode(trust, order="sorted").decode()
+    digest = hashlib.sha256(document.encode()).hexdigest()
+    return _insert(connection, Trust, {"digest": digest}, {"document": document, "seen_ms": at})
+
+
+def _checkpoints(
+    database: Database, connection: Connection, seen: Sequence[SignedCheckpoint], at: int
+) -> None:
+    for c in seen:
+        key = {"origin": c.origin, "size": c.size, "root": c.root.hex()}
+        if _find(connection, Checkpoint, key, "seq") is None:
+            rest = {"log_key": c.log_key, "note": c.note, "source": c.source, "seen_ms": at}
+            chain.append(database, connection, Checkpoint, {**key, **rest})
+
+
+def _proofs(connection: Connection, outcome: Outcome, at: int) -> None:
+    for p in outcome.proofs:
+        key = {
+            "origin": p.origin,
+            "old_size": p.old_size,
+            "old_root": p.old_root.hex(),
+            "new_size": p.new_size,
+            "new_root": p.new_root.hex(),
+        }
+        _insert(connection, Proof, key, {"hashes": b"".join(p.hashes), "seen_ms": at})
+
+
+def _evidence(database: Database, connection: Connection, found: Sequence[Evidence], at: int) -> None:
+    for e in found:
+        if _find(connection, EvidenceRow, {"digest": e.digest}, "seq") is None:
+            row = {"kind": e.kind, "origin": e.origin, "digest": e.digest, "document": e.document}
+            chain.append(database, connection, EvidenceRow, {**row, "found_ms": at})

@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a run found is kept whole or not at all, and remembered as it was."""
+
+import msgspec
+import pytest
+import sqlalchemy as sa
+
+from anchor.errors import Refused, Unavailable
+from anchor.outcome import SignedCheckpoint
+from anchor.records import claims, memory, store
+from anchor.records.engine import Database
+from anchor.records.tables import Checkpoint, Claim, Delivery, EvidenceRow, Notification, Run
+from anchor.verdict import Class
+from tests.support import records
+from tests.support.records import NOW
+from tests.support.simlog import SimLog
+
+TERMS = store.Terms(receivers=("aa",))
+
+
+def count(database: Database, table: type) -> int:
+    with database.read() as connection:
+        return int(connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one())
+
+
+def test_what_is_kept_is_remembered(database: Database) -> None:
+    log = SimLog().grow(3)
+    first = records.signed(log)
+    last = records.signed(log.grow(4))
+    found = records.outcome(
+        release=records.release(), checkpoints=(first, last), trust={"policy": "1"}, max_run_age=7
+    )
+    store.keep(database, records.taken(database), found, now=NOW, terms=TERMS)
+    remembered = memory.Memory(database)
+    assert remembered.held(log.key.vkey) == {log.origin: memory.Holding(first, last)}
+    assert remembered.at_size(log.key.vkey, log.origin, 3) == first
+    assert remembered.at_size(log.key.vkey, log.origin, 4) is None
+    assert remembered.trust("a/release.json") == {"policy": "1"}
+    assert remembered.last_run("a/release.json") == NOW
+    seen = remembered.release_of("a/release.json")
+    assert seen is not None
+    assert (seen.ledger, seen.number, seen.statement) == ("prices", 1, b"{}")
+    assert remembered.rival(seen) is None
+
+
+def test_nothing_is_remembered_of_nothing(database: Database) -> None:
+    remembered = memory.Memory(database)
+    assert remembered.held("k") == {}
+    assert remembered.contradictions("o") == []
+    assert remembered.trust("x") is None
+    assert remembered.last_run("x") is None
+    assert remembered.release_of("x") is None
+
+
+def test_one_row_for_one_origin_size_and_root(database: Database) -> None:
+    log = SimLog().grow(3)
+    seen = records.signed(log)
+    for n in range(3):
+        lease = records.taken(database, now=NOW + n)
+        found = records.outcome(checkpoints=(seen, seen))
+        store.keep(database, lease, found, now=NOW + n, terms=TERMS)
+    assert count(database, Checkpoint) == 1
+
+
+def test_both_sides_of_a_fork_are_kept(database: Database) -> None:
+    log = SimLog().grow(5)
+    pair = (records.signed(log), records.signed(log.fork(2)))
+    store.preserve(database, pair, (records.evidence(),), now=NOW)
+    store.preserve(database, pair, (records.evidence(),), now=NOW)
+    assert count(database, Checkpoint) == 2
+    assert count(database, EvidenceRow) == 1
+    assert memory.Memory(database).contradictions("log.example") == [records.evidence()]
+
+
+def test_two_statements_with_one_number_are_rivals(database: Database) -> None:
+    one, two = records.release(statement=b"{}"), records.release(statement=b"[]")
+    found = records.outcome(release=one)
+    store.keep(database, records.taken(database), found, now=NOW, terms=TERMS)
+    rival = memory.Memory(database).rival(two)
+    assert rival == one  # with its anchors: both sides can be exported
+    assert memory.Memory(database).rival(records.release(2, statement=b"[]")) is None
+
+
+def test_a_run_that_was_taken_over_keeps_nothing(database: Database) -> None:
+    lease = records.taken(database)
+    late = NOW + claims.LEASE + 1
+    other = claims.take(database, worker="w2", now=late)
+    assert isinstance(other, claims.Lease)
+    with pytest.raises(Unavailable, match="taken this run over"):
+        store.keep(database, lease, records.outcome(evidence=(records.evidence(),)), now=late, terms=TERMS)
+    assert count(database, EvidenceRow) == 0
+    store.keep(database, other, records.outcome(), now=late, terms=TERMS)
+    with database.read() as connection:
+        states = connection.execute(sa.select(Run.state).order_by(Run.seq)).scalars().all()
+    assert states == ["interrupted", "finished"]
+
+
+def test_a_failure_in_the_middle_keeps_nothing(database: Database) -> None:
+    lease = records.taken(database)
+    broken = SignedCheckpoint(origin="o", log_key="k", size=2**63, root=b"", note=b"")  # no engine takes this
+    found = records.outcome(Class.INVALID, evidence=(records.evidence(),), checkpoints=(broken,))
+    with pytest.raises((Unavailable, OverflowError)):
+        store.keep(database, lease, found, now=NOW, terms=TERMS)
+    assert [count(database, t) for t in (EvidenceRow, Checkpoint, Notification, Delivery)] == [0, 0, 0, 0]
+    store.keep(database, lease, records.outcome(), now=NOW, terms=TERMS)
+
+
+def test_a_run_is_kept_once(database: Database) -> None:
+    lease = records.taken(database)
+    store.keep(database, lease, records.outcome(), now=NOW, terms=TERMS)
+    with pytest.raises(Unavailable):
+        store.keep(database, lease, records.outcome(), now=NOW, terms=TERMS)
+    assert count(database, Run) == 1
+
+
+def test_a_killed_run_is_visible_as_interrupted_when_its_worker_is_known_to_be_dead(
+    database: Database,
+) -> None:
+    records.taken(database, worker="dead")
+    again = claims.take(
+        database, worker="w2", now=NOW + 1, target="a/release.json", alive=lambda w: w != "dead"
+    )
+    assert isinstance(again, claims.Lease)
+    with database.read() as connection:
+        rows = connection.execute(sa.select(Run.worker, Run.state).order_by(Run.id)).all()
+    assert [tuple(r) for r in rows] == [("dead", "interrupted"), ("w2", "running")]
+
+
+@pytest.mark.parametrize("change", ["note", "root", "size", "log_key", "chain", "seen_ms"])
+def test_an_edited_checkpoint_is_not_believed(database: Database, change: str) -> None:
+    log = SimLog().grow(3)
+    store.preserve(database, (records.signed(log),), (), now=NOW)
+    value: object = {"note": log.fork(1).sign(), "chain": bytes(32), "size": 2, "seen_ms": 1}.get(
+        change, "ab"
+    )
+    with database.write() as connection:
+        if database.dialect == "sqlite":
+            connection.execute(sa.text("DROP TRIGGER checkpoints_no_update"))
+        else:
+            connection.execute(sa.text("ALTER TABLE checkpoints DISABLE TRIGGER ALL"))
+        connection.execute(sa.update(Checkpoint), {change: value})
+    remembered = memory.Memory(database)
+    with database.read() as connection:
+        key = connection.execute(sa.select(Checkpoint.log_key)).scalar_one()
+    with pytest.raises(Refused, match="records"):
+        remembered.held(key)
+
+
+def test_the_state_of_a_target_is_what_its_last_run_found(database: Database) -> None:
+    for n, found in enumerate([Class.OK, Class.UNAVAILABLE, Class.UNAVAILABLE]):
+        lease = records.taken(database, now=NOW + n)
+        store.keep(database, lease, records.outcome(found), now=NOW + n, terms=TERMS)
+    with database.read() as connection:
+        claim = connection.execute(sa.select(Claim.__table__)).mappings().one()
+    assert (claim["last_class"], claim["failing_runs"], claim["told"]) == ("UNAVAILABLE", 2, "OK")
+    assert claim["last_good_ms"] == claims.ms(NOW)
+    assert claim["failing_since_ms"] == claims.ms(NOW + 1)
+
+
+def test_facts_and_notes_are_kept_as_json(database: Database) -> None:
+    store.keep(database, records.taken(database), records.outcome(), now=NOW, terms=TERMS)
+    with database.read() as connection:
+        facts = connection.execute(sa.select(Run.facts)).scalar_one()
+    assert msgspec.json.decode(facts or "") == {"size": 3}
