@@ -45,7 +45,7 @@ FileSize = Annotated[int, Meta(ge=1, le=MAX_FILE)]
 Index = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 
 
-class File(msgspec.Struct, frozen=True, kw_only=True):
+class File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A published ledger file; `name` is its name as a subject of the statement."""
 
     name: FileName
@@ -54,7 +54,7 @@ class File(msgspec.Struct, frozen=True, kw_only=True):
     sha256: Hex32
 
 
-class Blob(msgspec.Struct, frozen=True, kw_only=True):
+class Blob(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Any other published file."""
 
     path: Path
@@ -62,7 +62,7 @@ class Blob(msgspec.Struct, frozen=True, kw_only=True):
     sha256: Hex32
 
 
-class Log(msgspec.Struct, frozen=True, kw_only=True):
+class Log(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where an anchor is: the log's origin, its URL in the trusted root, its key id (hex), the index."""
 
     origin: Text
@@ -71,7 +71,7 @@ class Log(msgspec.Struct, frozen=True, kw_only=True):
     index: Index
 
 
-class Anchor(msgspec.Struct, frozen=True, kw_only=True):
+class Anchor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One Sigstore bundle over the statement: log, signer and earliest verified time."""
 
     bundle: Blob
@@ -81,7 +81,7 @@ class Anchor(msgspec.Struct, frozen=True, kw_only=True):
     time: Annotated[str, Meta(pattern=naming.TIME, min_length=20, max_length=20)]
 
 
-class Release(msgspec.Struct, frozen=True, kw_only=True):
+class Release(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A release.json; the members are written in this order."""
 
     format: Literal["urn:ledger-anchor:release:v1"]

@@ -38,7 +38,7 @@ FileName = Annotated[str, Meta(pattern=naming.LEDGER_FILE)]
 Reader = Literal["markdown-table-v1", "ledger-json-v1", "json-v1", "jsonl-v1", "csv-v1"]
 
 
-class LedgerName(msgspec.Struct, frozen=True, kw_only=True):
+class LedgerName(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which release of which ledger: `number` counts from 1 without gaps, `version` is its name."""
 
     name: Name
@@ -46,7 +46,7 @@ class LedgerName(msgspec.Struct, frozen=True, kw_only=True):
     version: Version
 
 
-class Tree(msgspec.Struct, frozen=True, kw_only=True):
+class Tree(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The Merkle tree over the facts: its root in hex and its number of leaves."""
 
     algorithm: Literal["rfc9162-sha256"]
@@ -59,14 +59,14 @@ class Tree(msgspec.Struct, frozen=True, kw_only=True):
         return cls(algorithm=ALGORITHM, root=root.hex(), size=size)
 
 
-class SourceFile(msgspec.Struct, frozen=True, kw_only=True):
+class SourceFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A published ledger file, and the reader that finds the facts in it."""
 
     name: FileName
     reader: Reader
 
 
-class Facts(msgspec.Struct, frozen=True, kw_only=True):
+class Facts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How files become leaves: column names in published order, the encoding of a leaf, files by name."""
 
     columns: Annotated[tuple[str, ...], Meta(min_length=1, extra_json_schema={"uniqueItems": True})]
@@ -74,7 +74,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     files: Annotated[tuple[SourceFile, ...], Meta(min_length=2, max_length=2)]
 
 
-class Previous(msgspec.Struct, frozen=True, kw_only=True):
+class Previous(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The release before this one; `statement` is the SHA-256 of its statement bytes, in hex."""
 
     number: Count
@@ -82,7 +82,7 @@ class Previous(msgspec.Struct, frozen=True, kw_only=True):
     statement: Hex32
 
 
-class Predicate(msgspec.Struct, frozen=True, kw_only=True):
+class Predicate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is committed to. `index`, `blinding` and `evidence` are kept for what is not implemented here."""
 
     ledger: LedgerName
@@ -94,13 +94,13 @@ class Predicate(msgspec.Struct, frozen=True, kw_only=True):
     previous: Previous | None
 
 
-class Digests(msgspec.Struct, frozen=True, kw_only=True):
+class Digests(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The digest of a subject, lower-case hex."""
 
     sha256: Hex32
 
 
-class Subject(msgspec.Struct, frozen=True, kw_only=True):
+class Subject(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A published ledger file by name and digest, so that ordinary Sigstore tools can verify it alone."""
 
     name: FileName
@@ -108,7 +108,11 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Statement(
-    msgspec.Struct, frozen=True, kw_only=True, rename={"type": "_type", "predicate_type": "predicateType"}
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename={"type": "_type", "predicate_type": "predicateType"},
 ):
     """An in-toto Statement v1 with our predicate."""
 

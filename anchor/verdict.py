@@ -6,13 +6,13 @@ A doubt demotes: it never raises an alarm and never passes. This module decides 
 
 import enum
 from collections.abc import Iterable
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 
 from anchor.errors import AnchorError, Misuse, Refused, Unavailable, Unsupported
 
-FORMAT = "urn:ledger-anchor:verdict:v1"
+FORMAT: Final = "urn:ledger-anchor:verdict:v1"
 State = Literal["passed", "refused", "unknown", "skipped"]
 
 
@@ -95,10 +95,10 @@ class Check(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     demotes: Class | None = None
 
 
-class Verdict(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """What the checks found. `facts` holds only values that a passed check bound."""
 
-    format: str = FORMAT
+    format: Literal["urn:ledger-anchor:verdict:v1"] = FORMAT
     kind: str
     """What was judged: "release", "bundle", "log", "run"."""
     target: str
