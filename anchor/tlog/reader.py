@@ -95,7 +95,10 @@ class TileReader:
         return [self.root_at(old), *proof] if old & (old - 1) == 0 and old < self.size else proof
 
     def entry(self, index: int) -> bytes:
-        """The bytes of entry `index`, which hash to its leaf."""
+        """The bytes of entry `index`, which hash to its leaf.
+
+        Read before the leaf's proof it saves a request: a full bundle's hashes are the level-0 tile.
+        """
         if not 0 <= index < self.size:
             raise Refused(f"entry {index} of a tree of {self.size}", where="index")
         bundle, offset = divmod(index, FULL)
@@ -120,7 +123,10 @@ class TileReader:
             return kept
         above = tiles.parent(tile, self.size)
         wanted = _hash_of(self._tile(above.tile), above.start, above.end)
-        data = self._full(tile, wanted)
+        return self._believe(tile, self._full(tile, wanted))
+
+    def _believe(self, tile: Tile, data: bytes) -> bytes:
+        """Keep a full tile that was hashed up to the root."""
         self._tiles[tile] = data
         if len(self._tiles) > MAX_TILES:
             self._tiles.popitem(last=False)
@@ -163,46 +169,62 @@ class TileReader:
         return data if data is not None and len(data) == tile.width * HASH_SIZE else None
 
     def _fetch(self, tile: Tile) -> bytes:
-        """A tile of the right length; a partial one that is gone is cut from the full one (tlog-tiles)."""
-        width = tile.width
+        """A tile of the right length; a partial one that is gone is cut from the full one (tlog-tiles).
+
+        A log kept as static files may have one growing file for each tile, so the full one may be short.
+        """
+        wanted = tile.width * HASH_SIZE
+        most = wanted
         try:
-            data = self._source.tile(tile.level, tile.index, width)
+            data = self._source.tile(tile.level, tile.index, tile.width)
         except Missing:
-            if width == FULL:
+            if tile.width == FULL:
                 raise
-            width = FULL
-            data = self._source.tile(tile.level, tile.index, width)
-        if len(data) != width * HASH_SIZE:
-            raise _damaged(f"{len(data)} bytes where {width} hashes are wanted", tile.path)
-        return data[: tile.width * HASH_SIZE]
+            most = FULL * HASH_SIZE
+            data = self._source.tile(tile.level, tile.index, FULL)
+        if not wanted <= len(data) <= most:
+            raise _damaged(f"{len(data)} bytes where {tile.width} hashes are wanted", tile.path)
+        return data[:wanted]
 
     def _bundle(self, index: int) -> list[bytes]:
         if (kept := self._entries.get(index)) is not None:
             self._entries.move_to_end(index)
             return kept
-        width = tiles.width_at(self.size, 0, index)
-        wanted = list(self.leaf_hashes(index * FULL, index * FULL + width))
-        path = tiles.entries_path(index, width)
-        found = self._fetch_bundle(index, width, path)
-        for i, (got, want) in enumerate(zip(leaf_hashes(found), wanted, strict=True)):
-            if got != want:
-                raise _damaged(f"entry {index * FULL + i} does not hash to its leaf", path)
+        tile = Tile(0, index, tiles.width_at(self.size, 0, index))
+        path = tiles.entries_path(index, tile.width)
+        found = self._fetch_bundle(index, tile.width, path)
+        hashes = leaf_hashes(found)
+        if b"".join(hashes) != self._level0(tile, hashes):
+            wanted = self.leaf_hashes(index * FULL, index * FULL + tile.width)
+            wrong = next(i for i, (got, want) in enumerate(zip(hashes, wanted, strict=True)) if got != want)
+            raise _damaged(f"entry {index * FULL + wrong} does not hash to its leaf", path)
         self._keep(index, found)
         return found
 
+    def _level0(self, tile: Tile, hashes: list[bytes]) -> bytes:
+        """The level-0 tile of a bundle. The bundle's own hashes are the tile if they hash to its place in the
+        tile above: then the tile need not be read."""
+        if tile.width == FULL and tile not in self._tiles:
+            self.authenticate()
+            above = tiles.parent(tile, self.size)
+            data = b"".join(hashes)
+            if _hash_of(data, 0, FULL) == _hash_of(self._tile(above.tile), above.start, above.end):
+                self._believe(tile, data)
+        return self._tile(tile)
+
     def _fetch_bundle(self, index: int, width: int, path: str) -> list[bytes]:
-        served = width
+        whole = True
         try:
-            data = self._source.entries(index, served)
+            data = self._source.entries(index, width)
         except Missing:
             if width == FULL:
                 raise
-            served = FULL
-            data = self._source.entries(index, served)
+            whole = False
+            data = self._source.entries(index, FULL)
         if len(data) > tiles.MAX_BUNDLE:
             raise _damaged(f"{len(data)} bytes, more than any entry bundle has", path)
         try:
-            return tiles.parse_bundle(data, served)[:width]
+            return tiles.parse_bundle(data, width, rest=not whole)
         except Refused as e:
             raise _damaged(e.problem, path) from None
 

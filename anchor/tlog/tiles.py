@@ -172,8 +172,11 @@ def split(data: bytes, width: int, *, where: str = "tile") -> list[bytes]:
     return [data[i : i + HASH_SIZE] for i in range(0, len(data), HASH_SIZE)]
 
 
-def parse_bundle(data: bytes, width: int, *, where: str = "entries") -> list[bytes]:
-    """The `width` entries of a bundle, big-endian uint16 lengths; raises Refused for one more or less."""
+def parse_bundle(data: bytes, width: int, *, rest: bool = False, where: str = "entries") -> list[bytes]:
+    """The first `width` entries of a bundle, big-endian uint16 lengths; raises Refused for fewer.
+
+    Also for more, unless `rest` says that a partial bundle is being cut from a longer one.
+    """
     entries: list[bytes] = []
     at = 0
     while len(entries) < width:
@@ -182,7 +185,7 @@ def parse_bundle(data: bytes, width: int, *, where: str = "entries") -> list[byt
             raise Refused(f"ends within entry {len(entries)} of {width}", where=where)
         entries.append(data[at + 2 : end])
         at = end
-    if at != len(data):
+    if at != len(data) and not rest:
         raise Refused(f"{len(data) - at} bytes after the last of {width} entries", where=where)
     return entries
 
