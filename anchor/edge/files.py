@@ -32,11 +32,16 @@ def read(path: Path, *, limit: int) -> bytes:
     return data
 
 
+def _open_now(path: str, flags: int) -> int:
+    """Open without waiting: a FIFO in the place of a file would hang until someone writes to it."""
+    return os.open(path, flags | os.O_NONBLOCK)
+
+
 @contextlib.contextmanager
 def open_input(path: Path, *, limit: int) -> Iterator[BinaryIO]:
     """A regular file opened for reading; refused when it is larger than `limit` bytes or no file."""
     try:
-        with path.open("rb") as f:
+        with open(path, "rb", opener=_open_now) as f:
             info = os.fstat(f.fileno())
             if not stat.S_ISREG(info.st_mode):
                 raise Misuse("not a regular file", where=str(path))
