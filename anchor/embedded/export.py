@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The public side of the embedded log as static files: C2SP tlog-tiles, and the log's verifier key.
+
+What was published is never gone back on: a folder that holds another log's checkpoint, a later one or a
+contradicting one is left alone. Each file is replaced whole, the checkpoint last, so that whoever reads
+meanwhile finds everything that the checkpoint they have covers, but for partial tiles that became full.
+"""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from anchor.edge import files
+from anchor.embedded.store import CHECKPOINT, MAX_CHECKPOINT, damaged
+from anchor.errors import AnchorError, Misuse, Refused
+from anchor.merkle import HASH_SIZE, leaf_hashes, root
+from anchor.tlog import checkpoint as checkpoints
+from anchor.tlog import tiles
+from anchor.tlog.tiles import FULL, Tile
+
+if TYPE_CHECKING:
+    from anchor.embedded.log import Log
+
+VKEY = "vkey"
+
+
+def export(log: "Log", folder: Path) -> None:
+    """Write the log of now into `folder`; again, it only adds. Raises `Misuse`, `Refused`, `Unavailable`."""
+    check_published(log, folder)
+    head = log.head()
+    for tile in _tiles(head.size):
+        _put_tile(log, folder, tile, head.size)
+        if tile.level == 0:
+            _put_entries(log, folder, tile)
+    _put(folder / VKEY, log.key.vkey.encode() + b"\n")
+    _put(folder / CHECKPOINT, head.raw)
+    _remove_old_partials(folder, head.size)
+
+
+def check_published(log: "Log", folder: Path) -> None:
+    """Refuse to go on when what is published in `folder` is not the beginning of this log.
+
+    `Misuse`: another log's, or later than this one, as after a backup was restored: a new entry would fork
+    the log. `Refused`: same size or smaller, and another root; the fork is there.
+    """
+    path = folder / CHECKPOINT
+    if not path.exists():
+        return
+    try:
+        raw = files.read(path, limit=MAX_CHECKPOINT)
+        old = checkpoints.verify(raw, checkpoints.Log(log.origin, log.key))
+    except AnchorError as e:
+        raise Misuse(f"holds no checkpoint of {log.origin}: {e}", where=str(path)) from None
+    size = log.size()
+    if old.size > size:
+        raise Misuse(
+            f"{old.size} entries are published and this home has {size}: it is an older copy",
+            where=str(path),
+            remedy="restore the newest copy of the home; another entry from this one would fork the log",
+        )
+    if log.root_at(old.size) != old.root:
+        raise Refused("the published checkpoint contradicts the log of this home", where=str(path))
+
+
+def _tiles(size: int) -> Iterator[Tile]:
+    """Every tile of a tree of `size`: full ones, and the partial one at the right edge of each level."""
+    for level in range(8):
+        full, rest = divmod(size >> tiles.HEIGHT * level, FULL)
+        for index in range(full):
+            yield Tile(level, index, FULL)
+        if rest:
+            yield Tile(level, full, rest)
+
+
+def _put_tile(log: "Log", folder: Path, tile: Tile, size: int) -> None:
+    data = log.tile(tile.level, tile.index, tile.width)
+    path = folder / tile.path
+    if _has(path, data):
+        return
+    if tile.width == FULL:
+        above = tiles.parent(tile, size)
+        hashes = log.tile(above.tile.level, above.tile.index, above.tile.width)
+        if root(tiles.split(data, FULL)) != hashes[above.start * HASH_SIZE : above.end * HASH_SIZE]:
+            raise damaged("a tile does not have the hash that is above it", path)
+    files.write(path, data)
+
+
+def _put_entries(log: "Log", folder: Path, tile: Tile) -> None:
+    path = folder / tiles.entries_path(tile.index, tile.width)
+    if tile.width == FULL and path.exists():
+        return  # whole since it was renamed into place, and it never changes
+    data = log.entries(tile.index, tile.width)
+    hashes = tiles.split(log.tile(0, tile.index, tile.width), tile.width)
+    if leaf_hashes(tiles.parse_bundle(data, tile.width)) != hashes:
+        raise damaged("entries do not have the hashes of their tile", path)
+    _put(path, data)
+
+
+def _put(path: Path, data: bytes) -> None:
+    if not _has(path, data):
+        files.write(path, data)
+
+
+def _has(path: Path, data: bytes) -> bool:
+    """Whether a file has these bytes already."""
+    try:
+        return path.exists() and files.read(path, limit=len(data)) == data
+    except AnchorError:
+        return False
+
+
+def _remove_old_partials(folder: Path, size: int) -> None:
+    """Partials of older checkpoints: nothing needs them once the full tile or a wider partial is there."""
+    keep = {folder / tile.path for tile in tiles.right_edge(size)}
+    bundle, width = divmod(size, FULL)
+    if width:
+        keep.add(folder / tiles.entries_path(bundle, width))
+    for partials in folder.glob("tile/**/*.p"):
+        for path in partials.iterdir():
+            if path not in keep:
+                path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            partials.rmdir()

@@ -1,0 +1,273 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An embedded Sigstore instance: a folder of keys, certificates and a log, and the services they make.
+
+It is made whole or not at all, and never over another one. Whoever has the folder can sign as anyone, stamp
+any time and rewrite the log: what it signs is evidence against its operator, and no independent evidence.
+"""
+
+import functools
+import json
+import shutil
+import stat
+import tempfile
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from anchor.edge import files
+from anchor.edge.lock import exclusive
+from anchor.embedded import export, material, trust
+from anchor.embedded.ca import Authority
+from anchor.embedded.log import Log
+from anchor.embedded.material import Chain
+from anchor.embedded.tokens import LIFETIME, Tokens
+from anchor.embedded.tsa import Timestamps
+from anchor.encoding import parse_json, to_base64
+from anchor.errors import AnchorError, Misuse, Unavailable
+
+FORMAT = "urn:ledger-anchor:embedded:v1"
+FOLDER = "instance"
+"""The instance's folder in a home."""
+
+MAX_ROOT = 1 << 18
+Clock = Callable[[], datetime]
+
+_BACKUP = "restore the folder from a backup"
+
+
+def system_clock() -> datetime:
+    """The machine's time, UTC."""
+    return datetime.now(UTC)
+
+
+class Instance:
+    """One instance, open. Keys are read when a service that needs them is first used."""
+
+    def __init__(self, folder: Path, *, origin: str, created: datetime, clock: Clock) -> None:
+        self.folder = folder
+        self.origin = origin
+        """Host name of the log, derived from its key."""
+        self.created = created
+        self.clock = clock
+
+    # Making and opening
+
+    @classmethod
+    def open(cls, folder: Path, *, create: bool, clock: Clock = system_clock) -> "Instance":
+        """The instance in `folder`; when there is none, a new one if `create`, else `Misuse`.
+
+        Raises `Misuse` when others can read the keys or the folder holds something else.
+        """
+        if create and not (folder / "instance.json").exists():
+            try:
+                return cls.create(folder, clock=clock)
+            except Misuse:
+                if not (folder / "instance.json").exists():  # else: another process was faster
+                    raise
+        return cls._load(folder, clock)
+
+    @classmethod
+    def create(cls, folder: Path, *, clock: Clock = system_clock) -> "Instance":
+        """A new instance, in place by one rename. Raises `Misuse` when the folder exists."""
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise Misuse(
+                "is there already and is not overwritten", where=str(folder), remedy="name another --home"
+            )
+        try:
+            folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _sweep(folder)
+            made = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".tmp", dir=folder.parent))
+            try:
+                with exclusive(made, doing="making an instance"):
+                    _make(made, clock().astimezone(UTC))
+                    made.rename(folder)
+            except BaseException:
+                shutil.rmtree(made, ignore_errors=True)
+                raise
+            files.sync_folder(folder.parent)
+        except OSError as e:
+            raise files.os_error(e, folder, "make an instance") from None
+        return cls._load(folder, clock)
+
+    @classmethod
+    def _load(cls, folder: Path, clock: Clock) -> "Instance":
+        path = folder / "instance.json"
+        if not path.exists():
+            raise Misuse(
+                "no embedded instance is here",
+                where=str(folder),
+                remedy="make one with 'anchor instance init', or name another --home",
+            )
+        material.check_private(folder)
+        try:
+            found = parse_json(files.read(path, limit=material.MAX_FILE), where=str(path))
+            if found["format"] != FORMAT:
+                raise Misuse(f"format {found['format']!r} is not known", where=str(path))
+            created = datetime.fromisoformat(found["created"])
+            instance = cls(folder, origin=str(found["origin"]), created=created, clock=clock)
+        except Misuse:
+            raise
+        except (AnchorError, LookupError, TypeError, ValueError):
+            raise Misuse("does not describe an instance", where=str(path), remedy=_BACKUP) from None
+        instance._check()
+        return instance
+
+    def _check(self) -> None:
+        """The log key, the origin and the trusted root belong together."""
+        if material.origin_of(self._log_key.public_key()) != self.origin:
+            raise Misuse("is not the log key of this instance", where=str(self._key("log")), remedy=_BACKUP)
+        log_id = to_base64(self.log.key.full_id)
+        if f'"{log_id}"'.encode() not in self.trusted_root():
+            raise Misuse(
+                "is not the trusted root of this instance",
+                where=str(self.folder / "trusted_root.json"),
+                remedy=_BACKUP,
+            )
+
+    def close(self) -> None:
+        """Give back the lock of the log, if it was taken."""
+        if "log" in self.__dict__:
+            self.log.close()
+
+    # Names
+
+    @property
+    def issuer(self) -> str:
+        """What certificates name as the issuer of identities."""
+        return f"https://{self.origin}/oauth"
+
+    @property
+    def identity(self) -> str:
+        """Who signs unless another identity is named."""
+        return f"publisher@{self.origin}"
+
+    @property
+    def base_url(self) -> str:
+        """The log's URL in the trusted root; it resolves nowhere."""
+        return f"https://{self.origin}"
+
+    @property
+    def vkey(self) -> str:
+        """The log's verifier key, C2SP signed-note."""
+        return self.log.key.vkey
+
+    # Services
+
+    @functools.cached_property
+    def authority(self) -> Authority:
+        """The `CertificateAuthority`."""
+        chain = self._chain("ca")
+        return Authority(
+            key=chain.key,
+            chain=chain.certificates,
+            ct_key=self._p256("ct"),
+            tokens=self.tokens,
+            clock=self.clock,
+        )
+
+    @functools.cached_property
+    def timestamps(self) -> Timestamps:
+        """The `TimestampAuthority`."""
+        chain = self._chain("tsa")
+        return Timestamps(key=chain.key, chain=chain.certificates, clock=self.clock)
+
+    @functools.cached_property
+    def log(self) -> Log:
+        """The `LogWriter` and `Source`."""
+        return Log(self.folder / "log", origin=self.origin, key=self._log_key)
+
+    @functools.cached_property
+    def tokens(self) -> Tokens:
+        return Tokens(key=self._p256("token"), issuer=self.issuer, clock=self.clock)
+
+    def mint(self, identity: str | None = None, *, lifetime: int = LIFETIME) -> str:
+        """An identity token that this instance's CA accepts; valid for `lifetime` seconds."""
+        return self.tokens.mint(identity or self.identity, lifetime=lifetime)
+
+    # Trust
+
+    def trusted_root(self) -> bytes:
+        """TrustedRoot JSON; the same bytes for ever."""
+        return files.read(self.folder / "trusted_root.json", limit=MAX_ROOT)
+
+    def signing_config(self, base_url: str) -> bytes:
+        """SigningConfig JSON for services at `base_url`, `http://127.0.0.1:<port>`."""
+        return trust.signing_config(origin=self.origin, start=self.created, base_url=base_url)
+
+    def client_trust_config(self, base_url: str) -> bytes:
+        """ClientTrustConfig JSON: the trusted root and the signing config of one run."""
+        return trust.client_trust_config(self.trusted_root(), self.signing_config(base_url))
+
+    def export(self, folder: Path) -> None:
+        """The log's public side as static files in `folder`, its checkpoint last. See `export`."""
+        export.export(self.log, folder)
+
+    # Keys
+
+    def _key(self, name: str) -> Path:
+        return self.folder / "keys" / f"{name}.pem"
+
+    @functools.cached_property
+    def _log_key(self) -> Ed25519PrivateKey:
+        key = material.read_key(self._key("log"))
+        if not isinstance(key, Ed25519PrivateKey):
+            raise Misuse("is no Ed25519 key", where=str(self._key("log")), remedy=_BACKUP)
+        return key
+
+    def _p256(self, name: str) -> ec.EllipticCurvePrivateKey:
+        key = material.read_key(self._key(name))
+        if not isinstance(key, ec.EllipticCurvePrivateKey):
+            raise Misuse("is no P-256 key", where=str(self._key(name)), remedy=_BACKUP)
+        return key
+
+    def _chain(self, name: str) -> Chain:
+        return material.read_chain(self._key(name), self.folder / f"{name}-chain.pem")
+
+
+def _make(folder: Path, now: datetime) -> None:
+    """Everything an instance is, in a folder that no one else sees yet."""
+    start = (now - material.BACKDATE).replace(microsecond=0)
+    keys = folder / "keys"
+    keys.mkdir(mode=0o700)
+    log_key = Ed25519PrivateKey.generate()
+    origin = material.origin_of(log_key.public_key())
+    ct_key, token_key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+    authority = material.make_authority(origin, start)
+    timestamps = material.make_timestamps(origin, start)
+    for name, key in (
+        ("log", log_key),
+        ("ca", authority.key),
+        ("tsa", timestamps.key),
+        ("ct", ct_key),
+        ("token", token_key),
+    ):
+        material.write_key(keys / f"{name}.pem", key)
+    material.write_chain(folder / "ca-chain.pem", authority)
+    material.write_chain(folder / "tsa-chain.pem", timestamps)
+    root = trust.trusted_root(
+        origin=origin,
+        start=start,
+        authority=authority.certificates,
+        ct_key=ct_key.public_key(),
+        timestamps=timestamps.certificates,
+        log_key=log_key.public_key(),
+    )
+    files.write(folder / "trusted_root.json", root)
+    Log.create(folder / "log", origin=origin, key=log_key)
+    about = {"format": FORMAT, "origin": origin, "created": start.isoformat()}
+    files.write(folder / "instance.json", json.dumps(about, indent=2).encode() + b"\n")
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what killed makers left: a folder whose maker lives is locked."""
+    for left in folder.parent.glob(f".{folder.name}.*.tmp"):
+        if not stat.S_ISDIR(left.lstat().st_mode):
+            continue
+        try:
+            with exclusive(left, doing="making an instance"):
+                shutil.rmtree(left, ignore_errors=True)
+        except Unavailable:
+            continue
