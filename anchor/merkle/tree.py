@@ -98,8 +98,9 @@ class Accumulator:
             self._fold_tail()
 
     def _fold_tail(self) -> None:
-        for leaf in self._tail:
-            self._push(0, leaf)
+        for level, index in perfect_nodes(self._done, self.size()):
+            start = (index << level) - self._done
+            self._push(level, _reduce(self._tail[start : start + (1 << level)]))
         self._done += len(self._tail)
         self._tail = []
 
