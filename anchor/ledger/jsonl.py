@@ -7,7 +7,7 @@ from typing import Any, BinaryIO
 
 from anchor.facts import MAX_CELL, MAX_FACTS, Row
 from anchor.ledger.lines import TextLines
-from anchor.ledger.objects import columns_of, decode, row_of
+from anchor.ledger.objects import columns_of, decode, plain_row, row_of
 
 _BLANK = re.compile(r"[ \t\r]*")
 
@@ -18,12 +18,12 @@ class JsonLines:
     def __init__(self, stream: BinaryIO, *, where: str) -> None:
         self._lines = TextLines(stream, where)
         self._place = f"{where}: line "
-        self._text = self._lines.text()
-        if self._text is None:
+        text = self._lines.text()
+        if text is None:
             self._lines.number = 1
             raise self._lines.refused("no facts", "write one JSON object a line")
-        self._object = self._decode(self._text)
-        self.columns = columns_of(self._object, where=f"{self._place}1")
+        self._first = text
+        self.columns = columns_of(self._decode(text), where=f"{self._place}1")
 
     def _decode(self, text: str) -> Any:
         begin = end = 0
@@ -37,17 +37,21 @@ class JsonLines:
         return found
 
     def __iter__(self) -> Iterator[tuple[int, Row]]:
-        lines, columns, place = self._lines, self.columns, self._place
-        text, pairs = self._text, self._object
+        lines, columns = self._lines, self.columns
+        text: str | None = self._first
         while text is not None:
             number = lines.number
             if number > MAX_FACTS:
                 raise lines.refused(f"more than {MAX_FACTS} facts", "split the ledger")
-            yield (
-                number,
-                row_of(
-                    pairs, columns, escapes="\\u" in text, long=len(text) > MAX_CELL, where=f"{place}{number}"
-                ),
-            )
+            row = plain_row(text, columns) if len(text) <= MAX_CELL else None
+            yield number, self._row(text) if row is None else row
             text = lines.text()
-            pairs = None if text is None else self._decode(text)
+
+    def _row(self, text: str) -> Row:
+        return row_of(
+            self._decode(text),
+            self.columns,
+            escapes="\\u" in text,
+            long=len(text) > MAX_CELL,
+            where=f"{self._place}{self._lines.number}",
+        )
