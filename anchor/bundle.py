@@ -198,7 +198,7 @@ def _entry(entry: Message, version: tuple[int, int]) -> LogEntry:
 def _proof(entry: Message, version: tuple[int, int]) -> InclusionProof:
     proof = entry.message("inclusionProof", _PROOF)
     root = proof.data("rootHash")
-    hashes = []
+    hashes: list[bytes] = []
     for item, where in proof.items("hashes"):
         if len(hashes) == MAX_HASHES:
             raise Refused(f"more than {MAX_HASHES} hashes", where=proof.where)

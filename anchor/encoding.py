@@ -62,11 +62,11 @@ def decimal(text: str, *, limit: int = 2**63 - 1, where: str = "") -> int:
     return value
 
 
-def parse_json(data: bytes, *, where: str = "") -> Any:
+def parse_json(data: bytes, *, where: str = "", fractions: bool = False) -> Any:
     """A JSON document (RFC 8259) without duplicate keys, lone surrogates, NaN, a BOM or deep nesting.
 
     The caller caps the size. Integers are at most 20 characters long; other numbers are refused, since no
-    format read here has any.
+    format read here has any, or with `fractions` (other people's predicates) kept as the text they are.
     """
     _check_depth(data, where)
 
@@ -92,7 +92,7 @@ def parse_json(data: bytes, *, where: str = "") -> Any:
             text,
             object_pairs_hook=pairs,
             parse_int=integer,
-            parse_float=lambda t: refuse(f"number {t[:20]} is no integer"),
+            parse_float=str if fractions else lambda t: refuse(f"number {t[:20]} is no integer"),
             parse_constant=lambda t: refuse(f"{t} is no JSON"),
         )
     except UnicodeDecodeError as e:

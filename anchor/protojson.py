@@ -6,6 +6,7 @@ null for absent, int64 as string or number. Unlike lax readers: no unknown names
 its standard alphabet only (line breaks inside are skipped, as the Go and Python readers do).
 """
 
+import functools
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -22,6 +23,12 @@ _UPPER = re.compile("[A-Z]")
 _TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)", re.ASCII)
 
 
+@functools.cache
+def _spelled(names: tuple[str, ...]) -> dict[str, str]:
+    """Each spelling of a member's name, `lowerCamelCase` and the `lower_snake_case` of the .proto file."""
+    return {n: n for n in names} | {_UPPER.sub(lambda m: "_" + m.group().lower(), n): n for n in names}
+
+
 class Message:
     """A message: the members of a JSON object that are known and not null."""
 
@@ -30,9 +37,9 @@ class Message:
             raise Refused("not a JSON object", where=where)
         self.where = where
         self._members: dict[str, Any] = {}
-        spelled = {_UPPER.sub(lambda m: "_" + m.group().lower(), n): n for n in names}
+        spelled = _spelled(names)
         for key, item in value.items():
-            name = key if key in names else spelled.get(key)
+            name = spelled.get(key)
             if name is None:
                 raise Unsupported(f"a member {key[:60]!r} that is not known", where=where)
             if name in self._members:

@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Trust policies: what a verifier demands of a ledger, written down by the verifier (design section 2.5).
+
+Decides what a `policy.toml` says; it opens none of the files that a policy names. A policy never comes from
+what is verified.
+"""
+
+import re
+import tomllib
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from anchor.errors import AnchorError, Misuse
+
+MAX_SIZE = 1 << 20
+MAX_IDENTITY = 2048
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_DURATION = re.compile(r"([1-9][0-9]{0,8})([smhdw])", re.ASCII)
+_HEX = re.compile(r"[0-9a-f]{64}", re.ASCII)
+_KEYS = (
+    "ledger",
+    "min_number",
+    "signer",
+    "trusted_root",
+    "min_anchors",
+    "tlog_policy",
+    "max_age",
+    "max_root_age",
+    "max_run_age",
+    "log",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Signer:
+    """Whose signature counts: an issuer, and an identity exactly or by a regular expression matched whole."""
+
+    issuer: str
+    identity: str = ""
+    identity_regex: str = ""
+
+    def __post_init__(self) -> None:
+        if bool(self.identity) == bool(self.identity_regex):
+            raise Misuse("a signer has either identity or identity_regex", where="signer")
+        if not self.issuer:
+            raise Misuse("a signer has an issuer", where="signer")
+        if len(self.identity_regex) > MAX_IDENTITY:
+            raise Misuse("the regular expression is too long", where="signer")
+        try:
+            re.compile(self.identity_regex)
+        except (re.error, RecursionError, OverflowError) as e:
+            raise Misuse(f"no regular expression: {e}", where="signer") from None
+
+    def accepts(self, identity: str, issuer: str) -> bool:
+        """Whether a certificate's identity and issuer are this signer's."""
+        if issuer != self.issuer or len(identity) > MAX_IDENTITY:
+            return False
+        if self.identity:
+            return identity == self.identity
+        return re.fullmatch(self.identity_regex, identity) is not None
+
+    def __str__(self) -> str:
+        who = self.identity or f"/{self.identity_regex}/"
+        return f"{who} (issuer {self.issuer})"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RootSource:
+    """Where a trusted root comes from: `name` is `public` or `staging`, else `path`, pinned by its digest."""
+
+    name: str = ""
+    path: str = ""
+    sha256: bytes | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogSource:
+    """Where a log is read from: exactly one of `url` and `folder`. One origin may have several views."""
+
+    origin: str
+    url: str = ""
+    folder: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Policy:
+    """What a verifier demands. Paths are as written: relative ones are relative to the policy file."""
+
+    ledger: str
+    signers: tuple[Signer, ...]
+    trusted_roots: tuple[RootSource, ...] = (RootSource(name="public"),)
+    min_number: int = 1
+    min_anchors: int = 1
+    tlog_policy: str = ""
+    max_age: timedelta | None = None
+    max_root_age: timedelta | None = None
+    max_run_age: timedelta | None = None
+    logs: tuple[LogSource, ...] = ()
+
+
+def parse_policy(data: bytes, where: str = "policy") -> Policy:
+    """A policy from the bytes of a TOML file; raises Misuse, naming the key that is wrong."""
+    if len(data) > MAX_SIZE:
+        raise Misuse(f"{len(data)} bytes, more than {MAX_SIZE}", where=where)
+    try:
+        found = tomllib.loads(data.decode("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError, ValueError) as e:
+        raise Misuse(f"not TOML: {e}", where=where) from None
+    try:
+        return _policy(found)
+    except AnchorError as e:
+        raise e.at(where) from None
+
+
+def duration(text: Any, where: str = "duration") -> timedelta:
+    """A duration as policies and options write it: a whole number and one of s, m, h, d, w ("30d", "12h")."""
+    found = _DURATION.fullmatch(text) if isinstance(text, str) else None
+    if found is None:
+        raise Misuse("not a duration such as 30d or 12h", where=where, remedy="units are s, m, h, d and w")
+    try:
+        return timedelta(**{_UNITS[found.group(2)]: int(found.group(1))})
+    except OverflowError:
+        raise Misuse("a duration that no calendar holds", where=where) from None
+
+
+def _policy(found: dict[str, Any]) -> Policy:
+    _known(found, _KEYS, "")
+    signers = tuple(_signer(t, i) for i, t in enumerate(_tables(found, "signer"), 1))
+    if not signers:
+        raise Misuse("names nobody whose signature counts", where="signer", remedy="add a [[signer]] table")
+    return Policy(
+        ledger=_text(found, "ledger", "ledger"),
+        signers=signers,
+        trusted_roots=_roots(found.get("trusted_root", ["public"])),
+        min_number=_count(found, "min_number"),
+        min_anchors=_count(found, "min_anchors"),
+        tlog_policy=_text(found, "tlog_policy", "tlog_policy") if "tlog_policy" in found else "",
+        max_age=_age(found, "max_age"),
+        max_root_age=_age(found, "max_root_age"),
+        max_run_age=_age(found, "max_run_age"),
+        logs=tuple(_log(t, i) for i, t in enumerate(_tables(found, "log"), 1)),
+    )
+
+
+def _known(table: dict[str, Any], keys: tuple[str, ...], where: str) -> None:
+    for key in table:
+        if key not in keys:
+            raise Misuse(f"unknown key {key!r}", where=where, remedy="known are " + ", ".join(keys))
+
+
+def _text(table: dict[str, Any], key: str, where: str) -> str:
+    value = table.get(key)
+    if not isinstance(value, str) or not value:
+        raise Misuse("must be a non-empty string" if key in table else "is missing", where=where)
+    return value
+
+
+def _count(table: dict[str, Any], key: str) -> int:
+    value = table.get(key, 1)
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= 2**53:
+        raise Misuse("must be a whole number from 1 on", where=key)
+    return value
+
+
+def _age(table: dict[str, Any], key: str) -> timedelta | None:
+    return duration(table[key], key) if key in table else None
+
+
+def _tables(table: dict[str, Any], key: str) -> list[dict[str, Any]]:
+    value = table.get(key, [])
+    if not isinstance(value, list) or not all(isinstance(t, dict) for t in value):
+        raise Misuse(f"must be written as [[{key}]] tables", where=key)
+    return value
+
+
+def _signer(table: dict[str, Any], number: int) -> Signer:
+    where = f"signer {number}"
+    _known(table, ("identity", "identity_regex", "issuer"), where)
+    texts = {key: _text(table, key, f"{where}: {key}") for key in table}
+    if "issuer" not in texts:
+        raise Misuse("is missing", where=f"{where}: issuer")
+    try:
+        return Signer(**texts)
+    except Misuse as e:
+        raise Misuse(e.problem, where=where) from None
+
+
+def _roots(value: Any) -> tuple[RootSource, ...]:
+    if not isinstance(value, list) or not value:
+        raise Misuse("must be a list of 'public', 'staging' or {path, sha256}", where="trusted_root")
+    return tuple(_root(item, f"trusted_root {i}") for i, item in enumerate(value, 1))
+
+
+def _root(item: Any, where: str) -> RootSource:
+    if isinstance(item, str) and item in ("public", "staging"):
+        return RootSource(name=item)
+    if not isinstance(item, dict):
+        raise Misuse("must be 'public', 'staging' or {path, sha256}", where=where)
+    _known(item, ("path", "sha256"), where)
+    path = _text(item, "path", f"{where}: path")
+    digest = _text(item, "sha256", f"{where}: sha256") if "sha256" in item else None
+    if digest is not None and not _HEX.fullmatch(digest):
+        raise Misuse("must be 64 digits of lower-case hex", where=f"{where}: sha256")
+    return RootSource(path=path, sha256=bytes.fromhex(digest) if digest else None)
+
+
+def _log(table: dict[str, Any], number: int) -> LogSource:
+    where = f"log {number}"
+    _known(table, ("origin", "url", "folder"), where)
+    texts = {key: _text(table, key, f"{where}: {key}") for key in table}
+    if "origin" not in texts:
+        raise Misuse("is missing", where=f"{where}: origin")
+    if ("url" in texts) == ("folder" in texts):
+        raise Misuse("has either url or folder", where=where)
+    if "url" in texts and not texts["url"].startswith(("https://", "http://")):
+        raise Misuse("must begin with https:// or http://", where=f"{where}: url")
+    return LogSource(**texts)
