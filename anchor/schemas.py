@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""JSON Schemas of our formats, generated from the types that read and write them: `python -m anchor.schemas DIR`.
+"""JSON Schemas of our formats, from the types that read and write them: `python -m anchor.schemas DIR`.
 
 A schema says less than the readers check (canonical form, order, what fits what); release/FORMAT.md says all.
 """
