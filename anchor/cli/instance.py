@@ -1,0 +1,239 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`anchor instance`: make the embedded Sigstore, serve it on loopback, write out its public side."""
+
+import contextlib
+import hashlib
+import os
+import secrets
+import shlex
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from anchor.cli import common
+from anchor.edge import files
+
+TOKEN_LIFETIME = 3600
+HONEST = "run by whoever publishes with it: no independent evidence"
+
+
+@click.group()
+def command() -> None:
+    """The embedded Sigstore instance: a CA, a time-stamp authority and a log, for first use and air gaps.
+
+    It is run by whoever publishes with it: what it signs is evidence against its operator, and no
+    independent evidence for anyone else.
+
+    Example: anchor instance serve
+    """
+
+
+@command.command()
+@common.root_option
+@common.home_option
+@common.json_option
+def init(root: Path, home: Path | None, *, as_json: bool) -> None:
+    """Make an instance in the home; one that is there is never overwritten.
+
+    Publishing makes one by itself when there is none.
+
+    Example: anchor instance init --home ~/.anchor-home
+    """
+    from anchor.embedded.instance import Instance
+
+    instance = Instance.create(_folder(root, home))
+    about = _about(instance)
+    if as_json:
+        common.print_json(about)
+        return
+    click.echo(f"made the embedded Sigstore {instance.origin}")
+    click.echo(f"({HONEST})")
+    click.echo(f"folder        {instance.folder}   keep it private and keep a copy")
+    click.echo(f"identity      {instance.identity}")
+    click.echo(f"issuer        {instance.issuer}")
+    click.echo(f"log key       {instance.vkey}")
+    click.echo(f"trusted root  sha256 {about['trusted_root_sha256']}")
+
+
+@command.command()
+@common.root_option
+@common.home_option
+@click.option("--host", default="127.0.0.1", show_default=True, help="A loopback address.")
+@click.option("--port", default=0, type=click.IntRange(0, 65535), help="0: any that is free.")
+@click.option("--identity", help="Whom the token in the token file names (default: publisher@<origin>).")
+@click.option(
+    "--token-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Where to write that token, mode 0600 (default: beside the trust config).",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder for the trust config of this run (default: in the home).",
+)
+@common.json_option
+def serve(
+    root: Path,
+    home: Path | None,
+    host: str,
+    port: int,
+    identity: str | None,
+    token_file: Path | None,
+    output: Path | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Serve the instance on loopback HTTP until interrupted; the stock sigstore command can use it.
+
+    Fulcio, time-stamp authority and Rekor v2 are all at one address. An instance is made when there is none.
+    A certificate needs an identity token: one is kept fresh in the token file, and POST /mint gives others
+    to whoever sends the secret that is written beside it.
+
+    Example: anchor instance serve --port 8080
+    """
+    from anchor.embedded.instance import Instance
+    from anchor.embedded.server import Server
+
+    instance = Instance.open(_folder(root, home), create=True)
+    secret = secrets.token_urlsafe(32)
+    with contextlib.closing(instance), Server(instance, host=host, port=port, secret=secret) as server:
+        folder = output or instance.folder / "run"
+        token_path = token_file or folder / "identity-token"
+        paths = {
+            "trust_config": folder / "client_trust_config.json",
+            "signing_config": folder / "signing_config.json",
+            "trusted_root": folder / "trusted_root.json",
+        }
+        files.write(paths["trust_config"], instance.client_trust_config(server.url))
+        files.write(paths["signing_config"], instance.signing_config(server.url))
+        files.write(paths["trusted_root"], instance.trusted_root())
+        secret_path = folder / "mint-secret"
+        files.write(secret_path, secret.encode(), mode=0o600)
+        identity = identity or instance.identity
+        with _fresh_token(instance, identity, token_path):
+            about = _about(instance) | {
+                "url": server.url,
+                "identity": identity,
+                "identity_token_file": str(token_path),
+                "mint_secret_file": str(secret_path),
+                **{name: str(path) for name, path in paths.items()},
+            }
+            if as_json:
+                common.print_json(about)
+            else:
+                _print_usage(about)
+            sys.stdout.flush()
+            signal.signal(signal.SIGTERM, _interrupt)
+            with contextlib.suppress(KeyboardInterrupt):
+                server.serve_forever()
+        secret_path.unlink(missing_ok=True)
+
+
+@command.command()
+@common.root_option
+@common.home_option
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder to write to (default: <root>/release/log/<origin>).",
+)
+@common.json_option
+def export(root: Path, home: Path | None, output: Path | None, *, as_json: bool) -> None:
+    """Write what the public may have: the log as static files, its key, the trusted root, a trust config.
+
+    The trust config is for verifying; its URLs resolve nowhere. Publishing exports the log by itself.
+
+    Example: anchor instance export -o public/
+    """
+    from anchor.embedded.instance import Instance
+
+    with contextlib.closing(Instance.open(_folder(root, home), create=False)) as instance:
+        folder = output or root / "release" / "log" / instance.origin
+        instance.export(folder)
+        files.write(folder / "trusted_root.json", instance.trusted_root())
+        files.write(folder / "client_trust_config.json", instance.client_trust_config(instance.base_url))
+        about = _about(instance) | {"folder": str(folder), "size": instance.log.size()}
+    if as_json:
+        common.print_json(about)
+        return
+    click.echo(f"wrote {about['size']} log entries, trusted root and trust config to {folder}")
+    click.echo(f"log {about['origin']} ({HONEST})")
+
+
+def _folder(root: Path, home: Path | None) -> Path:
+    from anchor.embedded.instance import FOLDER
+
+    return common.home_for(root, home) / FOLDER
+
+
+def _about(instance: Any) -> dict[str, Any]:
+    return {
+        "origin": instance.origin,
+        "identity": instance.identity,
+        "issuer": instance.issuer,
+        "vkey": instance.vkey,
+        "trusted_root_sha256": hashlib.sha256(instance.trusted_root()).hexdigest(),
+        "independent": False,
+        "note": HONEST,
+    }
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+@contextlib.contextmanager
+def _fresh_token(instance: Any, identity: str, path: Path) -> Iterator[None]:
+    """Keep a valid token in a file that only the user can read, while the block runs."""
+    stop = threading.Event()
+
+    def renew() -> None:
+        while not stop.wait(TOKEN_LIFETIME / 2):
+            put()
+
+    def put() -> None:
+        token = instance.mint(identity, lifetime=TOKEN_LIFETIME)
+        files.write(path, token.encode(), mode=0o600)
+
+    put()
+    threading.Thread(target=renew, daemon=True).start()
+    try:
+        yield
+    finally:
+        stop.set()
+        path.unlink(missing_ok=True)
+
+
+def _print_usage(about: dict[str, Any]) -> None:
+    q = {name: shlex.quote(str(value)) for name, value in about.items()}
+    python = f"--cert-identity {q['identity']} --cert-oidc-issuer {q['issuer']}"
+    cosign = f"--certificate-identity {q['identity']} --certificate-oidc-issuer {q['issuer']}"
+    click.echo(f"embedded Sigstore {about['origin']} at {about['url']}")
+    click.echo(f"({HONEST})")
+    click.echo(f"trust config    {about['trust_config']}")
+    click.echo(f"identity token  {about['identity_token_file']}   kept fresh until this ends")
+    click.echo()
+    token = f'SIGSTORE_IDENTITY_TOKEN="$(cat {q["identity_token_file"]})"'
+    click.echo("# sign FILE, then verify it, with the stock sigstore client")
+    click.echo(f"{token} sigstore --trust-config {q['trust_config']} sign FILE")
+    click.echo(f"sigstore --trust-config {q['trust_config']} verify identity {python} FILE")
+    click.echo()
+    click.echo("# the same with cosign")
+    configs = f"--signing-config {q['signing_config']} --trusted-root {q['trusted_root']}"
+    click.echo(
+        f"cosign sign-blob --yes {configs} --identity-token {q['identity_token_file']} "
+        "--bundle FILE.sigstore.json FILE"
+    )
+    click.echo(
+        f"cosign verify-blob --trusted-root {q['trusted_root']} --bundle FILE.sigstore.json {cosign} FILE"
+    )
+    proxied = [n for n in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy") if os.environ.get(n)]
+    if proxied and "127.0.0.1" not in os.environ.get("NO_PROXY", os.environ.get("no_proxy", "")):
+        click.echo(f"anchor: {proxied[0]} is set; clients also need NO_PROXY=127.0.0.1", err=True)
