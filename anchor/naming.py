@@ -70,6 +70,11 @@ def path_problem(path: str) -> str:
     return "" if _whole(PATH, path) else "is no plain relative path"
 
 
+def hex_problem(digest: str) -> str:
+    """What is wrong with a SHA-256 in hex; "" if nothing is."""
+    return "" if _whole(HEX64, digest) else "is not 64 lower-case hex digits"
+
+
 def file_problem(name: str) -> str:
     """What is wrong with the name of a ledger file as a subject; "" if nothing is."""
     if not _whole(LEDGER_FILE, name):

@@ -39,8 +39,11 @@ MAX_ANCHORS = 64
 
 _WHERE = "release.json"
 
-Path = Annotated[str, Meta(pattern=naming.PATH, max_length=naming.MAX_PATH)]
-Text = Annotated[str, Meta(min_length=1, max_length=naming.MAX_TEXT)]
+# Texts are checked by `naming`, which says what is wrong; the patterns are for the JSON Schema.
+Path = Annotated[str, Meta(extra_json_schema={"pattern": naming.PATH, "maxLength": naming.MAX_PATH})]
+Text = Annotated[str, Meta(extra_json_schema={"minLength": 1, "maxLength": naming.MAX_TEXT})]
+Url = Annotated[str, Meta(extra_json_schema={"pattern": naming.URL, "maxLength": naming.MAX_TEXT})]
+Time = Annotated[str, Meta(extra_json_schema={"pattern": naming.TIME})]
 FileSize = Annotated[int, Meta(ge=1, le=MAX_FILE)]
 Index = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 
@@ -66,7 +69,7 @@ class Log(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """Where an anchor is: the log's origin, its URL in the trusted root, its key id (hex), the index."""
 
     origin: Text
-    url: Annotated[str, Meta(pattern=naming.URL, max_length=naming.MAX_TEXT)]
+    url: Url
     id: Hex32
     index: Index
 
@@ -78,7 +81,7 @@ class Anchor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     log: Log
     identity: Text
     issuer: Text
-    time: Annotated[str, Meta(pattern=naming.TIME, min_length=20, max_length=20)]
+    time: Time
 
 
 class Release(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -177,21 +180,27 @@ def _check(release: Release) -> None:
     """What the types cannot say."""
     check_chain(release.ledger, release.previous, where=_WHERE)
     check_files([f.name for f in release.files], where=f"{_WHERE}: files")
-    for path in paths(release):
-        naming.require(naming.path_problem(path), path, where=f"{_WHERE}: path")
-    if len({p.lower() for p in paths(release)}) != len(paths(release)):
-        raise Refused("two paths are the same, or differ only in case", where=f"{_WHERE}: path")
-    for blob, limit in zip(_blobs(release), _limits(release), strict=True):
-        if blob.size > limit:
-            raise Refused(f"{blob.size} bytes, more than {limit}", where=f"{_WHERE}: {blob.path}")
+    naming.require(naming.hex_problem(release.tree.root), release.tree.root, where=f"{_WHERE}: tree.root")
+    _check_blobs(release)
     for i, anchor in enumerate(release.anchors):
         _check_anchor(anchor, f"{_WHERE}: anchors[{i}]")
     if len({(a.log.id, a.log.index) for a in release.anchors}) != len(release.anchors):
         raise Refused("one log entry is named twice", where=f"{_WHERE}: anchors")
 
 
-def _limits(release: Release) -> list[int]:
-    return [MAX_STATEMENT, *(MAX_BUNDLE for _ in release.anchors), MAX_TRUSTED_ROOT]
+def _check_blobs(release: Release) -> None:
+    """Paths stay inside, digests are digests, and each kind of file has its limit."""
+    blobs: list[File | Blob] = [*release.files, *_blobs(release)]
+    limits = [MAX_FILE, MAX_FILE, MAX_STATEMENT, *(MAX_BUNDLE for _ in release.anchors), MAX_TRUSTED_ROOT]
+    seen: set[str] = set()
+    for blob, limit in zip(blobs, limits, strict=True):
+        naming.require(naming.path_problem(blob.path), blob.path, where=f"{_WHERE}: path")
+        if blob.path.lower() in seen:
+            raise Refused("two paths are the same, or differ only in case", where=f"{_WHERE}: {blob.path}")
+        seen.add(blob.path.lower())
+        naming.require(naming.hex_problem(blob.sha256), blob.sha256, where=f"{_WHERE}: {blob.path}: sha256")
+        if blob.size > limit:
+            raise Refused(f"{blob.size} bytes, more than {limit}", where=f"{_WHERE}: {blob.path}")
 
 
 def _check_anchor(anchor: Anchor, where: str) -> None:
@@ -201,6 +210,7 @@ def _check_anchor(anchor: Anchor, where: str) -> None:
         ("issuer", anchor.issuer),
     ):
         naming.require(naming.text_problem(text), text, where=f"{where}.{name}")
+    naming.require(naming.hex_problem(anchor.log.id), anchor.log.id, where=f"{where}.log.id")
     naming.require(naming.url_problem(anchor.log.url), anchor.log.url, where=f"{where}.log.url")
     naming.require(naming.time_problem(anchor.time), anchor.time, where=f"{where}.time")
 

@@ -30,11 +30,12 @@ OUR_READER: Final = "ledger-json-v1"
 MAX_STATEMENT = 1 << 21
 """Bytes of a statement: as many columns as a ledger may have, with names as long as they may be, fit."""
 
-Hex32 = Annotated[str, Meta(pattern=naming.HEX64, min_length=64, max_length=64)]
-Name = Annotated[str, Meta(min_length=1, max_length=naming.MAX_NAME)]
-Version = Annotated[str, Meta(pattern=naming.VERSION, max_length=64)]
+# Texts are checked by `naming`, which says what is wrong; the patterns are for the JSON Schemas.
+Hex32 = Annotated[str, Meta(extra_json_schema={"pattern": naming.HEX64})]
+Name = Annotated[str, Meta(extra_json_schema={"minLength": 1, "maxLength": naming.MAX_NAME})]
+Version = Annotated[str, Meta(extra_json_schema={"pattern": naming.VERSION})]
 Count = Annotated[int, Meta(ge=1, le=naming.MAX_NUMBER)]
-FileName = Annotated[str, Meta(pattern=naming.LEDGER_FILE)]
+FileName = Annotated[str, Meta(extra_json_schema={"pattern": naming.LEDGER_FILE})]
 Reader = Literal["markdown-table-v1", "ledger-json-v1", "json-v1", "jsonl-v1", "csv-v1"]
 
 
@@ -229,6 +230,7 @@ def check_chain(ledger: LedgerName, previous: Previous | None, *, where: str) ->
             raise Refused(f"release number {ledger.number} names no release before it", where=place)
         return
     naming.require(naming.version_problem(previous.version), previous.version, where=f"{place}.version")
+    naming.require(naming.hex_problem(previous.statement), previous.statement, where=f"{place}.statement")
     if previous.number != ledger.number - 1:
         raise Refused(
             f"number {previous.number} does not come before {ledger.number}", where=f"{place}.number"
@@ -260,6 +262,7 @@ def _check(statement: Statement) -> None:
     """The members fit each other."""
     where = "statement: predicate"
     check_chain(statement.ledger, statement.previous, where=where)
+    naming.require(naming.hex_problem(statement.tree.root), statement.tree.root, where=f"{where}.tree.root")
     check_columns(statement.facts.columns, where=f"{where}.facts.columns")
     files = [f.name for f in statement.facts.files]
     check_files(files, where=f"{where}.facts.files")
@@ -268,3 +271,6 @@ def _check(statement: Statement) -> None:
         raise Refused(f"{OUR_FILE} is read by {ours.reader}", where=f"{where}.facts.files")
     if [s.name for s in statement.subject] != files:
         raise Refused("the subjects are not the files", where="statement: subject")
+    for subject in statement.subject:
+        digest = subject.digest.sha256
+        naming.require(naming.hex_problem(digest), digest, where=f"statement: subject {subject.name}")

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One well-formed statement and release.json, and how to spoil a copy of them."""
+
+import copy
+import hashlib
+import json
+from typing import Any
+
+from anchor import release as releases
+from anchor import statement as statements
+from anchor.encoding import jcs
+from anchor.statement import LedgerName, Previous, SourceFile, Statement, Tree
+
+HEX = "0123456789abcdef" * 4
+OTHER_HEX = "fedcba9876543210" * 4
+GONE = object()
+"""As a new value: the member is taken out."""
+
+
+def statement(*, number: int = 1, version: str = "1.0.0", previous: Previous | None = None) -> Statement:
+    """A statement over two columns and three facts."""
+    return statements.commit(
+        ledger=LedgerName(name="sample-ledger", number=number, version=version),
+        tree=Tree.of(bytes.fromhex(HEX), 3),
+        columns=("label", "value"),
+        original=SourceFile(name="ledger.md", reader="markdown-table-v1"),
+        digests={"ledger.json": HEX, "ledger.md": OTHER_HEX},
+        previous=previous,
+    )
+
+
+def digest(text: str) -> str:
+    """SHA-256 in hex of a text."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def anchor(origin: str = "log.example", index: int = 7) -> releases.Anchor:
+    """An anchor in a log of this origin."""
+    return releases.Anchor(
+        bundle=releases.Blob(path=f"{origin}.sigstore.json", size=10, sha256=HEX),
+        log=releases.Log(origin=origin, url=f"https://{origin}", id=digest(origin), index=index),
+        identity="someone@example.org",
+        issuer="https://issuer.example",
+        time="2026-01-31T23:59:59Z",
+    )
+
+
+def release(*anchors: releases.Anchor) -> releases.Release:
+    """The release.json beside the files of `statement()`."""
+    signed = statement()
+    return releases.Release(
+        format=releases.FORMAT,
+        ledger=signed.ledger,
+        tree=signed.tree,
+        previous=signed.previous,
+        files=tuple(
+            releases.File(name=n, path=n, size=100, sha256=d) for n, d in sorted(signed.digests.items())
+        ),
+        statement=releases.Blob(path="statement.json", size=500, sha256=HEX),
+        anchors=anchors or (anchor(),),
+        trusted_root=releases.Blob(path="trusted_root.json", size=900, sha256=HEX),
+    )
+
+
+def spoil(value: Any, path: tuple[str | int, ...], new: Any) -> Any:
+    """A copy of a JSON value in which the member at `path` is `new`, or gone."""
+    result = copy.deepcopy(value)
+    if not path:
+        return new
+    inner = result
+    for step in path[:-1]:
+        inner = inner[step]
+    if new is GONE:
+        del inner[path[-1]]
+    else:
+        inner[path[-1]] = new
+    return result
+
+
+def spoiled_statement(path: tuple[str | int, ...], new: Any) -> bytes:
+    """The canonical bytes of a statement with one member replaced."""
+    return jcs(spoil(json.loads(statements.encode(statement())), path, new))
+
+
+def spoiled_release(path: tuple[str | int, ...], new: Any) -> bytes:
+    """A release.json with one member replaced, written as `dump` writes it."""
+    value = spoil(json.loads(releases.dump(release())), path, new)
+    return json.dumps(value, ensure_ascii=False, indent=2).encode() + b"\n"
