@@ -20,6 +20,35 @@ from tests.support.forge_der import Token
 from tests.support.forge_keys import Key, ecdsa
 from tests.support.forge_log import V1_OFFSET, Checkpoint, Json, Log, Promise, b64, v1_log, v2_log
 
+__all__ = [
+    "ARTIFACT",
+    "IN_TOTO",
+    "MEDIA",
+    "NOW",
+    "TRUSTED_ROOT",
+    "V1",
+    "V1_DSSE",
+    "V1_INTOTO",
+    "V2",
+    "V2_DSSE",
+    "Edit",
+    "Json",
+    "Recipe",
+    "Stamp",
+    "b64",
+    "ca_instance",
+    "ct_instance",
+    "iso",
+    "log_entry",
+    "log_instance",
+    "make",
+    "stamp",
+    "trusted_root",
+    "v1_log",
+    "v2_log",
+    "window",
+]
+
 ARTIFACT = b"The ledger of a test: one fact, no comma.\n"
 NOW = dt.datetime(2026, 6, 1, tzinfo=dt.UTC)
 MEDIA = {
@@ -56,7 +85,7 @@ class Recipe:
     kind: str = "v2"
     """The log's kind of entry: v2, hashedrekord, dsse, intoto-0.0.1, intoto-0.0.2."""
     leaf: Leaf = field(default_factory=Leaf)
-    issuer: Authority = field(default_factory=lambda: authority("fulcio"))
+    issued_by: Authority = field(default_factory=lambda: authority("fulcio"))
     certificate: x509.Certificate | None = None
     """A ready certificate in place of the leaf's."""
     managed: Key | None = None
@@ -103,7 +132,7 @@ V1_INTOTO = Recipe(kind="intoto-0.0.2", payload=bodies.statement(ARTIFACT))
 def make(recipe: Recipe) -> Json:
     """The bundle of a recipe, as a JSON value."""
     key = recipe.managed or recipe.leaf.key
-    certificate = None if recipe.managed else recipe.certificate or recipe.leaf.issue(recipe.issuer)
+    certificate = None if recipe.managed else recipe.certificate or recipe.leaf.issue(recipe.issued_by)
     content, signed, signature = _content(recipe, key)
     body = _body(recipe, key, certificate, content, signed, signature)
     material = _identity(recipe, key, certificate)

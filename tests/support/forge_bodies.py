@@ -20,11 +20,16 @@ def pae(payload_type: str, payload: bytes) -> bytes:
     return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
 
 
+def hex256(data: bytes) -> str:
+    """SHA-256 in hex."""
+    return hashlib.sha256(data).hexdigest()
+
+
 def statement(artifact: bytes, name: str = "artifact", **more: Any) -> bytes:
     """An in-toto Statement v1 about one artifact."""
     value: Json = {
         "_type": "https://in-toto.io/Statement/v1",
-        "subject": [{"name": name, "digest": {"sha256": hashlib.sha256(artifact).hexdigest()}}],
+        "subject": [{"name": name, "digest": {"sha256": hex256(artifact)}}],
         "predicateType": "https://vectors.example/predicate/v1",
         "predicate": {"note": "made for a test"},
     }
@@ -55,7 +60,7 @@ def _pem(key: Key, certificate: x509.Certificate | None) -> str:
 
 
 def _sha256(data: bytes) -> Json:
-    return {"algorithm": "sha256", "value": hashlib.sha256(data).hexdigest()}
+    return {"algorithm": "sha256", "value": hex256(data)}
 
 
 def hashedrekord(digest: bytes, signature: bytes, key: Key, certificate: x509.Certificate | None) -> Json:

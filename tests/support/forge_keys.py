@@ -17,16 +17,10 @@ from tests.support.forge_ed25519ph import sign_ph
 Private = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | rsa.RSAPrivateKey
 
 _CURVES: dict[str, tuple[ec.EllipticCurve, int]] = {
-    # the order of each group (FIPS 186-4 D.1.2), so that a seed becomes a scalar
-    "p256": (ec.SECP256R1(), 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551),
-    "p384": (
-        ec.SECP384R1(),
-        0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFC7634D81F4372DDF581A0DB248B0A77AECEC196ACCC52973,
-    ),
-    "p521": (
-        ec.SECP521R1(),
-        0x01FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFA51868783BF2F966B7FCC0148F709A5D03BB5C9B8899C47AEBB6FB71E91386409,
-    ),
+    # bits of a scalar that is surely below the order of the group
+    "p256": (ec.SECP256R1(), 255),
+    "p384": (ec.SECP384R1(), 383),
+    "p521": (ec.SECP521R1(), 520),
 }
 _EC_DETAILS = {
     "p256": "PKIX_ECDSA_P256_SHA_256",
@@ -106,8 +100,8 @@ def seeded(seed: str, size: int) -> bytes:
 @functools.cache
 def ecdsa(seed: str, curve: str = "p256") -> Key:
     """An ECDSA key on `p256`, `p384` or `p521`."""
-    group, order = _CURVES[curve]
-    scalar = int.from_bytes(seeded(f"{curve} {seed}", 80)) % (order - 1) + 1
+    group, bits = _CURVES[curve]
+    scalar = int.from_bytes(seeded(f"{curve} {seed}", 80)) >> (640 - bits) | 1
     return Key(ec.derive_private_key(scalar, group), _EC_DETAILS[curve])
 
 

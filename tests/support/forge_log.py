@@ -155,11 +155,11 @@ class Log:
         }
 
 
-def v2_log(name: str = "log v2", origin: str = V2_ORIGIN) -> Log:
-    """A Rekor v2 log with seven entries of others."""
+def v2_log(name: str = "log v2", origin: str = V2_ORIGIN, *, fill: int = 7) -> Log:
+    """A Rekor v2 log with some entries of others."""
     key = ed(name)
     log = Log(origin, origin, key, note_id(origin, key))
-    log.fill(7)
+    log.fill(fill)
     return log
 
 

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The vectors are what their script makes, and every one says why it is there."""
+
+from tests.support import forge
+from tests.vectors import make
+from tests.vectors.case import CASES
+
+
+def test_the_folders_hold_exactly_what_the_script_makes() -> None:
+    wanted, found = make.expected(), make.present()
+    differing = sorted(k for k in wanted.keys() | found.keys() if wanted.get(k) != found.get(k))
+    assert not differing, "run: python -m tests.vectors.make"
+
+
+def test_making_twice_gives_the_same_bytes() -> None:
+    for recipe in (forge.V2, forge.V2_DSSE, forge.V1, forge.V1_DSSE, forge.V1_INTOTO):
+        assert forge.make(recipe) == forge.make(recipe)
+
+
+def test_each_name_tells_the_outcome_and_each_case_tells_why() -> None:
+    for case in CASES.values():
+        assert case.name.endswith("_fail") == (case.expect != "OK"), case.name
+        assert (case.check is None) == (case.expect == "OK"), case.name
+        assert len(case.why) > 5, case.name
+        assert len(case.clause) > 5, case.name
+
+
+def test_no_two_refusals_are_the_same_bytes() -> None:
+    seen: dict[tuple[object, ...], str] = {}
+    for case in CASES.values():
+        key = (
+            case.bundle,
+            case.root,
+            case.artifact,
+            case.identity,
+            case.issuer,
+            case.key,
+            case.now,
+            case.by_digest,
+        )
+        assert key not in seen, f"{case.name} is {seen[key]}"
+        seen[key] = case.name
+
+
+def test_the_vectors_stay_small() -> None:
+    assert sum(map(len, make.present().values())) < 3_000_000

@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a vector is: a bundle, what it is judged by, and what must come out and why."""
+
+import datetime as dt
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.support.forge import ARTIFACT, NOW, Edit, Json, Recipe, iso, make, trusted_root
+from tests.support.forge_ca import IDENTITY, ISSUER
+
+
+class Checks:
+    """The names of the checks, as verdicts carry them."""
+
+    FORMAT = "format"
+    ARTIFACT = "artifact"
+    SIGNATURE = "signature"
+    KEY = "key"
+    IDENTITY = "identity"
+    CERTIFICATE = "certificate"
+    SCT = "sct"
+    TIME = "time"
+    PROMISE = "promise"
+    LOG = "log"
+    CHECKPOINT = "checkpoint"
+    INCLUSION = "inclusion"
+    BODY = "body"
+    ROOT = "trusted-root"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """One vector; `name` ends in `_fail` where `expect` is not OK."""
+
+    name: str
+    why: str
+    clause: str
+    expect: str
+    check: str | None
+    bundle: bytes
+    root: bytes
+    artifact: bytes = ARTIFACT
+    by_digest: bool = False
+    identity: str | None = IDENTITY
+    issuer: str | None = ISSUER
+    key: bytes | None = None
+    now: dt.datetime = NOW
+
+    def files(self) -> dict[str, bytes]:
+        """The folder's content."""
+        verdict = (
+            "verifies" if self.check is None else f"is refused ({self.expect}) by the check `{self.check}`"
+        )
+        readme = f"{self.why}\n\nExpected: it {verdict}.\nClause: {self.clause}.\n"
+        about: Json = {"expect": self.expect, "now": iso(self.now)}
+        if self.check:
+            about["check"] = self.check
+        if self.by_digest:
+            about["digest"] = f"sha256:{hashlib.sha256(self.artifact).hexdigest()}"
+        if self.key is None:
+            about |= {"identity": self.identity, "issuer": self.issuer}
+        found = {
+            "README": readme.encode(),
+            "bundle.sigstore.json": self.bundle,
+            "case.json": (json.dumps(about, indent=1, sort_keys=True) + "\n").encode(),
+        }
+        own = {"key.pub": self.key, "trusted_root.json": self.root, "artifact": self.artifact}
+        return found | {
+            name: data for name, data in own.items() if data is not None and data != COMMON.get(name)
+        }
+
+
+CASES: dict[str, Case] = {}
+
+
+def dump(value: Json) -> bytes:
+    """JSON for files: one member a line, so that a change shows as one line."""
+    return (json.dumps(value, indent=0, ensure_ascii=False) + "\n").encode()
+
+
+COMMON = {"trusted_root.json": dump(trusted_root()), "artifact": ARTIFACT}
+"""Beside the folders, for every case that has no such file of its own (as the field's own vectors do)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """What a group of cases shares."""
+
+    clause: str
+    recipe: Recipe = field(default_factory=Recipe)
+
+    def accept(self, name: str, why: str, **knobs: Any) -> None:
+        """A vector that must verify."""
+        self._add(name, why, "OK", None, knobs)
+
+    def refuse(self, name: str, check: str, why: str, *, expect: str = "INVALID", **knobs: Any) -> None:
+        """A vector that must not; `check` is the one that must say so."""
+        self._add(f"{name}_fail", why, expect, check, knobs)
+
+    def _add(self, name: str, why: str, expect: str, check: str | None, knobs: Json) -> None:
+        """`knobs`: fields of `Case`, `root` (an edit of the trusted root), `raw` (an edit of the bundle's
+        bytes), and fields of `Recipe`."""
+        if name in CASES:
+            raise ValueError(name)
+        own = {
+            k: knobs.pop(k) for k in ("by_digest", "identity", "issuer", "key", "now", "clause") if k in knobs
+        }
+        root_edit: Edit | None = knobs.pop("root", None)
+        raw: Callable[[bytes], bytes] = knobs.pop("raw", lambda data: data)
+        raw_root: Callable[[bytes], bytes] = knobs.pop("raw_root", lambda data: data)
+        given: bytes | None = knobs.pop("given", None)
+        recipe = knobs.pop("recipe", self.recipe).but(**knobs)
+        CASES[name] = Case(
+            name=name,
+            why=why,
+            clause=own.pop("clause", self.clause),
+            expect=expect,
+            check=check,
+            bundle=raw(dump(make(recipe))),
+            root=raw_root(dump(trusted_root(root_edit))),
+            artifact=recipe.artifact if given is None else given,
+            **own,
+        )
+
+
+def entry(bundle: Json) -> Json:
+    """The only log entry of a bundle."""
+    found: Json = bundle["verificationMaterial"]["tlogEntries"][0]
+    return found
+
+
+def put(path: str, value: Any) -> Edit:
+    """An edit that sets the member at a dotted path; numbers index lists."""
+
+    def edit(document: Json) -> None:
+        *steps, last = [int(s) if s.isdigit() else s for s in path.split(".")]
+        target: Any = document
+        for step in steps:
+            target = target[step]
+        target[last] = value
+
+    return edit
+
+
+def drop(path: str) -> Edit:
+    """An edit that removes the member at a dotted path."""
+
+    def edit(document: Json) -> None:
+        *steps, last = [int(s) if s.isdigit() else s for s in path.split(".")]
+        target: Any = document
+        for step in steps:
+            target = target[step]
+        del target[last]
+
+    return edit
+
+
+def both(*edits: Edit) -> Edit:
+    """Several edits, one after the other."""
+
+    def edit(document: Json) -> None:
+        for one in edits:
+            one(document)
+
+    return edit
+
+
+ENTRY = "verificationMaterial.tlogEntries.0"
+PROOF = f"{ENTRY}.inclusionProof"
+STAMP = "verificationMaterial.timestampVerificationData.rfc3161Timestamps.0.signedTimestamp"

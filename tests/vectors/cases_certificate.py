@@ -1,0 +1,248 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Certificates: who signed, under which authority, within which window, seen by which CT log."""
+
+import datetime as dt
+import hashlib
+
+from cryptography import x509
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from tests.support.forge import V1, V2_DSSE, Json, b64, ca_instance, ct_instance, window
+from tests.support.forge_ca import IDENTITY, ISSUER, SIGNED, Leaf, Sct, authority, der
+from tests.support.forge_der import utf8
+from tests.support.forge_keys import ecdsa
+from tests.vectors.case import Checks, Setting, both, put
+
+S = dt.timedelta(seconds=1)
+who = Setting(clause="design 2.5: pairs of identity and issuer, each matched whole")
+who.refuse("identity-other", Checks.IDENTITY, "Another signer.", identity="mallory@vectors.example")
+who.refuse(
+    "identity-prefix", Checks.IDENTITY, "The expected identity is only the beginning.", identity=IDENTITY[:-1]
+)
+who.refuse(
+    "identity-suffix",
+    Checks.IDENTITY,
+    "The expected identity is longer.",
+    identity=f"{IDENTITY}.mallory.example",
+)
+who.refuse("identity-case", Checks.IDENTITY, "The same in capitals.", identity=IDENTITY.upper())
+who.refuse(
+    "identity-dsse",
+    Checks.IDENTITY,
+    "Another signer of a statement.",
+    recipe=V2_DSSE,
+    identity="mallory@vectors.example",
+)
+who.refuse(
+    "issuer-other",
+    Checks.IDENTITY,
+    "The right name, vouched for by another issuer.",
+    issuer="https://accounts.mallory.example",
+)
+who.refuse("issuer-slash", Checks.IDENTITY, "The issuer with a slash.", issuer=f"{ISSUER}/")
+who.refuse(
+    "issuer-missing",
+    Checks.IDENTITY,
+    "A certificate that names no issuer.",
+    leaf=Leaf(issuer_v1=None, issuer_v2=None),
+)
+who.refuse(
+    "issuer-two-differ",
+    Checks.IDENTITY,
+    "The old and the new issuer extension disagree.",
+    leaf=Leaf(issuer_v2="https://accounts.mallory.example"),
+    clause="Fulcio OIDs: .1.1 and .1.8 name the same issuer; which would be believed?",
+)
+who.refuse(
+    "identity-missing",
+    Checks.IDENTITY,
+    "No subject alternative name.",
+    leaf=Leaf(identity=None, subject=x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, IDENTITY)])),
+)
+who.refuse(
+    "identity-two-names",
+    Checks.IDENTITY,
+    "Two names: whose signature is it?",
+    leaf=Leaf(more_names=(x509.RFC822Name("mallory@vectors.example"),)),
+    identity="mallory@vectors.example",
+    clause="Fulcio: exactly one subject alternative name",
+)
+who.refuse(
+    "identity-dns-name",
+    Checks.IDENTITY,
+    "The identity as a DNS name is another kind of name.",
+    leaf=Leaf(identity=None, more_names=(x509.DNSName("vectors.example"),)),
+    identity="vectors.example",
+)
+
+chain = Setting(
+    clause="sigstore client spec: the certificate chains to the trusted root, valid at the signed time"
+)
+chain.refuse(
+    "certificate-expired",
+    Checks.CERTIFICATE,
+    "Stamped a second after the certificate ended.",
+    leaf=Leaf(end=SIGNED + 1 * S),
+)
+chain.refuse(
+    "certificate-not-yet",
+    Checks.CERTIFICATE,
+    "Stamped a second before the certificate began.",
+    leaf=Leaf(start=SIGNED + 3 * S),
+)
+chain.refuse(
+    "certificate-v1-expired",
+    Checks.CERTIFICATE,
+    "Promised after the certificate ended.",
+    recipe=V1,
+    leaf=Leaf(end=SIGNED + 2 * S),
+)
+chain.refuse(
+    "certificate-unknown-authority",
+    Checks.CERTIFICATE,
+    "An authority that nobody trusts.",
+    issued_by=authority("mallory"),
+)
+chain.refuse(
+    "certificate-authority-same-name",
+    Checks.CERTIFICATE,
+    "An authority of the trusted name with its own key.",
+    issued_by=authority("mallory", common="fulcio intermediate"),
+)
+chain.refuse(
+    "certificate-issuer-expired",
+    Checks.CERTIFICATE,
+    "The intermediate ended before the signed time.",
+    issued_by=authority("fulcio short", end=SIGNED + 1 * S),
+    root=put(
+        "certificateAuthorities.0", ca_instance(authority("fulcio short", end=SIGNED + 1 * S), "fulcio")
+    ),
+)
+chain.refuse(
+    "window-ca-ended",
+    Checks.CERTIFICATE,
+    "The authority ended a second before the token's time.",
+    root=put("certificateAuthorities.0.validFor", window(end=SIGNED + 1 * S)),
+)
+chain.refuse(
+    "window-ca-not-started",
+    Checks.CERTIFICATE,
+    "The authority starts a second after.",
+    root=put("certificateAuthorities.0.validFor", window(SIGNED + 3 * S)),
+)
+chain.refuse(
+    "window-ca-v1-ended",
+    Checks.CERTIFICATE,
+    "The authority ended before the promised time.",
+    recipe=V1,
+    root=put("certificateAuthorities.0.validFor", window(end=SIGNED + 2 * S)),
+)
+chain.refuse(
+    "window-ca-borrowed",
+    Checks.CERTIFICATE,
+    "The authority's window is over; another's, of another key, is not.",
+    root=both(
+        put("certificateAuthorities.0.validFor", window(end=SIGNED - 1 * S)),
+        lambda r: r["certificateAuthorities"].append(ca_instance(authority("fulcio two"), "two")),
+    ),
+)
+
+
+def own_chain(bundle: Json) -> None:
+    """The attacker's chain, carried along in the bundle."""
+    certificates = bundle["verificationMaterial"]["x509CertificateChain"]["certificates"]
+    certificates.extend({"rawBytes": b64(der(c))} for c in authority("mallory").chain)
+
+
+chain.refuse(
+    "certificate-brings-its-own-root",
+    Checks.CERTIFICATE,
+    "The bundle brings the chain it wants to be judged by.",
+    recipe=V1,
+    version="0.2",
+    issued_by=authority("mallory"),
+    edit=own_chain,
+)
+chain.refuse(
+    "certificate-is-ca", Checks.CERTIFICATE, "A signing certificate that is an authority.", leaf=Leaf(ca=True)
+)
+chain.refuse(
+    "certificate-intermediate-signs",
+    Checks.CERTIFICATE,
+    "The intermediate itself signs.",
+    certificate=authority("fulcio").chain[0],
+    signer=authority("fulcio").key,
+)
+
+profile = Setting(clause="Fulcio certificate specification, extensions of a leaf")
+profile.refuse(
+    "certificate-no-code-signing",
+    Checks.CERTIFICATE,
+    "A certificate for another use.",
+    leaf=Leaf(eku=ExtendedKeyUsageOID.SERVER_AUTH),
+)
+profile.refuse("certificate-no-eku", Checks.CERTIFICATE, "No extended key usage.", leaf=Leaf(eku=None))
+profile.refuse(
+    "certificate-no-digital-signature",
+    Checks.CERTIFICATE,
+    "Its key may not sign.",
+    leaf=Leaf(digital_signature=False),
+)
+profile.refuse("certificate-no-key-usage", Checks.CERTIFICATE, "No key usage.", leaf=Leaf(usage=False))
+profile.refuse(
+    "certificate-unknown-critical",
+    Checks.CERTIFICATE,
+    "A critical extension nobody knows.",
+    leaf=Leaf(
+        extend=lambda b: b.add_extension(
+            x509.UnrecognizedExtension(x509.ObjectIdentifier("1.3.6.1.4.1.99999.1"), utf8("x")), critical=True
+        )
+    ),
+    clause="RFC 5280 4.2: reject an unrecognised critical extension",
+)
+
+sct = Setting(
+    clause="sigstore client spec: the SCT is verified with the CT log's key of its id, RFC 6962 3.2"
+)
+sct.refuse("sct-missing", Checks.SCT, "No SCT.", leaf=Leaf(scts=()))
+sct.refuse("sct-false", Checks.SCT, "The signature does not verify.", leaf=Leaf(scts=(Sct(tamper=True),)))
+sct.refuse(
+    "sct-unknown-log", Checks.SCT, "A CT log nobody trusts.", leaf=Leaf(scts=(Sct(key=ecdsa("mallory")),))
+)
+sct.refuse(
+    "sct-id-of-another",
+    Checks.SCT,
+    "A trusted key under an unknown id: found only by trying.",
+    leaf=Leaf(scts=(Sct(log_id=bytes(32)),)),
+)
+sct.refuse(
+    "sct-id-trusted-key-not",
+    Checks.SCT,
+    "A trusted id, signed with another key.",
+    leaf=Leaf(scts=(Sct(key=ecdsa("mallory"), log_id=hashlib.sha256(ecdsa("ct").spki).digest()),)),
+)
+sct.refuse(
+    "sct-other-issuer",
+    Checks.SCT,
+    "The SCT is for another issuer's certificate.",
+    leaf=Leaf(scts=(Sct(issuer_key=ecdsa("mallory")),)),
+)
+sct.refuse(
+    "window-ct-ended",
+    Checks.SCT,
+    "The CT key ended a second before.",
+    root=put("ctlogs.0.publicKey.validFor", window(end=SIGNED - 1 * S)),
+)
+sct.refuse(
+    "window-ct-not-started",
+    Checks.SCT,
+    "The CT key starts a second after.",
+    root=put("ctlogs.0.publicKey.validFor", window(SIGNED + 1 * S)),
+)
+sct.refuse("sct-no-ct-logs", Checks.SCT, "A trusted root without CT logs.", root=put("ctlogs", []))
+sct.refuse(
+    "sct-root-key-mislabelled",
+    Checks.SCT,
+    "The trusted root gives the CT log's id to another key.",
+    root=put("ctlogs.0.publicKey.rawBytes", ct_instance(ecdsa("mallory"))["publicKey"]["rawBytes"]),
+)

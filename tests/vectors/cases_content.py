@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What was signed, and whether the log wrote just that: artifact, signature, envelope, entry body."""
+
+from tests.support import forge_bodies as bodies
+from tests.support.forge import (
+    ARTIFACT,
+    V1,
+    V1_DSSE,
+    V2_DSSE,
+    Recipe,
+    b64,
+    make,
+)
+from tests.support.forge_keys import ecdsa
+from tests.vectors.case import Checks, Setting, drop, put
+
+OTHER = ARTIFACT.replace(b"one", b"two")
+MORE = "dsseEnvelope.signatures"
+signed = Setting(
+    clause="sigstore client spec: the signature verifies over the artifact with the certificate's key"
+)
+signed.refuse("artifact-other", Checks.ARTIFACT, "Another artifact.", given=OTHER)
+signed.refuse(
+    "artifact-other-digest", Checks.ARTIFACT, "The digest of another artifact.", given=OTHER, by_digest=True
+)
+signed.refuse("artifact-other-v1", Checks.ARTIFACT, "Another artifact, Rekor v1.", recipe=V1, given=OTHER)
+signed.refuse(
+    "artifact-no-subject",
+    Checks.ARTIFACT,
+    "The artifact is no subject of the statement.",
+    recipe=V2_DSSE,
+    given=OTHER,
+)
+signed.refuse(
+    "artifact-no-subject-by-digest",
+    Checks.ARTIFACT,
+    "Nor is its digest.",
+    recipe=V2_DSSE,
+    given=OTHER,
+    by_digest=True,
+)
+signed.refuse("artifact-no-subject-v1", Checks.ARTIFACT, "Nor in Rekor v1.", recipe=V1_DSSE, given=OTHER)
+signed.refuse(
+    "signature-of-other-artifact",
+    Checks.SIGNATURE,
+    "The digest is right, the signature is over something else.",
+    edit=put("messageSignature.signature", b64(ecdsa("signer").sign(OTHER))),
+)
+signed.refuse(
+    "signature-by-other-key",
+    Checks.SIGNATURE,
+    "Signed with a key that the certificate does not name.",
+    signer=ecdsa("mallory"),
+)
+signed.refuse(
+    "signature-dsse-by-other-key",
+    Checks.SIGNATURE,
+    "The same for an envelope.",
+    recipe=V2_DSSE,
+    signer=ecdsa("mallory"),
+)
+signed.refuse(
+    "signature-v1-by-other-key", Checks.SIGNATURE, "The same in Rekor v1.", recipe=V1, signer=ecdsa("mallory")
+)
+signed.refuse(
+    "signature-empty", Checks.SIGNATURE, "An empty signature.", edit=put("messageSignature.signature", "")
+)
+signed.refuse(
+    "signature-over-payload",
+    Checks.SIGNATURE,
+    "The payload was signed, not its PAE.",
+    recipe=V2_DSSE,
+    edit=put(f"{MORE}.0.sig", b64(ecdsa("signer").sign(V2_DSSE.payload or b""))),
+    clause="DSSE v1: the signature is over PAE(payloadType, payload)",
+)
+signed.refuse(
+    "digest-other",
+    Checks.ARTIFACT,
+    "messageDigest is of something else; the signature is right.",
+    edit=put("messageSignature.messageDigest.digest", b64(bytes(32))),
+)
+signed.refuse(
+    "digest-other-algorithm",
+    Checks.ARTIFACT,
+    "messageDigest claims SHA-512.",
+    edit=put("messageSignature.messageDigest.algorithm", "SHA2_512"),
+)
+signed.refuse(
+    "digest-unknown-algorithm",
+    Checks.FORMAT,
+    "messageDigest of an unknown algorithm.",
+    edit=put("messageSignature.messageDigest.algorithm", "SHA9_999"),
+)
+
+envelope = Setting(clause="DSSE v1 and in-toto Statement v1", recipe=V2_DSSE)
+envelope.refuse(
+    "dsse-payload-other",
+    Checks.SIGNATURE,
+    "Another payload under the signature.",
+    edit=put("dsseEnvelope.payload", b64(bodies.statement(OTHER))),
+    given=OTHER,
+)
+envelope.refuse(
+    "dsse-payload-type-other",
+    Checks.SIGNATURE,
+    "Another payload type under the signature.",
+    edit=put("dsseEnvelope.payloadType", "application/vnd.in-toto+jsonl"),
+)
+envelope.refuse(
+    "dsse-payload-type-text",
+    Checks.ARTIFACT,
+    "A signed text is no statement about an artifact.",
+    payload_type="text/plain",
+)
+envelope.refuse(
+    "dsse-two-signatures",
+    Checks.FORMAT,
+    "Two signatures: which one was logged?",
+    edit=lambda b: b["dsseEnvelope"]["signatures"].append({"sig": b64(b"x" * 70)}),
+    clause="sigstore_bundle.proto: the envelope MUST have exactly one signature",
+)
+envelope.refuse(
+    "dsse-same-signature-twice",
+    Checks.FORMAT,
+    "The same signature twice.",
+    edit=lambda b: b["dsseEnvelope"]["signatures"].append(b["dsseEnvelope"]["signatures"][0]),
+    clause="sigstore_bundle.proto: the envelope MUST have exactly one signature",
+)
+envelope.refuse(
+    "dsse-two-signatures-v1",
+    Checks.FORMAT,
+    "Two signatures in Rekor v1.",
+    recipe=V1_DSSE,
+    edit=lambda b: b["dsseEnvelope"]["signatures"].append(b["dsseEnvelope"]["signatures"][0]),
+    clause="sigstore_bundle.proto: the envelope MUST have exactly one signature",
+)
+envelope.refuse("dsse-no-signature", Checks.FORMAT, "No signature.", edit=put(MORE, []))
+envelope.refuse(
+    "content-both",
+    Checks.FORMAT,
+    "A message signature and an envelope.",
+    edit=lambda b: b.update(messageSignature=make(Recipe())["messageSignature"]),
+)
+envelope.refuse("content-none", Checks.FORMAT, "Neither.", edit=drop("dsseEnvelope"))
+for name, why, payload in (
+    ("not-json", "A payload that is no JSON.", b"not json"),
+    ("no-type", "A statement without _type.", bodies.statement(ARTIFACT).replace(b'"_type"', b'"type"')),
+    (
+        "unknown-type",
+        "A statement of an unknown _type.",
+        bodies.statement(ARTIFACT, _type="https://in-toto.io/Statement/v9"),
+    ),
+    ("no-subject", "A statement without subjects.", bodies.statement(ARTIFACT, subject=[])),
+    (
+        "subject-without-digest",
+        "A subject without a digest.",
+        bodies.statement(ARTIFACT, subject=[{"name": "artifact", "digest": {}}]),
+    ),
+    (
+        "subject-sha512-only",
+        "A subject with another digest only.",
+        bodies.statement(ARTIFACT, subject=[{"name": "artifact", "digest": {"sha512": "00" * 64}}]),
+    ),
+    (
+        "digest-in-capitals",
+        "A subject's digest in capitals.",
+        bodies.statement(
+            ARTIFACT, subject=[{"name": "artifact", "digest": {"sha256": bodies.hex256(ARTIFACT).upper()}}]
+        ),
+    ),
+    (
+        "duplicate-subject-key",
+        "A statement with two members subject: readers differ in which they see.",
+        bodies.statement(ARTIFACT).replace(b'"subject":', b'"subject":[],"subject":', 1),
+    ),
+    ("array", "A payload that is an array.", b"[]"),
+):
+    envelope.refuse(f"statement-{name}", Checks.ARTIFACT, why, payload=payload)

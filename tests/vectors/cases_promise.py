@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Promises, proofs and entries that a bundle must have, and how many."""
+
+import datetime as dt
+
+from tests.support.forge import V1, V2, Stamp, b64
+from tests.support.forge_ca import SIGNED
+from tests.support.forge_log import Promise
+from tests.vectors.case import ENTRY, PROOF, Checks, Setting, drop, entry, put
+
+S = dt.timedelta(seconds=1)
+promise = Setting(
+    clause="Rekor v1: SignedEntryTimestamp over the canonical JSON of body, integratedTime, logID, logIndex",
+    recipe=V1,
+)
+promise.refuse(
+    "v1-promise-missing-0.1",
+    Checks.FORMAT,
+    "Bundle v0.1 demands a promise.",
+    version="0.1",
+    promised=False,
+    stamps=(Stamp(),),
+    clause="sigstore_bundle.proto: v0.1 MUST have an inclusion promise",
+)
+promise.refuse(
+    "v1-promise-flipped",
+    Checks.PROMISE,
+    "A byte of the promise is another.",
+    edit=put(f"{ENTRY}.inclusionPromise.signedEntryTimestamp", b64(b"0" * 70)),
+)
+promise.refuse(
+    "v1-promise-other-time",
+    Checks.PROMISE,
+    "integratedTime was changed after the promise.",
+    edit=put(f"{ENTRY}.integratedTime", str(int(SIGNED.timestamp()) + 4)),
+)
+promise.refuse(
+    "v1-promise-other-index", Checks.PROMISE, "The log promised another index.", promise=Promise(index=5)
+)
+promise.refuse(
+    "v1-promise-other-log-id",
+    Checks.PROMISE,
+    "The log promised under another id.",
+    promise=Promise(log_id=bytes(32)),
+)
+promise.refuse(
+    "v1-promise-without-time",
+    Checks.PROMISE,
+    "A promise for an entry without a time.",
+    edit=drop(f"{ENTRY}.integratedTime"),
+    stamps=(Stamp(),),
+)
+promise.refuse(
+    "v1-promise-outside-certificate",
+    Checks.TIME,
+    "Promised a day after the certificate ended.",
+    time=SIGNED + dt.timedelta(days=1),
+)
+promise.refuse(
+    "v1-promise-outside-certificate-stamp-inside",
+    Checks.TIME,
+    "The token is inside the certificate's window, the promised time is not.",
+    time=SIGNED + dt.timedelta(days=1),
+    stamps=(Stamp(),),
+)
+promise.refuse(
+    "v1-proof-missing-0.2",
+    Checks.FORMAT,
+    "Bundle v0.2 demands a proof.",
+    version="0.2",
+    proven=False,
+    clause="sigstore_bundle.proto: v0.2 and later MUST have an inclusion proof with a checkpoint",
+)
+promise.refuse(
+    "v1-proof-missing-0.3",
+    Checks.FORMAT,
+    "Bundle v0.3 demands a proof.",
+    proven=False,
+    clause="sigstore_bundle.proto: v0.2 and later MUST have an inclusion proof with a checkpoint",
+)
+promise.refuse(
+    "v1-checkpoint-missing",
+    Checks.FORMAT,
+    "A proof without a checkpoint is a proof of nothing.",
+    edit=drop(f"{PROOF}.checkpoint"),
+)
+promise.refuse(
+    "v1-proof-forged-beside-promise-0.1",
+    Checks.INCLUSION,
+    "v0.1 needs no proof; one that is there and false is a lie all the same.",
+    version="0.1",
+    edit=put(f"{PROOF}.hashes.0", b64(bytes(32))),
+)
+promise.refuse(
+    "v2-promise-only",
+    Checks.FORMAT,
+    "A Rekor v2 entry in bundle v0.1 without a proof.",
+    recipe=V2,
+    version="0.1",
+    proven=False,
+    promise=Promise(time=SIGNED),
+    entry=put("integratedTime", str(int(SIGNED.timestamp()))),
+)
+promise.refuse(
+    "v2-integrated-time-only",
+    Checks.TIME,
+    "integratedTime without promise or token: no time at all.",
+    recipe=V2,
+    stamps=(),
+    entry=put("integratedTime", str(int(SIGNED.timestamp()) + 2)),
+)
+promise.refuse("v1-integrated-time-only", Checks.TIME, "The same for Rekor v1.", promised=False)
+
+several = Setting(clause="sigstore_bundle.proto tlog_entries; a threshold counts logs, and one log once")
+several.refuse(
+    "v2-no-entries", Checks.FORMAT, "No log entry.", edit=put("verificationMaterial.tlogEntries", [])
+)
+several.refuse(
+    "v2-entry-twice",
+    Checks.FORMAT,
+    "The same entry twice is one entry.",
+    edit=lambda b: b["verificationMaterial"]["tlogEntries"].append(dict(entry(b))),
+)
+several.refuse(
+    "v2-second-entry-forged",
+    Checks.FORMAT,
+    "A second entry that is false.",
+    edit=lambda b: b["verificationMaterial"]["tlogEntries"].append(entry(b) | {"logIndex": "3"}),
+)
+several.refuse(
+    "v2-hundred-entries",
+    Checks.FORMAT,
+    "A hundred entries.",
+    edit=lambda b: put("verificationMaterial.tlogEntries", [entry(b)] * 33)(b),
+)

@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Time stamps: of whom, over what, when, and within whose window."""
+
+import base64
+import datetime as dt
+
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+from tests.support.forge import V1, V2_DSSE, Stamp, b64, ca_instance, window
+from tests.support.forge_ca import SIGNED, tsa
+from tests.vectors.case import STAMP, Checks, Setting, both, put
+
+S = dt.timedelta(seconds=1)
+AT = SIGNED + 2 * S
+stamps = Setting(clause="sigstore client spec, Timestamping; RFC 3161")
+stamps.refuse("time-no-stamp", Checks.TIME, "Rekor v2 gives no time, and no token is there.", stamps=())
+stamps.refuse(
+    "time-empty-list",
+    Checks.TIME,
+    "An empty list of tokens.",
+    edit=put("verificationMaterial.timestampVerificationData.rfc3161Timestamps", []),
+)
+stamps.refuse(
+    "time-other-message", Checks.TIME, "A token over something else.", stamps=(Stamp(over=b"something else"),)
+)
+stamps.refuse(
+    "time-over-artifact",
+    Checks.TIME,
+    "A token over the artifact, not the signature.",
+    stamps=(Stamp(over=b"The ledger of a test: one fact, no comma.\n"),),
+)
+stamps.refuse(
+    "time-other-imprint",
+    Checks.TIME,
+    "A token with an imprint of nothing.",
+    stamps=(Stamp(more={"imprint": bytes(32)}),),
+)
+stamps.refuse(
+    "time-short-imprint",
+    Checks.TIME,
+    "An imprint of the wrong length.",
+    stamps=(Stamp(more={"imprint": bytes(20)}),),
+)
+stamps.refuse(
+    "time-rejected", Checks.TIME, "A response with status 2, rejection.", stamps=(Stamp(more={"status": 2}),)
+)
+stamps.refuse(
+    "time-granted-with-mods",
+    Checks.TIME,
+    "A response with status 1.",
+    stamps=(Stamp(more={"status": 1}),),
+    clause="sigstore clients take status 0 alone; nothing was asked that could be modified",
+)
+stamps.refuse(
+    "time-unknown-authority",
+    Checks.TIME,
+    "A token of an authority nobody trusts.",
+    stamps=(Stamp(by="mallory"),),
+)
+stamps.refuse(
+    "time-wrong-key",
+    Checks.TIME,
+    "A token that names the trusted certificate and is signed with another key.",
+    stamps=(Stamp(more={"key": tsa("mallory").key}),),
+)
+stamps.refuse(
+    "time-signed-digest",
+    Checks.TIME,
+    "The signed attributes are of other content.",
+    stamps=(Stamp(more={"signed_digest": bytes(32)}),),
+)
+stamps.refuse(
+    "time-content-type",
+    Checks.TIME,
+    "A signed message that is no time stamp.",
+    stamps=(Stamp(more={"content_type": "1.2.840.113549.1.7.1"}),),
+)
+stamps.refuse("time-version", Checks.TIME, "A token of version 2.", stamps=(Stamp(more={"version": 2}),))
+stamps.refuse(
+    "time-before-certificate",
+    Checks.CERTIFICATE,
+    "Stamped a day before the certificate began.",
+    stamps=(Stamp(time=SIGNED - dt.timedelta(days=1)),),
+)
+stamps.refuse(
+    "time-after-certificate",
+    Checks.CERTIFICATE,
+    "Stamped a day after the certificate ended.",
+    stamps=(Stamp(time=SIGNED + dt.timedelta(days=1)),),
+)
+stamps.refuse(
+    "time-one-of-two-outside",
+    Checks.CERTIFICATE,
+    "One token inside the certificate's window, one outside.",
+    stamps=(Stamp(), Stamp(time=SIGNED + dt.timedelta(days=1), more={"serial": 5})),
+    clause="sigstore-conformance rekor2-multiple-timestamps-one-outside-cert-validity_fail",
+)
+stamps.refuse(
+    "time-twice",
+    Checks.TIME,
+    "The same token twice.",
+    stamps=(Stamp(), Stamp()),
+    clause="sigstore client spec: duplicate timestamps are an error",
+)
+stamps.refuse(
+    "time-thirty-three",
+    Checks.TIME,
+    "Thirty-three tokens.",
+    stamps=tuple(Stamp(more={"serial": n + 1}) for n in range(33)),
+)
+stamps.refuse("time-in-the-future", Checks.TIME, "A token of a time that is yet to come.", now=SIGNED)
+stamps.refuse("time-not-der", Checks.TIME, "Bytes that are no token.", edit=put(STAMP, b64(b"\x30\x03abc")))
+stamps.refuse("time-empty", Checks.TIME, "An empty token.", edit=put(STAMP, ""))
+stamps.refuse(
+    "time-trailing-byte",
+    Checks.TIME,
+    "A byte behind the token.",
+    edit=lambda b: put(
+        STAMP,
+        b64(
+            base64.b64decode(
+                b["verificationMaterial"]["timestampVerificationData"]["rfc3161Timestamps"][0][
+                    "signedTimestamp"
+                ]
+            )
+            + b"\0"
+        ),
+    )(b),
+)
+stamps.refuse(
+    "time-dsse-over-payload",
+    Checks.TIME,
+    "A token over the payload, not the envelope's signature.",
+    recipe=V2_DSSE,
+    stamps=(Stamp(over=V2_DSSE.payload),),
+)
+
+windows = Setting(
+    clause="sigstore_trustroot: a token counts inside the window of the authority that signed it"
+)
+windows.refuse(
+    "window-tsa-ended",
+    Checks.TIME,
+    "The authority ended a second before.",
+    root=put("timestampAuthorities.0.validFor", window(end=AT - S)),
+)
+windows.refuse(
+    "window-tsa-not-started",
+    Checks.TIME,
+    "The authority starts a second after.",
+    root=put("timestampAuthorities.0.validFor", window(AT + S)),
+)
+windows.refuse(
+    "window-tsa-borrowed",
+    Checks.TIME,
+    "The authority's window is over; another's is not.",
+    root=both(
+        put("timestampAuthorities.0.validFor", window(end=AT - S)),
+        lambda r: r["timestampAuthorities"].append(ca_instance(tsa("tsa b"), "tsa-b")),
+    ),
+    clause="sigstore-conformance rekor2-timestamp-wrong-tsa-validity-borrow_fail",
+)
+windows.refuse(
+    "time-tsa-certificate-expired",
+    Checks.TIME,
+    "The authority's certificate had ended when it stamped.",
+    stamps=(Stamp(more={"key": tsa("tsa", end=AT - S).key, "certificate": tsa("tsa", end=AT - S).chain[0]}),),
+    root=put("timestampAuthorities.0", ca_instance(tsa("tsa", end=AT - S), "tsa")),
+)
+windows.refuse(
+    "time-tsa-certificate-not-yet",
+    Checks.TIME,
+    "The authority's certificate had not begun.",
+    stamps=(Stamp(more={"certificate": tsa("tsa", start=AT + S).chain[0]}),),
+    root=put("timestampAuthorities.0", ca_instance(tsa("tsa", start=AT + S), "tsa")),
+)
+windows.refuse(
+    "time-tsa-wrong-use",
+    Checks.TIME,
+    "The authority's certificate is for code signing.",
+    stamps=(Stamp(more={"certificate": tsa("tsa", eku=ExtendedKeyUsageOID.CODE_SIGNING).chain[0]}),),
+    root=put("timestampAuthorities.0", ca_instance(tsa("tsa", eku=ExtendedKeyUsageOID.CODE_SIGNING), "tsa")),
+    clause="RFC 3161 2.3: extended key usage timeStamping",
+)
+windows.refuse(
+    "time-tsa-use-not-critical",
+    Checks.TIME,
+    "Its extended key usage is not critical.",
+    stamps=(Stamp(more={"certificate": tsa("tsa", critical=False).chain[0]}),),
+    root=put("timestampAuthorities.0", ca_instance(tsa("tsa", critical=False), "tsa")),
+    clause="RFC 3161 2.3: the extension MUST be critical",
+)
+windows.refuse(
+    "time-no-authorities",
+    Checks.TIME,
+    "A trusted root without time-stamping authorities.",
+    root=put("timestampAuthorities", []),
+)
+windows.refuse(
+    "time-v1-stamp-false",
+    Checks.TIME,
+    "No promise; a token of a stranger.",
+    recipe=V1,
+    promised=False,
+    stamps=(Stamp(by="mallory"),),
+)
