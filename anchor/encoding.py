@@ -20,7 +20,8 @@ MAX_DEPTH = 64
 _HEX = re.compile(r"(?:[0-9a-f]{2})*")
 _DECIMAL = re.compile(r"0|[1-9][0-9]*")
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_JSON_DEPTH = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', re.DOTALL)
+_JSON_DEPTH = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)
+"""Strings and brackets. Possessive, and a string need not end: one pass whatever the input."""
 
 
 def unhex(text: str, *, size: int | None = None, where: str = "") -> bytes:
@@ -78,7 +79,7 @@ def parse_json(data: bytes, *, where: str = "", fractions: bool = False) -> Any:
         if len(found) != len(items):
             seen: set[str] = set()
             twice = next(k for k, _ in items if k in seen or seen.add(k))  # type: ignore[func-returns-value]
-            refuse(f"duplicate key {twice!r}")
+            refuse(f"duplicate key {twice[:60]!r}")
         return found
 
     def integer(text: str) -> int:

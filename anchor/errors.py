@@ -5,6 +5,9 @@
 alarm, the second is weather.
 """
 
+MAX_LINE = 1000
+"""Characters of an error's line; what it quotes may be as long as an attacker likes."""
+
 
 class AnchorError(Exception):
     """One line for a person: where it is, what is wrong, what to do."""
@@ -18,7 +21,10 @@ class AnchorError(Exception):
     def __str__(self) -> str:
         line = f"{self.where}: {self.problem}" if self.where else self.problem
         line = f"{line}; {self.remedy}" if self.remedy else line
-        return " ".join(line.split())
+        line = " ".join(line.split())
+        if not line.isprintable():  # a terminal must not obey what a stranger wrote
+            line = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
+        return line if len(line) <= MAX_LINE else line[:MAX_LINE] + "..."
 
     def at(self, where: str) -> "AnchorError":
         """The same error, with an outer place (a file, a URL) put before the inner one (a line, a field)."""
