@@ -208,3 +208,37 @@ class SimLog:
             return self.entries(index, width) if level is None else self.tile(level, index, width)
         finally:
             self.reads, self.paths = before
+
+
+class UniformLog(SimLog):
+    """A log of any size whose entries are all the same: each level has one hash, nothing is stored."""
+
+    def __init__(self, size: int, *, entry: bytes = b"e") -> None:
+        super().__init__()
+        self.entry, self.count = entry, size
+        self.hashes = [merkle.leaf_hash(entry)]
+        for _ in range(63):
+            self.hashes.append(merkle.node_hash(self.hashes[-1], self.hashes[-1]))
+
+    @property
+    def size(self) -> int:
+        return self.count
+
+    def sign(self, size: int | None = None, *, root: bytes | None = None) -> bytes:
+        size = self.count if size is None else size
+        return super().sign(size, root=root or self.root(size))
+
+    def root(self, size: int) -> bytes:
+        return merkle.range_hash(merkle.Range(0, size), lambda node: self.hashes[node.level])
+
+    def tile(self, level: int, index: int, width: int) -> bytes:
+        path = tiles.Tile(level, index, width).path
+        self._count("tile", path)
+        self._there(path, tiles.width_at(self.count, level, index), width)
+        return self.hashes[8 * level] * width
+
+    def entries(self, index: int, width: int) -> bytes:
+        path = tiles.entries_path(index, width)
+        self._count("entries", path)
+        self._there(path, tiles.width_at(self.count, 0, index), width)
+        return tiles.dump_bundle([self.entry] * width)
