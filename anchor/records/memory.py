@@ -1,18 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is remembered for the next run: held checkpoints, evidence, releases, trust, the last time.
 
-Reads only. A held row that does not fit its own signature or its chain is refused, never believed.
+A held row that does not fit its own signature or its chain is refused, never believed. Only `preserve`
+writes.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from anchor.errors import AnchorError, Refused
+from anchor.monitor.places import HeldCheckpoint
 from anchor.outcome import Evidence, SeenAnchor, SeenRelease, SignedCheckpoint
-from anchor.records import chain
+from anchor.records import chain, store
 from anchor.records.engine import Database
 from anchor.records.tables import Anchor, Checkpoint, Claim, EvidenceRow, Release, Run, Trust
 from anchor.tlog import checkpoint as checkpoints
@@ -20,44 +22,38 @@ from anchor.tlog import note as notes
 from anchor.tlog.keys import parse_vkey
 
 
-@dataclass(frozen=True)
-class Holding:
-    """The oldest and the largest checkpoint that are held of one origin; often the same."""
-
-    first: SignedCheckpoint
-    last: SignedCheckpoint
-
-
 class Memory:
-    """The records as a re-verification sees them."""
+    """The records as a re-verification sees them, at one time (seconds since 1970)."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, now: float) -> None:
         self._database = database
+        self._now = now
 
-    def held(self, log_key: str) -> dict[str, Holding]:
-        """What is held of the log with this verifier key, by origin; raises Refused for an edited row."""
-        found: dict[str, Holding] = {}
-        table = Checkpoint.__table__
+    def held(self, log_key: str, origin: str) -> list[HeldCheckpoint]:
+        """The first and the largest checkpoint held of a log; Refused for an edited row."""
+        mine = sa.select(Checkpoint.__table__).where(
+            Checkpoint.log_key == log_key, Checkpoint.origin == origin
+        )
+        found: list[HeldCheckpoint] = []
         with self._database.read() as connection:
-            mine = Checkpoint.log_key == log_key
-            origins = connection.execute(sa.select(Checkpoint.origin).where(mine).distinct()).scalars().all()
-            for origin in origins:
-                rows = sa.select(table).where(mine, Checkpoint.origin == origin).limit(1)
-                first = connection.execute(rows.order_by(Checkpoint.seq)).mappings().one()
-                last = (
-                    connection.execute(rows.order_by(Checkpoint.size.desc(), Checkpoint.seq)).mappings().one()
-                )
-                found[origin] = Holding(_held(connection, dict(first)), _held(connection, dict(last)))
+            for order in ((Checkpoint.seq,), (Checkpoint.size.desc(), Checkpoint.seq)):
+                row = connection.execute(mine.order_by(*order).limit(1)).mappings().first()
+                if row is not None:
+                    held = HeldCheckpoint(_held(connection, dict(row)), row["seen_ms"] / 1000)
+                    found += [held] if held not in found else []
         return found
 
-    def at_size(self, log_key: str, origin: str, size: int) -> SignedCheckpoint | None:
-        """The first checkpoint held of exactly this size; raises Refused for an edited row."""
-        query = sa.select(Checkpoint.__table__).where(
-            Checkpoint.log_key == log_key, Checkpoint.origin == origin, Checkpoint.size == size
+    def knows(self, origin: str, size: int, root: bytes) -> bool:
+        """Whether this checkpoint is held."""
+        query = sa.select(Checkpoint.seq).where(
+            Checkpoint.origin == origin, Checkpoint.size == size, Checkpoint.root == root.hex()
         )
         with self._database.read() as connection:
-            row = connection.execute(query.order_by(Checkpoint.seq).limit(1)).mappings().first()
-            return _held(connection, dict(row)) if row else None
+            return connection.execute(query).first() is not None
+
+    def preserve(self, seen: Sequence[SignedCheckpoint], evidence: Sequence[Evidence]) -> None:
+        """Keep signed notes and the evidence they are, at once and whatever becomes of the run."""
+        store.preserve(self._database, seen, evidence, now=self._now)
 
     def contradictions(self, origin: str) -> list[Evidence]:
         """Evidence kept against a log's origin or a ledger's name, oldest first."""
@@ -94,6 +90,17 @@ class Memory:
         with self._database.read() as connection:
             ended = connection.execute(query).scalar()
         return None if ended is None else ended / 1000
+
+    def logs_of(self, target: str) -> list[str]:
+        """The origins of the logs that the last verified release at a target is in."""
+        query = (
+            sa.select(Anchor.origin)
+            .join(Claim, Claim.release_id == Anchor.release_id)
+            .where(Claim.target == target)
+            .distinct()
+        )
+        with self._database.read() as connection:
+            return list(connection.execute(query).scalars())
 
     def release_of(self, target: str) -> SeenRelease | None:
         """The last release that was verified at a target, without its anchors."""

@@ -31,10 +31,13 @@ def test_what_is_kept_is_remembered(database: Database) -> None:
         release=records.release(), checkpoints=(first, last), trust={"policy": "1"}, max_run_age=7
     )
     store.keep(database, records.taken(database), found, now=NOW, terms=TERMS)
-    remembered = memory.Memory(database)
-    assert remembered.held(log.key.vkey) == {log.origin: memory.Holding(first, last)}
-    assert remembered.at_size(log.key.vkey, log.origin, 3) == first
-    assert remembered.at_size(log.key.vkey, log.origin, 4) is None
+    remembered = memory.Memory(database, now=NOW)
+    held = remembered.held(log.key.vkey, log.origin)
+    assert [(h.checkpoint, h.seen) for h in held] == [(first, NOW), (last, NOW)]
+    assert remembered.knows(log.origin, 3, first.root)
+    assert not remembered.knows(log.origin, 3, last.root)
+    assert not remembered.knows(log.origin, 4, first.root)
+    assert remembered.logs_of("a/release.json") == ["log.example"]
     assert remembered.trust("a/release.json") == {"policy": "1"}
     assert remembered.last_run("a/release.json") == NOW
     seen = remembered.release_of("a/release.json")
@@ -44,8 +47,9 @@ def test_what_is_kept_is_remembered(database: Database) -> None:
 
 
 def test_nothing_is_remembered_of_nothing(database: Database) -> None:
-    remembered = memory.Memory(database)
-    assert remembered.held("k") == {}
+    remembered = memory.Memory(database, now=NOW)
+    assert remembered.held("k", "o") == []
+    assert remembered.logs_of("x") == []
     assert remembered.contradictions("o") == []
     assert remembered.trust("x") is None
     assert remembered.last_run("x") is None
@@ -69,16 +73,16 @@ def test_both_sides_of_a_fork_are_kept(database: Database) -> None:
     store.preserve(database, pair, (records.evidence(),), now=NOW)
     assert count(database, Checkpoint) == 2
     assert count(database, EvidenceRow) == 1
-    assert memory.Memory(database).contradictions("log.example") == [records.evidence()]
+    assert memory.Memory(database, now=NOW).contradictions("log.example") == [records.evidence()]
 
 
 def test_two_statements_with_one_number_are_rivals(database: Database) -> None:
     one, two = records.release(statement=b"{}"), records.release(statement=b"[]")
     found = records.outcome(release=one)
     store.keep(database, records.taken(database), found, now=NOW, terms=TERMS)
-    rival = memory.Memory(database).rival(two)
+    rival = memory.Memory(database, now=NOW).rival(two)
     assert rival == one  # with its anchors: both sides can be exported
-    assert memory.Memory(database).rival(records.release(2, statement=b"[]")) is None
+    assert memory.Memory(database, now=NOW).rival(records.release(2, statement=b"[]")) is None
 
 
 def test_a_run_that_was_taken_over_keeps_nothing(database: Database) -> None:
@@ -139,11 +143,11 @@ def test_an_edited_checkpoint_is_not_believed(database: Database, change: str) -
         else:
             connection.execute(sa.text("ALTER TABLE checkpoints DISABLE TRIGGER ALL"))
         connection.execute(sa.update(Checkpoint), {change: value})
-    remembered = memory.Memory(database)
+    remembered = memory.Memory(database, now=NOW)
     with database.read() as connection:
         key = connection.execute(sa.select(Checkpoint.log_key)).scalar_one()
     with pytest.raises(Refused, match="records"):
-        remembered.held(key)
+        remembered.held(key, log.origin)
 
 
 def test_the_state_of_a_target_is_what_its_last_run_found(database: Database) -> None:

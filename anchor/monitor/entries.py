@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A release's entry under today's head: its old checkpoint, its bytes as the log has them, its inclusion."""
+
+from anchor.errors import Refused, Unavailable
+from anchor.merkle.hashing import leaf_hash
+from anchor.merkle.proof import verify_inclusion
+from anchor.monitor.session import Session
+from anchor.tlog import checkpoint as checkpoints
+from anchor.tlog.checkpoint import Checkpoint
+from anchor.tlog.follow import News
+from anchor.verdict import Check, failed, passed
+
+
+def prove(session: Session, *, index: int, body: bytes, then: Checkpoint | None) -> list[Check]:
+    """The checks of one entry; none when the log has no head today, which `session.checks` says.
+
+    `body`: the exact entry bytes of the bundle; `then`: the verified checkpoint of the bundle.
+    """
+    if session.followed is None or session.followed.news is News.EQUIVOCATION:
+        return []
+    name = f"entry {index} of {session.place.tree}"
+    checks = [_since(session, name, then)] if then is not None else []
+    try:
+        detail = _tiled(session, index, body) if session.followed.reader else _online(session, index, body)
+    except Refused as e:
+        meaning = "the log holds another entry where the release's bundle says that it is"
+        return [*checks, failed(name, e, meaning=meaning)]
+    except Unavailable as e:
+        session.services.append(session.place.name)
+        return [*checks, failed(name, e)]
+    return [*checks, passed(name, detail, clause="RFC 9162 section 2.1.3.2")]
+
+
+def _since(session: Session, entry: str, then: Checkpoint) -> Check:
+    """The checkpoint that the release was published with begins today's tree. Kept on first sight."""
+    assert session.followed is not None
+    name = f"history since {entry}"
+    head = session.followed.head
+    known, before = session.memory.knows(then.origin, then.size, then.root), len(session.proofs)
+    if then.origin != head.origin:
+        return failed(name, Unavailable(f"the bundle is of {then.origin}, another tree"))
+    try:
+        found = session.follow([then], head)
+    except Unavailable as e:
+        return failed(name, e)
+    if known:
+        del session.proofs[before:]  # what was proven once is not stored with every growth of the log
+    else:
+        session.keep(then, "bundle")
+    if found.news is News.EQUIVOCATION:
+        check = session.contradicted(name, found, then)
+        session.checks.append(check)  # every other release in this log is told as well
+        return check
+    if found.news is News.OLD_HEAD:
+        return failed(name, Unavailable(found.detail, where=session.place.name))
+    return passed(name, f"size {then.size} of the bundle is the beginning of size {head.size}")
+
+
+def _tiled(session: Session, index: int, body: bytes) -> str:
+    assert session.followed is not None
+    assert session.followed.reader is not None
+    head, reader = session.followed.head, session.followed.reader
+    if index >= head.size:
+        raise Unavailable(f"entry {index} is beyond the head of size {head.size}", where=session.place.name)
+    verify_inclusion(leaf_hash(body), index, head.size, reader.inclusion_proof(index), head.root)
+    if reader.entry(index) != body:
+        raise Refused("the log's entry is not the bundle's", where=f"entry {index}")
+    return f"read, equal to the bundle's, and under the head of size {head.size}"
+
+
+def _online(session: Session, index: int, body: bytes) -> str:
+    """Rekor v1 proves the entry under a head of its own, which is then proven against the one followed."""
+    assert session.followed is not None
+    assert session.place.online is not None
+    session.count()
+    found = session.place.online.entry(index)
+    if found.body != body:
+        raise Refused("the log's entry is not the bundle's", where=f"entry {index}")
+    try:
+        head = checkpoints.verify(found.checkpoint, session.place.log)
+        verify_inclusion(leaf_hash(body), found.index, head.size, found.hashes, head.root)
+    except Refused as e:
+        raise Unavailable(f"damaged source: {e}", where=session.place.name) from e
+    own = session.follow([session.followed.head], head)
+    if own.news is News.EQUIVOCATION:
+        session.checks.append(session.contradicted(f"entry {index}", own, head))
+        raise Unavailable("its proof is under another history", where=session.place.name)
+    return f"read, equal to the bundle's, and under the head of size {head.size}"

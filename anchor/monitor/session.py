@@ -1,0 +1,222 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One log during one cycle: read once, compared with all that is held, shared by every release in it.
+
+Decides what a head means for those who rely on the log: news, an old head, a frozen, retired or silent log,
+growth after its end, a contradiction kept before anything else happens. How a head is proven is decided by
+`anchor.tlog.follow`; other views and entries are asked for in `views` and `entries`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from anchor.errors import AnchorError, Refused, Unavailable
+from anchor.monitor.places import (
+    Counted,
+    CountedOnline,
+    CycleCache,
+    HeldCheckpoint,
+    LogMemory,
+    LogPlace,
+    consistency,
+)
+from anchor.outcome import ConsistencyProof, Evidence, SignedCheckpoint
+from anchor.tlog import checkpoint as checkpoints
+from anchor.tlog import evidence as evidences
+from anchor.tlog import policy as witnesses
+from anchor.tlog.checkpoint import Checkpoint
+from anchor.tlog.follow import Followed, News, follow, follow_proofs
+from anchor.tlog.source import Source
+from anchor.verdict import Check, Class, failed, passed, skipped
+
+CLAUSE = "design section 3, C2SP tlog-checkpoint"
+KIND = "two-histories"
+DAY = 86400
+
+
+@dataclass
+class Session:
+    """A log in one cycle. `open` never raises: what went wrong is in `checks`."""
+
+    place: LogPlace
+    memory: LogMemory
+    now: float
+    requests: int = 0
+    checks: list[Check] = field(default_factory=list)
+    checkpoints: list[SignedCheckpoint] = field(default_factory=list)
+    proofs: list[ConsistencyProof] = field(default_factory=list)
+    evidence: list[Evidence] = field(default_factory=list)
+    services: list[str] = field(default_factory=list)
+    """What could not be reached, or lags."""
+    followed: Followed | None = None
+    """The head of today; None when there is none to rely on."""
+    _cache: CycleCache | None = None
+    _base: tuple[int, int] = (0, 0)
+
+    def open(self) -> "Session":
+        """Follow the log from what is held to its head."""
+        self._cache = CycleCache(self.place.cache)
+        name = f"log {self.place.tree}"
+        try:
+            self._remembered(name)
+            held = self.memory.held(self.place.log.key.vkey, self.place.tree)
+            olds = [checkpoints.verify(h.checkpoint.note, self.place.log) for h in held]
+        except AnchorError as e:
+            self.checks.append(failed("records", e, meaning="what is held of the log cannot be believed"))
+            return self
+        try:
+            found = self.follow(olds)
+            if found.head.origin != self.place.tree:
+                raise Unavailable(f"a head of {found.head.origin}, another tree", where=self.place.name)
+        except Unavailable as e:
+            self._silent(name, held, e)
+            return self
+        self.followed = found
+        self.keep(found.head, self.place.name)
+        self._judge(name, found, held)
+        self._witnessed()
+        return self
+
+    def settle(self) -> None:
+        """What was seen so far belongs to every release of this log; what comes is one release's own."""
+        self._base = len(self.checkpoints), len(self.proofs)
+
+    def own(self) -> tuple[list[SignedCheckpoint], list[ConsistencyProof]]:
+        """What one release added since `settle`, taken out of the session."""
+        heads, paths = self._base
+        found = self.checkpoints[heads:], self.proofs[paths:]
+        del self.checkpoints[heads:], self.proofs[paths:]
+        return found
+
+    def count(self) -> None:
+        self.requests += 1
+
+    def follow(self, olds: list[Checkpoint], head: Checkpoint | None = None) -> Followed:
+        """From `olds` to the head that is served, or to a verified `head`; proofs are remembered."""
+        place, pinned = self.place, head.raw if head else None
+        cosigners = place.quorum.cosigners if place.quorum else ()
+        if place.source is not None:
+            source = Counted(place.source, self.count, pinned)
+            found = follow(source, place.log, held=olds, cosigners=cosigners, cache=self._cache)
+            if found.reader is not None and found.news is not News.EQUIVOCATION:
+                for old in olds:
+                    if 0 < old.size < found.head.size:
+                        self._proven(old, found.head, found.reader.consistency_path(old.size))
+            return found
+        if place.online is None:
+            raise Unavailable(
+                "no place to read this log from", where=place.tree, remedy="name it in the policy"
+            )
+        online = CountedOnline(place.online, self.count, pinned)
+        found = follow_proofs(online, place.log, held=olds, cosigners=cosigners)
+        for old in olds:
+            path = online.proofs.get((old.size, found.head.size))
+            if path is not None and found.news is not News.EQUIVOCATION:
+                power = old.size & (old.size - 1) == 0  # then the proof leaves the older root out
+                self._proven(old, found.head, [old.root, *path] if power else path)
+        return found
+
+    def follow_view(self, source: Source, head: Checkpoint, olds: list[Checkpoint]) -> Followed:
+        """From `olds` to a verified head, by the tiles of another copy."""
+        counted = Counted(source, self.count, head.raw)
+        return follow(counted, self.place.log, held=olds)
+
+    def _proven(self, old: Checkpoint, new: Checkpoint, path: Sequence[bytes]) -> None:
+        proof = consistency(old, new, path)
+        if proof not in self.proofs:
+            self.proofs.append(proof)
+
+    def keep(self, head: Checkpoint, source: str) -> None:
+        """Have a verified checkpoint kept with the run."""
+        new = self.place.signed(head, source)
+        if all((k.size, k.root) != (new.size, new.root) for k in self.checkpoints):
+            self.checkpoints.append(new)
+
+    def contradicted(self, name: str, found: Followed, other: Checkpoint | None = None) -> Check:
+        """A shown contradiction: kept at once, whatever becomes of the run."""
+        assert found.evidence is not None
+        for head in (found.head, other):
+            if head is not None:
+                self.keep(head, self.place.name)
+        self.evidence.append(Evidence(kind=KIND, origin=self.place.tree, document=found.evidence))
+        problem = ""
+        try:
+            self.memory.preserve(self.checkpoints, self.evidence)
+        except AnchorError as e:
+            problem = f" (not yet kept: {e})"
+        return equivocation(name, found.detail + problem)
+
+    def _remembered(self, name: str) -> None:
+        """A contradiction once shown stays shown, whatever the log serves today."""
+        for kept in self.memory.contradictions(self.place.tree):
+            try:
+                shown = evidences.check(kept.document, log=self.place.log)
+            except AnchorError:
+                continue  # about another key under this origin
+            self.checks.append(equivocation(name, f"evidence {kept.digest[:16]} is kept: {shown.sentence}"))
+            return
+
+    def _judge(self, name: str, found: Followed, held: Sequence[HeldCheckpoint]) -> None:
+        """What the head means."""
+        if found.news is News.EQUIVOCATION:
+            self.checks.append(self.contradicted(name, found))
+            return
+        if found.news is News.OLD_HEAD:
+            self.services.append(self.place.name)
+            old = Unavailable(found.detail, where=self.place.name, remedy="an alarm only if it lasts")
+            self.checks.append(failed(name, old, clause=CLAUSE))
+            return
+        ended = self.place.ended
+        final = [h.checkpoint.size for h in held if ended is not None and h.seen > ended]
+        if final and found.head.size > max(final):
+            grown = Refused(
+                f"grew from {max(final)} to {found.head.size} after its end", where=self.place.name
+            )
+            meaning = "the trust root says that this log had ended: its key is used after its time"
+            self.checks.append(failed(name, grown, meaning=meaning))
+            return
+        detail = found.detail
+        if found.news is News.SAME:
+            days = int((self.now - max(h.seen for h in held)) // DAY)
+            detail += f", proven for {', '.join(map(str, found.proven))}"
+            detail += f", frozen for {days} days" if days > 0 else ""
+        if ended is not None and self.now > ended:
+            detail += "; retired, as the trust root says"
+        self.checks.append(passed(name, detail, clause=CLAUSE))
+
+    def _silent(self, name: str, held: Sequence[HeldCheckpoint], error: Unavailable) -> None:
+        """A log that does not answer; after its end that is expected, once its last head is held."""
+        ended = self.place.ended
+        if ended is not None and self.now > ended and any(h.seen > ended for h in held):
+            size = max(h.checkpoint.size for h in held)
+            detail = f"retired and no longer served; its head of size {size}, seen after its end, is held"
+            self.checks.append(skipped(name, detail))
+            return
+        self.services.append(self.place.name)
+        self.checks.append(failed(name, error, meaning="nothing new could be proven about this log"))
+
+    def _witnessed(self) -> None:
+        policy = self.place.quorum
+        if policy is None or self.followed is None:
+            return
+        name = f"witnesses of {self.place.tree}"
+        try:
+            quorum = witnesses.evaluate(policy, self.followed.head.note, now=int(self.now))
+        except AnchorError as e:
+            self.checks.append(failed(name, e, clause="C2SP tlog-policy"))
+            return
+        if quorum.met:
+            self.checks.append(passed(name, quorum.sentence, clause="C2SP tlog-policy"))
+        else:
+            self.checks.append(failed(name, Unavailable(quorum.sentence), clause="C2SP tlog-policy"))
+
+
+def equivocation(name: str, detail: str) -> Check:
+    """The check of a contradiction that can be shown."""
+    return Check(
+        name=name,
+        state="refused",
+        detail=detail,
+        meaning="the log signed two histories; a stranger can check it with anchor verify-evidence",
+        clause="design section 3",
+        demotes=Class.EQUIVOCATION,
+    )

@@ -1,0 +1,266 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One re-verification: what is published now, under the logs of now, against what is held from before.
+
+A function of parts that are passed in. Its steps, in order; each is a named check of the verdict:
+ 1. clock      the time is not before the last recorded run
+ 2. release    the published files again, every leaf, the root, the bundles, strictly
+ 3. number     no older release than before, no second statement with one number
+ 4. log        each log from the first and the last checkpoint held to its head (`anchor.monitor`)
+ 5. view       other copies of each log show the same history
+ 6. entry      the release's entry, read from the log, equal, under today's head
+ 7. trust      what changed in the trust material since the last run: shown, never judged
+ 8. canary     a corrupted copy of the release is found bad, else this program is no verifier
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from anchor.errors import AnchorError, Refused, Unavailable
+from anchor.monitor import entries, findings, views
+from anchor.monitor.places import LogMemory, LogPlace
+from anchor.monitor.session import Session
+from anchor.outcome import Evidence, Outcome, SeenRelease
+from anchor.tlog.checkpoint import Checkpoint
+from anchor.verdict import Check, Class, Verdict, failed, judge, passed, skipped
+
+_GOOD = (Class.OK, Class.STALE, Class.PENDING)
+
+BACKWARDS = 300
+"""Seconds by which a clock may be behind the last run before that is worth saying."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """Where a verified bundle says its entry is. `body`: the exact entry bytes that were hashed."""
+
+    origin: str
+    index: int
+    body: bytes
+    checkpoint: Checkpoint | None = None
+    """The bundle's own checkpoint, verified under the log's key."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Examined:
+    """The published files, verified strictly."""
+
+    verdict: Verdict
+    release: SeenRelease | None = None
+    """None where the verdict does not bind one."""
+    entries: tuple[Entry, ...] = ()
+
+
+class Memory(LogMemory, Protocol):
+    """What a re-verification asks of the records."""
+
+    def trust(self, target: str) -> dict[str, str] | None: ...
+    def last_run(self, target: str) -> float | None: ...
+    def release_of(self, target: str) -> SeenRelease | None: ...
+    def rival(self, release: SeenRelease) -> SeenRelease | None: ...
+    def logs_of(self, target: str) -> list[str]: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """What a cycle is made of. Each may raise an AnchorError, which becomes a check."""
+
+    examine: Callable[[str], Examined]
+    """Fetch a target's published files and verify them strictly."""
+    place: Callable[[str], LogPlace | None]
+    """The log with this checkpoint origin, and where it is read; None when nothing of the verifier says."""
+    trust: Callable[[], Mapping[str, str]]
+    """The trust material in use: TUF versions, log keys, policy digest."""
+    canary: Callable[[str], Verdict]
+    """The verdict on a copy of the target with one byte changed."""
+    rivals: Callable[[SeenRelease, SeenRelease], Evidence]
+    """The evidence file of two verified statements with one ledger name and number."""
+    clock: Callable[[], float]
+    """Seconds since 1970."""
+    stopwatch: Callable[[], float]
+    """Seconds of a clock that does not jump."""
+    max_run_age: int | None = None
+
+
+@dataclass
+class Cycle:
+    """Re-verifications that share what they read: each log is followed once, the canary sings once."""
+
+    parts: Parts
+    memory: Memory
+    standing: tuple[Check, ...] = ()
+    """Checks about the records themselves, part of every verdict of this cycle."""
+    requests: int = 0
+    _sessions: dict[str, Session | None] = field(default_factory=dict)
+    _canary: Check | None = None
+    _trust: dict[str, str] | AnchorError | None = None
+
+    def run(self, target: str) -> Outcome:
+        """Re-verify one target. Never raises an AnchorError: what went wrong is in the verdict."""
+        began, before = self.parts.stopwatch(), self._counted()
+        run = _Run(target, list(self.standing))
+        examined: Examined | None = None
+        for step in (self._clock, self._release, self._number, self._logs, self._drift, self._sing):
+            try:
+                examined = step(run, examined) or examined
+            except AnchorError as e:
+                run.checks.append(failed(_NAMES[step.__name__], e))
+                if isinstance(e, Unavailable):
+                    run.services.append(e.where or _NAMES[step.__name__])
+        return run.outcome(
+            requests=self._counted() - before,
+            duration=max(0.0, self.parts.stopwatch() - began),
+            max_run_age=self.parts.max_run_age,
+        )
+
+    def _counted(self) -> int:
+        return sum(s.requests for s in self._sessions.values() if s)
+
+    def _clock(self, run: "_Run", _: Examined | None) -> None:
+        last, now = self.memory.last_run(run.target), self.parts.clock()
+        if last is not None and now < last - BACKWARDS:
+            back = f"the clock is {last - now:.0f} s before the last recorded run"
+            raise Unavailable(back, where="clock", remedy="set the clock; this run cannot judge ages")
+
+    def _release(self, run: "_Run", _: Examined | None) -> Examined:
+        examined = self.parts.examine(run.target)
+        run.checks += examined.verdict.checks
+        run.notes += examined.verdict.notes
+        run.facts |= examined.verdict.facts
+        if (
+            all(c.demotes is None for c in examined.verdict.checks)
+            and examined.verdict.verdict is not Class.OK
+        ):
+            run.checks.append(
+                Check(
+                    name="release",
+                    state="unknown",
+                    detail=f"the release is {examined.verdict.verdict}",
+                    demotes=examined.verdict.verdict,
+                )
+            )
+        return examined
+
+    def _number(self, run: "_Run", examined: Examined | None) -> None:
+        if examined is None or examined.release is None:
+            return
+        now, before = examined.release, self.memory.release_of(run.target)
+        rival = self.memory.rival(now)
+        if rival is not None:
+            evidence = self.parts.rivals(rival, now)
+            self.memory.preserve((), (evidence,))
+            run.evidence.append(evidence)
+            run.checks.append(findings.rivals(rival, now))
+        elif before is not None and before.ledger == now.ledger and now.number < before.number:
+            old = f"release {now.number} is served where {before.number} was verified before"
+            run.checks.append(failed("number", Unavailable(old, where=run.target)))
+        elif before is not None and before.ledger != now.ledger:
+            other = f"another ledger: {now.ledger!r} where {before.ledger!r} was verified before"
+            run.checks.append(failed("number", Refused(other, where=run.target)))
+        else:
+            run.checks.append(
+                passed("number", f"release {now.number} of {now.ledger}, none later was seen here")
+            )
+        run.release = now
+
+    def _logs(self, run: "_Run", examined: Examined | None) -> None:
+        found = examined.entries if examined is not None else ()
+        for origin in dict.fromkeys([e.origin for e in found] or self.memory.logs_of(run.target)):
+            session = self._session(origin)
+            if session is None:
+                nowhere = Unavailable("neither policy nor trust root say where it is read", where=origin)
+                run.checks.append(failed(f"log {origin}", nowhere))
+                continue
+            run.checks += session.checks
+            for entry in (e for e in found if e.origin == origin):
+                run.checks += entries.prove(
+                    session, index=entry.index, body=entry.body, then=entry.checkpoint
+                )
+            run.take(session)
+
+    def _session(self, origin: str) -> Session | None:
+        if origin not in self._sessions:
+            place = self.parts.place(origin)
+            session = Session(place, self.memory, self.parts.clock()).open() if place else None
+            if session is not None:
+                views.compare(session)
+                session.settle()
+            self._sessions[origin] = session
+        return self._sessions[origin]
+
+    def _drift(self, run: "_Run", _: Examined | None) -> None:
+        if self._trust is None:
+            try:
+                self._trust = dict(self.parts.trust())
+            except AnchorError as e:
+                self._trust = e
+        if isinstance(self._trust, AnchorError):
+            raise self._trust
+        run.trust, before = self._trust, self.memory.trust(run.target)
+        changes = [] if before is None else findings.differences(before, run.trust)
+        if changes:
+            run.notes.append("trust material changed: " + "; ".join(changes))
+        detail = "; ".join(changes) or ("first seen" if before is None else "as in the last run")
+        run.checks.append(passed("trust", f"{len(run.trust)} items, {detail}"))
+
+    def _sing(self, run: "_Run", examined: Examined | None) -> None:
+        if self._canary is None and examined is not None and examined.verdict.verdict in _GOOD:
+            self._canary = findings.canary(self.parts.canary(run.target), run.target)
+        run.checks.append(self._canary or skipped("canary", "no release was found good in this cycle yet"))
+
+
+_NAMES = {
+    "_clock": "clock",
+    "_release": "release",
+    "_number": "number",
+    "_logs": "logs",
+    "_drift": "trust",
+    "_sing": "canary",
+}
+
+
+@dataclass
+class _Run:
+    """A verdict in the making."""
+
+    target: str
+    checks: list[Check]
+    notes: list[str] = field(default_factory=list)
+    facts: dict[str, Any] = field(default_factory=dict)
+    services: list[str] = field(default_factory=list)
+    release: SeenRelease | None = None
+    trust: dict[str, str] | None = None
+    evidence: list[Evidence] = field(default_factory=list)
+    sessions: list[tuple[Session, Any]] = field(default_factory=list)
+
+    def take(self, session: Session) -> None:
+        """What the session and this release's part of it leave to be kept."""
+        self.sessions.append((session, session.own()))
+        self.services += session.services
+        head = session.followed.head if session.followed else None
+        if head is not None:
+            logs = self.facts.setdefault("heads", {})
+            logs[head.origin] = {"size": head.size, "root": head.root.hex()}
+
+    def outcome(self, *, requests: int, duration: float, max_run_age: int | None) -> Outcome:
+        verdict = Verdict(
+            kind="run",
+            target=self.target,
+            verdict=judge(self.checks),
+            checks=tuple(self.checks),
+            facts=self.facts,
+            notes=tuple(dict.fromkeys(self.notes)),
+        )
+        sessions = [s for s, _ in self.sessions]
+        return Outcome(
+            verdict=verdict,
+            release=self.release,
+            checkpoints=tuple(c for s, own in self.sessions for c in (*s.checkpoints, *own[0])),
+            proofs=tuple(p for s, own in self.sessions for p in (*s.proofs, *own[1])),
+            evidence=(*self.evidence, *(e for s in sessions for e in s.evidence)),
+            trust=self.trust,
+            services=tuple(sorted(set(self.services))),
+            requests=requests,
+            duration=duration,
+            max_run_age=max_run_age,
+        )
