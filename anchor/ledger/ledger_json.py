@@ -41,7 +41,7 @@ class LedgerJson:
         begin, end = b'{"columns":', b',"facts":['
         if not (line.startswith(begin) and line.endswith(end)):
             raise self._refused("not the first line of a ledger.json")
-        names = parse_json(line[len(begin) : -len(end)], where=place)
+        names = self._json(line[len(begin) : -len(end)])
         if not isinstance(names, list) or not all(isinstance(n, str) for n in names):
             raise self._refused("'columns' is no list of names")
         self.columns = check_columns(names, where=place)
@@ -86,9 +86,7 @@ class LedgerJson:
         begin = b'],"format":'
         if not line.startswith(begin):
             raise self._refused("not the last line of a ledger.json")
-        value = parse_json(
-            b'{"format":' + line[len(begin) :], where=f"{self._lines.where}: line {self._lines.number}"
-        )
+        value = self._json(b'{"format":' + line[len(begin) :])
         if value.get("format") != FORMAT:
             raise self._refused(f"the format is {brief(str(value.get('format')))}, not {FORMAT}")
         self.ledger = self._named(value.get("ledger"))
@@ -104,9 +102,15 @@ class LedgerJson:
         name, number, version = value["name"], value["number"], value["version"]
         if not (isinstance(name, str) and name and isinstance(version, str) and version):
             raise self._refused("name and version of 'ledger' are no strings")
-        if type(number) is not int or number < 1:
+        if type(number) is not int or not 1 <= number < 2**53:
             raise self._refused("the number of 'ledger' is no count from 1")
         return Named(name, number, version)
+
+    def _json(self, data: bytes) -> Any:
+        try:
+            return parse_json(data)
+        except Refused as e:
+            raise self._refused(e.problem) from None
 
     def _line(self) -> bytes:
         line = next(self._lines, None)

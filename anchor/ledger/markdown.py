@@ -32,7 +32,7 @@ class MarkdownTable:
         if line is None:
             raise self._lines.refused("the table has no facts", "add a row under the header")
         self._first = (self._lines.number, line)
-        self._links = [link(c) is not None for c in self._cells(line)]
+        self._links = [link(c) is not None for c in self._row_cells(line)]
         columns: list[str] = []
         for name, linked in zip(self._names, self._links, strict=True):
             columns += [name, f"{name}_url"] if name and linked else [name]
@@ -129,15 +129,18 @@ class MarkdownTable:
         cells = [c.strip(BLANK) for c in line[1:-1].split("|")]
         return [c.replace("\n", "|") for c in cells] if escaped else cells
 
-    def _row(self, line: str) -> Row:
+    def _row_cells(self, line: str) -> list[str]:
         cells = self._cells(line)
         if len(cells) != self._width:
             raise self._lines.refused(
                 f"{len(cells)} cells in a table of {self._width} columns",
                 "give the row one cell for each column; write a '|' inside a cell as '\\|'",
             )
+        return cells
+
+    def _row(self, line: str) -> Row:
         row: list[str] = []
-        for cell, linked, name in zip(cells, self._links, self._names, strict=True):
+        for cell, linked, name in zip(self._row_cells(line), self._links, self._names, strict=True):
             if not linked:
                 row.append(plain(cell))
                 continue
