@@ -1,0 +1,237 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Signing certificates: what one says, and whether a trusted authority issued it at a given time.
+
+Decides on RFC 5280 and Fulcio's profile of it. Whether the signer is the wanted one is `signers`' question.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from cryptography.x509 import verification
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+from anchor import keydetails
+from anchor.errors import AnchorError, Refused
+from anchor.keydetails import Key
+from anchor.trusted_root import Authority, load_certificate
+
+MAX_CERTIFICATE = 64 << 10
+_ISSUER = x509.ObjectIdentifier("1.3.6.1.4.1.57264.1.1")
+_ISSUER_V2 = x509.ObjectIdentifier("1.3.6.1.4.1.57264.1.8")
+_USERNAME = x509.ObjectIdentifier("1.3.6.1.4.1.57264.1.7")
+_PSS_ONLY = "1.2.840.113549.1.1.10"
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """What a signing certificate says. `kind` is that of the identity: email, uri or username."""
+
+    certificate: x509.Certificate
+    der: bytes
+    key: Key
+    not_before: datetime
+    not_after: datetime
+    identity: str
+    kind: str
+    issuer: str
+    extensions: x509.Extensions
+
+
+def read(der: bytes, *, where: str = "certificate") -> Leaf:
+    """A signing certificate from DER; raises Refused or Unsupported. Nothing in it is believed yet."""
+    if len(der) > MAX_CERTIFICATE:
+        raise Refused(f"{len(der)} bytes", where=where)
+    certificate = load_certificate(der, where)
+    try:
+        return _read(certificate, der, where)
+    except AnchorError:
+        raise
+    except Exception as e:  # noqa: BLE001  a lazily parsed certificate fails in many undocumented ways
+        raise Refused(f"an unreadable certificate: {type(e).__name__}", where=where) from None
+
+
+def _read(certificate: x509.Certificate, der: bytes, where: str) -> Leaf:
+    extensions = certificate.extensions
+    identity, kind = _identity(extensions, where)
+    pss_only = certificate.public_key_algorithm_oid.dotted_string == _PSS_ONLY
+    return Leaf(
+        certificate=certificate,
+        der=der,
+        key=keydetails.key_of(certificate.public_key(), pss_only=pss_only, where=f"{where} key"),
+        not_before=certificate.not_valid_before_utc,
+        not_after=certificate.not_valid_after_utc,
+        identity=identity,
+        kind=kind,
+        issuer=_issuer(extensions, where),
+        extensions=extensions,
+    )
+
+
+def _identity(extensions: x509.Extensions, where: str) -> tuple[str, str]:
+    """The one subject alternative name."""
+    try:
+        names = list(extensions.get_extension_for_class(x509.SubjectAlternativeName).value)
+    except x509.ExtensionNotFound:
+        raise Refused("names nobody: no subject alternative name", where=where) from None
+    if len(names) != 1:
+        raise Refused(f"{len(names)} subject alternative names where one is wanted", where=where)
+    name = names[0]
+    if isinstance(name, x509.RFC822Name):
+        return name.value, "email"
+    if isinstance(name, x509.UniformResourceIdentifier):
+        return name.value, "uri"
+    if isinstance(name, x509.OtherName) and name.type_id == _USERNAME:
+        return _utf8_string(name.value, f"{where} OtherName"), "username"
+    raise Refused(f"names its subject by a {type(name).__name__}", where=where)
+
+
+def _issuer(extensions: x509.Extensions, where: str) -> str:
+    """The OIDC issuer of one or both of Fulcio's extensions; both must say the same."""
+    found = []
+    for oid in (_ISSUER, _ISSUER_V2):
+        try:
+            value = extensions.get_extension_for_oid(oid).value
+        except x509.ExtensionNotFound:
+            continue
+        assert isinstance(value, x509.UnrecognizedExtension)
+        if oid is _ISSUER:
+            found.append(_text(value.value, f"{where} issuer"))
+        else:
+            found.append(_utf8_string(value.value, f"{where} issuer"))
+    if not found:
+        raise Refused("names no OIDC issuer", where=where)
+    if len(set(found)) != 1:
+        raise Refused(f"names two OIDC issuers, {found[0]!r} and {found[1]!r}", where=where)
+    return found[0]
+
+
+def _utf8_string(der: bytes, where: str) -> str:
+    """The text of one DER UTF8String (X.690 section 8.1.3)."""
+    head, size = der[:2], len(der)
+    if size < 2 or head[0] != 0x0C:
+        raise Refused("not a DER UTF8String", where=where)
+    if head[1] < 0x80:
+        length, start = head[1], 2
+    else:
+        count = head[1] & 0x7F
+        length, start = int.from_bytes(der[2 : 2 + count], "big"), 2 + count
+        if not 1 <= count <= 2 or length < 0x80 or (count == 2 and length < 0x100):
+            raise Refused("a length that is not DER", where=where)
+    if size != start + length:
+        raise Refused("not one DER UTF8String", where=where)
+    return _text(der[start:], where)
+
+
+def _text(data: bytes, where: str) -> str:
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        raise Refused("not UTF-8", where=where) from None
+
+
+def check_usage(leaf: Leaf) -> str:
+    """Return if the certificate is one for signing code; raises Refused."""
+    try:
+        usage = leaf.extensions.get_extension_for_class(x509.KeyUsage).value
+        purposes = leaf.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    except x509.ExtensionNotFound as e:
+        raise Refused(f"without the extension {e.oid.dotted_string}", where="certificate") from None
+    if not usage.digital_signature:
+        raise Refused("its key is not for digital signatures", where="certificate")
+    if ExtendedKeyUsageOID.CODE_SIGNING not in purposes:
+        raise Refused("not for code signing", where="certificate")
+    try:
+        if leaf.extensions.get_extension_for_class(x509.BasicConstraints).value.ca:
+            raise Refused("an authority's certificate, not a signer's", where="certificate")
+    except x509.ExtensionNotFound:
+        pass
+    return "digitalSignature and codeSigning, as Fulcio's profile wants"
+
+
+def is_root(der: bytes) -> bool:
+    """Whether bytes are a self-issued certificate of an authority; such are not carried in bundles."""
+    certificate = load_certificate(der, "chain")
+    try:
+        if certificate.subject != certificate.issuer:
+            return False
+        return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    except x509.ExtensionNotFound:
+        return False
+    except Exception:  # noqa: BLE001  a lazily parsed certificate fails in many undocumented ways
+        raise Refused("an unreadable certificate", where="chain") from None
+
+
+@dataclass(frozen=True)
+class Issued:
+    """The authority that issued a certificate, and the SPKI DER of the certificate right above it."""
+
+    authority: Authority
+    issuer_spki: bytes
+
+
+def issued_by(leaf: Leaf, authorities: tuple[Authority, ...], time: datetime) -> Issued:
+    """The authority whose chain issued the certificate and was trusted and valid at `time`; raises Refused.
+
+    An authority's window and certificates are its own: nothing is borrowed from another entry.
+    """
+    reasons = []
+    for authority in authorities:
+        if not authority.certificates:
+            continue
+        try:
+            return Issued(authority, _issuer_spki(leaf, authority, time))
+        except Refused as e:
+            reasons.append((e.problem.startswith("not issued"), e))
+    if not reasons:
+        raise Refused("the trusted root names no certificate authority", where="certificate")
+    raise min(reasons, key=lambda r: r[0])[1]  # an authority that did issue it says more
+
+
+def known(leaf: Leaf, authorities: tuple[Authority, ...]) -> bool:
+    """Whether any authority bears the name that the certificate gives as its issuer."""
+    return any(c.subject == leaf.certificate.issuer for a in authorities for c in a.certificates)
+
+
+def _issuer_spki(leaf: Leaf, authority: Authority, time: datetime) -> bytes:
+    if all(c.subject != leaf.certificate.issuer for c in authority.certificates):
+        raise Refused(f"not issued by {authority.subject or authority.uri}", where="certificate")
+    try:
+        chain = _verifier(authority, time).verify(leaf.certificate, []).chain
+    except verification.VerificationError as e:
+        raise Refused(f"not issued by {authority.uri}: {_brief(e)}", where="certificate") from None
+    except Exception as e:  # noqa: BLE001  the library has errors for each unreadable extension
+        raise Refused(f"not issued by {authority.uri}: {type(e).__name__}", where="certificate") from None
+    if not authority.window.covers(time):
+        span = f"trusted from {authority.window}, not at {time.isoformat()}"
+        raise Refused(f"{authority.uri} is {span}", where="certificate")
+    if authority.linked:
+        raise Refused(f"the chain of {authority.uri} is broken: {authority.linked}", where="trusted root")
+    if lapsed := authority.lapsed(time):
+        raise Refused(f"{lapsed} was not valid at {time.isoformat()}", where="certificate chain")
+    form = serialization.PublicFormat.SubjectPublicKeyInfo
+    return chain[1].public_key().public_bytes(serialization.Encoding.DER, form)
+
+
+def _verifier(authority: Authority, time: datetime) -> verification.ClientVerifier:
+    """Path validation with every certificate of the authority as an anchor; the rest is checked beside it.
+
+    Client certificates want the clientAuth purpose, code-signing ones have another: the purpose is checked
+    by `check_usage` instead.
+    """
+    usage = (x509.ExtendedKeyUsage, verification.Criticality.NON_CRITICAL, None)
+    return (
+        verification.PolicyBuilder()
+        .store(verification.Store(list(authority.certificates)))
+        .time(time)
+        .extension_policies(
+            ca_policy=verification.ExtensionPolicy.webpki_defaults_ca().may_be_present(*usage),
+            ee_policy=verification.ExtensionPolicy.webpki_defaults_ee().may_be_present(*usage),
+        )
+        .build_client_verifier()
+    )
+
+
+def _brief(error: Exception) -> str:
+    return " ".join(str(error).split())[:160]

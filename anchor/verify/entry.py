@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Log entry bodies: rebuilt from the bundle and the artifact, and compared byte by byte.
+
+Decides whether the log recorded this signature, by this key, over this file. Every field of a body is
+rebuilt; only the envelope hash of Rekor v1's `dsse` and `intoto` entries, made over JSON text that nobody
+keeps, is taken from the body itself (its form is checked).
+"""
+
+import hashlib
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from anchor import keydetails
+from anchor.artifact import Artifact
+from anchor.bundle import Bundle, Envelope, LogEntry, MessageSignature
+from anchor.encoding import jcs, parse_json, to_base64
+from anchor.errors import Refused, Unsupported
+from anchor.keydetails import HASH_NAMES, Key
+
+_SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Signed:
+    """Who signed what: what an entry is rebuilt from. `certificate` is DER, None for a managed key."""
+
+    bundle: Bundle
+    key: Key
+    certificate: bytes | None
+    message: Artifact
+    """The bytes that the signature covers: the artifact, or the envelope's PAE."""
+
+    def pem(self) -> str:
+        """Base64 of the PEM of certificate or key, as Rekor v1 keeps it."""
+        if self.certificate is not None:
+            return to_base64(keydetails.pem_of(self.certificate, "CERTIFICATE"))
+        return to_base64(keydetails.pem_of(self.key.spki, "PUBLIC KEY"))
+
+    def verifier(self) -> dict[str, Any]:
+        """Certificate or key as Rekor v2 keeps it."""
+        if self.certificate is not None:
+            who: dict[str, Any] = {"x509Certificate": {"rawBytes": to_base64(self.certificate)}}
+        else:
+            who = {"publicKey": {"rawBytes": to_base64(self.key.spki)}}
+        return {"keyDetails": self.key.scheme.details, **who}
+
+
+Body = dict[str, Any]
+
+
+def check(entry: LogEntry, signed: Signed, *, where: str) -> str:
+    """What was compared, if the entry's body is the one that this signature gives; raises Refused."""
+    rebuild = _KINDS.get((entry.kind, entry.version))
+    if rebuild is None:
+        raise Unsupported(f"an entry of kind {entry.kind[:40]!r} {entry.version[:20]!r}", where=where)
+    body = _parse(entry, where)
+    wanted = [
+        {"apiVersion": entry.version, "kind": entry.kind, "spec": s} for s in rebuild(body, signed, where)
+    ]
+    if entry.body not in [jcs(w) for w in wanted]:
+        raise Refused(f"its body is not this bundle's: {_difference(body, wanted[0])}", where=where)
+    return f"the {entry.kind} {entry.version} body, rebuilt from file, signature and signer, byte for byte"
+
+
+def stated_details(entry: LogEntry) -> str:
+    """The key details that a v2 body states, "" if none; nothing is true of them before `check`."""
+    if not entry.v2:
+        return ""
+    try:
+        node = parse_json(entry.body)["spec"]
+        node = node["hashedRekordV002"] if entry.kind == "hashedrekord" else node["dsseV002"]
+        verifier = (node["signature"] if entry.kind == "hashedrekord" else node["signatures"][0])["verifier"]
+        details = verifier.get("keyDetails", "")
+    except (Refused, LookupError, TypeError, AttributeError):
+        return ""
+    return details if isinstance(details, str) else ""
+
+
+def _parse(entry: LogEntry, where: str) -> Body:
+    body = parse_json(entry.body, where=f"{where} body")
+    if not isinstance(body, dict):
+        raise Refused("its body is not a JSON object", where=where)
+    said = (body.get("kind"), body.get("apiVersion"))
+    if said != (entry.kind, entry.version):
+        kinds = f"{said[0]!r} {said[1]!r}, the entry {entry.kind!r} {entry.version!r}"
+        raise Refused(f"its body says {kinds}"[:200], where=where)
+    return body
+
+
+def _message(signed: Signed, where: str) -> MessageSignature:
+    content = signed.bundle.content
+    if not isinstance(content, MessageSignature):
+        raise Refused("an entry for a plain signature, in a bundle with an envelope", where=where)
+    return content
+
+
+def _envelope(signed: Signed, where: str) -> Envelope:
+    content = signed.bundle.content
+    if not isinstance(content, Envelope):
+        raise Refused("an entry for an envelope, in a bundle with a plain signature", where=where)
+    return content
+
+
+def _hashedrekord_v1(_body: Body, signed: Signed, where: str) -> list[Body]:
+    message, algorithm = _message(signed, where), signed.key.scheme.hash
+    return [
+        {
+            "data": {"hash": {"algorithm": algorithm, "value": signed.message.digest(algorithm).hex()}},
+            "signature": {"content": to_base64(message.signature), "publicKey": {"content": signed.pem()}},
+        }
+    ]
+
+
+def _hashedrekord_v2(_body: Body, signed: Signed, _where: str) -> list[Body]:
+    """Rekor v2 logs the digest of what was signed; for an envelope that is its PAE."""
+    algorithm = signed.key.scheme.hash
+    data = {"algorithm": HASH_NAMES[algorithm], "digest": to_base64(signed.message.digest(algorithm))}
+    return [{"hashedRekordV002": {"data": data, "signature": s}} for s in _signatures(signed)]
+
+
+def _signatures(signed: Signed) -> list[Body]:
+    """The signature as Rekor v2 keeps it. ProtoJSON leaves key details out that are not specified."""
+    content, verifier = to_base64(signed.bundle.signature), signed.verifier()
+    found = [{"content": content, "verifier": verifier}]
+    if signed.certificate is None:
+        bare = {k: v for k, v in verifier.items() if k != "keyDetails"}
+        found.append({"content": content, "verifier": bare})
+    return found
+
+
+def _dsse_v2(_body: Body, signed: Signed, where: str) -> list[Body]:
+    envelope = _envelope(signed, where)
+    digest = to_base64(hashlib.sha256(envelope.payload).digest())
+    payload = {"algorithm": "SHA2_256", "digest": digest}
+    return [{"dsseV002": {"payloadHash": payload, "signatures": [s]}} for s in _signatures(signed)]
+
+
+def _dsse_v1(body: Body, signed: Signed, where: str) -> list[Body]:
+    envelope = _envelope(signed, where)
+    return [
+        {
+            "envelopeHash": _kept_hash(body, ("spec", "envelopeHash"), where),
+            "payloadHash": _sha256(envelope.payload),
+            "signatures": [{"signature": to_base64(envelope.signature), "verifier": signed.pem()}],
+        }
+    ]
+
+
+def _intoto_v2(body: Body, signed: Signed, where: str) -> list[Body]:
+    """Rekor v1's `intoto` 0.0.2. Its signature is base64 of base64; so is its payload, where it is kept."""
+    envelope = _envelope(signed, where)
+    signature = {"publicKey": signed.pem(), "sig": _twice(envelope.signature)}
+    if envelope.keyid:
+        signature["keyid"] = envelope.keyid
+    inner: Body = {"payloadType": envelope.payload_type, "signatures": [signature]}
+    if isinstance(kept := _at(body, ("spec", "content", "envelope")), dict) and "payload" in kept:
+        inner["payload"] = _twice(envelope.payload)
+    return [
+        {
+            "content": {
+                "envelope": inner,
+                "hash": _kept_hash(body, ("spec", "content", "hash"), where),
+                "payloadHash": _sha256(envelope.payload),
+            }
+        }
+    ]
+
+
+def _sha256(data: bytes) -> Body:
+    return {"algorithm": "sha256", "value": hashlib.sha256(data).hexdigest()}
+
+
+def _twice(data: bytes) -> str:
+    return to_base64(to_base64(data).encode())
+
+
+def _at(body: Any, path: tuple[str, ...]) -> Any:
+    for name in path:
+        body = body.get(name) if isinstance(body, dict) else None
+    return body
+
+
+def _kept_hash(body: Body, path: tuple[str, ...], where: str) -> Body:
+    """A SHA-256 that cannot be rebuilt, as the body has it, if it has the form of one."""
+    kept = _at(body, path)
+    value = kept.get("value") if isinstance(kept, dict) else None
+    if not isinstance(value, str) or not _SHA256.fullmatch(value):
+        raise Refused(f"its body has no SHA-256 at {'.'.join(path)}", where=where)
+    return {"algorithm": "sha256", "value": value}
+
+
+_KINDS: dict[tuple[str, str], Callable[[Body, Signed, str], list[Body]]] = {
+    ("hashedrekord", "0.0.1"): _hashedrekord_v1,
+    ("hashedrekord", "0.0.2"): _hashedrekord_v2,
+    ("dsse", "0.0.1"): _dsse_v1,
+    ("dsse", "0.0.2"): _dsse_v2,
+    ("intoto", "0.0.2"): _intoto_v2,
+}
+"""The known kinds. `dsse` 0.0.2 was written by Rekor v2 before it logged envelopes as hashedrekord."""
+
+
+def _difference(found: Any, wanted: Any, path: str = "body") -> str:
+    """Where two JSON values differ first, in words."""
+    if found == wanted:
+        return "it is not written in canonical form"
+    if isinstance(found, list) and isinstance(wanted, list):
+        if len(found) != len(wanted):
+            return f"{path} has {len(found)} items, not {len(wanted)}"
+        found, wanted = dict(enumerate(found)), dict(enumerate(wanted))
+    if not isinstance(found, dict) or not isinstance(wanted, dict):
+        return f"{path} differs"
+    name = next(n for n in sorted(found.keys() | wanted.keys()) if found.get(n) != wanted.get(n))
+    inner = f"{path}.{str(name)[:40]}"
+    if name not in found or name not in wanted:
+        return f"it {'adds' if name in found else 'lacks'} {inner}"
+    return _difference(found[name], wanted[name], inner)

@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The steps of verifying one Sigstore bundle: their names, clauses and what a refusal of each would mean.
+
+The names are stable: scripts read them in `--json`. `Steps` turns the outcome of each into a `Check`; a step
+that needs what an earlier one did not give is skipped, with the reason.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from anchor.errors import AnchorError
+from anchor.verdict import Check, failed, passed, skipped
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step. `clause` is where it is written that it must be done."""
+
+    name: str
+    clause: str
+    meaning: str
+
+
+FORMAT = Step(
+    "bundle-format",
+    "sigstore_bundle.proto; Sigstore client specification 4",
+    "this is no bundle, or fields were taken out of it or added to it",
+)
+MATERIAL = Step(
+    "signing-material",
+    "sigstore_bundle.proto, VerificationMaterial",
+    "the bundle is not signed by the kind of key that was asked for",
+)
+ARTIFACT = Step(
+    "artifact-digest",
+    "sigstore_common.proto, MessageSignature",
+    "the bundle was made for another file",
+)
+SIGNATURE = Step(
+    "signature",
+    "Sigstore client specification 4, signature verification; DSSE protocol",
+    "whoever made this bundle does not hold the signing key, or the file is not the one that was signed",
+)
+TIMESTAMP = Step(
+    "timestamp",
+    "RFC 3161 section 2.2; sigstore_trustroot.proto, CertificateAuthority.valid_for",
+    "the time was not witnessed by a trusted time-stamping authority, or for another signature",
+)
+LOG_KEY = Step(
+    "log-key",
+    "rekor-tiles CLIENTS.md: find the log by its id; C2SP signed-note",
+    "the entry is not in a log that the trusted root names: anybody can run such a log",
+)
+PROMISE = Step(
+    "log-promise",
+    "sigstore_rekor.proto, InclusionPromise",
+    "the log never promised this entry at this time and index: its time was made up",
+)
+TIME = Step(
+    "signing-time",
+    "Sigstore client specification 4, establishing a time for the signature",
+    "nobody trusted says when this was signed, so the key may have signed after it was stolen",
+)
+CHAIN = Step(
+    "certificate-chain",
+    "RFC 5280 section 6; sigstore_trustroot.proto, CertificateAuthority.valid_for",
+    "no trusted authority vouched for the signer when this was signed",
+)
+VALIDITY = Step(
+    "certificate-time",
+    "RFC 5280 section 4.1.2.5; Sigstore client specification 4",
+    "it was signed before or after the certificate was valid, perhaps with a stolen key",
+)
+USAGE = Step(
+    "certificate-usage",
+    "RFC 5280 sections 4.2.1.3 and 4.2.1.12; Fulcio certificate specification",
+    "the certificate was given for something else than signing code",
+)
+SCT = Step(
+    "certificate-log",
+    "RFC 6962 section 3.2",
+    "the certificate was kept out of the certificate log, so its owner cannot notice it",
+)
+SIGNER = Step(
+    "signer",
+    "Fulcio OIDs 1.3.6.1.4.1.57264.1.1 and .1.8; RFC 5280 section 4.2.1.6",
+    "somebody else signed this",
+)
+WINDOW = Step(
+    "log-window",
+    "sigstore_common.proto, PublicKey.valid_for and TimeRange (both ends included)",
+    "a log's key that was not yet or no longer trusted vouched for this entry",
+)
+CHECKPOINT = Step(
+    "log-checkpoint",
+    "C2SP tlog-checkpoint and signed-note; rekor-tiles CLIENTS.md",
+    "the log did not sign this tree, or the bundle lies about its size, root or index",
+)
+INCLUSION = Step(
+    "log-inclusion",
+    "RFC 9162 section 2.1.3.2",
+    "the entry is not in the tree that the log signed",
+)
+ENTRY = Step(
+    "log-entry",
+    "sigstore_rekor.proto, canonicalized_body; CVE-2022-36056, GHSA-whqx",
+    "the log recorded another signature, signer or file than the bundle shows",
+)
+STATEMENT = Step(
+    "statement",
+    "in-toto attestation Statement v1; DSSE protocol, payloadType",
+    "the signed statement is about other files, or is of a kind that must not be read as a statement",
+)
+
+ALL = (
+    FORMAT,
+    MATERIAL,
+    LOG_KEY,
+    PROMISE,
+    TIMESTAMP,
+    TIME,
+    VALIDITY,
+    CHAIN,
+    USAGE,
+    SCT,
+    SIGNER,
+    WINDOW,
+    CHECKPOINT,
+    INCLUSION,
+    ENTRY,
+    ARTIFACT,
+    SIGNATURE,
+    STATEMENT,
+)
+"""In the order in which they run."""
+
+
+class Steps:
+    """Runs steps and keeps a check of each, in order."""
+
+    def __init__(self) -> None:
+        self.checks: list[Check] = []
+
+    def run(self, step: Step, work: Callable[[], tuple[str, T]]) -> T | None:
+        """What `work` found, None when it failed. `work` gives what was compared with what, and a value."""
+        try:
+            detail, found = work()
+        except AnchorError as e:
+            self.checks.append(failed(step.name, e, meaning=step.meaning, clause=step.clause))
+            return None
+        self.checks.append(passed(step.name, detail, clause=step.clause))
+        return found
+
+    def skip(self, step: Step, reason: str) -> None:
+        """A step that did not run. It demotes nothing: what stopped it did."""
+        self.checks.append(skipped(step.name, reason))

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""RFC 3161 time-stamps over the bundle's signature, by authorities of the trusted root.
+
+Decides whether a token is a given authority's, over exactly this signature, at a time when that authority
+was trusted. A token of nobody that the root names counts for nothing. Nonces bind nothing afterwards.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from datetime import datetime
+
+from rfc3161_client import VerifierBuilder, decode_timestamp_response
+from rfc3161_client.errors import VerificationError
+from rfc3161_client.tsp import PKIStatus, TimeStampResponse
+
+from anchor.errors import Refused
+from anchor.trusted_root import Authority
+from anchor.verify.report import VerifiedTime
+
+MAX_TOKEN = 64 << 10
+
+
+def check(
+    token: bytes, signature: bytes, authorities: Iterable[Authority], *, where: str
+) -> VerifiedTime | None:
+    """The time of a token (a DER TimeStampResp) over `signature`.
+
+    None when no given authority's certificate is the one that the token names; raises Refused when one is
+    and the token does not hold.
+    """
+    response, issuer_serial = _decode(token, where)
+    reasons: list[Refused] = []
+    for authority in authorities:
+        if not authority.certificates or _issuer_serial(authority) != issuer_serial:
+            continue
+        try:
+            return _by(authority, response, signature, where)
+        except Refused as e:
+            reasons.append(e)
+    if reasons:
+        raise reasons[0]
+    return None
+
+
+def _decode(token: bytes, where: str) -> tuple[TimeStampResponse, tuple[object, int]]:
+    """The response, and issuer and serial number of the certificate that it says signed it."""
+    if len(token) > MAX_TOKEN:
+        raise Refused(f"{len(token)} bytes", where=where)
+    try:
+        response = decode_timestamp_response(token)
+        if PKIStatus(response.status) is not PKIStatus.GRANTED:
+            raise Refused(f"its status is {response.status}, not granted", where=where)
+        signers = list(response.signed_data.signer_infos)
+        if len(signers) != 1:
+            raise Refused(f"{len(signers)} signers where one is wanted", where=where)
+        return response, (signers[0].issuer, signers[0].serial_number)
+    except Refused:
+        raise
+    except Exception as e:  # noqa: BLE001  a lazily parsed token fails in many undocumented ways
+        raise Refused(f"not a time-stamp response: {type(e).__name__}", where=where) from None
+
+
+def _issuer_serial(authority: Authority) -> tuple[object, int]:
+    leaf = authority.certificates[0]
+    return leaf.issuer, leaf.serial_number
+
+
+def _by(authority: Authority, response: TimeStampResponse, signature: bytes, where: str) -> VerifiedTime:
+    leaf, *above = authority.certificates
+    builder = VerifierBuilder(
+        tsa_certificate=leaf, intermediates=list(above[:-1]), roots=list(above[-1:]) or [leaf]
+    )
+    try:
+        builder.build().verify_message(response, signature)
+        time: datetime = response.tst_info.gen_time
+    except VerificationError as e:
+        raise Refused(f"not {authority.uri}'s over this signature: {_brief(e)}", where=where) from None
+    except Exception as e:  # noqa: BLE001  OpenSSL's errors come through under many names
+        raise Refused(f"not {authority.uri}'s over this signature: {type(e).__name__}", where=where) from None
+    if not authority.window.covers(time):
+        span = f"trusted from {authority.window}, not at {time.isoformat()}"
+        raise Refused(f"{authority.uri} is {span}", where=where)
+    if authority.linked:
+        raise Refused(f"the chain of {authority.uri} is broken: {authority.linked}", where="trusted root")
+    if lapsed := authority.lapsed(time):
+        raise Refused(f"{lapsed} was not valid at {time.isoformat()}", where=where)
+    return VerifiedTime("rfc3161", authority.uri or authority.subject, time)
+
+
+def refuse_duplicates(tokens: tuple[bytes, ...]) -> None:
+    """Refuse a token that is there twice: it would look like two witnesses."""
+    if len({hashlib.sha256(t).digest() for t in tokens}) != len(tokens):
+        raise Refused("the same time-stamp twice", where="timestamps")
+
+
+def _brief(error: Exception) -> str:
+    return " ".join(str(error).split())[:160]
