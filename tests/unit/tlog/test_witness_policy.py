@@ -1,0 +1,410 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Witness policies and quorums (C2SP tlog-policy), and proofs judged by them (C2SP tlog-proof)."""
+
+import time
+
+import pytest
+
+from anchor import merkle
+from anchor.errors import Misuse, Refused, Unsupported
+from anchor.merkle import leaf_hash
+from anchor.tlog import checkpoint, note, policy, proof
+from anchor.tlog.keys import Algorithm, VerifierKey
+from anchor.tlog.proof import TlogProof
+from anchor.tlog.reader import TileReader
+from tests.support.simlog import SimLog, key
+
+NOW = 1_800_000_000
+
+
+def vkey(name: str, seed: int, algorithm: Algorithm = Algorithm.COSIGNATURE_V1) -> str:
+    return VerifierKey(name, algorithm, key(seed).public_key().public_bytes_raw()).vkey
+
+
+LOG_LINE = f"log {SimLog().key.vkey}\n"
+WITNESSES = {
+    name: vkey(f"{name}.example", 10 + i) for i, name in enumerate(("X1", "X2", "X3", "Y1", "Y2", "Y3"))
+}
+EXAMPLE = (
+    LOG_LINE
+    + "".join(f"witness {n} {k}\n" for n, k in WITNESSES.items())
+    + "group X-witnesses 2 X1 X2 X3\ngroup Y-witnesses any Y1 Y2 Y3\n"
+    + "group X-and-Y all X-witnesses Y-witnesses\nquorum X-and-Y\n"
+)
+
+
+def parse(text: str) -> policy.WitnessPolicy:
+    return policy.parse(text.encode())
+
+
+def cosigned(*names: str, at: int = NOW, log: SimLog | None = None) -> bytes:
+    log = log or SimLog().grow(5)
+    order = list(WITNESSES)
+    log.cosigners = [(f"{n}.example", key(10 + order.index(n)), at) for n in names]
+    return log.sign()
+
+
+def met(text: str, *names: str, at: int = NOW) -> bool:
+    return policy.evaluate(parse(text), note.parse(cosigned(*names, at=at)), now=NOW).met
+
+
+# -- quorums ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("names", "wanted"),
+    [
+        ((), False),
+        (("X1",), False),
+        (("X1", "X2"), False),
+        (("X1", "X2", "X3"), False),
+        (("X1", "Y1"), False),
+        (("Y1", "Y2", "Y3"), False),
+        (("X1", "X2", "Y3"), True),
+        (("X3", "X2", "Y1"), True),
+        (("X1", "X2", "X3", "Y1", "Y2", "Y3"), True),
+    ],
+)
+def test_the_specifications_two_level_example(names: tuple[str, ...], wanted: bool) -> None:
+    assert met(EXAMPLE, *names) is wanted
+
+
+def test_one_witness_signing_twice_counts_once() -> None:
+    raw = cosigned("X1")
+    line = note.parse(raw).signatures[1]
+    twice = note.add(raw, note.line(line.name, line.key_id, line.payload))
+    found = policy.evaluate(
+        parse(EXAMPLE.replace("quorum X-and-Y", "quorum X-witnesses")), note.parse(twice), now=NOW
+    )
+    assert not found.met
+    assert [c.witness for c in found.cosigned] == ["X1"]
+
+
+def test_quorum_none_asks_for_nothing_and_reports_all() -> None:
+    text = EXAMPLE.replace("quorum X-and-Y", "quorum none")
+    found = policy.evaluate(parse(text), note.parse(cosigned("X1", "Y2", at=7)), now=NOW)
+    assert found.met
+    assert [(c.witness, c.time, c.key.name) for c in found.cosigned] == [
+        ("X1", 7, "X1.example"),
+        ("Y2", 7, "Y2.example"),
+    ]
+    assert "X1 at 7" in found.sentence
+    assert met("quorum none\n")
+
+
+def test_a_quorum_may_be_one_witness() -> None:
+    text = f"witness w {WITNESSES['X1']}\nquorum w\n"
+    assert met(text, "X1")
+    assert not met(text, "X2")
+
+
+def test_a_cosignature_from_the_future_does_not_count() -> None:
+    text = f"witness w {WITNESSES['X1']}\nquorum w\n"
+    assert met(text, "X1", at=NOW + policy.FUTURE)
+    assert not met(text, "X1", at=NOW + policy.FUTURE + 1)
+    found = policy.evaluate(parse(text), note.parse(cosigned("X1", at=NOW + 9_999)), now=NOW)
+    assert "(future)" in found.sentence
+
+
+def test_a_known_witness_whose_cosignature_fails_refuses_the_note() -> None:
+    raw = cosigned("X1", "X2", "Y1")
+    line = note.parse(raw).signatures[1]
+    wrong = note.line(line.name, line.key_id, bytes(72))
+    broken = note.parse(raw.replace(note.line(line.name, line.key_id, line.payload), wrong))
+    with pytest.raises(Refused):
+        policy.evaluate(parse(EXAMPLE), broken, now=NOW)
+
+
+def test_a_witness_of_another_name_or_key_is_not_counted() -> None:
+    stranger = SimLog().grow(5)
+    stranger.cosigners = [("X1.example", key(99), NOW), ("stranger", key(10), NOW)]
+    found = policy.evaluate(parse(EXAMPLE), note.parse(stranger.sign()), now=NOW)
+    assert (found.met, found.cosigned) == (False, ())
+    assert "nobody known" in found.sentence
+
+
+def test_a_cosignature_of_another_checkpoint_refuses_the_note() -> None:
+    moved = note.parse(cosigned("X1")).signatures[1]
+    raw = note.add(SimLog().grow(6).sign(), note.line(moved.name, moved.key_id, moved.payload))
+    with pytest.raises(Refused):
+        policy.evaluate(parse(EXAMPLE), note.parse(raw), now=NOW)
+
+
+def test_the_whole_check_needs_a_log_of_the_policy_and_the_quorum() -> None:
+    parsed = parse(EXAMPLE)
+    found, quorum = policy.verify(parsed, cosigned("X1", "X2", "Y1"), now=NOW)
+    assert (found.size, quorum.met) == (5, True)
+    for raw in (
+        cosigned("X1", "X2"),
+        cosigned("X1", "X2", "Y1", log=SimLog(seed=2).grow(5)),
+        cosigned("X1", "X2", "Y1", log=SimLog(origin="other").grow(5)),
+        cosigned("X1", "X2", "Y1", log=SimLog(name="other").grow(5)),
+        b"",
+    ):
+        with pytest.raises(Refused):
+            policy.verify(parsed, raw, now=NOW)
+    assert policy.verify(parsed, cosigned("X1", "X2", "Y1"), now=NOW, logs=[SimLog().log])
+    with pytest.raises(Refused):
+        policy.verify(parsed, cosigned("X1", "X2", "Y1"), now=NOW, logs=[SimLog(seed=2).log])
+
+
+def test_either_of_two_keys_of_one_origin_may_sign() -> None:
+    both = LOG_LINE + f"log {SimLog(seed=2).key.vkey}\nquorum none\n"
+    for seed in (1, 2):
+        assert policy.verify(parse(both), SimLog(seed=seed).grow(3).sign(), now=NOW)[0].size == 3
+
+
+# -- the file -----------------------------------------------------------------------------------------------
+
+
+def test_blanks_comments_urls_and_octets_are_read() -> None:
+    text = (
+        f"# comment \u00e9\n \t\n\t # more\n\tlog\t \t{SimLog().key.vkey}   https://log.example/ \n"
+        f"witness  \u212a {WITNESSES['X1']} https://w.example\n quorum\t\u212a\t\n"
+    )
+    parsed = parse(text)
+    assert parsed.logs[0].url == "https://log.example/"
+    assert parsed.witnesses[0].url == "https://w.example"
+    assert parsed.quorum == "\u212a".encode()
+    octets = policy.parse(
+        f"witness \udcff {WITNESSES['X1']}\nquorum \udcff\n".encode(errors="surrogateescape")
+    )
+    assert octets.quorum == b"\xff"
+
+
+def test_names_are_octets_and_not_folded() -> None:
+    with pytest.raises(Misuse, match="not defined"):
+        parse(f"witness \u212a {WITNESSES['X1']}\nquorum K\n")
+    with pytest.raises(Misuse, match="not defined"):
+        parse(f"witness k {WITNESSES['X1']}\nquorum K\n")
+
+
+W = "".join(f"witness {n} {k}\n" for n, k in WITNESSES.items())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "\n",
+        "# only a comment\n",
+        W,
+        "quorum none",
+        "quorum none\nquorum none\n",
+        "quorum\n",
+        "quorum none none\n",
+        "quorum nobody\n",
+        W + "quorum X9\n",
+        "quorum X1\n" + W,
+        "QUORUM none\n",
+        "Quorum none\n",
+        "quorum None\n",
+        "quorum none # no trailing comments\n",
+        "quorum none\r\n",
+        "quorum none\n\0",
+        "quorum\u00a0none\n",
+        "quorum\vnone\n",
+        "quorum none\n\x7f\n",
+        "log\nquorum none\n",
+        "log x\nquorum none\n",
+        LOG_LINE + LOG_LINE + "quorum none\n",
+        LOG_LINE[:-1] + " url more\nquorum none\n",
+        LOG_LINE.replace("+", "++") + "quorum none\n",
+        f"log {vkey('a', 1)}\nquorum none\n",  # a witness's key type
+        f"log {vkey('a', 1, Algorithm.ED25519)}\nlog {vkey('b', 1, Algorithm.ED25519)}\nquorum none\n",
+        f"witness w {vkey('a', 1, Algorithm.ED25519)}\nquorum none\n",  # a log's key type
+        f"witness w {vkey('a', 1)}\nwitness v {vkey('b', 1)}\nquorum none\n",  # one key under two names
+        f"witness w {vkey('a', 1)}\nwitness w {vkey('b', 2)}\nquorum none\n",
+        f"witness none {vkey('a', 1)}\nquorum none\n",
+        "witness w\nquorum none\n",
+        f"witness w {vkey('a', 1)} url more\nquorum none\n",
+        W + "group g\nquorum none\n",
+        W + "group g any\nquorum none\n",
+        W + "group none any X1\nquorum none\n",
+        W + "group X1 any X2\nquorum none\n",
+        W + "group g 0 X1\nquorum none\n",
+        W + "group g 2 X1\nquorum none\n",
+        W + "group g 01 X1\nquorum none\n",
+        W + "group g -1 X1\nquorum none\n",
+        W + "group g +1 X1\nquorum none\n",
+        W + "group g 1.0 X1\nquorum none\n",
+        W + "group g ALL X1\nquorum none\n",
+        W + "group g " + "9" * 1_000 + " X1\nquorum none\n",
+        W + "group g any X1 X1\nquorum none\n",
+        W + "group g any none\nquorum none\n",
+        W + "group g any g\nquorum none\n",
+        W + "group g any h\ngroup h any X1\nquorum none\n",
+        W + "group g any X1\ngroup h any X1\nquorum none\n",
+        W + "group g any X1\ngroup h any g\ngroup i any g\nquorum none\n",
+        W + "group g any X1\ngroup g any X2\nquorum none\n",
+        "group g any X1\n" + W + "quorum none\n",
+        "mirror m x\nquorum none\n",
+    ],
+)
+def test_a_policy_that_is_not_exact_is_misuse(text: str) -> None:
+    with pytest.raises(Misuse):
+        parse(text)
+
+
+def test_the_error_names_the_line() -> None:
+    with pytest.raises(Misuse) as caught:
+        parse("# one\n\nquorum nobody\n")
+    assert caught.value.where == "witness policy line 3"
+
+
+def test_a_key_type_that_is_not_known_is_unsupported() -> None:
+    with pytest.raises(Unsupported) as caught:
+        parse("\nlog a+00000000+/2tra2tra2s=\nquorum none\n")
+    assert caught.value.where.startswith("witness policy line 2")
+
+
+def test_a_cut_file_is_not_a_weaker_policy() -> None:
+    data = EXAMPLE.encode()
+    for end in range(len(data)):
+        with pytest.raises((Misuse, Unsupported)):
+            policy.parse(data[:end])
+
+
+def test_hundreds_of_each_are_supported_and_floods_are_refused() -> None:
+    many = "".join(f"log {vkey(f'l{i}', 1_000 + i, Algorithm.ED25519)}\n" for i in range(64))
+    many += "".join(f"witness w{i} {vkey(f'w{i}', i + 1)}\n" for i in range(64))
+    many += "".join(f"group g{i} any w{i}\n" for i in range(64))
+    assert len(parse(many + "quorum g3\n").groups) == 64
+    start = time.perf_counter()
+    for flood in ("x\n" * 500_000, "\n" * (2 << 20), "group g any" + " a" * 500_000 + "\n"):
+        with pytest.raises(Misuse):
+            parse(flood)
+    chain = f"witness w {vkey('w', 1)}\ngroup g0 any w\n"
+    chain += "".join(f"group g{i} any g{i - 1}\n" for i in range(1, 2_000))
+    with pytest.raises(Misuse, match="more than"):
+        parse(chain + "quorum none\n")
+    assert time.perf_counter() - start < 1.5
+
+
+# -- tlog-proof ---------------------------------------------------------------------------------------------
+
+LOG = SimLog().grow(300)
+NO_QUORUM = parse(LOG_LINE + "quorum none\n")
+
+
+def proven(index: int = 123, extra: bytes | None = None, raw: bytes | None = None) -> TlogProof:
+    head = LOG.head()
+    return TlogProof(index, tuple(TileReader(LOG, head).inclusion_proof(index)), raw or head.raw, extra)
+
+
+def test_a_proof_is_written_as_specified_and_verifies() -> None:
+    data = proof.serialise(proven(extra=b"hint"))
+    lines = data.split(b"\n")
+    assert lines[:3] == [b"c2sp.org/tlog-proof@v1", b"extra aGludA==", b"index 123"]
+    assert data.endswith(b"\n\n" + LOG.sign())
+    parsed = proof.parse(data)
+    assert parsed == proven(extra=b"hint")
+    found = proof.verify(parsed, leaf_hash(LOG.stored[123]), policy=NO_QUORUM, now=NOW)
+    assert (found.index, found.checkpoint.size) == (123, 300)
+
+
+def test_a_proof_in_a_tree_of_one_has_no_hashes() -> None:
+    log = SimLog().grow(1)
+    data = proof.serialise(TlogProof(0, (), log.sign()))
+    assert data.startswith(b"c2sp.org/tlog-proof@v1\nindex 0\n\n")
+    assert proof.verify(proof.parse(data), leaf_hash(log.stored[0]), policy=NO_QUORUM, now=NOW).index == 0
+
+
+def test_the_extra_data_proves_nothing_and_changes_nothing() -> None:
+    for extra in (None, b"", b"a", bytes(1_000)):
+        found = proof.verify(
+            proof.parse(proof.serialise(proven(extra=extra))),
+            leaf_hash(LOG.stored[123]),
+            policy=NO_QUORUM,
+            now=NOW,
+        )
+        assert not hasattr(found, "extra")
+
+
+@pytest.mark.parametrize("index", [122, 124, 0, 299, 300, 2**62])
+def test_another_index_is_refused(index: int) -> None:
+    moved = TlogProof(index, proven().hashes, LOG.sign())
+    with pytest.raises(Refused):
+        proof.verify(moved, leaf_hash(LOG.stored[123]), policy=NO_QUORUM, now=NOW)
+
+
+def test_another_leaf_hash_count_log_or_quorum_is_refused() -> None:
+    leaf = leaf_hash(LOG.stored[123])
+    good = proven()
+    fork = TlogProof(123, good.hashes, LOG.fork(5).sign())
+    cut, longer = good.hashes[:-1], (*good.hashes, bytes(32))
+    for bad, given, rules in (
+        (good, leaf_hash(b"other"), NO_QUORUM),
+        (fork, leaf, NO_QUORUM),
+        (TlogProof(123, cut, good.checkpoint), leaf, NO_QUORUM),
+        (TlogProof(123, longer, good.checkpoint), leaf, NO_QUORUM),
+        (TlogProof(0, (), SimLog().sign()), leaf, NO_QUORUM),
+        (good, leaf, parse(EXAMPLE)),
+        (good, leaf, parse("quorum none\n")),
+    ):
+        with pytest.raises(Refused):
+            proof.verify(bad, given, policy=rules, now=NOW)
+
+
+def test_a_quorum_in_the_checkpoint_is_counted() -> None:
+    raw = cosigned("X1", "X2", "Y1", log=LOG.clone())
+    found = proof.verify(proven(raw=raw), leaf_hash(LOG.stored[123]), policy=parse(EXAMPLE), now=NOW)
+    assert len(found.quorum.cosigned) == 3
+
+
+GOOD = proof.serialise(proven(extra=b"hint"))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\n\n",
+        GOOD[1:],
+        GOOD.replace(b"@v1", b"@v2"),
+        GOOD.replace(b"extra ", b"extra"),
+        GOOD.replace(b"extra aGludA==", b"extra aGludA"),
+        GOOD.replace(b"extra aGludA==\n", b"extra aGludA==\nextra aGludA==\n"),
+        GOOD.replace(b"extra aGludA==\nindex 123\n", b"index 123\nextra aGludA==\n"),
+        GOOD.replace(b"index 123", b"index 0123"),
+        GOOD.replace(b"index 123", b"index -1"),
+        GOOD.replace(b"index 123", b"index  123"),
+        GOOD.replace(b"index 123", b"index 123 "),
+        GOOD.replace(b"index 123", b"index"),
+        GOOD.replace(b"index 123\n", b""),
+        GOOD.replace(b"index 123\n", b"index 123\n\n"),
+        GOOD.replace(b"index 123\n", b"index 123\nAAAA\n"),
+        GOOD.replace(b"index 123\n", b"index 123\nindex 123\n"),
+        GOOD.replace(b"index 123\n", b"index 123\r\n"),
+        GOOD.replace(b"index 123", b"index " + str(2**63 - 1).encode()),
+        GOOD.replace(b"index 123", b"index " + b"9" * 100_000),
+        GOOD.partition(b"\n\n")[0] + b"\n",
+        b"c2sp.org/tlog-proof@v1\nindex 1\n" + b"AAAA\n" * 1_000_000 + b"\n",
+        b"c2sp.org/tlog-proof@v1\nindex 1\n" + (b"A" * 43 + b"=\n") * 64 + b"\n",
+        bytes(100 << 20),
+    ],
+    ids=lambda d: str(len(d)),
+)
+def test_a_malformed_proof_is_refused_at_once(data: bytes) -> None:
+    start = time.perf_counter()
+    with pytest.raises(Refused):
+        proof.verify(proof.parse(data), leaf_hash(LOG.stored[123]), policy=NO_QUORUM, now=NOW)
+    assert time.perf_counter() - start < 0.5
+
+
+def test_what_has_no_written_form_is_not_written() -> None:
+    for bad in (
+        TlogProof(-1, (), b"x"),
+        TlogProof(2**63, (), b"x"),
+        TlogProof(1, (b"x",), b"x"),
+        TlogProof(1, (bytes(32),) * 64, b"x"),
+        TlogProof(1, (), b"x", bytes(2 << 20)),
+    ):
+        with pytest.raises(Refused):
+            proof.serialise(bad)
+
+
+def test_a_proof_agrees_with_the_prover_over_all_leaves() -> None:
+    for index in range(0, 300, 37):
+        assert list(proven(index).hashes) == merkle.inclusion_proof(LOG.tree.levels[0], index)
+    assert checkpoint.parse(proven().checkpoint).size == 300
