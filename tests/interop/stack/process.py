@@ -132,7 +132,7 @@ class Server:
             self.process.kill()
             self.process.wait()
 
-    def tail(self, lines: int = 15) -> str:
+    def tail(self, lines: int = 5) -> str:
         """The end of its log."""
         if not self.log.exists():
             return ""
