@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every source file keeps: a licence line, a docstring, a size that can be read in one sitting."""
+
+import ast
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import anchor
+
+ROOT = Path(__file__).resolve().parents[2]
+OURS = sorted(
+    p for p in (ROOT / "anchor").rglob("*.py") if p.parent.name != "versions"
+)  # migrations are lists
+ALL = sorted([*OURS, *(p for p in (ROOT / "tests").rglob("*.py") if "node_modules" not in p.parts)])
+MOST_LINES = 300
+MOST_FUNCTION_LINES = 60
+OPEN_ENDS = re.compile(r"\b(?:TO(?:DO)|FIX(?:ME)|XX(?:X))\b")  # written so that it does not match itself
+
+
+def identify(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("path", ALL, ids=identify)
+def test_a_file_has_its_licence_a_docstring_and_a_readable_size(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    lines = text.splitlines()
+    assert lines[0] == "# SPDX-License-Identifier: Apache-2.0"
+    assert len(lines) <= MOST_LINES
+    assert ast.get_docstring(ast.parse(text))
+    assert not OPEN_ENDS.search(text)
+
+
+@pytest.mark.parametrize("path", OURS, ids=identify)
+def test_a_function_fits_on_a_screen_and_what_is_public_says_what_it_does(path: Path) -> None:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            assert (node.end_lineno or 0) - node.lineno < MOST_FUNCTION_LINES, node.name
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+            assert ast.get_docstring(node), node.name
+
+
+def test_the_version_is_one_everywhere() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    log = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    heads = re.findall(r"^## \[([^\]]+)\](?: - \d{4}-\d\d-\d\d)?$", log, re.MULTILINE)
+    released = [h for h in heads if h != "Unreleased"]
+    assert released
+    assert project["version"] == anchor.__version__ == released[0]
+    assert len(heads) == len(set(heads))

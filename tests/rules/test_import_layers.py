@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Imports point down the list in pyproject.toml; the core has no file, socket, clock or environment."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from importlinter.cli import lint_imports
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGE = ROOT / "anchor"
+
+OUTER = {
+    "cli",
+    "edge",
+    "embedded",
+    "publish",
+    "records",
+    "report",
+    "schedule.py",
+    "schemas.py",
+    "wiring.py",
+    "worker.py",
+    "__main__.py",
+}
+"""What may touch the world; everything else in the package is core and is given bytes and times."""
+
+WORLD = {
+    "asyncio",
+    "fcntl",
+    "ftplib",
+    "glob",
+    "http",
+    "importlib",
+    "io",
+    "logging",
+    "multiprocessing",
+    "os",
+    "pathlib",
+    "platform",
+    "random",
+    "requests",
+    "secrets",
+    "shutil",
+    "signal",
+    "smtplib",
+    "socket",
+    "socketserver",
+    "sqlite3",
+    "ssl",
+    "subprocess",
+    "sys",
+    "tempfile",
+    "threading",
+    "time",
+    "urllib3",
+    "uuid",
+}
+CALLS = {"open", "input", "print", "exec", "eval", "__import__", "breakpoint"}
+CLOCKS = {"now", "utcnow", "today"}
+
+
+def core() -> list[Path]:
+    return sorted(p for p in PACKAGE.rglob("*.py") if p.relative_to(PACKAGE).parts[0] not in OUTER)
+
+
+def imported(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def test_imports_point_down_the_list() -> None:
+    assert lint_imports(str(ROOT / "pyproject.toml"), no_cache=True) == 0
+
+
+@pytest.mark.parametrize("path", core(), ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_the_core_imports_nothing_that_reaches_the_world(path: Path) -> None:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    found = {
+        name
+        for name in imported(tree)
+        if name.split(".")[0] in WORLD or name.startswith(("urllib.request", "anchor.edge"))
+    }
+    assert not found
+
+
+@pytest.mark.parametrize("path", core(), ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_the_core_opens_no_file_and_reads_no_clock(path: Path) -> None:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call):
+            called = node.func
+            assert not (isinstance(called, ast.Name) and called.id in CALLS), f"line {node.lineno}"
+            assert not (isinstance(called, ast.Attribute) and called.attr in CLOCKS), f"line {node.lineno}"
+
+
+def test_only_two_modules_import_the_sigstore_client() -> None:
+    found = set()
+    for path in PACKAGE.rglob("*.py"):
+        names = imported(ast.parse(path.read_text(encoding="utf-8")))
+        if any(n.split(".")[0] in ("sigstore", "sigstore_models", "id") for n in names):
+            found.add(str(path.relative_to(PACKAGE)))
+    assert found == {"edge/signing.py", "edge/stock.py"}
+
+
+def test_the_checker_of_proofs_shares_only_the_hash_functions() -> None:
+    names = imported(ast.parse((PACKAGE / "merkle/proof.py").read_text(encoding="utf-8")))
+    ours = {n.rpartition(".")[0] for n in names if n.startswith("anchor")}
+    assert ours == {"anchor.errors", "anchor.merkle.hashing"}
