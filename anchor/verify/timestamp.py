@@ -50,6 +50,8 @@ def _decode(token: bytes, where: str) -> tuple[TimeStampResponse, tuple[object, 
         response = decode_timestamp_response(token)
         if PKIStatus(response.status) is not PKIStatus.GRANTED:
             raise Refused(f"its status is {response.status}, not granted", where=where)
+        if response.tst_info.version != 1:  # RFC 3161 section 2.4.2
+            raise Refused(f"a token of version {response.tst_info.version}", where=where)
         signers = list(response.signed_data.signer_infos)
         if len(signers) != 1:
             raise Refused(f"{len(signers)} signers where one is wanted", where=where)
