@@ -12,7 +12,10 @@ from typing import BinaryIO
 
 from anchor.errors import AnchorError, Misuse, Refused, Unavailable
 
-_PASSING = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EINTR, errno.EAGAIN, errno.EMFILE, errno.ENFILE}
+_PASSING = {
+    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EINTR),
+    *(errno.EAGAIN, errno.EMFILE, errno.ENFILE),
+}
 
 
 def os_error(error: OSError, where: str | Path, doing: str) -> AnchorError:

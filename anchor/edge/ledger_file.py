@@ -63,8 +63,12 @@ class Input:
 
 
 @contextlib.contextmanager
-def open_ledger(path: Path, *, copy: BinaryIO | None = None, reader: str | None = None) -> Iterator[Input]:
-    """A ledger file with the reader that its name and first byte call for; `copy` gets the bytes as read.
+def open_ledger(
+    path: Path, *, copy: Callable[[str], BinaryIO] | None = None, reader: str | None = None
+) -> Iterator[Input]:
+    """A ledger file with the reader that its name and first byte call for.
+
+    `copy` opens a file by the published name; it gets the bytes as they are read.
 
     Raises `Misuse` for a file that cannot be read and for a ledger that is malformed, also while iterating.
     """
@@ -72,8 +76,8 @@ def open_ledger(path: Path, *, copy: BinaryIO | None = None, reader: str | None 
         with files.open_input(path, limit=MAX_FILE) as f:
             head = f.read(1024)
             f.seek(0)
-            tee = _Tee(f, copy)
             found = reader or reader_for(path.name, head)
+            tee = _Tee(f, copy(PUBLISHED[found]) if copy else None)
             stream = io.BufferedReader(tee, _BUFFER)
             yield Input(open_table(stream, found, where=str(path)), found, tee)
     except Refused as e:
@@ -93,21 +97,16 @@ def seal_file(
     The folder is the caller's: after an error its content is to be thrown away (see `stage.staged`).
     """
     with contextlib.ExitStack() as stack:
-        copy: BinaryIO | None = None
-        out = _Sink(None)
-        temporary: Path | None = None
-        if folder is not None:
-            temporary = folder / "source.part"
-            copy = stack.enter_context(_create(temporary))
-            out = _Sink(stack.enter_context(_create(folder / "ledger.json")))
-        with open_ledger(path, copy=copy, reader=reader) as found:
+
+        def create(name: str) -> BinaryIO:
+            assert folder is not None
+            return stack.enter_context(_create(folder / name))
+
+        out = _Sink(create("ledger.json") if folder else None)
+        with open_ledger(path, copy=create if folder else None, reader=reader) as found:
             sealed = seal(found.table, ledger=ledger, ledger_json=out, progress=progress)
-        source = found.digest()
-        if folder is not None and temporary is not None:
-            stack.close()
-            with _writing(folder):
-                os.replace(temporary, folder / source.name)
-    return SealedFile(sealed, found.reader, source, Digest("ledger.json", out.size, out.sha256.hexdigest()))
+    ours = Digest("ledger.json", out.size, out.sha256.hexdigest())
+    return SealedFile(sealed, found.reader, found.digest(), ours)
 
 
 def guard_input(path: Path, folder: Path, found: tuple[Digest, ...]) -> None:

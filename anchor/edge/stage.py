@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from anchor.edge import files
-from anchor.errors import Misuse
+from anchor.errors import AnchorError, Misuse
 
 
 @contextlib.contextmanager
@@ -35,6 +35,8 @@ def staged(folder: Path) -> Iterator[Path]:
             _place(stage, folder)
         except OSError as e:
             raise files.os_error(e, folder, "write") from None
+    except AnchorError as e:  # the folder that was asked for says more than one that is gone
+        raise type(e)(e.problem, where=e.where.replace(str(stage), str(folder)), remedy=e.remedy) from None
     finally:
         shutil.rmtree(stage, ignore_errors=True)
 
