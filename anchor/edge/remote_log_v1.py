@@ -9,6 +9,7 @@ import base64
 import hashlib
 import json
 import re
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +23,9 @@ from anchor.tlog.checkpoint import Checkpoint, Log
 
 LOG = "transparency log"
 MAX_ANSWER = 4 << 20
+INTEGRATION = 60.0
+"""Seconds within which a queued entry is in the tree."""
+POLL = 0.5
 _PATIENCE = Patience(read=60.0, whole=90.0)
 _NEVER = frozenset({400, 413, 422})
 _UUID = re.compile(r"(?:[0-9a-f]{16})?([0-9a-f]{64})")
@@ -98,14 +102,19 @@ class RekorV1:
         return self._entry(answer.body, leaf)
 
     def _recover(self, error: HttpError, leaf: bytes) -> bytes:
-        """The entry that a 409 names; its name is compared with our leaf, and never followed as a URL."""
+        """The entry that a 409 names; its name is compared with our leaf, and never followed as a URL.
+
+        The log knows a queued entry before it gives it, so that is waited for.
+        """
         name = error.headers.get("Location", "").rsplit("/", 1)[-1]
         match = _UUID.fullmatch(name)
         if match is None or match[1] != leaf.hex():
             raise self._foreign("says that it has the entry, and names another one", error.where)
-        entry = self.find_after(0, leaf)
-        if entry is None:
-            raise self._foreign("says that it has the entry, and does not give it", error.where)
+        patience = self.budget.part(INTEGRATION)
+        while (entry := self.find_after(0, leaf)) is None:
+            if patience.left() < POLL:
+                raise self._foreign("says that it has the entry, and does not give it", error.where)
+            time.sleep(POLL)
         return entry
 
     def _entry(self, answer: bytes, leaf: bytes) -> bytes:

@@ -23,6 +23,8 @@ from anchor.tlog.source import Source
 
 LOG = "transparency log"
 MAX_ANSWER = 1 << 20
+INTEGRATION = 60.0
+"""Seconds within which a checkpoint covers an entry that the log has taken."""
 POLL = 0.5
 _PATIENCE = Patience(read=60.0, whole=90.0)  # a write waits for the next checkpoint
 _NEVER = frozenset({400, 413, 422})
@@ -105,11 +107,9 @@ class RekorV2:
             index = decimal(error.headers.get("x-log-index", ""), where="x-log-index")
         except Refused:
             raise self._foreign("says that it has the entry, and not where", error.where) from None
-        while True:
-            head = self.head()
-            if head.size > index:
-                break
-            if self.budget.left() < POLL:
+        patience = self.budget.part(INTEGRATION)
+        while (head := self.head()).size <= index:
+            if patience.left() < POLL:
                 raise self._foreign(
                     f"says that it has the entry at {index}, beyond its checkpoint", error.where
                 )
