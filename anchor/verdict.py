@@ -88,6 +88,9 @@ class Check(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """
 
     name: str
+    """Stable: scripts read it."""
+    about: str = ""
+    """The log origin of the anchor that it is about; empty for the release as a whole."""
     state: State
     detail: str
     meaning: str = ""

@@ -4,7 +4,7 @@
 import hashlib
 import os
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -43,6 +43,27 @@ def home_option(function: F) -> F:
         envvar="ANCHOR_HOME",
         help="Folder for keys, journal and records (default: one for this root in your state folder).",
     )(function)
+
+
+def policy_options(function: F) -> F:
+    """The options that say whose signature counts: a policy file, or four that say the same."""
+    for option in (
+        click.option(
+            "--trusted-root",
+            help="Trusted root: a file, `public` or `staging` (with --ledger, --identity, --issuer).",
+        ),
+        click.option("--issuer", help="Issuer of the accepted identity."),
+        click.option("--identity", help="Identity whose signature counts, exactly."),
+        click.option("--ledger", help="Name of the ledger that is expected."),
+        click.option(
+            "--policy",
+            type=click.Path(path_type=Path),
+            envvar="ANCHOR_POLICY",
+            help="Trust policy (TOML); never taken from what is verified.",
+        ),
+    ):
+        function = option(function)
+    return function
 
 
 def home_for(root: Path, home: Path | None) -> Path:
@@ -84,12 +105,17 @@ def print_json(value: Any) -> None:
     click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
 
 
-def emit(verdict: Verdict, *, as_json: bool) -> int:
-    """Print a verdict; returns its exit code."""
+def emit(verdict: Verdict, *, as_json: bool, notes: Sequence[str] = ()) -> int:
+    """Print a verdict, with further notes for a person; returns its exit code."""
+    verdict = msgspec.structs.replace(verdict, notes=(*verdict.notes, *notes))
     if as_json:
         print_json(verdict)
         return verdict.exit_code
+    about = ""
     for number, check in enumerate(verdict.checks, 1):
+        if check.about != about:
+            about = check.about
+            click.echo(f"     anchor in {about}" if about else "     release")
         click.echo(f"{number:3}. {_MARKS[check.state]:8} {check.name}: {check.detail}")
         if check.meaning and check.state != "passed":
             click.echo(f"     {'':8} {check.meaning}")

@@ -86,9 +86,11 @@ def is_url(target: str) -> bool:
     return "://" in target
 
 
-def load(target: str, budget: Budget) -> tuple[bytes, Folder | Remote]:
+def load(target: str, budget: Budget, *, offline: bool = False) -> tuple[bytes, Folder | Remote]:
     """The bytes of a release.json, and where the files that it names are."""
     if is_url(target):
+        if offline:
+            raise Misuse("a URL cannot be read offline", where=target, remedy="name a local copy")
         return fetch(target, budget, limit=MAX_RELEASE), Remote(target, budget)
     path = Path(target)
     if path.is_dir():

@@ -12,7 +12,7 @@ from sigstore_models.trustroot import v1 as trustroot
 from anchor.errors import AnchorError, Refused, Unavailable
 
 
-def opinion(bundle: bytes, *, trusted_root: bytes, identity: str, issuer: str) -> bytes:
+def opinion(bundle: bytes, trusted_root: bytes, identity: str, issuer: str) -> bytes:
     """The payload of a DSSE bundle that the stock client verifies for exactly this signer.
 
     Raises `Refused` when the client refuses it, `Unavailable` when the client breaks.

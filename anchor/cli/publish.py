@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`anchor publish`: seal, sign, record, verify from disk, put in place."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from anchor.cli import common
+from anchor.cli.progress import say
+from anchor.edge import journal
+from anchor.errors import Misuse
+from anchor.publish import job
+from anchor.publish.job import Order, Published, Sealing
+from anchor.publish.policy_text import policy_text
+from anchor.verdict import Class
+
+EXAMPLE = "anchor publish ledger.md --name my-ledger --version 1.0.0 --root site > policy.toml"
+
+
+@click.command(epilog=f"Example: {EXAMPLE}")
+@click.argument("ledger", type=click.Path(path_type=Path))
+@click.option("--name", required=True, help="The ledger's name; the same for all of its releases.")
+@click.option("--version", required=True, help="Your name for this release; never used twice.")
+@click.option(
+    "--instance",
+    default="embedded",
+    show_default=True,
+    help="Who certifies and records: embedded, public, staging, or a ClientTrustConfig file.",
+)
+@click.option("--also", multiple=True, help="A further instance to record the same statement in.")
+@common.root_option
+@common.home_option
+@click.option("--dry-run", is_flag=True, help="Show everything that would be signed; send nothing.")
+@click.option("--yes", is_flag=True, help="Do not ask before the first entry in a public log.")
+@click.option("--resume", is_flag=True, help="Complete an interrupted or pending publication; start none.")
+@common.json_option
+def command(as_json: bool, home: Path | None, **given: Any) -> int:  # noqa: FBT001  click passes by keyword
+    """Publish LEDGER as a version of a ledger, in the folder --root.
+
+    The policy that a stranger needs is printed on stdout, everything else on stderr.
+    """
+    root = given["root"].resolve()
+    named = {key: given[key] for key in ("ledger", "name", "version")}
+    if given["dry_run"]:
+        return _dry_run(Order(**named, root=root, home=Path()), as_json=as_json)
+    # The client is imported only by those who sign.
+    from anchor.publish import wiring
+
+    order = Order(**named, root=root, home=common.home_for(root, home))
+    journal.check_home(order.home)
+    if given["resume"] and not job.resumable(order):
+        where = f"{order.name} {order.version}"
+        raise Misuse("nothing is interrupted or pending", where=where, remedy="leave --resume out")
+    instances = (given["instance"], *given["also"])
+    sites = wiring.sites(instances, order.home, confirm=None if given["yes"] else _confirm)
+    published = job.publish(order, sites, wiring.tools(say))
+    return _report(published, order, as_json=as_json)
+
+
+def _confirm(question: str) -> bool:
+    """Ask a person; without one there is no answer, and nothing is sent."""
+    if not sys.stdin.isatty():
+        raise Misuse("a public log is for ever, and nobody is here to ask", remedy="give --yes")
+    return click.confirm(question, err=True)
+
+
+def _dry_run(order: Order, *, as_json: bool) -> int:
+    sealing: Sealing = job.dry_run(order)
+    if as_json:
+        common.print_json({"statement": sealing.data.decode(), "sent": False})
+    else:
+        click.echo(sealing.data)
+        say("this is what would be signed; nothing was sent or written")
+    return 0
+
+
+def _report(published: Published, order: Order, *, as_json: bool) -> int:
+    root = order.root / "release" / order.version / published.release.trusted_root.path
+    independent = not published.verdict.notes
+    policy = policy_text(published.release, str(root), independent=independent)
+    if as_json:
+        verdict = published.verdict
+        common.print_json(
+            {
+                "verdict": verdict.verdict,
+                "release": str(order.root / "release.json"),
+                "new": published.new,
+                "missing": published.missing,
+                "facts": verdict.facts,
+                "checks": verdict.checks,
+                "notes": verdict.notes,
+                "policy": policy,
+            }
+        )
+        return verdict_code(published)
+    release = published.release
+    done = "published" if published.new else "is published already, and verifies:"
+    say(f"{release.ledger.name} {release.ledger.version} {done} {release.tree.size} facts")
+    say(f"root {release.tree.root}")
+    for anchor in release.anchors:
+        say(f"entry {anchor.log.index} of {anchor.log.origin}, {anchor.time}, signed by {anchor.identity}")
+    for note in published.verdict.notes:
+        say(f"note: {note}")
+    for line in published.missing:
+        say(f"PENDING: {line}")
+    click.echo(policy, nl=False)
+    return verdict_code(published)
+
+
+def verdict_code(published: Published) -> int:
+    """0, or 5 while a log is missing."""
+    return Class.PENDING.exit_code if published.missing else published.verdict.exit_code

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`anchor verify`: check a published release against a trust policy."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+from anchor import wiring
+from anchor.cli import common
+from anchor.cli.progress import Counter
+from anchor.edge import release_files, service
+from anchor.verify.release import verify_release
+
+BUDGET = 120.0
+"""Seconds for everything that is fetched."""
+
+
+@click.command(epilog="Example: anchor verify release.json --policy policy.toml")
+@click.argument("release")
+@common.policy_options
+@click.option("--offline", is_flag=True, help="Make no connection at all.")
+@common.json_option
+def command(release: str, as_json: bool, offline: bool, **given: Any) -> int:  # noqa: FBT001  by keyword
+    """Verify RELEASE: the path or https URL of a release.json, or a folder with one.
+
+    The policy says whose signature counts. It is yours, never the release's: --policy FILE, ANCHOR_POLICY,
+    your configuration folder, or the four options that say the same. Without one the signer is only
+    claimed, and the exit code is 2.
+    """
+    budget = service.Budget(BUDGET)
+    trust, notes = wiring.trust_for(release, budget=budget, offline=offline, **given)
+    data, files = release_files.load(release, budget, offline=offline)
+    # The stock client costs a third of a second to import: only where it is asked.
+    stock = None
+    if trust is not None:
+        from anchor.edge.stock import opinion
+
+        stock = opinion
+    counter = Counter()
+    verdict = verify_release(
+        release, data, files, trust=trust, now=datetime.now(UTC), stock=stock, progress=counter
+    )
+    counter.close()
+    return common.emit(verdict, as_json=as_json, notes=notes)

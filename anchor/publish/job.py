@@ -1,0 +1,262 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One publication from a ledger file to a release in place: seal, anchor, verify from disk, commit.
+
+Every stage can be run again: the seal is deterministic, the journal knows what a log has, and a folder that
+is not yet named by a release.json does not count.
+"""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import msgspec
+
+from anchor import statement as statements
+from anchor.edge import files, ledger_file, lock
+from anchor.edge.journal import Journal
+from anchor.edge.ledger_file import SealedFile
+from anchor.errors import AnchorError, Refused, Unavailable
+from anchor.publish import documents, place
+from anchor.publish.anchoring import Anchoring
+from anchor.publish.documents import Anchored
+from anchor.publish.plan import Plan, plan
+from anchor.publish.site import Site
+from anchor.release import MAX_BUNDLE, MAX_TRUSTED_ROOT, Blob, Release, dump, relocate
+from anchor.statement import SourceFile, Statement, Tree
+from anchor.verdict import Class, Verdict
+from anchor.verify.report import BundleReport
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tools:
+    """What publishing is given by whoever wires it.
+
+    `examine` verifies a bundle over these statement bytes with a trusted root and raises `Refused`;
+    `stamp` makes the function that gets verified time-stamp tokens from a site; `verify` runs `anchor
+    verify` on a release.json on disk with the publisher's own policy.
+    """
+
+    examine: Callable[[bytes, bytes, bytes], BundleReport]
+    stamp: Callable[[Site], Callable[[bytes], bytes] | None]
+    verify: Callable[[Path, Release, bytes], Verdict]
+    say: Callable[[str], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """What is to be published, and where."""
+
+    ledger: Path
+    name: str
+    version: str
+    root: Path
+    home: Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sealing:
+    """A planned release with its statement; nothing is signed yet."""
+
+    plan: Plan
+    sealed: SealedFile
+    statement: Statement
+    data: bytes
+    """The statement's bytes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Published:
+    """What came of it."""
+
+    verdict: Verdict
+    release: Release
+    new: bool
+    """False when the version was there with these very bytes and nothing was added."""
+    missing: tuple[str, ...] = ()
+    """One line for each log that could not be reached."""
+
+
+def seal(order: Order, *, folder: Path | None, planned: Plan) -> Sealing:
+    """Facts, root and statement; with `folder`, the ledger files in it."""
+    sealed = ledger_file.seal_file(order.ledger, ledger=planned.ledger, folder=folder)
+    statement = statements.commit(
+        ledger=planned.ledger,
+        tree=Tree.of(sealed.sealed.root, sealed.sealed.size),
+        columns=sealed.sealed.columns,
+        original=SourceFile(name=sealed.source.name, reader=sealed.reader),  # type: ignore[arg-type]  # of READERS
+        digests={f.name: f.sha256 for f in sealed.files},
+        previous=planned.previous,
+    )
+    found = Sealing(plan=planned, sealed=sealed, statement=statement, data=statements.encode(statement))
+    _check_same(found)
+    return found
+
+
+def dry_run(order: Order) -> Sealing:
+    """Everything that would be signed; nothing is written or sent."""
+    return seal(order, folder=None, planned=plan(order.root, name=order.name, version=order.version))
+
+
+def publish(order: Order, sites: Sequence[Site], tools: Tools) -> Published:
+    """Publish, or complete what is there. Raises our errors; the release folder is never half a release."""
+    place.check_writable(order.root)
+    with lock.exclusive(order.root, doing="publishing"):
+        place.clean(order.root)
+        planned = plan(order.root, name=order.name, version=order.version)
+        try:
+            sealing = seal(order, folder=place.prepare(planned), planned=planned)
+            return _Job(order, sealing, tools).run(sites)
+        finally:
+            place.clean(order.root)
+
+
+def _check_same(sealing: Sealing) -> None:
+    """A version that is published stays what it is."""
+    existing = sealing.plan.existing
+    if existing is None:
+        return
+    if hashlib.sha256(sealing.data).hexdigest() != existing.statement.sha256:
+        raise Refused(
+            f"version {existing.ledger.version} is published with other facts or files",
+            where=str(sealing.plan.folder),
+            remedy="a published version never changes: publish the new ledger as the next --version",
+        )
+
+
+def journal_folder(home: Path, statement: bytes) -> Path:
+    """The journal of a statement: every log has a folder below it."""
+    return home / "journal" / hashlib.sha256(statement).hexdigest()[:32]
+
+
+def resumable(order: Order) -> bool:
+    """Whether this version was begun here: a journal of it, or a release that may lack a log."""
+    planned = plan(order.root, name=order.name, version=order.version)
+    if planned.existing is not None:
+        return True
+    return journal_folder(order.home, seal(order, folder=None, planned=planned).data).exists()
+
+
+class _Job:
+    """The stages after sealing."""
+
+    def __init__(self, order: Order, sealing: Sealing, tools: Tools) -> None:
+        self.order = order
+        self.sealing = sealing
+        self.plan = sealing.plan
+        self.tools = tools
+        self.journals = journal_folder(order.home, sealing.data)
+
+    def run(self, sites: Sequence[Site]) -> Published:
+        old = self._old()
+        names = {a.path for a in old}
+        wanted = [s for s in sites if documents.bundle_path(s.name) not in names]
+        anchored, missing, errors = self._anchor(wanted)
+        if not old and not anchored:
+            raise errors[0]
+        release = self._make([*old, *anchored])
+        verdict = self.tools.verify(self.plan.incoming / place.RELEASE, release, self._root_bytes())
+        if verdict.verdict is not Class.OK:
+            bad = next((c for c in verdict.checks if c.demotes), None)
+            raise Refused(
+                f"the result does not verify: {bad.name + ': ' + bad.detail if bad else verdict.verdict}",
+                where="publish",
+                remedy="nothing was put in place",
+            )
+        self._put(release, sites)
+        if missing:
+            verdict = msgspec.structs.replace(verdict, verdict=Class.PENDING)
+        return Published(verdict=verdict, release=release, new=bool(anchored), missing=tuple(missing))
+
+    def _old(self) -> list[Anchored]:
+        """The bundles that are in place, verified again with their own copy of the trusted root."""
+        existing = self.plan.existing
+        if existing is None:
+            return []
+        root = self._old_root(existing)
+        found = []
+        for anchor in existing.anchors:
+            bundle = files.read(files.inside(self.plan.folder, anchor.bundle.path), limit=MAX_BUNDLE)
+            report = self.tools.examine(bundle, self.sealing.data, root)
+            found.append(Anchored(path=anchor.bundle.path, bundle=bundle, report=report))
+        return found
+
+    def _old_root(self, existing: Release) -> bytes:
+        return files.read(files.inside(self.plan.folder, existing.trusted_root.path), limit=MAX_TRUSTED_ROOT)
+
+    def _anchor(self, sites: Sequence[Site]) -> tuple[list[Anchored], list[str], list[AnchorError]]:
+        found: list[Anchored] = []
+        missing: list[str] = []
+        errors: list[AnchorError] = []
+        self._roots: list[bytes] = []
+        for site in sites:
+            try:
+                bundle = Anchoring(
+                    statement=self.sealing.data,
+                    site=site,
+                    journal=Journal(self.journals / documents.bundle_path(site.name)),
+                    stamp=self.tools.stamp(site),
+                    check=partial(self._check, site),
+                    say=self.tools.say,
+                ).run()
+                report = self._examine(bundle, site)
+            except Unavailable as e:
+                missing.append(str(e))
+                errors.append(e)
+                self.tools.say(str(e))
+                continue
+            self._roots.append(site.trusted_root)
+            found.append(Anchored(path=documents.bundle_path(site.name), bundle=bundle, report=report))
+        return found, missing, errors
+
+    def _check(self, site: Site, bundle: bytes) -> None:
+        self._examine(bundle, site)
+
+    def _examine(self, bundle: bytes, site: Site) -> BundleReport:
+        return self.tools.examine(bundle, self.sealing.data, site.trusted_root)
+
+    def _root_bytes(self) -> bytes:
+        """The union of the trust material that the bundles were verified with."""
+        existing = self.plan.existing
+        roots = [self._old_root(existing)] if existing else []
+        roots += [r for r in self._roots if r not in roots]
+        return documents.union(roots)
+
+    def _make(self, anchored: Sequence[Anchored]) -> Release:
+        """All files of the version in the incoming folder."""
+        folder, root = self.plan.incoming, self._root_bytes()
+        files.write(folder / documents.STATEMENT, self.sealing.data)
+        for one in anchored:
+            files.write(folder / one.path, one.bundle)
+        blob = self._root_blob(root)
+        files.write(folder / blob.path, root)
+        release = documents.release(
+            self.sealing.statement,
+            self.sealing.data,
+            self.sealing.sealed,
+            [documents.anchor(a) for a in anchored],
+            blob,
+        )
+        files.write(folder / place.RELEASE, dump(release))
+        return release
+
+    def _root_blob(self, root: bytes) -> Blob:
+        """A trusted root that differs from the one in place gets a name of its own: nothing is overwritten
+        that a release.json in place names."""
+        existing = self.plan.existing
+        blob = documents.blob("trusted_root.json", root)
+        if existing and existing.trusted_root.sha256 != blob.sha256:
+            return documents.blob(f"trusted_root-{blob.sha256[:16]}.json", root)
+        return existing.trusted_root if existing else blob
+
+    def _put(self, release: Release, sites: Sequence[Site]) -> None:
+        if self.plan.existing is None:
+            place.place(self.plan)
+        elif relocate(release, "") != self.plan.existing:
+            place.extend(self.plan, release)
+        for site in sites:
+            if site.export is not None:
+                site.export(self.plan.root / "release" / "log" / site.name)
+        place.commit(self.plan, release)
+        Journal(self.journals).discard()

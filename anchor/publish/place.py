@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Putting a verified release in place. The rename of the root release.json is the commit point.
+
+Whoever reads the folder at any moment sees the old release or the new one, both whole: a version's folder
+appears by one rename, and in a folder that exists files are only added before release.json names them.
+"""
+
+import os
+import shutil
+from pathlib import Path
+
+from anchor.edge import files
+from anchor.errors import Misuse, Refused
+from anchor.publish.plan import FOLDER, INCOMING, Plan
+from anchor.release import Release, dump, paths, relocate
+
+RELEASE = "release.json"
+
+
+def clean(root: Path) -> None:
+    """Remove what an interrupted publication left; the caller holds the lock."""
+    folder = root / FOLDER
+    if not folder.is_dir():
+        return
+    for entry in folder.iterdir():
+        if entry.name.startswith(INCOMING):
+            shutil.rmtree(entry, ignore_errors=True)
+
+
+def prepare(plan: Plan) -> Path:
+    """The empty folder in which the version is made."""
+    try:
+        plan.incoming.mkdir(parents=True)
+    except OSError as e:
+        raise files.os_error(e, plan.incoming, "make the folder") from None
+    return plan.incoming
+
+
+def place(plan: Plan) -> None:
+    """Rename the made folder into place."""
+    try:
+        files.sync_folder(plan.incoming)
+        os.replace(plan.incoming, plan.folder)
+        files.sync_folder(plan.folder.parent)
+    except OSError as e:
+        raise files.os_error(e, plan.folder, "put the release in place") from None
+
+
+def extend(plan: Plan, release: Release) -> None:
+    """Add the made files to a version that is in place: new ones first, its release.json last."""
+    assert plan.existing is not None
+    for path in paths(release):
+        if not (plan.folder / path).exists():
+            files.write(plan.folder / path, (plan.incoming / path).read_bytes())
+    files.write(plan.folder / RELEASE, dump(release))
+    shutil.rmtree(plan.incoming, ignore_errors=True)
+
+
+def commit(plan: Plan, release: Release) -> None:
+    """The commit point. Raises `Refused` when somebody published here since the plan was made."""
+    path = plan.root / RELEASE
+    now = files.read(path, limit=1 << 20) if path.exists() else None
+    if now != plan.current:
+        raise Refused(
+            "another release was published here meanwhile",
+            where=str(path),
+            remedy="get the newest state of this folder and publish the next version",
+        )
+    data = dump(relocate(release, f"{FOLDER}/{plan.ledger.version}/"))
+    if plan.newest <= plan.ledger.number and data != now:
+        files.write(path, data)
+    _forget_unnamed(plan, release)
+
+
+def _forget_unnamed(plan: Plan, release: Release) -> None:
+    """Remove a trusted root that an earlier release.json of this version named."""
+    named = {*paths(release), RELEASE}
+    for entry in plan.folder.iterdir():
+        if entry.name not in named and entry.name.startswith("trusted_root"):
+            entry.unlink()
+
+
+def check_writable(root: Path) -> None:
+    """Fail early, before anything is signed. Raises `Misuse` or `Unavailable`."""
+    if not root.is_dir():
+        raise Misuse("not a folder", where=str(root), remedy="make it, or name another --root")
+    probe = root / f".anchor-{os.getpid()}.tmp"
+    try:
+        probe.write_bytes(b"\n")
+        probe.unlink()
+    except OSError as e:
+        raise files.os_error(e, root, "write") from None

@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The anchors of a release: each bundle verified strictly, compared with what release.json says of it, and
+put before the stock client as a second opinion. Decides which anchors count.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from anchor.errors import AnchorError, Refused
+from anchor.release import MAX_BUNDLE, MAX_TRUSTED_ROOT, Anchor, Release
+from anchor.statement import PAYLOAD_TYPE
+from anchor.trust import Policy
+from anchor.trusted_root import TrustedRoot
+from anchor.trusted_root import parse as parse_root
+from anchor.verdict import Check, failed, passed, skipped
+from anchor.verify.bundle import verify_bundle
+from anchor.verify.files import Files, read_whole
+from anchor.verify.report import BundleReport, LogFact
+
+EMBEDDED_SUFFIX = ".anchor-embedded.invalid"
+"""Ends the origin of every embedded log (design section 7): bound by the checkpoint's signature."""
+
+Stock = Callable[[bytes, bytes, str, str], bytes]
+"""The stock client: bundle, trusted root, identity, issuer; the payload it verified. Raises `Refused`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trust:
+    """What the verifier brings: a policy, the roots that it names (raw JSON), and what they hold together."""
+
+    policy: Policy
+    raw: Sequence[bytes]
+    root: TrustedRoot
+
+
+@dataclass(kw_only=True)
+class AnchorReport:
+    """One anchor. `counts` when every check of it passed under the verifier's own trust."""
+
+    anchor: Anchor
+    checks: list[Check] = field(default_factory=list)
+    bundle: BundleReport | None = None
+    counts: bool = False
+    foreign: bool = False
+
+    def add(self, check: Check) -> None:
+        """Keep a check, marked as being about this anchor."""
+        self.checks.append(msgspec.structs.replace(check, about=self.anchor.log.origin))
+
+    @property
+    def embedded(self) -> bool:
+        """Whether the log is run by the publisher; told by its origin, which the checkpoint binds."""
+        return any(log.origin.endswith(EMBEDDED_SUFFIX) for log in self.bundle.logs) if self.bundle else False
+
+    def facts(self) -> dict[str, Any]:
+        """What was bound, for the verdict."""
+        a = self.anchor
+        return {
+            "origin": a.log.origin,
+            "index": a.log.index,
+            "identity": a.identity,
+            "issuer": a.issuer,
+            "time": a.time,
+            "independent": not self.embedded,
+        }
+
+
+def verify_all(
+    release: Release,
+    payload: bytes,
+    files: Files,
+    *,
+    trust: Trust | None,
+    now: datetime,
+    stock: Stock | None,
+) -> tuple[list[AnchorReport], Check]:
+    """A report for each anchor, and the check of the release's own copy of the trusted root."""
+    copy, check = _copy(release, files)
+    reports = []
+    for anchor in release.anchors:
+        report = AnchorReport(anchor=anchor)
+        reports.append(report)
+        try:
+            blob = anchor.bundle
+            data = read_whole(files, blob.path, size=blob.size, sha256=blob.sha256, limit=MAX_BUNDLE)
+        except AnchorError as e:
+            meaning = "the evidence is not the one that release.json names"
+            report.add(failed("bundle-file", e, meaning=meaning))
+            continue
+        if trust is None:
+            if copy is not None:
+                _verify(report, data, payload, copy[1], None, now)
+            continue
+        _verify(report, data, payload, trust.root, trust.policy, now)
+        if not report.counts:
+            continue
+        if stock is not None:
+            _ask(report, data, payload, trust.raw, stock)
+        if copy is not None:
+            _with_copy(report, data, payload, copy[1], now)
+    return reports, check
+
+
+def _copy(release: Release, files: Files) -> tuple[tuple[bytes, TrustedRoot] | None, Check]:
+    blob = release.trusted_root
+    try:
+        data = read_whole(files, blob.path, size=blob.size, sha256=blob.sha256, limit=MAX_TRUSTED_ROOT)
+        root = parse_root(data, where=blob.path)
+    except AnchorError as e:
+        return None, failed("trusted-root", e, meaning="the copy of the trust material was replaced")
+    return (data, root), passed("trusted-root", f"{blob.path} has SHA-256 {blob.sha256}, as named")
+
+
+def _verify(
+    report: AnchorReport,
+    data: bytes,
+    payload: bytes,
+    root: TrustedRoot,
+    policy: Policy | None,
+    now: datetime,
+) -> None:
+    """The strict checks of one bundle, and of what release.json says of it."""
+    signers = policy.signers if policy else None
+    found = verify_bundle(data, trusted_root=root, artifact=None, signers=signers, now=now)
+    if policy is not None and found.foreign:
+        report.foreign = True
+        line = "the policy's trusted roots do not name its log or authority: it counts for nothing"
+        report.add(skipped("anchor-trusted", line))
+        return
+    for check in found.checks:
+        report.add(check)
+    if any(c.state in ("refused", "unknown") for c in found.checks):
+        return
+    report.bundle = found
+    try:
+        line = _compare(report.anchor, found, payload)
+    except AnchorError as e:
+        meaning = "release.json tells another story than the bundle"
+        report.add(failed("anchor-named", e, meaning=meaning))
+        return
+    report.add(passed("anchor-named", line, clause="FORMAT.md, release.json"))
+    report.counts = policy is not None
+
+
+def _compare(anchor: Anchor, found: BundleReport, payload: bytes) -> str:
+    """The bundle signs this statement, and release.json repeats what the bundle binds."""
+    if found.payload_type != PAYLOAD_TYPE or found.payload != payload:
+        raise Refused("the bundle signs another statement")
+    if len(found.logs) != 1:
+        raise Refused(f"{len(found.logs)} log entries where an anchor has one")
+    log = found.logs[0]
+    pairs = (
+        ("log.origin", anchor.log.origin, log.origin),
+        ("log.url", anchor.log.url, log.base_url),
+        ("log.id", anchor.log.id, log.log_id.hex()),
+        ("log.index", anchor.log.index, entry_index(log)),
+        ("identity", anchor.identity, found.identity),
+        ("issuer", anchor.issuer, found.issuer),
+        ("time", anchor.time, time_text(found)),
+    )
+    for name, said, bound in pairs:
+        if said != bound:
+            raise Refused(f"says {said!r} where the bundle binds {bound!r}", where=name)
+    return "statement, log, index, signer and time of release.json are those of the bundle"
+
+
+def entry_index(log: LogFact) -> int:
+    """The index that the log goes by: its own promise where there is one (v1), else the one in the tree."""
+    return log.index if log.promised_index is None else log.promised_index
+
+
+def time_text(found: BundleReport) -> str:
+    """The earliest verified time, RFC 3339 UTC in whole seconds."""
+    return found.earliest.strftime("%Y-%m-%dT%H:%M:%SZ") if found.earliest else ""
+
+
+def _ask(report: AnchorReport, data: bytes, payload: bytes, roots: Sequence[bytes], stock: Stock) -> None:
+    """The stock client must agree with one of the roots; it never outvotes our refusal."""
+    name = "stock-client"
+    errors: list[AnchorError] = []
+    for raw in roots:
+        try:
+            if stock(data, raw, report.anchor.identity, report.anchor.issuer) != payload:
+                raise Refused("verifies another payload")
+        except AnchorError as e:
+            errors.append(e)
+            continue
+        report.add(passed(name, "the sigstore client verifies the same bundle for this signer"))
+        return
+    meaning = "another implementation reads the evidence differently: trust neither until it is explained"
+    report.add(failed(name, errors[-1], meaning=meaning))
+    report.counts = False
+
+
+def _with_copy(report: AnchorReport, data: bytes, payload: bytes, copy: TrustedRoot, now: datetime) -> None:
+    """The release's copy of the trust material must do for the anchor what the verifier's own root does."""
+    found = verify_bundle(data, trusted_root=copy, artifact=None, signers=None, now=now)
+    name = "trusted-root-copy"
+    if any(c.state in ("refused", "unknown") for c in found.checks) or found.payload != payload:
+        meaning = "the copy beside the release was replaced; your own trusted root was used all the same"
+        error = Refused("the copy in the release does not verify what the policy's root verifies")
+        report.add(failed(name, error, meaning=meaning))
+        report.counts = False
+        return
+    report.add(passed(name, "the copy in the release verifies the same bundle"))
+
+
+def claimed(reports: Sequence[AnchorReport]) -> list[str]:
+    """Who says to have signed, when no policy was there to say who may."""
+    return [
+        f"signed by {r.anchor.identity} (issuer {r.anchor.issuer}): claimed, not verified"
+        for r in reports
+        if r.bundle is not None
+    ]

@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Verification of a published release. The steps, in this order; each is one check of the verdict:
+
+1. release-json     release.json is in its one form                              (FORMAT.md, release.json)
+2. statement        the statement has the digest named, is canonical, says the same  (FORMAT.md, statement)
+3. facts            the ledger, read again, gives the signed root and size        (RFC 9162 section 2.1)
+4. ledger-json      ledger.json is what the ledger gives                          (FORMAT.md, ledger.json)
+5. anchor <log> ... each bundle, strictly: see `verify.bundle`; then what release.json says of it, the stock
+   client's opinion, and whether the release's copy of the trusted root does the same
+6. trusted-root     the copy in the release has the digest named
+7. policy-...       ledger, number, signer, number of logs, age, as the verifier's policy demands
+
+Nothing here reads a file, a socket or a clock: bytes come through `Files`, the time is passed in. Only what a
+passed check bound is put into the verdict's facts.
+"""
+
+import shlex
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from anchor import release as release_file
+from anchor import statement as statements
+from anchor.errors import AnchorError
+from anchor.release import Release
+from anchor.statement import Statement
+from anchor.verdict import Check, Class, Verdict, failed, judge, passed, skipped
+from anchor.verify import anchors, contents, demands
+from anchor.verify.anchors import AnchorReport, Stock, Trust
+from anchor.verify.files import Files
+
+EMBEDDED = (
+    "the log is embedded: run by the publisher, so it is evidence against everyone but its own operator and "
+    "no independent evidence"
+)
+
+__all__ = ["EMBEDDED", "Stock", "Trust", "verify_release"]
+
+
+@dataclass
+class _Run:
+    """The checks so far, and what they bound."""
+
+    checks: list[Check] = field(default_factory=list)
+    facts: dict[str, Any] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def step(self, name: str, clause: str, check: Callable[[], str], *, meaning: str = "") -> bool:
+        """Run one check; whether it passed."""
+        try:
+            self.checks.append(passed(name, check(), clause=clause))
+        except AnchorError as e:
+            self.checks.append(failed(name, e, meaning=meaning, clause=clause))
+            return False
+        return True
+
+
+def verify_release(
+    target: str,
+    data: bytes,
+    files: Files,
+    *,
+    trust: Trust | None,
+    now: datetime,
+    stock: Stock | None = None,
+    progress: Callable[[int], object] | None = None,
+) -> Verdict:
+    """Verify a release.json (`data`) and every file that it names.
+
+    `trust` None: what needs no policy is checked, the signer is only claimed, and the class is USAGE at best.
+    `now` is aware. Raises none of our errors: each becomes a check.
+    """
+    run = _Run()
+    _verify(run, data, files, trust, now, stock, progress)
+    if trust is None:
+        run.checks.append(
+            Check(name="policy", state="skipped", detail="no policy was given", demotes=Class.USAGE)
+        )
+    return Verdict(
+        kind="release",
+        target=target,
+        verdict=judge(run.checks),
+        checks=tuple(run.checks),
+        facts=run.facts,
+        notes=tuple(run.notes),
+    )
+
+
+def _verify(
+    run: _Run,
+    data: bytes,
+    files: Files,
+    trust: Trust | None,
+    now: datetime,
+    stock: Stock | None,
+    progress: Callable[[int], object] | None,
+) -> None:
+    try:
+        release = release_file.load(data)
+    except AnchorError as e:
+        run.checks.append(failed("release-json", e, meaning="this is not a release.json that publish wrote"))
+        return
+    run.checks.append(passed("release-json", "release.json is in its one form", clause="FORMAT.md"))
+    found = _statement(run, release, files)
+    if found is None:
+        return
+    payload, signed = found
+    _contents(run, release, signed, files, progress)
+    reports, root = anchors.verify_all(release, payload, files, trust=trust, now=now, stock=stock)
+    run.checks += [c for report in reports for c in report.checks]
+    run.checks.append(root)
+    if trust is None:
+        run.notes += anchors.claimed(reports)
+        run.notes.append(_accepting(release))
+    else:
+        run.checks += demands.check(reports, release, trust.policy, now)
+    if any(r.embedded for r in reports):
+        run.notes.append(EMBEDDED)
+    if trust is not None and not any(c.demotes for c in run.checks):
+        run.facts |= _facts(release, reports)
+
+
+def _statement(run: _Run, release: Release, files: Files) -> tuple[bytes, Statement] | None:
+    try:
+        payload = contents.read_statement(release, files)
+        signed = statements.decode(payload)
+        line = contents.compare(release, signed)
+    except AnchorError as e:
+        meaning = "what was signed is not what release.json shows"
+        run.checks.append(failed("statement", e, meaning=meaning, clause="FORMAT.md, statement"))
+        return None
+    run.checks.append(passed("statement", line, clause="FORMAT.md, statement"))
+    return payload, signed
+
+
+def _contents(
+    run: _Run,
+    release: Release,
+    signed: Statement,
+    files: Files,
+    progress: Callable[[int], object] | None,
+) -> None:
+    same = run.step(
+        "facts",
+        "RFC 9162 section 2.1",
+        lambda: contents.recompute(release, signed, files, progress),
+        meaning="a fact was changed, added or dropped after it was signed",
+    )
+    if not same:
+        run.checks.append(skipped("ledger-json", "the ledger itself did not verify"))
+        return
+    run.step(
+        "ledger-json",
+        "FORMAT.md, ledger.json",
+        lambda: contents.compare_ours(release, files),
+        meaning="the machine-readable copy is not that of the ledger",
+    )
+
+
+def _accepting(release: Release) -> str:
+    """The command that would accept the claimed signer; for a person who has checked who that is."""
+    first = release.anchors[0]
+    words = ["anchor", "verify", "release.json", "--ledger", release.ledger.name]
+    words += ["--identity", first.identity, "--issuer", first.issuer]
+    words += ["--trusted-root", release.trusted_root.path]
+    return (
+        f"to accept this signer: {shlex.join(words)}, once you know from elsewhere that the signer is right "
+        f"and that the trusted root has SHA-256 {release.trusted_root.sha256}"
+    )
+
+
+def _facts(release: Release, reports: Sequence[AnchorReport]) -> dict[str, Any]:
+    """What the passed checks bound."""
+    return {
+        "ledger": release.ledger.name,
+        "number": release.ledger.number,
+        "version": release.ledger.version,
+        "root": release.tree.root,
+        "size": release.tree.size,
+        "statement": release.statement.sha256,
+        "files": {f.name: f.sha256 for f in release.files},
+        "anchors": [r.facts() for r in reports if r.counts],
+    }

@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Core and edge brought together: which instance an order means, which files a policy names.
+
+Only this module and the commands know both sides.
+"""
+
+import hashlib
+from pathlib import Path
+
+import platformdirs
+
+from anchor import release as release_file
+from anchor import trust
+from anchor import trusted_root as roots
+from anchor.edge import files
+from anchor.edge.service import Budget
+from anchor.embedded.instance import FOLDER, Instance
+from anchor.embedded.log import Log
+from anchor.errors import Misuse, Refused
+from anchor.instance import Duplicate
+from anchor.publish.site import Site
+from anchor.trust import Policy, RootSource, Signer
+from anchor.verify.anchors import Trust
+
+EMBEDDED = "embedded"
+NAMED = ("public", "staging")
+
+
+class EmbeddedLog:
+    """The embedded log as a client of it: an entry that is there already is given, not refused."""
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+
+    def size(self) -> int:
+        return self._log.size()
+
+    def append(self, request: bytes) -> bytes:
+        try:
+            return self._log.append(request)
+        except Duplicate as there:
+            return self._log.entry(there.index)
+
+    def find(self, request: bytes, since: int) -> bytes | None:
+        return self._log.find(request, since)
+
+
+def embedded_site(home: Path) -> Site:
+    """The embedded instance in a home; a new one where there is none."""
+    instance = Instance.open(home / FOLDER, create=True)
+    return Site(
+        kind=EMBEDDED,
+        name=instance.origin,
+        trusted_root=instance.trusted_root(),
+        authority=instance.authority,
+        stamps=instance.timestamps,
+        log=EmbeddedLog(instance.log),
+        log_version=2,
+        token=instance.mint,
+        export=instance.export,
+        independent=False,
+    )
+
+
+def trust_for(
+    release: str,
+    *,
+    policy: Path | None,
+    ledger: str | None,
+    identity: str | None,
+    issuer: str | None,
+    trusted_root: str | None,
+    budget: Budget,
+    offline: bool,
+) -> tuple[Trust | None, list[str]]:
+    """The verifier's trust, from a policy file or from flags, None when neither is there; and what to say of it.
+
+    Raises `Misuse` for flags that are not complete, `Refused` for a trusted root that is not the pinned one.
+    """
+    flags = {"--ledger": ledger, "--identity": identity, "--issuer": issuer, "--trusted-root": trusted_root}
+    given = [name for name, value in flags.items() if value is not None]
+    if given and policy is not None:
+        raise Misuse(f"{given[0]} and --policy say the same thing", where=given[0], remedy="give one of them")
+    if ledger and identity and issuer and trusted_root:
+        source = RootSource(name=trusted_root) if trusted_root in NAMED else RootSource(path=trusted_root)
+        found = Policy(
+            ledger=ledger, signers=(Signer(identity=identity, issuer=issuer),), trusted_roots=(source,)
+        )
+        return _trust(found, Path(), budget, offline=offline), []
+    if given:
+        missing = next(name for name, value in flags.items() if not value)
+        raise Misuse("all four options are needed together", where=missing, remedy=f"give {missing} too")
+    path = policy or platformdirs.user_config_path("ledger-anchor") / "policy.toml"
+    if policy is None and not path.exists():
+        return None, []
+    data = files.read(path, limit=trust.MAX_SIZE)
+    trusted = _trust(trust.parse_policy(data, where=str(path)), path.parent, budget, offline=offline)
+    inside = _inside_release(path, release)
+    note = f"the policy {path} lies in what is verified: whoever can change one can change the other"
+    return trusted, [note] if inside else []
+
+
+def _trust(policy: Policy, base: Path, budget: Budget, *, offline: bool) -> Trust:
+    raw = [_load_root(source, base, budget, offline=offline) for source in policy.trusted_roots]
+    return Trust(policy=policy, raw=raw, root=roots.union(roots.parse(data) for data in raw))
+
+
+def _load_root(source: RootSource, base: Path, budget: Budget, *, offline: bool) -> bytes:
+    """The bytes of a trusted root that a policy names, checked against its pin."""
+    if source.name:
+        raise Misuse(f"the root {source.name!r} is not wired yet", where="trusted_root")
+    path = base / source.path
+    data = files.read(path, limit=release_file.MAX_TRUSTED_ROOT)
+    digest = hashlib.sha256(data).digest()
+    if source.sha256 is not None and digest != source.sha256:
+        raise Refused(
+            f"SHA-256 is {digest.hex()} where the policy pins {source.sha256.hex()}",
+            where=str(path),
+            remedy="get the trusted root that was pinned; another one trusts other keys",
+        )
+    return data
+
+
+def _inside_release(policy: Path, release: str) -> bool:
+    """Whether a policy file lies in the tree that is verified with it."""
+    if "://" in release:
+        return False
+    path = Path(release)
+    folder = path if path.is_dir() else path.parent
+    return policy.resolve().is_relative_to(folder.resolve())
