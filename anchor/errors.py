@@ -40,6 +40,10 @@ class Unavailable(AnchorError):
     """It could not be told: network, time-out, a damaged or lagging source."""
 
 
+class Stale(Unavailable):
+    """What is there was verified, but it is older than it may be."""
+
+
 class Unsupported(AnchorError):
     """A format, reader or kind that this program does not know."""
 

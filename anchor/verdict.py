@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from anchor.errors import AnchorError, Misuse, Refused, Unavailable, Unsupported
+from anchor.errors import AnchorError, Misuse, Refused, Stale, Unavailable, Unsupported
 
 FORMAT: Final = "urn:ledger-anchor:verdict:v1"
 State = Literal["passed", "refused", "unknown", "skipped"]
@@ -74,7 +74,7 @@ def class_of(error: AnchorError) -> Class:
     if isinstance(error, Refused):
         return Class.INVALID
     if isinstance(error, Unavailable):
-        return Class.UNAVAILABLE
+        return Class.STALE if isinstance(error, Stale) else Class.UNAVAILABLE
     if isinstance(error, Unsupported):
         return Class.UNSUPPORTED
     return Class.USAGE if isinstance(error, Misuse) else Class.ERROR
