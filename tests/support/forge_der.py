@@ -92,6 +92,8 @@ class Token:
     signed_digest: bytes | None = None
     """The messageDigest attribute, when it is not that of the content."""
     version: int = 1
+    certificate_id: bytes | None = None
+    """The SHA-256 in signingCertificateV2, when it is not the certificate's; empty: no attribute."""
 
     def respond(self, message: bytes) -> bytes:
         """TimeStampResp DER over `message`."""
@@ -129,8 +131,9 @@ class Token:
             _attribute("1.2.840.113549.1.9.3", oid(self.content_type)),
             _attribute("1.2.840.113549.1.9.5", tlv(0x17, self.time.strftime("%y%m%d%H%M%SZ").encode())),
             _attribute("1.2.840.113549.1.9.4", octets(self.signed_digest or hashlib.sha256(info).digest())),
-            _attribute("1.2.840.113549.1.9.16.2.47", self._certificate_id()),
         ]
+        if self.certificate_id != b"":
+            attributes.append(_attribute("1.2.840.113549.1.9.16.2.47", self._certificate_id()))
         signature = self.key.sign(set_of(*attributes), hash_name="SHA2_256")
         issuer = self.certificate.issuer.public_bytes()
         return seq(
@@ -145,7 +148,7 @@ class Token:
     def _certificate_id(self) -> bytes:
         """SigningCertificateV2 (RFC 5035) with SHA-256, its default, left out as DER demands."""
         digest = hashlib.sha256(self.certificate.public_bytes(Encoding.DER)).digest()
-        return seq(seq(seq(octets(digest))))
+        return seq(seq(seq(octets(self.certificate_id or digest))))
 
 
 def _attribute(name: str, value: bytes) -> bytes:

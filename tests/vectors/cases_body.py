@@ -69,7 +69,7 @@ body.refuse(
 )
 body.refuse(
     "body-key-details",
-    Checks.BODY,
+    Checks.MATERIAL,
     "The entry names another key algorithm.",
     body=put(f"{V2_SPEC}.signature.verifier.keyDetails", "PKIX_ECDSA_P384_SHA_384"),
 )

@@ -42,26 +42,26 @@ who.refuse(
 who.refuse("issuer-slash", Checks.IDENTITY, "The issuer with a slash.", issuer=f"{ISSUER}/")
 who.refuse(
     "issuer-missing",
-    Checks.IDENTITY,
+    Checks.MATERIAL,
     "A certificate that names no issuer.",
     leaf=Leaf(issuer_v1=None, issuer_v2=None),
 )
 who.refuse(
     "issuer-two-differ",
-    Checks.IDENTITY,
+    Checks.MATERIAL,
     "The old and the new issuer extension disagree.",
     leaf=Leaf(issuer_v2="https://accounts.mallory.example"),
     clause="Fulcio OIDs: .1.1 and .1.8 name the same issuer; which would be believed?",
 )
 who.refuse(
     "identity-missing",
-    Checks.IDENTITY,
+    Checks.MATERIAL,
     "No subject alternative name.",
     leaf=Leaf(identity=None, subject=x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, IDENTITY)])),
 )
 who.refuse(
     "identity-two-names",
-    Checks.IDENTITY,
+    Checks.MATERIAL,
     "Two names: whose signature is it?",
     leaf=Leaf(more_names=(x509.RFC822Name("mallory@vectors.example"),)),
     identity="mallory@vectors.example",
@@ -69,7 +69,7 @@ who.refuse(
 )
 who.refuse(
     "identity-dns-name",
-    Checks.IDENTITY,
+    Checks.MATERIAL,
     "The identity as a DNS name is another kind of name.",
     leaf=Leaf(identity=None, more_names=(x509.DNSName("vectors.example"),)),
     identity="vectors.example",
@@ -80,38 +80,38 @@ chain = Setting(
 )
 chain.refuse(
     "certificate-expired",
-    Checks.CERTIFICATE,
+    Checks.CHAIN,
     "Stamped a second after the certificate ended.",
     leaf=Leaf(end=SIGNED + 1 * S),
 )
 chain.refuse(
     "certificate-not-yet",
-    Checks.CERTIFICATE,
+    Checks.CHAIN,
     "Stamped a second before the certificate began.",
     leaf=Leaf(start=SIGNED + 3 * S),
 )
 chain.refuse(
     "certificate-v1-expired",
-    Checks.CERTIFICATE,
+    Checks.CHAIN,
     "Promised after the certificate ended.",
     recipe=V1,
     leaf=Leaf(end=SIGNED + 2 * S),
 )
 chain.refuse(
     "certificate-unknown-authority",
-    Checks.CERTIFICATE,
+    Checks.CHAIN,
     "An authority that nobody trusts.",
     issued_by=authority("mallory"),
 )
 chain.refuse(
     "certificate-authority-same-name",
-    Checks.CERTIFICATE,
+    Checks.CHAIN,
     "An authority of the trusted name with its own key.",
     issued_by=authority("mallory", common="fulcio intermediate"),
 )
 chain.refuse(
     "certificate-issuer-expired",
-    Checks.CERTIFICATE,
+    Checks.CHAIN,
     "The intermediate ended before the signed time.",
     issued_by=authority("fulcio short", end=SIGNED + 1 * S),
     root=put(
@@ -120,26 +120,26 @@ chain.refuse(
 )
 chain.refuse(
     "window-ca-ended",
-    Checks.CERTIFICATE,
+    Checks.CHAIN,
     "The authority ended a second before the token's time.",
     root=put("certificateAuthorities.0.validFor", window(end=SIGNED + 1 * S)),
 )
 chain.refuse(
     "window-ca-not-started",
-    Checks.CERTIFICATE,
+    Checks.CHAIN,
     "The authority starts a second after.",
     root=put("certificateAuthorities.0.validFor", window(SIGNED + 3 * S)),
 )
 chain.refuse(
     "window-ca-v1-ended",
-    Checks.CERTIFICATE,
+    Checks.CHAIN,
     "The authority ended before the promised time.",
     recipe=V1,
     root=put("certificateAuthorities.0.validFor", window(end=SIGNED + 2 * S)),
 )
 chain.refuse(
     "window-ca-borrowed",
-    Checks.CERTIFICATE,
+    Checks.CHAIN,
     "The authority's window is over; another's, of another key, is not.",
     root=both(
         put("certificateAuthorities.0.validFor", window(end=SIGNED - 1 * S)),
@@ -156,7 +156,7 @@ def own_chain(bundle: Json) -> None:
 
 chain.refuse(
     "certificate-brings-its-own-root",
-    Checks.CERTIFICATE,
+    Checks.MATERIAL,
     "The bundle brings the chain it wants to be judged by.",
     recipe=V1,
     version="0.2",
@@ -164,11 +164,11 @@ chain.refuse(
     edit=own_chain,
 )
 chain.refuse(
-    "certificate-is-ca", Checks.CERTIFICATE, "A signing certificate that is an authority.", leaf=Leaf(ca=True)
+    "certificate-is-ca", Checks.CHAIN, "A signing certificate that is an authority.", leaf=Leaf(ca=True)
 )
 chain.refuse(
     "certificate-intermediate-signs",
-    Checks.CERTIFICATE,
+    Checks.MATERIAL,
     "The intermediate itself signs.",
     certificate=authority("fulcio").chain[0],
     signer=authority("fulcio").key,
@@ -177,21 +177,21 @@ chain.refuse(
 profile = Setting(clause="Fulcio certificate specification, extensions of a leaf")
 profile.refuse(
     "certificate-no-code-signing",
-    Checks.CERTIFICATE,
+    Checks.USAGE,
     "A certificate for another use.",
     leaf=Leaf(eku=ExtendedKeyUsageOID.SERVER_AUTH),
 )
-profile.refuse("certificate-no-eku", Checks.CERTIFICATE, "No extended key usage.", leaf=Leaf(eku=None))
+profile.refuse("certificate-no-eku", Checks.USAGE, "No extended key usage.", leaf=Leaf(eku=None))
 profile.refuse(
     "certificate-no-digital-signature",
-    Checks.CERTIFICATE,
+    Checks.CHAIN,
     "Its key may not sign.",
     leaf=Leaf(digital_signature=False),
 )
-profile.refuse("certificate-no-key-usage", Checks.CERTIFICATE, "No key usage.", leaf=Leaf(usage=False))
+profile.refuse("certificate-no-key-usage", Checks.USAGE, "No key usage.", leaf=Leaf(usage=False))
 profile.refuse(
     "certificate-unknown-critical",
-    Checks.CERTIFICATE,
+    Checks.CHAIN,
     "A critical extension nobody knows.",
     leaf=Leaf(
         extend=lambda b: b.add_extension(
@@ -242,7 +242,7 @@ sct.refuse(
 sct.refuse("sct-no-ct-logs", Checks.SCT, "A trusted root without CT logs.", root=put("ctlogs", []))
 sct.refuse(
     "sct-root-key-mislabelled",
-    Checks.SCT,
+    Checks.ROOT,
     "The trusted root gives the CT log's id to another key.",
     root=put("ctlogs.0.publicKey.rawBytes", ct_instance(ecdsa("mallory"))["publicKey"]["rawBytes"]),
 )

@@ -26,20 +26,20 @@ signed.refuse(
 signed.refuse("artifact-other-v1", Checks.ARTIFACT, "Another artifact, Rekor v1.", recipe=V1, given=OTHER)
 signed.refuse(
     "artifact-no-subject",
-    Checks.ARTIFACT,
+    Checks.STATEMENT,
     "The artifact is no subject of the statement.",
     recipe=V2_DSSE,
     given=OTHER,
 )
 signed.refuse(
     "artifact-no-subject-by-digest",
-    Checks.ARTIFACT,
+    Checks.STATEMENT,
     "Nor is its digest.",
     recipe=V2_DSSE,
     given=OTHER,
     by_digest=True,
 )
-signed.refuse("artifact-no-subject-v1", Checks.ARTIFACT, "Nor in Rekor v1.", recipe=V1_DSSE, given=OTHER)
+signed.refuse("artifact-no-subject-v1", Checks.STATEMENT, "Nor in Rekor v1.", recipe=V1_DSSE, given=OTHER)
 signed.refuse(
     "signature-of-other-artifact",
     Checks.SIGNATURE,
@@ -63,7 +63,7 @@ signed.refuse(
     "signature-v1-by-other-key", Checks.SIGNATURE, "The same in Rekor v1.", recipe=V1, signer=ecdsa("mallory")
 )
 signed.refuse(
-    "signature-empty", Checks.SIGNATURE, "An empty signature.", edit=put("messageSignature.signature", "")
+    "signature-empty", Checks.FORMAT, "An empty signature.", edit=put("messageSignature.signature", "")
 )
 signed.refuse(
     "signature-over-payload",
@@ -87,7 +87,7 @@ signed.refuse(
 )
 signed.refuse(
     "digest-unknown-algorithm",
-    Checks.FORMAT,
+    Checks.ARTIFACT,
     "messageDigest of an unknown algorithm.",
     edit=put("messageSignature.messageDigest.algorithm", "SHA9_999"),
 )
@@ -108,8 +108,9 @@ envelope.refuse(
 )
 envelope.refuse(
     "dsse-payload-type-text",
-    Checks.ARTIFACT,
+    Checks.STATEMENT,
     "A signed text is no statement about an artifact.",
+    expect="UNSUPPORTED",
     payload_type="text/plain",
 )
 envelope.refuse(
@@ -162,6 +163,14 @@ for name, why, payload in (
         bodies.statement(ARTIFACT, subject=[{"name": "artifact", "digest": {"sha512": "00" * 64}}]),
     ),
     (
+        "subject-digests-differ",
+        "A subject whose SHA-256 is the artifact's and whose SHA-512 is not: one of them lies.",
+        bodies.statement(
+            ARTIFACT,
+            subject=[{"name": "x", "digest": {"sha256": bodies.hex256(ARTIFACT), "sha512": "00" * 64}}],
+        ),
+    ),
+    (
         "digest-in-capitals",
         "A subject's digest in capitals.",
         bodies.statement(
@@ -175,4 +184,4 @@ for name, why, payload in (
     ),
     ("array", "A payload that is an array.", b"[]"),
 ):
-    envelope.refuse(f"statement-{name}", Checks.ARTIFACT, why, payload=payload)
+    envelope.refuse(f"statement-{name}", Checks.STATEMENT, why, payload=payload)

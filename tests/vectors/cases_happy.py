@@ -2,6 +2,7 @@
 """Honest bundles of every kind: strict must not mean broken."""
 
 import datetime as dt
+import hashlib
 
 from tests.support import forge_bodies as bodies
 from tests.support.forge import (
@@ -22,6 +23,7 @@ from tests.support.forge_log import Checkpoint, cosign, note_id, note_line, v2_l
 from tests.vectors.case import Setting, both, put
 
 T = dt.timedelta(seconds=1)
+SHA256, SHA512 = hashlib.sha256(ARTIFACT).hexdigest(), hashlib.sha512(ARTIFACT).hexdigest()
 ok = Setting(clause="sigstore bundle v0.1-v0.3; Rekor v2 CLIENTS.md, Verifying")
 
 ok.accept("v2-message", "A message signature, logged in Rekor v2, timed by RFC 3161.")
@@ -71,7 +73,7 @@ ok.accept(
         ARTIFACT,
         subject=[
             {"name": "other", "digest": {"sha256": "00" * 32}},
-            {"name": "this", "digest": {"sha512": "00" * 64, "sha256": bodies.hex256(ARTIFACT)}},
+            {"name": "this", "digest": {"sha512": SHA512, "gitBlob": "00" * 20, "sha256": SHA256}},
         ],
     ),
 )

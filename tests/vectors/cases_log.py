@@ -15,12 +15,15 @@ index = Setting(
 )
 index.refuse(
     "v2-outer-index",
-    Checks.INCLUSION,
+    Checks.CHECKPOINT,
     "The outer logIndex is another: it would name a stranger's entry.",
     edit=put(f"{ENTRY}.logIndex", "999"),
 )
 index.refuse(
-    "v2-proof-index", Checks.INCLUSION, "The proof's logIndex is another.", edit=put(f"{PROOF}.logIndex", "8")
+    "v2-proof-index",
+    Checks.CHECKPOINT,
+    "The proof's logIndex is another.",
+    edit=put(f"{PROOF}.logIndex", "8"),
 )
 index.refuse(
     "v2-both-indices",
@@ -30,7 +33,7 @@ index.refuse(
 )
 index.refuse(
     "v2-index-beyond-size",
-    Checks.INCLUSION,
+    Checks.CHECKPOINT,
     "An index that is not in the tree.",
     edit=both(put(f"{ENTRY}.logIndex", "12"), put(f"{PROOF}.logIndex", "12")),
 )
@@ -45,7 +48,7 @@ def same_shape(bundle: Json, index_: int, size: int) -> None:
 
 index.refuse(
     "v2-index-4-of-5-as-16-of-17",
-    Checks.INCLUSION,
+    Checks.CHECKPOINT,
     "Index 4 of 5 told as 16 of 17: the same path shape, and the stock client takes it.",
     log=lambda: v2_log(fill=4),
     after=0,
@@ -53,7 +56,7 @@ index.refuse(
 )
 index.refuse(
     "v2-index-4-of-5-as-2-to-the-32",
-    Checks.INCLUSION,
+    Checks.CHECKPOINT,
     "The same with 2^32 of 2^32+1.",
     log=lambda: v2_log(fill=4),
     after=0,
@@ -61,7 +64,7 @@ index.refuse(
 )
 index.refuse(
     "v2-index-1-of-8-as-1-of-5",
-    Checks.INCLUSION,
+    Checks.CHECKPOINT,
     "Index 1 of 8 told as 1 of 5.",
     log=lambda: v2_log(fill=1),
     after=6,
@@ -69,26 +72,26 @@ index.refuse(
 )
 index.refuse(
     "v2-signed-size-999",
-    Checks.INCLUSION,
+    Checks.CHECKPOINT,
     "The log signed size 999; the proof is for 12.",
     head=Checkpoint(size="999"),
 )
 index.refuse(
     "v2-signed-size-smaller",
-    Checks.INCLUSION,
+    Checks.CHECKPOINT,
     "The log signed a size that does not reach the entry.",
     head=Checkpoint(size="7"),
     edit=put(f"{PROOF}.treeSize", "7"),
 )
 index.refuse(
     "v2-proof-size",
-    Checks.INCLUSION,
+    Checks.CHECKPOINT,
     "The proof's treeSize differs from the checkpoint's.",
     edit=put(f"{PROOF}.treeSize", "13"),
 )
 index.refuse(
     "v2-proof-root",
-    Checks.INCLUSION,
+    Checks.CHECKPOINT,
     "The proof's rootHash differs from the checkpoint's.",
     edit=put(f"{PROOF}.rootHash", b64(bytes(32))),
 )
@@ -100,7 +103,7 @@ index.refuse(
 )
 index.refuse(
     "v2-empty-tree",
-    Checks.INCLUSION,
+    Checks.CHECKPOINT,
     "The checkpoint is that of an empty tree.",
     head=Checkpoint(size="0", root_text="47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="),
 )
@@ -120,7 +123,7 @@ index.refuse(
 )
 index.refuse(
     "v1-signed-size-999",
-    Checks.INCLUSION,
+    Checks.CHECKPOINT,
     "The log signed size 999; the proof is for 10.",
     recipe=V1,
     head=Checkpoint(size="999"),
@@ -160,7 +163,7 @@ path.refuse(
 path.refuse("v2-no-hashes", Checks.INCLUSION, "No path at all.", edit=put(f"{PROOF}.hashes", []))
 path.refuse(
     "v2-thousand-hashes",
-    Checks.INCLUSION,
+    Checks.FORMAT,
     "A thousand hashes.",
     edit=put(f"{PROOF}.hashes", [b64(bytes(32))] * 1000),
 )
@@ -180,13 +183,13 @@ who.refuse(
 )
 who.refuse(
     "v2-log-id-of-v1-log",
-    Checks.LOG,
+    Checks.CHECKPOINT,
     "The entry names the other trusted log.",
     edit=put(f"{ENTRY}.logId.keyId", b64(v1_log().id)),
 )
 who.refuse(
     "v2-log-id-short",
-    Checks.LOG,
+    Checks.FORMAT,
     "A log id of four bytes.",
     edit=put(f"{ENTRY}.logId.keyId", b64(v2_log().id[:4])),
 )
@@ -220,7 +223,7 @@ who.refuse(
 )
 who.refuse(
     "v2-promise-of-another-log",
-    Checks.LOG,
+    Checks.PROMISE,
     "A v2 entry with a promise of the v1 log in it, under that log's id.",
     promise=Promise(key=ecdsa("log v1"), time=SIGNED + 3 * S, log_id=v1_log().id),
     entry=both(
@@ -233,33 +236,33 @@ key = Setting(
 )
 key.refuse(
     "window-log-ended",
-    Checks.LOG,
+    Checks.WINDOW,
     "The log's key ended a second before the token's time.",
     root=put("tlogs.1.publicKey.validFor", window(end=SIGNED + 1 * S)),
 )
 key.refuse(
     "window-log-not-started",
-    Checks.LOG,
+    Checks.WINDOW,
     "The log's key starts a second after.",
     root=put("tlogs.1.publicKey.validFor", window(SIGNED + 3 * S)),
 )
 key.refuse(
     "window-log-v1-ended",
-    Checks.LOG,
+    Checks.WINDOW,
     "The v1 log's key ended before the promised time.",
     recipe=V1,
     root=put("tlogs.0.publicKey.validFor", window(end=SIGNED + 2 * S)),
 )
 key.refuse(
     "window-log-v1-not-started",
-    Checks.LOG,
+    Checks.WINDOW,
     "The v1 log's key starts after the promised time.",
     recipe=V1,
     root=put("tlogs.0.publicKey.validFor", window(SIGNED + 4 * S)),
 )
 key.refuse(
     "window-log-v1-dsse-ended",
-    Checks.LOG,
+    Checks.WINDOW,
     "The same for a dsse entry.",
     recipe=V1_DSSE,
     root=put("tlogs.0.publicKey.validFor", window(EPOCH, SIGNED)),

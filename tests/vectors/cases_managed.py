@@ -90,13 +90,13 @@ wrong.refuse(
 )
 wrong.refuse(
     "managed-other-kind-of-key",
-    Checks.SIGNATURE,
+    Checks.MATERIAL,
     "The bundle is true, of a key of another kind.",
     **by(RSA2) | {"key": P256.pem},
 )
 wrong.refuse(
     "managed-identity-expected",
-    Checks.FORMAT,
+    Checks.MATERIAL,
     "A key where a certificate's identity is expected.",
     managed=P256,
     clause="sigstore-conformance managed-key-and-client-identity_fail",
@@ -136,28 +136,27 @@ wrong.refuse(
 )
 wrong.refuse(
     "managed-v1-window",
-    Checks.LOG,
+    Checks.WINDOW,
     "A promised time outside the log key's window.",
     root=put("tlogs.0.publicKey.validFor", {"start": "2026-03-01T12:00:04Z"}),
     **by(P256, recipe=V1),
 )
-wrong.refuse(
+keys.accept(
     "managed-stamp-of-stranger",
-    Checks.TIME,
-    "A token that nobody vouches for, and no other time.",
+    "A token that nobody vouches for counts for nothing, and a managed key needs none.",
     **by(P256, stamps=(Stamp(by="mallory"),)),
-    clause="a time that is offered and false is a lie, needed or not",
+    clause="a token of an unknown authority is no evidence, for or against",
 )
 wrong.refuse(
     "managed-outer-index",
-    Checks.INCLUSION,
+    Checks.CHECKPOINT,
     "The outer index is forged.",
     edit=put(f"{ENTRY}.logIndex", "3"),
     **by(P256),
 )
 wrong.refuse(
     "managed-no-entry",
-    Checks.FORMAT,
+    Checks.LOG,
     "No log entry.",
     edit=put("verificationMaterial.tlogEntries", []),
     **by(P256),

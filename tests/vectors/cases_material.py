@@ -33,13 +33,13 @@ form.refuse(
 )
 form.refuse(
     "certificate-not-der",
-    Checks.CERTIFICATE,
+    Checks.MATERIAL,
     "Bytes that are no certificate.",
     edit=put("verificationMaterial.certificate.rawBytes", b64(b"0" * 200)),
 )
 form.refuse(
     "certificate-trailing-byte",
-    Checks.CERTIFICATE,
+    Checks.MATERIAL,
     "A byte behind the certificate.",
     edit=lambda b: put(
         "verificationMaterial.certificate.rawBytes",
@@ -56,7 +56,7 @@ form.refuse(
 )
 form.refuse(
     "certificate-expected-key-given",
-    Checks.FORMAT,
+    Checks.MATERIAL,
     "A certificate where a managed key is expected.",
     identity=None,
     issuer=None,
@@ -66,7 +66,7 @@ form.refuse(
 )
 form.refuse(
     "certificate-ed25519-leaf",
-    Checks.SIGNATURE,
+    Checks.MATERIAL,
     "A leaf key that its hash does not fit.",
     leaf=Leaf(key=ed("leaf").using("PKIX_ECDSA_P256_SHA_256")),
     signer=ed("mallory leaf"),

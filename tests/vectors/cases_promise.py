@@ -52,13 +52,13 @@ promise.refuse(
 )
 promise.refuse(
     "v1-promise-outside-certificate",
-    Checks.TIME,
+    Checks.VALIDITY,
     "Promised a day after the certificate ended.",
     time=SIGNED + dt.timedelta(days=1),
 )
 promise.refuse(
     "v1-promise-outside-certificate-stamp-inside",
-    Checks.TIME,
+    Checks.VALIDITY,
     "The token is inside the certificate's window, the promised time is not.",
     time=SIGNED + dt.timedelta(days=1),
     stamps=(Stamp(),),
@@ -93,7 +93,7 @@ promise.refuse(
 )
 promise.refuse(
     "v2-promise-only",
-    Checks.FORMAT,
+    Checks.PROMISE,
     "A Rekor v2 entry in bundle v0.1 without a proof.",
     recipe=V2,
     version="0.1",
@@ -112,18 +112,16 @@ promise.refuse(
 promise.refuse("v1-integrated-time-only", Checks.TIME, "The same for Rekor v1.", promised=False)
 
 several = Setting(clause="sigstore_bundle.proto tlog_entries; a threshold counts logs, and one log once")
-several.refuse(
-    "v2-no-entries", Checks.FORMAT, "No log entry.", edit=put("verificationMaterial.tlogEntries", [])
-)
+several.refuse("v2-no-entries", Checks.LOG, "No log entry.", edit=put("verificationMaterial.tlogEntries", []))
 several.refuse(
     "v2-entry-twice",
-    Checks.FORMAT,
+    Checks.LOG,
     "The same entry twice is one entry.",
     edit=lambda b: b["verificationMaterial"]["tlogEntries"].append(dict(entry(b))),
 )
 several.refuse(
     "v2-second-entry-forged",
-    Checks.FORMAT,
+    Checks.LOG,
     "A second entry that is false.",
     edit=lambda b: b["verificationMaterial"]["tlogEntries"].append(entry(b) | {"logIndex": "3"}),
 )

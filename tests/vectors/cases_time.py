@@ -76,41 +76,57 @@ stamps.refuse(
     stamps=(Stamp(more={"content_type": "1.2.840.113549.1.7.1"}),),
 )
 stamps.refuse("time-version", Checks.TIME, "A token of version 2.", stamps=(Stamp(more={"version": 2}),))
+for name, why, value in (
+    ("certificate-id-other", "The signed certificate identifier is another's.", bytes(range(32))),
+    ("certificate-id-missing", "No signed certificate identifier.", b""),
+):
+    stamps.refuse(
+        f"time-{name}",
+        Checks.STAMP,
+        why,
+        stamps=(Stamp(more={"certificate_id": value}),),
+        clause="RFC 3161 2.4.2 and RFC 5816: ESSCertID MUST be a signed attribute",
+    )
 stamps.refuse(
     "time-before-certificate",
-    Checks.CERTIFICATE,
+    Checks.CHAIN,
     "Stamped a day before the certificate began.",
     stamps=(Stamp(time=SIGNED - dt.timedelta(days=1)),),
 )
 stamps.refuse(
     "time-after-certificate",
-    Checks.CERTIFICATE,
+    Checks.CHAIN,
     "Stamped a day after the certificate ended.",
     stamps=(Stamp(time=SIGNED + dt.timedelta(days=1)),),
 )
 stamps.refuse(
     "time-one-of-two-outside",
-    Checks.CERTIFICATE,
+    Checks.CHAIN,
     "One token inside the certificate's window, one outside.",
     stamps=(Stamp(), Stamp(time=SIGNED + dt.timedelta(days=1), more={"serial": 5})),
     clause="sigstore-conformance rekor2-multiple-timestamps-one-outside-cert-validity_fail",
 )
 stamps.refuse(
     "time-twice",
-    Checks.TIME,
+    Checks.STAMP,
     "The same token twice.",
     stamps=(Stamp(), Stamp()),
     clause="sigstore client spec: duplicate timestamps are an error",
 )
 stamps.refuse(
     "time-thirty-three",
-    Checks.TIME,
+    Checks.FORMAT,
     "Thirty-three tokens.",
     stamps=tuple(Stamp(more={"serial": n + 1}) for n in range(33)),
 )
-stamps.refuse("time-in-the-future", Checks.TIME, "A token of a time that is yet to come.", now=SIGNED)
+stamps.accept(
+    "time-in-the-future",
+    "Judged on the day before: the reader's clock is no evidence against the authority.",
+    now=SIGNED,
+    clause="sigstore client spec: the chain is judged at the verified time, not at the reader's",
+)
 stamps.refuse("time-not-der", Checks.TIME, "Bytes that are no token.", edit=put(STAMP, b64(b"\x30\x03abc")))
-stamps.refuse("time-empty", Checks.TIME, "An empty token.", edit=put(STAMP, ""))
+stamps.refuse("time-empty", Checks.FORMAT, "An empty token.", edit=put(STAMP, ""))
 stamps.refuse(
     "time-trailing-byte",
     Checks.TIME,

@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every vector comes out as it says, refused by the check that it names."""
+
+import pytest
+
+from tests.support.forge_ours import judge
+from tests.vectors import make
+from tests.vectors.case import CASES
+
+assert make.GROUPS  # importing it registers the cases
+
+
+@pytest.mark.parametrize("name", sorted(CASES))
+def test_vector(name: str) -> None:
+    case = CASES[name]
+    outcome = judge(case)
+    assert outcome.verdict.value == case.expect, outcome.failed
+    if case.check:
+        assert case.check in outcome.failed
+        assert all(words.strip() and "\n" not in words for words in outcome.failed.values())
+
+
+@pytest.mark.parametrize("name", sorted(n for n, c in CASES.items() if c.expect != "OK"))
+def test_nothing_is_told_of_a_refused_bundle(name: str) -> None:
+    report = judge(CASES[name]).report
+    if report is not None:
+        told = (
+            report.identity,
+            report.issuer,
+            report.times,
+            report.payload,
+            report.payload_type,
+            report.logs,
+        )
+        assert not any(told)

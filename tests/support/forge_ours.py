@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What our verifier says of a vector."""
+
+from dataclasses import dataclass
+
+from anchor import keydetails, trusted_root
+from anchor.artifact import Artifact, DigestArtifact
+from anchor.errors import AnchorError
+from anchor.trust import Signer
+from anchor.verdict import Class, class_of
+from anchor.verify.bundle import BundleReport, verify_bundle
+from tests.vectors.case import Case
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The class, and each check that failed with its words."""
+
+    verdict: Class
+    failed: dict[str, str]
+    report: BundleReport | None = None
+
+    @property
+    def accepted(self) -> bool:
+        return self.verdict is Class.OK
+
+
+def judge(case: Case) -> Outcome:
+    """Our verdict of a vector; anything but an `AnchorError` goes through."""
+    try:
+        root = trusted_root.parse(case.root)
+    except AnchorError as e:
+        return Outcome(class_of(e), {"trusted-root": str(e)})
+    artifact = Artifact(case.artifact)
+    if case.by_digest:
+        artifact = DigestArtifact(artifact.digest("sha256"))
+    report = verify_bundle(
+        case.bundle,
+        trusted_root=root,
+        artifact=artifact,
+        now=case.now,
+        signers=None if case.key else [Signer(identity=case.identity or "", issuer=case.issuer or "")],
+        key=keydetails.load_pem(case.key) if case.key else None,
+    )
+    return Outcome(report.verdict, {c.name: c.detail for c in report.checks if c.demotes}, report)
