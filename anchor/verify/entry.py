@@ -3,7 +3,7 @@
 
 Decides whether the log recorded this signature, by this key, over this file. Every field of a body is
 rebuilt; only the envelope hash of Rekor v1's `dsse` and `intoto` entries, made over JSON text that nobody
-keeps, is taken from the body itself (its form is checked).
+keeps, is taken from the body itself (its form is checked), and so are the line breaks of an `intoto` PEM.
 """
 
 import hashlib
@@ -15,10 +15,11 @@ from typing import Any
 from anchor import keydetails
 from anchor.artifact import Artifact
 from anchor.bundle import Bundle, Envelope, LogEntry, MessageSignature
-from anchor.encoding import jcs, parse_json, to_base64
+from anchor.encoding import jcs, parse_json, to_base64, unbase64
 from anchor.errors import Refused, Unsupported
 from anchor.keydetails import HASH_NAMES, Key
 
+_PEM = re.compile(rb"\s*-----BEGIN ([A-Z ]+)-----\s([A-Za-z0-9+/=\s]+)\s-----END \1-----\s*", re.ASCII)
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
@@ -151,7 +152,8 @@ def _dsse_v1(body: Body, signed: Signed, where: str) -> list[Body]:
 def _intoto_v2(body: Body, signed: Signed, where: str) -> list[Body]:
     """Rekor v1's `intoto` 0.0.2. Its signature is base64 of base64; so is its payload, where it is kept."""
     envelope = _envelope(signed, where)
-    signature = {"publicKey": signed.pem(), "sig": _twice(envelope.signature)}
+    first = _first(_at(body, ("spec", "content", "envelope", "signatures")))
+    signature = {"publicKey": _kept_pem(first, signed, where), "sig": _twice(envelope.signature)}
     if envelope.keyid:
         signature["keyid"] = envelope.keyid
     inner: Body = {"payloadType": envelope.payload_type, "signatures": [signature]}
@@ -166,6 +168,23 @@ def _intoto_v2(body: Body, signed: Signed, where: str) -> list[Body]:
             }
         }
     ]
+
+
+def _first(found: Any) -> Any:
+    return found[0] if isinstance(found, list) and found else None
+
+
+def _kept_pem(signature: Any, signed: Signed, where: str) -> str:
+    """The signer's PEM as the body has it, with the client's own line breaks, if it is of the right DER."""
+    kept = _at(signature, ("publicKey",))
+    if isinstance(kept, str):
+        label, der = (
+            ("CERTIFICATE", signed.certificate) if signed.certificate else ("PUBLIC KEY", signed.key.spki)
+        )
+        found = _PEM.fullmatch(unbase64(kept, where=f"{where} body publicKey"))
+        if found and found[1] == label.encode() and unbase64(b"".join(found[2].split()), where=where) == der:
+            return kept
+    raise Refused("its body is not this bundle's: publicKey is another signer's", where=where)
 
 
 def _sha256(data: bytes) -> Body:

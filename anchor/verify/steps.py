@@ -9,10 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
+import msgspec
+
 from anchor.errors import AnchorError
 from anchor.verdict import Check, failed, passed, skipped
 
 T = TypeVar("T")
+MAX_DETAIL = 2000
 
 
 @dataclass(frozen=True)
@@ -149,11 +152,19 @@ class Steps:
         try:
             detail, found = work()
         except AnchorError as e:
-            self.checks.append(failed(step.name, e, meaning=step.meaning, clause=step.clause))
+            check = failed(step.name, e, meaning=step.meaning, clause=step.clause)
+            self.checks.append(msgspec.structs.replace(check, detail=_printable(check.detail)))
             return None
-        self.checks.append(passed(step.name, detail, clause=step.clause))
+        self.checks.append(passed(step.name, _printable(detail), clause=step.clause))
         return found
 
     def skip(self, step: Step, reason: str) -> None:
         """A step that did not run. It demotes nothing: what stopped it did."""
-        self.checks.append(skipped(step.name, reason))
+        self.checks.append(skipped(step.name, _printable(reason)))
+
+
+def _printable(text: str) -> str:
+    """The text with what could steer a terminal written out: identities and origins are an attacker's words."""
+    if text.isprintable():
+        return text[:MAX_DETAIL]
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text[:MAX_DETAIL])

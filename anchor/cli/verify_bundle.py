@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`anchor verify-bundle`: any Sigstore bundle, strictly, one line for each check."""
+
+import hashlib
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from anchor import artifact as artifacts
+from anchor import bundle as bundles
+from anchor import keydetails, trusted_root
+from anchor.artifact import Artifact
+from anchor.cli import common
+from anchor.edge import files, shipped_root
+from anchor.errors import AnchorError, Misuse
+from anchor.keydetails import Key
+from anchor.trust import Signer
+from anchor.trusted_root import TrustedRoot
+from anchor.verdict import Verdict
+from anchor.verify.bundle import BundleReport, LogFact, verify_bundle
+
+MAX_ARTIFACT = 1 << 40
+MAX_IN_MEMORY = 1 << 30
+"""Bytes of a file that a plain Ed25519 key signed: such a signature covers the file, not a digest of it."""
+
+
+class FileArtifact(Artifact):
+    """A file, hashed as it is read."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(b"")
+        self._path = path
+        self.digest("sha256")
+
+    def content(self) -> bytes:
+        return files.read(self._path, limit=MAX_IN_MEMORY)
+
+    def _compute(self, algorithm: str) -> bytes:
+        with files.open_input(self._path, limit=MAX_ARTIFACT) as stream:
+            return hashlib.file_digest(stream, algorithm).digest()  # type: ignore[arg-type]
+
+
+@click.command("verify-bundle")
+@click.option("--bundle", type=click.Path(path_type=Path), required=True, help="The bundle to verify.")
+@click.option("--certificate-identity", "identity", metavar="IDENTITY", help="Who must have signed, exactly.")
+@click.option("--certificate-oidc-issuer", "issuer", metavar="URL", help="Who must have vouched for them.")
+@click.option(
+    "--key", type=click.Path(path_type=Path), help="A managed public key (PEM) instead of an identity."
+)
+@click.option(
+    "--trusted-root",
+    "root_file",
+    type=click.Path(path_type=Path),
+    help="A trusted root to believe (default: that of the public-good instance).",
+)
+@click.option("--staging", is_flag=True, help="Believe the staging instance, where no trusted root is named.")
+@click.argument("file_or_digest")
+@common.json_option
+def command(
+    *,
+    bundle: Path,
+    identity: str | None,
+    issuer: str | None,
+    key: Path | None,
+    root_file: Path | None,
+    staging: bool,
+    file_or_digest: str,
+    as_json: bool,
+) -> int:
+    """Verify that a Sigstore bundle was made for FILE_OR_DIGEST (a file, or sha256:<64 hex>).
+
+    Exits 0 only when all of it was verified, 8 when something is refused, 7 for a kind that is not known here.
+
+    \b
+    Example: anchor verify-bundle --bundle a.txt.sigstore.json \\
+               --certificate-identity me@example.org \\
+               --certificate-oidc-issuer https://accounts.example.org a.txt
+    """
+    signers, managed = _signer(identity, issuer, key)
+    report = verify_bundle(
+        _read_bundle(bundle),
+        trusted_root=_root(root_file, staging=staging),
+        artifact=_artifact(file_or_digest),
+        now=datetime.now(UTC),
+        signers=signers,
+        key=managed,
+    )
+    return common.emit(_verdict(report, str(bundle)), as_json=as_json)
+
+
+def _signer(
+    identity: str | None, issuer: str | None, key: Path | None
+) -> tuple[list[Signer] | None, Key | None]:
+    """The signers or the managed key that was asked for; Misuse for both or neither."""
+    if key is not None:
+        if identity is not None or issuer is not None:
+            raise Misuse(
+                "a managed key has no certificate", where="--key", remedy="give a key or an identity"
+            )
+        data = files.read(key, limit=keydetails.MAX_KEY)
+        try:
+            return None, keydetails.load_pem(data, where=str(key))
+        except AnchorError as e:
+            raise Misuse(e.problem, where=str(key), remedy=e.remedy) from None
+    if not identity or not issuer:
+        missing = "--certificate-oidc-issuer" if identity else "--certificate-identity"
+        remedy = "give --certificate-identity and --certificate-oidc-issuer, or --key"
+        raise Misuse("nobody is named whose signature counts", where=missing, remedy=remedy)
+    return [Signer(identity=identity, issuer=issuer)], None
+
+
+def _read_bundle(path: Path) -> bytes:
+    """The bundle's bytes, at most one more than are parsed: a huge bundle is refused, it is no usage error."""
+    with files.open_input(path, limit=MAX_ARTIFACT) as stream:
+        return stream.read(bundles.MAX_SIZE + 1)
+
+
+def _root(path: Path | None, *, staging: bool) -> TrustedRoot:
+    if path is not None:
+        return trusted_root.parse(files.read(path, limit=trusted_root.MAX_SIZE), where=str(path))
+    return trusted_root.parse(shipped_root.read("staging" if staging else "public"))
+
+
+def _artifact(text: str) -> Artifact:
+    """A file, or a digest where no file of that name is there."""
+    path = Path(text)
+    try:
+        exists = path.exists()
+    except (OSError, ValueError):
+        exists = False
+    found = None if exists else artifacts.from_digest(text)
+    return found or FileArtifact(path)
+
+
+def _verdict(report: BundleReport, target: str) -> Verdict:
+    facts: dict[str, Any] = {}
+    if report.ok:
+        facts = {
+            "identity": report.identity,
+            "issuer": report.issuer,
+            "times": [
+                {"source": t.source, "authority": t.authority, "time": t.time.isoformat()}
+                for t in report.times
+            ],
+            "payload_type": report.payload_type,
+            "logs": [_log(fact) for fact in report.logs],
+        }
+    return Verdict(
+        kind="bundle",
+        target=target,
+        verdict=report.verdict,
+        checks=report.checks,
+        facts={k: v for k, v in facts.items() if v},
+        notes=_notes(report),
+    )
+
+
+def _log(fact: LogFact) -> dict[str, Any]:
+    return {
+        "origin": fact.origin,
+        "url": fact.base_url,
+        "id": fact.log_id.hex(),
+        "kind": fact.kind,
+        "index": fact.index,
+        "size": fact.size,
+        "root": fact.root.hex(),
+        "promised_index": fact.promised_index,
+    }
+
+
+def _notes(report: BundleReport) -> tuple[str, ...]:
+    if not report.ok:
+        return ()
+    found = []
+    if not report.logs:
+        found.append("no transparency log has this: the trusted root names none")
+    for fact in report.logs:
+        if fact.checkpoint is not None and (more := len(fact.checkpoint.note.signatures) - 1) > 0:
+            found.append(f"{fact.origin}: {more} further signature lines of its checkpoint were not verified")
+    if not report.times:
+        found.append("nobody trusted says when this was signed")
+    return tuple(found)
