@@ -71,7 +71,7 @@ def command(
 ) -> int:
     """Verify that a Sigstore bundle was made for FILE_OR_DIGEST (a file, or sha256:<64 hex>).
 
-    Exits 0 only when all of it was verified, 8 when something is refused, 7 for a kind that is not known here.
+    Exits 0 only when all of it was verified, 8 when something is refused, 7 for a kind that is not known.
 
     \b
     Example: anchor verify-bundle --bundle a.txt.sigstore.json \\
@@ -112,7 +112,7 @@ def _signer(
 
 
 def _read_bundle(path: Path) -> bytes:
-    """The bundle's bytes, at most one more than are parsed: a huge bundle is refused, it is no usage error."""
+    """The bundle's bytes, at most one more than are parsed: a huge bundle is refused, not a usage error."""
     with files.open_input(path, limit=MAX_ARTIFACT) as stream:
         return stream.read(bundles.MAX_SIZE + 1)
 

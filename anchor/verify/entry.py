@@ -14,7 +14,7 @@ from typing import Any
 
 from anchor import keydetails
 from anchor.artifact import Artifact
-from anchor.bundle import Bundle, Envelope, LogEntry, MessageSignature
+from anchor.bundle import Bundle, Envelope, LogEntry
 from anchor.encoding import jcs, parse_json, to_base64, unbase64
 from anchor.errors import Refused, Unsupported
 from anchor.keydetails import HASH_NAMES, Key
@@ -90,13 +90,6 @@ def _parse(entry: LogEntry, where: str) -> Body:
     return body
 
 
-def _message(signed: Signed, where: str) -> MessageSignature:
-    content = signed.bundle.content
-    if not isinstance(content, MessageSignature):
-        raise Refused("an entry for a plain signature, in a bundle with an envelope", where=where)
-    return content
-
-
 def _envelope(signed: Signed, where: str) -> Envelope:
     content = signed.bundle.content
     if not isinstance(content, Envelope):
@@ -104,12 +97,13 @@ def _envelope(signed: Signed, where: str) -> Envelope:
     return content
 
 
-def _hashedrekord_v1(_body: Body, signed: Signed, where: str) -> list[Body]:
-    message, algorithm = _message(signed, where), signed.key.scheme.hash
+def _hashedrekord_v1(_body: Body, signed: Signed, _where: str) -> list[Body]:
+    """The digest of what was signed: of the file, or of an envelope's PAE."""
+    signature, algorithm = signed.bundle.signature, signed.key.scheme.hash
     return [
         {
             "data": {"hash": {"algorithm": algorithm, "value": signed.message.digest(algorithm).hex()}},
-            "signature": {"content": to_base64(message.signature), "publicKey": {"content": signed.pem()}},
+            "signature": {"content": to_base64(signature), "publicKey": {"content": signed.pem()}},
         }
     ]
 

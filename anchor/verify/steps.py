@@ -164,7 +164,7 @@ class Steps:
 
 
 def _printable(text: str) -> str:
-    """The text with what could steer a terminal written out: identities and origins are an attacker's words."""
+    """The text with what could steer a terminal written out: identities and origins may be an attacker's."""
     if text.isprintable():
         return text[:MAX_DETAIL]
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text[:MAX_DETAIL])
