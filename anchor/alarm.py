@@ -4,6 +4,7 @@
 Pure rules over what was told before; sending is `anchor.edge.notify`, remembering is `anchor.records`.
 """
 
+import hashlib
 import re
 from dataclasses import dataclass, replace
 
@@ -60,6 +61,11 @@ def damped(standing: Standing, *, now: float, rule: Rule) -> bool:
     """Whether an UNAVAILABLE that stands so is still too young to be told."""
     since = now if standing.failing_since is None else standing.failing_since
     return standing.failing_runs < rule.runs or now - since < rule.seconds
+
+
+def receiver_id(url: str) -> str:
+    """The name of a receiver in the records: a digest that gives away nothing of its URL."""
+    return hashlib.sha256(b"anchor receiver\0" + url.encode()).hexdigest()[:16]
 
 
 def message(target: str, before: Standing, outcome: Outcome, *, when: str, uid: str) -> tuple[str, str]:

@@ -81,8 +81,8 @@ class HeldCheckpoint:
 class LogMemory(Protocol):
     """What a session asks of the records; every method raises AnchorError only."""
 
-    def held(self, log_key: str, origin: str) -> Sequence[HeldCheckpoint]:
-        """The first and the largest checkpoint held: none, one or two, verified against the key."""
+    def held(self, log_key: str, origin: str, size: int) -> Sequence[HeldCheckpoint]:
+        """The first and the largest checkpoint held, and all of this size, verified against the key."""
         ...
 
     def knows(self, origin: str, size: int, root: bytes) -> bool:
@@ -117,18 +117,15 @@ class CycleCache:
 
 
 class Counted:
-    """A source that counts each request, with its head pinned where one is given."""
+    """A source that counts each request, with its head pinned."""
 
-    def __init__(self, source: Source, count: Callable[[], None], head: bytes | None = None) -> None:
+    def __init__(self, source: Source, count: Callable[[], None], head: bytes) -> None:
         self._source = source
         self._count = count
         self._head = head
 
     def checkpoint(self) -> bytes:
-        if self._head is not None:
-            return self._head
-        self._count()
-        return self._source.checkpoint()
+        return self._head
 
     def tile(self, level: int, index: int, width: int) -> bytes:
         self._count()
@@ -142,17 +139,14 @@ class Counted:
 class CountedOnline:
     """The same for a log that proves online; it remembers the proofs it gave."""
 
-    def __init__(self, source: OnlineLog, count: Callable[[], None], head: bytes | None = None) -> None:
+    def __init__(self, source: OnlineLog, count: Callable[[], None], head: bytes) -> None:
         self._source = source
         self._count = count
         self._head = head
         self.proofs: dict[tuple[int, int], list[bytes]] = {}
 
     def checkpoint(self) -> bytes:
-        if self._head is not None:
-            return self._head
-        self._count()
-        return self._source.checkpoint()
+        return self._head
 
     def consistency(self, old: int, new: int) -> list[bytes]:
         self._count()

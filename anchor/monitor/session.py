@@ -56,23 +56,30 @@ class Session:
         """Follow the log from what is held to its head."""
         self._cache = CycleCache(self.place.cache)
         name = f"log {self.place.tree}"
+        head: Checkpoint | None = None
+        trouble = Unavailable("no head", where=self.place.name)
+        try:
+            head = self._head()
+        except Unavailable as e:
+            trouble = e
         try:
             self._remembered(name)
-            held = self.memory.held(self.place.log.key.vkey, self.place.tree)
+            held = self.memory.held(self.place.log.key.vkey, self.place.tree, head.size if head else 0)
             olds = [checkpoints.verify(h.checkpoint.note, self.place.log) for h in held]
         except AnchorError as e:
             self.checks.append(failed("records", e, meaning="what is held of the log cannot be believed"))
             return self
-        try:
-            found = self.follow(olds)
-            if found.head.origin != self.place.tree:
-                raise Unavailable(f"a head of {found.head.origin}, another tree", where=self.place.name)
-        except Unavailable as e:
-            self._silent(name, held, e)
+        if head is not None:
+            # Kept even when nothing can be proven about it: the log has signed it and must stand by it.
+            self.keep(head, self.place.name)
+            try:
+                self.followed = self.follow(olds, head)
+            except Unavailable as e:
+                trouble = e
+        if self.followed is None:
+            self._silent(name, held, trouble, served=head is not None)
             return self
-        self.followed = found
-        self.keep(found.head, self.place.name)
-        self._judge(name, found, held)
+        self._judge(name, self.followed, held)
         self._witnessed()
         return self
 
@@ -90,9 +97,26 @@ class Session:
     def count(self) -> None:
         self.requests += 1
 
-    def follow(self, olds: list[Checkpoint], head: Checkpoint | None = None) -> Followed:
-        """From `olds` to the head that is served, or to a verified `head`; proofs are remembered."""
-        place, pinned = self.place, head.raw if head else None
+    def _head(self) -> Checkpoint:
+        """The head that is served, if this log signed it; anything else is no statement of the log."""
+        place = self.place
+        source = place.source or place.online
+        if source is None:
+            raise Unavailable(
+                "nowhere to read this log from", where=place.tree, remedy="name it in the policy"
+            )
+        self.count()
+        try:
+            head = checkpoints.verify(source.checkpoint(), place.log)
+        except Refused as e:
+            raise Unavailable(f"serves no checkpoint of this log: {e}", where=place.name) from e
+        if head.origin != place.tree:
+            raise Unavailable(f"serves a head of {head.origin}, another tree", where=place.name)
+        return head
+
+    def follow(self, olds: list[Checkpoint], head: Checkpoint) -> Followed:
+        """From `olds` to a verified `head`; proofs are remembered."""
+        place, pinned = self.place, head.raw
         cosigners = place.quorum.cosigners if place.quorum else ()
         if place.source is not None:
             source = Counted(place.source, self.count, pinned)
@@ -102,10 +126,7 @@ class Session:
                     if 0 < old.size < found.head.size:
                         self._proven(old, found.head, found.reader.consistency_path(old.size))
             return found
-        if place.online is None:
-            raise Unavailable(
-                "no place to read this log from", where=place.tree, remedy="name it in the policy"
-            )
+        assert place.online is not None
         online = CountedOnline(place.online, self.count, pinned)
         found = follow_proofs(online, place.log, held=olds, cosigners=cosigners)
         for old in olds:
@@ -183,10 +204,10 @@ class Session:
             detail += "; retired, as the trust root says"
         self.checks.append(passed(name, detail, clause=CLAUSE))
 
-    def _silent(self, name: str, held: Sequence[HeldCheckpoint], error: Unavailable) -> None:
+    def _silent(self, name: str, held: Sequence[HeldCheckpoint], error: Unavailable, *, served: bool) -> None:
         """A log that does not answer; after its end that is expected, once its last head is held."""
         ended = self.place.ended
-        if ended is not None and self.now > ended and any(h.seen > ended for h in held):
+        if not served and ended is not None and self.now > ended and any(h.seen > ended for h in held):
             size = max(h.checkpoint.size for h in held)
             detail = f"retired and no longer served; its head of size {size}, seen after its end, is held"
             self.checks.append(skipped(name, detail))

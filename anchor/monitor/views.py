@@ -26,11 +26,11 @@ def _view(session: Session, check: str, name: str, source: Source, own: Checkpoi
     try:
         session.count()
         theirs = _head(session, source)
+        session.keep(theirs, name)  # signed, so the log must stand by it, proven or not
         found = _against(session, source, theirs, own)
     except AnchorError as e:
         session.services.append(name)
         return failed(check, e, meaning="this view of the log was not compared")
-    session.keep(theirs, name)
     if found.news is News.EQUIVOCATION:
         return session.contradicted(check, found, theirs)
     if found.news is News.OLD_HEAD and not found.proven:

@@ -43,6 +43,32 @@ COLUMNS: Mapping[type[Base], tuple[str, ...]] = {
 }
 """The chained columns, in the order in which they are hashed."""
 
+_APPEND_ONLY = (
+    "releases",
+    "anchors",
+    "checkpoints",
+    "proofs",
+    "evidence",
+    "trust",
+    "notifications",
+    "prunes",
+)
+_RUNS = frozenset(
+    {"runs_end_once", "runs_no_delete", "checks_no_update", "checks_no_delete", "checks_of_running"}
+)
+TRIGGERS_SQLITE = (
+    _RUNS
+    | {f"{t}_no_{verb}" for t in _APPEND_ONLY for verb in ("update", "delete", "replace_0")}
+    | {f"{t}_no_replace_1" for t in _APPEND_ONLY if t != "prunes"}
+    | {"runs_no_replace"}
+)
+TRIGGERS_POSTGRESQL = (
+    _RUNS
+    | {f"{t}_append_only" for t in _APPEND_ONLY}
+    | {f"{t}_no_truncate" for t in (*_APPEND_ONLY, "runs", "checks", "claims")}
+)
+"""The triggers that the migrations make."""
+
 CHECK_COLUMNS = ("position", "name", "state", "detail", "meaning", "clause", "demotes")
 
 

@@ -21,6 +21,9 @@ from anchor.tlog import checkpoint as checkpoints
 from anchor.tlog import note as notes
 from anchor.tlog.keys import parse_vkey
 
+_SAME_SIZE = 8
+"""Different roots of one size that are looked at: two are a contradiction already."""
+
 
 class Memory:
     """The records as a re-verification sees them, at one time (seconds since 1970)."""
@@ -29,16 +32,19 @@ class Memory:
         self._database = database
         self._now = now
 
-    def held(self, log_key: str, origin: str) -> list[HeldCheckpoint]:
-        """The first and the largest checkpoint held of a log; Refused for an edited row."""
+    def held(self, log_key: str, origin: str, size: int) -> list[HeldCheckpoint]:
+        """The first, the largest and those of this size that are held of a log; Refused for an edited row."""
         mine = sa.select(Checkpoint.__table__).where(
             Checkpoint.log_key == log_key, Checkpoint.origin == origin
         )
         found: list[HeldCheckpoint] = []
         with self._database.read() as connection:
-            for order in ((Checkpoint.seq,), (Checkpoint.size.desc(), Checkpoint.seq)):
-                row = connection.execute(mine.order_by(*order).limit(1)).mappings().first()
-                if row is not None:
+            for query in (
+                mine.order_by(Checkpoint.seq).limit(1),
+                mine.order_by(Checkpoint.size.desc(), Checkpoint.seq).limit(1),
+                mine.where(Checkpoint.size == size).order_by(Checkpoint.seq).limit(_SAME_SIZE),
+            ):
+                for row in connection.execute(query).mappings().all():
                     held = HeldCheckpoint(_held(connection, dict(row)), row["seen_ms"] / 1000)
                     found += [held] if held not in found else []
         return found

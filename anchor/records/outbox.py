@@ -6,7 +6,6 @@ with the same id in its text: repeated rather than lost. Receivers are named by 
 hold secrets. A message written while none was configured waits for the first one that is.
 """
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -39,11 +38,6 @@ class Message:
     title: str
     body: str
     claim_id: int | None = None
-
-
-def receiver_id(url: str) -> str:
-    """The name of a receiver in the database: a digest that gives away nothing of its URL."""
-    return hashlib.sha256(b"anchor receiver\0" + url.encode()).hexdigest()[:16]
 
 
 def post(connection: Connection, message: Message, *, now: float, receivers: Sequence[str]) -> None:

@@ -33,7 +33,7 @@ class Terms:
     pace: Pace = field(default_factory=Pace)
     rule: alarm.Rule = field(default_factory=alarm.Rule)
     receivers: tuple[str, ...] = ()
-    """Digests of the receivers that are configured now (`outbox.receiver_id`)."""
+    """Digests of the receivers that are configured now (`alarm.receiver_id`)."""
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 """Records on both engines, and outcomes to keep in them."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -43,11 +44,26 @@ def like(postgresql: str) -> str:
         return str(make_url(made).database)
 
 
+@pytest.fixture(scope="session")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file with empty records, to be copied."""
+    made = tmp_path_factory.mktemp("empty") / "records.db"
+    with opened(f"sqlite:///{made}"):
+        return made
+
+
+@pytest.fixture
+def sqlite(empty: Path, tmp_path: Path) -> str:
+    """The URL of new, empty records in SQLite."""
+    shutil.copyfile(empty, tmp_path / "records.db")
+    return f"sqlite:///{tmp_path}/records.db"
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def url(request: pytest.FixtureRequest) -> str:
     """The URL of new, empty records on each engine."""
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/records.db"
+        return str(request.getfixturevalue("sqlite"))
     return postgres.new_database(request.getfixturevalue("postgresql"), like=request.getfixturevalue("like"))
 
 

@@ -32,7 +32,7 @@ def test_what_is_kept_is_remembered(database: Database) -> None:
     )
     store.keep(database, records.taken(database), found, now=NOW, terms=TERMS)
     remembered = memory.Memory(database, now=NOW)
-    held = remembered.held(log.key.vkey, log.origin)
+    held = remembered.held(log.key.vkey, log.origin, 7)
     assert [(h.checkpoint, h.seen) for h in held] == [(first, NOW), (last, NOW)]
     assert remembered.knows(log.origin, 3, first.root)
     assert not remembered.knows(log.origin, 3, last.root)
@@ -48,7 +48,7 @@ def test_what_is_kept_is_remembered(database: Database) -> None:
 
 def test_nothing_is_remembered_of_nothing(database: Database) -> None:
     remembered = memory.Memory(database, now=NOW)
-    assert remembered.held("k", "o") == []
+    assert remembered.held("k", "o", 1) == []
     assert remembered.logs_of("x") == []
     assert remembered.contradictions("o") == []
     assert remembered.trust("x") is None
@@ -147,7 +147,7 @@ def test_an_edited_checkpoint_is_not_believed(database: Database, change: str) -
     with database.read() as connection:
         key = connection.execute(sa.select(Checkpoint.log_key)).scalar_one()
     with pytest.raises(Refused, match="records"):
-        remembered.held(key, log.origin)
+        remembered.held(key, log.origin, 3)
 
 
 def test_the_state_of_a_target_is_what_its_last_run_found(database: Database) -> None:

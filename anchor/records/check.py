@@ -1,0 +1,269 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`records check` believes nothing: signatures, proofs, documents and chains are verified again.
+
+What it can show: rows that were edited, removed or added in the middle; notes that their log never signed;
+proofs that prove nothing; triggers that are gone; working state that differs from the runs it sums up; two
+stored statements that contradict each other. What it cannot: an end that was cut off (see `mark.py`), or a
+log key that was replaced together with everything signed by it (give the keys you know).
+"""
+
+import hashlib
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from anchor import statement as statements
+from anchor.errors import AnchorError, Refused
+from anchor.merkle.proof import roots_from_consistency
+from anchor.records import chain, history, memory
+from anchor.records.engine import Database
+from anchor.records.tables import (
+    Anchor,
+    Base,
+    Checkpoint,
+    CheckRow,
+    EvidenceRow,
+    Proof,
+    Prune,
+    Release,
+    Run,
+)
+from anchor.tlog import evidence as evidences
+from anchor.verdict import Check, Class, Verdict, failed, judge, passed
+
+BATCH = 1000
+_MOST = 5
+"""Findings that one check lists."""
+_MEANING = "the records were changed after they were written"
+
+
+def check(database: Database, *, log_keys: Collection[str] | None = None) -> Verdict:
+    """Verify everything that is stored. `log_keys`: the verifier keys you know; others are refused."""
+    steps: tuple[tuple[str, Callable[[Connection], str]], ...] = (
+        ("schema", lambda c: _schema(database, c)),
+        ("checkpoint-chain", lambda c: _chain(c, Checkpoint)),
+        ("evidence-chain", lambda c: _chain(c, EvidenceRow)),
+        ("prune-chain", lambda c: _chain(c, Prune)),
+        ("run-chain", _runs),
+        ("checkpoints", lambda c: _checkpoints(c, log_keys)),
+        ("proofs", _proofs),
+        ("evidence", _evidence),
+        ("releases", _releases),
+        ("claims", history.fits),
+    )
+    checks: list[Check] = []
+    with database.read() as connection:
+        for name, step in steps:
+            try:
+                checks.append(passed(name, step(connection)))
+            except AnchorError as e:
+                checks.append(failed(name, e, meaning=_MEANING if isinstance(e, Refused) else ""))
+        checks += _contradictions(connection)
+    return Verdict(kind="records", target=database.name, verdict=judge(checks), checks=tuple(checks))
+
+
+def _rows(connection: Connection, table: Any, order: Any) -> Iterator[Mapping[str, Any]]:
+    query = sa.select(table.__table__).order_by(order).execution_options(yield_per=BATCH)
+    for row in connection.execute(query).mappings():
+        yield dict(row)
+
+
+def _told(problems: list[str], good: str) -> str:
+    if problems:
+        more = f"; and {len(problems) - _MOST} more" if len(problems) > _MOST else ""
+        raise Refused("; ".join(problems[:_MOST]) + more, where="records")
+    return good
+
+
+def _schema(database: Database, connection: Connection) -> str:
+    """The database's own integrity, and the triggers that make it append-only."""
+    if database.dialect == "sqlite":
+        found = connection.exec_driver_sql("PRAGMA integrity_check(5)").scalars().all()
+        if found != ["ok"]:
+            raise Refused("; ".join(str(x) for x in found), where="records")
+        names = connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'trigger'")
+        wanted = chain.TRIGGERS_SQLITE
+    else:
+        names = connection.exec_driver_sql(
+            "SELECT tgname FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid "
+            "WHERE NOT tgisinternal AND tgenabled <> 'D' AND pg_table_is_visible(pg_class.oid)"
+        )
+        wanted = chain.TRIGGERS_POSTGRESQL
+    missing = sorted(wanted - set(names.scalars()))
+    return _told([f"the trigger {n} is gone" for n in missing], f"{len(wanted)} triggers are in place")
+
+
+def _chain(connection: Connection, table: type[Base]) -> str:
+    previous, number, problems = chain.START, 0, []
+    for row in _rows(connection, table, table.__table__.c.seq):
+        number += 1
+        if row["seq"] != number:
+            problems.append(f"{table.__tablename__} {number} is missing")
+            number = row["seq"]
+        elif chain.link(previous, table, row) != row["chain"]:
+            problems.append(f"{table.__tablename__} {number} does not fit its chain")
+        previous = row["chain"]
+    return _told(problems, f"{number} rows, each fits the one before")
+
+
+def _runs(connection: Connection) -> str:
+    """Runs with their checks, from the last prune on."""
+    query = sa.select(Prune.through, Prune.resume).order_by(Prune.seq.desc()).limit(1)
+    start = connection.execute(query).first()
+    number, previous = (start[0], start[1]) if start else (0, chain.START)
+    first, problems = number, []
+    columns = [CheckRow.run_id, *(getattr(CheckRow, c) for c in chain.CHECK_COLUMNS)]
+    for rows in _batches(connection, number):
+        ids = [r["id"] for r in rows]
+        checks: dict[int, list[tuple[Any, ...]]] = {}
+        query_checks = sa.select(*columns).where(CheckRow.run_id.in_(ids))
+        for run_id, *values in connection.execute(query_checks.order_by(CheckRow.run_id, CheckRow.position)):
+            checks.setdefault(run_id, []).append(tuple(values))
+        for row in rows:
+            number += 1
+            if row["seq"] != number:
+                problems.append(f"run {number} is missing")
+                number = row["seq"]
+            elif chain.link(previous, Run, row, checks.get(row["id"], [])) != row["chain"]:
+                problems.append(f"run {number} or its checks do not fit the chain")
+            previous = row["chain"]
+    return _told(problems, f"{number - first} runs, each fits the one before; {first} were pruned")
+
+
+def _batches(connection: Connection, after: int) -> Iterator[list[Mapping[str, Any]]]:
+    while True:
+        query = sa.select(Run.__table__).where(Run.seq > after).order_by(Run.seq).limit(BATCH)
+        rows: list[Mapping[str, Any]] = [dict(r) for r in connection.execute(query).mappings()]
+        if not rows:
+            return
+        yield rows
+        after = rows[-1]["seq"]
+
+
+def _checkpoints(connection: Connection, log_keys: Collection[str] | None) -> str:
+    """Each note is what its row says, signed by the key stored with it, which is one of those known."""
+    problems, count = [], 0
+    for row in _rows(connection, Checkpoint, Checkpoint.seq):
+        count += 1
+        if log_keys is not None and row["log_key"] not in log_keys:
+            problems.append(f"checkpoint {row['seq']} of {row['origin']} is by a key you do not know")
+        try:
+            memory.verified(dict(row))
+        except Refused as e:
+            problems.append(e.problem)
+    known = "" if log_keys is not None else "; keys as stored, give a policy to compare them"
+    return _told(problems, f"{count} notes verify under their log's key{known}")
+
+
+def _proofs(connection: Connection) -> str:
+    """Each stored path leads from one stored checkpoint to another; what none reaches is counted."""
+    table = Checkpoint.__table__.c
+    query = sa.select(table.seq, table.origin, table.log_key, table.size, table.root).order_by(table.seq)
+    heads = connection.execute(query).all()
+    stored = {(h.origin, h.size, h.root) for h in heads}
+    joined: dict[tuple[str, int, str], tuple[str, int, str]] = {}
+
+    def top(head: tuple[str, int, str]) -> tuple[str, int, str]:
+        while joined.get(head, head) != head:
+            head = joined[head]
+        return head
+
+    problems, count = [], 0
+    for row in _rows(connection, Proof, Proof.id):
+        count += 1
+        old = (row["origin"], row["old_size"], row["old_root"])
+        new = (row["origin"], row["new_size"], row["new_root"])
+        if problem := _unproven(row):
+            problems.append(f"proof {row['id']}: {problem}")
+        elif old not in stored or new not in stored:
+            problems.append(f"proof {row['id']} is of a checkpoint that is not stored")
+        else:
+            joined[top(old)] = top(new)
+    accused = set(connection.execute(sa.select(EvidenceRow.origin)).scalars())
+    tops: dict[tuple[str, str], set[tuple[str, int, str]]] = {}
+    for h in heads:
+        if h.origin not in accused and h.size:
+            tops.setdefault((h.origin, h.log_key), set()).add(top((h.origin, h.size, h.root)))
+    loose = sum(len(found) - 1 for found in tops.values())
+    good = f"{count} consistency proofs hold" + (f"; {loose} checkpoints stand alone" if loose else "")
+    return _told(problems, good)
+
+
+def _unproven(row: Mapping[str, Any]) -> str:
+    hashes = row["hashes"]
+    path = [hashes[i : i + 32] for i in range(0, len(hashes), 32)]
+    try:
+        then, now = roots_from_consistency(row["old_size"], row["new_size"], path)
+    except Refused as e:
+        return e.problem
+    same = (then.hex(), now.hex()) == (row["old_root"], row["new_root"])
+    return "" if same else "does not lead to its roots"
+
+
+def _evidence(connection: Connection) -> str:
+    problems, count = [], 0
+    for row in _rows(connection, EvidenceRow, EvidenceRow.seq):
+        count += 1
+        if hashlib.sha256(row["document"]).hexdigest() != row["digest"]:
+            problems.append(f"evidence {row['seq']} is not what its digest says")
+        elif row["kind"] == "two-histories":
+            try:
+                evidences.check(row["document"])
+            except AnchorError as e:
+                problems.append(f"evidence {row['seq']}: {e}")
+    return _told(problems, f"{count} documents")
+
+
+def _releases(connection: Connection) -> str:
+    """Each stored statement is what its row says; bundles have their digests."""
+    problems, count = [], 0
+    for row in _rows(connection, Release, Release.id):
+        count += 1
+        if problem := _release(row):
+            problems.append(f"release {row['id']}: {problem}")
+    for row in _rows(connection, Anchor, Anchor.id):
+        if hashlib.sha256(row["bundle"]).hexdigest() != row["bundle_sha256"]:
+            problems.append(f"the bundle of anchor {row['id']} is not what its digest says")
+    return _told(problems, f"{count} statements and their bundles are as stored")
+
+
+def _release(row: Mapping[str, Any]) -> str:
+    if hashlib.sha256(row["statement"]).hexdigest() != row["statement_sha256"]:
+        return "the statement is not what its digest says"
+    try:
+        found = statements.decode(row["statement"])
+    except AnchorError as e:
+        return str(e)
+    bound = (found.ledger.name, found.ledger.number, found.ledger.version, found.tree.root, found.tree.size)
+    shown = (row["ledger"], row["number"], row["version"], row["root"], row["size"])
+    return "" if bound == shown else "its columns are not what the statement says"
+
+
+def _contradictions(connection: Connection) -> list[Check]:
+    """What is stored and true and cannot be true together."""
+    sizes = (
+        sa.select(Checkpoint.origin, Checkpoint.size)
+        .group_by(Checkpoint.origin, Checkpoint.log_key, Checkpoint.size)
+        .having(sa.func.count() > 1)
+    )
+    numbers = sa.select(Release.ledger, Release.number).group_by(Release.ledger, Release.number)
+    found = [f"two roots of {o} at size {s}" for o, s in connection.execute(sizes.limit(_MOST))]
+    rivals = numbers.having(sa.func.count() > 1).limit(_MOST)
+    found += [f"two statements of {name} number {n}" for name, n in connection.execute(rivals)]
+    kept = connection.execute(sa.select(EvidenceRow.origin).distinct().limit(_MOST)).scalars()
+    found += [f"evidence against {origin}" for origin in kept]
+    if not found:
+        return [passed("contradictions", "nothing that is stored contradicts anything else")]
+    detail = "; ".join(found)
+    meaning = "export it with: anchor records export --evidence"
+    return [
+        Check(
+            name="contradictions",
+            state="refused",
+            detail=detail,
+            meaning=meaning,
+            demotes=Class.EQUIVOCATION,
+        )
+    ]

@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the records say: the state of each target, and the runs of the past. Reads only."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+import sqlalchemy.orm
+from sqlalchemy.engine import Connection
+
+from anchor.errors import Refused
+from anchor.records.engine import Database
+from anchor.records.tables import Checkpoint, CheckRow, Claim, EvidenceRow, Prune, Release, Run
+
+
+@dataclass(frozen=True, kw_only=True)
+class Filter:
+    """Which runs. Times in seconds since 1970."""
+
+    target: str | None = None
+    verdict: str | None = None
+    """A class, or `interrupted`, or `running`."""
+    since: float | None = None
+    until: float | None = None
+    limit: int = 100
+
+
+class RunLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One run of the past; times are RFC 3339 in UTC."""
+
+    run: int
+    number: int | None
+    target: str
+    state: str
+    verdict: str | None
+    started: str
+    ended: str | None
+    seconds: float | None
+    requests: int | None
+    ledger: str | None
+    release: int | None
+    detail: str
+    worker: str
+
+
+def runs(database: Database, wanted: Filter) -> Iterator[RunLine]:
+    """Runs, newest first."""
+    demoting = (
+        sa.select(CheckRow.name + sa.literal(": ") + CheckRow.detail)
+        .where(CheckRow.run_id == Run.id, CheckRow.demotes == Run.verdict)
+        .order_by(CheckRow.position)
+        .limit(1)
+        .scalar_subquery()
+    )
+    query = (
+        sa.select(Run.__table__, Claim.target, Release.ledger, Release.number, demoting.label("detail"))
+        .join(Claim, Claim.id == Run.claim_id)
+        .join(Release, Release.id == Run.release_id, isouter=True)
+        .where(*_where(wanted))
+        .order_by(Run.id.desc())
+        .limit(wanted.limit)
+    )
+    with database.read() as connection:
+        for row in connection.execute(query).mappings():
+            yield _line(dict(row))
+
+
+def _where(wanted: Filter) -> list[sa.ColumnElement[bool]]:
+    found: list[sa.ColumnElement[bool]] = []
+    if wanted.target is not None:
+        found.append(Claim.target == wanted.target)
+    if wanted.verdict in ("interrupted", "running"):
+        found.append(Run.state == wanted.verdict)
+    elif wanted.verdict is not None:
+        found.append(Run.verdict == wanted.verdict)
+    if wanted.since is not None:
+        found.append(Run.started_ms >= round(wanted.since * 1000))
+    if wanted.until is not None:
+        found.append(Run.started_ms < round(wanted.until * 1000))
+    return found
+
+
+def _line(row: Mapping[str, Any]) -> RunLine:
+    return RunLine(
+        run=row["id"],
+        number=row["seq"],
+        target=row["target"],
+        state=row["state"],
+        verdict=row["verdict"],
+        started=rfc3339(row["started_ms"]) or "",
+        ended=rfc3339(row["ended_ms"]),
+        seconds=None if row["duration_ms"] is None else row["duration_ms"] / 1000,
+        requests=row["requests"],
+        ledger=row["ledger"],
+        release=row["number"],
+        detail=row["detail"] or "",
+        worker=row["worker"],
+    )
+
+
+def rfc3339(ms: int | None) -> str | None:
+    """Milliseconds since 1970 as RFC 3339 in UTC, to the second; None if no calendar has it."""
+    from datetime import UTC, datetime
+
+    try:
+        return None if ms is None else datetime.fromtimestamp(ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    except (OverflowError, ValueError, OSError):
+        return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TargetState:
+    """What is known of a watched target. Times in milliseconds since 1970."""
+
+    target: str
+    ledger: str | None
+    number: int | None
+    version: str | None
+    last_class: str | None
+    last_run_ms: int | None
+    last_good_ms: int | None
+    max_run_age_s: int | None
+    due_ms: int
+    told: str
+    failing_runs: int
+    running: str | None
+    """The worker that is at it now."""
+
+
+def states(database: Database) -> list[TargetState]:
+    """Every watched target, oldest first."""
+    columns = (
+        Claim.target,
+        Release.ledger,
+        Release.number,
+        Release.version,
+        Claim.last_class,
+        Claim.last_run_ms,
+        Claim.last_good_ms,
+        Claim.max_run_age_s,
+        Claim.due_ms,
+        Claim.told,
+        Claim.failing_runs,
+        Claim.worker.label("running"),
+    )
+    query = (
+        sa.select(*columns)
+        .join(Release, Release.id == Claim.release_id, isouter=True)
+        .where(Claim.active == 1)
+        .order_by(Claim.id)
+    )
+    with database.read() as connection:
+        return [TargetState(**dict(row)) for row in connection.execute(query).mappings()]
+
+
+def heads(database: Database) -> Sequence[tuple[str, int, int]]:
+    """Origin, largest held size and number of held checkpoints, of each log."""
+    query = (
+        sa.select(Checkpoint.origin, sa.func.max(Checkpoint.size), sa.func.count())
+        .group_by(Checkpoint.origin)
+        .order_by(Checkpoint.origin)
+    )
+    with database.read() as connection:
+        return [(o, int(s), int(n)) for o, s, n in connection.execute(query)]
+
+
+def accused(database: Database) -> list[tuple[int, str, str, str]]:
+    """Number, kind, origin and digest of each kept piece of evidence."""
+    columns = (EvidenceRow.seq, EvidenceRow.kind, EvidenceRow.origin, EvidenceRow.digest)
+    with database.read() as connection:
+        rows = connection.execute(sa.select(*columns).order_by(EvidenceRow.seq))
+        return [(seq, kind, origin, digest) for seq, kind, origin, digest in rows]
+
+
+def fits(connection: Connection) -> str:
+    """The state of each target is what its runs came to; raises Refused where someone changed it."""
+    newest = (
+        sa.select(Run.claim_id, sa.func.max(Run.seq).label("seq"))
+        .where(Run.state == "finished")
+        .group_by(Run.claim_id)
+        .subquery()
+    )
+    good = (
+        sa.select(Run.claim_id, sa.func.max(Run.seq).label("seq"))
+        .where(Run.state == "finished", Run.verdict == "OK")
+        .group_by(Run.claim_id)
+        .subquery()
+    )
+    last, best = sa.orm.aliased(Run), sa.orm.aliased(Run)
+    query = (
+        sa.select(
+            Claim.target,
+            Claim.last_class,
+            Claim.last_run_ms,
+            Claim.last_good_ms,
+            last.verdict,
+            last.ended_ms,
+            best.ended_ms.label("good_ms"),
+        )
+        .join(newest, newest.c.claim_id == Claim.id, isouter=True)
+        .join(last, last.seq == newest.c.seq, isouter=True)
+        .join(good, good.c.claim_id == Claim.id, isouter=True)
+        .join(best, best.seq == good.c.seq, isouter=True)
+    )
+    pruned = connection.execute(sa.select(sa.func.max(Prune.through))).scalar() is not None
+    problems = []
+    rows = connection.execute(query).all()
+    for r in rows:
+        ran = r.verdict is not None or not pruned
+        if ran and (r.last_class, r.last_run_ms) != (r.verdict, r.ended_ms):
+            problems.append(f"{r.target}: its last run was {r.verdict}, not {r.last_class}")
+        elif (r.good_ms is not None or not pruned) and r.last_good_ms != r.good_ms:
+            problems.append(f"{r.target}: its last good run was another one")
+    if problems:
+        raise Refused("; ".join(problems[:5]), where="records")
+    return f"{len(rows)} targets stand as their runs say"

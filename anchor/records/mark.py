@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A mark beside the database: how far its chains had come, and the newest signed note of each log.
+
+A database that was put back to an older state, or deleted, is whole in itself; only something outside of it
+can tell. The mark also brings the signed notes back, so that a log gains nothing from our loss of memory.
+It is not trusted: who edits it can raise a false doubt or hide a rollback, and the notes in it are verified.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from anchor.errors import AnchorError, Unavailable
+from anchor.outcome import SignedCheckpoint
+from anchor.records import chain, memory, store
+from anchor.records.engine import Database
+from anchor.records.tables import Base, Checkpoint, EvidenceRow, Prune, Run
+from anchor.tlog.checkpoint import parse
+from anchor.verdict import Check, failed, passed
+
+FORMAT = "urn:ledger-anchor:mark:v1"
+MAX_MARK = 8 << 20
+_TABLES: Mapping[str, type[Base]] = {
+    "runs": Run,
+    "checkpoints": Checkpoint,
+    "evidence": EvidenceRow,
+    "prunes": Prune,
+}
+
+
+class Mark(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """What was last written: number and chain value of each chain's end, and log key and note of each log."""
+
+    format: str = FORMAT
+    ends: dict[str, tuple[int, str]]
+    notes: list[tuple[str, str]] = []
+
+
+def encode(database: Database) -> bytes:
+    """The mark of the records as they are now."""
+    with database.read() as connection:
+        ends = {}
+        for name, table in _TABLES.items():
+            seq, value = chain.head(connection, table)
+            ends[name] = (seq, value.hex())
+        largest = (
+            sa.select(Checkpoint.origin, Checkpoint.log_key, sa.func.max(Checkpoint.size).label("size"))
+            .group_by(Checkpoint.origin, Checkpoint.log_key)
+            .subquery()
+        )
+        rows = connection.execute(
+            sa.select(Checkpoint.log_key, Checkpoint.note)
+            .join(
+                largest,
+                sa.and_(
+                    Checkpoint.origin == largest.c.origin,
+                    Checkpoint.log_key == largest.c.log_key,
+                    Checkpoint.size == largest.c.size,
+                ),
+            )
+            .order_by(Checkpoint.seq)
+        ).all()
+    return msgspec.json.encode(Mark(ends=ends, notes=[(k, n.decode()) for k, n in rows])) + b"\n"
+
+
+def decode(data: bytes) -> Mark | None:
+    """A mark, or None for what is none: a damaged mark is only a mark less."""
+    try:
+        found = msgspec.json.decode(data, type=Mark)
+    except (msgspec.DecodeError, ValueError):
+        return None
+    return found if found.format == FORMAT else None
+
+
+def compare(database: Database, mark: Mark) -> Check:
+    """Whether the records still hold what they held when the mark was written."""
+    lost: list[str] = []
+    with database.read() as connection:
+        pruned = connection.execute(sa.select(sa.func.max(Prune.through))).scalar() or 0
+        for name, (seq, value) in mark.ends.items():
+            table: Any = _TABLES.get(name)
+            if table is None or seq == 0 or (table is Run and seq <= pruned):
+                continue
+            found = connection.execute(sa.select(table.chain).where(table.seq == seq)).scalar()
+            if found is None:
+                last = connection.execute(sa.select(sa.func.max(table.seq))).scalar() or 0
+                lost.append(f"{name} end at {last}, {seq} were written")
+            elif found.hex() != value:
+                lost.append(f"{name} {seq} is not the one that was written")
+    if not lost:
+        return passed("records", "hold all that this machine wrote")
+    problem = "were put back to an older state, or replaced: " + "; ".join(lost)
+    remedy = "the held signed notes are restored from the mark; see docs/operations.md"
+    return failed(
+        "records",
+        Unavailable(problem, where="records", remedy=remedy),
+        meaning="what was seen since that state is forgotten, evidence included",
+    )
+
+
+def restore(database: Database, mark: Mark, *, now: float) -> int:
+    """Keep the mark's signed notes that the records have lost; returns how many verify."""
+    found: list[SignedCheckpoint] = []
+    for log_key, note in mark.notes:
+        try:
+            head = parse(note.encode())
+            row = {
+                "seq": "of the mark",
+                "origin": head.origin,
+                "size": head.size,
+                "root": head.root.hex(),
+                "note": head.raw,
+                "log_key": log_key,
+                "source": "mark",
+            }
+            found.append(memory.verified(row))
+        except AnchorError:
+            continue
+    store.preserve(database, found, (), now=now)
+    return len(found)

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The clock of `watch`: APScheduler around `run() -> Verdict` and `keep(Verdict)`.
+
+One recurring tick with jitter; missed ticks are one tick, never two at once; SIGTERM lets the run in progress
+end and stops. What is due in a tick is the records' to say, so a tick that comes late or twice does no harm.
+A wall clock that jumps must not silence the watch: the next tick is then set anew.
+"""
+
+import logging
+import signal
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from types import FrameType
+
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from anchor.errors import AnchorError
+from anchor.verdict import Class, Verdict, class_of, failed
+
+TICK = 60.0
+JITTER = 10.0
+POLL = 1.0
+JUMP = 30.0
+"""Seconds by which the wall clock may leave the monotonic one between two looks before the tick is reset."""
+
+Run = Callable[[], Verdict]
+Keep = Callable[[Verdict], object]
+
+
+class Watch:
+    """Calls `run` every `every` seconds and hands each verdict to `keep`. Neither can stop it by raising."""
+
+    def __init__(
+        self,
+        run: Run,
+        keep: Keep,
+        *,
+        every: float = TICK,
+        jitter: float = JITTER,
+        wall: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._run = run
+        self._keep = keep
+        self._wall = wall
+        self._monotonic = monotonic
+        self._stop = threading.Event()
+        self._drift = wall() - monotonic()
+        logging.getLogger("apscheduler").setLevel(logging.ERROR)  # a skipped overlap is as wanted
+        self._scheduler = BackgroundScheduler(timezone=UTC)
+        self._job = self._scheduler.add_job(
+            self.tick,
+            "interval",
+            seconds=every,
+            jitter=min(jitter, every / 2) or None,
+            coalesce=True,
+            misfire_grace_time=None,  # late is better than never: what is due stays due
+            max_instances=1,
+            next_run_time=datetime.now(UTC),
+        )
+
+    def stopping(self) -> bool:
+        """Whether the run in progress is to be the last."""
+        return self._stop.is_set()
+
+    def stop(self) -> None:
+        """End after the run in progress."""
+        self._stop.set()
+
+    def tick(self) -> None:
+        """One run, kept. A defect becomes an ERROR verdict, not the end of the watch."""
+        if self._stop.is_set():
+            return
+        try:
+            verdict = self._run()
+        except AnchorError as e:
+            verdict = _failure(e, class_of(e))
+        except Exception as e:  # noqa: BLE001 - whatever it is, the watch goes on and says so
+            defect = AnchorError(f"a defect of this program: {type(e).__name__}: {e}")
+            verdict = _failure(defect, Class.ERROR)
+        try:
+            self._keep(verdict)
+        except Exception:
+            logging.getLogger(__name__).exception("a verdict could not be passed on")
+
+    def serve(self) -> int:
+        """Run until SIGTERM or SIGINT; returns 0 after the run in progress has ended."""
+        before = {s: signal.signal(s, self._signalled) for s in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            self._scheduler.start()
+            while not self._stop.wait(POLL):
+                self.look_at_clock()
+        finally:
+            self._scheduler.shutdown(wait=True)
+            for number, handler in before.items():
+                signal.signal(number, handler)
+        return 0
+
+    def look_at_clock(self) -> bool:
+        """Set the next tick to now when the wall clock has jumped; whether it had."""
+        drift = self._wall() - self._monotonic()
+        if abs(drift - self._drift) < JUMP:
+            return False
+        self._drift = drift
+        self._job.modify(next_run_time=datetime.now(UTC))
+        return True
+
+    def _signalled(self, _number: int, _frame: FrameType | None) -> None:
+        self._stop.set()
+
+
+def _failure(error: AnchorError, found: Class) -> Verdict:
+    return Verdict(kind="run", target="watch", verdict=found, checks=(failed("cycle", error),))

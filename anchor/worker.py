@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A worker claims what is due, re-verifies it, keeps what was found: once in `reverify`, always in `watch`.
+
+Decides what happens when the records themselves fail: the verdict still stands and is still told, and
+evidence is written beside the database. It knows no files and no sockets; what it needs is passed in.
+"""
+
+import contextlib
+import hashlib
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from anchor.errors import AnchorError, Unavailable
+from anchor.outcome import Evidence, Outcome
+from anchor.records import claims, mark, outbox, store
+from anchor.records.claims import Held, Lease
+from anchor.records.engine import Database
+from anchor.records.memory import Memory
+from anchor.reverify import Cycle, Parts
+from anchor.verdict import Check, Class, Verdict, failed, judge
+
+BURST = 500
+"""Runs of one tick: after a long sleep the rest follows in the next ones."""
+
+
+@dataclass(frozen=True)
+class Done:
+    """One re-verification that was made."""
+
+    outcome: Outcome
+    kept: store.Kept | None
+    """None when the records could not take it; `problem` says why."""
+    problem: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """What a worker is given."""
+
+    database: Database
+    name: str
+    """Who this is, for the others: see `anchor.edge.process`."""
+    parts: Callable[[], Parts]
+    """New parts for a cycle."""
+    clock: Callable[[], float]
+    terms: store.Terms = field(default_factory=store.Terms)
+    alive: claims.Alive = lambda _: None
+    lease: float = claims.LEASE
+    spill: Callable[[Evidence], object] = lambda _: None
+    """Writes evidence as a file, so that it survives the records."""
+    load_mark: Callable[[], bytes | None] = lambda: None
+    save_mark: Callable[[bytes], object] = lambda _: None
+    tell: Callable[[str, str], object] = lambda _title, _body: None
+    """Tells people at once, past the outbox: only for what the records could not take."""
+
+
+class Worker:
+    """Makes cycles. One at a time; `stopping` is asked between two runs."""
+
+    def __init__(self, setting: Setting) -> None:
+        self.setting = setting
+        self._told: dict[str, Class] = {}
+
+    def cycle(self, *, stopping: Callable[[], bool] = lambda: False, limit: int = BURST) -> list[Done]:
+        """Re-verify what is due, at most `limit` targets. Raises an AnchorError when the records fail."""
+        cycle = self._begin()
+        done: list[Done] = []
+        while len(done) < limit and not stopping():
+            lease = self._take(None)
+            if not isinstance(lease, Lease):
+                break
+            done.append(self._run(cycle, lease))
+        self._end(done)
+        return done
+
+    def once(self, targets: list[str], *, wait: Callable[[], bool]) -> list[Done]:
+        """Re-verify these targets, due or not. One that another worker has is waited for: `wait` pauses, and
+        is False when the time is up."""
+        cycle = self._begin()
+        done = []
+        for target in targets:
+            lease = self._take(target)
+            while not isinstance(lease, Lease) and wait():
+                lease = self._take(target)
+            if isinstance(lease, Lease):
+                done.append(self._run(cycle, lease))
+            else:
+                done.append(Done(_busy(target, lease), None))
+        self._end(done)
+        return done
+
+    def _begin(self) -> Cycle:
+        """A cycle, after a look at whether the records are those that were last written."""
+        setting, now = self.setting, self.setting.clock()
+        data = setting.load_mark()
+        found = mark.decode(data) if data else None
+        standing: tuple[Check, ...] = ()
+        if data is not None and found is not None:
+            standing = (mark.compare(setting.database, found),)
+            if standing[0].demotes:
+                mark.restore(setting.database, found, now=now)
+                self._lost(data, standing[0], now)
+        return Cycle(setting.parts(), Memory(setting.database, now=now), standing=standing)
+
+    def _lost(self, data: bytes, check: Check, now: float) -> None:
+        """A rollback is told once, at once: the next cycle will no longer see it."""
+        uid = hashlib.sha256(b"rollback" + data).hexdigest()[:16]
+        title = "[anchor] the records were put back to an older state"
+        body = f"{check.detail}\n{check.meaning}\nmessage {uid}: the same id again is the same message"
+        with self.setting.database.write() as connection:
+            message = outbox.Message(uid, str(Class.UNAVAILABLE), title, body)
+            outbox.post(connection, message, now=now, receivers=self.setting.terms.receivers)
+
+    def _end(self, done: list[Done]) -> None:
+        if any(d.kept for d in done):
+            self.setting.save_mark(mark.encode(self.setting.database))
+
+    def _take(self, target: str | None) -> Lease | Held | None:
+        setting = self.setting
+        return claims.take(
+            setting.database,
+            worker=setting.name,
+            now=setting.clock(),
+            lease=setting.lease,
+            target=target,
+            alive=setting.alive,
+        )
+
+    def _run(self, cycle: Cycle, lease: Lease) -> Done:
+        setting = self.setting
+        with self._renewed(lease):
+            try:
+                outcome = cycle.run(lease.target)
+            except BaseException:
+                # a defect, or the end of this process: the run is interrupted, its target due as before
+                with contextlib.suppress(AnchorError):
+                    claims.give_up(setting.database, lease, now=setting.clock())
+                raise
+        for evidence in outcome.evidence:
+            setting.spill(evidence)
+        try:
+            kept = store.keep(setting.database, lease, outcome, now=setting.clock(), terms=setting.terms)
+        except AnchorError as e:
+            self._unkept(outcome, e)
+            return Done(_with(outcome, e), None, str(e))
+        self._told.pop(lease.target, None)
+        return Done(outcome, kept)
+
+    def _unkept(self, outcome: Outcome, error: AnchorError) -> None:
+        """An alarm that the outbox could not take is told directly, once for each class."""
+        found = outcome.verdict.verdict
+        if found not in (Class.INVALID, Class.EQUIVOCATION, Class.ERROR):
+            return
+        target = outcome.verdict.target
+        if self._told.get(target) is not found:
+            self._told[target] = found
+            lines = [f"{c.name}: {c.detail}" for c in outcome.verdict.checks if c.demotes][:20]
+            body = "\n".join([f"{target}: {found}", *lines, f"the records could not keep it: {error}"])
+            self.setting.tell(f"[anchor] {found}: {target}", body)
+
+    @contextlib.contextmanager
+    def _renewed(self, lease: Lease) -> Iterator[None]:
+        """Hold the claim for as long as the run takes."""
+        over, setting = threading.Event(), self.setting
+
+        def renew() -> None:
+            while not over.wait(setting.lease / 3):
+                with contextlib.suppress(AnchorError):
+                    claims.renew(setting.database, lease, now=setting.clock(), lease=setting.lease)
+
+        thread = threading.Timer(setting.lease / 3, renew)
+        thread.daemon = True
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.cancel()
+            thread.join()
+
+
+def _busy(target: str, held: Held | None) -> Outcome:
+    who = f"{held.worker} is re-verifying it" if held else "it is not watched"
+    error = Unavailable(who, where=target, remedy="wait until that run ends, or give --wait")
+    check = failed("claim", error)
+    verdict = Verdict(kind="run", target=target, verdict=Class.UNAVAILABLE, checks=(check,))
+    return Outcome(verdict=verdict)
+
+
+def _with(outcome: Outcome, error: AnchorError) -> Outcome:
+    """The outcome with the failure of the records as one more check."""
+    checks = (*outcome.verdict.checks, failed("records", error, meaning="this run is not recorded"))
+    verdict = Verdict(
+        kind="run",
+        target=outcome.verdict.target,
+        verdict=judge(checks),
+        checks=checks,
+        facts=outcome.verdict.facts,
+        notes=outcome.verdict.notes,
+    )
+    return Outcome(verdict=verdict, evidence=outcome.evidence, services=outcome.services)

@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Parts of a re-verification over a simulated log: a release that is good until a test says otherwise."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from anchor.errors import AnchorError
+from anchor.monitor.places import LogPlace
+from anchor.outcome import Evidence, Outcome, SeenAnchor, SeenRelease
+from anchor.records import claims, store
+from anchor.records.engine import Database
+from anchor.records.memory import Memory
+from anchor.reverify import Cycle, Entry, Examined, Parts
+from anchor.tlog.checkpoint import Checkpoint
+from anchor.verdict import Class, Verdict, failed, judge, passed
+from tests.support.records import NOW
+from tests.support.simlog import SimLog
+
+TARGET = "site/release.json"
+
+
+@dataclass
+class World:
+    """A published release, the log it is in, and a clock; tests change what they like."""
+
+    database: Database
+    log: SimLog = field(default_factory=lambda: SimLog().grow(5).append(b"entry").grow(3))
+    index: int = 5
+    body: bytes = b"entry"
+    now: float = NOW
+    number: int = 1
+    statement: bytes = b"{}"
+    trust: dict[str, str] = field(default_factory=lambda: {"policy": "aa", "log": "k1"})
+    broken: dict[str, AnchorError] = field(default_factory=dict)
+    """By target: what the published files come to."""
+    views: list[tuple[str, SimLog]] = field(default_factory=list)
+    ended: float | None = None
+    blind: bool = False
+    """A verifier that passes everything."""
+    place: LogPlace | None = None
+    nowhere: bool = False
+
+    def __post_init__(self) -> None:
+        self.then: Checkpoint | None = self.log.head()
+
+    def examine(self, target: str, *, corrupt: bool = False) -> Examined:
+        error = self.broken.get(target)
+        if error is not None:
+            check = failed("facts", error)
+            return Examined(verdict=_verdict(target, (check,)))
+        if corrupt and not self.blind:
+            from anchor.errors import Refused
+
+            return Examined(verdict=_verdict(target, (failed("facts", Refused("one byte is another")),)))
+        anchor = SeenAnchor(
+            origin=self.log.origin, log_key=self.log.key.vkey, log_index=self.index, bundle=b"bundle"
+        )
+        release = SeenRelease(
+            ledger="prices",
+            number=self.number,
+            version=f"v{self.number}",
+            root="ab" * 32,
+            size=3,
+            statement=self.statement,
+            anchors=(anchor,),
+        )
+        entry = Entry(origin=self.log.origin, index=self.index, body=self.body, checkpoint=self.then)
+        return Examined(
+            verdict=_verdict(target, (passed("facts", "3 facts"),)), release=release, entries=(entry,)
+        )
+
+    def place_of(self, origin: str) -> LogPlace | None:
+        if self.nowhere or origin != self.log.origin:
+            return None
+        return self.place or LogPlace(
+            log=self.log.log, name="sim", source=self.log, views=tuple(self.views), ended=self.ended
+        )
+
+    def parts(self, stopwatch: Callable[[], float] = lambda: 0.0) -> Parts:
+        return Parts(
+            examine=self.examine,
+            place=self.place_of,
+            trust=self._trust,
+            canary=lambda target: self.examine(target, corrupt=True).verdict,
+            rivals=lambda one, two: Evidence(
+                kind="two-statements", origin=one.ledger, document=one.statement + b"\n" + two.statement
+            ),
+            clock=lambda: self.now,
+            stopwatch=stopwatch,
+        )
+
+    def _trust(self) -> Mapping[str, str]:
+        return self.trust
+
+    def cycle(self) -> Cycle:
+        return Cycle(self.parts(), Memory(self.database, now=self.now))
+
+    def run(self, target: str = TARGET, *, terms: store.Terms | None = None) -> Outcome:
+        """One recorded run in a cycle of its own; the clock goes on by an hour."""
+        claims.add(self.database, target, now=self.now)
+        lease = claims.take(self.database, worker="w", now=self.now, target=target)
+        assert isinstance(lease, claims.Lease)
+        outcome = self.cycle().run(target)
+        store.keep(self.database, lease, outcome, now=self.now, terms=terms or store.Terms())
+        self.now += 3600
+        return outcome
+
+    def found(self, target: str = TARGET) -> Class:
+        """The class of one run."""
+        return self.run(target).verdict.verdict
+
+
+def _verdict(target: str, checks: tuple[object, ...]) -> Verdict:
+    listed = tuple(checks)
+    return Verdict(
+        kind="release",
+        target=target,
+        verdict=judge(listed),  # type: ignore[arg-type]  # checks
+        checks=listed,  # type: ignore[arg-type]  # checks
+    )
+
+
+def detail(outcome: Outcome, name: str) -> str:
+    """The lines of the checks whose name begins so."""
+    return "; ".join(f"{c.state}: {c.detail}" for c in outcome.verdict.checks if c.name.startswith(name))

@@ -1,0 +1,320 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A re-verification against logs that misbehave: the class, what is stored, and that it stays so."""
+
+from collections.abc import Iterator
+
+import pytest
+import sqlalchemy as sa
+
+from anchor.errors import Refused, Unavailable
+from anchor.records.memory import Memory
+from anchor.records.tables import Checkpoint, EvidenceRow, Proof
+from anchor.tlog import evidence as evidences
+from anchor.verdict import Class
+from tests.support.records import opened
+from tests.support.reverified import TARGET, World, detail
+from tests.support.simlog import SimLog
+
+
+@pytest.fixture
+def world(sqlite: str) -> Iterator[World]:
+    """On SQLite alone: what logs do is the same on both engines."""
+    with opened(sqlite) as database:
+        yield World(database)
+
+
+def rows(world: World, table: type) -> int:
+    with world.database.read() as connection:
+        return int(connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one())
+
+
+def test_an_honest_log_is_ok_again_and_again(world: World) -> None:
+    assert world.found() is Class.OK
+    world.log.grow(300)
+    grown = world.run()
+    assert grown.verdict.verdict is Class.OK
+    assert "grown from 9 to 309, consistent with 9" in detail(grown, "log")
+    assert world.found() is Class.OK
+    assert (rows(world, Checkpoint), rows(world, Proof)) == (2, 1)
+
+
+def test_the_first_run_keeps_the_bundles_checkpoint_and_proves_it(world: World) -> None:
+    world.log.grow(20)
+    first = world.run()
+    assert "size 9 of the bundle is the beginning of size 29" in detail(first, "history")
+    assert (rows(world, Checkpoint), rows(world, Proof)) == (2, 1)
+
+
+def test_a_fork_at_equal_size_is_equivocation_for_ever(world: World) -> None:
+    world.run()
+    honest, world.log = world.log, world.log.fork(7)
+    assert world.found() is Class.EQUIVOCATION
+    kept = Memory(world.database, now=world.now).contradictions(world.log.origin)
+    assert len(kept) == 1
+    assert evidences.check(kept[0].document, log=world.log.log).kind == evidences.EQUAL_SIZE
+    assert rows(world, Checkpoint) == 2
+    world.log = honest
+    again = world.run()
+    assert again.verdict.verdict is Class.EQUIVOCATION
+    assert "is kept" in detail(again, "log")
+
+
+def test_a_fork_with_growth_is_equivocation(world: World) -> None:
+    world.run()
+    world.log = world.log.fork(7, size=700)
+    world.then = None
+    assert world.found() is Class.EQUIVOCATION
+    kept = Memory(world.database, now=world.now).contradictions(world.log.origin)
+    assert evidences.check(kept[0].document).kind == evidences.GROWTH
+
+
+def test_a_fork_before_the_first_run_is_found_by_the_bundles_checkpoint(world: World) -> None:
+    world.log = world.log.fork(3, size=40)
+    found = world.run()
+    assert found.verdict.verdict is Class.EQUIVOCATION
+    assert rows(world, EvidenceRow) == 1
+
+
+def test_evidence_is_kept_although_the_run_dies(world: World) -> None:
+    world.run()
+    world.log = world.log.fork(7)
+    world.cycle().run(TARGET)  # never kept
+    assert rows(world, EvidenceRow) == 1
+    assert rows(world, Checkpoint) == 2
+
+
+def test_a_rewound_log_is_an_old_head_and_no_equivocation(world: World) -> None:
+    world.run()
+    world.log.grow(300)
+    world.run()
+    world.log = world.log.rewind(9)
+    found = world.run()
+    assert found.verdict.verdict is Class.UNAVAILABLE
+    assert "old head served" in detail(found, "log")
+    assert found.services == ("sim",)
+
+
+def test_an_old_checkpoint_with_todays_tiles_is_an_old_head_that_is_proven(world: World) -> None:
+    world.log.grow(300)
+    world.run()
+    world.log.show(200)
+    found = world.run()
+    assert found.verdict.verdict is Class.UNAVAILABLE
+    assert "consistent with it" in detail(found, "log")
+
+
+def test_a_frozen_log_is_said_to_be_frozen(world: World) -> None:
+    world.run()
+    world.now += 10 * 86400
+    found = world.run()
+    assert found.verdict.verdict is Class.OK
+    assert "frozen for 10 days" in detail(found, "log")
+
+
+def test_a_log_that_freezes_is_found_by_another_view(world: World) -> None:
+    world.log.grow(50)
+    mirror = world.log.clone().grow(300)
+    world.views = [("mirror", mirror)]
+    found = world.run()
+    assert found.verdict.verdict is Class.OK
+    assert "size 359, newer, one history with size 59" in detail(found, "view mirror")
+
+
+def test_two_faces_to_two_watchers_are_equivocation(world: World) -> None:
+    world.views = [("mirror", world.log.fork(7))]
+    found = world.run()
+    assert found.verdict.verdict is Class.EQUIVOCATION
+    assert "refused" in detail(found, "view mirror")
+    assert rows(world, EvidenceRow) == 1
+
+
+@pytest.mark.parametrize("size", [8, 9, 200])
+def test_a_view_with_another_history_of_any_size_is_equivocation(world: World, size: int) -> None:
+    world.views = [("mirror", world.log.fork(5, size=size))]
+    world.then = None
+    assert world.found() is Class.EQUIVOCATION
+
+
+def test_a_witness_without_tiles_is_compared_from_the_logs_own(world: World) -> None:
+    witness = world.log.clone()
+    world.log.grow(100)
+    witness.withhold("tile/0/000.p/9", "tile/entries/000.p/9")
+    world.views = [("witness", witness)]
+    found = world.run()
+    assert found.verdict.verdict is Class.OK
+    assert "size 9, older" in detail(found, "view witness")
+
+
+def test_a_view_of_another_key_is_a_doubt_not_an_alarm(world: World) -> None:
+    other = SimLog(seed=2).grow(9)
+    world.views = [("mirror", other)]
+    assert world.found() is Class.UNAVAILABLE
+
+
+def test_a_hidden_entry_cannot_be_told(world: World) -> None:
+    world.run()
+    world.log.withhold("tile/entries/000.p/9", "tile/entries/000")
+    assert world.found() is Class.UNAVAILABLE
+
+
+def test_a_swapped_entry_under_the_same_tiles_is_a_damaged_source(world: World) -> None:
+    world.log.swap(5, b"other")
+    found = world.run()
+    assert found.verdict.verdict is Class.UNAVAILABLE
+    assert "does not hash to its leaf" in detail(found, "entry")
+
+
+def test_another_entry_at_the_index_is_invalid(world: World) -> None:
+    world.index, world.then = 4, None
+    assert world.found() is Class.INVALID
+
+
+def test_a_corrupted_tile_is_a_damaged_source(world: World) -> None:
+    world.run()
+    world.log.grow(4).corrupt("tile/0/000.p/13", 40)
+    found = world.run()
+    assert found.verdict.verdict is Class.UNAVAILABLE
+    assert "damaged" in detail(found, "log") or "rebuild" in detail(found, "log")
+    assert rows(world, EvidenceRow) == 0
+
+
+def test_a_signed_head_that_could_not_be_proven_is_held_against_the_log(world: World) -> None:
+    world.run()
+    honest = world.log
+    world.log = honest.fork(7, size=40).withhold("tile/0/000.p/40", "tile/0/000")
+    assert world.found() is Class.UNAVAILABLE  # a fork without tiles shows nothing yet
+    world.log = honest.grow(60)
+    assert world.found() is Class.EQUIVOCATION
+
+
+def test_a_checkpoint_of_another_key_or_origin_is_no_statement_of_the_log(world: World) -> None:
+    world.run()
+    for other in (SimLog(seed=3).grow(20), SimLog(origin="other.invalid").grow(20)):
+        world.log.shown = other.sign()
+        assert world.found() is Class.UNAVAILABLE
+    assert rows(world, Checkpoint) == 1
+
+
+def test_a_silent_log_cannot_be_told_even_if_the_files_are_good(world: World) -> None:
+    world.run()
+    world.log.withhold("checkpoint")
+    found = world.run()
+    assert found.verdict.verdict is Class.UNAVAILABLE
+    assert found.services == ("sim",)
+
+
+def test_a_retired_log_may_be_silent_once_its_last_head_is_held(world: World) -> None:
+    world.ended = world.now - 10
+    world.run()
+    world.log.withhold("checkpoint")
+    found = world.run()
+    assert found.verdict.verdict is Class.OK
+    assert "retired and no longer served" in detail(found, "log")
+
+
+def test_a_retired_log_whose_last_head_was_never_seen_may_not_be_silent(world: World) -> None:
+    world.run()
+    world.ended = world.now - 10
+    world.log.withhold("checkpoint")
+    assert world.found() is Class.UNAVAILABLE
+
+
+def test_growth_after_the_end_is_a_finding(world: World) -> None:
+    world.ended = world.now - 10
+    assert world.found() is Class.OK
+    world.log.grow(1)
+    found = world.run()
+    assert found.verdict.verdict is Class.INVALID
+    assert "after its end" in detail(found, "log")
+
+
+def test_growth_up_to_the_end_is_none(world: World) -> None:
+    assert world.found() is Class.OK
+    world.ended = world.now - 10
+    world.log.grow(40)
+    assert world.found() is Class.OK
+
+
+def test_the_logs_are_followed_although_the_files_are_hidden(world: World) -> None:
+    world.run()
+    world.broken[TARGET] = Unavailable("404", where="cdn")
+    world.log = world.log.fork(7)
+    assert world.found() is Class.EQUIVOCATION
+
+
+@pytest.mark.parametrize(
+    ("error", "found"), [(Unavailable("404"), Class.UNAVAILABLE), (Refused("edited"), Class.INVALID)]
+)
+def test_what_the_files_come_to_is_the_verdict(world: World, error: Refused, found: Class) -> None:
+    world.run()
+    world.broken[TARGET] = error
+    assert world.found() is found
+
+
+def test_an_older_release_than_before_is_a_lagging_source(world: World) -> None:
+    world.number, world.statement = 2, b"[2]"
+    world.run()
+    world.number, world.statement = 1, b"{}"
+    found = world.run()
+    assert found.verdict.verdict is Class.UNAVAILABLE
+    assert "release 1 is served where 2 was verified" in detail(found, "number")
+
+
+def test_two_statements_with_one_number_are_equivocation_and_both_are_kept(world: World) -> None:
+    world.run()
+    world.statement = b"[]"
+    found = world.run()
+    assert found.verdict.verdict is Class.EQUIVOCATION
+    assert [e.document for e in found.evidence] == [b"{}\n[]"]
+    world.statement = b"{}"
+    assert world.found() is Class.EQUIVOCATION  # whichever of the two is served
+
+
+def test_a_verifier_that_passes_everything_is_an_error(world: World) -> None:
+    world.blind = True
+    found = world.run()
+    assert found.verdict.verdict is Class.ERROR
+    assert "came to OK" in detail(found, "canary")
+
+
+def test_a_log_that_is_read_nowhere_is_no_coverage(world: World) -> None:
+    world.nowhere = True
+    assert world.found() is Class.UNAVAILABLE
+
+
+def test_a_clock_that_went_back_is_said_once(world: World) -> None:
+    world.run()
+    world.now -= 400 * 86400
+    found = world.run()
+    assert found.verdict.verdict is Class.UNAVAILABLE
+    assert "before the last recorded run" in detail(found, "clock")
+    assert world.found() is Class.OK
+
+
+def test_trust_drift_is_shown_and_not_judged(world: World) -> None:
+    world.run()
+    world.trust = {"policy": "bb", "tuf": "13"}
+    found = world.run()
+    assert found.verdict.verdict is Class.OK
+    assert found.verdict.notes == (
+        "trust material changed: log gone (was k1); tuf new (13); policy aa -> bb",
+    )
+    assert world.run().verdict.notes == ()
+
+
+def test_a_cycle_reads_each_log_once(world: World) -> None:
+    cycle = world.cycle()
+    for n in range(20):
+        assert cycle.run(f"{n}/release.json").verdict.verdict is Class.OK
+    assert world.log.reads["checkpoint"] == 1
+    assert sum(world.log.reads.values()) <= 4
+
+
+def test_edited_records_are_never_believed(world: World) -> None:
+    world.run()
+    with world.database.write() as connection:
+        connection.execute(sa.text("DROP TRIGGER checkpoints_no_update"))
+        connection.execute(sa.text("UPDATE checkpoints SET size = 3"))
+    found = world.run()
+    assert found.verdict.verdict is Class.INVALID
+    assert "does not fit its chain" in detail(found, "records")

@@ -1,0 +1,301 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who is told what, when: on a change of class, once, whatever the notifier does."""
+
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+import sqlalchemy as sa
+
+from anchor import alarm
+from anchor.alarm import Rule, Standing
+from anchor.edge.notify import Notifier, heartbeat
+from anchor.errors import Misuse, Unavailable
+from anchor.records import outbox, store
+from anchor.records.engine import Database
+from anchor.records.tables import Delivery, Notification
+from anchor.verdict import Class
+from tests.support import records
+from tests.support.records import NOW, database, empty, like, postgresql, sqlite, url
+
+__all__ = ["database", "empty", "like", "postgresql", "sqlite", "url"]
+
+HOUR = 3600.0
+RULE = Rule(runs=3, seconds=2 * 3600)
+BAD = [c for c in Class if c not in (Class.OK, Class.UNAVAILABLE, Class.FINDINGS, Class.NOT_FOUND)]
+
+
+def told(*classes: Class, every: float = HOUR, rule: Rule = RULE) -> list[tuple[int, Class]]:
+    """Which of these runs, an hour apart, people hear of."""
+    standing, heard = Standing(), []
+    for n, found in enumerate(classes):
+        standing, tell = alarm.after(standing, found, now=NOW + n * every, rule=rule)
+        heard += [(n, standing.told)] if tell else []
+    return heard
+
+
+def test_good_runs_are_silence() -> None:
+    assert told(*[Class.OK] * 20) == []
+
+
+@pytest.mark.parametrize("bad", BAD)
+def test_what_matters_is_told_at_once_and_once(bad: Class) -> None:
+    assert told(Class.OK, bad, bad, bad) == [(1, bad)]
+    assert told(bad) == [(0, bad)]
+
+
+@pytest.mark.parametrize("bad", [*BAD, Class.UNAVAILABLE])
+def test_recovery_is_told_once(bad: Class) -> None:
+    assert told(*[bad] * 5, Class.OK, Class.OK)[-1] == (5, Class.OK)
+    assert len(told(*[bad] * 5, Class.OK, Class.OK)) == 2
+
+
+def test_weather_is_told_only_when_runs_and_hours_have_passed() -> None:
+    assert told(*[Class.UNAVAILABLE] * 9) == [(2, Class.UNAVAILABLE)]
+    assert told(*[Class.UNAVAILABLE] * 9, every=60) == []  # nine runs, no two hours
+    assert told(*[Class.UNAVAILABLE] * 2, every=9 * HOUR) == []  # nine hours, no three runs
+
+
+def test_weather_that_comes_and_goes_is_never_told() -> None:
+    assert told(*[Class.UNAVAILABLE, Class.UNAVAILABLE, Class.OK] * 9) == []
+
+
+def test_weather_neither_hides_nor_repeats_an_alarm() -> None:
+    weather = [Class.UNAVAILABLE] * 2
+    heard = told(Class.INVALID, *weather, Class.INVALID, *weather, Class.EQUIVOCATION)
+    assert heard == [(0, Class.INVALID), (6, Class.EQUIVOCATION)]
+
+
+def test_an_alarm_becomes_worse_through_weather() -> None:
+    assert told(*[Class.UNAVAILABLE] * 4, Class.INVALID) == [(2, Class.UNAVAILABLE), (4, Class.INVALID)]
+
+
+def test_a_clock_that_goes_back_does_not_silence_weather_for_ever() -> None:
+    standing = Standing(failing_runs=2, failing_since=NOW + 10 * 365 * 86400)
+    heard = False
+    for n in range(4):
+        standing, tell = alarm.after(standing, Class.UNAVAILABLE, now=NOW + n * HOUR, rule=RULE)
+        heard = heard or tell
+    assert heard
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [("3/6", Rule(3, 21600)), ("3/90m", Rule(3, 5400)), ("0/0", Rule(0, 0)), ("5/2d", Rule(5, 172800))],
+)
+def test_rules_are_read(text: str, rule: Rule) -> None:
+    assert alarm.parse_rule(text) == rule
+
+
+@pytest.mark.parametrize("text", ["", "3", "3/", "/6", "-1/6", "3/6w", "3/6h ", "3.5/6", "9999999/1", "٣/6"])
+def test_a_rule_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(Misuse, match="N/T"):
+        alarm.parse_rule(text)
+
+
+def test_a_message_names_the_services_and_stays_small() -> None:
+    found = records.outcome(Class.UNAVAILABLE, services=("rekor.example", "cdn.example"))
+    title, body = alarm.message("t\nx" * 500, Standing(), found, when="now", uid="u1")
+    assert "not reached: cdn.example, rekor.example" in body
+    assert "message u1" in body
+    assert len(title) <= 200
+    assert "\n" not in title
+
+
+# -- the outbox ---------------------------------------------------------------------------------------------
+
+
+class Receivers:
+    """Notifiers that take, refuse or hang, and count."""
+
+    def __init__(self, *down: str) -> None:
+        self.down = set(down)
+        self.taken: list[tuple[str, str]] = []
+
+    def send(self, receiver: str, title: str, body: str) -> None:
+        if receiver in self.down:
+            raise Unavailable("refused", where=receiver)
+        self.taken.append((receiver, title))
+
+
+def run(database: Database, found: Class, n: int, receivers: tuple[str, ...] = ("a", "b")) -> store.Kept:
+    at = NOW + n * HOUR
+    terms = store.Terms(rule=RULE, receivers=receivers)
+    return store.keep(database, records.taken(database, now=at), records.outcome(found), now=at, terms=terms)
+
+
+def deliver(database: Database, to: Receivers, n: float, receivers: tuple[str, ...] = ("a", "b")) -> int:
+    return outbox.deliver(database, to.send, now=NOW + n * HOUR, receivers=receivers)
+
+
+def test_an_alarm_is_delivered_to_each_receiver_once(database: Database) -> None:
+    to = Receivers()
+    for n, found in enumerate([Class.OK, Class.INVALID, Class.INVALID, Class.INVALID]):
+        run(database, found, n)
+        deliver(database, to, n)
+    assert [(r, t[:16]) for r, t in to.taken] == [("a", "[anchor] INVALID"), ("b", "[anchor] INVALID")]
+
+
+def test_a_failing_receiver_holds_up_no_other_and_gets_it_later(database: Database) -> None:
+    run(database, Class.INVALID, 0)
+    to = Receivers("a")
+    assert deliver(database, to, 0) == 1
+    assert deliver(database, to, 0) == 0  # not before its time
+    to.down.clear()
+    assert deliver(database, to, 1) == 1
+    assert [r for r, _ in to.taken] == ["b", "a"]
+    assert outbox.waiting(database) == 0
+
+
+def test_retries_slow_down_and_never_end(database: Database) -> None:
+    run(database, Class.INVALID, 0, ("a",))
+    to, waits, at = Receivers("a"), [], 0.0
+    for _ in range(12):
+        deliver(database, to, at, ("a",))
+        with database.read() as connection:
+            due = connection.execute(sa.select(Delivery.next_ms)).scalar_one() / 1000
+        waits.append(due - NOW - at * HOUR)
+        at = (due - NOW) / HOUR
+    assert waits == sorted(waits)
+    assert waits[-1] == outbox.LONGEST_RETRY
+
+
+def test_a_restart_neither_loses_nor_repeats(database: Database, url: str) -> None:
+    run(database, Class.INVALID, 0)
+    first, again = Receivers(), Receivers()
+    deliver(database, first, 0)
+    with records.opened(url) as reopened:
+        run(reopened, Class.INVALID, 1)
+        deliver(reopened, again, 1)
+        run(reopened, Class.OK, 2)
+        deliver(reopened, again, 2)
+    assert len(first.taken) == 2
+    assert [t for _, t in again.taken] == ["[anchor] recovered: a/release.json is OK again"] * 2
+
+
+def test_a_sender_that_died_in_the_middle_repeats_with_the_same_id(database: Database) -> None:
+    run(database, Class.INVALID, 0, ("a",))
+
+    def dies(receiver: str, title: str, body: str) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        outbox.deliver(database, dies, now=NOW, receivers=("a",))
+    to = Receivers()
+    assert deliver(database, to, 0, ("a",)) == 0  # another process may still be at it
+    assert deliver(database, to, 1, ("a",)) == 1
+    with database.read() as connection:
+        uid, body = connection.execute(sa.select(Notification.uid, Notification.body)).one()
+    assert f"message {uid}:" in body
+
+
+def test_what_was_written_while_nobody_was_configured_is_told_to_the_first_who_is(database: Database) -> None:
+    run(database, Class.INVALID, 0, ())
+    to = Receivers()
+    assert deliver(database, to, 1, ("new",)) == 1
+    assert deliver(database, to, 2, ("new",)) == 0
+
+
+def test_what_waits_for_a_receiver_that_is_gone_goes_to_the_others(database: Database) -> None:
+    run(database, Class.INVALID, 0, ("gone",))
+    to = Receivers()
+    assert deliver(database, to, 1, ("a", "b")) == 2
+    assert outbox.waiting(database) == 0
+
+
+def test_old_history_is_not_news_to_a_new_receiver(database: Database) -> None:
+    run(database, Class.INVALID, 0, ())
+    assert deliver(database, Receivers(), 24 * 30, ("new",)) == 0
+
+
+def test_two_processes_share_the_outbox(database: Database, url: str) -> None:
+    for n in range(6):
+        run(database, Class.INVALID if n % 2 == 0 else Class.OK, n)
+    one, two = Receivers(), Receivers()
+
+    def work(to: Receivers) -> None:
+        with records.opened(url) as mine:
+            outbox.deliver(mine, to.send, now=NOW + 6 * HOUR, receivers=("a", "b"))
+
+    threads = [threading.Thread(target=work, args=(to,)) for to in (one, two)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(one.taken) + len(two.taken) == 12
+
+
+# -- apprise and the heartbeat ------------------------------------------------------------------------------
+
+
+class Hook(BaseHTTPRequestHandler):
+    """A webhook that takes, refuses or hangs."""
+
+    seen: list[bytes] = []  # noqa: RUF012 - emptied by the fixture
+    status = 200
+    delay = 0.0
+
+    def do_POST(self) -> None:
+        time.sleep(type(self).delay)
+        length = int(self.headers.get("Content-Length", 0))
+        type(self).seen.append(self.rfile.read(length))
+        self.send_response(type(self).status)
+        self.end_headers()
+
+    do_GET = do_POST  # noqa: N815 - the name http.server calls
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def hook() -> Iterator[str]:
+    Hook.seen, Hook.status, Hook.delay = [], 200, 0.0
+    server = HTTPServer(("127.0.0.1", 0), Hook)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    try:
+        yield f"127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def test_apprise_takes_a_message(hook: str) -> None:
+    notifier = Notifier([f"json://{hook}/secret-path"])
+    notifier.send(notifier.receivers[0], "title", "body")
+    assert b"body" in Hook.seen[0]
+
+
+def test_a_receiver_that_refuses_is_unavailable_and_its_secret_stays_secret(hook: str) -> None:
+    Hook.status = 500
+    notifier = Notifier([f"json://{hook}/secret-path"])
+    with pytest.raises(Unavailable) as caught:
+        notifier.send(notifier.receivers[0], "title", "body")
+    assert "secret" not in str(caught.value)
+
+
+def test_a_receiver_that_hangs_is_left_behind(hook: str) -> None:
+    Hook.delay = 0.7
+    notifier = Notifier([f"json://{hook}/"], patience=0.1)
+    began = time.monotonic()
+    with pytest.raises(Unavailable, match="did not answer"):
+        notifier.send(notifier.receivers[0], "title", "body")
+    assert time.monotonic() - began < 0.6
+    time.sleep(0.8)  # the hung thread ends before its server does
+
+
+def test_a_url_that_apprise_does_not_know_is_misuse_and_not_printed() -> None:
+    with pytest.raises(Misuse) as caught:
+        Notifier(["nosuch://user:hunter2@host"])
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_heartbeat_that_fails_is_unavailable(hook: str) -> None:
+    heartbeat(f"http://{hook}/beat")
+    Hook.status = 404
+    with pytest.raises(Unavailable):
+        heartbeat(f"http://{hook}/beat")

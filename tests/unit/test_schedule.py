@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The clock: one tick at a time, none lost, none stops the watch; and when a target is due again."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from anchor.errors import Unavailable
+from anchor.records.pace import Pace
+from anchor.schedule import Watch
+from anchor.verdict import Class, Verdict, passed
+
+GOOD = Verdict(kind="run", target="t", verdict=Class.OK, checks=(passed("x", "y"),))
+HOUR = 3600.0
+
+
+def _counting(runs: list[int]) -> Callable[[], Verdict]:
+    def run() -> Verdict:
+        runs.append(1)
+        return GOOD
+
+    return run
+
+
+def serve(watch: Watch, seconds: float) -> int:
+    """Serve in this (main) thread and stop after a while."""
+    timer = threading.Timer(seconds, watch.stop)
+    timer.start()
+    try:
+        return watch.serve()
+    finally:
+        timer.cancel()
+        timer.join()
+
+
+def test_ticks_come_again_and_are_kept() -> None:
+    kept: list[Verdict] = []
+    assert serve(Watch(lambda: GOOD, kept.append, every=0.05, jitter=0), 0.5) == 0
+    assert len(kept) > 1
+
+
+def test_two_ticks_never_overlap() -> None:
+    inside, most = [0], [0]
+
+    def run() -> Verdict:
+        inside[0] += 1
+        most[0] = max(most[0], inside[0])
+        time.sleep(0.1)
+        inside[0] -= 1
+        return GOOD
+
+    serve(Watch(run, lambda _: None, every=0.02, jitter=0), 0.5)
+    assert most == [1]
+
+
+@pytest.mark.parametrize(
+    ("raised", "found"), [(Unavailable("locked"), Class.UNAVAILABLE), (ZeroDivisionError(), Class.ERROR)]
+)
+def test_a_run_that_raises_is_a_verdict_and_the_watch_goes_on(raised: Exception, found: Class) -> None:
+    kept: list[Class] = []
+
+    def run() -> Verdict:
+        raise raised
+
+    serve(Watch(run, lambda v: kept.append(v.verdict), every=0.05, jitter=0), 0.4)
+    assert len(kept) > 1
+    assert set(kept) == {found}
+
+
+def test_a_verdict_that_cannot_be_passed_on_does_not_stop_the_watch() -> None:
+    runs: list[int] = []
+
+    def keep(_: Verdict) -> None:
+        raise ZeroDivisionError
+
+    watch = Watch(_counting(runs), keep, every=0.05, jitter=0)
+    import logging
+
+    logging.getLogger("anchor.schedule").setLevel(logging.CRITICAL)
+    serve(watch, 0.4)
+    assert len(runs) > 1
+
+
+def test_a_wall_clock_that_jumps_back_sets_the_next_tick_anew() -> None:
+    wall = [1000.0]
+    watch = Watch(lambda: GOOD, lambda _: None, wall=lambda: wall[0], monotonic=lambda: 0.0)
+    assert not watch.look_at_clock()
+    for jump in (-365 * 86400.0, 365 * 86400.0):
+        wall[0] += jump
+        assert watch.look_at_clock()
+        assert not watch.look_at_clock()
+    wall[0] += 1.0  # slewing is no jump
+    assert not watch.look_at_clock()
+
+
+def test_no_tick_begins_after_stop() -> None:
+    runs: list[int] = []
+    watch = Watch(_counting(runs), lambda _: None)
+    watch.stop()
+    watch.tick()
+    assert runs == []
+
+
+_CHILD = """
+import sys, time
+from anchor.schedule import Watch
+from anchor.verdict import Class, Verdict
+def run():
+    print("begun", flush=True)
+    time.sleep(0.6)
+    print("ended", flush=True)
+    return Verdict(kind="run", target="t", verdict=Class.OK)
+sys.exit(Watch(run, lambda v: print("kept", flush=True), every=60, jitter=0).serve())
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_lets_the_run_in_progress_end_and_exits_0(number: signal.Signals) -> None:
+    child = subprocess.Popen([sys.executable, "-c", _CHILD], stdout=subprocess.PIPE, text=True)
+    assert child.stdout is not None
+    with child.stdout as lines:
+        assert lines.readline() == "begun\n"
+        os.kill(child.pid, number)
+        assert lines.read() == "ended\nkept\n"
+    assert child.wait(10) == 0
+
+
+# -- when a target is due again -----------------------------------------------------------------------------
+
+
+def due(**given_: object) -> float:
+    values: dict[str, object] = {
+        "target": "t",
+        "now": 0.0,
+        "interval": None,
+        "newest": False,
+        "failing_runs": 0,
+    }
+    return Pace(spread=0).next_due(**{**values, **given_})  # type: ignore[arg-type]
+
+
+def test_daily_and_hourly_for_the_newest() -> None:
+    assert due() == 86400
+    assert due(newest=True) == 3600
+    assert due(newest=True, interval=7200) == 7200
+
+
+def test_an_unreachable_target_is_left_alone_longer_and_longer() -> None:
+    waits = [due(newest=True, failing_runs=n) for n in range(1, 10)]
+    assert waits[:5] == [900, 1800, 3600, 7200, 14400]
+    assert waits[-1] == 6 * 3600
+    assert due(failing_runs=9) == 86400  # never less often than its interval says
+
+
+@given(st.text(), st.floats(0, 4e9), st.none() | st.integers(60, 10**7), st.booleans(), st.integers(0, 10**9))
+def test_the_next_time_is_after_now_and_within_reach(
+    target: str, now: float, interval: int | None, newest: bool, failing: int
+) -> None:
+    found = Pace().next_due(target=target, now=now, interval=interval, newest=newest, failing_runs=failing)
+    assert now < found <= now + 1.1 * max(interval or 86400, 86400) + 1
+
+
+def test_a_thousand_targets_do_not_stay_together() -> None:
+    times = {
+        round(Pace().next_due(target=str(n), now=0, interval=None, newest=False, failing_runs=0))
+        for n in range(1000)
+    }
+    assert len(times) > 900
