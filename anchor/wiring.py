@@ -5,6 +5,7 @@ Only this module and the commands know both sides.
 """
 
 import hashlib
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import platformdirs
@@ -13,13 +14,15 @@ from anchor import release as release_file
 from anchor import trust
 from anchor import trusted_root as roots
 from anchor.edge import files
+from anchor.edge import roots as tuf
 from anchor.edge.service import Budget
 from anchor.embedded.instance import FOLDER, Instance
 from anchor.embedded.log import Log
-from anchor.errors import Misuse, Refused
+from anchor.errors import AnchorError, Misuse, Refused
 from anchor.instance import Duplicate
 from anchor.publish.site import Site
 from anchor.trust import Policy, RootSource, Signer
+from anchor.verdict import Check, failed, passed
 from anchor.verify.anchors import Trust
 
 EMBEDDED = "embedded"
@@ -73,7 +76,7 @@ def trust_for(
     budget: Budget,
     offline: bool,
 ) -> tuple[Trust | None, list[str]]:
-    """The verifier's trust, from a policy file or from flags, None when neither is there; and what to say of it.
+    """The verifier's trust, from a policy file or from flags (None: neither is there), and what to say of it.
 
     Raises `Misuse` for flags that are not complete, `Refused` for a trusted root that is not the pinned one.
     """
@@ -101,14 +104,27 @@ def trust_for(
 
 
 def _trust(policy: Policy, base: Path, budget: Budget, *, offline: bool) -> Trust:
-    raw = [_load_root(source, base, budget, offline=offline) for source in policy.trusted_roots]
-    return Trust(policy=policy, raw=raw, root=roots.union(roots.parse(data) for data in raw))
+    found = [_load_root(source, base, policy, budget, offline=offline) for source in policy.trusted_roots]
+    raw = [data for data, _ in found]
+    checks = tuple(check for _, check in found if check is not None)
+    return Trust(policy=policy, raw=raw, root=roots.union(roots.parse(data) for data in raw), checks=checks)
 
 
-def _load_root(source: RootSource, base: Path, budget: Budget, *, offline: bool) -> bytes:
-    """The bytes of a trusted root that a policy names, checked against its pin."""
+def tuf_cache() -> Path:
+    """Where the trust material of the public instances is kept between runs."""
+    return platformdirs.user_cache_path("ledger-anchor") / "tuf"
+
+
+def _load_root(
+    source: RootSource, base: Path, policy: Policy, budget: Budget, *, offline: bool
+) -> tuple[bytes, Check | None]:
+    """The bytes of a trusted root that a policy names, checked against its pin or for its freshness."""
     if source.name:
-        raise Misuse(f"the root {source.name!r} is not wired yet", where="trusted_root")
+        now = datetime.now(UTC)
+        material = tuf.load(
+            tuf.REPOSITORIES[source.name], cache=tuf_cache(), budget=budget, now=now, offline=offline
+        )
+        return material.trusted_root, _fresh(source.name, material, now, policy.max_root_age)
     path = base / source.path
     data = files.read(path, limit=release_file.MAX_TRUSTED_ROOT)
     digest = hashlib.sha256(data).digest()
@@ -118,7 +134,16 @@ def _load_root(source: RootSource, base: Path, budget: Budget, *, offline: bool)
             where=str(path),
             remedy="get the trusted root that was pinned; another one trusts other keys",
         )
-    return data
+    return data, None
+
+
+def _fresh(name: str, material: tuf.Material, now: datetime, max_age: timedelta | None) -> Check:
+    """Trust material that may be out of date verifies, and says so: STALE, never a silent pass."""
+    try:
+        material.check_fresh(now, max_age=max_age)
+    except AnchorError as e:
+        return failed("trust-fresh", e, meaning="a key may have been revoked since this copy was made")
+    return passed("trust-fresh", f"the {name} trusted root was refreshed at {material.refreshed}")
 
 
 def _inside_release(policy: Path, release: str) -> bool:

@@ -10,12 +10,15 @@ import click
 from anchor.cli import common
 from anchor.cli.progress import say
 from anchor.edge import journal
+from anchor.edge.service import Budget
 from anchor.errors import Misuse
 from anchor.publish import job
 from anchor.publish.job import Order, Published, Sealing
 from anchor.publish.policy_text import policy_text
 from anchor.verdict import Class
 
+BUDGET = 180.0
+"""Seconds for all calls to all services of one publication."""
 EXAMPLE = "anchor publish ledger.md --name my-ledger --version 1.0.0 --root site > policy.toml"
 
 
@@ -30,6 +33,18 @@ EXAMPLE = "anchor publish ledger.md --name my-ledger --version 1.0.0 --root site
     help="Who certifies and records: embedded, public, staging, or a ClientTrustConfig file.",
 )
 @click.option("--also", multiple=True, help="A further instance to record the same statement in.")
+@click.option(
+    "--rekor",
+    type=click.Choice(["1", "2"]),
+    help="Take the instance's Rekor of this version (default: as its signing config says).",
+)
+@click.option(
+    "--identity-token-file",
+    type=click.Path(path_type=Path),
+    envvar="ANCHOR_IDENTITY_TOKEN_FILE",
+    help="File with the identity token (else: ANCHOR_IDENTITY_TOKEN, the CI system, the browser).",
+)
+@click.option("--no-browser", is_flag=True, help="Print the URL to log in with, and ask for the code.")
 @common.root_option
 @common.home_option
 @click.option("--dry-run", is_flag=True, help="Show everything that would be signed; send nothing.")
@@ -46,6 +61,7 @@ def command(as_json: bool, home: Path | None, **given: Any) -> int:  # noqa: FBT
     if given["dry_run"]:
         return _dry_run(Order(**named, root=root, home=Path()), as_json=as_json)
     # The client is imported only by those who sign.
+    from anchor.edge.tokens import TokenSource
     from anchor.publish import wiring
 
     order = Order(**named, root=root, home=common.home_for(root, home))
@@ -54,7 +70,17 @@ def command(as_json: bool, home: Path | None, **given: Any) -> int:  # noqa: FBT
         where = f"{order.name} {order.version}"
         raise Misuse("nothing is interrupted or pending", where=where, remedy="leave --resume out")
     instances = (given["instance"], *given["also"])
-    sites = wiring.sites(instances, order.home, confirm=None if given["yes"] else _confirm)
+    source = TokenSource(
+        file=given["identity_token_file"], browser=not given["no_browser"], interactive=sys.stdin.isatty()
+    )
+    choice = wiring.Choice(
+        home=order.home,
+        budget=Budget(BUDGET),
+        tokens=source,
+        rekor=int(given["rekor"] or 0),
+        confirm=None if given["yes"] else _confirm,
+    )
+    sites = wiring.sites(instances, choice)
     published = job.publish(order, sites, wiring.tools(say))
     return _report(published, order, as_json=as_json)
 

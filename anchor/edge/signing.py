@@ -23,7 +23,7 @@ from rfc3161_client import TimeStampResponse, decode_timestamp_response
 from sigstore import dsse
 from sigstore.errors import Error as SigstoreError
 from sigstore.models import Bundle, TransparencyLogEntry, TrustedRoot
-from sigstore.oidc import ExpiredIdentity, IdentityError, IdentityToken
+from sigstore.oidc import ExpiredIdentity, IdentityError, IdentityToken, Issuer, IssuerError
 from sigstore.sign import SigningContext
 from sigstore_models.rekor import v1 as rekor
 from sigstore_models.trustroot import v1 as trustroot
@@ -207,3 +207,24 @@ def _request_v1(envelope: dsse.Envelope, certificate: x509.Certificate) -> dict[
         "verifiers": [_b64(certificate.public_bytes(Encoding.PEM))],
     }
     return {"apiVersion": "0.0.1", "kind": "dsse", "spec": {"proposedContent": proposed}}
+
+
+def claims(token: str) -> tuple[str, str]:
+    """Identity and issuer that a token claims, as the client reads it. Raises `Misuse`."""
+    try:
+        found = IdentityToken(token)
+    except IdentityError as e:
+        raise Misuse(
+            f"the identity token is not usable: {e}", where="token", remedy="get a new one"
+        ) from None
+    return found.identity, found.federated_issuer
+
+
+def interactive_token(issuer: str, *, browser: bool) -> str:
+    """A token from a person; without a browser the URL is printed and the code is asked for."""
+    try:
+        return str(Issuer(issuer).identity_token(force_oob=not browser))
+    except (IdentityError, IssuerError) as e:
+        raise Unavailable(f"no identity token from {issuer}: {e}", where="token") from None
+    except Exception as e:  # noqa: BLE001  the client lets errors of other libraries through
+        raise Unavailable(f"{type(e).__name__}: {e}", where=f"OIDC issuer {issuer}") from None

@@ -5,12 +5,16 @@ Imported only by those who sign: it brings the sigstore client.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from anchor import trusted_root
-from anchor.edge import files, stamping, stock
+from anchor.edge import files, remote, roots, signing_config, stamping, stock, tokens
 from anchor.edge.release_files import Folder
+from anchor.edge.service import Budget
+from anchor.edge.signing_config import SigningConfig
+from anchor.edge.tokens import TokenSource
 from anchor.errors import Misuse, Refused
 from anchor.publish.job import Tools
 from anchor.publish.site import Site
@@ -20,22 +24,82 @@ from anchor.verdict import Verdict
 from anchor.verify.bundle import verify_bundle
 from anchor.verify.release import Trust, verify_release
 from anchor.verify.report import BundleReport
-from anchor.wiring import EMBEDDED, embedded_site
+from anchor.wiring import EMBEDDED, NAMED, embedded_site, tuf_cache
 
-Confirm = Callable[[str], bool]
+SETTLE = 25.0
+"""Seconds: a Rekor server gives up on a write after 20, so no entry appears later than this."""
 
 
-def sites(names: Sequence[str], home: Path, *, confirm: Confirm | None) -> list[Site]:
-    """The instances by name, each once. `confirm` is asked before a public log is written to first."""
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """How whoever publishes wants instances to be used. `rekor` 0: as the signing config says."""
+
+    home: Path
+    budget: Budget
+    tokens: TokenSource
+    rekor: int = 0
+    confirm: Callable[[str], bool] | None = None
+
+
+def sites(names: Sequence[str], choice: Choice) -> list[Site]:
+    """The instances by name, each once. Raises what resolving them raises."""
     if len(set(names)) != len(names):
         raise Misuse("an instance is named twice", where="--also", remedy="name each once")
-    return [_site(name, home, confirm) for name in names]
+    found = [_site(name, choice) for name in names]
+    twice = next((s.name for i, s in enumerate(found) if s.name in [t.name for t in found[:i]]), None)
+    if twice:
+        raise Misuse(f"two instances record in the log {twice}", where="--also", remedy="name each log once")
+    return found
 
 
-def _site(name: str, home: Path, confirm: Confirm | None) -> Site:  # noqa: ARG001
+def _site(name: str, choice: Choice) -> Site:
     if name == EMBEDDED:
-        return embedded_site(home)
-    raise Misuse(f"the instance {name!r} is not known", where="--instance")
+        return embedded_site(choice.home)
+    if name in NAMED:
+        now = datetime.now(UTC)
+        material = roots.load(roots.REPOSITORIES[name], cache=tuf_cache(), budget=choice.budget, now=now)
+        config = signing_config.parse(material.signing_config("rekor-v2" if choice.rekor == 2 else "default"))
+        return _remote(name, material.trusted_root, config, choice)
+    path = Path(name)
+    if not path.exists():
+        raise Misuse(
+            "is neither embedded, public nor staging, nor a file",
+            where=f"--instance {name}",
+            remedy="name one of these, or a ClientTrustConfig file",
+        )
+    data = files.read(path, limit=signing_config.MAX_SIZE)
+    try:
+        root, config = signing_config.parse_trust_config(data, where=name)
+    except Refused as e:
+        raise Misuse(e.problem, where=e.where, remedy=e.remedy) from None
+    return _remote(name, root, config, choice)
+
+
+def _remote(name: str, root: bytes, config: SigningConfig, choice: Choice) -> Site:
+    versions = (choice.rekor,) if choice.rekor else (1, 2)
+    found = remote.connect(
+        config,
+        trusted_root.parse(root),
+        budget=choice.budget,
+        now=datetime.now(UTC),
+        versions=versions,
+    )
+    confirm = choice.confirm if name in NAMED else None
+
+    def token() -> str:
+        return tokens.asked(lambda: choice.tokens.get(found.issuer), found.name, confirm)
+
+    return Site(
+        kind=name,
+        name=found.name,
+        trusted_root=root,
+        authority=found.authority,
+        stamps=found.timestamps,
+        log=found.log,
+        log_version=found.log_version,
+        token=token,
+        settle=SETTLE,
+    )
 
 
 def tools(say: Callable[[str], None]) -> Tools:

@@ -30,11 +30,13 @@ Stock = Callable[[bytes, bytes, str, str], bytes]
 
 @dataclass(frozen=True, kw_only=True)
 class Trust:
-    """What the verifier brings: a policy, the roots that it names (raw JSON), and what they hold together."""
+    """What the verifier brings: a policy, the roots that it names (raw JSON), what they hold together, and
+    what there is to say of how they were got."""
 
     policy: Policy
     raw: Sequence[bytes]
     root: TrustedRoot
+    checks: Sequence[Check] = ()
 
 
 @dataclass(kw_only=True)

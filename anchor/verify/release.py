@@ -114,6 +114,7 @@ def _verify(
         run.notes += anchors.claimed(reports)
         run.notes.append(_accepting(release))
     else:
+        run.checks += trust.checks
         run.checks += demands.check(reports, release, trust.policy, now)
     if any(r.embedded for r in reports):
         run.notes.append(EMBEDDED)

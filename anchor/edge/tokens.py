@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Identity tokens: from a file, the environment, the CI system this runs in, or a person in a browser.
+
+Never from the command line's words: those are in the process list and in the shell's history. What a token
+says is not believed here; the certificate authority checks it.
+"""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import id as ambient
+
+from anchor.edge import files, signing
+from anchor.errors import Misuse, Unavailable
+
+VARIABLE = "ANCHOR_IDENTITY_TOKEN"
+AUDIENCE = "sigstore"
+MAX_TOKEN = 64 << 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class TokenSource:
+    """Where a token may come from. `browser` False: the URL is printed, and the code is asked for."""
+
+    file: Path | None = None
+    browser: bool = True
+    interactive: bool = True
+
+    def get(self, issuer: str) -> str:
+        """A token; `issuer` is the OIDC issuer of the instance, empty when it names none.
+
+        Raises `Misuse` when there is none to be had, `Unavailable` when its source did not answer.
+        """
+        for source in (self._from_file, _from_environment, _from_ambient):
+            token = source()
+            if token is not None:
+                return token.strip()
+        if not issuer or not self.interactive:
+            raise Misuse(
+                "no identity token",
+                where="token",
+                remedy=f"name a file with --identity-token-file, set {VARIABLE}, or run it in a CI with OIDC",
+            )
+        return signing.interactive_token(issuer, browser=self.browser)
+
+    def _from_file(self) -> str | None:
+        if self.file is None:
+            return None
+        try:
+            return files.read(self.file, limit=MAX_TOKEN).decode("ascii")
+        except UnicodeDecodeError:
+            raise Misuse("is not a token", where=str(self.file), remedy="put the JWT alone into it") from None
+
+
+def _from_environment() -> str | None:
+    return os.environ.get(VARIABLE) or None
+
+
+def _from_ambient() -> str | None:
+    try:
+        return ambient.detect_credential(AUDIENCE)
+    except ambient.GitHubOidcPermissionCredentialError:
+        raise Misuse(
+            "this workflow may not ask for an identity token",
+            where="GitHub Actions",
+            remedy="give the job the permission 'id-token: write'",
+        ) from None
+    except ambient.IdentityError as e:
+        raise Unavailable(f"the CI system gave no identity token: {e}", where="token") from None
+
+
+def asked(get: Callable[[], str], log: str, confirm: Callable[[str], bool] | None) -> str:
+    """A token, once whoever publishes has agreed to what the log will say of them for ever."""
+    token = get()
+    identity, issuer = signing.claims(token)
+    if confirm is not None and not confirm(
+        f"Record {identity} (issuer {issuer}) as the signer in the public log {log}, for ever?"
+    ):
+        raise Misuse("not published: the answer was no", where=log)
+    return token
