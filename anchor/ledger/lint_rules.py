@@ -109,8 +109,11 @@ def spelling(value: str) -> str:
 
 def skeleton(value: str) -> str:
     """What is left when letters that look alike count as one, too."""
+    if value.isascii() and value.isprintable():
+        return spelling(value)
     seen = "".join(_LATIN.get(c, c) for c in unicodedata.normalize("NFKC", value))
-    return spelling("".join(c for c in seen if not any(True for _ in hidden(c)) or c.isspace()))
+    unseen = {c for c in hidden(seen) if not c.isspace()}
+    return spelling("".join(c for c in seen if c not in unseen))
 
 
 def named(c: str) -> str:
