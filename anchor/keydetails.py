@@ -6,7 +6,7 @@ decided here. A key is never tried with several algorithms: its details name one
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
@@ -80,7 +80,7 @@ _DEFAULT_CURVES = {
 class Key:
     """A public key with the one way in which it signs. `spki` is its SubjectPublicKeyInfo DER."""
 
-    public: Public
+    public: Public = field(compare=False)  # the same as `spki`, and of a type that cannot be hashed
     spki: bytes
     scheme: Scheme
     pss_only: bool = False

@@ -7,9 +7,11 @@ TUF, a policy), and so is which of its keys a piece of evidence needs. Form: sig
 
 import functools
 import hashlib
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Literal
 from urllib.parse import urlsplit
 
 from cryptography import x509
@@ -89,6 +91,16 @@ class Authority:
             except Exception:  # noqa: BLE001  the library raises by key type and by what is wrong
                 return f"{_name(lower)} was not issued by {_name(upper)}"
         return ""
+
+    @functools.cached_property
+    def subjects(self) -> tuple[x509.Name, ...]:
+        """The names of the certificates."""
+        return tuple(quiet_name(c, "subject") for c in self.certificates)
+
+    @functools.cached_property
+    def issuer_serial(self) -> tuple[x509.Name, int]:
+        """By what a time-stamp names the first certificate."""
+        return quiet_name(self.certificates[0], "issuer"), self.certificates[0].serial_number
 
     def lapsed(self, time: datetime) -> str:
         """Empty when every certificate of the chain is valid at the time, else which one is not."""
@@ -233,8 +245,18 @@ def load_certificate(raw: bytes, where: str) -> x509.Certificate:
     return found
 
 
+def quiet_name(certificate: x509.Certificate, which: Literal["subject", "issuer"]) -> x509.Name:
+    """A name of a certificate, without the library's warnings on how it is written; raises Refused."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return certificate.subject if which == "subject" else certificate.issuer
+    except Exception:  # noqa: BLE001  a lazily parsed name fails in many undocumented ways
+        raise Refused(f"a certificate with an unreadable {which}", where="certificate") from None
+
+
 def _name(certificate: x509.Certificate) -> str:
     try:
-        return certificate.subject.rfc4514_string() or "a certificate without a subject"
-    except ValueError:
-        return "a certificate with an unreadable subject"
+        return quiet_name(certificate, "subject").rfc4514_string() or "a certificate without a subject"
+    except Refused as e:
+        return e.problem

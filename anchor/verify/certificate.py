@@ -15,7 +15,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from anchor import keydetails
 from anchor.errors import AnchorError, Refused
 from anchor.keydetails import Key
-from anchor.trusted_root import Authority, load_certificate
+from anchor.trusted_root import Authority, load_certificate, quiet_name
 
 MAX_CERTIFICATE = 64 << 10
 _ISSUER = x509.ObjectIdentifier("1.3.6.1.4.1.57264.1.1")
@@ -36,6 +36,8 @@ class Leaf:
     identity: str
     kind: str
     issuer: str
+    issuer_name: x509.Name
+    """The name of the certificate above, which is no `issuer` in Fulcio's sense."""
     extensions: x509.Extensions
 
 
@@ -65,6 +67,7 @@ def _read(certificate: x509.Certificate, der: bytes, where: str) -> Leaf:
         identity=identity,
         kind=kind,
         issuer=_issuer(extensions, where),
+        issuer_name=quiet_name(certificate, "issuer"),
         extensions=extensions,
     )
 
@@ -154,7 +157,7 @@ def is_root(der: bytes) -> bool:
     """Whether bytes are a self-issued certificate of an authority; such are not carried in bundles."""
     certificate = load_certificate(der, "chain")
     try:
-        if certificate.subject != certificate.issuer:
+        if quiet_name(certificate, "subject") != quiet_name(certificate, "issuer"):
             return False
         return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
     except x509.ExtensionNotFound:
@@ -191,11 +194,11 @@ def issued_by(leaf: Leaf, authorities: tuple[Authority, ...], time: datetime) ->
 
 def known(leaf: Leaf, authorities: tuple[Authority, ...]) -> bool:
     """Whether any authority bears the name that the certificate gives as its issuer."""
-    return any(c.subject == leaf.certificate.issuer for a in authorities for c in a.certificates)
+    return any(leaf.issuer_name in a.subjects for a in authorities)
 
 
 def _issuer_spki(leaf: Leaf, authority: Authority, time: datetime) -> bytes:
-    if all(c.subject != leaf.certificate.issuer for c in authority.certificates):
+    if leaf.issuer_name not in authority.subjects:
         raise Refused(f"not issued by {authority.subject or authority.uri}", where="certificate")
     try:
         chain = _verifier(authority, time).verify(leaf.certificate, []).chain

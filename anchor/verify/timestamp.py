@@ -5,16 +5,17 @@ Decides whether a token is a given authority's, over exactly this signature, at 
 was trusted. A token of nobody that the root names counts for nothing. Nonces bind nothing afterwards.
 """
 
-import hashlib
 from collections.abc import Iterable
 from datetime import datetime
 
+from cryptography.hazmat.primitives.serialization import Encoding
 from rfc3161_client import VerifierBuilder, decode_timestamp_response
 from rfc3161_client.errors import VerificationError
 from rfc3161_client.tsp import PKIStatus, TimeStampResponse
 
 from anchor.errors import Refused
 from anchor.trusted_root import Authority
+from anchor.verify import certid
 from anchor.verify.report import VerifiedTime
 
 MAX_TOKEN = 64 << 10
@@ -31,10 +32,12 @@ def check(
     response, issuer_serial = _decode(token, where)
     reasons: list[Refused] = []
     for authority in authorities:
-        if not authority.certificates or _issuer_serial(authority) != issuer_serial:
+        if not authority.certificates or authority.issuer_serial != issuer_serial:
             continue
         try:
-            return _by(authority, response, signature, where)
+            found = _by(authority, response, signature, where)
+            certid.check(token, authority.certificates[0].public_bytes(Encoding.DER), where=where)
+            return found
         except Refused as e:
             reasons.append(e)
     if reasons:
@@ -62,11 +65,6 @@ def _decode(token: bytes, where: str) -> tuple[TimeStampResponse, tuple[object, 
         raise Refused(f"not a time-stamp response: {type(e).__name__}", where=where) from None
 
 
-def _issuer_serial(authority: Authority) -> tuple[object, int]:
-    leaf = authority.certificates[0]
-    return leaf.issuer, leaf.serial_number
-
-
 def _by(authority: Authority, response: TimeStampResponse, signature: bytes, where: str) -> VerifiedTime:
     leaf, *above = authority.certificates
     builder = VerifierBuilder(
@@ -87,12 +85,6 @@ def _by(authority: Authority, response: TimeStampResponse, signature: bytes, whe
     if lapsed := authority.lapsed(time):
         raise Refused(f"{lapsed} was not valid at {time.isoformat()}", where=where)
     return VerifiedTime("rfc3161", authority.uri or authority.subject, time)
-
-
-def refuse_duplicates(tokens: tuple[bytes, ...]) -> None:
-    """Refuse a token that is there twice: it would look like two witnesses."""
-    if len({hashlib.sha256(t).digest() for t in tokens}) != len(tokens):
-        raise Refused("the same time-stamp twice", where="timestamps")
 
 
 def _brief(error: Exception) -> str:

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The steps about the certificate: its time, its chain, its use, its log and its owner."""
+
+from anchor.errors import Refused
+from anchor.verify import certificate as certificates
+from anchor.verify import sct, signers, steps
+from anchor.verify.certificate import Leaf
+from anchor.verify.context import Context
+from anchor.verify.report import VerifiedTime
+
+
+def check_certificate(ctx: Context) -> None:
+    """Run the steps; each that cannot run says why."""
+    leaf, run = ctx.leaf, ctx.run
+    if leaf is None:
+        for step in (steps.VALIDITY, steps.CHAIN, steps.SCT, steps.USAGE, steps.SIGNER):
+            run.skip(step, "no certificate that can be used")
+        return
+    if not ctx.times:
+        for step in (steps.VALIDITY, steps.CHAIN, steps.SCT):
+            run.skip(step, "no trusted time")
+    else:
+        run.run(steps.VALIDITY, lambda: _valid_at(leaf, ctx.times))
+        issuer = run.run(steps.CHAIN, lambda: _chain(ctx, leaf))
+        if issuer is None:
+            run.skip(steps.SCT, "the certificate's issuer is not known")
+        else:
+            run.run(steps.SCT, lambda: (sct.check(leaf, issuer, ctx.ask.root.ctlogs), True))
+    run.run(steps.USAGE, lambda: (certificates.check_usage(leaf), True))
+    asked = ctx.ask.signers
+    if asked is None:
+        run.skip(steps.SIGNER, f"claimed, not verified: {leaf.identity} (issuer {leaf.issuer})")
+    else:
+        run.run(steps.SIGNER, lambda: (signers.check_signer(leaf, asked), True))
+
+
+def _valid_at(leaf: Leaf, times: list[VerifiedTime]) -> tuple[str, bool]:
+    span = f"{leaf.not_before.isoformat()} to {leaf.not_after.isoformat()}"
+    for t in times:
+        if not leaf.not_before <= t.time <= leaf.not_after:
+            raise Refused(f"valid from {span}, but signed at {t.time.isoformat()}", where="certificate")
+    return f"valid from {span}, and signed inside of it", True
+
+
+def _chain(ctx: Context, leaf: Leaf) -> tuple[str, bytes]:
+    """The SPKI of the leaf's issuer, the same at every verified time."""
+    authorities = ctx.ask.root.authorities
+    if not certificates.known(leaf, authorities):
+        ctx.foreign = True
+    found = [certificates.issued_by(leaf, authorities, t) for t in {t.time: t for t in ctx.times}]
+    if len({f.issuer_spki for f in found}) != 1:
+        raise Refused("issued by different keys at different times", where="certificate")
+    return f"issued by {found[0].authority.uri or found[0].authority.subject}", found[0].issuer_spki

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the steps of one verification share: what was asked, and what they have found so far."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from anchor.artifact import Artifact
+from anchor.bundle import Bundle, Envelope
+from anchor.keydetails import Key
+from anchor.trust import Signer
+from anchor.trusted_root import TrustedRoot
+from anchor.verify.certificate import Leaf
+from anchor.verify.logproof import Placed
+from anchor.verify.report import LogFact, VerifiedTime
+from anchor.verify.steps import Steps
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ask:
+    """What the caller wants to be verified."""
+
+    root: TrustedRoot
+    artifact: Artifact | None
+    signers: tuple[Signer, ...] | None
+    key: Key | None
+    now: datetime
+
+
+@dataclass
+class Context:
+    """The state of one verification. `promised` holds the verified promise times by place in `placed`."""
+
+    bundle: Bundle
+    ask: Ask
+    run: Steps
+    leaf: Leaf | None = None
+    key: Key | None = None
+    placed: list[Placed] = field(default_factory=list)
+    promised: dict[int, datetime] = field(default_factory=dict)
+    times: list[VerifiedTime] = field(default_factory=list)
+    facts: list[LogFact] = field(default_factory=list)
+    foreign: bool = False
+
+    @property
+    def keyless(self) -> bool:
+        """Whether the bundle is signed by a certificate."""
+        return self.bundle.certificate is not None
+
+    def message(self) -> Artifact | None:
+        """The bytes that the signature covers: the envelope's PAE, or the file."""
+        content = self.bundle.content
+        return Artifact(content.pae()) if isinstance(content, Envelope) else self.ask.artifact

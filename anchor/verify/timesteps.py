@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The steps that find logs and establish times: log-key, log-promise, timestamp, signing-time.
+
+Every time that is offered and can be checked must hold: a wrong one is not outvoted by a right one.
+"""
+
+from datetime import datetime
+
+from anchor.bundle import LogEntry
+from anchor.errors import Refused
+from anchor.verify import logproof, steps, timestamp
+from anchor.verify.context import Context
+from anchor.verify.logproof import Placed
+from anchor.verify.report import VerifiedTime
+
+
+def find_logs(ctx: Context) -> None:
+    """Find each entry's log, and the time that its promise gives."""
+    listed = ctx.bundle.entries
+    if not listed:
+        _without_log(ctx)
+    for number, entry in enumerate(listed, 1):
+        where = f"entry {number}" if len(listed) > 1 else "entry"
+        placed = ctx.run.run(steps.LOG_KEY, lambda e=entry, w=where: _place(ctx, e, w))  # type: ignore[misc]
+        if placed is None:
+            ctx.run.skip(steps.PROMISE, "its log is not known")
+            continue
+        ctx.placed.append(placed)
+        _promise(ctx, placed)
+
+
+def _without_log(ctx: Context) -> None:
+    """A certificate always needs a log; a managed key only when the trusted root names one to ask."""
+    if not ctx.keyless and not ctx.ask.root.tlogs and not ctx.ask.root.unusable:
+        ctx.run.skip(steps.LOG_KEY, "the trusted root names no log, so none is asked for a managed key")
+    else:
+        ctx.run.run(steps.LOG_KEY, _no_entry)
+
+
+def _no_entry() -> tuple[str, bool]:
+    raise Refused("the bundle has no log entry", where="bundle")
+
+
+def _place(ctx: Context, entry: LogEntry, where: str) -> tuple[str, Placed]:
+    if any(entry.log_id == p.entry.log_id and entry.body == p.entry.body for p in ctx.placed):
+        raise Refused("the same entry of one log twice", where=where)
+    try:
+        found = logproof.place(entry, ctx.ask.root.tlogs, where)
+    except Refused:
+        ctx.foreign = True
+        raise
+    return f"the log {found.key.base_url}, by its id", found
+
+
+def _promise(ctx: Context, placed: Placed) -> None:
+    if placed.entry.promise is None:
+        ctx.run.skip(steps.PROMISE, "the entry has none: its integrated time is not believed")
+        return
+    time = ctx.run.run(steps.PROMISE, lambda: _promised(placed))
+    if time is not None:
+        ctx.promised[len(ctx.placed) - 1] = time
+        ctx.times.append(VerifiedTime("log", placed.key.base_url, time))
+
+
+def _promised(placed: Placed) -> tuple[str, datetime]:
+    time = logproof.promised_time(placed)
+    return f"{placed.key.base_url} promised entry {placed.entry.log_index} at {time.isoformat()}", time
+
+
+def establish_time(ctx: Context) -> None:
+    """Check every time-stamp; a certificate needs at least one verified time."""
+    _timestamps(ctx)
+    if not ctx.times and not ctx.keyless:
+        ctx.run.skip(steps.TIME, "no trusted time; a managed key has no validity to compare it with")
+        return
+    ctx.run.run(steps.TIME, lambda: _enough(ctx.times))
+
+
+def _timestamps(ctx: Context) -> None:
+    tokens, authorities = ctx.bundle.timestamps, ctx.ask.root.timestamp_authorities
+    if not tokens:
+        ctx.run.skip(steps.TIMESTAMP, "the bundle has no RFC 3161 time-stamp")
+    elif not authorities:
+        ctx.run.skip(steps.TIMESTAMP, "the trusted root names no time-stamping authority: none counts")
+    for number, token in enumerate(tokens if authorities else (), 1):
+        where = f"time-stamp {number}" if len(tokens) > 1 else "time-stamp"
+        found = ctx.run.run(
+            steps.TIMESTAMP,
+            lambda t=token, n=number, w=where: _timestamp(ctx, t, n, w),  # type: ignore[misc]
+        )
+        ctx.times.extend(t for t in found or [] if t not in ctx.times)
+
+
+def _timestamp(ctx: Context, token: bytes, number: int, where: str) -> tuple[str, list[VerifiedTime]]:
+    if token in ctx.bundle.timestamps[: number - 1]:
+        raise Refused("the same time-stamp twice", where=where)
+    found = timestamp.check(token, ctx.bundle.signature, ctx.ask.root.timestamp_authorities, where=where)
+    if found is None:
+        return f"{where} is of an authority that the trusted root does not name: it counts for nothing", []
+    return f"{found.authority} saw this signature at {found.time.isoformat()}", [found]
+
+
+def _enough(times: list[VerifiedTime]) -> tuple[str, bool]:
+    if not times:
+        raise Refused("no time that anybody trusted vouches for", where="bundle")
+    return ", ".join(f"{t.time.isoformat()} ({t.authority})" for t in times), True
