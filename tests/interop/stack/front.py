@@ -5,10 +5,12 @@ The POSIX server of Rekor v2 serves no reads: its storage folder is meant to sta
 """
 
 import base64
+import contextlib
 import hashlib
 import http.client
 import json
 import secrets
+import socket
 import threading
 import time
 import uuid
@@ -45,12 +47,35 @@ class Handler(BaseHTTPRequestHandler):
         return self.rfile.read(int(self.headers.get("Content-Length", 0)))
 
 
+class _Server(ThreadingHTTPServer):
+    """Ends kept connections with itself: a server that is stopped is gone for everybody."""
+
+    daemon_threads = True
+
+    def __init__(self, port: int, handler: type[Handler]) -> None:
+        super().__init__(("127.0.0.1", port), handler)
+        self._open: set[socket.socket] = set()
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self._open.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        self._open.discard(request)
+        super().shutdown_request(request)
+
+    def server_close(self) -> None:
+        super().server_close()
+        for connection in list(self._open):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+
 class Front:
     """An HTTP server in a thread."""
 
     def __init__(self, handler: type[Handler], port: int = 0) -> None:
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), handler)
-        self._server.daemon_threads = True
+        self._server = _Server(port, handler)
         self.port = int(self._server.server_address[1])
         self.url = f"http://127.0.0.1:{self.port}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
