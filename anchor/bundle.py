@@ -235,6 +235,8 @@ def _content(found: Message) -> Envelope | MessageSignature:
         if message.has("messageDigest"):
             said_digest = message.message("messageDigest", ("algorithm", "digest"))
             algorithm, digest = said_digest.text("algorithm"), said_digest.data("digest")
+            if not algorithm:  # else the digest would stand there and be compared with nothing
+                raise Refused("a digest of no algorithm", where=said_digest.where)
         return MessageSignature(message.data("signature"), algorithm, digest)
     return _envelope(found.message("dsseEnvelope", ("payload", "payloadType", "signatures")))
 
