@@ -10,7 +10,7 @@ import shutil
 from pathlib import Path
 
 from anchor.edge import files
-from anchor.errors import Misuse, Refused
+from anchor.errors import Refused
 from anchor.publish.plan import FOLDER, INCOMING, Plan
 from anchor.release import Release, dump, paths, relocate
 
@@ -81,11 +81,10 @@ def _forget_unnamed(plan: Plan, release: Release) -> None:
 
 
 def check_writable(root: Path) -> None:
-    """Fail early, before anything is signed. Raises `Misuse` or `Unavailable`."""
-    if not root.is_dir():
-        raise Misuse("not a folder", where=str(root), remedy="make it, or name another --root")
+    """Make the folder where only it is missing, and fail before anything is signed if it cannot be written."""
     probe = root / f".anchor-{os.getpid()}.tmp"
     try:
+        root.mkdir(exist_ok=True)
         probe.write_bytes(b"\n")
         probe.unlink()
     except OSError as e:
