@@ -153,7 +153,9 @@ class _Call:
                 again = e.again and (retry_unsent if not e.sent else retry_sent)
             else:
                 if answer.status in self.accept:
-                    return self._typed(answer)
+                    if problem := self._wrong_type(answer):
+                        raise self._told(problem, tried, began)
+                    return answer
                 error = _http_error(answer)
                 wait = _retry_after(answer.headers)
                 again = answer.status in _AGAIN and (retry_unsent if answer.status == 429 else retry_sent)
@@ -188,14 +190,14 @@ class _Call:
             return asked + jitter
         return float(min(self.patience.longest, self.patience.pause * 2 ** (tried - 1)) + jitter)
 
-    def _typed(self, answer: Answer) -> Answer:
+    def _wrong_type(self, answer: Answer) -> ServiceError | None:
         found = answer.headers.get("Content-Type", "").split(";")[0].strip().lower()
-        if self.expect and answer.status not in _REDIRECT and found not in self.expect:
-            given = printable(found.encode()) or "no media type"
-            problem = f"answered with {given}, not {' or '.join(self.expect)}"
-            kind = LostAnswer if self.method == "POST" else ServiceError
-            raise kind(problem, where=place(self.service, self.url), remedy="check the URL and any proxy")
-        return answer
+        if not self.expect or answer.status in _REDIRECT or found in self.expect:
+            return None
+        given = printable(found.encode()) or "no media type"
+        problem = f"answered with {given}, not {' or '.join(self.expect)}"
+        kind = LostAnswer if self.method == "POST" else ServiceError
+        return kind(problem, remedy="check the URL and any proxy")
 
     def _told(self, error: ServiceError, tried: int, began: float, wait: float | None = None) -> ServiceError:
         times = "once" if tried == 1 else f"{tried} times"
@@ -221,10 +223,8 @@ def _redirected(service: str, url: str, answer: Answer) -> str:
         same = False
     if not same:
         error = _http_error(answer)
-        error.where, error.remedy = (
-            place(service, url),
-            "only the same host is followed: name that URL yourself",
-        )
+        error.problem += " (tried once)"
+        error.where, error.remedy = place(service, url), "only the same host is followed: name it yourself"
         raise error
     return target
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlsplit
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
 from anchor.edge import http
 from anchor.edge.http import Budget, HttpError, Patience, ServiceError
 from anchor.edge.log_sources import HttpSource
@@ -102,7 +104,7 @@ def connect(
 ) -> Instance:
     """The first log that the config chooses, with its key from the root, and what signing needs besides.
 
-    Asks the log for its checkpoint when its URL does not say which log it is. Raises `Refused` when config
+    Asks the log for its checkpoint only when the root has several it can be. Raises `Refused` when config
     and root do not fit together, `Misuse` for URLs that must not be used, `Unavailable`.
     """
     authority = config.authority(now)
@@ -122,7 +124,7 @@ def connect(
 
 def connect_log(service: Service, root: TrustedRoot, *, budget: Budget) -> RekorV1 | RekorV2:
     """A log by its URL and the key that the root has for it. Raises `Refused` when the root has none."""
-    key = _by_host(service, root) or _by_origin(service, root, budget)
+    key = _by_host(service, root) or _by_kind(service, root) or _by_origin(service, root, budget)
     if service.version == 1:
         known = checkpoints.rekor_v1(key.netloc, key.key.spki)
         return RekorV1(service.url, known, key.id, budget=budget)
@@ -131,6 +133,12 @@ def connect_log(service: Service, root: TrustedRoot, *, budget: Budget) -> Rekor
 
 def _by_host(service: Service, root: TrustedRoot) -> LogKey | None:
     found = [k for k in root.tlogs if k.host == urlsplit(service.url).hostname]
+    return found[0] if len(found) == 1 else None
+
+
+def _by_kind(service: Service, root: TrustedRoot) -> LogKey | None:
+    """The only log of the root that it can be: nobody need be asked, and its checkpoints must prove it."""
+    found = [k for k in root.tlogs if isinstance(k.key.public, Ed25519PublicKey) == (service.version == 2)]
     return found[0] if len(found) == 1 else None
 
 

@@ -208,9 +208,16 @@ def test_log_behind_another_url_is_known_by_its_origin(stack: Stack) -> None:
     second = stack.new_log("second.stack.internal")
     instance = connect(stack, second)
     assert instance.name == "second.stack.internal"
-    # the root of one log, the URL of the other
-    root = trusted_root.parse(json.dumps(stack.trusted_root(stack.log)).encode())
     config = signing_config.parse(json.dumps(stack.signing_config(second)).encode())
+    both = trusted_root.parse(json.dumps(stack.trusted_root(stack.log, second)).encode())
+    assert remote.connect(config, both, budget=Budget(10), now=datetime.now(UTC)).name == second.origin
+    # the root of one log, the URL of another
+    wrong = trusted_root.parse(json.dumps(stack.trusted_root(stack.log)).encode())
+    found = remote.connect(config, wrong, budget=Budget(10), now=datetime.now(UTC))
+    with pytest.raises(Unavailable, match=r"serves a checkpoint that is not log\.stack\.internal's"):
+        found.log.size()
+    third = stack.new_log("third.stack.internal")
+    root = trusted_root.parse(json.dumps(stack.trusted_root(stack.log, third)).encode())
     with pytest.raises(Refused, match="calls itself 'second"):
         remote.connect(config, root, budget=Budget(10), now=datetime.now(UTC))
 
