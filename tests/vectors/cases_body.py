@@ -257,9 +257,16 @@ kind.refuse(
     edit=put(f"{ENTRY}.kindVersion.kind", "dsse"),
 )
 kind.refuse("kind-missing", Checks.FORMAT, "No kindVersion.", edit=drop(f"{ENTRY}.kindVersion"))
-kind.refuse(
+kind.accept(
     "kind-hashedrekord-0.0.1-for-dsse",
-    Checks.BODY,
-    "An envelope, logged as a v1 hashedrekord of its PAE.",
+    "An envelope, logged in Rekor v1 as a hashedrekord of its PAE.",
     recipe=V1.but(payload=V2_DSSE.payload),
+    clause="sigstore client spec, bundle content and entry kind; sigstore-conformance dsse-with-hashedrekord",
+)
+kind.refuse(
+    "kind-hashedrekord-0.0.1-of-payload",
+    Checks.BODY,
+    "The same, with SHA-256 of the payload in place of its PAE.",
+    recipe=V1.but(payload=V2_DSSE.payload),
+    body=put("spec.data.hash.value", bodies.hex256(V2_DSSE.payload or b"")),
 )

@@ -86,6 +86,18 @@ signed.refuse(
     edit=put("messageSignature.messageDigest.algorithm", "SHA2_512"),
 )
 signed.refuse(
+    "digest-no-algorithm",
+    Checks.FORMAT,
+    "messageDigest without an algorithm: a digest that nobody would compare.",
+    edit=put("messageSignature.messageDigest", {"algorithm": "", "digest": b64(bytes(32))}),
+)
+signed.accept(
+    "digest-absent",
+    "messageDigest is a hint for people: the signature binds the artifact.",
+    edit=drop("messageSignature.messageDigest"),
+    clause="sigstore_common.proto, MessageSignature: message_digest is not authenticated",
+)
+signed.refuse(
     "digest-unknown-algorithm",
     Checks.ARTIFACT,
     "messageDigest of an unknown algorithm.",

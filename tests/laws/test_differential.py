@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Beside the stock clients: we accept nothing that they refuse, but for a list with a sentence for each."""
+
+import fnmatch
+import logging
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.forge_stock import NO_KEYS, cosign_opinion, cosign_path
+from tests.support.need import need
+from tests.vectors import differ, make
+from tests.vectors.case import CASES
+
+assert make.GROUPS  # importing it registers the cases
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> Iterator[None]:
+    logging.disable(logging.CRITICAL)  # the client warns about what the vectors are made to be
+    yield
+    logging.disable(logging.NOTSET)
+
+
+def test_what_only_we_accept_is_listed_with_its_sentence() -> None:
+    listed = differ.table("ours_only_accepts.toml")
+    only = {r.name: r.stock for r in differ.vector_rows() if r.ours is None and r.stock is not None}
+    unmanaged = {name for name, word in only.items() if word != NO_KEYS}
+    assert unmanaged == set(listed["vectors"])
+    assert len(listed["managed"]["sentence"]) > 40
+    assert all(len(sentence) > 40 for sentence in listed["vectors"].values())
+
+
+def test_no_vector_that_must_fail_is_accepted_by_us() -> None:
+    assert not [r.name for r in differ.vector_rows() if r.ours is None and r.name.endswith("_fail")]
+
+
+@pytest.mark.parametrize("base", differ.BASES)
+def test_no_mutation_is_accepted_by_us_alone_beyond_the_list(base: str) -> None:
+    patterns = list(differ.table("ours_only_accepts.toml")["mutations"])
+    for label, case in differ.mutants(base):
+        row = differ.row(label, case)
+        if row.ours is None and row.stock is not None and row.stock != NO_KEYS and base not in LENIENT:
+            assert any(fnmatch.fnmatchcase(label, p) for p in patterns), (label, row.stock)
+
+
+LENIENT = ("v1-intoto-0.0.2",)
+"""Kinds that the stock client refuses whole: the list of vectors has the sentence."""
+
+
+def test_what_only_we_refuse_is_checked_in() -> None:
+    listed = differ.table("only_we_refuse.toml")
+    found = differ.only_we(differ.vector_rows())
+    assert {name: row["check"] for name, row in listed["vectors"].items()} == found, RENEW
+    assert listed["mutations"] == differ.mutation_rows(), RENEW
+    assert len(found) > 40
+
+
+RENEW = "run: python -m tests.vectors.differ"
+
+
+@pytest.mark.interop
+def test_cosign_says_of_these_vectors_what_is_checked_in() -> None:
+    program = cosign_path()
+    if program is None and os.environ.get("CI"):
+        pytest.skip("cosign is a third opinion, where it is at hand: install cosign 3 or set ANCHOR_COSIGN")
+    need(program, "install cosign 3, or set ANCHOR_COSIGN")
+    assert program
+    listed = differ.table("only_we_refuse.toml")["vectors"]
+    for name in sorted(listed)[::4]:
+        said = "accepts" if cosign_opinion(CASES[name], program) is None else "refuses"
+        assert said == listed[name]["cosign"], name
