@@ -205,7 +205,11 @@ class Cycle:
 
     def _sing(self, run: "_Run", examined: Examined | None) -> None:
         if self._canary is None and examined is not None and examined.verdict.verdict in _GOOD:
-            self._canary = findings.canary(self.parts.canary(run.target), run.target)
+            sung = findings.canary(self.parts.canary(run.target), run.target)
+            if sung.demotes is Class.UNAVAILABLE:
+                run.checks.append(sung)  # of this run alone: the next one tries again
+                return
+            self._canary = sung
         run.checks.append(self._canary or skipped("canary", "no release was found good in this cycle yet"))
 
 

@@ -38,6 +38,10 @@ EMBEDDED = (
 __all__ = ["EMBEDDED", "Stock", "Trust", "verify_release"]
 
 
+Seen = Callable[[Release, bytes, Sequence[anchors.AnchorReport]], object]
+"""Takes the release, its statement's bytes and the reports of its anchors."""
+
+
 @dataclass
 class _Run:
     """The checks so far, and what they bound."""
@@ -65,14 +69,18 @@ def verify_release(
     now: datetime,
     stock: Stock | None = None,
     progress: Callable[[int], object] | None = None,
+    seen: Seen | None = None,
 ) -> Verdict:
     """Verify a release.json (`data`) and every file that it names.
 
     `trust` None: what needs no policy is checked, the signer is only claimed, and the class is USAGE at best.
-    `now` is aware. Raises none of our errors: each becomes a check.
+    `now` is aware. `seen` gets what was read, once its anchors were judged; of those only what counts is
+    bound. Raises none of our errors: each becomes a check.
     """
     run = _Run()
-    _verify(run, data, files, trust, now, stock, progress)
+    found = _verify(run, data, files, trust, now, stock, progress)
+    if seen is not None and found is not None:
+        seen(*found)
     if trust is None:
         run.checks.append(
             Check(name="policy", state="skipped", detail="no policy was given", demotes=Class.USAGE)
@@ -95,16 +103,16 @@ def _verify(
     now: datetime,
     stock: Stock | None,
     progress: Callable[[int], object] | None,
-) -> None:
+) -> tuple[Release, bytes, Sequence[anchors.AnchorReport]] | None:
     try:
         release = release_file.load(data)
     except AnchorError as e:
         run.checks.append(failed("release-json", e, meaning="this is not a release.json that publish wrote"))
-        return
+        return None
     run.checks.append(passed("release-json", "release.json is in its one form", clause="FORMAT.md"))
     found = _statement(run, release, files)
     if found is None:
-        return
+        return None
     payload, signed = found
     _contents(run, release, signed, files, progress)
     reports, root = anchors.verify_all(release, payload, files, trust=trust, now=now, stock=stock)
@@ -120,6 +128,7 @@ def _verify(
         run.notes.append(EMBEDDED)
     if trust is not None and not any(c.demotes for c in run.checks):
         run.facts |= _facts(release, reports)
+    return release, payload, reports
 
 
 def _statement(run: _Run, release: Release, files: Files) -> tuple[bytes, Statement] | None:
