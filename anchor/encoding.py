@@ -107,6 +107,8 @@ def parse_json(data: bytes, *, where: str = "", fractions: bool = False) -> Any:
 
 def _check_depth(data: bytes, where: str) -> None:
     """Refuse deep nesting before the recursive parser meets it."""
+    if data.count(b"[") + data.count(b"{") <= MAX_DEPTH:
+        return
     depth = 0
     for token in _JSON_DEPTH.finditer(data):
         first = token.group()[:1]
