@@ -62,7 +62,7 @@ def command(as_json: bool, home: Path | None, **given: Any) -> int:  # noqa: FBT
         return _dry_run(Order(**named, root=root, home=Path()), as_json=as_json)
     # The client is imported only by those who sign.
     from anchor.edge.tokens import TokenSource
-    from anchor.publish import wiring
+    from anchor.wiring import publishing
 
     order = Order(**named, root=root, home=common.home_for(root, home))
     journal.check_home(order.home)
@@ -73,15 +73,15 @@ def command(as_json: bool, home: Path | None, **given: Any) -> int:  # noqa: FBT
     source = TokenSource(
         file=given["identity_token_file"], browser=not given["no_browser"], interactive=sys.stdin.isatty()
     )
-    choice = wiring.Choice(
+    choice = publishing.Choice(
         home=order.home,
         budget=Budget(BUDGET),
         tokens=source,
         rekor=int(given["rekor"] or 0),
         confirm=None if given["yes"] else _confirm,
     )
-    sites = wiring.sites(instances, choice)
-    published = job.publish(order, sites, wiring.tools(say))
+    sites = publishing.sites(instances, choice)
+    published = job.publish(order, sites, publishing.tools(say))
     return _report(published, order, as_json=as_json)
 
 

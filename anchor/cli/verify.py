@@ -6,11 +6,11 @@ from typing import Any
 
 import click
 
-from anchor import wiring
 from anchor.cli import common
 from anchor.cli.progress import Counter
 from anchor.edge import release_files, service
 from anchor.verify.release import verify_release
+from anchor.wiring.trust import trust_for
 
 BUDGET = 120.0
 """Seconds for everything that is fetched."""
@@ -29,7 +29,7 @@ def command(release: str, as_json: bool, offline: bool, **given: Any) -> int:  #
     claimed, and the exit code is 2.
     """
     budget = service.Budget(BUDGET)
-    trust, notes = wiring.trust_for(release, budget=budget, offline=offline, **given)
+    trust, notes = trust_for(release, budget=budget, offline=offline, **given)
     data, files = release_files.load(release, budget, offline=offline)
     # The stock client costs a third of a second to import: only where it is asked.
     stock = None

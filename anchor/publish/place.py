@@ -81,7 +81,7 @@ def _forget_unnamed(plan: Plan, release: Release) -> None:
 
 
 def check_writable(root: Path) -> None:
-    """Make the folder where only it is missing, and fail before anything is signed if it cannot be written."""
+    """Make the folder where only it is missing; fail early when it cannot be written."""
     probe = root / f".anchor-{os.getpid()}.tmp"
     try:
         root.mkdir(exist_ok=True)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Verification: functions of bytes and a time. `verify_release` for a release, `verify_bundle` for a bundle."""
+"""Verification: functions of bytes and a time; `verify_release` and `verify_bundle`."""
 
 from anchor.verify.bundle import verify_bundle
 from anchor.verify.release import Trust, verify_release

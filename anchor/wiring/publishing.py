@@ -15,7 +15,10 @@ from anchor.edge.release_files import Folder
 from anchor.edge.service import Budget
 from anchor.edge.signing_config import SigningConfig
 from anchor.edge.tokens import TokenSource
+from anchor.embedded.instance import FOLDER, Instance
+from anchor.embedded.log import Log
 from anchor.errors import Misuse, Refused
+from anchor.instance import Duplicate
 from anchor.publish.job import Tools
 from anchor.publish.site import Site
 from anchor.release import MAX_RELEASE, Release
@@ -24,8 +27,9 @@ from anchor.verdict import Verdict
 from anchor.verify.bundle import verify_bundle
 from anchor.verify.release import Trust, verify_release
 from anchor.verify.report import BundleReport
-from anchor.wiring import EMBEDDED, NAMED, embedded_site, tuf_cache
+from anchor.wiring.trust import NAMED, tuf_cache
 
+EMBEDDED = "embedded"
 SETTLE = 25.0
 """Seconds: a Rekor server gives up on a write after 20, so no entry appears later than this."""
 
@@ -54,7 +58,7 @@ def sites(names: Sequence[str], choice: Choice) -> list[Site]:
 
 def _site(name: str, choice: Choice) -> Site:
     if name == EMBEDDED:
-        return embedded_site(choice.home)
+        return _embedded(choice.home)
     if name in NAMED:
         now = datetime.now(UTC)
         material = roots.load(roots.REPOSITORIES[name], cache=tuf_cache(), budget=choice.budget, now=now)
@@ -99,6 +103,42 @@ def _remote(name: str, root: bytes, config: SigningConfig, choice: Choice) -> Si
         log_version=found.log_version,
         token=token,
         settle=SETTLE,
+    )
+
+
+class EmbeddedLog:
+    """The embedded log as a client of it: an entry that is there already is given, not refused."""
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+
+    def size(self) -> int:
+        return self._log.size()
+
+    def append(self, request: bytes) -> bytes:
+        try:
+            return self._log.append(request)
+        except Duplicate as there:
+            return self._log.entry(there.index)
+
+    def find(self, request: bytes, since: int) -> bytes | None:
+        return self._log.find(request, since)
+
+
+def _embedded(home: Path) -> Site:
+    """The embedded instance in a home; a new one where there is none."""
+    instance = Instance.open(home / FOLDER, create=True)
+    return Site(
+        kind=EMBEDDED,
+        name=instance.origin,
+        trusted_root=instance.trusted_root(),
+        authority=instance.authority,
+        stamps=instance.timestamps,
+        log=EmbeddedLog(instance.log),
+        log_version=2,
+        token=instance.mint,
+        export=instance.export,
+        independent=False,
     )
 
 

@@ -1,8 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Core and edge brought together: which instance an order means, which files a policy names.
-
-Only this module and the commands know both sides.
-"""
+"""The verifier's trust: which policy is meant, which files and repositories it names, how fresh they are."""
 
 import hashlib
 from datetime import UTC, datetime, timedelta
@@ -16,53 +13,12 @@ from anchor import trusted_root as roots
 from anchor.edge import files
 from anchor.edge import roots as tuf
 from anchor.edge.service import Budget
-from anchor.embedded.instance import FOLDER, Instance
-from anchor.embedded.log import Log
 from anchor.errors import AnchorError, Misuse, Refused
-from anchor.instance import Duplicate
-from anchor.publish.site import Site
 from anchor.trust import Policy, RootSource, Signer
 from anchor.verdict import Check, failed, passed
 from anchor.verify.anchors import Trust
 
-EMBEDDED = "embedded"
 NAMED = ("public", "staging")
-
-
-class EmbeddedLog:
-    """The embedded log as a client of it: an entry that is there already is given, not refused."""
-
-    def __init__(self, log: Log) -> None:
-        self._log = log
-
-    def size(self) -> int:
-        return self._log.size()
-
-    def append(self, request: bytes) -> bytes:
-        try:
-            return self._log.append(request)
-        except Duplicate as there:
-            return self._log.entry(there.index)
-
-    def find(self, request: bytes, since: int) -> bytes | None:
-        return self._log.find(request, since)
-
-
-def embedded_site(home: Path) -> Site:
-    """The embedded instance in a home; a new one where there is none."""
-    instance = Instance.open(home / FOLDER, create=True)
-    return Site(
-        kind=EMBEDDED,
-        name=instance.origin,
-        trusted_root=instance.trusted_root(),
-        authority=instance.authority,
-        stamps=instance.timestamps,
-        log=EmbeddedLog(instance.log),
-        log_version=2,
-        token=instance.mint,
-        export=instance.export,
-        independent=False,
-    )
 
 
 def trust_for(
