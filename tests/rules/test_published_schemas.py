@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The schemas in release/schema/ are the generated ones, and they accept what this program writes."""
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import msgspec
+import pytest
+
+from anchor import leaves, schemas
+from anchor import release as releases
+from anchor import statement as statements
+from anchor.errors import Refused
+from anchor.ledger import open_table
+from anchor.verdict import Check, Class, Verdict, failed, passed, skipped
+from tests.support import samples
+from tests.support.spoilt_release import MALFORMED as BAD_RELEASES
+from tests.support.spoilt_statement import MALFORMED as BAD_STATEMENTS
+
+ROOT = Path(__file__).resolve().parents[2]
+FOLDER = ROOT / "release/schema"
+
+
+def validator(name: str) -> jsonschema.Draft202012Validator:
+    return jsonschema.Draft202012Validator(json.loads((FOLDER / f"{name}.schema.json").read_bytes()))
+
+
+def accepts(name: str, value: Any) -> bool:
+    return bool(validator(name).is_valid(value))
+
+
+def test_the_schemas_on_disk_are_the_generated_ones() -> None:
+    on_disk = {p.name: p.read_bytes() for p in FOLDER.iterdir()}
+    assert on_disk == schemas.schemas(), "run: python -m anchor.schemas release/schema"
+
+
+@pytest.mark.parametrize("name", schemas.KINDS)
+def test_each_is_a_schema_with_a_name_of_its_own(name: str) -> None:
+    document = json.loads((FOLDER / f"{name}.schema.json").read_bytes())
+    jsonschema.Draft202012Validator.check_schema(document)
+    assert document["$id"] == f"urn:ledger-anchor:schema:{name}:v1"
+
+
+def test_they_accept_what_is_written() -> None:
+    release, statement = samples.release(), samples.statement()
+    validator("release").validate(json.loads(releases.dump(release)))
+    validator("statement").validate(json.loads(statements.encode(statement)))
+    out = io.BytesIO()
+    table = open_table(io.BytesIO(b'{"a":"x","b":1}\n'), "jsonl-v1", where="x")
+    leaves.seal(table, ledger=statement.ledger, ledger_json=out)
+    validator("ledger").validate(json.loads(out.getvalue()))
+
+
+def test_they_accept_what_the_repository_publishes() -> None:
+    for path in ROOT.glob("release/*/release.json"):
+        validator("release").validate(json.loads(path.read_bytes()))
+        validator("statement").validate(json.loads((path.parent / "statement.json").read_bytes()))
+        validator("ledger").validate(json.loads((path.parent / "ledger.json").read_bytes()))
+
+
+@pytest.mark.parametrize("found", list(Class))
+def test_the_verdict_schema_accepts_every_class(found: Class) -> None:
+    checks = (
+        passed("a", "b", clause="c"),
+        skipped("a", "b", demotes=found),
+        failed("a", Refused("b"), meaning="c"),
+        Check(name="a", state="unknown", detail="b"),
+    )
+    for verdict in (
+        Verdict(kind="release", target="x", verdict=found),
+        Verdict(kind="release", target="x", verdict=found, checks=checks, facts={"size": 1}, notes=("n",)),
+    ):
+        value = json.loads(msgspec.json.encode(verdict))
+        validator("verdict").validate(value)
+        assert value["format"] == "urn:ledger-anchor:verdict:v1"
+        assert {"kind", "target", "verdict", "checks", "facts", "notes"} <= set(value)
+
+
+def test_they_refuse_most_of_what_the_readers_refuse() -> None:
+    """A schema cannot say all; what it can say it must."""
+    release, statement = (
+        json.loads(releases.dump(samples.release())),
+        json.loads(statements.encode(samples.statement())),
+    )
+    for name, good, bad in (("release", release, BAD_RELEASES), ("statement", statement, BAD_STATEMENTS)):
+        spoilt = [samples.spoil(good, path, new) for path, new in bad]
+        refused = sum(not accepts(name, value) for value in spoilt)
+        assert refused / len(spoilt) > 0.6, name
+
+
+def test_the_generator_writes_them_and_says_what_is_wrong(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert schemas.main([str(tmp_path)]) == 0
+    assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == schemas.schemas()
+    for arguments in ([], [str(tmp_path / "missing")], ["a", "b"]):
+        assert schemas.main(arguments) == 2
+        assert len(capsys.readouterr().err.splitlines()) == 1
