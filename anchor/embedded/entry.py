@@ -11,10 +11,11 @@ import msgspec
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
+from anchor import ed25519ph
 from anchor.encoding import jcs, parse_json, to_base64, unbase64
 from anchor.errors import Refused
 
@@ -40,8 +41,9 @@ ALGORITHMS = {
     "PKIX_RSA_PKCS1V15_2048_SHA256": _Algorithm("SHA2_256", hashes.SHA256(), bits=2048),
     "PKIX_RSA_PKCS1V15_3072_SHA256": _Algorithm("SHA2_256", hashes.SHA256(), bits=3072),
     "PKIX_RSA_PKCS1V15_4096_SHA256": _Algorithm("SHA2_256", hashes.SHA256(), bits=4096),
+    "PKIX_ED25519_PH": _Algorithm("SHA2_512", hashes.SHA512()),
 }
-"""By PublicKeyDetails. Of Rekor's list Ed25519ph is missing: the cryptography library cannot verify it."""
+"""By PublicKeyDetails: of what Rekor v2 takes by default, all that sign a digest."""
 
 
 class _RawBytes(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
@@ -120,14 +122,13 @@ def _verify(asked: _HashedRekord) -> _Algorithm:
     signature = unbase64(asked.signature.content, where="signature")
     key = _key(verifier)
     try:
-        if (
-            isinstance(key, ec.EllipticCurvePublicKey)
-            and algorithm.curve
-            and isinstance(key.curve, algorithm.curve)
-        ):
+        if isinstance(key, ec.EllipticCurvePublicKey) and algorithm.curve is type(key.curve):
             key.verify(signature, digest, ec.ECDSA(Prehashed(algorithm.hash)))
         elif isinstance(key, rsa.RSAPublicKey) and key.key_size == algorithm.bits:
             key.verify(signature, digest, padding.PKCS1v15(), Prehashed(algorithm.hash))
+        elif isinstance(key, ed25519.Ed25519PublicKey) and not (algorithm.curve or algorithm.bits):
+            if not ed25519ph.verify(key.public_bytes_raw(), signature, digest):
+                raise InvalidSignature
         else:
             raise Refused(f"the key is none of {verifier.key_details}", where="keyDetails")
     except InvalidSignature:

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from anchor.embedded.entry import canonical_body
 from anchor.errors import Refused
 from tests.support.embedded import KEY, b64, entry_fields, entry_request
+from tests.support.forge_ed25519ph import sign_ph
 
 RSA = rsa.generate_private_key(65537, 2048)
 P384 = ec.generate_private_key(ec.SECP384R1())
@@ -122,6 +123,18 @@ def test_algorithms_that_are_taken(key: Any, details: str, algorithm: str, name:
 def test_a_key_that_is_not_what_key_details_say_is_refused(key: Any, details: str, algorithm: str) -> None:
     with pytest.raises(Refused):
         canonical_body(wrapped(fields_of(key, details, algorithm)))
+
+
+def test_ed25519ph_is_taken_and_a_plain_ed25519_signature_is_not() -> None:
+    key = ed25519.Ed25519PrivateKey.generate()
+    fields = fields_of(key, "PKIX_ED25519_PH", "sha512")
+    with pytest.raises(Refused, match="does not verify"):
+        canonical_body(wrapped(fields))
+    fields["signature"]["content"] = b64(sign_ph(key.private_bytes_raw(), b"x"))
+    assert json.loads(canonical_body(wrapped(fields)))["spec"]["hashedRekordV002"]["data"] == {
+        "algorithm": "SHA2_512",
+        "digest": fields["digest"],
+    }
 
 
 def changed(change: Callable[[dict[str, Any]], object]) -> bytes:
