@@ -26,6 +26,8 @@ ID_ECDSA_SHA256 = Oid("1.2.840.10045.4.3.2")
 
 @asn1.sequence
 class AlgorithmIdentifier:
+    """RFC 5280 section 4.1.1.2, of a hash: without parameters, or with NULL."""
+
     algorithm: Oid
     parameters: asn1.Null | None
 

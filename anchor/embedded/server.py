@@ -41,6 +41,8 @@ STAMP = "application/timestamp-reply"
 
 @dataclass(frozen=True)
 class Answer:
+    """What a request is answered with."""
+
     status: int
     body: bytes
     kind: str = JSON

@@ -27,6 +27,8 @@ _Id = BigInteger().with_variant(Integer, "sqlite")
 
 
 class Base(DeclarativeBase):
+    """All tables, with names for their constraints that migrations can rely on."""
+
     metadata = MetaData(
         naming_convention={
             "ix": "ix_%(column_0_N_label)s",
