@@ -85,10 +85,14 @@ def get(
     for _ in range(REDIRECTS + 1):
         wanted, sent = {*accept, *_REDIRECT}, dict(headers or {})
         call = _Call(service, "GET", visited, None, sent, expect, wanted, limit, budget, patience)
+        began = budget.spent()
         answer = call.run(retry_sent=True, retry_unsent=True)
         if answer.status not in _REDIRECT or answer.status in accept:
             return Response(answer.status, answer.headers, answer.body, visited)
-        visited = _redirected(service, visited, answer)
+        target = _redirected(visited, answer)
+        if target is None:
+            raise call.told(_http_error(answer), 1, began)
+        visited = target
     raise HttpError(f"more than {REDIRECTS} redirects", where=place(service, url), remedy="check the URL")
 
 
@@ -141,7 +145,7 @@ class _Call:
         began, tried, asked = self.budget.spent(), 0, False
         while True:
             if self.budget.left() <= 0:
-                raise self._told(NotSent("the time for this command is used up"), tried, began)
+                raise self.told(NotSent("the time for this command is used up"), tried, began)
             tried += 1
             wait: float | None = None
             error: ServiceError
@@ -154,16 +158,16 @@ class _Call:
             else:
                 if answer.status in self.accept:
                     if problem := self._wrong_type(answer):
-                        raise self._told(problem, tried, began)
+                        raise self.told(problem, tried, began)
                     return answer
                 error = _http_error(answer)
                 wait = _retry_after(answer.headers)
                 again = answer.status in _AGAIN and (retry_unsent if answer.status == 429 else retry_sent)
             if not again or tried >= self.patience.attempts:
-                raise self._told(error, tried, began)
+                raise self.told(error, tried, began)
             pause = self._pause(tried, wait)
             if pause >= self.budget.left():
-                raise self._told(error, tried, began, wait)
+                raise self.told(error, tried, began, wait)
             time.sleep(pause)
 
     def _exchange(self, *, pooled: bool) -> Answer:
@@ -199,7 +203,7 @@ class _Call:
         kind = LostAnswer if self.method == "POST" else ServiceError
         return kind(problem, remedy="check the URL and any proxy")
 
-    def _told(self, error: ServiceError, tried: int, began: float, wait: float | None = None) -> ServiceError:
+    def told(self, error: ServiceError, tried: int, began: float, wait: float | None = None) -> ServiceError:
         times = "once" if tried == 1 else f"{tried} times"
         error.problem += f" (tried {times} in {self.budget.spent() - began:.1f} s)" if tried else ""
         if wait is not None:
@@ -208,25 +212,21 @@ class _Call:
         if not error.remedy:
             refused = isinstance(error, HttpError) and error.status < 500 and error.status != 429
             error.remedy = "check the URL and what is asked of it" if refused else "try again later"
+            if isinstance(error, HttpError) and error.status in _REDIRECT:
+                error.remedy = "only the same host is followed: name the right URL yourself"
             if error.maybe_taken and self.method == "POST":
                 error.remedy = "look whether it was taken before it is sent again"
         return error
 
 
-def _redirected(service: str, url: str, answer: Answer) -> str:
-    """Where a redirect leads; another origin is an error, which covers https to http as well."""
+def _redirected(url: str, answer: Answer) -> str | None:
+    """Where a redirect leads; None for another origin, which covers https to http as well."""
     try:
         target = urljoin(url, answer.headers.get("Location", ""))
-        check_url(target, where=service)
-        same = origin(target) == origin(url)
+        check_url(target, where="redirect")
+        return target if origin(target) == origin(url) else None
     except (Misuse, ValueError):
-        same = False
-    if not same:
-        error = _http_error(answer)
-        error.problem += " (tried once)"
-        error.where, error.remedy = place(service, url), "only the same host is followed: name it yourself"
-        raise error
-    return target
+        return None
 
 
 def _proxies(url: str) -> dict[str, str] | None:

@@ -1,0 +1,230 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Each service misbehaves in each way: the call ends within its budget, in the right class, with one line.
+
+The services are bad servers on loopback; what they are asked is what publishing asks of real ones.
+"""
+
+import json
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from anchor.edge import roots
+from anchor.edge.http import Budget, HttpError, LostAnswer, NotSent, ServiceError
+from anchor.edge.remote import RemoteAuthority, RemoteTimestamps
+from anchor.edge.remote_log_v1 import RekorV1
+from anchor.edge.remote_log_v2 import RekorV2
+from anchor.edge.roots import Repository
+from anchor.errors import AnchorError, Unavailable
+from anchor.tlog.checkpoint import Log
+from anchor.tlog.keys import Algorithm, VerifierKey
+from tests.support import badserver as bad
+from tests.support.badserver import BadServer, Behaviour, answer, bad_server
+from tests.support.embedded import csr_request, entry_request
+
+SECONDS = 0.7
+"""The budget of each call here; nothing may take half a second longer."""
+KEY = VerifierKey("log.example", Algorithm.ED25519, bytes(range(32)))
+KNOWN = Log("log.example", KEY)
+ENVELOPE = '{"payload":"eA==","payloadType":"t","signatures":[{"sig":"eQ=="}]}'
+PROPOSED = {"envelope": ENVELOPE, "verifiers": ["eg=="]}
+DSSE = json.dumps({"apiVersion": "0.0.1", "kind": "dsse", "spec": {"proposedContent": PROPOSED}}).encode()
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A service: its name in errors, how it is called, and whether its calls may be repeated."""
+
+    name: str
+    call: Callable[[str, Budget, Path], object]
+    safe: bool
+
+
+def _tuf(url: str, budget: Budget, folder: Path) -> object:
+    from tests.interop.stack.tufrepo import TufRepository
+
+    root = TufRepository(folder / "tuf").publish().root
+    return roots.load(Repository("public", url, root), cache=folder, budget=budget, now=datetime.now(UTC))
+
+
+SUBJECTS = {
+    "ca": Subject(
+        "certificate authority", lambda u, b, _: RemoteAuthority(u, b).issue(csr_request(), "t"), safe=True
+    ),
+    "tsa": Subject("time-stamp authority", lambda u, b, _: RemoteTimestamps(u, b).stamp(b"0"), safe=True),
+    "log-v1": Subject(
+        "transparency log", lambda u, b, _: RekorV1(u, KNOWN, b"k", budget=b).append(DSSE), safe=False
+    ),
+    "log-v2": Subject(
+        "transparency log",
+        lambda u, b, _: RekorV2(u, KNOWN, b"k", budget=b).append(entry_request("x")),
+        safe=False,
+    ),
+    "log-v2-read": Subject(
+        "transparency log", lambda u, b, _: RekorV2(u, KNOWN, b"k", budget=b).size(), safe=True
+    ),
+    "log-v1-read": Subject(
+        "transparency log", lambda u, b, _: RekorV1(u, KNOWN, b"k", budget=b).size(), safe=True
+    ),
+    "tuf": Subject("TUF repository", _tuf, safe=True),
+}
+TRIED = re.compile(r" \(tried (once|[0-9]+ times) in [0-9.]+ s\)")
+
+
+@pytest.fixture(params=sorted(SUBJECTS))
+def subject(request: pytest.FixtureRequest) -> Subject:
+    return SUBJECTS[request.param]
+
+
+@pytest.fixture(autouse=True)
+def _no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_PROXY", "*")
+
+
+def fails(subject: Subject, url: str, folder: Path, *, seconds: float = SECONDS) -> Unavailable:
+    """The error of a call that must fail in time, in one line that says who, what, how often, what now."""
+    began = time.monotonic()
+    with pytest.raises(Unavailable) as e:
+        subject.call(url, Budget(seconds), folder)
+    assert time.monotonic() - began < seconds + 0.5
+    line = str(e.value)
+    assert "\n" not in line
+    assert line.startswith(f"{subject.name} {url}")
+    assert TRIED.search(line), line
+    assert e.value.remedy, line
+    assert line.endswith(e.value.remedy)
+    return e.value
+
+
+def once(subject: Subject, server: BadServer) -> None:
+    """What must not be repeated was sent once."""
+    if not subject.safe:
+        assert len(server.requests) <= 1
+
+
+def test_refuses(subject: Subject, tmp_path: Path) -> None:
+    error = fails(subject, f"http://127.0.0.1:{bad.closed_port()}", tmp_path)
+    assert isinstance(error, NotSent)
+    assert "Connection refused" in str(error)
+
+
+@pytest.mark.parametrize("hang", [bad.hang_before, bad.hang_after])
+def test_hangs_before_and_after_the_request_was_taken(
+    subject: Subject, hang: Behaviour, tmp_path: Path
+) -> None:
+    with bad_server(hang) as server:
+        error = fails(subject, server.url, tmp_path)
+        once(subject, server)
+    assert isinstance(error, LostAnswer)
+    assert error.maybe_taken
+
+
+@pytest.mark.parametrize("headers_too", [False, True])
+def test_drips_one_byte_a_second(subject: Subject, headers_too: bool, tmp_path: Path) -> None:
+    with bad_server(bad.drip(headers_too=headers_too)) as server:
+        error = fails(subject, server.url, tmp_path)
+        once(subject, server)
+    assert isinstance(error, LostAnswer)
+
+
+def test_429_with_retry_after_is_waited_for_within_the_budget(subject: Subject, tmp_path: Path) -> None:
+    with bad_server(answer(429, b"slow down", Retry_After="1"), answer(418, b"teapot")) as server:
+        error = fails(subject, server.url, tmp_path, seconds=2.2)
+        # 429 means that it was not taken, so even a log may be asked again
+        assert server.times[1] - server.times[0] >= 1.0
+    assert isinstance(error, HttpError)
+    assert error.status == 418
+
+
+def test_429_that_asks_for_more_time_than_there_is(subject: Subject, tmp_path: Path) -> None:
+    with bad_server(answer(429, Retry_After="3600")) as server:
+        error = fails(subject, server.url, tmp_path)
+        assert len(server.requests) == 1
+    assert isinstance(error, HttpError)
+    assert not error.maybe_taken
+    assert "asks to wait 3600 s" in str(error)
+
+
+@pytest.mark.parametrize("status", [500, 502, 503])
+def test_server_errors(subject: Subject, status: int, tmp_path: Path) -> None:
+    with bad_server(answer(status, b"oops\n\x1b[2Jat line 3")) as server:
+        error = fails(subject, server.url, tmp_path)
+        once(subject, server)
+        assert len(server.requests) > 1 or not subject.safe
+    assert isinstance(error, HttpError)
+    assert error.maybe_taken, "a gateway's 5xx says nothing about the server behind it"
+    assert f"HTTP {status}: oops [2Jat line 3" in str(error)
+
+
+def test_cuts_the_body(subject: Subject, tmp_path: Path) -> None:
+    with bad_server(bad.cut(b"x" * 20)) as server:
+        error = fails(subject, server.url, tmp_path)
+        once(subject, server)
+    assert isinstance(error, LostAnswer)
+    assert "cut off" in str(error)
+
+
+def test_closes_without_an_answer(subject: Subject, tmp_path: Path) -> None:
+    with bad_server(bad.drop_after) as server:
+        error = fails(subject, server.url, tmp_path)
+        once(subject, server)
+    assert isinstance(error, LostAnswer)
+
+
+@pytest.mark.parametrize("announced", [True, False])
+def test_answers_with_100_mb(subject: Subject, announced: bool, tmp_path: Path) -> None:
+    with bad_server(bad.flood(announced=announced)) as server:
+        error = fails(subject, server.url, tmp_path)
+        assert len(server.requests) == 1
+    assert "more than" in str(error)
+
+
+@pytest.mark.parametrize(
+    "target", ["https://elsewhere.example/", "http://127.0.0.1:9/", "file:///etc/passwd"]
+)
+def test_redirects_elsewhere(subject: Subject, target: str, tmp_path: Path) -> None:
+    with bad_server(bad.redirect(target)) as server:
+        error = fails(subject, server.url, tmp_path)
+        assert len(server.requests) == 1
+    assert isinstance(error, HttpError)
+    assert f"redirects to {target}" in str(error)
+
+
+@pytest.mark.parametrize("body", [b"<html>log in to the guest network</html>", b"", b"[]", b"\x00" * 100])
+def test_answers_of_another_type(subject: Subject, body: bytes, tmp_path: Path) -> None:
+    """What a guest network answers to everything. It may have been taken all the same: who knows."""
+    with bad_server(answer(200, body, "text/html; charset=utf-8")) as server:
+        began = time.monotonic()
+        with pytest.raises(Unavailable) as e:
+            subject.call(server.url, Budget(SECONDS), tmp_path)
+        assert time.monotonic() - began < SECONDS + 0.5
+        assert len(server.requests) == 1
+    assert isinstance(e.value, ServiceError)
+    assert str(e.value).startswith(subject.name)
+    if not subject.safe:
+        assert e.value.maybe_taken
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"{}", b"[]", b"null", b"\xff", b"[" * 5000, b'{"canonicalizedBody":1}']
+)
+@pytest.mark.parametrize("name", ["log-v1", "log-v2"])
+def test_log_answers_with_something_that_is_no_entry(name: str, body: bytes, tmp_path: Path) -> None:
+    with bad_server(answer(201, body)) as server:
+        with pytest.raises(LostAnswer, match="look in the log before it is sent again"):
+            SUBJECTS[name].call(server.url, Budget(SECONDS), tmp_path)
+        assert len(server.requests) == 1
+
+
+def test_the_token_is_never_in_an_error(tmp_path: Path) -> None:
+    secret = "header.payload.signature"
+    for behaviour in (answer(500, secret.encode()), answer(401), bad.drop_after, bad.redirect("/x")):
+        with bad_server(behaviour) as server, pytest.raises(AnchorError) as e:
+            RemoteAuthority(server.url, Budget(SECONDS)).issue(b"{}", secret)
+        text = str(e.value).replace(f"HTTP 500: {secret}", "")
+        assert secret not in text
