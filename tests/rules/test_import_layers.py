@@ -20,7 +20,6 @@ OUTER = {
     "report",
     "schedule.py",
     "schemas.py",
-    "wiring",
     "worker.py",
     "__main__.py",
 }
@@ -62,7 +61,8 @@ CLOCKS = {"now", "utcnow", "today"}
 
 
 def core() -> list[Path]:
-    return sorted(p for p in PACKAGE.rglob("*.py") if p.relative_to(PACKAGE).parts[0] not in OUTER)
+    parts = {p: p.relative_to(PACKAGE).parts[0] for p in PACKAGE.rglob("*.py")}
+    return sorted(p for p, part in parts.items() if part not in OUTER and not part.startswith("wiring"))
 
 
 def imported(tree: ast.AST) -> Iterator[str]:
