@@ -189,7 +189,6 @@ class _Reading:
         self.names: set[bytes] = set()
         self.members: set[bytes] = set()
         self.keys: dict[str, set[bytes]] = {"log": set(), "witness": set()}
-        self.ids: set[tuple[str, bytes]] = set()
 
     def line(self, words: list[bytes]) -> None:
         kind, rest = words[0], words[1:]
@@ -229,10 +228,7 @@ class _Reading:
                 raise Refused(f"a second {kind} with the key of {key.name}")
         else:
             raise Refused(f"a key of type 0x{key.algorithm:02x} is no {kind}'s")
-        if (key.name, key.key_id) in self.ids:
-            raise Refused(f"two keys with the name {key.name} and the id {key.key_id.hex()}")
         self.keys[kind].add(key.public_key)
-        self.ids.add((key.name, key.key_id))
         return key
 
     def _group(self, name: bytes, rule: bytes, members: list[bytes]) -> None:

@@ -28,7 +28,7 @@ MAX_ENTRY = 0xFFFF
 MAX_BUNDLE = FULL * (2 + MAX_ENTRY)
 """Bytes: 256 entries of 65535, each with its length."""
 
-_GROUP = re.compile(r"x?[0-9]{3}")
+_GROUP = re.compile(r"x?[0-9]{3}", re.ASCII)
 
 
 @dataclass(frozen=True, order=True)
@@ -72,9 +72,8 @@ def parse_path(path: str) -> tuple[int | None, int, int]:
         width = decimal(groups[-1], limit=FULL - 1, where=path)
         groups = [*groups[:-2], groups[-2].removesuffix(".p")]
     index = 0
-    for i, group in enumerate(groups):
-        last = i == len(groups) - 1
-        if not _GROUP.fullmatch(group) or group.startswith("x") == last or not group.isascii():
+    for group in groups:
+        if not _GROUP.fullmatch(group):
             raise Refused("not a tile index", where=path)
         index = index * 1000 + int(group[-3:])
     _check(level or 0, index, width)

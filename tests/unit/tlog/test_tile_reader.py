@@ -107,10 +107,22 @@ def test_a_truncated_tile_is_a_damaged_source(path: str, by: int) -> None:
 
 def test_a_tile_that_is_too_long_is_a_damaged_source() -> None:
     for path in USED:
-        log = LOG.clone()
-        log.tampered[path] = bytes(1 << 20)
+        level, index, width = tiles.parse_path(path)
+        assert level is not None
+        for more in (1, 32, 1 << 20):
+            log = LOG.clone()
+            log.tampered[path] = log.tile(level, index, width) + bytes(more)
+            with pytest.raises(Unavailable, match="damaged source"):
+                reading(log).inclusion_proof(12_345)
+
+
+def test_a_full_resource_that_is_too_long_is_not_cut() -> None:
+    for path in ("tile/0/273", "tile/entries/273"):
+        log = LOG.clone().withhold(path + ".p/112")
+        honest = LOG.tile(0, 273, 112) if path == "tile/0/273" else LOG.entries(273, 112)
+        log.tampered[path] = honest + bytes(tiles.MAX_BUNDLE)
         with pytest.raises(Unavailable, match="damaged source"):
-            reading(log).inclusion_proof(12_345)
+            reading(log).entry(69_999)
 
 
 def test_a_withheld_full_tile_is_missing_and_nobodys_fault() -> None:

@@ -207,6 +207,14 @@ def test_the_whole_range_of_times_is_accepted(
     assert cosignature.verify(witness, TEXT, payload) == time
 
 
+def test_a_time_beyond_the_range_is_refused_even_when_it_is_signed() -> None:
+    witness = cosignature.cosign(TEXT, "w1", key(5), 1)[0]
+    for time in (2**63, 2**64 - 1):
+        signature = key(5).sign(b"cosignature/v1\ntime %d\n" % time + TEXT)
+        with pytest.raises(Refused, match="at most"):
+            cosignature.verify(witness, TEXT, time.to_bytes(8, "big") + signature)
+
+
 @pytest.mark.parametrize("time", [-1, 2**63])
 def test_no_time_outside_the_range_is_cosigned(time: int) -> None:
     with pytest.raises(Refused):

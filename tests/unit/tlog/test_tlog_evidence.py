@@ -74,6 +74,15 @@ def test_two_consistent_checkpoints_are_no_evidence() -> None:
             evidence.build(LOG.log, one, other, nodes)
 
 
+def test_two_sizes_are_no_equal_size_evidence_without_nodes() -> None:
+    grown = LOG.clone().grow(100)
+    notes = [LOG.sign().decode(), grown.sign().decode()]
+    with pytest.raises(Refused, match="equal size"):
+        evidence.check(_edit(_equal(), notes=notes))
+    with pytest.raises(Refused):
+        evidence.check(_edit(_equal(), kind=evidence.GROWTH))
+
+
 def test_an_accuser_cannot_make_an_honest_log_look_guilty() -> None:
     grown = LOG.clone().grow(100)
     path = TileReader(grown, grown.head()).consistency_path(256)
