@@ -13,14 +13,17 @@ from anchor import bundle as bundles
 from anchor import keydetails, trusted_root
 from anchor.artifact import Artifact
 from anchor.cli import common
-from anchor.edge import files, shipped_root
+from anchor.edge import files, service
 from anchor.errors import AnchorError, Misuse
 from anchor.keydetails import Key
 from anchor.trust import Signer
 from anchor.trusted_root import TrustedRoot
 from anchor.verdict import Verdict
 from anchor.verify.bundle import BundleReport, LogFact, verify_bundle
+from anchor.wiring.trust import named_root
 
+BUDGET = 20.0
+"""Seconds for refreshing the public trusted root."""
 MAX_ARTIFACT = 1 << 40
 MAX_IN_MEMORY = 1 << 30
 """Bytes of a file that a plain Ed25519 key signed: such a signature covers the file, not a digest of it."""
@@ -79,15 +82,16 @@ def command(
                --certificate-oidc-issuer https://accounts.example.org a.txt
     """
     signers, managed = _signer(identity, issuer, key)
+    root, note = _root(root_file, staging=staging)
     report = verify_bundle(
         _read_bundle(bundle),
-        trusted_root=_root(root_file, staging=staging),
+        trusted_root=root,
         artifact=_artifact(file_or_digest),
         now=datetime.now(UTC),
         signers=signers,
         key=managed,
     )
-    return common.emit(_verdict(report, str(bundle)), as_json=as_json)
+    return common.emit(_verdict(report, str(bundle)), as_json=as_json, notes=[note] if note else ())
 
 
 def _signer(
@@ -117,10 +121,19 @@ def _read_bundle(path: Path) -> bytes:
         return stream.read(bundles.MAX_SIZE + 1)
 
 
-def _root(path: Path | None, *, staging: bool) -> TrustedRoot:
+def _root(path: Path | None, *, staging: bool) -> tuple[TrustedRoot, str]:
+    """The trusted root, and what there is to say of how it was got."""
     if path is not None:
-        return trusted_root.parse(files.read(path, limit=trusted_root.MAX_SIZE), where=str(path))
-    return trusted_root.parse(shipped_root.read("staging" if staging else "public"))
+        return trusted_root.parse(files.read(path, limit=trusted_root.MAX_SIZE), where=str(path)), ""
+    name = "staging" if staging else "public"
+    found = named_root(name, budget=service.Budget(BUDGET))
+    root = trusted_root.parse(found.material.trusted_root, where=f"{name} trusted root")
+    if not found.trouble:
+        return root, ""
+    copy = (
+        "the copy that the sigstore client ships" if found.material.refreshed is None else "an earlier copy"
+    )
+    return root, f"the {name} trusted root could not be refreshed ({found.trouble}): {copy} was used"
 
 
 def _artifact(text: str) -> Artifact:

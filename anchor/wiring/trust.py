@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The verifier's trust: which policy is meant, which files and repositories it names, how fresh they are."""
 
+import contextlib
 import hashlib
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,12 +15,14 @@ from anchor import trusted_root as roots
 from anchor.edge import files
 from anchor.edge import roots as tuf
 from anchor.edge.service import Budget
-from anchor.errors import AnchorError, Misuse, Refused
+from anchor.errors import AnchorError, Misuse, Refused, Stale, Unavailable
 from anchor.trust import Policy, RootSource, Signer
 from anchor.verdict import Check, failed, passed
 from anchor.verify.anchors import Trust
 
 NAMED = ("public", "staging")
+PAUSE = 60.0
+"""Seconds for which a TUF repository that did not answer is left alone."""
 
 
 def trust_for(
@@ -76,11 +80,8 @@ def _load_root(
 ) -> tuple[bytes, Check | None]:
     """The bytes of a trusted root that a policy names, checked against its pin or for its freshness."""
     if source.name:
-        now = datetime.now(UTC)
-        material = tuf.load(
-            tuf.REPOSITORIES[source.name], cache=tuf_cache(), budget=budget, now=now, offline=offline
-        )
-        return material.trusted_root, _fresh(source.name, material, now, policy.max_root_age)
+        found = named_root(source.name, budget=budget, offline=offline)
+        return found.material.trusted_root, _fresh(source.name, found, policy.max_root_age)
     path = base / source.path
     data = files.read(path, limit=release_file.MAX_TRUSTED_ROOT)
     digest = hashlib.sha256(data).digest()
@@ -93,13 +94,54 @@ def _load_root(
     return data, None
 
 
-def _fresh(name: str, material: tuf.Material, now: datetime, max_age: timedelta | None) -> Check:
+@dataclass(frozen=True)
+class Named:
+    """Trust material of a public instance; `trouble` says why it could not be refreshed, if so."""
+
+    material: tuf.Material
+    now: datetime
+    trouble: str = ""
+
+
+def named_root(name: str, *, budget: Budget, offline: bool = False) -> Named:
+    """`public` or `staging`, refreshed through TUF where that can be; else the copy that is here.
+
+    A repository that did not answer is not asked again for `PAUSE`. Raises `Stale` when what it serves has
+    expired, `Unavailable` when no copy is here.
+    """
+    now, cache, repository = datetime.now(UTC), tuf_cache(), tuf.REPOSITORIES[name]
+    marker = cache / f"{name}.unreachable"
+    if offline or _recent(marker, now):
+        trouble = "" if offline else "its TUF repository did not answer a moment ago"
+        return Named(tuf.load(repository, cache=cache, budget=budget, now=now, offline=True), now, trouble)
+    try:
+        return Named(tuf.load(repository, cache=cache, budget=budget, now=now), now)
+    except Stale:
+        raise
+    except Unavailable as e:
+        kept = tuf.load(repository, cache=cache, budget=budget, now=now, offline=True)
+        with contextlib.suppress(AnchorError):
+            files.write(marker, b"")
+        return Named(kept, now, str(e))
+
+
+def _recent(marker: Path, now: datetime) -> bool:
+    try:
+        age = now.timestamp() - marker.stat().st_mtime
+    except OSError:
+        return False
+    return 0 <= age < PAUSE
+
+
+def _fresh(name: str, found: Named, max_age: timedelta | None) -> Check:
     """Trust material that may be out of date verifies, and says so: STALE, never a silent pass."""
     try:
-        material.check_fresh(now, max_age=max_age)
+        found.material.check_fresh(found.now, max_age=max_age)
     except AnchorError as e:
         return failed("trust-fresh", e, meaning="a key may have been revoked since this copy was made")
-    return passed("trust-fresh", f"the {name} trusted root was refreshed at {material.refreshed}")
+    material = found.material
+    line = f"the {name} trusted root, refreshed at {material.refreshed}, is valid until {material.expires}"
+    return passed("trust-fresh", f"{line}; not refreshed now: {found.trouble}" if found.trouble else line)
 
 
 def _inside_release(policy: Path, release: str) -> bool:

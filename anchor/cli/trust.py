@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`anchor trust`: what a trusted root contains, in words; its pin; its update through TUF."""
+
+import hashlib
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from anchor import trusted_root
+from anchor.cli import common
+from anchor.cli.progress import say
+from anchor.edge import files, roots
+from anchor.edge.roots import Material
+from anchor.edge.service import Budget
+from anchor.errors import AnchorError, Misuse
+from anchor.report import trust as words
+from anchor.verdict import Class, class_of
+from anchor.wiring.trust import NAMED, named_root, tuf_cache
+
+BUDGET = 60.0
+EXAMPLE = "anchor trust pin public -o trusted_root.json"
+
+
+@click.group()
+def command() -> None:
+    """Show, pin or update a trusted root.
+
+    Example: anchor trust show release/1.0.0/trusted_root.json
+    """
+
+
+@command.command(epilog="Example: anchor trust show release/1.0.0/trusted_root.json")
+@click.argument("root", default="public")
+@click.option("--offline", is_flag=True, help="Make no connection; show the copy that is here.")
+@common.json_option
+def show(root: str, offline: bool, as_json: bool) -> int:  # noqa: FBT001  click passes by keyword
+    """Say in words what ROOT (a file, `public` or `staging`) trusts, and from when to when."""
+    data, material = _read(root, offline=offline)
+    parsed = trusted_root.parse(data, where=root)
+    shown: dict[str, Any] = {"root": root, "sha256": hashlib.sha256(data).hexdigest()}
+    shown |= words.describe(parsed, datetime.now(UTC))
+    if material is not None:
+        shown["tuf"] = _tuf(material)
+    if as_json:
+        common.print_json(shown)
+    else:
+        click.echo("\n".join(words.lines(shown)))
+    return 0
+
+
+@command.command(epilog=f"Example: {EXAMPLE}")
+@click.argument("root", default="public")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write the root's bytes to this file.")
+@click.option("--offline", is_flag=True, help="Make no connection; pin the copy that is here.")
+@common.json_option
+def pin(root: str, output: Path | None, offline: bool, as_json: bool) -> int:  # noqa: FBT001  by keyword
+    """Print the line of a policy that pins ROOT (a file, `public` or `staging`) by its digest."""
+    data, _ = _read(root, offline=offline)
+    trusted_root.parse(data, where=root)
+    if output is None and root in NAMED:
+        raise Misuse("a pin names a file", where="-o", remedy="say where to write the root with -o FILE")
+    if output is not None:
+        files.write(output, data)
+    path, digest = str(output or root), hashlib.sha256(data).hexdigest()
+    if as_json:
+        common.print_json({"path": path, "sha256": digest})
+    else:
+        click.echo(
+            f'trusted_root = [{{ path = {json.dumps(path, ensure_ascii=False)}, sha256 = "{digest}" }}]'
+        )
+    return 0
+
+
+@command.command(epilog="Example: anchor trust update public")
+@click.argument("name", type=click.Choice(NAMED), default="public")
+@common.json_option
+def update(name: str, as_json: bool) -> int:  # noqa: FBT001  click passes by keyword
+    """Refresh the trusted root of a public instance through TUF now.
+
+    Exits 3 when its repository does not answer or is not believed, 4 when what it serves has expired.
+    """
+    now = datetime.now(UTC)
+    before = _digest(name, now)
+    try:
+        found = roots.load(
+            roots.REPOSITORIES[name], cache=tuf_cache(), budget=Budget(BUDGET), now=now, force=True
+        )
+    except AnchorError as e:
+        if before is not None:
+            say(f"the copy with SHA-256 {before} stays in use")
+        if as_json:
+            common.print_json({"verdict": class_of(e), "error": str(e), "sha256": before})
+            say(f"anchor: {e}")
+            return class_of(e).exit_code
+        raise
+    after = hashlib.sha256(found.trusted_root).hexdigest()
+    shown = {
+        "verdict": Class.OK,
+        "sha256": after,
+        "before": before,
+        "changed": before != after,
+        "tuf": _tuf(found),
+    }
+    if as_json:
+        common.print_json(shown)
+    else:
+        state = f"changed from {before}" if before != after else "unchanged"
+        click.echo(f"{name}: SHA-256 {after}, {state}; valid until {found.expires}")
+    return 0
+
+
+def _digest(name: str, now: datetime) -> str | None:
+    try:
+        kept = roots.load(
+            roots.REPOSITORIES[name], cache=tuf_cache(), budget=Budget(1), now=now, offline=True
+        )
+    except AnchorError:
+        return None
+    return hashlib.sha256(kept.trusted_root).hexdigest()
+
+
+def _read(root: str, *, offline: bool) -> tuple[bytes, Material | None]:
+    if root not in NAMED:
+        return files.read(Path(root), limit=trusted_root.MAX_SIZE), None
+    found = named_root(root, budget=Budget(BUDGET), offline=offline)
+    if found.trouble:
+        say(f"could not be refreshed: {found.trouble}")
+    return found.material.trusted_root, found.material
+
+
+def _tuf(material: Material) -> dict[str, Any]:
+    return {
+        "origin": material.origin,
+        "versions": dict(material.versions),
+        "refreshed": material.refreshed.isoformat() if material.refreshed else None,
+        "expires": material.expires.isoformat() if material.expires else None,
+    }
