@@ -67,8 +67,9 @@ class Parts:
 
     examine: Callable[[str], Examined]
     """Fetch a target's published files and verify them strictly."""
-    place: Callable[[str], LogPlace | None]
-    """The log with this checkpoint origin, and where it is read; None when nothing of the verifier says."""
+    place: Callable[[str, str], LogPlace | None]
+    """The log with this checkpoint origin, and where it is read for this target; None when nothing of the
+    verifier's says it."""
     trust: Callable[[], Mapping[str, str]]
     """The trust material in use: TUF versions, log keys, policy digest."""
     canary: Callable[[str], Verdict]
@@ -79,7 +80,8 @@ class Parts:
     """Seconds since 1970."""
     stopwatch: Callable[[], float]
     """Seconds of a clock that does not jump."""
-    max_run_age: int | None = None
+    max_run_age: Callable[[], int | None] = lambda: None
+    """The policy's age in seconds beyond which the last good run is too old."""
 
 
 @dataclass
@@ -91,7 +93,7 @@ class Cycle:
     standing: tuple[Check, ...] = ()
     """Checks about the records themselves, part of every verdict of this cycle."""
     requests: int = 0
-    _sessions: dict[str, Session | None] = field(default_factory=dict)
+    _sessions: dict[tuple[str, str], Session] = field(default_factory=dict)
     _canary: Check | None = None
     _trust: dict[str, str] | AnchorError | None = None
 
@@ -110,11 +112,17 @@ class Cycle:
         return run.outcome(
             requests=self._counted() - before,
             duration=max(0.0, self.parts.stopwatch() - began),
-            max_run_age=self.parts.max_run_age,
+            max_run_age=self._age(),
         )
 
+    def _age(self) -> int | None:
+        try:
+            return self.parts.max_run_age()
+        except AnchorError:
+            return None  # the trust that could not be read is a check already
+
     def _counted(self) -> int:
-        return sum(s.requests for s in self._sessions.values() if s)
+        return sum(s.requests for s in self._sessions.values())
 
     def _clock(self, run: "_Run", _: Examined | None) -> None:
         last, now = self.memory.last_run(run.target), self.parts.clock()
@@ -166,7 +174,7 @@ class Cycle:
     def _logs(self, run: "_Run", examined: Examined | None) -> None:
         found = examined.entries if examined is not None else ()
         for origin in dict.fromkeys([e.origin for e in found] or self.memory.logs_of(run.target)):
-            session = self._session(origin)
+            session = self._session(origin, run.target)
             if session is None:
                 nowhere = Unavailable("neither policy nor trust root say where it is read", where=origin)
                 run.checks.append(failed(f"log {origin}", nowhere))
@@ -178,15 +186,18 @@ class Cycle:
                 )
             run.take(session)
 
-    def _session(self, origin: str) -> Session | None:
-        if origin not in self._sessions:
-            place = self.parts.place(origin)
-            session = Session(place, self.memory, self.parts.clock()).open() if place else None
-            if session is not None:
-                views.compare(session)
-                session.settle()
-            self._sessions[origin] = session
-        return self._sessions[origin]
+    def _session(self, origin: str, target: str) -> Session | None:
+        """The log, followed once in this cycle for each place it is read from."""
+        place = self.parts.place(origin, target)
+        if place is None:
+            return None
+        key = (origin, place.name)
+        if key not in self._sessions:
+            session = Session(place, self.memory, self.parts.clock()).open()
+            views.compare(session)
+            session.settle()
+            self._sessions[key] = session
+        return self._sessions[key]
 
     def _drift(self, run: "_Run", _: Examined | None) -> None:
         if self._trust is None:

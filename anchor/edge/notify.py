@@ -60,7 +60,11 @@ class Notifier:
 def _sender(url: str, number: int) -> tuple[str, Any]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it imports what later Pythons no longer have, and says so
-        import apprise
+        return _added(url, number)
+
+
+def _added(url: str, number: int) -> tuple[str, Any]:
+    import apprise
 
     label = f"receiver {number} ({url.split(':', 1)[0][:16]})" if "://" in url else f"receiver {number}"
     sender = apprise.Apprise()

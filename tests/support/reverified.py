@@ -69,7 +69,7 @@ class World:
             verdict=_verdict(target, (passed("facts", "3 facts"),)), release=release, entries=(entry,)
         )
 
-    def place_of(self, origin: str) -> LogPlace | None:
+    def place_of(self, origin: str, _target: str) -> LogPlace | None:
         if self.nowhere or origin != self.log.origin:
             return None
         return self.place or LogPlace(

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Evidence that a publisher signed two releases with one number, as one file.
+
+RFC 8785 JSON with `format`, `kind`, `ledger`, `number` and two `releases`, each the base64 of its `statement`
+and of its `bundles`. The statements differ and name the same ledger and number; each is signed in one of its
+bundles, which verifies under the trust of whoever checks.
+"""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from anchor import statement as statements
+from anchor.encoding import jcs, parse_json, to_base64, unbase64
+from anchor.errors import Refused, Unsupported
+from anchor.outcome import Evidence, SeenRelease
+from anchor.statement import PAYLOAD_TYPE
+from anchor.tlog.evidence import FORMAT
+from anchor.verify.report import BundleReport
+
+KIND = "two-statements"
+MAX_SIZE = 64 << 20
+_MOST = 32
+_MEMBERS = {"format", "kind", "ledger", "number", "releases"}
+
+VerifyBundle = Callable[[bytes], BundleReport]
+"""Verifies a bundle strictly, under the trust of whoever checks."""
+
+
+@dataclass(frozen=True)
+class Rivals:
+    """What the evidence shows: the publisher's two statements, by SHA-256, and who signed each."""
+
+    ledger: str
+    number: int
+    digests: tuple[str, str]
+    signers: tuple[str, str]
+
+    @property
+    def sentence(self) -> str:
+        """For a person."""
+        shown = " and ".join(f"{d} by {s}" for d, s in zip(self.digests, self.signers, strict=True))
+        return f"two statements were signed for release {self.number} of {self.ledger!r}: {shown}"
+
+
+def build(one: SeenRelease, two: SeenRelease) -> Evidence:
+    """The evidence file of two verified releases that share ledger and number."""
+    pair = sorted((one, two), key=lambda r: r.digest)
+    value = {
+        "format": FORMAT,
+        "kind": KIND,
+        "ledger": one.ledger,
+        "number": one.number,
+        "releases": [
+            {
+                "bundles": [to_base64(a.bundle) for a in r.anchors[:_MOST]],
+                "statement": to_base64(r.statement),
+            }
+            for r in pair
+        ],
+    }
+    return Evidence(kind=KIND, origin=one.ledger, document=jcs(value))
+
+
+def is_rivals(data: bytes) -> bool:
+    """Whether a document says that it is of this kind."""
+    value = parse_json(data, where="evidence")
+    return isinstance(value, dict) and value.get("kind") == KIND
+
+
+def check(data: bytes, verify: VerifyBundle) -> Rivals:
+    """What the evidence shows; raises Refused if it shows nothing, Unsupported for another format."""
+    if len(data) > MAX_SIZE:
+        raise Refused(f"{len(data)} bytes, more than {MAX_SIZE}", where="evidence")
+    value = parse_json(data, where="evidence")
+    if not isinstance(value, dict) or value.get("format") != FORMAT or value.get("kind") != KIND:
+        raise Unsupported(f"not {FORMAT} of the kind {KIND}", where="evidence")
+    if set(value) != _MEMBERS or jcs(value) != data:
+        raise Refused("not in its canonical form", where="evidence")
+    releases = value["releases"]
+    if not isinstance(releases, list) or len(releases) != 2:
+        raise Refused("two releases are wanted", where="releases")
+    found = [_release(r, value, verify, f"releases[{i}]") for i, r in enumerate(releases)]
+    if found[0][0] == found[1][0]:
+        raise Refused("the two statements are the same", where="releases")
+    return Rivals(
+        str(value["ledger"]), int(value["number"]), (found[0][0], found[1][0]), (found[0][1], found[1][1])
+    )
+
+
+def _release(raw: Any, outer: dict[str, Any], verify: VerifyBundle, where: str) -> tuple[str, str]:
+    """Digest of the statement and its signer, once a bundle is verified to sign it."""
+    if not isinstance(raw, dict) or set(raw) != {"bundles", "statement"}:
+        raise Refused("a statement and its bundles are wanted", where=where)
+    bundles = raw["bundles"]
+    if not isinstance(bundles, list) or len(bundles) > _MOST or not all(isinstance(b, str) for b in bundles):
+        raise Refused(f"at most {_MOST} bundles are wanted", where=where)
+    if not isinstance(raw["statement"], str):
+        raise Refused("not a string", where=f"{where}.statement")
+    payload = unbase64(raw["statement"], where=f"{where}.statement")
+    named = statements.decode(payload).ledger
+    if (named.name, named.number) != (outer["ledger"], outer["number"]):
+        raise Refused("the statement is of another ledger or number", where=where)
+    for text in bundles:
+        report = verify(unbase64(text, where=f"{where}.bundles"))
+        if report.ok and (report.payload_type, report.payload) == (PAYLOAD_TYPE, payload):
+            return hashlib.sha256(payload).hexdigest(), report.identity
+    raise Refused("no bundle is verified to sign the statement", where=where)

@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The parts of a re-verification, brought together: files, policy, trust roots, places of logs.
+
+Trust is loaded when it is first asked for, so that its absence is a check of each run, not the end of all.
+"""
+
+import hashlib
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import platformdirs
+
+from anchor import trust as policies
+from anchor.edge import files as disk
+from anchor.edge import release_files
+from anchor.edge.service import Budget
+from anchor.errors import AnchorError, Misuse
+from anchor.release import Release
+from anchor.reverify import Examined, Parts
+from anchor.verdict import Verdict
+from anchor.verify import rivals, seen
+from anchor.verify.anchors import AnchorReport, Trust
+from anchor.verify.release import verify_release
+from anchor.wiring.corrupted import Corrupted, Kept
+from anchor.wiring.places import Places, RunBudget
+from anchor.wiring.trust import trust_for
+
+BUDGET = 300.0
+"""Seconds of network for one target and its logs."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Given:
+    """The verifier's options, as `anchor verify` takes them."""
+
+    policy: Path | None = None
+    ledger: str | None = None
+    identity: str | None = None
+    issuer: str | None = None
+    trusted_root: str | None = None
+
+    @property
+    def path(self) -> Path | None:
+        """The policy file; None when flags say it all."""
+        if self.ledger or self.identity or self.issuer or self.trusted_root:
+            return self.policy
+        return self.policy or platformdirs.user_config_path("ledger-anchor") / "policy.toml"
+
+    @property
+    def base(self) -> Path:
+        """What relative paths of the policy are relative to."""
+        return self.path.parent if self.path else Path()
+
+    def digest(self) -> str:
+        """SHA-256 of the policy, hex."""
+        if self.path:
+            data = disk.read(self.path, limit=policies.MAX_SIZE)
+        else:
+            data = msgspec.json.encode([self.ledger, self.identity, self.issuer, self.trusted_root])
+        return hashlib.sha256(data).hexdigest()
+
+    def load(self, target: str, *, budget: Budget, offline: bool) -> Trust:
+        """The trust that these options mean; Misuse when they mean none."""
+        found, _ = trust_for(
+            target,
+            policy=self.policy,
+            ledger=self.ledger,
+            identity=self.identity,
+            issuer=self.issuer,
+            trusted_root=self.trusted_root,
+            budget=budget,
+            offline=offline,
+        )
+        if found is None:
+            raise Misuse("re-verification needs a policy", remedy="give --policy, or set ANCHOR_POLICY")
+        return found
+
+
+class Wired:
+    """The parts of one cycle."""
+
+    def __init__(self, given: Given, *, home: Path, offline: bool = False) -> None:
+        self._given = given
+        self._offline = offline
+        self._trust: Trust | AnchorError | None = None
+        self._places = Places(given.base, home / "tiles", RunBudget(BUDGET), offline)
+
+    def parts(self) -> Parts:
+        """What a cycle asks for."""
+        return Parts(
+            examine=self.examine,
+            place=lambda origin, target: self._places.find(origin, target, self.trust(target)),
+            trust=self.material,
+            canary=self.canary,
+            rivals=rivals.build,
+            clock=time.time,
+            stopwatch=time.monotonic,
+            max_run_age=self.max_run_age,
+        )
+
+    def trust(self, target: str = "") -> Trust:
+        """The verifier's trust, loaded once a cycle; where that failed, the same error again."""
+        if self._trust is None:
+            try:
+                self._trust = self._given.load(target, budget=Budget(60), offline=self._offline)
+            except AnchorError as e:
+                self._trust = e
+        if isinstance(self._trust, AnchorError):
+            raise self._trust
+        return self._trust
+
+    def max_run_age(self) -> int | None:
+        """The policy's `max_run_age` in seconds."""
+        age = self.trust().policy.max_run_age
+        return None if age is None else int(age.total_seconds())
+
+    def examine(self, target: str) -> Examined:
+        """Fetch a target's published files and verify them strictly."""
+        self._places.budget.restart()
+        return self._verify(target, corrupt=False)
+
+    def canary(self, target: str) -> Verdict:
+        """The verdict on the same files with one bit of the ledger changed."""
+        return self._verify(target, corrupt=True).verdict
+
+    def _verify(self, target: str, *, corrupt: bool) -> Examined:
+        trust = self.trust(target)
+        data, files = release_files.load(target, self._places.budget, offline=self._offline)
+        kept = Kept(Corrupted(files) if corrupt else files)
+        read: list[tuple[Release, bytes, Sequence[AnchorReport]]] = []
+        verdict = verify_release(
+            target,
+            data,
+            kept,
+            trust=trust,
+            now=datetime.now(UTC),
+            seen=lambda release, statement, reports: read.append((release, statement, reports)),
+        )
+        if not read:
+            return Examined(verdict=verdict)
+        release, statement, reports = read[0]
+        for report in reports:
+            for fact in report.bundle.logs if report.counts and report.bundle else ():
+                log = seen.log_of(fact.checkpoint) if fact.checkpoint else None
+                if log is not None:
+                    self._places.logs[fact.origin] = log
+        return seen.examined(verdict, release, statement, reports, kept.bundles)
+
+    def material(self) -> Mapping[str, str]:
+        """What trust rests on, by name: a digest of policy and roots, each log's key and window."""
+        trust = self.trust()
+        found = {"policy": self._given.digest()}
+        for number, raw in enumerate(trust.raw, 1):
+            found[f"trusted root {number}"] = hashlib.sha256(raw).hexdigest()
+        for key in trust.root.tlogs:
+            found[f"log {key.base_url} {key.id.hex()[:16]}"] = f"trusted from {key.window}"
+        return found
