@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Laws of the canonical forms: one value, one byte string; anything else is refused by our errors only."""
+
+import json
+from typing import Any
+
+import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
+
+from anchor import naming
+from anchor import release as releases
+from anchor import statement as statements
+from anchor.encoding import decimal, jcs, parse_json, unbase64, unhex
+from anchor.errors import AnchorError, Refused, Unsupported
+from anchor.statement import LedgerName, Previous, SourceFile, Tree
+from tests.support import samples
+
+json_values: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53) + 1, 2**53 - 1) | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=12,
+)
+names = st.text(min_size=1, max_size=128).filter(lambda n: not naming.name_problem(n))
+versions = st.from_regex(naming.VERSION, fullmatch=True).filter(lambda v: not naming.version_problem(v))
+digests = st.binary(min_size=32, max_size=32).map(bytes.hex)
+numbers = st.integers(1, naming.MAX_NUMBER)
+columns = st.lists(
+    st.text(st.characters(max_codepoint=0xFFFF, exclude_categories=["Cs"]), min_size=1, max_size=20),
+    min_size=1,
+    max_size=6,
+    unique=True,
+)
+
+
+@st.composite
+def made_statements(draw: st.DrawFn) -> statements.Statement:
+    number, version = draw(numbers), draw(versions)
+    before = draw(versions.filter(lambda v: v.lower() != version.lower()))
+    previous = Previous(number=number - 1, version=before, statement=draw(digests)) if number > 1 else None
+    original = draw(
+        st.sampled_from(
+            [("ledger.md", "markdown-table-v1"), ("ledger.csv", "csv-v1"), ("source.json", "json-v1")]
+        )
+    )
+    return statements.commit(
+        ledger=LedgerName(name=draw(names), number=number, version=version),
+        tree=Tree.of(draw(st.binary(min_size=32, max_size=32)), draw(numbers)),
+        columns=draw(columns),
+        original=msgspec.convert({"name": original[0], "reader": original[1]}, SourceFile),
+        digests={"ledger.json": draw(digests), original[0]: draw(digests)},
+        previous=previous,
+    )
+
+
+@given(made_statements())
+def test_a_statement_has_one_form_and_comes_back_from_it(statement: statements.Statement) -> None:
+    """Design 2.2: JCS bytes; bytes that are not their own canonical form are INVALID."""
+    data = statements.encode(statement)
+    assert statements.decode(data) == statement
+    value = json.loads(data)
+    for other in (
+        json.dumps(value).encode(),
+        json.dumps(value, indent=2).encode(),
+        json.dumps(value, separators=(",", ":"), sort_keys=True).encode() + b"\n",
+    ):
+        assert _error(lambda o=other: statements.decode(o)) is Refused
+
+
+@given(json_values)
+def test_any_json_is_read_as_written_and_has_one_canonical_form(value: Any) -> None:
+    """RFC 8785: the same data has the same bytes, however it was written."""
+    data = jcs(value)
+    assert parse_json(data) == value
+    assert jcs(parse_json(json.dumps(value, indent=1).encode())) == data
+
+
+@given(json_values | st.binary(max_size=60), st.booleans())
+def test_no_input_makes_another_error_than_ours(value: Any, wrap: bool) -> None:
+    """Design section 3: no other exception leaves the package's public functions."""
+    data = value if isinstance(value, bytes) else jcs(value)
+    if wrap:
+        data = b'{"format":"urn:ledger-anchor:release:v1","x":' + data + b"}"
+    for attack in (statements.decode, releases.load, parse_json):
+        assert _error(lambda a=attack: a(data)) in (None, Refused, Unsupported)
+
+
+@given(st.data(), json_values)
+def test_any_value_anywhere_is_refused_or_means_another_release(data: st.DataObject, new: Any) -> None:
+    """Design 2.3: verify re-serialises and compares bytes."""
+    for good, read, write in (
+        (json.loads(statements.encode(samples.statement())), statements.decode, jcs),
+        (json.loads(releases.dump(samples.release())), releases.load, _people),
+    ):
+        path: list[str | int] = []
+        value = good
+        while isinstance(value, dict | list) and value and (not path or data.draw(st.booleans())):
+            step = data.draw(st.sampled_from(sorted(value) if isinstance(value, dict) else range(len(value))))
+            path.append(step)
+            value = value[step]
+        spoilt = write(samples.spoil(good, tuple(path), new))
+        if value == new and type(value) is type(new):
+            continue
+        found = _error(lambda r=read, s=spoilt: r(s))
+        assert found in (Refused, Unsupported, None)
+        if found is None:
+            assert read(spoilt) != read(write(good))
+
+
+@given(st.text(max_size=40), st.binary(max_size=40))
+def test_what_decodes_encodes_to_the_same_text(text: str, data: bytes) -> None:
+    """One value, one text: nothing can be said in two ways."""
+    if _error(lambda: unhex(text)) is None:
+        assert unhex(text).hex() == text
+    if _error(lambda: decimal(text)) is None:
+        assert str(decimal(text)) == text
+    if _error(lambda: unbase64(data)) is None:
+        assert len(data) % 4 == 0
+
+
+@given(st.text(max_size=300))
+def test_a_path_that_is_taken_stays_below_its_folder(text: str) -> None:
+    """Design 2.3: every path is relative to the file that names it, without `..`."""
+    if not naming.path_problem(text):
+        parts = text.split("/")
+        assert all(p and p.isascii() and p not in (".", "..") and not p.startswith((".", "-")) for p in parts)
+        assert not set(text) & set("\\:%?#~ \t\r\n\0")
+
+
+@given(st.text(min_size=1, max_size=300))
+def test_a_log_always_has_a_file_name(origin: str) -> None:
+    """FORMAT.md section 7: named after its log."""
+    assert not naming.path_problem(naming.log_file_stem(origin) + ".sigstore.json")
+
+
+def _people(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False, indent=2).encode() + b"\n"
+
+
+def _error(attack: Any) -> type[AnchorError] | None:
+    try:
+        attack()
+    except AnchorError as e:
+        return type(e) if str(e).isprintable() else AnchorError
+    return None
