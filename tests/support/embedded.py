@@ -10,7 +10,7 @@ from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
@@ -67,6 +67,50 @@ def entry_fields(text: str | bytes, key: ec.EllipticCurvePrivateKey = KEY) -> di
 def entry_request(text: str | bytes, key: ec.EllipticCurvePrivateKey = KEY) -> bytes:
     """A CreateEntryRequest; the same text gives the same bytes."""
     return json.dumps({"hashedRekordRequestV002": entry_fields(text, key)}).encode()
+
+
+def wrapped(fields: dict[str, Any]) -> bytes:
+    return json.dumps({"hashedRekordRequestV002": fields}).encode()
+
+
+def certificate(key: Any = KEY, *, padding_bytes: int = 0) -> bytes:
+    name = x509.Name([])
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(datetime(2020, 1, 1, tzinfo=UTC))
+        .not_valid_after(datetime(2020, 1, 1, tzinfo=UTC) + timedelta(days=1))
+    )
+    if padding_bytes:
+        filler = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3"), bytes(padding_bytes))
+        builder = builder.add_extension(filler, critical=False)
+    return builder.sign(KEY, hashes.SHA256()).public_bytes(Encoding.DER)
+
+
+def with_certificate(der: bytes) -> dict[str, Any]:
+    fields = entry_fields("x")
+    fields["signature"]["verifier"] = {
+        "x509Certificate": {"rawBytes": b64(der)},
+        "keyDetails": "PKIX_ECDSA_P256_SHA_256",
+    }
+    return fields
+
+
+def fields_of(key: Any, details: str, algorithm: str = "sha256") -> dict[str, Any]:
+    digest = hashlib.new(algorithm, b"x").digest()
+    prehashed = Prehashed({32: hashes.SHA256(), 48: hashes.SHA384(), 64: hashes.SHA512()}[len(digest)])
+    if isinstance(key, rsa.RSAPrivateKey):
+        signature = key.sign(digest, padding.PKCS1v15(), prehashed)
+    elif isinstance(key, ec.EllipticCurvePrivateKey):
+        signature = key.sign(digest, ec.ECDSA(prehashed))
+    else:
+        signature = key.sign(digest)
+    spki = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    verifier = {"publicKey": {"rawBytes": b64(spki)}, "keyDetails": details}
+    return {"digest": b64(digest), "signature": {"content": b64(signature), "verifier": verifier}}
 
 
 def check_entry(answer: bytes, *, origin: str, key: VerifierKey, index: int | None = None) -> int:

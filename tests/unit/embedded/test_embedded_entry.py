@@ -3,56 +3,29 @@
 
 import base64
 import copy
-import hashlib
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
-from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from anchor.embedded.entry import canonical_body
 from anchor.errors import Refused
-from tests.support.embedded import KEY, b64, entry_fields, entry_request
+from tests.support.embedded import (
+    KEY,
+    b64,
+    certificate,
+    entry_fields,
+    entry_request,
+    fields_of,
+    with_certificate,
+    wrapped,
+)
 from tests.support.forge_ed25519ph import sign_ph
 
 RSA = rsa.generate_private_key(65537, 2048)
 P384 = ec.generate_private_key(ec.SECP384R1())
-
-
-def wrapped(fields: dict[str, Any]) -> bytes:
-    return json.dumps({"hashedRekordRequestV002": fields}).encode()
-
-
-def certificate(key: Any = KEY, *, padding_bytes: int = 0) -> bytes:
-    name = x509.Name([])
-    builder = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(datetime(2020, 1, 1, tzinfo=UTC))
-        .not_valid_after(datetime(2020, 1, 1, tzinfo=UTC) + timedelta(days=1))
-    )
-    if padding_bytes:
-        filler = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3"), bytes(padding_bytes))
-        builder = builder.add_extension(filler, critical=False)
-    return builder.sign(KEY, hashes.SHA256()).public_bytes(Encoding.DER)
-
-
-def with_certificate(der: bytes) -> dict[str, Any]:
-    fields = entry_fields("x")
-    fields["signature"]["verifier"] = {
-        "x509Certificate": {"rawBytes": b64(der)},
-        "keyDetails": "PKIX_ECDSA_P256_SHA_256",
-    }
-    return fields
 
 
 def test_the_body_is_what_rekor_v2_writes() -> None:
@@ -74,20 +47,6 @@ def test_member_order_and_blanks_of_the_request_change_nothing() -> None:
     assert canonical_body(wrapped(turned)) == canonical_body(entry_request("x"))
     spaced = json.dumps(json.loads(entry_request("x")), indent=7).encode()
     assert canonical_body(spaced) == canonical_body(entry_request("x"))
-
-
-def fields_of(key: Any, details: str, algorithm: str = "sha256") -> dict[str, Any]:
-    digest = hashlib.new(algorithm, b"x").digest()
-    prehashed = Prehashed({32: hashes.SHA256(), 48: hashes.SHA384(), 64: hashes.SHA512()}[len(digest)])
-    if isinstance(key, rsa.RSAPrivateKey):
-        signature = key.sign(digest, padding.PKCS1v15(), prehashed)
-    elif isinstance(key, ec.EllipticCurvePrivateKey):
-        signature = key.sign(digest, ec.ECDSA(prehashed))
-    else:
-        signature = key.sign(digest)
-    spki = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    verifier = {"publicKey": {"rawBytes": b64(spki)}, "keyDetails": details}
-    return {"digest": b64(digest), "signature": {"content": b64(signature), "verifier": verifier}}
 
 
 @pytest.mark.parametrize(
