@@ -223,6 +223,9 @@ def _authority(entry: Message) -> Authority:
     chain = entry.message("certChain", ("certificates",))
     raws = [c.data("rawBytes") for c in chain.messages("certificates", ("rawBytes",))]
     certificates = tuple(load_certificate(raw, chain.where) for raw in raws)
+    for certificate in certificates:  # readable names: OpenSSL, further down, cannot cope with others
+        quiet_name(certificate, "subject")
+        quiet_name(certificate, "issuer")
     return Authority(
         uri=entry.text("uri", ""),
         subject=subject,

@@ -75,7 +75,9 @@ def _by(authority: Authority, response: TimeStampResponse, signature: bytes, whe
         time: datetime = response.tst_info.gen_time
     except VerificationError as e:
         raise Refused(f"not {authority.uri}'s over this signature: {_brief(e)}", where=where) from None
-    except Exception as e:  # noqa: BLE001  OpenSSL's errors come through under many names
+    except BaseException as e:  # OpenSSL's errors come through under many names, some as a Rust panic
+        if not isinstance(e, Exception) and type(e).__name__ != "PanicException":
+            raise
         raise Refused(f"not {authority.uri}'s over this signature: {type(e).__name__}", where=where) from None
     if not authority.window.covers(time):
         span = f"trusted from {authority.window}, not at {time.isoformat()}"
