@@ -113,7 +113,7 @@ def publish(order: Order, sites: Sequence[Site], tools: Tools) -> Published:
 
 
 def _check_same(sealing: Sealing) -> None:
-    """A version that is published stays what it is."""
+    """A version that is published stays what it is, and is still all there."""
     existing = sealing.plan.existing
     if existing is None:
         return
@@ -123,6 +123,12 @@ def _check_same(sealing: Sealing) -> None:
             where=str(sealing.plan.folder),
             remedy="a published version never changes: publish the new ledger as the next --version",
         )
+    signed = sealing.statement
+    if existing.tree != signed.tree or {f.name: f.sha256 for f in existing.files} != signed.digests:
+        raise Refused(
+            "is not what the statement beside it says", where=str(sealing.plan.folder / place.RELEASE)
+        )
+    place.check_whole(sealing.plan)
 
 
 def journal_folder(home: Path, statement: bytes) -> Path:

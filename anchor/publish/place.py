@@ -10,9 +10,11 @@ import shutil
 from pathlib import Path
 
 from anchor.edge import files
+from anchor.edge.release_files import Folder
 from anchor.errors import Refused
 from anchor.publish.plan import FOLDER, INCOMING, Plan
-from anchor.release import Release, dump, paths, relocate
+from anchor.release import Blob, File, Release, dump, paths, relocate
+from anchor.verify.files import HashedStream
 
 RELEASE = "release.json"
 
@@ -78,6 +80,19 @@ def _forget_unnamed(plan: Plan, release: Release) -> None:
     for entry in plan.folder.iterdir():
         if entry.name not in named and entry.name.startswith("trusted_root"):
             entry.unlink()
+
+
+def check_whole(plan: Plan) -> None:
+    """What is in place is what its release.json names. Raises `Refused`: nothing is built on other bytes."""
+    existing = plan.existing
+    assert existing is not None
+    folder = Folder(plan.folder)
+    named: list[File | Blob] = [*existing.files, existing.statement, existing.trusted_root]
+    for file in (*named, *(a.bundle for a in existing.anchors)):
+        with folder.open(file.path, size=file.size) as stream:
+            HashedStream(stream).finish(
+                size=file.size, sha256=file.sha256, where=str(plan.folder / file.path)
+            )
 
 
 def check_writable(root: Path) -> None:
