@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Ground rules of the suite: helpers are importable, and what is missing in CI is an error, not a skip."""
+"""Helpers are importable, what is missing in CI is an error, and the user's folders are left alone."""
 
 import os
 import sys
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).resolve().parent.parent
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
+
+from tests.support import surroundings  # noqa: E402  needs the line above
 
 # Deadlines measure the machine, not the code; a fixed seed in CI makes a red run repeatable.
 settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -17,3 +20,10 @@ settings.register_profile(
     "ci", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True, print_blob=True
 )
 settings.load_profile("ci" if os.environ.get("CI") else "default")
+
+_FOLDERS = surroundings.cut_off()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Remove the folders that stood in for the user's."""
+    surroundings.remove(_FOLDERS)

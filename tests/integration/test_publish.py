@@ -1,0 +1,360 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`anchor publish` from the command line: what it puts in place, what it refuses, what it never repeats."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+
+from anchor.release import Blob, File, load
+from anchor.statement import decode
+from tests.support.anchor_cli import anchor
+from tests.support.ledgers import openclassrooms
+from tests.support.published import LEDGER, NAME, Site, empty, published, snapshot
+
+OTHER = LEDGER.replace("| C | 3 |", "| C | 4 |")
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Site:
+    return published(tmp_path_factory.mktemp("published"))
+
+
+@pytest.fixture
+def site(original: Site, tmp_path: Path) -> Site:
+    """A copy with one release of its own. Its home is copied too, so it can go on publishing."""
+    return original.copy(tmp_path)
+
+
+def test_the_published_folder_is_the_one_of_the_format(site: Site) -> None:
+    names = set(snapshot(site.root))
+    (origin,) = [p.name for p in (site.root / "release" / "log").iterdir()]
+    assert origin.endswith(".anchor-embedded.invalid")
+    log = f"release/log/{origin}"
+    assert names == {
+        "release.json",
+        *(f"release/1.0.0/{n}" for n in ("ledger.json", "ledger.md", "release.json", "statement.json")),
+        "release/1.0.0/trusted_root.json",
+        f"release/1.0.0/{origin}.sigstore.json",
+        *(f"{log}/{n}" for n in ("checkpoint", "vkey", "tile/0/000.p/1", "tile/entries/000.p/1")),
+    }
+
+
+def test_the_release_says_what_was_signed(site: Site) -> None:
+    release = load(site.release.read_bytes())
+    statement = decode(site.path("statement").read_bytes())
+    assert (release.ledger, release.tree) == (statement.ledger, statement.tree)
+    assert (release.ledger.name, release.ledger.number, release.previous) == (NAME, 1, None)
+    assert site.path("ledger.md").read_text() == LEDGER
+    named: list[File | Blob] = [*release.files, release.statement, release.trusted_root]
+    for file in (*named, release.anchors[0].bundle):
+        data = (site.root / file.path).read_bytes()
+        assert (file.size, file.sha256) == (len(data), hashlib.sha256(data).hexdigest())
+
+
+def test_a_versions_own_release_json_differs_only_in_its_paths(site: Site) -> None:
+    text = site.release.read_text()
+    assert text.replace("release/1.0.0/", "") == (site.root / "release/1.0.0/release.json").read_text()
+    assert anchor("verify", site.root / "release/1.0.0", "--policy", site.policy).code == 0
+
+
+def test_the_same_bytes_again_change_nothing_and_make_no_second_entry(site: Site) -> None:
+    before = snapshot(site.root)
+    ran = site.publish()
+    assert ran.code == 0
+    assert "published already" in ran.err
+    assert ran.out == site.policy.read_text()
+    assert snapshot(site.root) == before
+    assert site.entries() == 1
+
+
+@pytest.mark.parametrize("ledger", [OTHER, LEDGER + "\n", LEDGER.replace("| A | 1 |", "| A  | 1 |")])
+def test_other_bytes_under_a_published_version_are_refused(site: Site, ledger: str) -> None:
+    before = snapshot(site.root)
+    ran = site.publish(ledger)
+    assert (ran.code, ran.out) == (8, "")
+    assert "version 1.0.0 is published with other facts or files" in ran.line
+    assert "next --version" in ran.line
+    assert snapshot(site.root) == before
+
+
+def test_the_next_version_has_the_next_number_and_names_its_predecessor(site: Site) -> None:
+    first = site.path("statement").read_bytes()
+    old = snapshot(site.root / "release" / "1.0.0")
+    assert site.publish(OTHER, "1.1.0").code == 0
+    release = load(site.release.read_bytes())
+    assert (release.ledger.number, release.ledger.version) == (2, "1.1.0")
+    assert release.previous is not None
+    assert release.previous.number == 1
+    assert release.previous.version == "1.0.0"
+    assert release.previous.statement == hashlib.sha256(first).hexdigest()
+    assert release.anchors[0].log.index == 1
+    assert snapshot(site.root / "release" / "1.0.0") == old
+    assert site.verify().code == 0
+    assert site.entries() == 2
+
+
+def test_an_older_version_again_is_verified_and_does_not_become_the_newest(site: Site) -> None:
+    assert site.publish(OTHER, "1.1.0").code == 0
+    before = snapshot(site.root)
+    ran = site.publish(LEDGER, "1.0.0")
+    assert ran.code == 0
+    assert "published already" in ran.err
+    assert snapshot(site.root) == before
+    assert site.publish(OTHER, "1.0.0").code == 8
+    assert snapshot(site.root) == before
+
+
+def test_a_version_that_differs_only_in_case_is_refused(site: Site) -> None:
+    assert site.publish(LEDGER, "v2").code == 0
+    before = snapshot(site.root)
+    ran = site.publish(OTHER, "V2")
+    assert ran.code == 2
+    assert "only in case" in ran.line
+    assert snapshot(site.root) == before
+
+
+def test_another_ledger_has_no_place_in_this_folder(site: Site, tmp_path: Path) -> None:
+    before = snapshot(site.root)
+    file = tmp_path / "ledger.md"
+    file.write_text(LEDGER)
+    words = ("--version", "2.0.0", "--root", site.root, "--home", site.home)
+    ran = anchor("publish", file, "--name", "another", *words)
+    assert ran.code == 2
+    assert "small-ledger" in ran.line
+    assert snapshot(site.root) == before
+    assert anchor("publish", file, "--name", "another", *words, "--dry-run").code == 2
+
+
+def test_a_dry_run_shows_the_statement_and_writes_and_sends_nothing(tmp_path: Path) -> None:
+    site = empty(tmp_path)
+    ran = site.publish(LEDGER, "1.0.0", "--dry-run")
+    assert ran.code == 0
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["ledger.md"]
+    assert "nothing was sent or written" in ran.err
+    document = site.publish(LEDGER, "1.0.0", "--dry-run", "--json").document
+    assert document["sent"] is False
+    assert site.publish().code == 0
+    signed = site.path("statement").read_bytes()
+    assert signed == ran.out.removesuffix("\n").encode() == document["statement"].encode()
+
+
+def test_a_dry_run_of_the_next_version_is_what_is_signed_then(site: Site) -> None:
+    before = snapshot(site.root)
+    shown = site.publish(OTHER, "2.0.0", "--dry-run").out.removesuffix("\n").encode()
+    assert snapshot(site.root) == before
+    assert site.publish(OTHER, "2.0.0").code == 0
+    assert site.path("statement").read_bytes() == shown
+    assert decode(shown).ledger.number == 2
+
+
+def test_json_output_is_one_document_that_says_all(tmp_path: Path) -> None:
+    site = empty(tmp_path)
+    ran = site.publish(LEDGER, "1.0.0", "--json")
+    assert ran.code == 0
+    found = ran.document
+    assert (found["verdict"], found["new"], found["missing"]) == ("OK", True, [])
+    assert found["release"] == str(site.release)
+    assert found["facts"]["size"] == 3
+    assert found["facts"]["anchors"][0]["independent"] is False
+    assert any("no independent evidence" in note for note in found["notes"])
+    site.policy.write_text(found["policy"])
+    assert site.verify().code == 0
+    again = site.publish(LEDGER, "1.0.0", "--json").document
+    assert (again["verdict"], again["new"], again["policy"]) == ("OK", False, found["policy"])
+    refused = site.publish(OTHER, "1.0.0", "--json")
+    assert refused.code == 8
+    assert refused.document["verdict"] == "INVALID"
+    assert refused.document["error"] in refused.line
+
+
+def test_only_the_policy_is_on_stdout_and_verify_accepts_it(site: Site) -> None:
+    assert site.verify().code == 0
+    text = site.policy.read_text()
+    assert all(word in text for word in ("ledger = ", "sha256 = ", "[[signer]]", "identity = ", "issuer = "))
+    assert "no independent evidence" in text
+
+
+def test_a_home_inside_the_root_is_refused_unless_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = empty(tmp_path)
+    file = tmp_path / "ledger.md"
+    file.write_text(LEDGER)
+    monkeypatch.setenv("XDG_STATE_HOME", str(site.root / "state"))
+    words = ("publish", file, "--name", NAME, "--version", "1", "--root", site.root)
+    ran = anchor(*words)
+    assert ran.code == 2
+    assert "inside the folder that is published" in ran.line
+    assert not site.root.exists()
+    assert anchor(*words, "--home", site.root / "named").code == 0
+
+
+def test_keys_and_journal_are_private_and_outside_of_the_root(site: Site) -> None:
+    assert site.home.stat().st_mode & 0o777 == 0o700
+    for key in (site.home / "instance" / "keys").iterdir():
+        assert key.stat().st_mode & 0o777 == 0o600
+    assert not any(site.home.glob("journal/*/*"))
+    assert not any(b"PRIVATE KEY" in data for data in snapshot(site.root).values())
+
+
+def test_what_is_published_can_be_read_by_a_web_server(site: Site) -> None:
+    for path in site.root.rglob("*"):
+        assert path.stat().st_mode & 0o044 == 0o044, path
+
+
+def test_a_folder_of_someone_else_in_the_place_of_a_version_is_left_alone(site: Site) -> None:
+    mine = site.root / "release" / "2.0.0"
+    mine.mkdir()
+    (mine / "precious").write_text("x")
+    ran = site.publish(OTHER, "2.0.0")
+    assert ran.code == 2
+    assert "not made by publishing" in ran.line
+    assert (mine / "precious").read_text() == "x"
+    assert site.entries() == 1
+
+
+def test_a_release_whose_commit_was_lost_is_completed_and_blocks_another(site: Site) -> None:
+    """Killed between folder and rename of release.json: the number is taken, the version is not out."""
+    before = site.release.read_bytes()
+    assert site.publish(OTHER, "1.1.0").code == 0
+    after = site.release.read_bytes()
+    site.release.write_bytes(before)
+    ran = site.publish(LEDGER, "1.2.0")
+    assert ran.code == 2
+    assert "1.1.0" in ran.line
+    assert site.verify().code == 0
+    assert site.publish(OTHER, "1.1.0").code == 0
+    assert site.release.read_bytes() == after
+    assert site.entries() == 2
+
+
+def test_a_first_release_whose_commit_was_lost_is_completed(site: Site) -> None:
+    before = site.release.read_bytes()
+    site.release.unlink()
+    assert site.publish(LEDGER, "2.0.0").code == 2
+    assert site.publish().code == 0
+    assert site.release.read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["release.json", "release/1.0.0/statement.json"])
+def test_nothing_is_built_on_a_damaged_release(site: Site, name: str) -> None:
+    path = site.root / name
+    path.write_bytes(path.read_bytes()[:-9])
+    before = snapshot(site.root)
+    ran = site.publish(OTHER, "2.0.0")
+    assert ran.code == 8
+    assert ran.line
+    assert snapshot(site.root) == before
+
+
+FILES = ("ledger.md", "ledger.json", "statement", "trusted_root", "bundle")
+
+
+@pytest.mark.parametrize("member", FILES)
+def test_the_same_version_again_notices_that_a_file_in_place_was_damaged(site: Site, member: str) -> None:
+    path = site.path(member)
+    data = path.read_bytes()
+    for damaged in (data[:-1], data[:-2] + b"x\n", b"", None):
+        if damaged is None:
+            path.unlink()
+        else:
+            path.write_bytes(damaged)
+        before = snapshot(site.root)
+        ran = site.publish()
+        assert (ran.code, ran.out) == (8, "")
+        assert path.name in ran.line
+        assert snapshot(site.root) == before
+
+
+def test_a_wider_trusted_root_put_in_place_is_not_adopted(site: Site) -> None:
+    path = site.path("trusted_root")
+    value = json.loads(path.read_bytes())
+    value["certificateAuthorities"] *= 2
+    path.write_text(json.dumps(value))
+    before = snapshot(site.root)
+    assert site.publish().code == 8
+    assert snapshot(site.root) == before
+
+
+@pytest.mark.parametrize(
+    ("suffix", "text", "published_as"),
+    [
+        ("json", '[{"label":"A","value":1}]', "source.json"),
+        ("jsonl", '{"label":"A","value":1}\n', "ledger.jsonl"),
+        ("csv", "label,value\r\nA,1\r\n", "ledger.csv"),
+    ],
+)
+def test_every_format_can_be_published_and_verified(
+    tmp_path: Path, suffix: str, text: str, published_as: str
+) -> None:
+    site = empty(tmp_path)
+    file = tmp_path / f"facts.{suffix}"
+    file.write_bytes(text.encode())
+    named = ("--name", NAME, "--version", "1", "--root", site.root, "--home", site.home)
+    ran = anchor("publish", file, *named)
+    assert ran.code == 0
+    site.policy.write_text(ran.out)
+    assert site.path(published_as).read_bytes() == text.encode()
+    assert site.verify().code == 0
+
+
+def test_our_own_ledger_json_can_be_published_again(site: Site, tmp_path: Path) -> None:
+    """ledger.json of another ledger is input like any other: read as ours, published as source.json."""
+    ours = tmp_path / "other" / "ledger.json"
+    ours.parent.mkdir()
+    ours.write_bytes(site.path("ledger.json").read_bytes())
+    root = tmp_path / "other" / "site"
+    named = ("--name", "again", "--version", "1", "--root", root, "--home", tmp_path / "other" / "home")
+    ran = anchor("publish", ours, *named)
+    assert ran.code == 0
+    (tmp_path / "p.toml").write_text(ran.out)
+    assert anchor("verify", root, "--policy", tmp_path / "p.toml").code == 0
+    assert json.loads((root / "release.json").read_text())["tree"] == site.value["tree"]
+
+
+def test_the_openclassrooms_ledger_has_681_facts_and_verifies(tmp_path: Path) -> None:
+    site = empty(tmp_path)
+    ran = site.publish(openclassrooms().read_text(encoding="utf-8"))
+    assert ran.code == 0
+    site.policy.write_text(ran.out)
+    assert "681 facts" in ran.err
+    assert "681 facts of ledger.md give root" in site.verify().out
+    assert site.value["tree"]["size"] == 681
+
+
+def test_resume_starts_nothing_new(tmp_path: Path) -> None:
+    site = empty(tmp_path)
+    ran = site.publish(LEDGER, "1.0.0", "--resume")
+    assert ran.code == 2
+    assert "nothing is interrupted" in ran.line
+    assert not site.root.exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--instance", "nowhere"), "nowhere"),
+        (("--also", "embedded"), "named twice"),
+        (("--instance", "embedded", "--also", "nowhere"), "nowhere"),
+        (("--frobnicate",), "No such option"),
+    ],
+)
+def test_wrong_arguments_leave_nothing(tmp_path: Path, words: tuple[str, ...], said: str) -> None:
+    site = empty(tmp_path)
+    ran = site.publish(LEDGER, "1.0.0", *words)
+    assert (ran.code, ran.out) == (2, "")
+    assert said in ran.line
+    assert not site.root.exists()
+
+
+def test_an_instance_file_that_is_no_trust_config_is_usage(tmp_path: Path) -> None:
+    site = empty(tmp_path)
+    file = tmp_path / "trust.json"
+    for text in ("", "{}", "[]", '{"a":1,"a":2}', "\ufeff{}", '{"trustedRoot":{},"signingConfig":{}}'):
+        file.write_text(text)
+        ran = site.publish(LEDGER, "1.0.0", "--instance", file)
+        assert (ran.code, ran.out) == (2, ""), text
+        assert str(file) in ran.line
+        assert not site.root.exists()

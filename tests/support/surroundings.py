@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The environment of the tests: cut off from the user's folders, with what build tools had before."""
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+ORIGINAL = dict(os.environ)
+"""As it was when the first test file asked: for build tools, which find caches and mirrors in it."""
+
+_XDG = {"CONFIG": ".config", "STATE": ".local/state", "CACHE": ".cache", "DATA": ".local/share"}
+
+
+def cut_off() -> Path:
+    """Point this process and all below it to folders of their own; returns the one to remove at the end.
+
+    HOME stays: it is where compilers and package clients of some tests are found. Nothing of ours reads it
+    while the XDG variables are set.
+    """
+    base = Path(tempfile.mkdtemp(prefix="anchor-tests-"))
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    config = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+    os.environ.setdefault("GOCACHE", str(cache / "go-build"))
+    os.environ.setdefault("GOENV", str(config / "go" / "env"))
+    for name in [n for n in os.environ if n.startswith("ANCHOR_") and not n.startswith("ANCHOR_STACK_")]:
+        del os.environ[name]
+    for name, place in _XDG.items():
+        folder = base / place
+        folder.mkdir(parents=True)
+        os.environ[f"XDG_{name}_HOME"] = str(folder)
+    return base
+
+
+def remove(base: Path) -> None:
+    """Remove what `cut_off` made."""
+    shutil.rmtree(base, ignore_errors=True)
