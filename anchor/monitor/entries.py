@@ -62,9 +62,9 @@ def _tiled(session: Session, index: int, body: bytes) -> str:
     head, reader = session.followed.head, session.followed.reader
     if index >= head.size:
         raise Unavailable(f"entry {index} is beyond the head of size {head.size}", where=session.place.name)
-    verify_inclusion(leaf_hash(body), index, head.size, reader.inclusion_proof(index), head.root)
-    if reader.entry(index) != body:
+    if reader.entry(index) != body:  # before the proof: a full bundle's hashes are the tile it needs
         raise Refused("the log's entry is not the bundle's", where=f"entry {index}")
+    verify_inclusion(leaf_hash(body), index, head.size, reader.inclusion_proof(index), head.root)
     return f"read, equal to the bundle's, and under the head of size {head.size}"
 
 
