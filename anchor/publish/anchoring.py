@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 
 import msgspec
 from cryptography import x509
+from rfc3161_client import decode_timestamp_response
 
 from anchor.edge import signing
 from anchor.edge.journal import Journal
@@ -102,6 +103,7 @@ class Anchoring:
         return self._send(prepared)
 
     def _send(self, prepared: Prepared) -> bytes:
+        self._check_times(prepared)
         self.journal.note_signed(prepared)
         size = self.site.log.size()
         self.journal.note_sending(size)
@@ -124,6 +126,21 @@ class Anchoring:
             self.journal.forget_sending()
             raise
         return self._keep(prepared, entry)
+
+    def _check_times(self, prepared: Prepared) -> None:
+        """No entry for a signature whose time stamp is outside of its certificate: it would never verify."""
+        certificate = x509.load_der_x509_certificate(prepared.certificate)
+        start, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+        for token in prepared.tokens:
+            time_stamp = decode_timestamp_response(token).tst_info.gen_time
+            if not start <= time_stamp <= end:
+                self.journal.discard()  # nothing of it is in the log, and nothing of it can be used
+                raise Unavailable(
+                    f"the time stamp says {time_stamp:%H:%M:%S}, the certificate holds {start:%H:%M:%S} to "
+                    f"{end:%H:%M:%S} UTC: it has expired meanwhile, or a service's clock is wrong",
+                    where=self.site.name,
+                    remedy="nothing was logged: run the same command again",
+                )
 
     def _look(self, prepared: Prepared, since: int) -> bytes | None:
         """Look until the request can no longer be on its way."""
