@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A Sigstore instance inside this process: certificate authority, time stamping, and a log
-that is compatible with Rekor v2.
+"""A Sigstore instance inside this process: CA, time stamps and a log, run by whoever publishes with it.
 
-It is evidence against everyone but its own operator, and no independent evidence.
+For first use, air gaps and tests. What it says is evidence against its operator, and no independent evidence.
 """

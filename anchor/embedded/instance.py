@@ -61,22 +61,27 @@ class Instance:
 
         Raises `Misuse` when others can read the keys or the folder holds something else.
         """
-        if create and not (folder / "instance.json").exists():
-            try:
-                return cls.create(folder, clock=clock)
-            except Misuse:
-                if not (folder / "instance.json").exists():  # else: another process was faster
-                    raise
-        return cls._load(folder, clock)
+        try:
+            if create and not (folder / "instance.json").exists():
+                try:
+                    return cls.create(folder, clock=clock)
+                except Misuse:
+                    if not (folder / "instance.json").exists():  # else: another process was faster
+                        raise
+            return cls._load(folder, clock)
+        except OSError as e:
+            raise files.os_error(e, folder, "open the instance") from None
 
     @classmethod
     def create(cls, folder: Path, *, clock: Clock = system_clock) -> "Instance":
         """A new instance, in place by one rename. Raises `Misuse` when the folder exists."""
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise Misuse(
-                "is there already and is not overwritten", where=str(folder), remedy="name another --home"
-            )
         try:
+            if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+                raise Misuse(
+                    "is there already and is not overwritten",
+                    where=str(folder),
+                    remedy="name another --home",
+                )
             folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             _sweep(folder)
             made = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".tmp", dir=folder.parent))

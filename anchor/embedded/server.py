@@ -173,7 +173,7 @@ class Handler(BaseHTTPRequestHandler):
 
     @property
     def _path(self) -> str:
-        return urlsplit(self.path).path
+        return self.path.partition("?")[0]
 
     def _checked(self) -> Answer | None:
         """A web page of another site must not reach this server through a browser (DNS rebinding, CSRF)."""
