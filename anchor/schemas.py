@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """JSON Schemas of our formats, from the types that read and write them: `python -m anchor.schemas DIR`.
 
-A schema says less than the readers check (canonical form, order, what fits what); release/FORMAT.md says all.
+A schema says less than the readers check (canonical form, order, what fits what); FORMAT.md says all. Both
+are published beside every ledger, so that a verifier can be written from the folder alone.
 """
 
 import json
 import sys
+from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -18,6 +20,7 @@ from anchor.release import Release
 from anchor.statement import LedgerName, Statement
 from anchor.verdict import Class, Verdict, class_of
 
+SPECIFICATION = "FORMAT.md"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
@@ -41,6 +44,12 @@ KINDS: dict[str, type[Any]] = {
 def schemas() -> dict[str, bytes]:
     """File name to JSON Schema (draft 2020-12) of every format, as they stand in `release/schema/`."""
     return {f"{name}.schema.json": _schema(name, kind) for name, kind in KINDS.items()}
+
+
+def documents() -> dict[str, bytes]:
+    """What explains a published folder, by path below its `release/`: the specification and the schemas."""
+    text = resources.files("anchor").joinpath(SPECIFICATION).read_bytes()
+    return {SPECIFICATION: text, **{f"schema/{name}": data for name, data in schemas().items()}}
 
 
 def _schema(name: str, kind: type[Any]) -> bytes:

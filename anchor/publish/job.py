@@ -35,13 +35,15 @@ class Tools:
 
     `examine` verifies a bundle over these statement bytes with a trusted root and raises `Refused`;
     `stamp` makes the function that gets verified time-stamp tokens from a site; `verify` runs `anchor
-    verify` on a release.json on disk with the publisher's own policy.
+    verify` on a release.json on disk with the publisher's own policy; `witnessed` says what a report lacks
+    of the witness quorum that this policy demands, None where it demands none.
     """
 
     examine: Callable[[bytes, bytes, bytes], BundleReport]
     stamp: Callable[[Site], Callable[[bytes], bytes] | None]
     verify: Callable[[Path, Release, bytes], Verdict]
     say: Callable[[str], None]
+    witnessed: Callable[[BundleReport], str] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -205,6 +207,7 @@ class _Job:
                     stamp=self.tools.stamp(site),
                     check=partial(self._check, site),
                     say=self.tools.say,
+                    lacks=partial(self._lacks, site) if self.tools.witnessed else None,
                 ).run()
                 report = self._examine(bundle, site)
             except Unavailable as e:
@@ -215,6 +218,10 @@ class _Job:
             self._roots.append(site.trusted_root)
             found.append(Anchored(path=documents.bundle_path(site.name), bundle=bundle, report=report))
         return found, missing, errors
+
+    def _lacks(self, site: Site, bundle: bytes) -> str:
+        assert self.tools.witnessed is not None
+        return self.tools.witnessed(self._examine(bundle, site))
 
     def _check(self, site: Site, bundle: bytes) -> None:
         self._examine(bundle, site)
@@ -264,5 +271,6 @@ class _Job:
         for site in sites:
             if site.export is not None:
                 site.export(self.plan.root / "release" / "log" / site.name)
+        place.explain(self.plan)
         place.commit(self.plan, release)
         Journal(self.journals).discard()

@@ -14,6 +14,7 @@ from anchor.edge.release_files import Folder
 from anchor.errors import Refused
 from anchor.publish.plan import FOLDER, INCOMING, Plan
 from anchor.release import Blob, File, Release, dump, paths, relocate
+from anchor.schemas import documents
 from anchor.verify.files import HashedStream
 
 RELEASE = "release.json"
@@ -56,6 +57,14 @@ def extend(plan: Plan, release: Release) -> None:
             files.write(plan.folder / path, (plan.incoming / path).read_bytes())
     files.write(plan.folder / RELEASE, dump(release))
     shutil.rmtree(plan.incoming, ignore_errors=True)
+
+
+def explain(plan: Plan) -> None:
+    """Put the specification and the schemas beside the versions."""
+    for name, data in documents().items():
+        path = plan.root / FOLDER / name
+        if not path.is_file() or path.read_bytes() != data:
+            files.write(path, data)
 
 
 def commit(plan: Plan, release: Release) -> None:

@@ -37,6 +37,12 @@ def test_the_schemas_on_disk_are_the_generated_ones() -> None:
     assert on_disk == schemas.schemas(), "run: python -m anchor.schemas release/schema"
 
 
+def test_the_specification_that_is_shipped_is_the_published_one() -> None:
+    shipped = schemas.documents()
+    assert shipped.pop("FORMAT.md") == (ROOT / "release/FORMAT.md").read_bytes()
+    assert shipped == {f"schema/{name}": data for name, data in schemas.schemas().items()}
+
+
 @pytest.mark.parametrize("name", schemas.KINDS)
 def test_each_is_a_schema_with_a_name_of_its_own(name: str) -> None:
     document = json.loads((FOLDER / f"{name}.schema.json").read_bytes())
