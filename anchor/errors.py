@@ -44,6 +44,10 @@ class Stale(Unavailable):
     """What is there was verified, but it is older than it may be."""
 
 
+class Pending(Unavailable):
+    """It is recorded, but not yet by as many as asked."""
+
+
 class Unsupported(AnchorError):
     """A format, reader or kind that this program does not know."""
 

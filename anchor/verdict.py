@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from anchor.errors import AnchorError, Misuse, Refused, Stale, Unavailable, Unsupported
+from anchor.errors import AnchorError, Misuse, Pending, Refused, Stale, Unavailable, Unsupported
 
 FORMAT: Final = "urn:ledger-anchor:verdict:v1"
 State = Literal["passed", "refused", "unknown", "skipped"]
@@ -73,8 +73,9 @@ def class_of(error: AnchorError) -> Class:
     """The class that an error stands for."""
     if isinstance(error, Refused):
         return Class.INVALID
-    if isinstance(error, Unavailable):
-        return Class.STALE if isinstance(error, Stale) else Class.UNAVAILABLE
+    for kind, found in ((Stale, Class.STALE), (Pending, Class.PENDING), (Unavailable, Class.UNAVAILABLE)):
+        if isinstance(error, kind):
+            return found
     if isinstance(error, Unsupported):
         return Class.UNSUPPORTED
     return Class.USAGE if isinstance(error, Misuse) else Class.ERROR

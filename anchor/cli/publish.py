@@ -44,6 +44,11 @@ EXAMPLE = "anchor publish ledger.md --name my-ledger --version 1.0.0 --root site
     envvar="ANCHOR_IDENTITY_TOKEN_FILE",
     help="File with the identity token (else: ANCHOR_IDENTITY_TOKEN, the CI system, the browser).",
 )
+@click.option(
+    "--policy",
+    type=click.Path(path_type=Path),
+    help="Your own trust policy: the result must pass it, witness quorum included.",
+)
 @click.option("--no-browser", is_flag=True, help="Print the URL to log in with, and ask for the code.")
 @common.root_option
 @common.home_option
@@ -62,7 +67,7 @@ def command(as_json: bool, home: Path | None, **given: Any) -> int:  # noqa: FBT
         return _dry_run(Order(**named, root=root, home=Path()), as_json=as_json)
     # The client is imported only by those who sign.
     from anchor.edge.tokens import TokenSource
-    from anchor.wiring import publishing
+    from anchor.wiring import publishing, trust
 
     order = Order(**named, root=root, home=common.home_for(root, home))
     journal.check_home(order.home)
@@ -80,8 +85,9 @@ def command(as_json: bool, home: Path | None, **given: Any) -> int:  # noqa: FBT
         rekor=int(given["rekor"] or 0),
         confirm=None if given["yes"] else _confirm,
     )
+    own = trust.load(given["policy"], budget=choice.budget, offline=False) if given["policy"] else None
     sites = publishing.sites(instances, choice)
-    published = job.publish(order, sites, publishing.tools(say))
+    published = job.publish(order, sites, publishing.tools(say, own))
     return _report(published, order, as_json=as_json)
 
 

@@ -19,7 +19,7 @@ from anchor.edge import signing
 from anchor.edge.journal import Journal
 from anchor.edge.service import ServiceError
 from anchor.edge.signing import Prepared
-from anchor.errors import Refused, Unavailable
+from anchor.errors import Pending, Refused, Unavailable
 from anchor.publish.site import Site
 
 POLL = 1.0
@@ -39,17 +39,40 @@ class Anchoring:
     stamp: Callable[[bytes], bytes] | None
     check: Callable[[bytes], None]
     say: Callable[[str], None]
+    lacks: Callable[[bytes], str] | None = None
+    """What a bundle lacks of the witness quorum; None when no quorum is demanded."""
 
     def run(self) -> bytes:
         """The bundle, JSON; the log has exactly one entry for it."""
         prepared = self._resumable()
         if prepared is None:
-            return self._sign()
+            bundle = self._sign()
+            return bundle if self.lacks is None else self._witnessed(bundle)
         entry = self.journal.entry()
         if entry is None:
             self.say(f"{self.site.name}: going on from the journal")
             entry = self._settle(prepared)
-        return signing.assemble(prepared, entry)
+        bundle = signing.assemble(prepared, entry)
+        return bundle if self.lacks is None else self._witnessed(bundle)
+
+    def _witnessed(self, bundle: bytes) -> bytes:
+        """The bundle with a proof under a checkpoint that has its quorum; the entry stays what it is."""
+        prepared, sending = self.journal.signed(), self.journal.sending()
+        assert self.lacks is not None
+        assert prepared is not None
+        assert sending is not None
+        end = time.monotonic() + self.site.patience
+        while missing := self.lacks(bundle):
+            if time.monotonic() >= end:
+                raise Pending(
+                    f"recorded, but {missing}", where=self.site.name, remedy="run it again with --resume"
+                )
+            time.sleep(POLL)
+            entry = self.site.log.find(prepared.request, sending.size)
+            if entry is not None:
+                bundle = signing.assemble(prepared, entry)
+                self.check(bundle)
+        return bundle
 
     def _resumable(self) -> Prepared | None:
         """What the journal holds, with time stamps; None when a new signature is needed."""

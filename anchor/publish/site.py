@@ -48,6 +48,8 @@ class Site:
     """Gets an identity token; called only when a new signature is needed."""
     settle: float = 0.0
     """Seconds after which a request whose answer was lost is in the log, or never will be."""
+    patience: float = 30.0
+    """Seconds for which witnesses are waited for."""
     export: Callable[[Path], None] | None = None
     """Writes the log's public side as static files; only the embedded instance has it to give."""
     independent: bool = True

@@ -13,10 +13,12 @@ import msgspec
 from anchor.errors import AnchorError, Refused
 from anchor.release import MAX_BUNDLE, MAX_TRUSTED_ROOT, Anchor, Release
 from anchor.statement import PAYLOAD_TYPE
+from anchor.tlog.policy import WitnessPolicy
 from anchor.trust import Policy
 from anchor.trusted_root import TrustedRoot
 from anchor.trusted_root import parse as parse_root
 from anchor.verdict import Check, failed, passed, skipped
+from anchor.verify import witnessed
 from anchor.verify.bundle import verify_bundle
 from anchor.verify.files import Files, read_whole
 from anchor.verify.report import BundleReport, LogFact
@@ -37,6 +39,7 @@ class Trust:
     raw: Sequence[bytes]
     root: TrustedRoot
     checks: Sequence[Check] = ()
+    witnesses: WitnessPolicy | None = None
 
 
 @dataclass(kw_only=True)
@@ -98,6 +101,10 @@ def verify_all(
                 _verify(report, data, payload, copy[1], None, now)
             continue
         _verify(report, data, payload, trust.root, trust.policy, now)
+        if report.counts and report.bundle and trust.witnesses is not None:
+            check_of = witnessed.check(report.bundle, trust.witnesses, now)
+            report.add(check_of)
+            report.counts = check_of.state == "passed"
         if not report.counts:
             continue
         if stock is not None:

@@ -7,6 +7,7 @@ Imported only by those who sign: it brings the sigstore client.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from anchor import trusted_root
@@ -22,8 +23,10 @@ from anchor.instance import Duplicate
 from anchor.publish.job import Tools
 from anchor.publish.site import Site
 from anchor.release import MAX_RELEASE, Release
+from anchor.tlog.policy import WitnessPolicy
 from anchor.trust import Policy, Signer
 from anchor.verdict import Verdict
+from anchor.verify import witnessed
 from anchor.verify.bundle import verify_bundle
 from anchor.verify.release import Trust, verify_release
 from anchor.verify.report import BundleReport
@@ -142,9 +145,22 @@ def _embedded(home: Path) -> Site:
     )
 
 
-def tools(say: Callable[[str], None]) -> Tools:
-    """The real checks."""
-    return Tools(examine=examine, stamp=_stamper, verify=verify_own, say=say)
+def tools(say: Callable[[str], None], own: Trust | None) -> Tools:
+    """The real checks; `own` is the publisher's policy, where there is one."""
+    witnesses = own.witnesses if own else None
+    return Tools(
+        examine=examine,
+        stamp=_stamper,
+        verify=partial(verify_own, own),
+        say=say,
+        witnessed=None if witnesses is None else partial(_witnessed, witnesses),
+    )
+
+
+def _witnessed(witnesses: WitnessPolicy, report: BundleReport) -> str:
+    """Empty when the witness policy is met, else what is missing."""
+    found = witnessed.check(report, witnesses, datetime.now(UTC))
+    return "" if found.state == "passed" else found.detail
 
 
 def examine(bundle: bytes, payload: bytes, root: bytes) -> BundleReport:
@@ -166,8 +182,17 @@ def _stamper(site: Site) -> Callable[[bytes], bytes] | None:
     return lambda signature: stamping.stamp(authority, signature, root)
 
 
-def verify_own(path: Path, release: Release, root: bytes) -> Verdict:
+def verify_own(own: Trust | None, path: Path, release: Release, root: bytes) -> Verdict:
     """Verify a release on disk as a stranger with the publisher's policy would, from its bytes alone."""
+    trust = own or _own_trust(release, root)
+    data = files.read(path, limit=MAX_RELEASE)
+    return verify_release(
+        str(path), data, Folder(path.parent), trust=trust, now=datetime.now(UTC), stock=stock.opinion
+    )
+
+
+def _own_trust(release: Release, root: bytes) -> Trust:
+    """The policy that publish prints: this signer, these logs, this trusted root."""
     signers = {(a.identity, a.issuer) for a in release.anchors}
     policy = Policy(
         ledger=release.ledger.name,
@@ -175,8 +200,4 @@ def verify_own(path: Path, release: Release, root: bytes) -> Verdict:
         min_anchors=len({a.log.id for a in release.anchors}),
         min_number=release.ledger.number,
     )
-    trust = Trust(policy=policy, raw=[root], root=trusted_root.parse(root))
-    data = files.read(path, limit=MAX_RELEASE)
-    return verify_release(
-        str(path), data, Folder(path.parent), trust=trust, now=datetime.now(UTC), stock=stock.opinion
-    )
+    return Trust(policy=policy, raw=[root], root=trusted_root.parse(root))

@@ -16,7 +16,10 @@ from anchor.edge import files
 from anchor.edge import roots as tuf
 from anchor.edge.service import Budget
 from anchor.errors import AnchorError, Misuse, Refused, Stale, Unavailable
+from anchor.tlog import policy as tlog_policy
+from anchor.tlog.policy import WitnessPolicy
 from anchor.trust import Policy, RootSource, Signer
+from anchor.trusted_root import TrustedRoot
 from anchor.verdict import Check, failed, passed
 from anchor.verify.anchors import Trust
 
@@ -56,18 +59,44 @@ def trust_for(
     path = policy or platformdirs.user_config_path("ledger-anchor") / "policy.toml"
     if policy is None and not path.exists():
         return None, []
-    data = files.read(path, limit=trust.MAX_SIZE)
-    trusted = _trust(trust.parse_policy(data, where=str(path)), path.parent, budget, offline=offline)
+    trusted = load(path, budget=budget, offline=offline)
     inside = _inside_release(path, release)
     note = f"the policy {path} lies in what is verified: whoever can change one can change the other"
     return trusted, [note] if inside else []
+
+
+def load(path: Path, *, budget: Budget, offline: bool) -> Trust:
+    """The trust that a policy file describes."""
+    data = files.read(path, limit=trust.MAX_SIZE)
+    return _trust(trust.parse_policy(data, where=str(path)), path.parent, budget, offline=offline)
 
 
 def _trust(policy: Policy, base: Path, budget: Budget, *, offline: bool) -> Trust:
     found = [_load_root(source, base, policy, budget, offline=offline) for source in policy.trusted_roots]
     raw = [data for data, _ in found]
     checks = tuple(check for _, check in found if check is not None)
-    return Trust(policy=policy, raw=raw, root=roots.union(roots.parse(data) for data in raw), checks=checks)
+    root = roots.union(roots.parse(data) for data in raw)
+    return Trust(policy=policy, raw=raw, root=root, checks=checks, witnesses=_witnesses(policy, base, root))
+
+
+def _witnesses(policy: Policy, base: Path, root: TrustedRoot) -> WitnessPolicy | None:
+    """The witness policy that a policy names; each of its logs must be in the trusted root."""
+    if not policy.tlog_policy:
+        return None
+    path = base / policy.tlog_policy
+    try:
+        found = tlog_policy.parse(files.read(path, limit=tlog_policy.MAX_POLICY))
+    except Misuse as e:
+        raise e.at(str(path)) from None
+    hosts = {log.host for log in root.tlogs} | {log.netloc for log in root.tlogs}
+    for line in found.logs:
+        if line.key.name not in hosts:
+            raise Misuse(
+                f"the log {line.key.name} is not in the trusted root",
+                where=str(path),
+                remedy="name the logs of the trusted root, or trust the root that has this log",
+            )
+    return found
 
 
 def tuf_cache() -> Path:
