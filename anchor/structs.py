@@ -6,6 +6,7 @@ null in every version known here, and where the caller says so any unknown membe
 """
 
 from collections.abc import Iterator
+from functools import cache
 from typing import Any, TypeVar
 
 import msgspec
@@ -16,10 +17,12 @@ from anchor.naming import shown
 
 T = TypeVar("T")
 
+_type_info = cache(inspect.type_info)
+
 
 def build(value: object, kind: type[T], *, where: str, unknown: type[AnchorError] = Unsupported) -> T:
     """`value` (of `parse_json`) as a `kind`, a msgspec type; an unknown member raises `unknown`."""
-    for error in _problems(value, inspect.type_info(kind), "", unknown):
+    for error in _problems(value, _type_info(kind), "", unknown):
         raise error.at(where)
     try:
         return msgspec.convert(value, kind, strict=True)
