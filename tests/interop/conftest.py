@@ -2,7 +2,10 @@
 """The real servers as fixtures: one stack a session, in a network namespace where that is allowed."""
 
 import contextlib
+import fcntl
+import os
 import shutil
+import tempfile
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
@@ -63,10 +66,20 @@ def stack(
     binaries: Path, namespace: netns.Namespace | None, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Stack]:
     """CA, TSA, CT log, OIDC issuer and a Rekor v2 log; the rest on demand. Logs are in `stack.logs`."""
-    with namespace.entered() if namespace else contextlib.nullcontext():
-        started = Stack(tmp_path_factory.mktemp("stack"), binaries).__enter__()
-    yield started
-    started.__exit__()
+    with contextlib.ExitStack() as held:
+        if namespace is None:
+            held.enter_context(_alone())
+        with namespace.entered() if namespace else contextlib.nullcontext():
+            started = held.enter_context(Stack(tmp_path_factory.mktemp("stack"), binaries))
+        yield started
+
+
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+    """Without a namespace there can be one stack at a time: the TSA's metrics have a fixed port."""
+    with (Path(tempfile.gettempdir()) / f"anchor-stack-{os.getuid()}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 @pytest.fixture(scope="session")
