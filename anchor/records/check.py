@@ -31,6 +31,7 @@ from anchor.records.tables import (
     Run,
 )
 from anchor.tlog import evidence as evidences
+from anchor.tlog.keys import parse_vkey
 from anchor.verdict import Check, Class, Verdict, failed, judge, passed
 
 BATCH = 1000
@@ -39,8 +40,8 @@ _MOST = 5
 _MEANING = "the records were changed after they were written"
 
 
-def check(database: Database, *, log_keys: Collection[str] | None = None) -> Verdict:
-    """Verify everything that is stored. `log_keys`: the verifier keys you know; others are refused."""
+def check(database: Database, *, log_keys: Collection[bytes] | None = None) -> Verdict:
+    """Verify everything that is stored. `log_keys`: the log keys you know, as vkeys have them."""
     steps: tuple[tuple[str, Callable[[Connection], str]], ...] = (
         ("schema", lambda c: _schema(database, c)),
         ("checkpoint-chain", lambda c: _chain(c, Checkpoint)),
@@ -142,15 +143,15 @@ def _batches(connection: Connection, after: int) -> Iterator[list[Mapping[str, A
         after = rows[-1]["seq"]
 
 
-def _checkpoints(connection: Connection, log_keys: Collection[str] | None) -> str:
+def _checkpoints(connection: Connection, log_keys: Collection[bytes] | None) -> str:
     """Each note is what its row says, signed by the key stored with it, which is one of those known."""
     problems, count = [], 0
     for row in _rows(connection, Checkpoint, Checkpoint.seq):
         count += 1
-        if log_keys is not None and row["log_key"] not in log_keys:
-            problems.append(f"checkpoint {row['seq']} of {row['origin']} is by a key you do not know")
         try:
             memory.verified(dict(row))
+            if log_keys is not None and parse_vkey(row["log_key"]).public_key not in log_keys:
+                problems.append(f"checkpoint {row['seq']} of {row['origin']} is by a key you do not know")
         except Refused as e:
             problems.append(e.problem)
     known = "" if log_keys is not None else "; keys as stored, give a policy to compare them"

@@ -17,6 +17,7 @@ from anchor.errors import Unavailable
 from anchor.monitor.places import LogPlace
 from anchor.tlog import policy as witnesses
 from anchor.tlog.checkpoint import Log, rekor_v1, tiled
+from anchor.tlog.keys import key_from_spki
 from anchor.tlog.source import Source
 from anchor.trust import LogSource, Policy
 from anchor.trusted_root import LogKey
@@ -75,7 +76,7 @@ class Places:
         """The key that signed the release's own checkpoint, else the one whose host the origin names."""
         seen = self.logs.get(origin)
         if seen is not None:
-            return next((k for k in keys if k.key.spki == _spki(seen) or k.id == seen.key.full_id), None)
+            return next((k for k in keys if public_key(k) == seen.key.public_key), None)
         return next((k for k in keys if name in (k.host, k.netloc)), None)
 
     def _first(self, origin: str, target: str, named: list[LogSource], key: LogKey) -> tuple[str, Source]:
@@ -118,5 +119,6 @@ class Places:
         return found if any(known.key == log.key for known in found.known_logs) else None
 
 
-def _spki(log: Log) -> bytes:
-    return log.key.public_key
+def public_key(key: LogKey) -> bytes:
+    """A log's key as verifier keys have it: 32 raw bytes for Ed25519, SPKI DER for ECDSA."""
+    return key_from_spki(key.host or "log", key.key.spki).public_key

@@ -55,6 +55,14 @@ class Given:
         """What relative paths of the policy are relative to."""
         return self.path.parent if self.path else Path()
 
+    def check(self) -> None:
+        """Raise Misuse now for a policy that is missing or wrong, and not in each run."""
+        if self.path is None:
+            return
+        if self.policy is None and not self.path.exists():
+            raise Misuse("re-verification needs a policy", remedy="give --policy, or set ANCHOR_POLICY")
+        policies.parse_policy(disk.read(self.path, limit=policies.MAX_SIZE), where=str(self.path))
+
     def digest(self) -> str:
         """SHA-256 of the policy, hex."""
         if self.path:

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`anchor history`: what the records say of the past."""
+
+from pathlib import Path
+
+import click
+
+from anchor.cli import common, watching
+from anchor.errors import Misuse
+from anchor.records import history
+from anchor.report import history as report
+from anchor.verdict import Class
+from anchor.wiring import records
+
+_CLASSES = [str(c) for c in Class] + ["interrupted", "running"]
+
+
+@click.command(epilog="Example: anchor history --class INVALID --since 30d --csv > runs.csv")
+@common.root_option
+@common.home_option
+@watching.database_option
+@click.option("--release", help="Only runs of this release, as status names it.")
+@click.option("--class", "found", type=click.Choice(_CLASSES, case_sensitive=False), help="Only this class.")
+@click.option("--since", help="Only runs that began at or after this time, or this long ago (30d).")
+@click.option("--until", help="Only runs that began before this time.")
+@click.option(
+    "--limit", type=click.IntRange(1, 1_000_000), default=100, help="At most this many, newest first."
+)
+@click.option("--csv", "as_csv", is_flag=True, help="Print CSV with a header.")
+@common.json_option
+def command(
+    *,
+    root: Path,
+    home: Path | None,
+    database: str | None,
+    release: str | None,
+    found: str | None,
+    since: str | None,
+    until: str | None,
+    limit: int,
+    as_csv: bool,
+    as_json: bool,
+) -> int:
+    """List runs, newest first; with --json one JSON document a line. A killed run is shown as interrupted."""
+    if as_csv and as_json:
+        raise Misuse("two forms at once", where="--csv", remedy="give one of --csv and --json")
+    wanted = history.Filter(
+        target=records.absolute([release])[0] if release else None,
+        verdict=found,
+        since=watching.moment(since, "--since"),
+        until=watching.moment(until, "--until"),
+        limit=limit,
+    )
+    with records.opened(common.home_for(root, home), database, create=False) as opened:
+        lines = history.runs(opened, wanted)
+        if as_csv:
+            for chunk in report.as_csv(lines):
+                click.echo(chunk, nl=False)
+        else:
+            for line in (report.as_json if as_json else report.text)(lines):
+                click.echo(line)
+    return 0

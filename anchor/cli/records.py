@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`anchor records`: export, prune and check the records."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from anchor.cli import common, watching
+from anchor.edge import files
+from anchor.edge.service import Budget
+from anchor.errors import Misuse
+from anchor.records import check as checking
+from anchor.records import export as exporting
+from anchor.records import mark, retention
+from anchor.verdict import Verdict, judge
+from anchor.wiring import records
+from anchor.wiring.places import public_key
+from anchor.wiring.watching import Given
+
+
+@click.group(epilog="Example: anchor records check")
+def command() -> None:
+    """Export, prune or check the records."""
+
+
+@command.command("export", epilog="Example: anchor records export --evidence -o evidence/")
+@common.root_option
+@common.home_option
+@watching.database_option
+@click.option("--evidence", is_flag=True, help="Only evidence: one file each, for anchor verify-evidence.")
+@click.option("--checkpoints", is_flag=True, help="Only the signed notes, one file each.")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help="File (JSON Lines), or folder for files."
+)
+def export(
+    *,
+    root: Path,
+    home: Path | None,
+    database: str | None,
+    evidence: bool,
+    checkpoints: bool,
+    output: Path | None,
+) -> int:
+    """Write out what is recorded. As a whole it is JSON Lines, each line a row with the name of its table."""
+    if (evidence or checkpoints) and output is None:
+        raise Misuse("files need a folder", where="-o", remedy="name a folder with -o")
+    with records.opened(common.home_for(root, home), database, create=False) as opened:
+        if evidence or checkpoints:
+            assert output is not None
+            found = [*(exporting.evidence(opened) if evidence else ())]
+            found += [*(exporting.notes(opened) if checkpoints else ())]
+            for name, data in found:
+                files.write(output / name, data)
+                click.echo(str(output / name))
+        elif output is None:
+            for line in exporting.rows(opened):
+                click.echo(line)
+        else:
+            files.write(output, "".join(f"{line}\n" for line in exporting.rows(opened)).encode())
+    return 0
+
+
+@command.command("prune", epilog="Example: anchor records prune --older-than 400d")
+@common.root_option
+@common.home_option
+@watching.database_option
+@click.option("--older-than", required=True, help="Remove runs that ended longer ago than this (400d).")
+@click.option("--dry-run", is_flag=True, help="Only say how many.")
+@common.json_option
+def prune(
+    *,
+    root: Path,
+    home: Path | None,
+    database: str | None,
+    older_than: str,
+    dry_run: bool,
+    as_json: bool,
+) -> int:
+    """Remove old runs and their checks. Signed checkpoints, proofs, evidence and releases always stay."""
+    age = watching.seconds(older_than, "--older-than") or 0
+    now = time.time()
+    found_home = common.home_for(root, home)
+    with records.opened(found_home, database, create=False):
+        pass  # there must be records: pruning makes none
+    with records.opened(found_home, database, create=True) as opened:
+        count = retention.prune(opened, before=now - age, now=now, dry_run=dry_run)
+    if as_json:
+        common.print_json({"pruned": 0 if dry_run else count, "old": count})
+    else:
+        click.echo(f"{count} runs {'would be removed' if dry_run else 'removed'}")
+    return 0
+
+
+@command.command("check", epilog="Example: anchor records check --policy policy.toml")
+@common.policy_options
+@common.root_option
+@common.home_option
+@watching.database_option
+@common.json_option
+def check(
+    *,
+    root: Path,
+    home: Path | None,
+    database: str | None,
+    as_json: bool,
+    **given: Any,
+) -> int:
+    """Verify every stored checkpoint, proof and piece of evidence again, and the chains that bind all rows.
+
+    An edited database is INVALID (8); stored statements that contradict each other are EQUIVOCATION (6). With
+    a policy, checkpoints of keys that its trusted roots do not name are found as well.
+    """
+    found_home = common.home_for(root, home)
+    with records.opened(found_home, database, create=False) as opened:
+        verdict = checking.check(opened, log_keys=_known(given))
+        path = records.mark_path(found_home, opened)
+        data = files.read(path, limit=mark.MAX_MARK) if path.exists() else None
+        kept = mark.decode(data) if data is not None else None
+        if kept is not None:
+            checks = (*verdict.checks, mark.compare(opened, kept))
+            verdict = Verdict(kind="records", target=verdict.target, verdict=judge(checks), checks=checks)
+    return common.emit(verdict, as_json=as_json)
+
+
+def _known(given: dict[str, Any]) -> set[bytes] | None:
+    """The log keys of the policy's trusted roots; None without a policy."""
+    if not any(given.values()):
+        return None
+    trust = Given(**given).load("", budget=Budget(60), offline=False)
+    return {public_key(key) for key in trust.root.tlogs}

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`anchor status`: what the records say now."""
+
+import time
+from pathlib import Path
+
+import click
+
+from anchor.cli import common, watching
+from anchor.report import status as report
+from anchor.wiring import records
+
+
+@click.command(epilog="Example: anchor status --max-run-age 2d")
+@common.root_option
+@common.home_option
+@watching.database_option
+@click.option("--max-run-age", help="STALE without a good run this young (default: the policy's, else 3d).")
+@common.json_option
+def command(
+    *,
+    root: Path,
+    home: Path | None,
+    database: str | None,
+    max_run_age: str | None,
+    as_json: bool,
+) -> int:
+    """Show each watched release with its class, the logs that are followed, and evidence that is kept.
+
+    STALE (4) when no good run is younger than the policy's age: also when nothing runs any more. The exit
+    code is that of the worst class.
+    """
+    age = watching.seconds(max_run_age, "--max-run-age")
+    with records.opened(common.home_for(root, home), database, create=False) as opened:
+        found = report.status(opened, now=time.time(), max_age=age)
+    if as_json:
+        common.print_json(found)
+    else:
+        for line in report.text(found):
+            click.echo(line)
+        click.echo(f"{found.verdict}: {len(found.targets)} watched")
+    return found.verdict.exit_code

@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`anchor watch`: re-verify for years, as a daemon."""
+
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from anchor.cli import common, watching
+from anchor.edge.notify import Notifier
+from anchor.errors import Misuse
+from anchor.records import claims
+from anchor.records.pace import Pace
+from anchor.schedule import TICK, Watch
+from anchor.verdict import Class, Verdict
+from anchor.wiring import records
+from anchor.wiring.watching import Given, Wired
+from anchor.worker import Worker
+
+_LAST_WORDS = 10.0
+"""Seconds for messages that are being sent when the watch ends."""
+
+
+@click.command(
+    epilog="Example: anchor watch release.json --policy policy.toml --notify mailto://ops@example.org"
+)
+@click.argument("releases", nargs=-1, metavar="[RELEASE]...")
+@common.policy_options
+@common.root_option
+@common.home_option
+@watching.database_option
+@watching.telling_options
+@click.option(
+    "--alarm-after", metavar="N/T", help="Tell of UNAVAILABLE after N runs and T hours (default 3/6)."
+)
+@click.option("--every", default=f"{int(TICK)}s", help="How often to look for what is due.")
+@click.option("--interval", help="How often each release is re-verified (default: daily, the newest hourly).")
+@click.option("--metrics-listen", metavar="HOST:PORT", help="Serve Prometheus metrics over HTTP.")
+@click.option("--offline", is_flag=True, help="Make no connection: only folders are read.")
+def command(  # noqa: PLR0913 - one argument for each option
+    *,
+    releases: tuple[str, ...],
+    root: Path,
+    home: Path | None,
+    database: str | None,
+    notify: tuple[str, ...],
+    heartbeat: str | None,
+    metrics_file: Path | None,
+    alarm_after: str | None,
+    every: str,
+    interval: str | None,
+    metrics_listen: str | None,
+    offline: bool,
+    **given: Any,
+) -> int:
+    """Re-verify what is watched, and each RELEASE named here, whenever it is due, until SIGTERM.
+
+    Several of these may share one PostgreSQL: each due release is taken by exactly one. A failing receiver
+    neither stops nor delays it. SIGTERM lets the run in progress end; the exit code is then 0.
+    """
+    notifier, trusted, found_home = Notifier(notify), Given(**given), common.home_for(root, home)
+    rule, tick = watching.rule_of(alarm_after), watching.seconds(every, "--every") or int(TICK)
+    trusted.check()
+    with records.opened(found_home, database, create=True) as opened:
+        wanted = watching.seconds(interval, "--interval")
+        for target in records.absolute(releases):
+            claims.add(opened, target, now=time.time(), interval=wanted)
+        if not claims.targets(opened):
+            raise Misuse("nothing is watched", remedy="name a release: anchor watch release.json")
+        worker = records.worker(
+            opened,
+            found_home,
+            lambda: Wired(trusted, home=found_home, offline=offline).parts(),
+            rule=rule,
+            pace=Pace(),
+            notifier=notifier,
+        )
+        courier = _Courier(
+            lambda good: watching.after(
+                opened, notifier, good=good, beat=heartbeat, metrics=metrics_file, say=_say
+            )
+        )
+        stop_metrics = _metrics(opened, metrics_listen)
+        try:
+            cycle = _Cycle(worker)
+            watch = Watch(cycle, courier.take, every=tick, jitter=min(10.0, tick / 6))
+            cycle.watch = watch
+            return watch.serve()
+        finally:
+            courier.end()
+            stop_metrics()
+
+
+class _Cycle:
+    """One tick: what is due, and its verdict in one line each."""
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+        self.watch: Watch | None = None
+
+    def __call__(self) -> Verdict:
+        done = self._worker.cycle(stopping=lambda: self.watch is not None and self.watch.stopping())
+        for one in done:
+            verdict = one.outcome.verdict
+            worst = next((c for c in verdict.checks if c.demotes is verdict.verdict), None)
+            tail = f": {worst.name}: {worst.detail}" if worst else ""
+            click.echo(f"{verdict.verdict}: {verdict.target}{tail}")
+        return watching.cycle_verdict([d.outcome.verdict for d in done], f"{len(done)} due releases")
+
+
+class _Courier:
+    """Sends what there is to send in a thread of its own, so that nothing there delays a verification."""
+
+    def __init__(self, work: Any) -> None:
+        self._work = work
+        self._wake = threading.Event()
+        self._over = False
+        self._good = False
+        self._thread = threading.Thread(target=self._run, name="courier", daemon=True)
+        self._thread.start()
+
+    def take(self, verdict: Verdict) -> None:
+        """After a tick: deliver, and beat when the cycle was good. An idle tick is neither good nor bad."""
+        if verdict.kind != "cycle":  # the cycle itself failed, so no run has said why
+            for check in verdict.checks:
+                _say(check.detail)
+        self._good = self._good or verdict.verdict is Class.OK
+        self._wake.set()
+
+    def end(self) -> None:
+        """One last round, at most a few seconds."""
+        self._over = True
+        self._wake.set()
+        self._thread.join(_LAST_WORDS)
+
+    def _run(self) -> None:
+        while not self._over:
+            self._wake.wait()
+            self._wake.clear()
+            good, self._good = self._good, False
+            self._work(good)
+
+
+def _metrics(database: Any, listen: str | None) -> Any:
+    if listen is None:
+        return lambda: None
+    from anchor.report.metrics import serve
+
+    return serve(database, listen)
+
+
+def _say(line: str) -> None:
+    click.echo(f"anchor: {line}", err=True)

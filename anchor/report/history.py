@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs of the past as text, CSV and JSON Lines."""
+
+import csv
+import io
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+from anchor.records.history import RunLine
+
+COLUMNS = RunLine.__struct_fields__
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def text(lines: Iterable[RunLine]) -> Iterator[str]:
+    """One line a run, for a person."""
+    for line in lines:
+        found = line.verdict or line.state
+        tail = f": {line.detail}" if line.detail else ""
+        yield f"{line.started} {found:12} {line.target}{tail}"
+
+
+def as_json(lines: Iterable[RunLine]) -> Iterator[str]:
+    """JSON Lines."""
+    for line in lines:
+        yield msgspec.json.encode(line).decode()
+
+
+def as_csv(lines: Iterable[RunLine]) -> Iterator[str]:
+    """RFC 4180 with a header; a cell that a spreadsheet would run as a formula gets a quote before it."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\r\n")
+    writer.writerow(COLUMNS)
+    for line in lines:
+        writer.writerow([_cell(getattr(line, name)) for name in COLUMNS])
+        yield _taken(buffer)
+    yield _taken(buffer)
+
+
+def _cell(value: object) -> str:
+    shown = "" if value is None else str(value)
+    return f"'{shown}" if isinstance(value, str) and shown.startswith(_FORMULA) else shown
+
+
+def _taken(buffer: io.StringIO) -> str:
+    found = buffer.getvalue()
+    buffer.seek(0)
+    buffer.truncate()
+    return found

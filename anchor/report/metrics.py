@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Prometheus metrics, read from the records whenever they are asked for: over HTTP and as a textfile.
+
+Counters include what was pruned, so they never run backwards.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry, start_http_server, write_to_textfile
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, SummaryMetricFamily
+from prometheus_client.registry import Collector
+
+from anchor.edge import files
+from anchor.errors import AnchorError, Misuse
+from anchor.records import history, outbox, retention
+from anchor.records.engine import Database
+from anchor.report.status import status
+from anchor.verdict import Class
+
+Family = GaugeMetricFamily | CounterMetricFamily | SummaryMetricFamily
+
+
+class Records(Collector):
+    """The records as metrics. A database that fails gives `anchor_up` 0 and nothing else."""
+
+    def __init__(self, database: Database, *, clock: Callable[[], float] = time.time) -> None:
+        self._database = database
+        self._clock = clock
+
+    def collect(self) -> Iterator[Family]:
+        up = GaugeMetricFamily("anchor_up", "1 when the records can be read")
+        try:
+            found = [*self._targets(), *self._runs(), *self._logs()]
+            up.add_metric([], 1)
+        except AnchorError:
+            found = []
+            up.add_metric([], 0)
+        yield up
+        yield from found
+
+    def _targets(self) -> Iterator[Family]:
+        now = status(self._database, now=self._clock())
+        window = GaugeMetricFamily(
+            "anchor_unverified_seconds", "Seconds since the last good run", labels=["target"]
+        )
+        classes = GaugeMetricFamily(
+            "anchor_target_class", "1 for the class a target stands at", labels=["target", "class"]
+        )
+        for line in now.targets:
+            never = float("inf")
+            window.add_metric(
+                [line.target], never if line.unverified_seconds is None else line.unverified_seconds
+            )
+            for found in Class:
+                classes.add_metric([line.target, str(found)], float(found is line.verdict))
+        worst = GaugeMetricFamily("anchor_exit_code", "What anchor status would exit with")
+        worst.add_metric([], now.verdict.exit_code)
+        yield from (window, classes, worst)
+
+    def _runs(self) -> Iterator[Family]:
+        with self._database.read() as connection:
+            sums = retention.totals(connection).plus(retention.pruned(connection))
+        runs = CounterMetricFamily("anchor_runs", "Runs by the class they came to", labels=["class"])
+        for found in Class:
+            runs.add_metric([str(found)], sums.classes.get(str(found), 0))
+        runs.add_metric(["interrupted"], sums.interrupted)
+        duration = SummaryMetricFamily("anchor_run_duration_seconds", "Time that runs took")
+        duration.add_metric([], count_value=sum(sums.classes.values()), sum_value=sums.duration_ms / 1000)
+        requests = CounterMetricFamily("anchor_log_requests", "Requests made to logs")
+        requests.add_metric([], sums.requests)
+        yield from (runs, duration, requests)
+
+    def _logs(self) -> Iterator[Family]:
+        sizes = GaugeMetricFamily("anchor_checkpoint_size", "Largest held size of a log", labels=["origin"])
+        held = GaugeMetricFamily("anchor_checkpoints", "Signed checkpoints held of a log", labels=["origin"])
+        for origin, size, count in history.heads(self._database):
+            sizes.add_metric([origin], size)
+            held.add_metric([origin], count)
+        evidence = GaugeMetricFamily("anchor_evidence", "Documents of misbehaviour that are kept")
+        evidence.add_metric([], len(history.accused(self._database)))
+        messages = GaugeMetricFamily("anchor_messages_waiting", "Messages that no receiver has taken yet")
+        messages.add_metric([], outbox.waiting(self._database))
+        yield from (sizes, held, evidence, messages)
+
+
+def registry(database: Database, *, clock: Callable[[], float] = time.time) -> CollectorRegistry:
+    """A registry with the records alone."""
+    found = CollectorRegistry(auto_describe=False)
+    found.register(Records(database, clock=clock))
+    return found
+
+
+def write(database: Database, path: Path) -> None:
+    """Write the textfile of node_exporter, whole or not at all."""
+    try:
+        write_to_textfile(str(path), registry(database))
+    except OSError as e:
+        raise files.os_error(e, path, "write") from None
+
+
+def serve(database: Database, listen: str) -> Callable[[], None]:
+    """Serve /metrics on HOST:PORT in threads of its own; returns what stops it."""
+    host, _, port = listen.rpartition(":")
+    if not port.isdigit() or int(port) > 65535:
+        raise Misuse("not HOST:PORT", where="--metrics-listen", remedy="e.g. 127.0.0.1:9464")
+    try:
+        server, thread = start_http_server(int(port), host.strip("[]") or "127.0.0.1", registry(database))
+    except OSError as e:
+        raise files.os_error(e, listen, "listen on") from None
+
+    def stop() -> None:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+    return stop

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What stands now: each watched target with its class, and STALE where no good run is young enough.
+
+Decides the class of a target from its last runs and the time; a watch that has died is found here.
+"""
+
+import msgspec
+
+from anchor.records import history, outbox
+from anchor.records.engine import Database
+from anchor.records.history import TargetState, rfc3339
+from anchor.records.pace import Pace
+from anchor.verdict import Class, worst
+
+FORMAT = "urn:ledger-anchor:status:v1"
+_HARD = (Class.ERROR, Class.EQUIVOCATION, Class.INVALID, Class.USAGE, Class.UNSUPPORTED)
+
+
+class TargetLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One watched target; times are RFC 3339 in UTC, ages in seconds."""
+
+    target: str
+    verdict: Class
+    detail: str
+    ledger: str | None
+    number: int | None
+    version: str | None
+    last_verdict: str | None
+    last_run: str | None
+    last_good: str | None
+    unverified_seconds: int | None
+    """Since the last good run; None when there was none."""
+    max_age_seconds: int
+    due: str | None
+    running: str | None
+
+
+class LogLine(msgspec.Struct, frozen=True, kw_only=True):
+    """What is held of one log."""
+
+    origin: str
+    size: int
+    checkpoints: int
+    evidence: int
+
+
+class Status(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything, with the worst class of all."""
+
+    format: str
+    verdict: Class
+    targets: list[TargetLine]
+    logs: list[LogLine]
+    evidence: list[str]
+    waiting_messages: int
+
+
+def status(database: Database, *, now: float, max_age: int | None = None) -> Status:
+    """The status at a time. `max_age` in seconds goes before the policy's that the last run remembered."""
+    lines = [_line(state, now, max_age) for state in history.states(database)]
+    kept = history.accused(database)
+    logs = [
+        LogLine(origin=o, size=s, checkpoints=n, evidence=sum(e[2] == o for e in kept))
+        for o, s, n in history.heads(database)
+    ]
+    found = [line.verdict for line in lines] or [Class.UNAVAILABLE]  # nothing watched is never OK
+    if kept:
+        found.append(Class.EQUIVOCATION)
+    return Status(
+        format=FORMAT,
+        verdict=worst(found),
+        targets=lines,
+        logs=logs,
+        evidence=[f"{kind} of {origin}: {digest}" for _, kind, origin, digest in kept],
+        waiting_messages=outbox.waiting(database),
+    )
+
+
+def _line(state: TargetState, now: float, max_age: int | None) -> TargetLine:
+    limit = max_age if max_age is not None else Pace().age(state.max_run_age_s)
+    age = None if state.last_good_ms is None else now - state.last_good_ms / 1000
+    found, detail = _judge(state, age, limit)
+    return TargetLine(
+        target=state.target,
+        verdict=found,
+        detail=detail,
+        ledger=state.ledger,
+        number=state.number,
+        version=state.version,
+        last_verdict=state.last_class,
+        last_run=rfc3339(state.last_run_ms),
+        last_good=rfc3339(state.last_good_ms),
+        unverified_seconds=None if age is None else max(0, int(age)),
+        max_age_seconds=limit,
+        due=rfc3339(state.due_ms),
+        running=state.running,
+    )
+
+
+def _judge(state: TargetState, age: float | None, limit: int) -> tuple[Class, str]:
+    last = Class(state.last_class) if state.last_class else None
+    if last in _HARD:
+        return last, "so the last run found"
+    told = Class(state.told)
+    if told in _HARD and last is not Class.OK:
+        return told, "found before; runs since then could not tell"
+    if age is None:
+        return Class.STALE, "there was no good run yet"
+    if age < 0:
+        return Class.STALE, "the last good run lies in the future: the clock was set back"
+    if age > limit:
+        return Class.STALE, f"no good run for {_span(age)}, the policy allows {_span(limit)}"
+    if last is Class.UNAVAILABLE:
+        return last, f"{state.failing_runs} runs in a row could not tell; good {_span(age)} ago"
+    if last is not None and last is not Class.OK:
+        return last, "so the last run found"
+    return Class.OK, f"verified {_span(age)} ago"
+
+
+def _span(seconds: float) -> str:
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{int(seconds // length)} {unit}"
+    return f"{int(seconds)} s"
+
+
+def text(found: Status) -> list[str]:
+    """Lines for a person."""
+    lines = [f"{t.verdict:12} {t.target}: {t.detail}" for t in found.targets]
+    lines += [
+        f"log          {g.origin}: size {g.size}, {g.checkpoints} signed checkpoints" for g in found.logs
+    ]
+    lines += [f"evidence     {e}" for e in found.evidence]
+    if found.waiting_messages:
+        lines.append(f"messages     {found.waiting_messages} not delivered yet")
+    return lines

@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The records of a home, and a worker over them: database, mark, evidence files, notifier."""
+
+import hashlib
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from anchor.alarm import Rule
+from anchor.edge import files, process
+from anchor.edge.notify import Notifier
+from anchor.errors import AnchorError, Misuse
+from anchor.outcome import Evidence
+from anchor.records import mark
+from anchor.records.engine import Database, open_database
+from anchor.records.pace import Pace
+from anchor.records.store import Terms
+from anchor.reverify import Parts
+from anchor.worker import Setting, Worker
+
+T = TypeVar("T")
+
+
+def url_for(home: Path, database: str | None) -> str:
+    """The records' URL: as given (ANCHOR_DATABASE_URL), else SQLite in the home."""
+    return database or f"sqlite:///{home}/records.db"
+
+
+@contextmanager
+def opened(home: Path, database: str | None, *, create: bool) -> Iterator[Database]:
+    """The records, closed afterwards. `create` False: reading only, nothing is made or migrated."""
+    if create:
+        make_home(home)
+    found = open_database(url_for(home, database), create=create)
+    try:
+        yield found
+    finally:
+        found.close()
+
+
+def make_home(home: Path) -> None:
+    """The home, for its owner alone."""
+    try:
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as e:
+        raise files.os_error(e, home, "make") from None
+
+
+def mark_path(home: Path, database: Database) -> Path:
+    """The mark of these records; another database has another one."""
+    return home / f"records-{hashlib.sha256(database.name.encode()).hexdigest()[:8]}.mark"
+
+
+def worker(
+    database: Database,
+    home: Path,
+    parts: Callable[[], Parts],
+    *,
+    rule: Rule,
+    pace: Pace,
+    notifier: Notifier,
+) -> Worker:
+    """A worker of this process."""
+    path = mark_path(home, database)
+
+    def load() -> bytes | None:
+        return files.read(path, limit=mark.MAX_MARK) if path.exists() else None
+
+    def save(data: bytes) -> None:
+        files.write(path, data, mode=0o600)
+
+    def spill(evidence: Evidence) -> None:
+        target = home / "evidence" / f"{evidence.digest}.json"
+        if not target.exists():
+            files.write(target, evidence.document, mode=0o600)
+
+    return Worker(
+        Setting(
+            database=database,
+            name=process.name(),
+            parts=parts,
+            clock=time.time,
+            terms=Terms(pace=pace, rule=rule, receivers=notifier.receivers),
+            alive=process.alive,
+            spill=_best_effort(spill),
+            load_mark=load,
+            save_mark=_best_effort(save),
+            tell=notifier.tell,
+        )
+    )
+
+
+def _best_effort(write: Callable[[T], object]) -> Callable[[T], None]:
+    """A write that may fail: what it keeps is a second copy."""
+
+    def attempt(value: T) -> None:
+        try:
+            write(value)
+        except (AnchorError, OSError):
+            return
+
+    return attempt
+
+
+def absolute(targets: Sequence[str]) -> list[str]:
+    """Targets as the records know them: URLs as they are, paths absolute, folders by their release.json."""
+    found = []
+    for target in targets:
+        if "://" in target:
+            found.append(target)
+            continue
+        path = Path(os.path.abspath(target))  # noqa: PTH100 - links stay as named
+        if "\0" in target:
+            raise Misuse("a path with a NUL", where=repr(target))
+        found.append(str(path / "release.json" if path.is_dir() else path))
+    return list(dict.fromkeys(found))
