@@ -17,8 +17,6 @@ from anchor.naming import shown
 
 T = TypeVar("T")
 
-_type_info = cache(inspect.type_info)
-
 
 def build(value: object, kind: type[T], *, where: str, unknown: type[AnchorError] = Unsupported) -> T:
     """`value` (of `parse_json`) as a `kind`, a msgspec type; an unknown member raises `unknown`."""
@@ -67,3 +65,8 @@ def _members(
             yield from _problems(value[field.encode_name], field.type, place, unknown)
         elif field.required:
             yield Refused(f"no member {field.encode_name!r}", where=at)
+
+
+@cache
+def _type_info(kind: Any) -> inspect.Type:
+    return inspect.type_info(kind)
