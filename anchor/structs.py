@@ -6,7 +6,6 @@ null in every version known here, and where the caller says so any unknown membe
 """
 
 from collections.abc import Iterator
-from functools import cache
 from typing import Any, TypeVar
 
 import msgspec
@@ -67,6 +66,9 @@ def _members(
             yield Refused(f"no member {field.encode_name!r}", where=at)
 
 
-@cache
 def _type_info(kind: Any) -> inspect.Type:
-    return inspect.type_info(kind)
+    """What msgspec knows of a type; inspected once, since it costs as much as a decoding."""
+    return _KNOWN.get(kind) or _KNOWN.setdefault(kind, inspect.type_info(kind))
+
+
+_KNOWN: dict[Any, inspect.Type] = {}
