@@ -7,6 +7,7 @@ A command module is imported only when it is called, so that no command pays for
 import importlib
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -106,4 +107,6 @@ def _failed(line: str, code: int, verdict: Class, *, as_json: bool) -> int:
 
 def main() -> None:
     """The entry point of the `anchor` script."""
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")  # of libraries about what they read: stderr is for one line of ours
     sys.exit(run(sys.argv[1:]))
