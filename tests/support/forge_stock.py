@@ -15,6 +15,7 @@ from sigstore.verify import Verifier, policy
 from sigstore_models.common.v1 import HashAlgorithm
 from sigstore_models.trustroot import v1 as trustroot
 
+from tests.interop.stack import builds
 from tests.vectors.case import Case
 
 NO_KEYS = "bundles without a certificate are not read by this client"
@@ -62,10 +63,9 @@ def _line(error: Exception) -> str:
 
 
 def cosign_path() -> str | None:
-    """The cosign program, if there is one: ANCHOR_COSIGN, the path, or the developers' cache."""
-    cached = Path.home() / ".cache/anchor-dev/bin/cosign"
-    found = os.environ.get("ANCHOR_COSIGN") or shutil.which("cosign")
-    return found or (str(cached) if cached.exists() else None)
+    """The cosign program, if there is one: ANCHOR_COSIGN, the one built for the tests, or one installed."""
+    built = builds.cache() / "cosign"
+    return os.environ.get("ANCHOR_COSIGN") or (str(built) if built.is_file() else shutil.which("cosign"))
 
 
 def cosign_opinion(case: Case, program: str) -> str | None:
