@@ -10,7 +10,14 @@ from typing import Any
 from tests.support.forge_log import Json
 
 Path = tuple[str | int, ...]
-GONE = object()
+
+
+class _Gone:
+    def __repr__(self) -> str:  # the same in every process, as names of tests must be
+        return "GONE"
+
+
+GONE = _Gone()
 
 
 def places(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:

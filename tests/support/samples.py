@@ -13,7 +13,14 @@ from anchor.statement import LedgerName, Previous, SourceFile, Statement, Tree
 
 HEX = "0123456789abcdef" * 4
 OTHER_HEX = "fedcba9876543210" * 4
-GONE = object()
+
+
+class _Gone:
+    def __repr__(self) -> str:  # the same in every process, as names of tests must be
+        return "GONE"
+
+
+GONE = _Gone()
 """As a new value: the member is taken out."""
 
 
