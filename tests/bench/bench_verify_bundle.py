@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What verifying a bundle costs in process, beside the stock `Verifier`, and what 10,000 hold in memory.
+
+Run: python -m tests.bench.bench_verify_bundle [--count 10000]. Both sides verify the same bytes under the
+same trusted root, parsed once, taking turns; a bundle is parsed from JSON each time. Memory is that of a
+process of its own, which verifies distinct bundles only.
+"""
+
+import argparse
+import gc
+import hashlib
+import json
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from anchor import trusted_root
+from anchor.artifact import Artifact
+from anchor.trust import Signer
+from anchor.verify.bundle import verify_bundle
+from tests.support.forge import ARTIFACT, NOW, V1, V1_DSSE, V2, V2_DSSE, Recipe, make, v2_log
+from tests.support.forge import trusted_root as forged_root
+from tests.support.forge_ca import IDENTITY, ISSUER
+
+KINDS = {"v2-message": V2, "v2-dsse": V2_DSSE, "v1-message": V1, "v1-dsse": V1_DSSE}
+ROOT = json.dumps(forged_root()).encode()
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Median milliseconds a bundle."""
+
+    ours: float
+    stock: float
+
+    @property
+    def ratio(self) -> float:
+        return self.ours / self.stock
+
+
+def ours() -> Callable[[bytes, bytes], None]:
+    """Our verifier over one trusted root."""
+    root = trusted_root.parse(ROOT)
+    signers = [Signer(identity=IDENTITY, issuer=ISSUER)]
+
+    def verify(bundle: bytes, artifact: bytes) -> None:
+        report = verify_bundle(
+            bundle, trusted_root=root, artifact=Artifact(artifact), now=NOW, signers=signers
+        )
+        assert report.ok, report.checks
+
+    return verify
+
+
+def stock() -> Callable[[bytes, bytes], None]:
+    """The stock verifier over the same."""
+    from sigstore.hashes import Hashed
+    from sigstore.models import Bundle
+    from sigstore.verify import policy
+    from sigstore_models.common.v1 import HashAlgorithm
+
+    from tests.support.forge_stock import verifier
+
+    client, signer = verifier(ROOT), policy.Identity(identity=IDENTITY, issuer=ISSUER)
+
+    def verify(data: bytes, artifact: bytes) -> None:
+        bundle = Bundle.from_json(data)
+        if b'"dsseEnvelope"' in data:
+            client.verify_dsse(bundle, signer)
+        else:
+            digest = hashlib.sha256(artifact).digest()
+            client.verify_artifact(Hashed(algorithm=HashAlgorithm.SHA2_256, digest=digest), bundle, signer)
+
+    return verify
+
+
+def cost(recipe: Recipe, rounds: int = 200) -> Cost:
+    """Both sides on one bundle, in turns."""
+    data = json.dumps(make(recipe)).encode()
+    sides = (ours(), stock())
+    taken: tuple[list[float], list[float]] = ([], [])
+    for number in range(rounds + 10):
+        for side, times in zip(sides, taken, strict=True):
+            start = time.perf_counter()
+            side(data, ARTIFACT)
+            if number >= 10:  # the first ones fill caches
+                times.append(time.perf_counter() - start)
+    return Cost(*(1000 * statistics.median(times) for times in taken))
+
+
+def resident() -> int:
+    """Bytes of memory that this process holds now."""
+    with open("/proc/self/statm", encoding="ascii") as f:  # noqa: PTH123  a file of the kernel
+        return int(f.read().split()[1]) * 4096
+
+
+def growth(count: int) -> tuple[int, int]:
+    """Bytes held after the first fifth of `count` distinct bundles, and after all of them."""
+    verify, early = ours(), 0
+    for number in range(count):
+        artifact = b"%d" % number
+        recipe = (V2, V2_DSSE)[number % 2].but(artifact=artifact, log=lambda: v2_log(fill=3), after=0)
+        if recipe.payload is not None:
+            from tests.support.forge_bodies import statement
+
+            recipe = recipe.but(payload=statement(artifact))
+        verify(json.dumps(make(recipe)).encode(), artifact)
+        if number == count // 5:
+            gc.collect()
+            early = resident()
+    gc.collect()
+    return early, resident()
+
+
+def growth_alone(count: int) -> tuple[int, int]:
+    """`growth` in a process of its own."""
+    code = f"from tests.bench.bench_verify_bundle import growth; print(*growth({count}))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    early, late = done.stdout.split()
+    return int(early), int(late)
+
+
+def main() -> None:
+    """Print the figures."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else "")
+    parser.add_argument("--count", type=int, default=10_000)
+    count = parser.parse_args().count
+    for name, recipe in KINDS.items():
+        found = cost(recipe)
+        print(f"{name:12} ours {found.ours:.2f} ms, stock {found.stock:.2f} ms, ratio {found.ratio:.2f}")
+    early, late = growth_alone(count)
+    print(f"memory after {count // 5}: {early / 2**20:.1f} MiB, after {count}: {late / 2**20:.1f} MiB")
+
+
+if __name__ == "__main__":
+    main()
