@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Trust policies: what a policy.toml says, and that a mistake in one is named instead of guessed around."""
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from anchor.errors import Misuse
+from anchor.trust import LogSource, Policy, RootSource, Signer, duration, parse_policy
+
+DIGEST = "ab" * 32
+SMALLEST = b'ledger = "facts"\n[[signer]]\nidentity = "me@example.org"\nissuer = "https://issuer.example"\n'
+FULL = f"""
+ledger = "facts"
+min_number = 7
+min_anchors = 2
+tlog_policy = "witnesses.policy"
+max_age = "30d"
+max_root_age = "12h"
+max_run_age = "90m"
+trusted_root = ["public", "staging", {{path = "root.json", sha256 = "{DIGEST}"}}]
+
+[[signer]]
+identity = "me@example.org"
+issuer = "https://issuer.example"
+
+[[signer]]
+identity_regex = "https://github\\\\.com/org/.*"
+issuer = "https://token.example"
+
+[[log]]
+origin = "log.example"
+url = "https://log.example/api/v2"
+
+[[log]]
+origin = "log.example"
+folder = "copies/log"
+""".encode()
+
+
+def test_every_key_of_the_design_is_read() -> None:
+    assert parse_policy(FULL) == Policy(
+        ledger="facts",
+        signers=(
+            Signer(identity="me@example.org", issuer="https://issuer.example"),
+            Signer(identity_regex=r"https://github\.com/org/.*", issuer="https://token.example"),
+        ),
+        trusted_roots=(
+            RootSource(name="public"),
+            RootSource(name="staging"),
+            RootSource(path="root.json", sha256=bytes.fromhex(DIGEST)),
+        ),
+        min_number=7,
+        min_anchors=2,
+        tlog_policy="witnesses.policy",
+        max_age=timedelta(days=30),
+        max_root_age=timedelta(hours=12),
+        max_run_age=timedelta(minutes=90),
+        logs=(
+            LogSource(origin="log.example", url="https://log.example/api/v2"),
+            LogSource(origin="log.example", folder="copies/log"),
+        ),
+    )
+
+
+def test_what_is_left_out_has_the_strict_default() -> None:
+    found = parse_policy(SMALLEST)
+    assert found.trusted_roots == (RootSource(name="public"),)
+    assert (found.min_number, found.min_anchors, found.max_age, found.logs) == (1, 1, None, ())
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "named"),
+    [
+        ('ledger = "facts"', 'ledgr = "facts"', "ledgr"),
+        ('ledger = "facts"', "", "ledger"),
+        ('ledger = "facts"', 'ledger = ""', "ledger"),
+        ('ledger = "facts"', "ledger = 1", "ledger"),
+        ("min_number = 7", "min_number = 0", "min_number"),
+        ("min_number = 7", "min_number = true", "min_number"),
+        ("min_anchors = 2", 'min_anchors = "2"', "min_anchors"),
+        ("min_anchors = 2", "min_anchors = -1", "min_anchors"),
+        ("min_anchors = 2", "min_anchor = 2", "min_anchor"),
+        ('max_age = "30d"', "max_age = 30", "max_age"),
+        ('max_age = "30d"', 'max_age = "30"', "max_age"),
+        ('max_age = "30d"', 'max_age = "0d"', "max_age"),
+        ('max_age = "30d"', 'max_age = "-1d"', "max_age"),
+        ('max_age = "30d"', 'max_age = "1d12h"', "max_age"),
+        ('max_age = "30d"', 'max_age = "999999999w"', "max_age"),
+        ('["public", "staging"', '["production", "staging"', "trusted_root 1"),
+        ('trusted_root = ["public", "staging", {path', 'trusted_root = [{pth = "x", path', "pth"),
+        (DIGEST, DIGEST.upper(), "sha256"),
+        (DIGEST, "ab", "sha256"),
+        ('identity = "me@example.org"', "", "signer 1"),
+        ('identity = "me@example.org"', 'identity = "a"\nidentity_regex = "b"', "signer 1"),
+        ('identity = "me@example.org"', 'identity = ["a"]', "signer 1: identity"),
+        ('issuer = "https://issuer.example"', "", "signer 1: issuer"),
+        ('issuer = "https://issuer.example"', 'isuer = "x"', "isuer"),
+        ("https://github\\\\.com/org/.*", "(", "signer 2"),
+        ('origin = "log.example"\nurl', "url", "log 1: origin"),
+        ('url = "https://log.example/api/v2"', "", "log 1"),
+        ('url = "https://log.example/api/v2"', 'url = "ftp://x"', "log 1: url"),
+        ('folder = "copies/log"', 'folder = "x"\nurl = "https://y"', "log 2"),
+        ("[[log]]", "[log]", "log"),
+    ],
+)
+def test_a_mistake_is_refused_by_its_name(old: str, new: str, named: str) -> None:
+    text = FULL.decode().replace(old, new, 1)
+    if old == "[[log]]":
+        text = (
+            text.split('origin = "log.example"\nfolder')[0]
+            .removesuffix("[[log]]\n\n")
+            .removesuffix("[[log]]\n")
+        )
+    assert text != FULL.decode()
+    with pytest.raises(Misuse) as caught:
+        parse_policy(text.encode(), "my.toml")
+    assert named in str(caught.value)
+    assert str(caught.value).startswith("my.toml")
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"ledger", b"\xff", b"ledger = 'x'", b"a = " + b"[" * 100_000, b"x" * (2 << 20)]
+)
+def test_what_is_no_policy_is_refused(data: bytes) -> None:
+    with pytest.raises(Misuse):
+        parse_policy(data)
+
+
+def test_a_policy_without_signers_accepts_nobody_and_is_refused() -> None:
+    with pytest.raises(Misuse, match="signer"):
+        parse_policy(b'ledger = "facts"\n')
+
+
+@pytest.mark.parametrize(
+    "identity", ["me@example.org", "ME@example.org", "me@example.orgx", "xme@example.org", ""]
+)
+def test_an_identity_is_matched_exactly(identity: str) -> None:
+    signer = Signer(identity="me@example.org", issuer="https://i")
+    assert signer.accepts(identity, "https://i") == (identity == "me@example.org")
+    assert not signer.accepts(identity, "https://i/")
+
+
+@pytest.mark.parametrize("identity", ["evil.example/a@b", "a@b\n", "a@bc", " a@b"])
+def test_a_regular_expression_is_matched_whole(identity: str) -> None:
+    signer = Signer(identity_regex="a@b", issuer="i")
+    assert signer.accepts("a@b", "i")
+    assert not signer.accepts(identity, "i")
+    assert not signer.accepts("a@b", "j")
+
+
+def test_an_overlong_identity_is_not_matched_at_all() -> None:
+    assert not Signer(identity_regex=".*", issuer="i").accepts("a" * 5000, "i")
+
+
+@given(st.text(max_size=8))
+def test_a_duration_is_a_number_and_a_unit_or_nothing(text: str) -> None:
+    try:
+        found = duration(text)
+    except Misuse:
+        return
+    assert found > timedelta()
+    assert text[:-1].isdigit()
+    assert text[-1] in "smhdw"
+
+
+@given(st.binary(max_size=200))
+def test_no_bytes_raise_anything_else(data: bytes) -> None:
+    with pytest.raises(Misuse):
+        parse_policy(data)
