@@ -4,7 +4,6 @@
 import gzip
 import os
 import time
-from pathlib import Path
 
 import pytest
 
@@ -252,53 +251,6 @@ def test_answer_of_another_type_is_unavailable(ctype: str) -> None:
 def test_url_that_must_not_be_fetched(url: str) -> None:
     with pytest.raises(Misuse):
         fetch(url)
-
-
-def test_netrc_does_not_replace_the_bearer_header(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / ".netrc").write_text("default login thief password secret\n")
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("NETRC", str(tmp_path / ".netrc"))
-    with bad_server(answer(200)) as s:
-        fetch(s.url, headers={"Authorization": "Bearer t"})
-        fetch(s.url)
-    assert s.requests[0].headers["authorization"] == "Bearer t"
-    assert "authorization" not in s.requests[1].headers
-
-
-def test_cookies_are_not_kept() -> None:
-    with bad_server(answer(200, Set_Cookie="id=1")) as s:
-        fetch(s.url)
-        fetch(s.url)
-    assert "cookie" not in s.requests[1].headers
-
-
-def test_proxy_variables_are_honoured(monkeypatch: pytest.MonkeyPatch) -> None:
-    with bad_server(answer(200, b"proxied")) as proxy, bad_server(answer(200, b"direct")) as s:
-        monkeypatch.setenv("HTTP_PROXY", proxy.url)
-        assert fetch(s.url + "/x").body == b"proxied"
-        assert proxy.requests[0].path == s.url + "/x"
-        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-        assert fetch(s.url).body == b"direct"
-        monkeypatch.delenv("NO_PROXY")
-        monkeypatch.delenv("HTTP_PROXY")
-        monkeypatch.setenv("HTTPS_PROXY", proxy.url)
-        proxy.behaviours[:] = [answer(403)]
-        with pytest.raises(NotSent, match="proxy did not connect"):
-            fetch("https://rekor.example/api")
-        assert proxy.requests[-1].method == "CONNECT"
-
-
-def test_plain_http_to_this_machine_is_not_sent_to_a_proxy_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HTTP_PROXY", "http://192.0.2.1:3128")
-    monkeypatch.setenv("ALL_PROXY", "http://192.0.2.1:3128")
-    with bad_server(answer(200, b"direct")) as s:
-        assert fetch(s.url).body == b"direct"
-
-
-def test_missing_ca_bundle_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere/ca.pem")
-    with pytest.raises(NotSent, match=r"/nowhere/ca\.pem"):
-        fetch(f"https://127.0.0.1:{closed_port()}/")
 
 
 def test_a_spent_budget_sends_nothing() -> None:
