@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Change any byte of release.json or of a file that it names: verification never says OK.
+
+Twice over: as it is, and with sizes and digests in release.json repaired, where only what somebody signed is
+left to notice it.
+"""
+
+import base64
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from anchor.verdict import Class
+from tests.support.in_memory import Held, hold
+from tests.support.published import published
+
+NAMED = ("statement", "bundle", "trusted_root", "ledger.md", "ledger.json")
+FLIPS = (0x01, 0x20, 0x80)
+
+
+@pytest.fixture(scope="module")
+def held(tmp_path_factory: pytest.TempPathFactory) -> Held:
+    found = hold(published(tmp_path_factory.mktemp("published")).root)
+    assert found.verify().verdict is Class.OK
+    return found
+
+
+def flipped(data: bytes, at: int, bits: int) -> bytes:
+    return data[:at] + bytes([data[at] ^ bits]) + data[at + 1 :]
+
+
+def never_ok(held: Held, what: object) -> None:
+    verdict = held.verify()
+    assert verdict.verdict in (Class.INVALID, Class.UNSUPPORTED), (what, verdict)
+    assert verdict.facts == {}
+    assert any(c.demotes is verdict.verdict and c.detail for c in verdict.checks)
+
+
+def test_any_byte_of_release_json(held: Held) -> None:
+    data = held.release
+    for at in range(len(data)):
+        for bits in FLIPS:
+            never_ok(replace(held, release=flipped(data, at, bits)), at)
+        never_ok(replace(held, release=data[:at] + data[at + 1 :]), at)
+        never_ok(replace(held, release=data[:at] + data[at : at + 1] + data[at:]), at)
+        never_ok(replace(held, release=data[:at]), at)
+
+
+@pytest.mark.parametrize("member", NAMED)
+def test_any_byte_of_a_file_that_release_json_names(held: Held, member: str) -> None:
+    path = held.path(member)
+    data = held.files[path]
+    for at in range(0, len(data), 5 if member == "trusted_root" else 1):
+        never_ok(held.with_file(path, flipped(data, at, FLIPS[at % 3]), repaired=False), at)
+    for other in (b"", data[:-1], data[1:], data + b"\n", data * 2):
+        never_ok(held.with_file(path, other, repaired=False), len(other))
+
+
+def test_any_byte_of_the_statement_with_release_json_repaired(held: Held) -> None:
+    path = held.path("statement")
+    data = held.files[path]
+    for at in range(len(data)):
+        for bits in FLIPS:
+            never_ok(held.with_file(path, flipped(data, at, bits), repaired=True), at)
+        never_ok(held.with_file(path, data[:at] + data[at + 1 :], repaired=True), at)
+
+
+@pytest.mark.parametrize("member", ["ledger.md", "ledger.json"])
+def test_any_byte_of_the_ledger_with_release_json_repaired(held: Held, member: str) -> None:
+    path = held.path(member)
+    data = held.files[path]
+    for at in range(len(data)):
+        never_ok(held.with_file(path, flipped(data, at, FLIPS[at % 3]), repaired=True), at)
+
+
+@pytest.mark.parametrize("half", [0, 1])
+def test_any_byte_of_the_bundle_with_release_json_repaired(held: Held, half: int) -> None:
+    """What still verifies says the very same: the byte is in a place that no signature covers.
+
+    Such places are the certificates that a time-stamp token brings along (RFC 3161 section 2.4.2: a help,
+    and ours come from the trusted root), parameters of algorithms, and the integrated time of a Rekor v2
+    entry, which is neither believed nor shown.
+    """
+    path = held.path("bundle")
+    data = held.files[path]
+    honest = held.verify().facts
+    for at in range(half, len(data), 2):
+        changed = held.with_file(path, flipped(data, at, FLIPS[at % 3]), repaired=True)
+        verdict = changed.verify()
+        if verdict.verdict is not Class.OK:
+            assert verdict.verdict in (Class.INVALID, Class.UNSUPPORTED), (at, verdict)
+            assert verdict.facts == {}
+            continue
+        assert verdict.facts == honest
+        assert bound(changed.files[path]) == bound(data), at
+
+
+def bound(bundle: bytes) -> Any:
+    """The bundle without what nothing binds; of the token, what its authority signed."""
+    value = json.loads(bundle)
+    material = value["verificationMaterial"]
+    for entry in material["tlogEntries"]:
+        entry.pop("integratedTime", None)
+    for stamp in material["timestampVerificationData"]["rfc3161Timestamps"]:
+        token = base64.b64decode(stamp["signedTimestamp"])
+        start = token.index(bytes.fromhex("060b2a864886f70d0109100104"))  # id-ct-TSTInfo
+        stamp["signedTimestamp"] = token[start : start + token[start + 16] + 17].hex()
+    return value
+
+
+def test_any_byte_of_the_trusted_root_copy_with_release_json_repaired(held: Held) -> None:
+    """The copy is no evidence: the verifier's own root decides. It either does the same, or it is refused."""
+    path = held.path("trusted_root")
+    data = held.files[path]
+    honest = held.verify().facts
+    for at in range(0, len(data), 7):
+        verdict = held.with_file(path, flipped(data, at, 1), repaired=True).verify()
+        assert verdict.verdict in (Class.OK, Class.INVALID, Class.UNSUPPORTED)
+        assert verdict.facts == (honest if verdict.verdict is Class.OK else {})
+
+
+def test_a_file_that_is_missing(held: Held) -> None:
+    for path in held.files:
+        never_ok(replace(held, files={p: d for p, d in held.files.items() if p != path}), path)
+
+
+def test_a_truncated_bundle_with_release_json_repaired(held: Held) -> None:
+    path = held.path("bundle")
+    data = held.files[path]
+    for end in range(1, len(data), 53):
+        never_ok(held.with_file(path, data[:end], repaired=True), end)

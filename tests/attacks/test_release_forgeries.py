@@ -1,0 +1,328 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Releases put together by somebody who can write every file, and who even runs a Sigstore instance.
+
+Sizes and digests are right everywhere, as an attacker would make them. What he lacks is the publisher's keys.
+"""
+
+import json
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from anchor import release as releases
+from anchor import trusted_root
+from anchor.edge.stock import opinion
+from anchor.embedded.instance import Instance
+from anchor.publish import documents
+from anchor.release import Anchor
+from anchor.trust import Policy, Signer
+from anchor.verdict import Class, Verdict
+from anchor.verify.release import Trust, verify_release
+from tests.support.in_memory import Held, Memory, hold
+from tests.support.published import LEDGER, NAME, Site, published
+from tests.support.signed import described, pose_as, sign
+
+GITHUB = "https://github.com/login/oauth"
+
+
+@dataclass(frozen=True)
+class World:
+    """An honest publisher with two releases and another ledger, and an attacker with an instance."""
+
+    site: Site
+    first: Held
+    second: Held
+    other: Held
+    honest: Instance
+    foreign: Instance
+    foreign_site: Site
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    base = tmp_path_factory.mktemp("honest")
+    site = published(base)
+    first = hold(site.root)
+    assert site.publish(LEDGER + "| D | 4 |\n", "1.1.0").code == 0
+    other = Site(base / "other", site.home, base / "other.toml")
+    ran = other.publish(LEDGER, "1.0.0")
+    assert ran.code == 0
+    attacker = published(tmp_path_factory.mktemp("attacker"))
+    return World(
+        site=site,
+        first=first,
+        second=hold(site.root),
+        other=hold(other.root),
+        honest=Instance.open(site.home / "instance", create=False),
+        foreign=Instance.open(attacker.home / "instance", create=False),
+        foreign_site=attacker,
+    )
+
+
+def refused(verdict: Verdict, check: str, kind: Class = Class.INVALID) -> None:
+    """Not OK, for the reason that was meant, and nothing of it is shown as a fact."""
+    assert verdict.verdict is kind, verdict
+    assert verdict.facts == {}
+    assert check in {c.name for c in verdict.checks if c.demotes is kind}, verdict.checks
+
+
+def with_anchors(held: Held, *bundles: tuple[Anchor, bytes]) -> Held:
+    """A release with these anchors and no others."""
+    value = releases.load(held.release)
+    made = msgspec.structs.replace(value, anchors=tuple(a for a, _ in bundles))
+    files = {**held.files, **{a.bundle.path: data for a, data in bundles}}
+    return replace(held, release=releases.dump(made), files=files)
+
+
+def own(held: Held) -> tuple[Anchor, bytes]:
+    """The anchor that a release has."""
+    (anchor,) = releases.load(held.release).anchors
+    return anchor, held.files[anchor.bundle.path]
+
+
+def made(
+    instance: Instance, statement: bytes, path: str, identity: str | None = None
+) -> tuple[Anchor, bytes]:
+    """A new anchor over a statement."""
+    bundle = sign(instance, statement, identity=identity)
+    return described(bundle, instance.trusted_root(), path), bundle
+
+
+def trusting(held: Held, **changed: Any) -> Trust:
+    """The verifier's trust with another policy."""
+    policy = held.trust.policy
+    fields = {"ledger": policy.ledger, "signers": policy.signers, **changed}
+    return Trust(policy=Policy(**fields), raw=held.trust.raw, root=held.trust.root)
+
+
+def statement_of(held: Held) -> bytes:
+    return held.files[held.path("statement")]
+
+
+def test_the_honest_releases_verify_also_for_the_stock_client(world: World) -> None:
+    for held in (world.first, world.second, world.other):
+        assert held.verify(stock=opinion).verdict is Class.OK
+
+
+def test_bundles_swapped_between_two_releases(world: World) -> None:
+    for one, two in ((world.first, world.second), (world.second, world.first)):
+        anchor, bundle = own(two)
+        swapped = one.with_file(own(one)[0].bundle.path, bundle, repaired=True)
+        refused(swapped.verify(), "anchor-named")
+        refused(with_anchors(one, (anchor, bundle)).verify(), "anchor-named")
+
+
+def test_statements_swapped_between_two_releases(world: World) -> None:
+    path = world.first.path("statement")
+    refused(world.first.with_file(path, statement_of(world.second), repaired=True).verify(), "statement")
+
+
+LEDGERS = {
+    "a fact added": LEDGER + "| D | 4 |\n",
+    "a fact dropped": LEDGER.replace("| B | 2 |\n", ""),
+    "the last fact dropped": LEDGER.replace("| C | 3 |\n", ""),
+    "facts reordered": LEDGER.replace("| A | 1 |\n| B | 2 |\n", "| B | 2 |\n| A | 1 |\n"),
+    "a fact repeated": LEDGER + "| C | 3 |\n",
+    "a value changed": LEDGER.replace("| B | 2 |", "| B | 3 |"),
+    "columns renamed": LEDGER.replace("Value", "Values"),
+    "only white space": LEDGER.replace("| A | 1 |", "| A |  1 |"),
+}
+
+
+@pytest.mark.parametrize("change", LEDGERS)
+def test_other_facts_with_everything_repaired_but_the_signature(
+    world: World, change: str, tmp_path: Path
+) -> None:
+    """Counts, root, digests and statement are those of the changed ledger; the bundle is the honest one."""
+    forged = hold(published(tmp_path, LEDGERS[change]).root)
+    root = world.first.path("trusted_root")
+    forged = forged.with_file(root, world.first.files[root], repaired=True)
+    refused(with_anchors(forged, own(world.first)).verify(trust=world.first.trust), "anchor-named")
+
+
+@pytest.mark.parametrize("change", LEDGERS)
+def test_other_facts_under_the_honest_statement(world: World, change: str) -> None:
+    """The ledger alone is exchanged: first as it is, then with its digest repaired in release.json."""
+    path = world.first.path("ledger.md")
+    data = LEDGERS[change].encode()
+    refused(world.first.with_file(path, data, repaired=False).verify(), "facts")
+    refused(world.first.with_file(path, data, repaired=True).verify(), "statement")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [("tree", "size"), ("tree", "root"), ("ledger", "number"), ("ledger", "version"), ("ledger", "name")],
+)
+def test_release_json_that_says_another_thing_than_the_statement(world: World, path: tuple[str, str]) -> None:
+    value = world.second.value
+    old = value[path[0]][path[1]]
+    value[path[0]][path[1]] = old + 1 if isinstance(old, int) else ("0" * 64 if path[1] == "root" else "x")
+    found = world.second.with_value(value).verify()
+    assert found.verdict is Class.INVALID
+    assert found.facts == {}
+
+
+@pytest.mark.parametrize(
+    ("path", "lie"),
+    [
+        (("log", "index"), 7),
+        (("log", "origin"), "rekor.sigstore.dev"),
+        (("log", "url"), "https://rekor.sigstore.dev"),
+        (("log", "id"), "0" * 64),
+        (("identity",), "somebody@example.org"),
+        (("issuer",), GITHUB),
+        (("time",), "2020-01-01T00:00:00Z"),
+    ],
+)
+def test_release_json_that_lies_about_its_anchor(world: World, path: tuple[str, ...], lie: object) -> None:
+    value = world.first.value
+    inner = value["anchors"][0]
+    for step in path[:-1]:
+        inner = inner[step]
+    inner[path[-1]] = lie
+    refused(world.first.with_value(value).verify(), "anchor-named")
+
+
+def test_a_bundle_over_another_file_of_the_same_name(world: World) -> None:
+    """A statement of our kind, signed by the right signer, over another ledger's facts."""
+    anchor = made(world.honest, statement_of(world.other).replace(b"1.0.0", b"1.0.1"), "a.sigstore.json")
+    refused(with_anchors(world.first, anchor).verify(), "anchor-named")
+
+
+def test_the_right_instance_and_the_wrong_identity(world: World) -> None:
+    anchor = made(world.honest, statement_of(world.first), "a.sigstore.json", "somebody@example.org")
+    refused(with_anchors(world.first, anchor).verify(), "signer")
+    refused(with_anchors(world.first, own(world.first), anchor).verify(), "signer")
+
+
+def test_a_policy_for_someone_else(world: World) -> None:
+    (signer,) = world.first.trust.policy.signers
+    for wrong in (
+        Signer(identity="somebody@example.org", issuer=signer.issuer),
+        Signer(identity=signer.identity, issuer=GITHUB),
+        Signer(identity=signer.identity.upper(), issuer=signer.issuer),
+        Signer(identity=signer.identity + " ", issuer=signer.issuer),
+        Signer(identity_regex="publisher", issuer=signer.issuer),
+        Signer(identity_regex=".*@example.org", issuer=signer.issuer),
+    ):
+        refused(world.first.verify(trust=trusting(world.first, signers=(wrong,))), "signer")
+
+
+def test_another_ledger_of_the_same_signer(world: World) -> None:
+    found = world.other.verify(trust=trusting(world.other, ledger="another-ledger"))
+    refused(found, "policy-ledger")
+    refused(world.first.verify(trust=trusting(world.first, ledger=NAME.upper())), "policy-ledger")
+
+
+def test_the_same_statement_signed_by_another_instance_counts_for_nothing(world: World) -> None:
+    """The attacker publishes the very same ledger: statement and ledger files are the same bytes."""
+    forged = hold(world.foreign_site.root)
+    assert statement_of(forged) == statement_of(world.first)
+    assert forged.verify().verdict is Class.OK
+    found = forged.verify(trust=world.first.trust)
+    refused(found, "policy-anchors")
+    assert [c.state for c in found.checks if c.name == "anchor-trusted"] == ["skipped"]
+
+
+def test_a_foreign_anchor_beside_a_good_one_is_skipped(world: World) -> None:
+    both = with_anchors(world.first, own(world.first), own(hold(world.foreign_site.root)))
+    found = both.verify()
+    assert found.verdict is Class.OK
+    assert [a["origin"] for a in found.facts["anchors"]] == [world.honest.origin]
+    refused(both.verify(trust=trusting(both, min_anchors=2)), "policy-anchors", Class.PENDING)
+
+
+def test_an_authority_of_the_attacker_that_vouches_for_a_public_identity(world: World) -> None:
+    pose_as(world.foreign, GITHUB)
+    name = "maintainer@example.org"
+    anchor, bundle = made(world.foreign, statement_of(world.first), "a.sigstore.json", name)
+    assert (anchor.identity, anchor.issuer) == (name, GITHUB)
+    signers = (Signer(identity=name, issuer=GITHUB),)
+    forged = with_anchors(world.first, (anchor, bundle))
+    refused(forged.verify(trust=trusting(world.first, signers=signers)), "policy-anchors")
+    path = forged.path("trusted_root")
+    forged = forged.with_file(path, world.foreign.trusted_root(), repaired=True)
+    refused(forged.verify(trust=trusting(world.first, signers=signers)), "policy-anchors")
+
+
+def test_a_copy_of_the_trusted_root_that_was_replaced(world: World) -> None:
+    path = world.first.path("trusted_root")
+    replaced = world.first.with_file(path, world.foreign.trusted_root(), repaired=True)
+    refused(replaced.verify(), "trusted-root-copy")
+    refused(world.first.with_file(path, b"{}", repaired=True).verify(), "trusted-root")
+    refused(world.first.with_file(path, b"[" * 100_000, repaired=True).verify(), "trusted-root")
+
+
+def test_keys_of_the_attacker_under_names_of_the_publisher(world: World) -> None:
+    """A trusted root with the honest log's id over a foreign key verifies nothing."""
+    honest, foreign = json.loads(world.honest.trusted_root()), json.loads(world.foreign.trusted_root())
+    for member in ("tlogs", "certificateAuthorities", "timestampAuthorities", "ctlogs"):
+        mixed = json.dumps({**honest, member: foreign[member]}).encode()
+        root = trusted_root.parse(mixed)
+        trust = Trust(policy=world.first.trust.policy, raw=[mixed], root=root)
+        assert world.first.verify(trust=trust).verdict is not Class.OK, member
+
+
+def test_two_entries_in_one_log_are_one_anchor(world: World) -> None:
+    again = made(world.honest, statement_of(world.first), "b.sigstore.json")
+    both = with_anchors(world.first, own(world.first), again)
+    assert both.verify().verdict is Class.OK
+    refused(both.verify(trust=trusting(both, min_anchors=2)), "policy-anchors", Class.PENDING)
+
+
+def test_one_entry_named_twice_is_refused(world: World) -> None:
+    _, bundle = own(world.first)
+    value = world.first.value
+    twin = json.loads(json.dumps(value["anchors"][0]))
+    twin["bundle"]["path"] = "twin.sigstore.json"
+    value["anchors"].append(twin)
+    held = replace(world.first, files={**world.first.files, "twin.sigstore.json": bundle})
+    refused(held.with_value(value).verify(), "release-json")
+
+
+def test_two_anchors_in_two_trusted_logs_are_two(world: World) -> None:
+    foreign = hold(world.foreign_site.root)
+    union = trusted_root.union([world.first.trust.root, foreign.trust.root])
+    signers = world.first.trust.policy.signers + foreign.trust.policy.signers
+    policy = Policy(ledger=NAME, signers=signers, min_anchors=2)
+    raw = [*world.first.trust.raw, *foreign.trust.raw]
+    both = with_anchors(world.first, own(world.first), own(foreign))
+    both = both.with_file(both.path("trusted_root"), documents.union(raw), repaired=True)
+    found = both.verify(trust=Trust(policy=policy, raw=raw, root=union), stock=opinion)
+    assert found.verdict is Class.OK
+    assert {a["origin"] for a in found.facts["anchors"]} == {world.honest.origin, world.foreign.origin}
+
+
+def test_an_old_release_shown_as_the_newest_is_stale(world: World) -> None:
+    found = world.first.verify(trust=trusting(world.first, min_number=2))
+    refused(found, "policy-number", Class.STALE)
+    assert world.second.verify(trust=trusting(world.second, min_number=2)).verdict is Class.OK
+
+
+def test_a_release_older_than_the_policy_allows_is_stale(world: World) -> None:
+    trust = trusting(world.first, max_age=timedelta(days=30))
+    assert world.first.verify(trust=trust).verdict is Class.OK
+    later = replace(world.first, now=world.first.now + timedelta(days=31))
+    refused(later.verify(trust=trust), "policy-age", Class.STALE)
+
+
+def test_invalid_outweighs_old_and_pending(world: World) -> None:
+    trust = trusting(world.first, min_number=9, min_anchors=9, ledger="another")
+    refused(world.first.verify(trust=trust), "policy-ledger")
+    pending = trusting(world.first, min_number=9, min_anchors=9)
+    refused(world.first.verify(trust=pending), "policy-anchors", Class.PENDING)
+
+
+def test_without_a_policy_the_signer_is_claimed_and_nothing_is_a_fact(world: World) -> None:
+    for held, kind in ((world.first, Class.USAGE), (hold(world.foreign_site.root), Class.USAGE)):
+        found = verify_release("r", held.release, Memory(held.files), trust=None, now=held.now)
+        assert (found.verdict, found.facts) == (kind, {})
+        assert any("claimed, not verified" in note for note in found.notes)
+    path = world.first.path("ledger.md")
+    broken = world.first.with_file(path, b"x", repaired=False)
+    found = verify_release("r", broken.release, Memory(broken.files), trust=None, now=broken.now)
+    assert found.verdict is Class.INVALID
