@@ -128,7 +128,9 @@ class Anchoring:
     def _send(self, prepared: Prepared) -> bytes:
         self._check_times(prepared)
         self.journal.note_signed(prepared)
-        size = self.site.log.size()
+        earlier = self.journal.sending()
+        # a request that was sent before may still be on its way: it is looked for from where it began
+        size = earlier.size if earlier else self.site.log.size()
         self.journal.note_sending(size)
         self.say(f"{self.site.name}: recording")
         try:
@@ -137,13 +139,15 @@ class Anchoring:
             if not error.maybe_taken:
                 self.journal.forget_sending()
                 raise
-            found = self._look(prepared, size)
+            remedy = "run the same command again: it looks before it sends"
+            try:
+                found = self._look(prepared, size)
+            except Unavailable:
+                problem = f"{error.problem}; the log could not be asked whether it has the entry"
+                raise Unavailable(problem, where=error.where, remedy=remedy) from None
             if found is None:
-                raise Unavailable(
-                    f"{error.problem}; the entry is not in the log",
-                    where=error.where,
-                    remedy="run the same command again: it looks before it sends",
-                ) from None
+                problem = f"{error.problem}; the entry is not in the log"
+                raise Unavailable(problem, where=error.where, remedy=remedy) from None
             return found
         except Refused:
             self.journal.forget_sending()

@@ -108,6 +108,9 @@ def publish(order: Order, sites: Sequence[Site], tools: Tools) -> Published:
         place.clean(order.root)
         planned = plan(order.root, name=order.name, version=order.version)
         try:
+            for site in sites:
+                if site.check is not None:
+                    site.check(place.log_folder(order.root, site.name))
             sealing = seal(order, folder=place.prepare(planned), planned=planned)
             return _Job(order, sealing, tools).run(sites)
         finally:
@@ -264,13 +267,14 @@ class _Job:
         return existing.trusted_root if existing else blob
 
     def _put(self, release: Release, sites: Sequence[Site]) -> None:
+        place.check_unchanged(self.plan)
         if self.plan.existing is None:
             place.place(self.plan)
         elif relocate(release, "") != self.plan.existing:
             place.extend(self.plan, release)
         for site in sites:
             if site.export is not None:
-                site.export(self.plan.root / "release" / "log" / site.name)
+                site.export(place.log_folder(self.plan.root, site.name))
         place.explain(self.plan)
         place.commit(self.plan, release)
         Journal(self.journals).discard()

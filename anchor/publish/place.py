@@ -67,19 +67,29 @@ def explain(plan: Plan) -> None:
             files.write(path, data)
 
 
-def commit(plan: Plan, release: Release) -> None:
-    """The commit point. Raises `Refused` when somebody published here since the plan was made."""
+def log_folder(root: Path, name: str) -> Path:
+    """Where the public side of an embedded log is published."""
+    return root / FOLDER / "log" / name
+
+
+def check_unchanged(plan: Plan) -> None:
+    """Raise `Refused` when somebody published here since the plan was made, on another machine perhaps."""
     path = plan.root / RELEASE
-    now = files.read(path, limit=1 << 20) if path.exists() else None
+    now = files.read(path, limit=MAX_RELEASE) if path.exists() else None
     if now != plan.current:
         raise Refused(
             "another release was published here meanwhile",
             where=str(path),
             remedy="get the newest state of this folder and publish the next version",
         )
+
+
+def commit(plan: Plan, release: Release) -> None:
+    """The commit point: the root release.json, unless it names a newer release already."""
+    check_unchanged(plan)
     data = dump(relocate(release, f"{FOLDER}/{plan.ledger.version}/"))
-    if plan.newest <= plan.ledger.number and data != now:
-        files.write(path, data)
+    if plan.newest <= plan.ledger.number and data != plan.current:
+        files.write(plan.root / RELEASE, data)
     _forget_unnamed(plan, release)
 
 

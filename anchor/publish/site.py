@@ -50,6 +50,8 @@ class Site:
     """Seconds after which a request whose answer was lost is in the log, or never will be."""
     patience: float = 30.0
     """Seconds for which witnesses are waited for."""
+    check: Callable[[Path], None] | None = None
+    """Raises when what is published of this log is not its beginning: an older copy of a home would fork it."""
     export: Callable[[Path], None] | None = None
     """Writes the log's public side as static files; only the embedded instance has it to give."""
     independent: bool = True

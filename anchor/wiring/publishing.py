@@ -16,6 +16,7 @@ from anchor.edge.release_files import Folder
 from anchor.edge.service import Budget
 from anchor.edge.signing_config import SigningConfig
 from anchor.edge.tokens import TokenSource
+from anchor.embedded.export import check_published
 from anchor.embedded.instance import FOLDER, Instance
 from anchor.embedded.log import Log
 from anchor.errors import Misuse, Refused
@@ -140,6 +141,7 @@ def _embedded(home: Path) -> Site:
         log=EmbeddedLog(instance.log),
         log_version=2,
         token=instance.mint,
+        check=partial(check_published, instance.log),
         export=instance.export,
         independent=False,
     )
