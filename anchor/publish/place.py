@@ -13,7 +13,7 @@ from anchor.edge import files
 from anchor.edge.release_files import Folder
 from anchor.errors import Refused
 from anchor.publish.plan import FOLDER, INCOMING, Plan
-from anchor.release import Blob, File, Release, dump, paths, relocate
+from anchor.release import MAX_RELEASE, Blob, File, Release, dump, paths, relocate
 from anchor.schemas import documents
 from anchor.verify.files import HashedStream
 

@@ -51,7 +51,7 @@ class Site:
     patience: float = 30.0
     """Seconds for which witnesses are waited for."""
     check: Callable[[Path], None] | None = None
-    """Raises when what is published of this log is not its beginning: an older copy of a home would fork it."""
+    """Raises when what is published is not the beginning of this log: an older copy of a home forks it."""
     export: Callable[[Path], None] | None = None
     """Writes the log's public side as static files; only the embedded instance has it to give."""
     independent: bool = True
