@@ -180,6 +180,8 @@ def _logs(entries: list[Message], unusable: list[str]) -> tuple[LogKey, ...]:
 def _log(entry: Message) -> LogKey:
     public = entry.message("publicKey", ("rawBytes", "keyDetails", "validFor"))
     window = _window(public)
+    details = public.text("keyDetails")
+    keydetails.scheme_of(details)  # before its bytes: those of an unknown kind may be anything, or none
     raw = public.data("rawBytes")
     log_id = entry.message("logId", ("keyId",)).data("keyId")
     if len(log_id) != 32:
@@ -192,7 +194,7 @@ def _log(entry: Message) -> LogKey:
     algorithm = entry.text("hashAlgorithm", "SHA2_256")
     if algorithm != "SHA2_256":
         raise Unsupported(f"a log that hashes by {algorithm[:40]!r}", where=entry.where)
-    key = keydetails.load_der(raw, public.text("keyDetails"), where=public.place("rawBytes"))
+    key = keydetails.load_der(raw, details, where=public.place("rawBytes"))
     if log_id not in _ids(key, raw, host):
         raise Refused(f"{to_base64(log_id)} is not this key's id", where=entry.place("logId"))
     if entry.has("checkpointKeyId"):
