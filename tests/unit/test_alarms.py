@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who is told what, when: on a change of class, once, whatever the notifier does."""
+"""Who is told what, when: on a change of class, once."""
 
 import threading
 import time
@@ -7,20 +7,14 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
-import sqlalchemy as sa
 
 from anchor import alarm
 from anchor.alarm import Rule, Standing
 from anchor.edge.notify import Notifier, heartbeat
 from anchor.errors import Misuse, Unavailable
-from anchor.records import outbox, store
-from anchor.records.engine import Database
-from anchor.records.tables import Delivery, Notification
 from anchor.verdict import Class
 from tests.support import records
-from tests.support.records import NOW, database, empty, like, postgresql, sqlite, url
-
-__all__ = ["database", "empty", "like", "postgresql", "sqlite", "url"]
+from tests.support.records import NOW
 
 HOUR = 3600.0
 RULE = Rule(runs=3, seconds=2 * 3600)
@@ -102,129 +96,6 @@ def test_a_message_names_the_services_and_stays_small() -> None:
     assert "message u1" in body
     assert len(title) <= 200
     assert "\n" not in title
-
-
-# -- the outbox ---------------------------------------------------------------------------------------------
-
-
-class Receivers:
-    """Notifiers that take, refuse or hang, and count."""
-
-    def __init__(self, *down: str) -> None:
-        self.down = set(down)
-        self.taken: list[tuple[str, str]] = []
-
-    def send(self, receiver: str, title: str, body: str) -> None:
-        if receiver in self.down:
-            raise Unavailable("refused", where=receiver)
-        self.taken.append((receiver, title))
-
-
-def run(database: Database, found: Class, n: int, receivers: tuple[str, ...] = ("a", "b")) -> store.Kept:
-    at = NOW + n * HOUR
-    terms = store.Terms(rule=RULE, receivers=receivers)
-    return store.keep(database, records.taken(database, now=at), records.outcome(found), now=at, terms=terms)
-
-
-def deliver(database: Database, to: Receivers, n: float, receivers: tuple[str, ...] = ("a", "b")) -> int:
-    return outbox.deliver(database, to.send, now=NOW + n * HOUR, receivers=receivers)
-
-
-def test_an_alarm_is_delivered_to_each_receiver_once(database: Database) -> None:
-    to = Receivers()
-    for n, found in enumerate([Class.OK, Class.INVALID, Class.INVALID, Class.INVALID]):
-        run(database, found, n)
-        deliver(database, to, n)
-    assert [(r, t[:16]) for r, t in to.taken] == [("a", "[anchor] INVALID"), ("b", "[anchor] INVALID")]
-
-
-def test_a_failing_receiver_holds_up_no_other_and_gets_it_later(database: Database) -> None:
-    run(database, Class.INVALID, 0)
-    to = Receivers("a")
-    assert deliver(database, to, 0) == 1
-    assert deliver(database, to, 0) == 0  # not before its time
-    to.down.clear()
-    assert deliver(database, to, 1) == 1
-    assert [r for r, _ in to.taken] == ["b", "a"]
-    assert outbox.waiting(database) == 0
-
-
-def test_retries_slow_down_and_never_end(database: Database) -> None:
-    run(database, Class.INVALID, 0, ("a",))
-    to, waits, at = Receivers("a"), [], 0.0
-    for _ in range(12):
-        deliver(database, to, at, ("a",))
-        with database.read() as connection:
-            due = connection.execute(sa.select(Delivery.next_ms)).scalar_one() / 1000
-        waits.append(due - NOW - at * HOUR)
-        at = (due - NOW) / HOUR
-    assert waits == sorted(waits)
-    assert waits[-1] == outbox.LONGEST_RETRY
-
-
-def test_a_restart_neither_loses_nor_repeats(database: Database, url: str) -> None:
-    run(database, Class.INVALID, 0)
-    first, again = Receivers(), Receivers()
-    deliver(database, first, 0)
-    with records.opened(url) as reopened:
-        run(reopened, Class.INVALID, 1)
-        deliver(reopened, again, 1)
-        run(reopened, Class.OK, 2)
-        deliver(reopened, again, 2)
-    assert len(first.taken) == 2
-    assert [t for _, t in again.taken] == ["[anchor] recovered: a/release.json is OK again"] * 2
-
-
-def test_a_sender_that_died_in_the_middle_repeats_with_the_same_id(database: Database) -> None:
-    run(database, Class.INVALID, 0, ("a",))
-
-    def dies(receiver: str, title: str, body: str) -> None:
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        outbox.deliver(database, dies, now=NOW, receivers=("a",))
-    to = Receivers()
-    assert deliver(database, to, 0, ("a",)) == 0  # another process may still be at it
-    assert deliver(database, to, 1, ("a",)) == 1
-    with database.read() as connection:
-        uid, body = connection.execute(sa.select(Notification.uid, Notification.body)).one()
-    assert f"message {uid}:" in body
-
-
-def test_what_was_written_while_nobody_was_configured_is_told_to_the_first_who_is(database: Database) -> None:
-    run(database, Class.INVALID, 0, ())
-    to = Receivers()
-    assert deliver(database, to, 1, ("new",)) == 1
-    assert deliver(database, to, 2, ("new",)) == 0
-
-
-def test_what_waits_for_a_receiver_that_is_gone_goes_to_the_others(database: Database) -> None:
-    run(database, Class.INVALID, 0, ("gone",))
-    to = Receivers()
-    assert deliver(database, to, 1, ("a", "b")) == 2
-    assert outbox.waiting(database) == 0
-
-
-def test_old_history_is_not_news_to_a_new_receiver(database: Database) -> None:
-    run(database, Class.INVALID, 0, ())
-    assert deliver(database, Receivers(), 24 * 30, ("new",)) == 0
-
-
-def test_two_processes_share_the_outbox(database: Database, url: str) -> None:
-    for n in range(6):
-        run(database, Class.INVALID if n % 2 == 0 else Class.OK, n)
-    one, two = Receivers(), Receivers()
-
-    def work(to: Receivers) -> None:
-        with records.opened(url) as mine:
-            outbox.deliver(mine, to.send, now=NOW + 6 * HOUR, receivers=("a", "b"))
-
-    threads = [threading.Thread(target=work, args=(to,)) for to in (one, two)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(one.taken) + len(two.taken) == 12
 
 
 # -- apprise and the heartbeat ------------------------------------------------------------------------------

@@ -1,6 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Each test of the records runs on SQLite and on a real PostgreSQL."""
+"""Each test of the records runs on SQLite and on a real PostgreSQL; what logs do is tried on SQLite alone."""
 
-from tests.support.records import database, empty, like, postgresql, sqlite, url
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.records import database, empty, like, opened, postgresql, sqlite, url
+from tests.support.reverified import World
 
 __all__ = ["database", "empty", "like", "postgresql", "sqlite", "url"]
+
+
+@pytest.fixture
+def world(sqlite: str) -> Iterator[World]:
+    """On SQLite alone: what logs do is the same on both engines."""
+    with opened(sqlite) as database:
+        yield World(database)

@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Several workers on one database: each due release is taken by exactly one, whoever is killed when."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from anchor.records import check, claims, store
+from anchor.records.engine import Database
+from anchor.records.tables import Checkpoint, Claim, Run
+from anchor.verdict import Class
+from tests.support import records
+from tests.support.records import NOW, database, empty, like, postgresql, sqlite, url
+
+__all__ = ["database", "empty", "like", "postgresql", "sqlite", "url"]
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def targets(database: Database, count: int) -> None:
+    at = claims.ms(time.time() - 60)
+    row = {"active": 1, "added_ms": at, "due_ms": at, "failing_runs": 0, "told": "OK"}
+    with database.write() as connection:
+        connection.execute(sa.insert(Claim), [{**row, "target": f"t{n}/release.json"} for n in range(count)])
+
+
+class Fleet:
+    """Worker processes that are killed at random and started again."""
+
+    def __init__(self, url: str, size: int) -> None:
+        self.url = url
+        self.kills = 0
+        self.running = [self._start() for _ in range(size)]
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "tests.support.fleet", self.url]
+        return subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE)
+
+    def kill_one(self, dice: random.Random) -> None:
+        place = dice.randrange(len(self.running))
+        victim = self.running[place]
+        if victim.poll() is None:
+            os.kill(victim.pid, signal.SIGKILL)
+            self.kills += 1
+            victim.communicate()
+            self.running[place] = self._start()
+
+    def ended(self) -> bool:
+        return all(p.poll() is not None for p in self.running)
+
+    def finish(self) -> list[str]:
+        """What the workers that ended by themselves complained about."""
+        said = [p.communicate(timeout=60)[1].decode() for p in self.running]
+        return [s for s, p in zip(said, self.running, strict=True) if p.returncode != 0]
+
+
+@pytest.fixture
+def dice() -> random.Random:
+    seed = int(os.environ.get("ANCHOR_SEED", str(time.time_ns() % 10**6)))
+    print(f"ANCHOR_SEED={seed}")
+    return random.Random(seed)
+
+
+@pytest.mark.parametrize(("engine", "count"), [("postgresql", 1000), ("sqlite", 250)])
+def test_no_run_is_lost_or_doubled_when_workers_are_killed_at_random(
+    engine: str, count: int, request: pytest.FixtureRequest, dice: random.Random
+) -> None:
+    if engine == "sqlite":
+        where = request.getfixturevalue("sqlite")
+    else:
+        from tests.support import postgres
+
+        where = postgres.new_database(
+            request.getfixturevalue("postgresql"), like=request.getfixturevalue("like")
+        )
+    with records.opened(where) as opened:
+        targets(opened, count)
+        fleet = Fleet(where, 4)
+        limit = time.monotonic() + 240
+        while not fleet.ended() and time.monotonic() < limit:
+            time.sleep(dice.uniform(0.1, 0.6))
+            if fleet.kills < 12 and claims.due(opened, now=time.time()):
+                fleet.kill_one(dice)
+        assert fleet.finish() == []
+        with opened.read() as connection:
+            finished = sa.select(Run.claim_id, sa.func.count()).where(Run.state == "finished")
+            per_claim = connection.execute(finished.group_by(Run.claim_id)).all()
+            states = dict(connection.execute(sa.select(Run.state, sa.func.count()).group_by(Run.state)).all())
+            stored = connection.execute(sa.select(sa.func.count()).select_from(Checkpoint)).scalar_one()
+        assert fleet.kills > 0
+        assert len(per_claim) == count  # none lost
+        assert {n for _, n in per_claim} == {1}  # none doubled
+        assert "running" not in states
+        assert stored == 1
+        verdict = check.check(opened)
+        assert all(c.state == "passed" for c in verdict.checks if c.name.endswith("chain"))
+
+
+def test_a_dead_workers_claim_returns_when_its_lease_is_over(database: Database) -> None:
+    claims.add(database, "a", now=NOW)
+    first = claims.take(database, worker="elsewhere", now=NOW)
+    assert isinstance(first, claims.Lease)
+    assert claims.take(database, worker="w2", now=NOW + claims.LEASE - 1) is None
+    again = claims.take(database, worker="w2", now=NOW + claims.LEASE + 1)
+    assert isinstance(again, claims.Lease)
+    assert again.claim_id == first.claim_id
+
+
+def test_a_lease_that_is_renewed_does_not_end(database: Database) -> None:
+    claims.add(database, "a", now=NOW)
+    lease = claims.take(database, worker="w1", now=NOW)
+    assert isinstance(lease, claims.Lease)
+    assert claims.renew(database, lease, now=NOW + claims.LEASE - 1)
+    assert claims.take(database, worker="w2", now=NOW + claims.LEASE + 1) is None
+    late = NOW + 3 * claims.LEASE
+    assert isinstance(claims.take(database, worker="w2", now=late), claims.Lease)
+    assert not claims.renew(database, lease, now=late)
+
+
+def test_a_lease_from_a_clock_that_was_years_ahead_does_not_hold_for_years(database: Database) -> None:
+    claims.add(database, "a", now=NOW)
+    assert isinstance(claims.take(database, worker="w1", now=NOW + 9 * 365 * 86400), claims.Lease)
+    assert isinstance(claims.take(database, worker="w2", now=NOW), claims.Lease)
+
+
+def test_a_target_due_years_ahead_by_a_wrong_clock_is_due_now(database: Database) -> None:
+    lease = records.taken(database, now=NOW + 9 * 365 * 86400)
+    store.keep(database, lease, records.outcome(), now=NOW + 9 * 365 * 86400, terms=store.Terms())
+    assert claims.due(database, now=NOW) == 1
+
+
+def test_after_a_long_sleep_each_target_is_due_once(database: Database) -> None:
+    store.keep(database, records.taken(database), records.outcome(), now=NOW, terms=store.Terms())
+    later = NOW + 30 * 86400
+    assert claims.due(database, now=later) == 1
+    lease = claims.take(database, worker="w", now=later)
+    assert isinstance(lease, claims.Lease)
+    store.keep(database, lease, records.outcome(), now=later, terms=store.Terms())
+    assert claims.due(database, now=later) == 0
+
+
+def test_the_newest_release_of_a_ledger_is_hourly_and_the_others_daily(database: Database) -> None:
+    for number in (1, 2):
+        found = records.outcome(release=records.release(number, b"[%d]" % number))
+        lease = records.taken(database, f"v{number}/release.json")
+        kept = store.keep(database, lease, found, now=NOW, terms=store.Terms())
+        assert 3600 <= kept.due - NOW <= 3960
+    lease = records.taken(database, "v1/release.json")
+    found = records.outcome(release=records.release(1, b"[1]"))
+    kept = store.keep(database, lease, found, now=NOW, terms=store.Terms())
+    assert 86400 <= kept.due - NOW <= 95040
+
+
+def test_a_target_that_is_dropped_keeps_its_records_and_is_not_due(database: Database) -> None:
+    store.keep(database, records.taken(database), records.outcome(), now=NOW, terms=store.Terms())
+    assert claims.drop(database, "a/release.json")
+    assert not claims.drop(database, "a/release.json")
+    assert claims.targets(database) == []
+    assert claims.due(database, now=NOW + 9 * 86400) == 0
+    with database.read() as connection:
+        assert connection.execute(sa.select(Run.verdict)).scalar_one() == Class.OK
