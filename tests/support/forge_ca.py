@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
@@ -105,14 +106,21 @@ def _usage(*, ca: bool) -> x509.KeyUsage:
 
 
 def _begin(
-    subject: x509.Name, issuer: x509.Name, key: Key, signer: Key, start: dt.datetime, end: dt.datetime
+    subject: x509.Name,
+    issuer: x509.Name,
+    key: Key,
+    signer: Key,
+    start: dt.datetime,
+    end: dt.datetime,
+    *,
+    pss_only: bool = False,
 ) -> x509.CertificateBuilder:
     public = key.private.public_key()
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(issuer)
-        .public_key(public)
+        .public_key(public, rsa_padding=padding.PSS if pss_only else None)
         .serial_number(_serial(subject.rfc4514_string(), issuer.rfc4514_string(), key.spki, start, end))
         .not_valid_before(start)
         .not_valid_after(end)
@@ -194,6 +202,8 @@ class Leaf:
     ca: bool = False
     subject: x509.Name = field(default_factory=lambda: x509.Name([]))
     extend: Callable[[x509.CertificateBuilder], x509.CertificateBuilder] | None = None
+    pss_only: bool = False
+    """Whether the RSA key is written as one for RSASSA-PSS alone."""
 
     def issue(self, by: Authority) -> x509.Certificate:
         """The certificate, with its SCTs embedded."""
@@ -208,7 +218,15 @@ class Leaf:
         )
 
     def _builder(self, by: Authority) -> x509.CertificateBuilder:
-        builder = _begin(self.subject, by.chain[0].subject, self.key, by.key, self.start, self.end)
+        builder = _begin(
+            self.subject,
+            by.chain[0].subject,
+            self.key,
+            by.key,
+            self.start,
+            self.end,
+            pss_only=self.pss_only,
+        )
         if self.usage:
             usage = _usage(ca=not self.digital_signature)
             builder = builder.add_extension(usage, critical=True)

@@ -10,7 +10,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from tests.support.forge import V1, V2_DSSE, Json, b64, ca_instance, ct_instance, window
 from tests.support.forge_ca import IDENTITY, ISSUER, SIGNED, Leaf, Sct, authority, der
 from tests.support.forge_der import utf8
-from tests.support.forge_keys import ecdsa
+from tests.support.forge_keys import ecdsa, rsa_key
 from tests.vectors.case import Checks, Setting, both, put
 
 S = dt.timedelta(seconds=1)
@@ -245,4 +245,26 @@ sct.refuse(
     Checks.ROOT,
     "The trusted root gives the CT log's id to another key.",
     root=put("ctlogs.0.publicKey.rawBytes", ct_instance(ecdsa("mallory"))["publicKey"]["rawBytes"]),
+)
+
+
+PSS = b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0a"
+who.accept(
+    "certificate-rsa",
+    "A leaf with an RSA key.",
+    leaf=Leaf(key=rsa_key(2048)),
+    clause="sigstore algorithm registry: PKIX_RSA_PKCS1V15_2048_SHA256",
+)
+who.accept(
+    "certificate-p384",
+    "A leaf with a P-384 key, which signs SHA-384.",
+    leaf=Leaf(key=ecdsa("leaf", "p384")),
+    clause="sigstore algorithm registry: PKIX_ECDSA_P384_SHA_384",
+)
+who.refuse(
+    "certificate-pss-only-signs-pkcs1",
+    Checks.MATERIAL,
+    "The leaf's key is for RSA-PSS alone (id-RSASSA-PSS), the signature is PKCS#1 v1.5.",
+    leaf=Leaf(key=rsa_key(2048), pss_only=True),
+    clause="RFC 4055 1.2: a key under id-RSASSA-PSS is limited to RSASSA-PSS",
 )

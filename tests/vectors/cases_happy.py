@@ -20,7 +20,7 @@ from tests.support.forge import (
 from tests.support.forge_ca import FAR, SIGNED, Leaf, Sct, authority, tsa
 from tests.support.forge_keys import ecdsa, ed
 from tests.support.forge_log import Checkpoint, cosign, note_id, note_line, v2_log
-from tests.vectors.case import Setting, both, put
+from tests.vectors.case import Setting, both, drop, put
 
 T = dt.timedelta(seconds=1)
 SHA256, SHA512 = hashlib.sha256(ARTIFACT).hexdigest(), hashlib.sha512(ARTIFACT).hexdigest()
@@ -249,4 +249,27 @@ times.accept(
     "integratedTime without a promise is nobody's word, and is not used.",
     entry=put("integratedTime", "1262304000"),
     clause="Rekor v2 CLIENTS.md: MUST ignore integratedTime without an inclusion promise",
+)
+
+
+roots.accept(
+    "root-unspecified-key-of-another-log",
+    "A log without a key, whose kind is unspecified, beside the one that counts.",
+    root=lambda r: r["tlogs"].append(
+        log_instance(v2_log("log v9", "log2031.vectors.example"))
+        | {"publicKey": {"rawBytes": "", "keyDetails": "UNSPECIFIED", "validFor": window()}}
+    ),
+)
+ok.accept(
+    "v2-zeros-left-out",
+    "The first entry of a log: ProtoJSON leaves out zeros and empty lists.",
+    after=0,
+    log=lambda: v2_log(fill=0),
+    entry=both(drop("logIndex"), drop("inclusionProof.logIndex"), drop("inclusionProof.hashes")),
+)
+ok.accept(
+    "v1-origin-without-tree",
+    "A Rekor v1 log whose checkpoints name the host alone (sigstore-conformance intoto-canonical-log-entry).",
+    recipe=V1,
+    head=Checkpoint(origin="rekor.vectors.example"),
 )

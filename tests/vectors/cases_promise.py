@@ -3,8 +3,8 @@
 
 import datetime as dt
 
-from tests.support.forge import V1, V2, Stamp, b64
-from tests.support.forge_ca import SIGNED
+from tests.support.forge import V1, V2, Edit, Recipe, Stamp, b64, make, v2_log, window
+from tests.support.forge_ca import EPOCH, SIGNED
 from tests.support.forge_log import Promise
 from tests.vectors.case import ENTRY, PROOF, Checks, Setting, drop, entry, put
 
@@ -131,3 +131,62 @@ several.refuse(
     "A hundred entries.",
     edit=lambda b: put("verificationMaterial.tlogEntries", [entry(b)] * 33)(b),
 )
+
+
+def second(recipe: Recipe, **changes: object) -> Edit:
+    """An edit that adds the log entry of another recipe for the same signature."""
+    return lambda b: b["verificationMaterial"]["tlogEntries"].append(entry(make(recipe)) | changes)
+
+
+several.accept("two-logs", "The same signature in a Rekor v2 and a Rekor v1 log.", edit=second(V1))
+several.refuse(
+    "two-entries-of-one-log",
+    Checks.LOG,
+    "The same body twice in one log, at two indices: it would look like two witnesses.",
+    edit=second(V2.but(log=lambda: v2_log(fill=9))),
+)
+several.refuse(
+    "two-logs-second-unknown",
+    Checks.LOG,
+    "The second entry is of a log nobody trusts.",
+    edit=second(V2.but(log=lambda: v2_log("mallory", "log.mallory.example"))),
+)
+several.refuse(
+    "two-logs-second-of-other-artifact",
+    Checks.BODY,
+    "The second entry is true, of another artifact.",
+    edit=second(V1.but(artifact=b"another artifact")),
+)
+several.refuse(
+    "two-logs-second-window",
+    Checks.WINDOW,
+    "The second log's key was retired before.",
+    edit=second(V1),
+    root=put("tlogs.0.publicKey.validFor", window(EPOCH, SIGNED)),
+)
+several.refuse(
+    "two-logs-second-kind-unknown",
+    Checks.BODY,
+    "The second entry is of a kind of the future.",
+    expect="UNSUPPORTED",
+    edit=second(V1, kindVersion={"kind": "ledgerrekord", "version": "0.0.1"}),
+)
+several.refuse(
+    "two-logs-second-promise-false",
+    Checks.PROMISE,
+    "The second entry's promise is false.",
+    edit=second(V1, logIndex="1"),
+)
+for name, time in (
+    ("huge", str(2**62)),
+    ("beyond-calendars", str(2**40)),
+    ("zero", "0"),
+    ("beyond-json", str(2**53 + 1)),
+):
+    promise.refuse(
+        f"v1-promise-time-{name}",
+        Checks.PROMISE,
+        f"A promised time of {time} seconds.",
+        edit=put(f"{ENTRY}.integratedTime", time),
+        stamps=(Stamp(),),
+    )

@@ -4,10 +4,13 @@
 import base64
 import datetime as dt
 
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from tests.support.forge import V1, V2_DSSE, Stamp, b64, ca_instance, window
 from tests.support.forge_ca import SIGNED, tsa
+from tests.support.forge_keys import Key
 from tests.vectors.case import STAMP, Checks, Setting, both, put
 
 S = dt.timedelta(seconds=1)
@@ -219,4 +222,52 @@ windows.refuse(
     recipe=V1,
     promised=False,
     stamps=(Stamp(by="mallory"),),
+)
+
+
+def twin(key: Key) -> x509.Certificate:
+    """A certificate with the trusted authority's names and serial number, and another key."""
+    model = tsa("tsa").chain[0]
+    builder = x509.CertificateBuilder(
+        model.issuer,
+        model.subject,
+        key.private.public_key(),
+        model.serial_number,
+        model.not_valid_before_utc,
+        model.not_valid_after_utc,
+    ).add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING]), critical=True)
+    return builder.sign(tsa("mallory").key.private, hashes.SHA256(), ecdsa_deterministic=True)
+
+
+stamps.refuse(
+    "time-embedded-twin",
+    Checks.STAMP,
+    "The token carries a certificate with the trusted one's names and serial number, and another key.",
+    stamps=(Stamp(more={"key": tsa("mallory").key, "embed": (twin(tsa("mallory").key),)}),),
+)
+stamps.refuse(
+    "time-embedded-chain-of-stranger",
+    Checks.TIME,
+    "The token brings the chain it wants to be judged by.",
+    stamps=(Stamp(by="mallory", more={"embed": tsa("mallory").chain}),),
+)
+windows.refuse(
+    "window-tsa-borrowed-from-none",
+    Checks.STAMP,
+    "The authority's window is over; an entry without certificates has one that fits.",
+    root=both(
+        put("timestampAuthorities.0.validFor", window(end=AT - S)),
+        lambda r: r["timestampAuthorities"].append({"certChain": {"certificates": []}, "validFor": window()}),
+    ),
+    clause="sigstore-conformance rekor2-timestamp-wrong-tsa-validity-borrow_fail",
+)
+windows.refuse(
+    "window-tsa-borrowed-across",
+    Checks.STAMP,
+    "Two authorities, each outside of its own window and inside of the other's.",
+    stamps=(Stamp(), Stamp(by="tsa b", time=AT + 2 * S)),
+    root=both(
+        put("timestampAuthorities.0.validFor", window(AT + S)),
+        lambda r: r["timestampAuthorities"].append(ca_instance(tsa("tsa b"), "tsa-b", window(end=AT + S))),
+    ),
 )
