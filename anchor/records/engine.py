@@ -232,6 +232,17 @@ _POSTGRESQL: dict[str, tuple[type[AnchorError], str, str]] = {
 }
 
 
+def _state_of(text: str) -> str:
+    """The SQLSTATE of a refused connection, which the driver gives as text alone."""
+    for phrase, state in (
+        ("database", "3D000"),
+        ("role", "28000"),
+    ):
+        if f'{phrase} "' in text and "does not exist" in text:
+            return state
+    return "28000" if "authentication failed" in text or "no password supplied" in text else "08000"
+
+
 def _translated(error: BaseException | None, name: str) -> AnchorError:
     text = " ".join(str(error).split())[:200]
     if "is append-only" in text:
@@ -240,7 +251,7 @@ def _translated(error: BaseException | None, name: str) -> AnchorError:
     if isinstance(code, int):
         found = _SQLITE.get(code & 0xFF)
     else:
-        state = str(getattr(error, "sqlstate", "") or "08")
+        state = str(getattr(error, "sqlstate", "") or _state_of(text))
         found = _POSTGRESQL.get(state) or _POSTGRESQL.get(state[:2])
     if found is None:
         return Unavailable(f"the database failed: {text}", where=name, remedy=_AGAIN)

@@ -1,0 +1,257 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An edited database is noticed, whatever was edited; retention takes runs and nothing else."""
+
+import pytest
+import sqlalchemy as sa
+
+from anchor.errors import Misuse
+from anchor.records import chain, check, mark, memory, retention, store
+from anchor.records.engine import Database
+from anchor.records.tables import Checkpoint, Claim, EvidenceRow, Run
+from anchor.tlog import evidence as evidences
+from anchor.tlog.checkpoint import Checkpoint as Head
+from anchor.verdict import Class
+from tests.support import records
+from tests.support.records import NOW
+from tests.support.simlog import SimLog
+
+DAY = 86400.0
+
+
+def filled(database: Database, runs: int = 5) -> SimLog:
+    """Runs over a log that grows, with a proof each."""
+    log = SimLog().grow(3)
+    for n in range(runs):
+        old = log.size
+        seen = records.signed(log)
+        log.grow(4)
+        found = records.outcome(
+            Class.OK if n % 3 else Class.INVALID,
+            checkpoints=(seen, records.signed(log)),
+            proofs=(records.consistency(log, old, log.size),),
+            trust={"policy": "1"},
+        )
+        at = NOW + n * DAY
+        store.keep(database, records.taken(database, now=at), found, now=at, terms=store.Terms())
+    return log
+
+
+def unlocked(database: Database, *statements: str) -> None:
+    """What someone does who owns the database: take the triggers off, edit, put them on again."""
+    with database.write() as connection:
+        if database.dialect == "sqlite":
+            names = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"
+            triggers = connection.execute(sa.text(names)).all()
+            for name, _ in triggers:
+                connection.execute(sa.text(f"DROP TRIGGER {name}"))
+        else:
+            connection.execute(sa.text("SET session_replication_role = replica"))
+        for statement in statements:
+            assert connection.execute(sa.text(statement)).rowcount > 0
+        if database.dialect == "sqlite":
+            for _, sql in triggers:
+                connection.exec_driver_sql(sql)
+        else:
+            connection.execute(sa.text("SET session_replication_role = DEFAULT"))
+
+
+def refused(database: Database) -> set[str]:
+    return {c.name for c in check.check(database).checks if c.demotes is Class.INVALID}
+
+
+def test_records_as_they_were_written_pass(database: Database) -> None:
+    assert check.check(database).verdict is Class.OK  # empty
+    filled(database)
+    found = check.check(database)
+    assert found.verdict is Class.OK
+    assert {c.state for c in found.checks} == {"passed"}
+    assert not any("stand alone" in c.detail for c in found.checks)
+
+
+@pytest.mark.parametrize(
+    ("edit", "by"),
+    [
+        ("UPDATE checkpoints SET seen_ms = seen_ms - 1 WHERE seq = 2", "checkpoint-chain"),
+        ("UPDATE checkpoints SET size = size + 1 WHERE seq = 2", "checkpoints"),
+        (
+            "UPDATE checkpoints SET note = (SELECT note FROM checkpoints WHERE seq = 1) WHERE seq = 2",
+            "checkpoints",
+        ),
+        ("DELETE FROM checkpoints WHERE seq = 2", "checkpoint-chain"),
+        ("UPDATE proofs SET new_size = new_size + 1 WHERE id = 2", "proofs"),
+        ("UPDATE runs SET verdict = 'OK' WHERE verdict = 'INVALID'", "run-chain"),
+        ("UPDATE runs SET ended_ms = ended_ms + 1 WHERE seq = 3", "run-chain"),
+        ("UPDATE checks SET detail = 'fine'", "run-chain"),
+        ("DELETE FROM checks WHERE run_id = 1", "run-chain"),
+        ("UPDATE claims SET last_class = 'PENDING'", "claims"),
+        ("UPDATE claims SET last_good_ms = last_good_ms + 1000", "claims"),
+    ],
+)
+def test_an_edit_is_noticed(database: Database, edit: str, by: str) -> None:
+    filled(database)
+    unlocked(database, edit)
+    assert by in refused(database)
+
+
+def test_a_run_taken_out_of_the_middle_is_noticed(database: Database) -> None:
+    filled(database)
+    unlocked(database, "DELETE FROM checks WHERE run_id = 2", "DELETE FROM runs WHERE id = 2")
+    assert "run-chain" in refused(database)
+
+
+def test_a_trigger_that_is_gone_is_noticed(database: Database) -> None:
+    filled(database)
+    with database.write() as connection:
+        on = "" if database.dialect == "sqlite" else " ON runs"
+        connection.execute(sa.text(f"DROP TRIGGER runs_end_once{on}"))
+    assert refused(database) == {"schema"}
+
+
+def test_a_chain_that_was_written_again_is_noticed_by_the_logs_signature(database: Database) -> None:
+    """The editor recomputes every hash of ours; the log's signature he cannot."""
+    filled(database)
+    with database.read() as connection:
+        rows = [dict(r) for r in connection.execute(sa.select(Checkpoint.__table__)).mappings()]
+    rows[1]["size"] += 1
+    previous = chain.START
+    for row in rows:
+        previous = row["chain"] = chain.link(previous, Checkpoint, row)
+    with database.write() as connection:
+        off = "DROP TRIGGER checkpoints_no_update"
+        if database.dialect != "sqlite":
+            off = "ALTER TABLE checkpoints DISABLE TRIGGER ALL"
+        connection.execute(sa.text(off))
+        for row in rows:
+            connection.execute(sa.update(Checkpoint).where(Checkpoint.seq == row["seq"]), row)
+    assert "checkpoint-chain" not in refused(database)
+    assert "checkpoints" in refused(database)
+
+
+def test_a_log_key_that_you_do_not_know_is_found(database: Database) -> None:
+    log = filled(database)
+    assert check.check(database, log_keys={log.key.public_key}).verdict is Class.OK
+    assert check.check(database, log_keys={SimLog(seed=9).key.public_key}).verdict is Class.INVALID
+
+
+def test_stored_contradictions_are_equivocation(database: Database) -> None:
+    log = SimLog().grow(5)
+    other = log.fork(2)
+    document = evidences.build(log.log, head(log), head(other))
+    evidence = records.evidence(document, origin=log.origin)
+    store.preserve(database, (records.signed(log), records.signed(other)), (evidence,), now=NOW)
+    found = check.check(database)
+    assert found.verdict is Class.EQUIVOCATION
+
+
+def head(log: SimLog) -> Head:
+    return log.head()
+
+
+# -- retention ----------------------------------------------------------------------------------------------
+
+
+def counts(database: Database, *tables: type) -> list[int]:
+    with database.read() as connection:
+        return [
+            int(connection.execute(sa.select(sa.func.count()).select_from(t)).scalar_one()) for t in tables
+        ]
+
+
+def test_retention_takes_old_runs_and_leaves_what_is_signed(database: Database) -> None:
+    filled(database)
+    store.preserve(database, (), (records.evidence(),), now=NOW)
+    before = counts(database, Checkpoint, EvidenceRow)
+    assert retention.prune(database, before=NOW + 2.5 * DAY, now=NOW + 9 * DAY) == 3
+    assert counts(database, Run) == [2]
+    assert counts(database, Checkpoint, EvidenceRow) == before
+    assert refused(database) == set()
+
+
+def test_the_sums_survive_retention(database: Database) -> None:
+    filled(database)
+    with database.read() as connection:
+        whole = retention.totals(connection)
+    retention.prune(database, before=NOW + 2.5 * DAY, now=NOW + 9 * DAY)
+    retention.prune(database, before=NOW + 3.5 * DAY, now=NOW + 9 * DAY)
+    with database.read() as connection:
+        assert retention.totals(connection).plus(retention.pruned(connection)) == whole
+
+
+def test_the_newest_run_always_stays_and_the_chain_goes_on(database: Database) -> None:
+    filled(database)
+    assert retention.prune(database, before=NOW + 99 * DAY, now=NOW + 99 * DAY) == 4
+    assert retention.prune(database, before=NOW + 99 * DAY, now=NOW + 99 * DAY) == 0
+    at = NOW + 100 * DAY
+    store.keep(database, records.taken(database, now=at), records.outcome(), now=at, terms=store.Terms())
+    assert check.check(database).verdict is Class.OK
+
+
+def test_a_dry_run_removes_nothing(database: Database) -> None:
+    filled(database)
+    assert retention.prune(database, before=NOW + 99 * DAY, now=NOW, dry_run=True) == 4
+    assert counts(database, Run) == [5]
+
+
+def test_more_than_was_said_cannot_be_deleted(database: Database) -> None:
+    filled(database)
+    retention.prune(database, before=NOW + 1.5 * DAY, now=NOW + 9 * DAY)
+    with pytest.raises(Misuse, match="append-only"), database.write() as connection:
+        connection.execute(sa.text("DELETE FROM checks"))
+
+
+# -- the mark -----------------------------------------------------------------------------------------------
+
+
+def marked(database: Database) -> mark.Mark:
+    found = mark.decode(mark.encode(database))
+    assert found is not None
+    return found
+
+
+def test_a_mark_fits_its_records_and_what_they_became(database: Database) -> None:
+    assert mark.compare(database, marked(database)).state == "passed"
+    filled(database)
+    kept = marked(database)
+    assert mark.compare(database, kept).state == "passed"
+    store.keep(database, records.taken(database), records.outcome(), now=NOW, terms=store.Terms())
+    retention.prune(database, before=NOW + 99 * DAY, now=NOW)
+    assert mark.compare(database, kept).state == "passed"
+
+
+def test_records_that_were_put_back_are_a_doubt_and_get_the_notes_back(database: Database, url: str) -> None:
+    log = filled(database)
+    kept = marked(database)
+    with database.write() as connection:  # as if none of it had ever been
+        off = ["DROP TRIGGER checkpoints_no_delete"]
+        if database.dialect != "sqlite":
+            off = ["ALTER TABLE checkpoints DISABLE TRIGGER ALL"]
+        for statement in [*off, "DELETE FROM checkpoints WHERE seq > 1"]:
+            connection.execute(sa.text(statement))
+    found = mark.compare(database, kept)
+    assert found.demotes is Class.UNAVAILABLE
+    assert "checkpoints end at 1, 6 were written" in found.detail
+    assert mark.restore(database, kept, now=NOW) == 1
+    held = memory.Memory(database, now=NOW).held(log.key.vkey, log.origin, 0)
+    assert [h.checkpoint.size for h in held] == [3, 23]
+
+
+def test_a_forged_note_in_a_mark_is_dropped(database: Database) -> None:
+    log = SimLog().grow(4)
+    forged = log.sign().decode().replace("\n4\n", "\n9\n")
+    bad = mark.Mark(ends={}, notes=[(log.key.vkey, forged), ("no key", "no note")])
+    assert mark.restore(database, bad, now=NOW) == 0
+    assert counts(database, Checkpoint) == [0]
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"{}", b"[]", b'{"ends":{},"x":1}', b'{"format":"other","ends":{}}', b"\xff"]
+)
+def test_a_damaged_mark_is_no_mark(data: bytes) -> None:
+    assert mark.decode(data) is None
+
+
+def test_claims_of_another_class_than_their_runs_are_told(database: Database) -> None:
+    filled(database)
+    with database.write() as connection:
+        connection.execute(sa.update(Claim), {"last_class": "PENDING"})
+    assert refused(database) == {"claims"}

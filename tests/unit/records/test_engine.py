@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Trouble with the database is one line of ours, of the right class, without a password."""
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+
+from anchor.errors import AnchorError, Misuse, Unavailable, Unsupported
+from anchor.records import claims, engine, store
+from anchor.records.engine import Database, open_database
+from anchor.records.tables import Base
+from tests.support import records
+from tests.support.records import NOW, opened
+
+
+def test_the_migrations_make_what_the_models_say(database: Database) -> None:
+    with database.read() as connection:
+        context = MigrationContext.configure(connection)
+        assert compare_metadata(context, Base.metadata) == []
+
+
+def test_opening_again_changes_nothing(database: Database, url: str) -> None:
+    claims.add(database, "a", now=NOW)
+    with opened(url) as again:
+        assert claims.targets(again) == ["a"]
+
+
+def test_workers_that_start_together_migrate_once(request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    from tests.support import postgres
+
+    for fresh in (
+        f"sqlite:///{tmp_path}/new.db",
+        postgres.new_database(request.getfixturevalue("postgresql")),
+    ):
+        failures: list[BaseException] = []
+
+        def start(fresh: str = fresh, failures: list[BaseException] = failures) -> None:
+            try:
+                with opened(fresh):
+                    pass
+            except AnchorError as e:
+                failures.append(e)
+
+        threads = [threading.Thread(target=start) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert failures == []
+
+
+def test_records_of_a_newer_program_are_unsupported(database: Database, url: str) -> None:
+    with database.write() as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(Unsupported, match="schema 9999"):
+        open_database(url)
+
+
+@pytest.mark.parametrize("bad", ["", "nonsense", "mysql://h/d", "oracle://h", "sqlite+aiosqlite:///x"])
+def test_a_url_that_is_none_of_ours_is_misuse(bad: str) -> None:
+    with pytest.raises(Misuse):
+        open_database(bad)
+
+
+@pytest.mark.parametrize(
+    ("where", "kind"),
+    [
+        ("postgresql://joe:hunter2@127.0.0.1:1/d", Unavailable),
+        ("postgresql://joe:hunter2@nosuch.invalid/d", Unavailable),
+    ],
+)
+def test_a_server_that_is_not_there_is_unavailable_and_no_password_is_shown(
+    where: str, kind: type[AnchorError]
+) -> None:
+    with pytest.raises(kind) as caught:
+        open_database(where)
+    assert "hunter2" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_database_that_does_not_exist_is_misuse(postgresql: str) -> None:
+    gone = sa.make_url(postgresql).set(database="nosuch").render_as_string(hide_password=False)
+    with pytest.raises(Misuse, match="no such database"):
+        open_database(gone)
+
+
+def test_a_read_only_server_is_misuse(database: Database) -> None:
+    if database.dialect != "postgresql":
+        return
+    update = "SET TRANSACTION READ ONLY; UPDATE claims SET told = told"
+    with pytest.raises(Misuse, match="read-only"), database.write() as connection:
+        connection.execute(sa.text(update))
+
+
+def test_a_file_that_is_no_database_is_misuse(tmp_path: Path) -> None:
+    (tmp_path / "x.db").write_bytes(b"not a database, but long enough to be read as one" * 99)
+    with pytest.raises(Misuse, match="not a SQLite database"):
+        open_database(f"sqlite:///{tmp_path}/x.db")
+
+
+def test_a_folder_in_the_place_of_the_file_is_misuse(tmp_path: Path) -> None:
+    with pytest.raises(Misuse):
+        open_database(f"sqlite:///{tmp_path}")
+
+
+def test_reading_makes_no_records(tmp_path: Path) -> None:
+    with pytest.raises(Misuse, match="no records here"):
+        open_database(f"sqlite:///{tmp_path}/none.db", create=False)
+    assert not (tmp_path / "none.db").exists()
+
+
+def test_reading_writes_nothing(sqlite: str) -> None:
+    reading = open_database(sqlite, create=False)
+    try:
+        with pytest.raises(Misuse, match="read-only"):
+            claims.add(reading, "a", now=NOW)
+    finally:
+        reading.close()
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "BUSY_MS", 50)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_locked_database_is_unavailable(sqlite: str, tmp_path: Path) -> None:
+    other = sqlite3.connect(tmp_path / "records.db", isolation_level=None)
+    try:
+        other.execute("BEGIN IMMEDIATE")
+        with opened(sqlite) as database, pytest.raises(Unavailable, match="locked"):
+            claims.add(database, "a", now=NOW)
+    finally:
+        other.close()
+
+
+@pytest.fixture
+def small(sqlite: str) -> Iterator[Database]:
+    """Records whose disk is full after a few pages more."""
+    with opened(sqlite) as database:
+        yield database
+
+
+def test_a_full_disk_is_unavailable_and_keeps_nothing(small: Database) -> None:
+    lease = records.taken(small)
+    found = records.outcome(evidence=(records.evidence(b"x" * 500_000),))
+    with small.read() as connection:
+        pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
+        connection.exec_driver_sql(f"PRAGMA max_page_count = {pages + 5}")
+    with pytest.raises(Unavailable, match="no room"):
+        store.keep(small, lease, found, now=NOW, terms=store.Terms())
+    kept = store.keep(small, lease, records.outcome(), now=NOW, terms=store.Terms())
+    assert kept.seq == 1
+
+
+def test_the_file_is_its_owners_alone(tmp_path: Path) -> None:
+    with opened(f"sqlite:///{tmp_path}/home/r.db"):
+        assert (tmp_path / "home" / "r.db").stat().st_mode & 0o077 == 0
+        assert (tmp_path / "home").stat().st_mode & 0o077 == 0
