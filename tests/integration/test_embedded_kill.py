@@ -14,8 +14,8 @@ from anchor import merkle
 from anchor.embedded.instance import Instance
 from anchor.instance import Duplicate
 from anchor.tlog import checkpoint as checkpoints
-from anchor.tlog import tiles
 from tests.support.embedded import check_entry
+from tests.support.embedded_log import leaves_of
 
 ROUNDS = 6
 WRITER = """
@@ -74,14 +74,7 @@ def test_kill_9_loses_no_acknowledged_entry_and_tears_nothing(tmp_path: Path) ->
 def check_all(instance: Instance, acknowledged: list[tuple[bytes, bytes]], notes: list[bytes]) -> None:
     """One log: all checkpoints ever seen lie on it, all acknowledged entries are in it, none twice."""
     log = instance.log
-    size = log.size()
-    leaves: list[bytes] = []
-    for index in range((size + 255) // 256):
-        width = tiles.width_at(size, 0, index)
-        found = merkle.leaf_hashes(tiles.parse_bundle(log.entries(index, width), width))
-        assert b"".join(found) == log.tile(0, index, width)
-        leaves += found
-    assert len(set(leaves)) == size
+    leaves = leaves_of(log, log.size())
     assert merkle.root(leaves) == log.head().root
     for note in notes:
         head = checkpoints.verify(note, checkpoints.Log(instance.origin, log.key))
