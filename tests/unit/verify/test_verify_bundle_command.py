@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`anchor verify-bundle` as a script sees it: options, exit codes, one line for each check."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from anchor.verify import steps
+from tests.support import forge, forge_keys
+from tests.support.anchor_cli import Ran, anchor
+from tests.support.forge_ca import IDENTITY, ISSUER
+
+KEY = forge_keys.ecdsa("managed")
+DIGEST = "sha256:" + hashlib.sha256(forge.ARTIFACT).hexdigest()
+WHO = ("--certificate-identity", IDENTITY, "--certificate-oidc-issuer", ISSUER)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    files: dict[str, Any] = {
+        "bundle.json": forge.make(forge.V2),
+        "dsse.json": forge.make(forge.V2_DSSE),
+        "managed.json": forge.make(forge.V2.but(managed=KEY)),
+        "root.json": forge.trusted_root(),
+    }
+    for name, value in files.items():
+        (tmp_path / name).write_text(json.dumps(value))
+    (tmp_path / "artifact").write_bytes(forge.ARTIFACT)
+    (tmp_path / "other").write_bytes(b"another file")
+    (tmp_path / "key.pub").write_bytes(KEY.pem)
+    return tmp_path
+
+
+def run(folder: Path, *words: object, bundle: str = "bundle.json", root: str = "root.json") -> Ran:
+    return anchor("verify-bundle", "--bundle", bundle, "--trusted-root", root, *words, cwd=folder)
+
+
+@pytest.mark.parametrize("bundle", ["bundle.json", "dsse.json"])
+@pytest.mark.parametrize("artifact", ["artifact", DIGEST])
+def test_a_good_bundle_exits_0_by_file_and_by_digest(folder: Path, bundle: str, artifact: str) -> None:
+    ran = run(folder, *WHO, artifact, bundle=bundle)
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.splitlines()[-1].startswith("OK: ")
+    assert "signer: " in ran.out
+
+
+def test_a_managed_key_takes_the_place_of_an_identity(folder: Path) -> None:
+    assert run(folder, "--key", "key.pub", "artifact", bundle="managed.json").code == 0
+    assert run(folder, *WHO, "artifact", bundle="managed.json").code == 8
+    assert run(folder, "--key", "key.pub", "artifact").code == 8
+    (folder / "key.pub").write_bytes(forge_keys.ecdsa("another").pem)
+    assert run(folder, "--key", "key.pub", "artifact", bundle="managed.json").code == 8
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        ((*WHO, "other"), 8),
+        ((*WHO, "sha256:" + "0" * 64), 8),
+        (("--certificate-identity", "x", *WHO[2:], "artifact"), 8),
+        ((*WHO[:2], "--certificate-oidc-issuer", ISSUER + "/", "artifact"), 8),
+        (("artifact",), 2),
+        ((*WHO[:2], "artifact"), 2),
+        ((*WHO[2:], "artifact"), 2),
+        ((*WHO, "--key", "key.pub", "artifact"), 2),
+        ((*WHO[:2], "--key", "key.pub", "artifact"), 2),
+        (("--certificate-identity", "", *WHO[2:], "artifact"), 2),
+        (("--key", "artifact", "artifact"), 2),
+        (("--key", "missing", "artifact"), 2),
+        ((*WHO, "missing"), 2),
+        ((*WHO, "sha256:" + "0" * 63), 2),
+        ((*WHO, "sha512:" + "0" * 128), 2),
+        ((*WHO, "."), 2),
+        (WHO, 2),
+        ((*WHO, "artifact", "artifact"), 2),
+    ],
+)
+def test_everything_else_exits_otherwise_with_one_line(
+    folder: Path, words: tuple[str, ...], code: int
+) -> None:
+    ran = run(folder, *words)
+    assert ran.code == code
+    assert ran.line
+
+
+def test_a_file_named_like_a_digest_is_the_file(folder: Path) -> None:
+    name = "sha256:" + "0" * 64
+    (folder / name).write_bytes(forge.ARTIFACT)
+    assert run(folder, *WHO, name).code == 0
+
+
+def test_bundles_that_cannot_be_read_are_evidence_and_missing_ones_are_usage(folder: Path) -> None:
+    made = (folder / "bundle.json").read_text()
+    for text, code in (
+        ("", 8),
+        ("{", 8),
+        (made[:-9], 8),
+        (made.replace("v0.3", "v0.4"), 7),
+        (made.replace("0.0.2", "0.0.9"), 7),
+        (" " * (17 << 20), 8),
+    ):
+        (folder / "spoilt").write_text(text)
+        assert run(folder, *WHO, "artifact", bundle="spoilt").code == code
+    assert run(folder, *WHO, "artifact", bundle="missing").code == 2
+
+
+def test_a_broken_trusted_root_never_passes(folder: Path) -> None:
+    for text in ("", "{}", '{"mediaType": "x"}', "[" * 100_000):
+        (folder / "spoilt").write_text(text)
+        assert run(folder, *WHO, "artifact", root="spoilt").code in (7, 8)
+    assert run(folder, *WHO, "artifact", root="missing").code == 2
+
+
+def test_json_is_one_document_with_stable_names_and_only_bound_facts(folder: Path) -> None:
+    good = run(folder, *WHO, "artifact", "--json").document
+    assert (good["kind"], good["verdict"]) == ("bundle", "OK")
+    assert {c["name"] for c in good["checks"]} <= {s.name for s in steps.ALL}
+    assert good["facts"]["identity"] == IDENTITY
+    assert [t["source"] for t in good["facts"]["times"]] == ["rfc3161"]
+    assert good["facts"]["logs"][0]["index"] == 7
+    bad = run(folder, *WHO, "other", "--json").document
+    assert (bad["verdict"], bad["facts"]) == ("INVALID", {})
+    refused = [c for c in bad["checks"] if c["state"] == "refused"]
+    assert {c["name"] for c in refused} == {"log-entry", "artifact-digest", "signature"}
+    assert all(c["meaning"] and c["clause"] for c in refused)
+
+
+def test_usage_errors_are_one_document_too(folder: Path) -> None:
+    ran = run(folder, "artifact", "--json")
+    assert (ran.code, ran.document["verdict"]) == (2, "USAGE")
+
+
+def test_the_help_has_an_example() -> None:
+    ran = anchor("verify-bundle", "--help")
+    assert ran.code == 0
+    assert "Example: anchor verify-bundle --bundle a.txt.sigstore.json" in ran.out
