@@ -16,7 +16,7 @@ from typing import Any
 from anchor.edge import http
 from anchor.edge.http import Budget, HttpError, LostAnswer, Patience, ServiceError
 from anchor.encoding import jcs, parse_json, to_base64
-from anchor.errors import Misuse, Refused
+from anchor.errors import AnchorError, Misuse, Refused
 from anchor.merkle.hashing import leaf_hash
 from anchor.tlog import checkpoint as checkpoints
 from anchor.tlog.checkpoint import Checkpoint, Log
@@ -26,6 +26,7 @@ MAX_ANSWER = 4 << 20
 INTEGRATION = 60.0
 """Seconds within which a queued entry is in the tree."""
 POLL = 0.5
+LOOK = "look in the log before it is sent again"
 _PATIENCE = Patience(read=60.0, whole=90.0)
 _NEVER = frozenset({400, 413, 422})
 _UUID = re.compile(r"(?:[0-9a-f]{16})?([0-9a-f]{64})")
@@ -80,7 +81,10 @@ class RekorV1:
             )  # fmt: skip
         except HttpError as e:
             if e.status == 409:
-                return self._recover(e, leaf)
+                try:
+                    return self._recover(e, leaf)
+                except AnchorError as f:  # it has the entry, whatever hides it: never "not sent"
+                    raise _there(f, e.where) from None
             if e.status in _NEVER:
                 raise Refused(f"the log does not take the entry: {e.problem}", where=e.where) from None
             raise
@@ -131,7 +135,13 @@ class RekorV1:
             raise self._foreign("answers with something that is no entry", f"{LOG} {self.url}") from None
 
     def _foreign(self, problem: str, where: str) -> LostAnswer:
-        return LostAnswer(problem, where=where, remedy="look in the log before it is sent again")
+        return LostAnswer(problem, where=where, remedy=LOOK)
+
+
+def _there(error: AnchorError, where: str) -> LostAnswer:
+    if isinstance(error, LostAnswer):
+        return error
+    return LostAnswer(f"the log has the entry, and it could not be read: {error}", where=where, remedy=LOOK)
 
 
 def _dump(entry: dict[str, Any], body: dict[str, Any]) -> bytes:

@@ -14,7 +14,7 @@ from anchor.edge import http
 from anchor.edge.http import Budget, HttpError, LostAnswer, Patience, ServiceError
 from anchor.edge.log_sources import HttpSource
 from anchor.encoding import decimal, jcs, parse_json, to_base64
-from anchor.errors import Misuse, Refused
+from anchor.errors import AnchorError, Misuse, Refused
 from anchor.merkle.hashing import leaf_hash
 from anchor.tlog import checkpoint as checkpoints
 from anchor.tlog.checkpoint import Checkpoint, Log
@@ -26,6 +26,7 @@ MAX_ANSWER = 1 << 20
 INTEGRATION = 60.0
 """Seconds within which a checkpoint covers an entry that the log has taken."""
 POLL = 0.5
+LOOK = "look in the log before it is sent again"
 _PATIENCE = Patience(read=60.0, whole=90.0)  # a write waits for the next checkpoint
 _NEVER = frozenset({400, 413, 422})
 _HASHES = {"SHA_256": "SHA2_256", "SHA_384": "SHA2_384", "SHA_512": "SHA2_512"}
@@ -74,7 +75,10 @@ class RekorV2:
             )  # fmt: skip
         except HttpError as e:
             if e.status == 409:
-                return self._recover(e, body)
+                try:
+                    return self._recover(e, body)
+                except AnchorError as f:  # it has the entry, whatever hides it: never "not sent"
+                    raise _there(f, e.where) from None
             if e.status in _NEVER:
                 raise Refused(f"the log does not take the entry: {e.problem}", where=e.where) from None
             raise
@@ -130,7 +134,7 @@ class RekorV2:
             raise self._foreign("answers with an entry that is not ours", f"{LOG} {self.url}")
 
     def _foreign(self, problem: str, where: str) -> LostAnswer:
-        return LostAnswer(problem, where=where, remedy="look in the log before it is sent again")
+        return LostAnswer(problem, where=where, remedy=LOOK)
 
     def _entry(self, reader: TileReader, index: int) -> bytes:
         """TransparencyLogEntry (protobuf JSON) of an entry under the reader's checkpoint."""
@@ -158,6 +162,12 @@ class RekorV2:
         if self.source is None:
             self.source = HttpSource(f"{self.url}/api/v2", budget=self.budget, service=LOG)
         return self.source
+
+
+def _there(error: AnchorError, where: str) -> LostAnswer:
+    if isinstance(error, LostAnswer):
+        return error
+    return LostAnswer(f"the log has the entry, and it could not be read: {error}", where=where, remedy=LOOK)
 
 
 def canonical_body(request: bytes) -> bytes:

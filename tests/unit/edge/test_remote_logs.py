@@ -22,7 +22,7 @@ from anchor.tlog.checkpoint import Log
 from anchor.tlog.keys import Algorithm, VerifierKey
 from tests.interop.stack import documents, keys
 from tests.interop.stack.documents import LogFacts
-from tests.support.badserver import BadServer, answer, bad_server
+from tests.support.badserver import BadServer, Behaviour, answer, bad_server
 from tests.support.embedded import csr_request, entry_request
 
 KNOWN = Log("log.example", VerifierKey("log.example", Algorithm.ED25519, bytes(range(32))))
@@ -157,6 +157,18 @@ def test_v2_409_without_a_place_is_not_believed(index: str) -> None:
     conflict = answer(409, b"{}", X_Log_Index=index)
     with bad_server(conflict) as server, pytest.raises(LostAnswer, match="and not where"):
         RekorV2(server.url, KNOWN, b"k", budget=Budget(1)).append(entry_request("x"))
+
+
+@pytest.mark.parametrize(
+    "hidden", [answer(404, b"{}"), answer(500, b"{}"), answer(200, b"no checkpoint"), answer(405, b"{}")]
+)
+def test_409_is_never_read_as_not_taken_when_the_entry_cannot_be_read(hidden: Behaviour) -> None:
+    """Who believes that nothing was taken sends it again, and a log without memory takes it again."""
+    conflict = answer(409, b"{}", X_Log_Index="0", Location=f"/{TREE}{LEAF}")
+    for log, asked in ((RekorV2, entry_request("x")), (RekorV1, DSSE)):
+        with bad_server(conflict, hidden) as server, pytest.raises(ServiceError) as e:
+            log(server.url, KNOWN, b"k", budget=Budget(0.7)).append(asked)
+        assert e.value.maybe_taken
 
 
 @pytest.mark.parametrize("token", ["", "a b", "a\r\nX-Evil: 1", "é"])
