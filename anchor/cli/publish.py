@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from anchor.cli import common
-from anchor.cli.progress import say
+from anchor.cli.progress import Counter, say
 from anchor.edge import journal
 from anchor.edge.service import Budget
 from anchor.errors import Misuse
@@ -69,7 +69,8 @@ def command(as_json: bool, home: Path | None, **given: Any) -> int:  # noqa: FBT
     from anchor.edge.tokens import TokenSource
     from anchor.wiring import publishing, trust
 
-    order = Order(**named, root=root, home=common.home_for(root, home))
+    counter = Counter()
+    order = Order(**named, root=root, home=common.home_for(root, home), progress=counter)
     journal.check_home(order.home)
     if given["resume"] and not job.resumable(order):
         where = f"{order.name} {order.version}"
@@ -88,6 +89,7 @@ def command(as_json: bool, home: Path | None, **given: Any) -> int:  # noqa: FBT
     own = trust.load(given["policy"], budget=choice.budget, offline=False) if given["policy"] else None
     sites = publishing.sites(instances, choice)
     published = job.publish(order, sites, publishing.tools(say, own))
+    counter.close()
     return _report(published, order, as_json=as_json)
 
 

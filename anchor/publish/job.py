@@ -55,6 +55,8 @@ class Order:
     version: str
     root: Path
     home: Path
+    progress: Callable[[int], object] | None = None
+    """Called with the number of facts sealed, now and then."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +84,9 @@ class Published:
 
 def seal(order: Order, *, folder: Path | None, planned: Plan) -> Sealing:
     """Facts, root and statement; with `folder`, the ledger files in it."""
-    sealed = ledger_file.seal_file(order.ledger, ledger=planned.ledger, folder=folder)
+    sealed = ledger_file.seal_file(
+        order.ledger, ledger=planned.ledger, folder=folder, progress=order.progress
+    )
     statement = statements.commit(
         ledger=planned.ledger,
         tree=Tree.of(sealed.sealed.root, sealed.sealed.size),
