@@ -72,6 +72,13 @@ def process(
     return Ran(done.returncode, done.stdout, done.stderr)
 
 
+def assert_misuse(found: Ran, where: str) -> None:
+    """Exit 2, and one short line that says where the wrong input is."""
+    assert (found.code, found.out) == (2, "")
+    assert found.line.startswith(f"anchor: {where}: ")
+    assert len(found.line) < 400
+
+
 def _stream() -> io.TextIOWrapper:
     return io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True)
 

@@ -12,6 +12,9 @@ from anchor.facts import Row
 from anchor.ledger import open_table
 from tests.support.need import need
 
+NAMED = ("--name", "n", "--version", "1.0.0")
+"""What `anchor seal` must be told."""
+GOOD = "| Label | Value |\n|---|---|\n| A | 1 |\n| B | source_name |\n"
 _PUBLISHED = Path(__file__).parents[2] / "release" / "1.0.0" / "ledger.md"
 
 
