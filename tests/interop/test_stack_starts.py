@@ -15,6 +15,7 @@ from tests.interop.stack import builds, documents, netns, node
 from tests.interop.stack.process import NotStarted, Server, fetch
 from tests.interop.stack.stack import Stack
 from tests.interop.stack.trillian import RekorV1
+from tests.support.need import need
 
 
 def request(seed: bytes) -> bytes:
@@ -193,10 +194,10 @@ def test_killed_tests_leave_no_server_behind(stack: Stack, tmp_path: Path) -> No
 
 
 def test_nothing_outside_is_reachable(stack: Stack, namespace: netns.Namespace | None) -> None:
-    if namespace is None:
-        pytest.skip(
-            "a network namespace needs root: run python -m tests.interop.stack -- pytest tests/interop"
-        )
+    need(
+        namespace,
+        "run as root, for a network namespace: python -m tests.interop.stack -- pytest tests/interop",
+    )
     with pytest.raises(OSError, match="unreachable"):
         fetch("http://192.0.2.1/")
 
