@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Logs of the embedded instance to try things on: an empty one, and copies of one with 258 entries."""
+"""An instance whose clock stands still, an empty log, and copies of a log with 258 entries."""
 
 import shutil
 from collections.abc import Iterator
@@ -7,9 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from anchor.embedded.instance import Instance
 from anchor.embedded.log import Log
-from tests.support.embedded import entry_request
+from tests.support.embedded import Clock, entry_request
 from tests.support.embedded_log import KEY, ORIGIN
+
+
+@pytest.fixture(scope="module")
+def instance(tmp_path_factory: pytest.TempPathFactory) -> Instance:
+    return Instance.create(tmp_path_factory.mktemp("home") / "instance", clock=Clock())
 
 
 @pytest.fixture
