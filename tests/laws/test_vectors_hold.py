@@ -3,8 +3,10 @@
 
 import pytest
 
+from tests.support import forge_c2sp
 from tests.support.forge_ours import judge
 from tests.vectors import make
+from tests.vectors.c2sp import LOG_CASES
 from tests.vectors.case import CASES
 
 assert make.GROUPS  # importing it registers the cases
@@ -33,3 +35,9 @@ def test_nothing_is_told_of_a_refused_bundle(name: str) -> None:
             report.logs,
         )
         assert not any(told)
+
+
+@pytest.mark.parametrize("name", sorted(LOG_CASES))
+def test_vector_of_the_log_layer(name: str) -> None:
+    case = LOG_CASES[name]
+    assert forge_c2sp.judge(case).value == case.expect

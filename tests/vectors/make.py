@@ -9,7 +9,8 @@ import shutil
 import sys
 from pathlib import Path
 
-from tests.vectors.case import CASES, COMMON
+from tests.vectors.c2sp import LOG_CASES, LogCase
+from tests.vectors.case import CASES, COMMON, Case
 
 HERE = Path(__file__).parent
 GROUPS = (
@@ -28,11 +29,13 @@ GROUPS = (
 
 for group in GROUPS:
     importlib.import_module(f"tests.vectors.cases_{group}")
+importlib.import_module("tests.vectors.c2sp_witness")
 
 
 def expected() -> dict[str, bytes]:
     """Every file of every vector, by its path below this folder."""
-    own = {f"{case.name}/{name}": data for case in CASES.values() for name, data in case.files().items()}
+    cases: list[Case | LogCase] = [*CASES.values(), *LOG_CASES.values()]
+    own = {f"{case.name}/{name}": data for case in cases for name, data in case.files().items()}
     return own | COMMON
 
 
@@ -52,13 +55,13 @@ def main() -> int:
         differing = sorted(k for k in wanted.keys() | found.keys() if wanted.get(k) != found.get(k))
         sys.stdout.write("".join(f"differs: {name}\n" for name in differing))
         return 1 if differing else 0
-    for folder in {Path(name).parts[0] for name in found if "/" in name} - set(CASES):
+    for folder in {Path(name).parts[0] for name in found if "/" in name} - set(CASES) - set(LOG_CASES):
         shutil.rmtree(HERE / folder)
     for name, data in wanted.items():
         target = HERE / name
         target.parent.mkdir(exist_ok=True)
         target.write_bytes(data)
-    sys.stdout.write(f"{len(CASES)} vectors, {sum(map(len, wanted.values()))} bytes\n")
+    sys.stdout.write(f"{len(CASES) + len(LOG_CASES)} vectors, {sum(map(len, wanted.values()))} bytes\n")
     return 0
 
 

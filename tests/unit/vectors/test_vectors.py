@@ -3,7 +3,8 @@
 
 from tests.support import forge
 from tests.vectors import make
-from tests.vectors.case import CASES
+from tests.vectors.c2sp import LOG_CASES, LogCase
+from tests.vectors.case import CASES, Case
 
 
 def test_the_folders_hold_exactly_what_the_script_makes() -> None:
@@ -18,8 +19,12 @@ def test_making_twice_gives_the_same_bytes() -> None:
 
 
 def test_each_name_tells_the_outcome_and_each_case_tells_why() -> None:
+    cases: list[Case | LogCase] = [*CASES.values(), *LOG_CASES.values()]
+    for one in cases:
+        assert one.name.endswith("_fail") == (one.expect != "OK"), one.name
+        assert len(one.why) > 5, one.name
+        assert len(one.clause) > 10, one.name
     for case in CASES.values():
-        assert case.name.endswith("_fail") == (case.expect != "OK"), case.name
         assert (case.check is None) == (case.expect == "OK"), case.name
         assert len(case.why) > 5, case.name
         assert len(case.clause) > 5, case.name
