@@ -2,8 +2,6 @@
 """`anchor seal`: facts, root and statement of a ledger. Signs nothing, sends nothing."""
 
 import hashlib
-import sys
-from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -11,6 +9,7 @@ import click
 
 from anchor import naming
 from anchor.cli import common
+from anchor.cli.progress import Counter
 from anchor.edge import files
 from anchor.edge.ledger_file import SealedFile, guard_input, seal_file
 from anchor.edge.stage import staged
@@ -20,7 +19,6 @@ from anchor.statement import MAX_STATEMENT, LedgerName, Previous, SourceFile, Tr
 
 FORMAT = "urn:ledger-anchor:sealed:v1"
 STATEMENT = "statement.json"
-_PROGRESS_STEP = 1 << 17
 
 
 @click.command()
@@ -63,7 +61,7 @@ def command(
     named = LedgerName(name=name, number=_number(number, before), version=version)
     with ExitStack() as stack:
         folder = stack.enter_context(staged(output)) if output else None
-        sealed = seal_file(ledger, ledger=named, folder=folder, reader=reader, progress=_progress())
+        sealed = seal_file(ledger, ledger=named, folder=folder, reader=reader, progress=Counter())
         statement = _statement(sealed, named, before)
         if folder is not None and output is not None:
             guard_input(ledger, output, sealed.files)
@@ -108,18 +106,6 @@ def _statement(sealed: SealedFile, named: LedgerName, before: Previous | None) -
         return encode(statement)
     except Refused as e:  # what was given does not go together
         raise Misuse(e.problem, where=e.where, remedy=e.remedy) from None
-
-
-def _progress() -> Callable[[int], None] | None:
-    """A line on stderr for a person who waits; none where nobody watches."""
-    if not sys.stderr.isatty():
-        return None
-
-    def show(done: int) -> None:
-        if done % _PROGRESS_STEP == 0:
-            click.echo(f"{done} facts", err=True)
-
-    return show
 
 
 def _print(sealed: SealedFile, named: LedgerName, statement: bytes, *, as_json: bool) -> None:
