@@ -39,6 +39,12 @@ def b64(data: bytes) -> str:
     return base64.b64encode(data).decode()
 
 
+def spki(key: Any) -> bytes:
+    """SubjectPublicKeyInfo in DER."""
+    data: bytes = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return data
+
+
 def csr(key: Any = KEY) -> x509.CertificateSigningRequest:
     builder = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([]))
     return builder.sign(key, hashes.SHA256())
@@ -59,8 +65,10 @@ def entry_fields(text: str | bytes, key: ec.EllipticCurvePrivateKey = KEY) -> di
     data = text.encode() if isinstance(text, str) else text
     digest = hashlib.sha256(data).digest()
     signature = key.sign(digest, ec.ECDSA(Prehashed(hashes.SHA256()), deterministic_signing=True))
-    spki = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    verifier = {"publicKey": {"rawBytes": b64(spki)}, "keyDetails": "PKIX_ECDSA_P256_SHA_256"}
+    verifier = {
+        "publicKey": {"rawBytes": b64(spki(key.public_key()))},
+        "keyDetails": "PKIX_ECDSA_P256_SHA_256",
+    }
     return {"digest": b64(digest), "signature": {"content": b64(signature), "verifier": verifier}}
 
 
@@ -108,8 +116,7 @@ def fields_of(key: Any, details: str, algorithm: str = "sha256") -> dict[str, An
         signature = key.sign(digest, ec.ECDSA(prehashed))
     else:
         signature = key.sign(digest)
-    spki = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    verifier = {"publicKey": {"rawBytes": b64(spki)}, "keyDetails": details}
+    verifier = {"publicKey": {"rawBytes": b64(spki(key.public_key()))}, "keyDetails": details}
     return {"digest": b64(digest), "signature": {"content": b64(signature), "verifier": verifier}}
 
 
