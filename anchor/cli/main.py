@@ -4,6 +4,7 @@
 A command module is imported only when it is called, so that no command pays for another one's imports.
 """
 
+import gc
 import importlib
 import os
 import sys
@@ -109,4 +110,5 @@ def main() -> None:
     """The entry point of the `anchor` script."""
     if not sys.warnoptions:
         warnings.simplefilter("ignore")  # of libraries about what they read: stderr is for one line of ours
+    gc.set_threshold(100_000, 50, 100)  # importing the sigstore client makes much and throws away little
     sys.exit(run(sys.argv[1:]))
