@@ -55,6 +55,7 @@ EXAMPLE = "anchor publish ledger.md --name my-ledger --version 1.0.0 --root site
 @click.option("--dry-run", is_flag=True, help="Show everything that would be signed; send nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask before the first entry in a public log.")
 @click.option("--resume", is_flag=True, help="Complete an interrupted or pending publication; start none.")
+@click.option("--abandon", is_flag=True, help="Give up an interrupted publication that stands in the way.")
 @common.json_option
 def command(as_json: bool, home: Path | None, **given: Any) -> int:  # noqa: FBT001  click passes by keyword
     """Publish LEDGER as a version of a ledger, in the folder --root.
@@ -70,7 +71,13 @@ def command(as_json: bool, home: Path | None, **given: Any) -> int:  # noqa: FBT
     from anchor.wiring import publishing, trust
 
     counter = Counter()
-    order = Order(**named, root=root, home=common.home_for(root, home), progress=counter)
+    order = Order(
+        **named,
+        root=root,
+        home=common.home_for(root, home),
+        abandon=given["abandon"],
+        progress=counter,
+    )
     journal.check_home(order.home)
     if given["resume"] and not job.resumable(order):
         where = f"{order.name} {order.version}"

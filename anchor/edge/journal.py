@@ -8,8 +8,10 @@ or the identity token: a journal that is stolen lets nobody sign. Steps in order
     stamped.json   the same with its time stamps                        nothing is in the log
     sending.json   the log's size before the request was sent           it may be in the log
     entry.json     the log's answer                                     it is in the log
+    abandoned.json given up by whoever publishes                        whatever is above
 """
 
+import os
 import shutil
 from pathlib import Path
 from typing import TypeVar
@@ -67,9 +69,29 @@ class Journal:
         files.sync_folder(self.folder)
 
     def discard(self) -> None:
-        """Forget everything; only when nothing of it is in a log, or all of it is published."""
-        if self.folder.exists():
-            shutil.rmtree(self.folder)
+        """Forget everything; only when nothing of it is in a log, or all of it is published.
+
+        By one rename: half of a journal would be read as one that came less far.
+        """
+        if not self.folder.exists():
+            return
+        gone = self.folder.with_name(f".{self.folder.name}")
+        try:
+            shutil.rmtree(gone, ignore_errors=True)
+            os.replace(self.folder, gone)
+            files.sync_folder(gone.parent)
+            shutil.rmtree(gone)
+            if not any(gone.parent.iterdir()):
+                gone.parent.rmdir()
+        except OSError as e:
+            raise files.os_error(e, self.folder, "remove the journal") from None
+
+    def abandon(self) -> None:
+        """It will not be completed, and it is kept: its signature may be in the log for ever."""
+        self._store("abandoned", b"{}")
+
+    def abandoned(self) -> bool:
+        return (self.folder / "abandoned.json").exists()
 
     def _store(self, step: str, data: bytes) -> None:
         files.write(self.folder / f"{step}.json", data, mode=0o600)

@@ -39,6 +39,8 @@ class Anchoring:
     stamp: Callable[[bytes], bytes] | None
     check: Callable[[bytes], None]
     say: Callable[[str], None]
+    ready: Callable[[], None]
+    """Raises when it must not be sent any more: somebody published meanwhile."""
     lacks: Callable[[bytes], str] | None = None
     """What a bundle lacks of the witness quorum; None when no quorum is demanded."""
 
@@ -126,6 +128,7 @@ class Anchoring:
         return self._send(prepared)
 
     def _send(self, prepared: Prepared) -> bytes:
+        self.ready()
         self._check_times(prepared)
         self.journal.note_signed(prepared)
         earlier = self.journal.sending()

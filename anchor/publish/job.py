@@ -17,15 +17,15 @@ from anchor import statement as statements
 from anchor.edge import files, ledger_file, lock
 from anchor.edge.journal import Journal
 from anchor.edge.ledger_file import SealedFile
-from anchor.errors import AnchorError, Refused, Unavailable
-from anchor.publish import documents, place
+from anchor.errors import AnchorError, Pending, Refused, Unavailable
+from anchor.publish import documents, pending, place
 from anchor.publish.anchoring import Anchoring
 from anchor.publish.documents import Anchored
 from anchor.publish.plan import Plan, plan
 from anchor.publish.site import Site
 from anchor.release import MAX_BUNDLE, MAX_TRUSTED_ROOT, Blob, Release, dump, relocate
 from anchor.statement import SourceFile, Statement, Tree
-from anchor.verdict import Class, Verdict
+from anchor.verdict import Class, Verdict, class_of, worst
 from anchor.verify.report import BundleReport
 
 
@@ -55,6 +55,8 @@ class Order:
     version: str
     root: Path
     home: Path
+    abandon: bool = False
+    """Give up an interrupted publication that stands in the way."""
     progress: Callable[[int], object] | None = None
     """Called with the number of facts sealed, now and then."""
 
@@ -107,15 +109,20 @@ def dry_run(order: Order) -> Sealing:
 
 def publish(order: Order, sites: Sequence[Site], tools: Tools) -> Published:
     """Publish, or complete what is there. Raises our errors; the release folder is never half a release."""
-    place.check_writable(order.root)
-    with lock.exclusive(order.root, doing="publishing"):
+    place.make_root(order.root)
+    with lock.exclusive(order.root, doing="publishing"), pending.held(order.home):
         place.clean(order.root)
+        place.check_writable(order.root)
         planned = plan(order.root, name=order.name, version=order.version)
         try:
             for site in sites:
                 if site.check is not None:
                     site.check(place.log_folder(order.root, site.name))
             sealing = seal(order, folder=place.prepare(planned), planned=planned)
+            released = planned.existing is not None
+            pending.make_way(
+                order.home, sealing.data, released=released, abandon=order.abandon, say=tools.say
+            )
             return _Job(order, sealing, tools).run(sites)
         finally:
             place.clean(order.root)
@@ -140,17 +147,12 @@ def _check_same(sealing: Sealing) -> None:
     place.check_whole(sealing.plan)
 
 
-def journal_folder(home: Path, statement: bytes) -> Path:
-    """The journal of a statement: every log has a folder below it."""
-    return home / "journal" / hashlib.sha256(statement).hexdigest()[:32]
-
-
 def resumable(order: Order) -> bool:
     """Whether this version was begun here: a journal of it, or a release that may lack a log."""
     planned = plan(order.root, name=order.name, version=order.version)
     if planned.existing is not None:
         return True
-    return journal_folder(order.home, seal(order, folder=None, planned=planned).data).exists()
+    return pending.journal_folder(order.home, seal(order, folder=None, planned=planned).data).exists()
 
 
 class _Job:
@@ -161,7 +163,7 @@ class _Job:
         self.sealing = sealing
         self.plan = sealing.plan
         self.tools = tools
-        self.journals = journal_folder(order.home, sealing.data)
+        self.journals = pending.journal_folder(order.home, sealing.data)
 
     def run(self, sites: Sequence[Site]) -> Published:
         old = self._old()
@@ -169,16 +171,11 @@ class _Job:
         wanted = [s for s in sites if documents.bundle_path(s.name) not in names]
         anchored, missing, errors = self._anchor(wanted)
         if not old and not anchored:
-            raise errors[0]
+            raise next(e for e in errors if class_of(e) is worst(map(class_of, errors)))
         release = self._make([*old, *anchored])
         verdict = self.tools.verify(self.plan.incoming / place.RELEASE, release, self._root_bytes())
         if verdict.verdict is not Class.OK:
-            bad = next((c for c in verdict.checks if c.demotes), None)
-            raise Refused(
-                f"the result does not verify: {bad.name + ': ' + bad.detail if bad else verdict.verdict}",
-                where="publish",
-                remedy="nothing was put in place",
-            )
+            raise _failed(verdict)
         self._put(release, sites)
         if missing:
             verdict = msgspec.structs.replace(verdict, verdict=Class.PENDING)
@@ -213,6 +210,7 @@ class _Job:
                     journal=Journal(self.journals / documents.bundle_path(site.name)),
                     stamp=self.tools.stamp(site),
                     check=partial(self._check, site),
+                    ready=partial(place.check_unchanged, self.plan),
                     say=self.tools.say,
                     lacks=partial(self._lacks, site) if self.tools.witnessed else None,
                 ).run()
@@ -272,13 +270,27 @@ class _Job:
 
     def _put(self, release: Release, sites: Sequence[Site]) -> None:
         place.check_unchanged(self.plan)
-        if self.plan.existing is None:
-            place.place(self.plan)
-        elif relocate(release, "") != self.plan.existing:
-            place.extend(self.plan, release)
         for site in sites:
             if site.export is not None:
                 site.export(place.log_folder(self.plan.root, site.name))
         place.explain(self.plan)
+        if self.plan.existing is None:
+            place.place(self.plan)
+        elif relocate(release, "") != self.plan.existing:
+            place.extend(self.plan, release)
         place.commit(self.plan, release)
-        Journal(self.journals).discard()
+        # that of a log that is still missing stays: what was sent there may be in it
+        for anchor in release.anchors:
+            Journal(self.journals / anchor.bundle.path).discard()
+
+
+def _failed(verdict: Verdict) -> AnchorError:
+    """The publisher's own policy is not met: for want of a log (PENDING), or because something is wrong."""
+    bad = next((c for c in verdict.checks if c.demotes == verdict.verdict), None)
+    detail = f"{bad.name}: {bad.detail}" if bad else str(verdict.verdict)
+    if verdict.verdict is Class.PENDING:
+        remedy = "nothing was put in place: run it again with --resume"
+        return Pending(f"recorded, but {detail}", where="policy", remedy=remedy)
+    return Refused(
+        f"the result does not verify: {detail}", where="publish", remedy="nothing was put in place"
+    )

@@ -5,7 +5,9 @@ Whoever reads the folder at any moment sees the old release or the new one, both
 appears by one rename, and in a folder that exists files are only added before release.json names them.
 """
 
+import contextlib
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -20,14 +22,20 @@ from anchor.verify.files import HashedStream
 RELEASE = "release.json"
 
 
+_HALF = re.compile(r"\..+\.tmp")
+"""Files on their way to their name (`files.write`) and the probe below."""
+_PROBE = ".anchor-probe.tmp"
+
+
 def clean(root: Path) -> None:
     """Remove what an interrupted publication left; the caller holds the lock."""
     folder = root / FOLDER
-    if not folder.is_dir():
-        return
-    for entry in folder.iterdir():
-        if entry.name.startswith(INCOMING):
-            shutil.rmtree(entry, ignore_errors=True)
+    for entry in folder.glob(f"{INCOMING}*"):
+        shutil.rmtree(entry, ignore_errors=True)
+    for path in (root / _PROBE, *root.glob(f".{RELEASE}.*.tmp"), *folder.rglob(".*.tmp")):
+        if _HALF.fullmatch(path.name):
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
 
 
 def prepare(plan: Plan) -> Path:
@@ -85,8 +93,18 @@ def check_unchanged(plan: Plan) -> None:
 
 
 def commit(plan: Plan, release: Release) -> None:
-    """The commit point: the root release.json, unless it names a newer release already."""
-    check_unchanged(plan)
+    """The commit point: the root release.json, unless it names a newer release already.
+
+    Where somebody published meanwhile, the version's new folder is taken away again.
+    """
+    try:
+        check_unchanged(plan)
+    except Refused:
+        if plan.existing is None:
+            shutil.rmtree(plan.incoming, ignore_errors=True)
+            with contextlib.suppress(OSError):
+                os.replace(plan.folder, plan.incoming)
+        raise
     data = dump(relocate(release, f"{FOLDER}/{plan.ledger.version}/"))
     if plan.newest <= plan.ledger.number and data != plan.current:
         files.write(plan.root / RELEASE, data)
@@ -114,11 +132,18 @@ def check_whole(plan: Plan) -> None:
             )
 
 
-def check_writable(root: Path) -> None:
-    """Make the folder where only it is missing; fail early when it cannot be written."""
-    probe = root / f".anchor-{os.getpid()}.tmp"
+def make_root(root: Path) -> None:
+    """Make the folder where only it is missing."""
     try:
         root.mkdir(exist_ok=True)
+    except OSError as e:
+        raise files.os_error(e, root, "write") from None
+
+
+def check_writable(root: Path) -> None:
+    """Fail early when the folder cannot be written; the caller holds the lock."""
+    probe = root / _PROBE
+    try:
         probe.write_bytes(b"\n")
         probe.unlink()
     except OSError as e:
