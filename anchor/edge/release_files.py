@@ -37,16 +37,18 @@ class Folder:
             raise Refused("named by the release, but missing", where=path) from None
         except OSError as e:
             raise files.os_error(e, full, "read") from None
-        with os.fdopen(fd, "rb") as stream:
-            info = os.fstat(stream.fileno())
+        try:
+            info = os.fstat(fd)
             if not stat.S_ISREG(info.st_mode):
                 raise Refused("not a regular file", where=path)
             if info.st_size != size:
                 raise Refused(f"has {info.st_size} bytes where {size} are promised", where=path)
-            try:
+            with os.fdopen(fd, "rb", closefd=False) as stream:
                 yield stream
-            except OSError as e:
-                raise files.os_error(e, full, "read") from None
+        except OSError as e:
+            raise files.os_error(e, full, "read") from None
+        finally:
+            os.close(fd)
 
 
 class Remote:
@@ -92,6 +94,8 @@ def load(target: str, budget: Budget, *, offline: bool = False) -> tuple[bytes, 
         if offline:
             raise Misuse("a URL cannot be read offline", where=target, remedy="name a local copy")
         return fetch(target, budget, limit=MAX_RELEASE), Remote(target, budget)
+    if not target:
+        raise Misuse("an empty name", where="release.json", remedy="name a release.json, its folder or URL")
     path = Path(target)
     if path.is_dir():
         path = path / "release.json"
