@@ -43,6 +43,8 @@ def _open_now(path: str, flags: int) -> int:
 @contextlib.contextmanager
 def open_input(path: Path, *, limit: int) -> Iterator[BinaryIO]:
     """A regular file opened for reading; refused when it is larger than `limit` bytes or no file."""
+    if "\0" in str(path):
+        raise Misuse("a name with a NUL", where=repr(str(path)))
     try:
         with open(path, "rb", opener=_open_now) as f:
             info = os.fstat(f.fileno())
