@@ -14,6 +14,7 @@ Nothing here reads a file, a socket or a clock: bytes come through `Files`, the 
 passed check bound is put into the verdict's facts.
 """
 
+import json
 import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -78,10 +79,10 @@ def verify_release(
     bound. Raises none of our errors: each becomes a check.
     """
     run = _Run()
-    found = _verify(run, data, files, trust, now, stock, progress)
+    found = _verify(run, target, data, files, trust, now, stock, progress)
     if seen is not None and found is not None:
         seen(*found)
-    if trust is None:
+    if trust is None and found is not None:  # what cannot be read is not a question of trust
         run.checks.append(
             Check(name="policy", state="skipped", detail="no policy was given", demotes=Class.USAGE)
         )
@@ -97,6 +98,7 @@ def verify_release(
 
 def _verify(
     run: _Run,
+    target: str,
     data: bytes,
     files: Files,
     trust: Trust | None,
@@ -120,7 +122,7 @@ def _verify(
     run.checks.append(root)
     if trust is None:
         run.notes += anchors.claimed(reports)
-        run.notes.append(_accepting(release))
+        run.notes.append(_accepting(release, target))
     else:
         run.checks += trust.checks
         run.checks += demands.check(reports, release, trust.policy, now)
@@ -168,16 +170,37 @@ def _contents(
     )
 
 
-def _accepting(release: Release) -> str:
-    """The command that would accept the claimed signer; for a person who has checked who that is."""
-    first = release.anchors[0]
-    words = ["anchor", "verify", "release.json", "--ledger", release.ledger.name]
-    words += ["--identity", first.identity, "--issuer", first.issuer]
-    words += ["--trusted-root", release.trusted_root.path]
+def _accepting(release: Release, target: str) -> str:
+    """The command that would accept the claimed signers; for a person who has checked who they are."""
+    folder = target.rpartition("/")[0] if target.endswith(".json") else target.rstrip("/")
+    root = f"{folder}/{release.trusted_root.path}" if folder else release.trusted_root.path
+    first = ""
+    if "://" in target:
+        first, root = f"save {root} as trusted_root.json, then ", "trusted_root.json"
+    signers = sorted({(a.identity, a.issuer) for a in release.anchors})
+    name = release.ledger.name
+    if len(signers) == 1:
+        ((identity, issuer),) = signers
+        flags = {"--ledger": name, "--identity": identity, "--issuer": issuer, "--trusted-root": root}
+        command = shlex.join(["anchor", "verify", target, *(w for pair in flags.items() for w in pair)])
+    else:  # flags name one signer, a policy any number
+        pairs = ", ".join(f"{{identity = {_toml(i)}, issuer = {_toml(s)}}}" for i, s in signers)
+        lines = (
+            f"ledger = {_toml(name)}",
+            f"trusted_root = [{{path = {_toml(root)}}}]",
+            f"signer = [{pairs}]",
+        )
+        command = shlex.join(["printf", "%s\\n", *lines]) + " > policy.toml && "
+        command += shlex.join(["anchor", "verify", target, "--policy", "policy.toml"])
     return (
-        f"to accept this signer: {shlex.join(words)}, once you know from elsewhere that the signer is right "
+        f"to accept this signer: {first}{command}, once you know from elsewhere that the signer is right "
         f"and that the trusted root has SHA-256 {release.trusted_root.sha256}"
     )
+
+
+def _toml(text: str) -> str:
+    """A TOML basic string; JSON's escapes are TOML's."""
+    return json.dumps(text, ensure_ascii=False)
 
 
 def _facts(release: Release, reports: Sequence[AnchorReport]) -> dict[str, Any]:
