@@ -1,0 +1,456 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`anchor verify` from the command line: policies, paths, links, forms; one line, the right exit code."""
+
+import json
+import os
+import re
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from jsonschema import Draft202012Validator
+
+from tests.support.anchor_cli import ROOT, Ran, anchor, process
+from tests.support.need import need
+from tests.support.published import LEDGER, NAME, Site, published
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Site:
+    return published(tmp_path_factory.mktemp("published"))
+
+
+@pytest.fixture
+def site(original: Site, tmp_path: Path) -> Site:
+    return original.copy(tmp_path)
+
+
+def says(ran: Ran, code: int, word: str) -> None:
+    """The exit code, one line on stderr that names the trouble, and no OK."""
+    assert ran.code == code, ran
+    assert word in ran.line, ran
+    assert "OK: " not in ran.out
+
+
+# What verifies, and how it is asked
+
+
+def test_every_step_is_a_numbered_line(site: Site) -> None:
+    ran = site.verify()
+    assert (ran.code, ran.err) == (0, "")
+    numbers = [int(n) for n in re.findall(r"^ *(\d+)\. ", ran.out, re.MULTILINE)]
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert len(numbers) > 20
+    assert ran.out.splitlines()[-1] == f"OK: {site.release}"
+    assert "no independent evidence" in ran.out
+
+
+def test_the_verdict_is_one_json_document_of_its_schema(site: Site) -> None:
+    schema = json.loads((ROOT / "release/schema/verdict.schema.json").read_bytes())
+    validator = Draft202012Validator(schema)
+    for words in (("--policy", site.policy), ()):
+        ran = anchor("verify", site.release, *words, "--json")
+        validator.validate(ran.document)
+        assert ran.document["format"] == "urn:ledger-anchor:verdict:v1"
+    broken = site.root / "release" / "1.0.0" / "ledger.md"
+    broken.write_text("x")
+    ran = site.verify("--json")
+    validator.validate(ran.document)
+    assert (ran.code, ran.document["verdict"], ran.document["facts"]) == (8, "INVALID", {})
+
+
+def test_release_and_statement_are_of_their_schemas(site: Site) -> None:
+    for name, path in (
+        ("release", site.release),
+        ("release", site.root / "release/1.0.0/release.json"),
+        ("statement", site.path("statement")),
+        ("ledger", site.path("ledger.json")),
+    ):
+        schema = json.loads((ROOT / f"release/schema/{name}.schema.json").read_bytes())
+        Draft202012Validator(schema).validate(json.loads(path.read_bytes()))
+
+
+@pytest.mark.parametrize("target", ["release.json", ".", "release/1.0.0/release.json", "release/1.0.0"])
+def test_a_file_and_its_folder_are_the_same_target(site: Site, target: str) -> None:
+    assert anchor("verify", site.root / target, "--policy", site.policy).code == 0
+    assert anchor("verify", target, "--policy", site.policy, cwd=site.root).code == 0
+
+
+def test_the_policy_can_come_from_the_environment_and_from_the_users_folder(
+    site: Site, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert anchor("verify", site.release).code == 2
+    monkeypatch.setenv("ANCHOR_POLICY", str(site.policy))
+    assert anchor("verify", site.release).code == 0
+    monkeypatch.delenv("ANCHOR_POLICY")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    folder = tmp_path / "config" / "ledger-anchor"
+    folder.mkdir(parents=True)
+    (folder / "policy.toml").write_text(site.policy.read_text())
+    assert anchor("verify", site.release).code == 0
+
+
+def test_a_policy_in_what_is_verified_is_never_found_by_itself(site: Site) -> None:
+    for folder in (site.root, site.root / "release", site.root / "release" / "1.0.0"):
+        (folder / "policy.toml").write_text(site.policy.read_text())
+    assert anchor("verify", "release.json", cwd=site.root).code == 2
+
+
+def test_a_policy_that_lies_in_what_is_verified_is_told(site: Site) -> None:
+    inside = site.root / "release" / "policy.toml"
+    inside.write_text(site.policy.read_text())
+    ran = anchor("verify", site.release, "--policy", inside)
+    assert ran.code == 0
+    assert "lies in what is verified" in ran.out
+    notes = anchor("verify", site.release, "--policy", inside, "--json").document["notes"]
+    assert any("lies in what is verified" in note for note in notes)
+    assert "lies in what" not in site.verify().out
+
+
+def flags(site: Site) -> dict[str, str]:
+    anchored = site.value["anchors"][0]
+    return {
+        "--ledger": NAME,
+        "--identity": anchored["identity"],
+        "--issuer": anchored["issuer"],
+        "--trusted-root": str(site.path("trusted_root")),
+    }
+
+
+def test_four_flags_say_the_same_as_a_policy(site: Site) -> None:
+    words = [word for pair in flags(site).items() for word in pair]
+    assert anchor("verify", site.release, *words).code == 0
+
+
+@pytest.mark.parametrize("name", ["--ledger", "--identity", "--issuer", "--trusted-root"])
+def test_each_of_the_four_flags_is_needed_and_decides(site: Site, name: str) -> None:
+    given = flags(site)
+    rest = [word for key, value in given.items() if key != name for word in (key, value)]
+    says(anchor("verify", site.release, *rest), 2, name)
+    says(anchor("verify", site.release, *rest, name, ""), 2, name)
+    if name == "--trusted-root":
+        says(anchor("verify", site.release, *rest, name, site.root / "nothing"), 2, "nothing")
+    else:
+        says(anchor("verify", site.release, *rest, name, given[name] + "x"), 8, "")
+    says(anchor("verify", site.release, "--policy", site.policy, name, given[name]), 2, name)
+
+
+def test_without_a_policy_the_signer_is_claimed_and_the_command_that_accepts_it_works(site: Site) -> None:
+    """From any folder, by any name of the target."""
+    for target, cwd in (
+        (str(site.release), None),
+        (str(site.root), None),
+        ("release.json", site.root),
+        (".", site.root),
+        ("1.0.0", site.root / "release"),
+        ("1.0.0/release.json", site.root / "release"),
+    ):
+        ran = anchor("verify", target, cwd=cwd)
+        says(ran, 2, "policy")
+        assert "claimed, not verified" in ran.out
+        (line,) = [x for x in ran.out.splitlines() if "to accept this signer: " in x]
+        command = shlex.split(line.partition("signer: ")[2].partition(", once you know")[0])
+        assert command[:2] == ["anchor", "verify"]
+        assert anchor(*command[1:], cwd=cwd).code == 0, command
+        assert site.value["trusted_root"]["sha256"] in line
+
+
+# What a policy refuses
+
+
+def with_policy(site: Site, change: Callable[[str], str]) -> Ran:
+    site.policy.write_text(change(site.policy.read_text()))
+    return site.verify()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "code", "word"),
+    [
+        (f'ledger = "{NAME}"', 'ledger = "another"', 8, "policy-ledger"),
+        ("publisher@", "somebody@", 8, "signer"),
+        ("/oauth", "/other", 8, "signer"),
+        ("min_number = 1", "min_number = 2", 4, ""),
+        ("min_anchors = 1", "min_anchors = 2", 5, "policy-anchors"),
+        ('sha256 = "', 'sha256 = "0', 2, "sha256"),
+        ('path = "', 'path = "a\\u0000b', 2, "NUL"),
+        ('path = "', 'path = "no/such/', 2, "no/such"),
+        ("ledger =", "ledgers =", 2, "ledgers"),
+        ("[[signer]]", "[signer]", 2, "signer"),
+        ("[[signer]]", "[[log]]", 2, ""),
+    ],
+)
+def test_a_policy_decides(site: Site, old: str, new: str, code: int, word: str) -> None:
+    ran = with_policy(site, lambda text: text.replace(old, new))
+    assert ran.code == code
+    if code == 4:
+        assert (ran.err, ran.out.splitlines()[-1]) == ("", f"STALE: {site.release}")
+    else:
+        says(ran, code, word)
+
+
+def test_the_pinned_trusted_root_is_the_one_that_is_believed(site: Site) -> None:
+    path = site.path("trusted_root")
+    path.write_bytes(path.read_bytes() + b"\n")
+    says(site.verify(), 8, "trusted_root.json")
+
+
+def test_max_age_is_counted_from_the_signed_time(site: Site) -> None:
+    assert with_policy(site, lambda text: 'max_age = "1d"\n' + text).code == 0
+
+
+@pytest.mark.parametrize(
+    "text", ["", "\x00", "ledger = ", "x" * 2_000_000, "[" * 5000, "\ufeffledger = 'x'", 'ledger = "\\ud800"']
+)
+def test_a_policy_that_cannot_be_read_is_usage(site: Site, text: str) -> None:
+    site.policy.write_text(text)
+    says(site.verify(), 2, "policy.toml")
+
+
+def test_a_policy_that_is_missing_a_folder_or_a_fifo_is_usage(site: Site, tmp_path: Path) -> None:
+    fifo = tmp_path / "fifo.toml"
+    os.mkfifo(fifo)
+    for path in (tmp_path / "missing.toml", tmp_path, fifo, Path("/dev/zero")):
+        says(anchor("verify", site.release, "--policy", path), 2, str(path))
+
+
+# What is no release
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "word"),
+    [
+        (lambda s: s.replace("release:v1", "release:v2"), 7, "release:v2"),
+        (lambda s: s.replace("urn:ledger-anchor:release:v1", "x"), 7, "format"),
+        (lambda s: s.replace('"tree"', '"tree": 1, "tree"'), 8, "release-json"),
+        (lambda s: s.replace('"size": 3', '"size": 3, "size": 3'), 8, "release-json"),
+        (lambda s: json.dumps(json.loads(s), indent=2, sort_keys=True) + "\n", 8, "line"),
+        (lambda s: json.dumps(json.loads(s), indent=2), 8, "line"),
+        (lambda s: json.dumps(json.loads(s), indent=4) + "\n", 8, "line"),
+        (lambda s: json.dumps(json.loads(s)), 8, "line"),
+        (lambda s: s.replace("\n", "\r\n"), 8, "line"),
+        (lambda s: s.replace("small-ledger", "small\\u002dledger"), 8, "line"),
+        (lambda s: "\ufeff" + s, 8, "release-json"),
+        (lambda s: s[:-3], 8, "release-json"),
+        (lambda s: "", 8, "release-json"),
+        (lambda s: "[]", 8, "release-json"),
+        (lambda s: "null", 8, "release-json"),
+        (lambda s: "[" * 10_000, 8, "release-json"),
+        (lambda s: s.replace('"size": 3', '"size": ' + "9" * 10_000), 8, "release-json"),
+        (lambda s: s.replace('"size": 3', '"size": 3.0'), 8, "release-json"),
+        (lambda s: s.replace('"size": 3', '"size": -3'), 8, "release-json"),
+        (lambda s: s.replace('"size": 3', '"size": NaN'), 8, "release-json"),
+        (lambda s: s.replace("1.0.0", "\\u0000"), 8, "release-json"),
+    ],
+)
+def test_a_release_json_in_another_form(
+    site: Site, change: Callable[[str], str], code: int, word: str
+) -> None:
+    site.release.write_text(change(site.release.read_text()), newline="")
+    says(site.verify(), code, word)
+    without = anchor("verify", site.release)
+    assert without.code == code
+    assert "claimed" not in without.out
+
+
+def test_a_release_json_of_any_bytes(site: Site) -> None:
+    for data in (
+        b"\xff\xfe",
+        b"\x00" * 99,
+        os.urandom(999),
+        site.release.read_bytes().replace(b"A", b"\xe9"),
+    ):
+        site.release.write_bytes(data + b"\xff")
+        says(site.verify(), 8, "release-json")
+
+
+def test_a_release_json_that_is_huge_missing_or_no_file(site: Site, tmp_path: Path) -> None:
+    big = tmp_path / "big.json"
+    big.touch()
+    os.truncate(big, 1 << 34)
+    fifo = tmp_path / "fifo.json"
+    os.mkfifo(fifo)
+    (tmp_path / "empty").mkdir()
+    for path in (
+        big,
+        fifo,
+        tmp_path / "missing.json",
+        tmp_path / "empty",
+        Path("/dev/zero"),
+        Path("/dev/null"),
+    ):
+        says(anchor("verify", path, "--policy", site.policy), 2, path.name)
+    says(anchor("verify", "", "--policy", site.policy), 2, "")
+    says(anchor("verify", "x" * 5000, "--policy", site.policy), 2, "")
+    says(anchor("verify", "a\0b", "--policy", site.policy), 2, "")
+
+
+# Paths and links
+
+
+def named(site: Site, path: str) -> Ran:
+    """release.json names this path for the ledger."""
+    value = site.value
+    next(f for f in value["files"] if f["name"] == "ledger.md")["path"] = path
+    site.release.write_text(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+    return site.verify()
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "../ledger.md",
+        "release/../release/1.0.0/ledger.md",
+        "release/1.0.0/../../../ledger.md",
+        "/etc/passwd",
+        "//etc/passwd",
+        "release//1.0.0/ledger.md",
+        "./release/1.0.0/ledger.md",
+        "release/1.0.0/ledger.md/",
+        "release\\1.0.0\\ledger.md",
+        "C:\\ledger.md",
+        "file:///etc/passwd",
+        "https://example.org/ledger.md",
+        "release/1.0.0/ledger.md\u0000",
+        "release/1.0.0/ledger.md\n",
+        "~/ledger.md",
+        "",
+        ".",
+        "..",
+        "release/1.0.0/ledger.json",
+        "release/1.0.0/LEDGER.JSON",
+        "x" * 5000,
+    ],
+)
+def test_a_path_that_could_lead_elsewhere_is_refused(site: Site, path: str) -> None:
+    (site.root.parent / "ledger.md").write_text(LEDGER)
+    says(named(site, path), 8, "release-json")
+
+
+def replaced(site: Site, make: Callable[[Path], object]) -> Ran:
+    """Something else lies where the ledger should."""
+    path = site.path("ledger.md")
+    path.unlink()
+    make(path)
+    return site.verify()
+
+
+@pytest.mark.parametrize(
+    ("make", "word"),
+    [
+        (lambda p: None, "missing"),
+        (lambda p: p.mkdir(), "regular file"),
+        (os.mkfifo, "regular file"),
+        (lambda p: p.symlink_to("/dev/zero"), "out of the folder"),
+        (lambda p: p.symlink_to("/etc/passwd"), "out of the folder"),
+        (lambda p: p.symlink_to("../../../ledger.md"), "out of the folder"),
+        (lambda p: p.symlink_to(p.name), ""),
+        (lambda p: p.symlink_to("nowhere"), "missing"),
+        (lambda p: p.symlink_to("ledger.json"), "bytes"),
+        (lambda p: p.write_text(""), "bytes"),
+        (lambda p: os.truncate(os.open(p, os.O_CREAT | os.O_WRONLY), 1 << 40), "bytes"),
+    ],
+)
+def test_something_else_in_the_place_of_a_file(site: Site, make: Callable[[Path], object], word: str) -> None:
+    (site.root.parent / "ledger.md").write_text(LEDGER)
+    says(replaced(site, make), 8, word)
+
+
+def test_a_link_of_a_folder_that_leads_out_is_refused(site: Site, tmp_path: Path) -> None:
+    folder = site.root / "release" / "1.0.0"
+    folder.rename(tmp_path / "elsewhere")
+    folder.symlink_to(tmp_path / "elsewhere")
+    says(site.verify(), 8, "out of the folder")
+
+
+def test_a_link_that_stays_inside_is_followed(site: Site) -> None:
+    path = site.path("ledger.md")
+    path.rename(path.with_name("real.md"))
+    path.symlink_to("real.md")
+    assert site.verify().code == 0
+
+
+@pytest.mark.parametrize("member", ["statement", "bundle", "trusted_root", "ledger.json"])
+def test_every_other_file_is_held_to_the_same(site: Site, member: str) -> None:
+    path = site.path(member)
+    data = path.read_bytes()
+    (site.root.parent / "outside").write_bytes(data)
+    path.unlink()
+    says(site.verify(), 2 if member == "trusted_root" else 8, path.name)
+    path.symlink_to(site.root.parent / "outside")
+    if member != "trusted_root":
+        says(site.verify(), 8, "out of the folder")
+    path.unlink()
+    os.mkfifo(path)
+    assert site.verify().code in (2, 8)
+
+
+def test_a_statement_that_is_not_in_canonical_form(site: Site) -> None:
+    """With its digest repaired; the bundle signs the canonical one."""
+    path = site.path("statement")
+    value = json.loads(path.read_bytes())
+    for text in (json.dumps(value), json.dumps(value, indent=2), path.read_text() + "\n"):
+        data = text.encode()
+        path.write_bytes(data)
+        release: Any = site.value
+        release["statement"] |= {"size": len(data), "sha256": _sha256(data)}
+        site.release.write_text(json.dumps(release, indent=2) + "\n")
+        says(site.verify(), 8, "statement")
+
+
+def _sha256(data: bytes) -> str:
+    import hashlib
+
+    return hashlib.sha256(data).hexdigest()
+
+
+# Nothing but files
+
+
+def test_it_verifies_with_the_network_cut(site: Site) -> None:
+    """In a network namespace of its own, where there is not even loopback."""
+    cut = ("unshare", "--net") if os.geteuid() == 0 else ("unshare", "--net", "--map-root-user")
+    need(os.system(f"{shlex.join(cut)} true 2>/dev/null") == 0, "allow network namespaces (unshare --net)")
+    for more in ((), ("--offline",)):
+        ran = process("verify", site.release, "--policy", site.policy, *more, prefix=cut)
+        assert (ran.code, ran.err) == (0, "")
+
+
+def test_a_url_is_not_read_offline(site: Site) -> None:
+    says(
+        anchor("verify", "https://example.org/release.json", "--offline", "--policy", site.policy),
+        2,
+        "offline",
+    )
+
+
+def test_it_writes_nothing_and_needs_no_writable_folder(site: Site, tmp_path: Path) -> None:
+    before = {p: p.stat().st_mtime_ns for p in site.root.rglob("*")}
+    env = {"HOME": "/nonexistent", **{f"XDG_{n}_HOME": "/nonexistent" for n in ("STATE", "CACHE", "CONFIG")}}
+    ran = process("verify", site.release, "--policy", site.policy, env=env, cwd=tmp_path)
+    assert (ran.code, ran.err) == (0, "")
+    assert {p: p.stat().st_mtime_ns for p in site.root.rglob("*")} == before
+
+
+def test_a_verdict_is_not_lost_when_it_cannot_be_printed(site: Site) -> None:
+    import subprocess
+    import sys
+
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "anchor", "verify", site.release, "--policy", site.policy],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            cwd=ROOT,
+            text=True,
+        )
+    assert done.returncode not in (0, 1)
+    assert done.stderr.count("\n") == 1
+
+
+def test_msgspec_reads_the_verdict_back(site: Site) -> None:
+    from anchor.verdict import Verdict
+
+    assert msgspec.json.decode(site.verify("--json").out, type=Verdict).exit_code == 0
