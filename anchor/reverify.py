@@ -59,6 +59,7 @@ class Memory(LogMemory, Protocol):
     def release_of(self, target: str) -> SeenRelease | None: ...
     def rival(self, release: SeenRelease) -> SeenRelease | None: ...
     def logs_of(self, target: str) -> list[str]: ...
+    def read_before(self, target: str) -> list[dict[str, object]]: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,7 +183,11 @@ class Cycle:
             run.checks += session.checks
             for entry in (e for e in found if e.origin == origin):
                 run.checks += entries.prove(
-                    session, index=entry.index, body=entry.body, then=entry.checkpoint
+                    session,
+                    index=entry.index,
+                    body=entry.body,
+                    then=entry.checkpoint,
+                    read_before=self.memory.read_before(run.target),
                 )
             run.take(session)
 
@@ -250,7 +255,9 @@ class _Run:
 
     def take(self, session: Session) -> None:
         """What the session and this release's part of it leave to be kept."""
-        self.sessions.append((session, session.own()))
+        own = session.own()
+        self.sessions.append((session, own))
+        self.facts.setdefault("entries", []).extend(own[2])
         self.services += session.services
         head = session.followed.head if session.followed else None
         if head is not None:

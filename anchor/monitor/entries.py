@@ -1,5 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A release's entry under today's head: its old checkpoint, its bytes as the log has them, its inclusion."""
+"""A release's entry under today's head: its old checkpoint, its bytes as the log has them, its inclusion.
+
+The entry is read from the log in every cycle, as long as few bundles hold all that is watched. Beyond
+`REREAD` bundles a cycle, an entry that was read under the same head before is proven under it again, but not
+fetched again: its leaf cannot change while the head does not.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
 
 from anchor.errors import Refused, Unavailable
 from anchor.merkle.hashing import leaf_hash
@@ -8,20 +16,38 @@ from anchor.monitor.session import Session
 from anchor.tlog import checkpoint as checkpoints
 from anchor.tlog.checkpoint import Checkpoint
 from anchor.tlog.follow import News
+from anchor.tlog.tiles import FULL
 from anchor.verdict import Check, failed, passed
 
+REREAD = 8
+"""Entry bundles that are read again in a cycle although the head has not changed."""
 
-def prove(session: Session, *, index: int, body: bytes, then: Checkpoint | None) -> list[Check]:
+Proven = Mapping[str, object]
+"""What a run leaves of an entry in its facts: origin, index, head's size and root, SHA-256 of the body."""
+
+
+def prove(
+    session: Session,
+    *,
+    index: int,
+    body: bytes,
+    then: Checkpoint | None,
+    read_before: Sequence[Proven] = (),
+) -> list[Check]:
     """The checks of one entry; none when the log has no head today, which `session.checks` says.
 
-    `body`: the exact entry bytes of the bundle; `then`: the verified checkpoint of the bundle.
+    `body`: the exact entry bytes of the bundle; `then`: the verified checkpoint of the bundle; `read_before`:
+    what the target's last run left.
     """
     if session.followed is None or session.followed.news is News.EQUIVOCATION:
         return []
     name = f"entry {index} of {session.place.tree}"
     checks = [_since(session, name, then)] if then is not None else []
     try:
-        detail = _tiled(session, index, body) if session.followed.reader else _online(session, index, body)
+        if session.followed.reader is not None:
+            detail = _tiled(session, index, body, read_before)
+        else:
+            detail = _online(session, index, body)
     except Refused as e:
         meaning = "the log holds another entry where the release's bundle says that it is"
         return [*checks, failed(name, e, meaning=meaning)]
@@ -56,16 +82,29 @@ def _since(session: Session, entry: str, then: Checkpoint) -> Check:
     return passed(name, f"size {then.size} of the bundle is the beginning of size {head.size}")
 
 
-def _tiled(session: Session, index: int, body: bytes) -> str:
+def _tiled(session: Session, index: int, body: bytes, read_before: Sequence[Proven]) -> str:
     assert session.followed is not None
     assert session.followed.reader is not None
     head, reader = session.followed.head, session.followed.reader
     if index >= head.size:
         raise Unavailable(f"entry {index} is beyond the head of size {head.size}", where=session.place.name)
-    if reader.entry(index) != body:  # before the proof: a full bundle's hashes are the tile it needs
-        raise Refused("the log's entry is not the bundle's", where=f"entry {index}")
+    now = {
+        "origin": head.origin,
+        "index": index,
+        "body": hashlib.sha256(body).hexdigest(),
+        "size": head.size,
+        "root": head.root.hex(),
+    }
+    bundle = index // FULL
+    spared = now in read_before and bundle not in session.bundles and len(session.bundles) >= REREAD
+    if not spared:
+        session.bundles.add(bundle)
+        if reader.entry(index) != body:  # before the proof: a full bundle's hashes are the tile it needs
+            raise Refused("the log's entry is not the bundle's", where=f"entry {index}")
     verify_inclusion(leaf_hash(body), index, head.size, reader.inclusion_proof(index), head.root)
-    return f"read, equal to the bundle's, and under the head of size {head.size}"
+    session.read.append(now)
+    how = "read under this head before" if spared else "read"
+    return f"{how}, equal to the bundle's, and under the head of size {head.size}"
 
 
 def _online(session: Session, index: int, body: bytes) -> str:

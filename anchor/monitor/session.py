@@ -47,6 +47,10 @@ class Session:
     evidence: list[Evidence] = field(default_factory=list)
     services: list[str] = field(default_factory=list)
     """What could not be reached, or lags."""
+    bundles: set[int] = field(default_factory=set)
+    """Entry bundles that were read in this cycle."""
+    read: list[dict[str, object]] = field(default_factory=list)
+    """Entries that were proven under the head since `own` was last asked."""
     followed: Followed | None = None
     """The head of today; None when there is none to rely on."""
     _cache: CycleCache | None = None
@@ -87,11 +91,12 @@ class Session:
         """What was seen so far belongs to every release of this log; what comes is one release's own."""
         self._base = len(self.checkpoints), len(self.proofs)
 
-    def own(self) -> tuple[list[SignedCheckpoint], list[ConsistencyProof]]:
+    def own(self) -> tuple[list[SignedCheckpoint], list[ConsistencyProof], list[dict[str, object]]]:
         """What one release added since `settle`, taken out of the session."""
         heads, paths = self._base
-        found = self.checkpoints[heads:], self.proofs[paths:]
+        found = self.checkpoints[heads:], self.proofs[paths:], self.read
         del self.checkpoints[heads:], self.proofs[paths:]
+        self.read = []
         return found
 
     def count(self) -> None:

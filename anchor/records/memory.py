@@ -108,6 +108,20 @@ class Memory:
         with self._database.read() as connection:
             return list(connection.execute(query).scalars())
 
+    def read_before(self, target: str) -> list[dict[str, object]]:
+        """The entries that the last run of a target proved, as `anchor.monitor.entries` left them."""
+        query = (
+            sa.select(Run.facts)
+            .join(Claim, Claim.id == Run.claim_id)
+            .where(Claim.target == target, Run.state == "finished")
+            .order_by(Run.seq.desc())
+            .limit(1)
+        )
+        with self._database.read() as connection:
+            facts = connection.execute(query).scalar()
+        found = msgspec.json.decode(facts).get("entries", []) if facts else []
+        return [e for e in found if isinstance(e, dict)]
+
     def release_of(self, target: str) -> SeenRelease | None:
         """The last release that was verified at a target, without its anchors."""
         query = (

@@ -210,6 +210,8 @@ class TileReader:
             data = b"".join(hashes)
             if _hash_of(data, 0, FULL) == _hash_of(self._tile(above.tile), above.start, above.end):
                 self._believe(tile, data)
+                if self._cache is not None:
+                    self._cache.put(tile.path, data)
         return self._tile(tile)
 
     def _fetch_bundle(self, index: int, width: int, path: str) -> list[bytes]:

@@ -4,10 +4,14 @@
 import pytest
 import sqlalchemy as sa
 
+from anchor.monitor import entries
+from anchor.monitor.places import LogPlace
+from anchor.records import store
 from anchor.records.memory import Memory
 from anchor.records.tables import Checkpoint, EvidenceRow, Proof
 from anchor.tlog import evidence as evidences
 from anchor.verdict import Class
+from tests.support import records
 from tests.support.reverified import TARGET, World, detail
 from tests.support.simlog import SimLog
 
@@ -222,3 +226,38 @@ def test_growth_up_to_the_end_is_none(world: World) -> None:
     world.ended = world.now - 10
     world.log.grow(40)
     assert world.found() is Class.OK
+
+
+def test_more_bundles_than_are_read_again_are_proven_and_not_fetched(world: World) -> None:
+    """Releases spread over a large log: first sight reads each bundle, an unchanged head only a few."""
+    world.log = SimLog().grow(20 * 256 + 3)
+    world.then = None
+
+    def cycle() -> tuple[int, set[Class]]:
+        before, found = sum(world.log.reads.values()), set()
+        claimed = world.cycle()
+        for n in range(20):
+            world.index, world.body = n * 256 + 7, b"e-%d" % (n * 256 + 7)
+            lease = records.taken(world.database, f"{n}/release.json", now=world.now)
+            outcome = claimed.run(f"{n}/release.json")
+            store.keep(world.database, lease, outcome, now=world.now, terms=store.Terms())
+            found.add(outcome.verdict.verdict)
+        return sum(world.log.reads.values()) - before, found
+
+    cache: dict[str, bytes] = {}
+    world.place = LogPlace(log=world.log.log, name="sim", source=world.log, cache=_Dict(cache))
+    assert cycle() == (1 + 2 + 20, {Class.OK})
+    assert cycle() == (1 + entries.REREAD, {Class.OK})
+    world.log.withhold(*(f"tile/entries/{n:03}" for n in range(20)))
+    assert cycle()[1] == {Class.OK, Class.UNAVAILABLE}
+
+
+class _Dict:
+    def __init__(self, kept: dict[str, bytes]) -> None:
+        self._kept = kept
+
+    def get(self, path: str) -> bytes | None:
+        return self._kept.get(path)
+
+    def put(self, path: str, data: bytes) -> None:
+        self._kept[path] = data
