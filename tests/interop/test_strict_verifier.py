@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The strict verifier on what real clients and logs make: certificates and managed keys, files and statements."""
+"""The strict verifier on what real clients and logs make: certificates, managed keys, files, statements."""
 
 import hashlib
 import json
