@@ -18,7 +18,7 @@ MAX_IDENTITY = 2048
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _DURATION = re.compile(r"([1-9][0-9]{0,8})([smhdw])", re.ASCII)
 _HEX = re.compile(r"[0-9a-f]{64}", re.ASCII)
-_KEYS = (
+KEYS = (
     "ledger",
     "min_number",
     "signer",
@@ -125,7 +125,7 @@ def duration(text: Any, where: str = "duration") -> timedelta:
 
 
 def _policy(found: dict[str, Any]) -> Policy:
-    _known(found, _KEYS, "")
+    _known(found, KEYS, "")
     signers = tuple(_signer(t, i) for i, t in enumerate(_tables(found, "signer"), 1))
     if not signers:
         raise Misuse("names nobody whose signature counts", where="signer", remedy="add a [[signer]] table")

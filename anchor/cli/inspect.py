@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`anchor inspect`: what a file holds, in words, and what binds each field of it."""
+
+from pathlib import Path
+
+import click
+
+from anchor.cli import common
+from anchor.edge import files
+from anchor.errors import AnchorError
+from anchor.report import inspect as report
+
+MAX_FILE = 1 << 36
+
+
+@click.command(epilog="Example: anchor inspect release/1.0.0/log.example.sigstore.json")
+@click.argument("file", type=click.Path(path_type=Path))
+@common.json_option
+def command(file: Path, *, as_json: bool) -> int:
+    """Say in words what FILE holds, and for each field whether something binds it, and what.
+
+    FILE is a Sigstore bundle, log entry, trusted root, signing or trust config; a checkpoint, signed note,
+    tlog-proof, verifier key or witness policy (C2SP); a release.json, statement.json, ledger.json, trust
+    policy, verdict or evidence. Nothing is verified: `bound` means that verify or
+    verify-bundle refuses another value there. Exit 0 whatever it finds, 7 for a file of no known kind.
+    """
+    with files.open_input(file, limit=MAX_FILE) as stream:
+        data = stream.read(report.MAX_SIZE + 1)
+    try:
+        found = report.inspect(data, file=str(file))
+    except AnchorError as e:
+        raise (e if e.where else e.at(str(file))) from None
+    if as_json:
+        common.print_json(found)
+    else:
+        click.echo("\n".join(report.lines(found)))
+    return 0
