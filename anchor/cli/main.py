@@ -15,8 +15,9 @@ from typing import Any
 import click
 
 import anchor
-from anchor.cli import common
-from anchor.errors import AnchorError, Misuse
+from anchor.cli import common, streams
+from anchor.edge import files
+from anchor.errors import AnchorError
 from anchor.verdict import Class, class_of
 
 COMMANDS = {
@@ -75,8 +76,11 @@ def run(argv: Sequence[str]) -> int:
         )
         code = result if isinstance(result, int) else 0
         sys.stdout.flush()
-    except click.exceptions.Abort:
+    except (click.exceptions.Abort, KeyboardInterrupt):
         return _failed("stopped", 130, Class.USAGE, as_json=as_json)
+    except click.exceptions.NoArgsIsHelpError as e:
+        line = f"which command? see '{e.ctx.command_path} --help'"
+        return _failed(line, Class.USAGE.exit_code, Class.USAGE, as_json=as_json)
     except click.ClickException as e:
         path = e.ctx.command_path if isinstance(e, click.UsageError) and e.ctx else "anchor"
         line = f"{e.format_message()}; see '{path} --help'"
@@ -84,13 +88,10 @@ def run(argv: Sequence[str]) -> int:
     except AnchorError as e:
         found = class_of(e)
         return _failed(str(e), found.exit_code, found, as_json=as_json)
-    except BrokenPipeError:
-        # The reader of our output went away: not an error of ours, and nothing more can be printed.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return Class.USAGE.exit_code
     except OSError as e:
-        line = str(Misuse(e.strerror or str(e), where=str(e.filename or "system")))
-        return _failed(line, Class.USAGE.exit_code, Class.USAGE, as_json=as_json)
+        return _system(e, as_json=as_json)
+    except SystemExit:  # click's answer to a broken pipe, with a code of its own
+        return _failed("a pipe was closed", Class.UNAVAILABLE.exit_code, Class.UNAVAILABLE, as_json=as_json)
     except Exception as e:  # the last line of defence: a defect is ERROR, never an alarm
         if os.environ.get("ANCHOR_DEBUG"):
             raise
@@ -99,15 +100,28 @@ def run(argv: Sequence[str]) -> int:
     return code
 
 
+def _system(error: OSError, *, as_json: bool) -> int:
+    """An error of the system that nobody expected; where stdout cannot be written, it stays silent."""
+    where = str(error.filename or "system")
+    try:
+        sys.stdout.flush()
+    except OSError:
+        streams.abandon()
+        where = "stdout"
+    found = files.os_error(error, where, "write" if where == "stdout" else "go on")
+    return _failed(str(found), class_of(found).exit_code, class_of(found), as_json=as_json)
+
+
 def _failed(line: str, code: int, verdict: Class, *, as_json: bool) -> int:
     if as_json:
         common.print_json({"verdict": str(verdict), "error": line})
-    click.echo(f"anchor: {line}", err=True)
+    click.echo(f"anchor: {AnchorError(line)}", err=True)  # an argument may hold what steers a terminal
     return code
 
 
 def main() -> None:
     """The entry point of the `anchor` script."""
+    streams.prepare()
     if not sys.warnoptions:
         warnings.simplefilter("ignore")  # of libraries about what they read: stderr is for one line of ours
     gc.set_threshold(100_000, 50, 100)  # importing the sigstore client makes much and throws away little
