@@ -138,8 +138,13 @@ def skipped(name: str, reason: str, *, demotes: Class | None = None) -> Check:
 
 
 def failed(name: str, error: AnchorError, *, meaning: str = "", clause: str = "") -> Check:
-    """The check that an error stands for: refused for `Refused`, else unknown."""
+    """The check that an error stands for: refused for `Refused`, else unknown.
+
+    `meaning` is what a refusal would mean: what could not be told means nothing.
+    """
     state: State = "refused" if isinstance(error, Refused) else "unknown"
+    if not isinstance(error, Refused | Stale):
+        meaning = ""
     return Check(
         name=name, state=state, detail=str(error), meaning=meaning, clause=clause, demotes=class_of(error)
     )
