@@ -34,6 +34,7 @@ def command() -> None:
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), help="File (JSON Lines), or folder for files."
 )
+@common.json_option
 def export(
     *,
     root: Path,
@@ -42,6 +43,7 @@ def export(
     evidence: bool,
     checkpoints: bool,
     output: Path | None,
+    as_json: bool,
 ) -> int:
     """Write out what is recorded. As a whole it is JSON Lines, each line a row with the name of its table."""
     if (evidence or checkpoints) and output is None:
@@ -53,12 +55,17 @@ def export(
             found += [*(exporting.notes(opened) if checkpoints else ())]
             for name, data in found:
                 files.write(output / name, data)
-                click.echo(str(output / name))
+                if not as_json:
+                    click.echo(str(output / name))
+            if as_json:
+                common.print_json({"files": [str(output / name) for name, _ in found]})
         elif output is None:
             for line in exporting.rows(opened):
                 click.echo(line)
         else:
             files.write(output, "".join(f"{line}\n" for line in exporting.rows(opened)).encode())
+            if as_json:
+                common.print_json({"files": [str(output)]})
     return 0
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 
 from anchor.cli import common, watching
 from anchor.edge.notify import Notifier
@@ -39,6 +40,7 @@ _LAST_WORDS = 10.0
 @click.option("--interval", help="How often each release is re-verified (default: daily, the newest hourly).")
 @click.option("--metrics-listen", metavar="HOST:PORT", help="Serve Prometheus metrics over HTTP.")
 @click.option("--offline", is_flag=True, help="Make no connection: only folders are read.")
+@click.option("--json", "as_json", is_flag=True, help="Print each verdict as one line of JSON on stdout.")
 def command(  # noqa: PLR0913 - one argument for each option
     *,
     releases: tuple[str, ...],
@@ -53,6 +55,7 @@ def command(  # noqa: PLR0913 - one argument for each option
     interval: str | None,
     metrics_listen: str | None,
     offline: bool,
+    as_json: bool,
     **given: Any,
 ) -> int:
     """Re-verify what is watched, and each RELEASE named here, whenever it is due, until SIGTERM.
@@ -84,7 +87,7 @@ def command(  # noqa: PLR0913 - one argument for each option
         )
         stop_metrics = _metrics(opened, metrics_listen)
         try:
-            cycle = _Cycle(worker)
+            cycle = _Cycle(worker, as_json=as_json)
             watch = Watch(cycle, courier.take, every=tick, jitter=min(10.0, tick / 6))
             cycle.watch = watch
             return watch.serve()
@@ -96,14 +99,18 @@ def command(  # noqa: PLR0913 - one argument for each option
 class _Cycle:
     """One tick: what is due, and its verdict in one line each."""
 
-    def __init__(self, worker: Worker) -> None:
+    def __init__(self, worker: Worker, *, as_json: bool) -> None:
         self._worker = worker
+        self._as_json = as_json
         self.watch: Watch | None = None
 
     def __call__(self) -> Verdict:
         done = self._worker.cycle(stopping=lambda: self.watch is not None and self.watch.stopping())
         for one in done:
             verdict = one.outcome.verdict
+            if self._as_json:
+                click.echo(msgspec.json.encode(verdict))
+                continue
             worst = next((c for c in verdict.checks if c.demotes is verdict.verdict), None)
             tail = f": {worst.name}: {worst.detail}" if worst else ""
             click.echo(f"{verdict.verdict}: {verdict.target}{tail}")
