@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The release that this repository holds, as a stranger meets it: in a clean clone, with a policy."""
+
+import hashlib
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from anchor import merkle
+from anchor.tlog import checkpoint, tiles
+from anchor.tlog.keys import parse_vkey
+from tests.support.anchor_cli import ROOT, process
+from tests.support.need import need
+from tests.support.second_verifier import verify as second_opinion
+
+NAME = "openclassrooms-sovereign-ledger"
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clone of HEAD that converts line ends as on Windows; where there is no .git, the files themselves."""
+    folder = tmp_path_factory.mktemp("clone") / "anchor"
+    if not (ROOT / ".git").exists():
+        shutil.copytree(ROOT / "release", folder / "release")
+        for name in ("release.json", "README.md"):
+            shutil.copy(ROOT / name, folder / name)
+        return folder
+    need(shutil.which("git"), "install git")
+    command = ["git", "-c", "core.autocrlf=true", "clone", "-q", "--no-local", f"file://{ROOT}", str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode and "shallow" in done.stderr:
+        command.remove("--no-local")
+        done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.fixture(scope="module")
+def release(clone: Path) -> Any:
+    return json.loads((clone / "release.json").read_bytes())
+
+
+def test_it_verifies_from_a_clean_clone_with_the_policy_beside_it(clone: Path) -> None:
+    for target in ("release.json", ".", "release/1.0.0"):
+        ran = process("verify", target, "--policy", "release/policy.toml", "--offline", cwd=clone)
+        assert (ran.code, ran.err) == (0, ""), ran
+        assert "681 facts of ledger.md give root" in ran.out
+        assert "no independent evidence" in ran.out
+
+
+def test_it_is_the_ledger_of_681_facts_version_1_0_0(clone: Path, release: Any) -> None:
+    ran = process("verify", "release.json", "--policy", "release/policy.toml", "--json", cwd=clone)
+    facts = ran.document["facts"]
+    assert (facts["ledger"], facts["number"], facts["version"], facts["size"]) == (NAME, 1, "1.0.0", 681)
+    assert (release["ledger"]["name"], release["ledger"]["version"]) == (NAME, "1.0.0")
+    given = Path("/work/shared/ledger/openclassrooms-ledger.md")
+    if given.exists():
+        assert given.read_bytes() == (clone / "release/1.0.0/ledger.md").read_bytes()
+
+
+def test_the_readme_prints_the_digest_of_the_trusted_root(clone: Path, release: Any) -> None:
+    data = (clone / release["trusted_root"]["path"]).read_bytes()
+    digest = hashlib.sha256(data).hexdigest()
+    assert digest == release["trusted_root"]["sha256"]
+    assert re.findall(r"\b[0-9a-f]{64}\b", (clone / "README.md").read_text(encoding="utf-8")) == [digest]
+    assert digest in (clone / "release/policy.toml").read_text(encoding="utf-8")
+
+
+def test_without_a_policy_the_signer_is_only_claimed(clone: Path) -> None:
+    ran = process("verify", "release.json", cwd=clone)
+    assert ran.code == 2
+    assert "claimed, not verified" in ran.out
+
+
+def test_a_second_verifier_written_from_the_format_agrees(clone: Path, release: Any) -> None:
+    (anchor,) = release["anchors"]
+    for path in (clone / "release.json", clone / "release/1.0.0/release.json"):
+        second_opinion(
+            path,
+            ledger=NAME,
+            identity=anchor["identity"],
+            issuer=anchor["issuer"],
+            trusted_root=(clone / release["trusted_root"]["path"]).read_bytes(),
+        )
+
+
+def test_everything_is_of_its_schema(clone: Path) -> None:
+    for name, path in (
+        ("release", "release.json"),
+        ("release", "release/1.0.0/release.json"),
+        ("statement", "release/1.0.0/statement.json"),
+        ("ledger", "release/1.0.0/ledger.json"),
+    ):
+        schema = json.loads((clone / f"release/schema/{name}.schema.json").read_bytes())
+        Draft202012Validator.check_schema(schema)
+        Draft202012Validator(schema).validate(json.loads((clone / path).read_bytes()))
+
+
+def test_the_published_log_is_the_one_that_the_bundle_names(clone: Path, release: Any) -> None:
+    (anchor,) = release["anchors"]
+    log = clone / "release" / "log" / str(anchor["log"]["origin"])
+    key = parse_vkey((log / "vkey").read_text().strip())
+    found = checkpoint.verify((log / "checkpoint").read_bytes(), checkpoint.Log(key.name, key))
+    width = tiles.width_at(found.size, 0, 0)
+    bundle_of_entries = (log / "tile/entries/000.p" / str(width)).read_bytes()
+    leaves = merkle.leaf_hashes(tiles.parse_bundle(bundle_of_entries, width))
+    assert merkle.root(leaves) == found.root
+    assert anchor["log"]["index"] < found.size
+
+
+def test_no_key_was_ever_committed(clone: Path) -> None:
+    need((clone / ".git").exists(), "run this in a clone of the repository")
+    command = ["git", "log", "-p", "--all", "--format=%H", "-S", "BEGIN PRIVATE KEY", "--", ".", ":!tests"]
+    done = subprocess.run(command, cwd=clone, capture_output=True, text=True, check=True)
+    assert "-----BEGIN PRIVATE" not in done.stdout
