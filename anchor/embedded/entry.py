@@ -15,12 +15,10 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
-from anchor import ed25519ph
-from anchor.encoding import jcs, parse_json, to_base64, unbase64
+from anchor import ed25519ph, rekor
+from anchor.encoding import parse_json, unbase64
 from anchor.errors import Refused
 
-KIND = "hashedrekord"
-VERSION = "0.0.2"
 MAX_REQUEST = 1 << 20
 MAX_BODY = 65_535
 """An entry bundle of C2SP tlog-tiles has 16 bits for an entry's length."""
@@ -82,18 +80,7 @@ def canonical_body(request: bytes) -> bytes:
     except msgspec.ValidationError as e:
         raise Refused(f"not a hashedrekord request: {e}", where="log entry") from None
     algorithm = _verify(asked)
-    body = jcs(
-        {
-            "apiVersion": VERSION,
-            "kind": KIND,
-            "spec": {
-                "hashedRekordV002": {
-                    "data": {"algorithm": algorithm.hash_name, "digest": asked.digest},
-                    "signature": _plain(asked.signature),
-                }
-            },
-        }
-    )
+    body = rekor.entry_body(algorithm.hash_name, asked.digest, _plain(asked.signature))
     if len(body) > MAX_BODY:
         raise Refused(f"an entry of {len(body)} bytes, more than {MAX_BODY}", where="log entry")
     return body
@@ -147,24 +134,3 @@ def _key(verifier: _Verifier) -> object:
         return load_der_public_key(unbase64(verifier.public_key.raw_bytes, where="publicKey"))
     except (ValueError, TypeError, UnsupportedAlgorithm):
         raise Refused("not a readable certificate or key in DER", where="verifier") from None
-
-
-def transparency_log_entry(
-    body: bytes, *, index: int, size: int, root: bytes, proof: list[bytes], checkpoint: bytes, log_id: bytes
-) -> dict[str, object]:
-    """TransparencyLogEntry as protobuf JSON: int64 as strings, bytes as base64, no time of the log's own."""
-    return {
-        "logIndex": str(index),
-        "logId": {"keyId": to_base64(log_id)},
-        "kindVersion": {"kind": KIND, "version": VERSION},
-        "integratedTime": "0",
-        "inclusionPromise": None,
-        "inclusionProof": {
-            "logIndex": str(index),
-            "rootHash": to_base64(root),
-            "treeSize": str(size),
-            "hashes": [to_base64(h) for h in proof],
-            "checkpoint": {"envelope": checkpoint.decode()},
-        },
-        "canonicalizedBody": to_base64(body),
-    }

@@ -6,7 +6,6 @@ whoever publishes, with a key that lies beside it: it can rewrite itself, so it 
 """
 
 import contextlib
-import json
 import threading
 from pathlib import Path
 from types import TracebackType
@@ -14,8 +13,9 @@ from typing import Self
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from anchor import rekor
 from anchor.edge.lock import exclusive
-from anchor.embedded.entry import canonical_body, transparency_log_entry
+from anchor.embedded.entry import canonical_body
 from anchor.embedded.index import Index
 from anchor.embedded.store import Store, Tail, damaged
 from anchor.errors import Refused
@@ -239,7 +239,7 @@ class Log:
             range_hash(part, lambda n: self._node(n, head.size, tail))
             for part in inclusion_ranges(index, head.size)
         ]
-        message = transparency_log_entry(
+        return rekor.log_entry(
             body,
             index=index,
             size=head.size,
@@ -248,4 +248,3 @@ class Log:
             checkpoint=head.raw,
             log_id=self.key.full_id,
         )
-        return json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode()
