@@ -4,7 +4,7 @@
 import hashlib
 import os
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,6 +14,7 @@ import platformdirs
 
 from anchor.edge import files
 from anchor.errors import Misuse
+from anchor.naming import printable
 from anchor.verdict import Class, Verdict
 
 MAX_CONFIGURATION = 1 << 20
@@ -101,8 +102,17 @@ def configuration() -> dict[str, Any]:
 
 
 def print_json(value: Any) -> None:
-    """One JSON document on stdout, with a final newline."""
-    click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
+    """One JSON document on stdout, with a final newline; what could steer a terminal is escaped in it."""
+    text = msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
+    if not text.replace("\n", "").isprintable():
+        text = "".join(c if c == "\n" or c.isprintable() else _escaped(c) for c in text)
+    click.echo(text)
+
+
+def _escaped(character: str) -> str:
+    """A character as JSON escapes it (RFC 8259 section 7): beyond U+FFFF as a surrogate pair."""
+    units = character.encode("utf-16-be")
+    return "".join(f"\\u{units[i : i + 2].hex()}" for i in range(0, len(units), 2))
 
 
 def emit(verdict: Verdict, *, as_json: bool, notes: Sequence[str] = ()) -> int:
@@ -111,19 +121,24 @@ def emit(verdict: Verdict, *, as_json: bool, notes: Sequence[str] = ()) -> int:
     if as_json:
         print_json(verdict)
         return verdict.exit_code
+    for line in _lines(verdict):
+        click.echo(printable(line))
+    if verdict.verdict not in (Class.OK, Class.STALE):
+        worst = next((c for c in verdict.checks if c.demotes == verdict.verdict), None)
+        if worst:
+            click.echo(printable(f"anchor: {worst.name}: {worst.detail}"), err=True)
+    return verdict.exit_code
+
+
+def _lines(verdict: Verdict) -> Iterator[str]:
     about = ""
     for number, check in enumerate(verdict.checks, 1):
         if check.about != about:
             about = check.about
-            click.echo(f"     anchor in {about}" if about else "     release")
-        click.echo(f"{number:3}. {_MARKS[check.state]:8} {check.name}: {check.detail}")
+            yield f"     anchor in {about}" if about else "     release"
+        yield f"{number:3}. {_MARKS[check.state]:8} {check.name}: {check.detail}"
         if check.meaning and check.state != "passed":
-            click.echo(f"     {'':8} {check.meaning}")
+            yield f"     {'':8} {check.meaning}"
     for note in verdict.notes:
-        click.echo(f"note: {note}")
-    click.echo(f"{verdict.verdict}: {verdict.target}")
-    if verdict.verdict not in (Class.OK, Class.STALE):
-        worst = next((c for c in verdict.checks if c.demotes == verdict.verdict), None)
-        if worst:
-            click.echo(f"anchor: {worst.name}: {worst.detail}", err=True)
-    return verdict.exit_code
+        yield f"note: {note}"
+    yield f"{verdict.verdict}: {verdict.target}"
