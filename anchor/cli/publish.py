@@ -94,8 +94,7 @@ def command(as_json: bool, home: Path | None, **given: Any) -> int:  # noqa: FBT
         confirm=None if given["yes"] else _confirm,
     )
     own = trust.load(given["policy"], budget=choice.budget, offline=False) if given["policy"] else None
-    sites = publishing.sites(instances, choice)
-    published = job.publish(order, sites, publishing.tools(say, own))
+    published = job.publish(order, lambda: publishing.sites(instances, choice), publishing.tools(say, own))
     counter.close()
     return _report(published, order, as_json=as_json)
 

@@ -107,25 +107,27 @@ def dry_run(order: Order) -> Sealing:
     return seal(order, folder=None, planned=plan(order.root, name=order.name, version=order.version))
 
 
-def publish(order: Order, sites: Sequence[Site], tools: Tools) -> Published:
-    """Publish, or complete what is there. Raises our errors; the release folder is never half a release."""
-    place.make_root(order.root)
-    with lock.exclusive(order.root, doing="publishing"), pending.held(order.home):
-        place.clean(order.root)
+def publish(order: Order, sites: Callable[[], Sequence[Site]], tools: Tools) -> Published:
+    """Publish, or complete what is there. Raises our errors; the release folder is never half a release.
+
+    `sites` is called once the ledger is sealed: a bad one reaches nobody, and makes no keys.
+    """
+    with (
+        place.made_root(order.root),
+        lock.exclusive(order.root, doing="publishing"),
+        pending.held(order.home),
+        place.swept(order.root),
+    ):
         place.check_writable(order.root)
         planned = plan(order.root, name=order.name, version=order.version)
-        try:
-            for site in sites:
-                if site.check is not None:
-                    site.check(place.log_folder(order.root, site.name))
-            sealing = seal(order, folder=place.prepare(planned), planned=planned)
-            released = planned.existing is not None
-            pending.make_way(
-                order.home, sealing.data, released=released, abandon=order.abandon, say=tools.say
-            )
-            return _Job(order, sealing, tools).run(sites)
-        finally:
-            place.clean(order.root)
+        sealing = seal(order, folder=place.prepare(planned), planned=planned)
+        found = sites()
+        for site in found:
+            if site.check is not None:
+                site.check(place.log_folder(order.root, site.name))
+        released = planned.existing is not None
+        pending.make_way(order.home, sealing.data, released=released, abandon=order.abandon, say=tools.say)
+        return _Job(order, sealing, tools).run(found)
 
 
 def _check_same(sealing: Sealing) -> None:

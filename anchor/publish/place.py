@@ -9,6 +9,7 @@ import contextlib
 import os
 import re
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 from anchor.edge import files
@@ -36,6 +37,18 @@ def clean(root: Path) -> None:
         if _HALF.fullmatch(path.name):
             with contextlib.suppress(OSError):
                 path.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # made for a version that did not come
+        folder.rmdir()
+
+
+@contextlib.contextmanager
+def swept(root: Path) -> Iterator[None]:
+    """`clean` before and after; the caller holds the lock."""
+    clean(root)
+    try:
+        yield
+    finally:
+        clean(root)
 
 
 def prepare(plan: Plan) -> Path:
@@ -132,12 +145,20 @@ def check_whole(plan: Plan) -> None:
             )
 
 
-def make_root(root: Path) -> None:
-    """Make the folder where only it is missing."""
+@contextlib.contextmanager
+def made_root(root: Path) -> Iterator[None]:
+    """Make the folder where only it is missing; taken away again when nothing came of it."""
     try:
+        made = not root.exists()
         root.mkdir(exist_ok=True)
     except OSError as e:
         raise files.os_error(e, root, "write") from None
+    try:
+        yield
+    finally:
+        if made:
+            with contextlib.suppress(OSError):
+                root.rmdir()
 
 
 def check_writable(root: Path) -> None:
