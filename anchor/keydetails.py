@@ -87,29 +87,35 @@ class Key:
 
     def verify(self, signature: bytes, signed: Artifact, *, where: str = "signature") -> None:
         """Return if the signature over `signed` is this key's; raises Refused."""
+        whole = self.scheme.kind == "ed25519"
+        self.check(signature, signed.content() if whole else signed.digest(self.scheme.hash), where=where)
+
+    def check(self, signature: bytes, covered: bytes, *, where: str = "signature") -> None:
+        """The same over what the algorithm covers: a digest by `scheme.hash`, and all bytes for Ed25519."""
         try:
-            good = self._holds(signature, signed)
+            good = self._holds(signature, covered)
         except (InvalidSignature, ValueError):
             good = False
         if not good:
             raise Refused(f"not a {self.scheme.details} signature of this key over these bytes", where=where)
 
-    def _holds(self, signature: bytes, signed: Artifact) -> bool:
+    def _holds(self, signature: bytes, covered: bytes) -> bool:
         public, scheme = self.public, self.scheme
+        if scheme.kind == "ed25519ph":
+            assert isinstance(public, ed25519.Ed25519PublicKey)
+            return ed25519ph.verify(public.public_bytes_raw(), signature, covered)
         if isinstance(public, ed25519.Ed25519PublicKey):
-            if scheme.kind == "ed25519ph":
-                return ed25519ph.verify(public.public_bytes_raw(), signature, signed.digest("sha512"))
-            public.verify(signature, signed.content())
+            public.verify(signature, covered)
             return True
         algorithm = _HASHES[scheme.hash]
-        digest, prehashed = signed.digest(scheme.hash), Prehashed(algorithm)
+        prehashed = Prehashed(algorithm)
         if isinstance(public, ec.EllipticCurvePublicKey):
-            public.verify(signature, digest, ec.ECDSA(prehashed))
+            public.verify(signature, covered, ec.ECDSA(prehashed))
         elif scheme.kind == "pss":
             pss = padding.PSS(padding.MGF1(algorithm), algorithm.digest_size)
-            public.verify(signature, digest, pss, prehashed)
+            public.verify(signature, covered, pss, prehashed)
         else:
-            public.verify(signature, digest, padding.PKCS1v15(), prehashed)
+            public.verify(signature, covered, padding.PKCS1v15(), prehashed)
         return True
 
     def using(self, details: str, *, where: str = "keyDetails") -> "Key":

@@ -87,7 +87,7 @@ def test_a_key_that_is_not_what_key_details_say_is_refused(key: Any, details: st
 def test_ed25519ph_is_taken_and_a_plain_ed25519_signature_is_not() -> None:
     key = ed25519.Ed25519PrivateKey.generate()
     fields = fields_of(key, "PKIX_ED25519_PH", "sha512")
-    with pytest.raises(Refused, match="does not verify"):
+    with pytest.raises(Refused, match=r"not a PKIX_[A-Z0-9_]* signature of this key"):
         canonical_body(wrapped(fields))
     fields["signature"]["content"] = b64(sign_ph(key.private_bytes_raw(), b"x"))
     assert json.loads(canonical_body(wrapped(fields)))["spec"]["hashedRekordV002"]["data"] == {
@@ -170,5 +170,5 @@ def test_an_entry_that_a_bundle_cannot_hold_is_refused() -> None:
 
 
 def test_a_certificate_of_another_key_is_refused() -> None:
-    with pytest.raises(Refused, match="does not verify"):
+    with pytest.raises(Refused, match=r"not a PKIX_[A-Z0-9_]* signature of this key"):
         canonical_body(wrapped(with_certificate(certificate(ec.generate_private_key(ec.SECP256R1())))))
