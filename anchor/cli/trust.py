@@ -15,10 +15,11 @@ from anchor.cli.progress import say
 from anchor.edge import files, roots
 from anchor.edge.roots import Material
 from anchor.edge.service import Budget
-from anchor.errors import AnchorError, Misuse
+from anchor.errors import AnchorError, Misuse, Unavailable
+from anchor.naming import printable
 from anchor.report import trust as words
 from anchor.verdict import Class, class_of
-from anchor.wiring.trust import NAMED, named_root, tuf_cache
+from anchor.wiring.trust import NAMED, Named, named_root, tuf_cache
 
 BUDGET = 60.0
 EXAMPLE = "anchor trust pin public -o trusted_root.json"
@@ -38,16 +39,16 @@ def command() -> None:
 @common.json_option
 def show(root: str, offline: bool, as_json: bool) -> int:  # noqa: FBT001  click passes by keyword
     """Say in words what ROOT (a file, `public` or `staging`) trusts, and from when to when."""
-    data, material = _read(root, offline=offline)
+    data, found = _read(root, offline=offline)
     parsed = trusted_root.parse(data, where=root)
     shown: dict[str, Any] = {"root": root, "sha256": hashlib.sha256(data).hexdigest()}
     shown |= words.describe(parsed, datetime.now(UTC))
-    if material is not None:
-        shown["tuf"] = _tuf(material)
+    if found is not None:
+        shown["tuf"] = _tuf(found.material) | {"state": _state(found)}
     if as_json:
         common.print_json(shown)
     else:
-        click.echo("\n".join(words.lines(shown)))
+        click.echo("\n".join(printable(line) for line in words.lines(shown)))
     return 0
 
 
@@ -58,8 +59,11 @@ def show(root: str, offline: bool, as_json: bool) -> int:  # noqa: FBT001  click
 @common.json_option
 def pin(root: str, output: Path | None, offline: bool, as_json: bool) -> int:  # noqa: FBT001  by keyword
     """Print the line of a policy that pins ROOT (a file, `public` or `staging`) by its digest."""
-    data, _ = _read(root, offline=offline)
+    data, found = _read(root, offline=offline)
     trusted_root.parse(data, where=root)
+    if found is not None and found.trouble:
+        remedy = "try later, or pin the copy that is here with --offline"
+        raise Unavailable(f"could not be refreshed: {found.trouble}", where=root, remedy=remedy)
     if output is None and root in NAMED:
         raise Misuse("a pin names a file", where="-o", remedy="say where to write the root with -o FILE")
     if output is not None:
@@ -122,13 +126,21 @@ def _digest(name: str, now: datetime) -> str | None:
     return hashlib.sha256(kept.trusted_root).hexdigest()
 
 
-def _read(root: str, *, offline: bool) -> tuple[bytes, Material | None]:
+def _state(found: Named) -> str:
+    """How far a copy can be relied on, in words; "" when TUF vouches for it now."""
+    lines = [f"could not be refreshed: {found.trouble}"] if found.trouble else []
+    try:
+        found.material.check_fresh(found.now)
+    except AnchorError as e:
+        lines.append(f"STALE: {e.problem}")
+    return "; ".join(lines)
+
+
+def _read(root: str, *, offline: bool) -> tuple[bytes, Named | None]:
     if root not in NAMED:
         return files.read(Path(root), limit=trusted_root.MAX_SIZE), None
     found = named_root(root, budget=Budget(BUDGET), offline=offline)
-    if found.trouble:
-        say(f"could not be refreshed: {found.trouble}")
-    return found.material.trusted_root, found.material
+    return found.material.trusted_root, found
 
 
 def _tuf(material: Material) -> dict[str, Any]:

@@ -26,6 +26,8 @@ def lines(shown: dict[str, Any]) -> Iterable[str]:
     if tuf := shown.get("tuf"):
         when = f"refreshed {tuf['refreshed']}" if tuf["refreshed"] else "never refreshed here"
         yield f"from {tuf['origin']}, {when}, valid until {tuf['expires'] or 'nobody knows when'}"
+        if tuf["state"]:
+            yield f"not to be relied on alone: {tuf['state']}"
     for title, member in (
         ("transparency logs (who has the entries)", "transparency_logs"),
         ("certificate logs", "certificate_logs"),

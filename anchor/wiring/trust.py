@@ -24,6 +24,7 @@ from anchor.verdict import Check, failed, passed
 from anchor.verify.anchors import Trust
 
 NAMED = ("public", "staging")
+TUF_CLAUSE = "TUF specification 5.3 to 5.6; design section 2.5, max_root_age"
 PAUSE = 60.0
 """Seconds for which a TUF repository that did not answer is left alone."""
 
@@ -163,14 +164,24 @@ def _recent(marker: Path, now: datetime) -> bool:
 
 
 def _fresh(name: str, found: Named, max_age: timedelta | None) -> Check:
-    """Trust material that may be out of date verifies, and says so: STALE, never a silent pass."""
-    try:
-        found.material.check_fresh(found.now, max_age=max_age)
-    except AnchorError as e:
-        return failed("trust-fresh", e, meaning="a key may have been revoked since this copy was made")
+    """Trust material that may be out of date is STALE, and what could not be refreshed UNAVAILABLE.
+
+    Neither passes in silence: only a policy's `max_root_age` says how old a copy may be that no TUF
+    repository vouched for just now, and `--offline` that none is to be asked.
+    """
     material = found.material
+    try:
+        material.check_fresh(found.now, max_age=max_age)
+        if found.trouble and max_age is None:
+            when = f"{material.refreshed:%Y-%m-%d %H:%M} UTC"
+            problem = f"the copy of {when} could not be refreshed, so keys may have been revoked since: "
+            remedy = "try later, give --offline, or say in the policy how old it may be: max_root_age"
+            raise Unavailable(problem + found.trouble, where=material.place, remedy=remedy)
+    except AnchorError as e:
+        return failed("trust-fresh", e, clause=TUF_CLAUSE)
     line = f"the {name} trusted root, refreshed at {material.refreshed}, is valid until {material.expires}"
-    return passed("trust-fresh", f"{line}; not refreshed now: {found.trouble}" if found.trouble else line)
+    line = f"{line}; not refreshed now, within max_root_age: {found.trouble}" if found.trouble else line
+    return passed("trust-fresh", line, clause=TUF_CLAUSE)
 
 
 def _inside_release(policy: Path, release: str) -> bool:
