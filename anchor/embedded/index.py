@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Iterable
 from pathlib import Path
 
+from anchor.edge.files import os_error
 from anchor.errors import Unavailable
 
 _SCHEMA = """
@@ -81,10 +82,12 @@ class Index:
         return 0
 
     def _fresh(self) -> sqlite3.Connection:
-        for suffix in ("", "-wal", "-shm"):
-            self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
         try:
+            for suffix in ("", "-wal", "-shm"):
+                self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
             return self._open()
+        except OSError as e:
+            raise os_error(e, self._path, "write") from None
         except sqlite3.Error as e:
             raise Unavailable(f"cannot write: {e}", where=str(self._path)) from None
 
