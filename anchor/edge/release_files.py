@@ -13,9 +13,9 @@ from urllib.parse import quote, urljoin
 from anchor.edge import files, http
 from anchor.edge.service import Budget, HttpError
 from anchor.errors import Misuse, Refused, Unavailable
+from anchor.release import MAX_RELEASE
 
-MAX_RELEASE = 4 << 20
-"""Bytes of a release.json."""
+_READ = 4 * MAX_RELEASE  # more than `release.load` takes: what is a little too long is evidence, and refused
 MAX_DOWNLOAD = 1 << 30
 """Bytes of any one file fetched over the network."""
 SERVICE = "release"
@@ -93,10 +93,10 @@ def load(target: str, budget: Budget, *, offline: bool = False) -> tuple[bytes, 
     if is_url(target):
         if offline:
             raise Misuse("a URL cannot be read offline", where=target, remedy="name a local copy")
-        return fetch(target, budget, limit=MAX_RELEASE), Remote(target, budget)
+        return fetch(target, budget, limit=_READ), Remote(target, budget)
     if not target:
         raise Misuse("an empty name", where="release.json", remedy="name a release.json, its folder or URL")
     path = Path(target)
     if path.is_dir():
         path = path / "release.json"
-    return files.read(path, limit=MAX_RELEASE), Folder(path.parent)
+    return files.read(path, limit=_READ), Folder(path.parent)

@@ -31,8 +31,8 @@ from sigstore_models.trustroot import v1 as trustroot
 from anchor.encoding import parse_json
 from anchor.errors import AnchorError, Misuse, Refused, Unavailable
 from anchor.instance import CertificateAuthority
+from anchor.statement import PAYLOAD_TYPE
 
-PAYLOAD_TYPE = "application/vnd.in-toto+json"
 BUNDLE_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json"
 
 

@@ -18,12 +18,14 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat import asn1
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
+from cryptography.hazmat.primitives.serialization import Encoding, load_pem_public_key
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from anchor.embedded.material import key_usage
 from anchor.embedded.tokens import Tokens, is_email
 from anchor.encoding import parse_json, unbase64
 from anchor.errors import Refused
+from anchor.keydetails import spki_of
 
 LIFETIME = timedelta(minutes=10)
 """Of a leaf certificate, as Fulcio's."""
@@ -103,17 +105,6 @@ class Authority:
         start = now.replace(microsecond=0)
         issuer = self.chain[0]
         name = x509.RFC822Name(identity) if is_email(identity) else x509.UniformResourceIdentifier(identity)
-        usage = x509.KeyUsage(
-            digital_signature=True,
-            content_commitment=False,
-            key_encipherment=False,
-            data_encipherment=False,
-            key_agreement=False,
-            key_cert_sign=False,
-            crl_sign=False,
-            encipher_only=False,
-            decipher_only=False,
-        )
         source = self.tokens.issuer.encode()
         return (
             x509.CertificateBuilder()
@@ -123,7 +114,7 @@ class Authority:
             .serial_number(x509.random_serial_number())
             .not_valid_before(start)
             .not_valid_after(start + LIFETIME)
-            .add_extension(usage, critical=True)
+            .add_extension(key_usage(signs_certificates=False), critical=True)
             .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CODE_SIGNING]), critical=False)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
             .add_extension(
@@ -139,11 +130,11 @@ class Authority:
 
     def _sct(self, tbs: bytes, now: datetime) -> bytes:
         """A v1 SignedCertificateTimestamp of a precertificate, RFC 6962 section 3.2."""
-        issuer = hashlib.sha256(_spki(self.key.public_key())).digest()
+        issuer = hashlib.sha256(spki_of(self.key.public_key())).digest()
         when = struct.pack(">Q", int(now.timestamp() * 1000))
         entry = b"\x00\x01" + issuer + len(tbs).to_bytes(3, "big") + tbs
         signature = self.ct_key.sign(b"\x00\x00" + when + entry + b"\x00\x00", ec.ECDSA(hashes.SHA256()))
-        log_id = hashlib.sha256(_spki(self.ct_key.public_key())).digest()
+        log_id = hashlib.sha256(spki_of(self.ct_key.public_key())).digest()
         return b"\x00" + log_id + when + b"\x00\x00" + b"\x04\x03" + _vector(signature)
 
 
@@ -185,10 +176,6 @@ def _p256(key: object) -> ec.EllipticCurvePublicKey:
     if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
         raise Refused("only ECDSA P-256 keys are certified here", where="signingCert")
     return key
-
-
-def _spki(key: ec.EllipticCurvePublicKey) -> bytes:
-    return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 
 
 def _vector(data: bytes) -> bytes:

@@ -15,10 +15,9 @@ from anchor import rekor
 from anchor.encoding import parse_json, unbase64
 from anchor.errors import Refused, Unsupported
 from anchor.keydetails import HASH_NAMES, Key, Scheme, key_of, load_der, scheme_of
+from anchor.tlog.tiles import MAX_ENTRY
 
 MAX_REQUEST = 1 << 20
-MAX_BODY = 65_535
-"""An entry bundle of C2SP tlog-tiles has 16 bits for an entry's length."""
 
 
 TAKEN = frozenset(
@@ -72,8 +71,8 @@ def canonical_body(request: bytes) -> bytes:
         raise Refused(f"not a hashedrekord request: {e}", where="log entry") from None
     algorithm = HASH_NAMES[_verify(asked).hash]
     body = rekor.entry_body(algorithm, asked.digest, _plain(asked.signature))
-    if len(body) > MAX_BODY:
-        raise Refused(f"an entry of {len(body)} bytes, more than {MAX_BODY}", where="log entry")
+    if len(body) > MAX_ENTRY:
+        raise Refused(f"an entry of {len(body)} bytes, more than {MAX_ENTRY}", where="log entry")
     return body
 
 

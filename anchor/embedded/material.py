@@ -73,12 +73,12 @@ def _chain(origin: str, role: str, start: datetime, purpose: ObjectIdentifier, *
     root = (
         _certificate(root_name, root_name, root_key, root_key, start, end)
         .add_extension(x509.BasicConstraints(ca=True, path_length=int(issues)), critical=True)
-        .add_extension(_usage(signs_certificates=True), critical=True)
+        .add_extension(key_usage(signs_certificates=True), critical=True)
     )
     below = (
         _certificate(name, root_name, key, root_key, start, end)
         .add_extension(x509.BasicConstraints(ca=issues, path_length=0 if issues else None), critical=True)
-        .add_extension(_usage(signs_certificates=issues), critical=True)
+        .add_extension(key_usage(signs_certificates=issues), critical=True)
         # RFC 3161 section 2.3: critical, and nothing else, for a time-stamp authority.
         .add_extension(x509.ExtendedKeyUsage([purpose]), critical=not issues)
     )
@@ -117,7 +117,8 @@ def _name(common_name: str) -> x509.Name:
     )
 
 
-def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
+def key_usage(*, signs_certificates: bool) -> x509.KeyUsage:
+    """Of a key that signs certificates and lists of revoked ones, or everything else."""
     return x509.KeyUsage(
         digital_signature=not signs_certificates,
         content_commitment=False,

@@ -13,10 +13,10 @@ from typing import Any
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from anchor.encoding import to_base64
 from anchor.errors import Misuse, Refused
+from anchor.keydetails import spki_of
 
 ALGORITHM = "ES256"
 AUDIENCE = "sigstore"
@@ -60,8 +60,7 @@ class Tokens:
         self._key = key
         self._clock = clock
         self.issuer = issuer
-        spki = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-        self.key_id = hashlib.sha256(spki).hexdigest()[:16]
+        self.key_id = hashlib.sha256(spki_of(key.public_key())).hexdigest()[:16]
 
     def mint(self, identity: str, *, lifetime: int = LIFETIME) -> str:
         """A token for `identity` (e-mail address or URI), valid from now for `lifetime` seconds."""

@@ -14,11 +14,12 @@ from typing import Any
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
 from anchor.encoding import to_base64
 from anchor.errors import Misuse
+from anchor.keydetails import spki_of
 from anchor.tlog.keys import key_from_spki
 
 TRUSTED_ROOT = "application/vnd.dev.sigstore.trustedroot+json;version=0.1"
@@ -27,11 +28,6 @@ CLIENT_TRUST_CONFIG = "application/vnd.dev.sigstore.clienttrustconfig.v0.1+json"
 
 CA_VERSION, TSA_VERSION, REKOR_VERSION = 1, 1, 2
 TIMESTAMP_PATH = "/api/v1/timestamp"
-
-
-def spki(key: ec.EllipticCurvePublicKey | Ed25519PublicKey) -> bytes:
-    """SubjectPublicKeyInfo, DER."""
-    return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 
 
 def rfc3339(when: datetime) -> str:
@@ -54,14 +50,14 @@ def trusted_root(
     """
     base = f"https://{origin}"
     window = {"start": rfc3339(start)}
-    log_id = key_from_spki(origin, spki(log_key)).full_id
-    rekor = _log(base, spki(log_key), "PKIX_ED25519", log_id, window)
-    ct_id = hashlib.sha256(spki(ct_key)).digest()
+    log_id = key_from_spki(origin, spki_of(log_key)).full_id
+    rekor = _log(base, spki_of(log_key), "PKIX_ED25519", log_id, window)
+    ct_id = hashlib.sha256(spki_of(ct_key)).digest()
     document = {
         "mediaType": TRUSTED_ROOT,
         "tlogs": [rekor | {"checkpointKeyId": {"keyId": to_base64(log_id)}}],
         "certificateAuthorities": [_authority(authority, base, window)],
-        "ctlogs": [_log(f"{base}/ct", spki(ct_key), "PKIX_ECDSA_P256_SHA_256", ct_id, window)],
+        "ctlogs": [_log(f"{base}/ct", spki_of(ct_key), "PKIX_ECDSA_P256_SHA_256", ct_id, window)],
         "timestampAuthorities": [_authority(timestamps, base + TIMESTAMP_PATH, window)],
     }
     return _dump(document)

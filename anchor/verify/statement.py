@@ -11,8 +11,8 @@ from anchor.artifact import ALGORITHMS, Artifact, DigestArtifact
 from anchor.bundle import Envelope
 from anchor.encoding import parse_json
 from anchor.errors import Refused, Unsupported
+from anchor.statement import PAYLOAD_TYPE
 
-PAYLOAD_TYPE = "application/vnd.in-toto+json"
 TYPES = ("https://in-toto.io/Statement/v1", "https://in-toto.io/Statement/v0.1")
 _HEX = re.compile(r"(?:[0-9a-f]{2})+", re.ASCII)
 
