@@ -12,6 +12,29 @@ def say(line: str) -> None:
     click.echo(line, err=True)
 
 
+class Stages:
+    """Lines about stages of a command: at once on a terminal, else when it has ended well.
+
+    So that a command that fails in a script leaves one line, which says why.
+    """
+
+    def __init__(self) -> None:
+        self._on = sys.stderr.isatty()
+        self._kept: list[str] = []
+
+    def __call__(self, line: str) -> None:
+        if self._on:
+            say(line)
+        else:
+            self._kept.append(line)
+
+    def close(self) -> None:
+        """Say what was kept."""
+        for line in self._kept:
+            say(line)
+        self._kept.clear()
+
+
 class Counter:
     """Facts done, at most four times a second, only on a terminal and only when it takes long."""
 

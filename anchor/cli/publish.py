@@ -3,19 +3,21 @@
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from anchor.cli import common
-from anchor.cli.progress import Counter, say
-from anchor.edge import journal
+from anchor.cli.progress import Counter, Stages, say
 from anchor.edge.service import Budget
 from anchor.errors import Misuse
-from anchor.publish import job
-from anchor.publish.job import Order, Published, Sealing
+from anchor.publish import sealing
 from anchor.publish.policy_text import policy_text
+from anchor.publish.sealing import Order
 from anchor.verdict import Class
+
+if TYPE_CHECKING:
+    from anchor.publish.job import Published
 
 BUDGET = 180.0
 """Seconds for all calls to all services of one publication."""
@@ -67,7 +69,9 @@ def command(as_json: bool, home: Path | None, **given: Any) -> int:  # noqa: FBT
     if given["dry_run"]:
         return _dry_run(Order(**named, root=root, home=Path()), as_json=as_json)
     # The client is imported only by those who sign.
+    from anchor.edge import journal
     from anchor.edge.tokens import TokenSource
+    from anchor.publish import job
     from anchor.wiring import publishing, trust
 
     counter = Counter()
@@ -94,8 +98,11 @@ def command(as_json: bool, home: Path | None, **given: Any) -> int:  # noqa: FBT
         confirm=None if given["yes"] else _confirm,
     )
     own = trust.load(given["policy"], budget=choice.budget, offline=False) if given["policy"] else None
-    published = job.publish(order, lambda: publishing.sites(instances, choice), publishing.tools(say, own))
+    stages = Stages()
+    tools = publishing.tools(stages, own)
+    published = job.publish(order, lambda: publishing.sites(instances, choice), tools)
     counter.close()
+    stages.close()
     return _report(published, order, as_json=as_json)
 
 
@@ -107,16 +114,16 @@ def _confirm(question: str) -> bool:
 
 
 def _dry_run(order: Order, *, as_json: bool) -> int:
-    sealing: Sealing = job.dry_run(order)
+    found = sealing.dry_run(order)
     if as_json:
-        common.print_json({"statement": sealing.data.decode(), "sent": False})
+        common.print_json({"statement": found.data.decode(), "sent": False})
     else:
-        click.echo(sealing.data)
+        click.echo(found.data)
         say("this is what would be signed; nothing was sent or written")
     return 0
 
 
-def _report(published: Published, order: Order, *, as_json: bool) -> int:
+def _report(published: "Published", order: Order, *, as_json: bool) -> int:
     root = order.root / "release" / order.version / published.release.trusted_root.path
     independent = not published.verdict.notes
     policy = policy_text(published.release, str(root), independent=independent)
@@ -149,6 +156,6 @@ def _report(published: Published, order: Order, *, as_json: bool) -> int:
     return verdict_code(published)
 
 
-def verdict_code(published: Published) -> int:
+def verdict_code(published: "Published") -> int:
     """0, or 5 while a log is missing."""
     return Class.PENDING.exit_code if published.missing else published.verdict.exit_code

@@ -5,7 +5,7 @@ Every stage can be run again: the seal is deterministic, the journal knows what 
 is not yet named by a release.json does not count.
 """
 
-import hashlib
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -13,18 +13,16 @@ from pathlib import Path
 
 import msgspec
 
-from anchor import statement as statements
-from anchor.edge import files, ledger_file, lock
+from anchor.edge import files, lock
 from anchor.edge.journal import Journal
-from anchor.edge.ledger_file import SealedFile
 from anchor.errors import AnchorError, Pending, Refused, Unavailable
 from anchor.publish import documents, pending, place
 from anchor.publish.anchoring import Anchoring
 from anchor.publish.documents import Anchored
-from anchor.publish.plan import Plan, plan
+from anchor.publish.plan import plan
+from anchor.publish.sealing import Order, Sealing, seal
 from anchor.publish.site import Site
 from anchor.release import MAX_BUNDLE, MAX_TRUSTED_ROOT, Blob, Release, dump, relocate
-from anchor.statement import SourceFile, Statement, Tree
 from anchor.verdict import Class, Verdict, class_of, worst
 from anchor.verify.report import BundleReport
 
@@ -47,32 +45,6 @@ class Tools:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Order:
-    """What is to be published, and where."""
-
-    ledger: Path
-    name: str
-    version: str
-    root: Path
-    home: Path
-    abandon: bool = False
-    """Give up an interrupted publication that stands in the way."""
-    progress: Callable[[int], object] | None = None
-    """Called with the number of facts sealed, now and then."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Sealing:
-    """A planned release with its statement; nothing is signed yet."""
-
-    plan: Plan
-    sealed: SealedFile
-    statement: Statement
-    data: bytes
-    """The statement's bytes."""
-
-
-@dataclass(frozen=True, kw_only=True)
 class Published:
     """What came of it."""
 
@@ -82,29 +54,6 @@ class Published:
     """False when the version was there with these very bytes and nothing was added."""
     missing: tuple[str, ...] = ()
     """One line for each log that could not be reached."""
-
-
-def seal(order: Order, *, folder: Path | None, planned: Plan) -> Sealing:
-    """Facts, root and statement; with `folder`, the ledger files in it."""
-    sealed = ledger_file.seal_file(
-        order.ledger, ledger=planned.ledger, folder=folder, progress=order.progress
-    )
-    statement = statements.commit(
-        ledger=planned.ledger,
-        tree=Tree.of(sealed.sealed.root, sealed.sealed.size),
-        columns=sealed.sealed.columns,
-        original=SourceFile(name=sealed.source.name, reader=sealed.reader),  # type: ignore[arg-type]  # of READERS
-        digests={f.name: f.sha256 for f in sealed.files},
-        previous=planned.previous,
-    )
-    found = Sealing(plan=planned, sealed=sealed, statement=statement, data=statements.encode(statement))
-    _check_same(found)
-    return found
-
-
-def dry_run(order: Order) -> Sealing:
-    """Everything that would be signed; nothing is written or sent."""
-    return seal(order, folder=None, planned=plan(order.root, name=order.name, version=order.version))
 
 
 def publish(order: Order, sites: Callable[[], Sequence[Site]], tools: Tools) -> Published:
@@ -121,32 +70,17 @@ def publish(order: Order, sites: Callable[[], Sequence[Site]], tools: Tools) -> 
         place.check_writable(order.root)
         planned = plan(order.root, name=order.name, version=order.version)
         sealing = seal(order, folder=place.prepare(planned), planned=planned)
-        found = sites()
-        for site in found:
-            if site.check is not None:
-                site.check(place.log_folder(order.root, site.name))
-        released = planned.existing is not None
-        pending.make_way(order.home, sealing.data, released=released, abandon=order.abandon, say=tools.say)
-        return _Job(order, sealing, tools).run(found)
-
-
-def _check_same(sealing: Sealing) -> None:
-    """A version that is published stays what it is, and is still all there."""
-    existing = sealing.plan.existing
-    if existing is None:
-        return
-    if hashlib.sha256(sealing.data).hexdigest() != existing.statement.sha256:
-        raise Refused(
-            f"version {existing.ledger.version} is published with other facts or files",
-            where=str(sealing.plan.folder),
-            remedy="a published version never changes: publish the new ledger as the next --version",
-        )
-    signed = sealing.statement
-    if existing.tree != signed.tree or {f.name: f.sha256 for f in existing.files} != signed.digests:
-        raise Refused(
-            "is not what the statement beside it says", where=str(sealing.plan.folder / place.RELEASE)
-        )
-    place.check_whole(sealing.plan)
+        with contextlib.ExitStack() as opened:
+            found = sites()
+            for site in found:
+                opened.callback(site.close)
+                if site.check is not None:
+                    site.check(place.log_folder(order.root, site.name))
+            released = planned.existing is not None
+            pending.make_way(
+                order.home, sealing.data, released=released, abandon=order.abandon, say=tools.say
+            )
+            return _Job(order, sealing, tools).run(found)
 
 
 def resumable(order: Order) -> bool:

@@ -54,5 +54,7 @@ class Site:
     """Raises when what is published is not the beginning of this log: an older copy of a home forks it."""
     export: Callable[[Path], None] | None = None
     """Writes the log's public side as static files; only the embedded instance has it to give."""
+    close: Callable[[], None] = lambda: None
+    """Gives back what it holds, such as the lock of an embedded log."""
     independent: bool = True
     """False when the log is run by whoever publishes: no independent evidence."""

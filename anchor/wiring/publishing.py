@@ -143,6 +143,7 @@ def _embedded(home: Path) -> Site:
         token=instance.mint,
         check=partial(check_published, instance.log),
         export=instance.export,
+        close=instance.close,
         independent=False,
     )
 

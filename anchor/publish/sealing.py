@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is about to be published, sealed: facts, root and statement of a planned release. Nothing is signed.
+
+It needs no signing client, so that whoever only looks (`--dry-run`) does not wait for one.
+"""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from anchor import statement as statements
+from anchor.edge import ledger_file
+from anchor.edge.ledger_file import SealedFile
+from anchor.errors import Refused
+from anchor.publish import place
+from anchor.publish.plan import Plan, plan
+from anchor.statement import SourceFile, Statement, Tree
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """What is to be published, and where."""
+
+    ledger: Path
+    name: str
+    version: str
+    root: Path
+    home: Path
+    abandon: bool = False
+    """Give up an interrupted publication that stands in the way."""
+    progress: Callable[[int], object] | None = None
+    """Called with the number of facts sealed, now and then."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sealing:
+    """A planned release with its statement; nothing is signed yet."""
+
+    plan: Plan
+    sealed: SealedFile
+    statement: Statement
+    data: bytes
+    """The statement's bytes."""
+
+
+def seal(order: Order, *, folder: Path | None, planned: Plan) -> Sealing:
+    """Facts, root and statement; with `folder`, the ledger files in it."""
+    sealed = ledger_file.seal_file(
+        order.ledger, ledger=planned.ledger, folder=folder, progress=order.progress
+    )
+    statement = statements.commit(
+        ledger=planned.ledger,
+        tree=Tree.of(sealed.sealed.root, sealed.sealed.size),
+        columns=sealed.sealed.columns,
+        original=SourceFile(name=sealed.source.name, reader=sealed.reader),  # type: ignore[arg-type]  # of READERS
+        digests={f.name: f.sha256 for f in sealed.files},
+        previous=planned.previous,
+    )
+    found = Sealing(plan=planned, sealed=sealed, statement=statement, data=statements.encode(statement))
+    _check_same(found)
+    return found
+
+
+def dry_run(order: Order) -> Sealing:
+    """Everything that would be signed; nothing is written or sent."""
+    return seal(order, folder=None, planned=plan(order.root, name=order.name, version=order.version))
+
+
+def _check_same(sealing: Sealing) -> None:
+    """A version that is published stays what it is, and is still all there."""
+    existing = sealing.plan.existing
+    if existing is None:
+        return
+    if hashlib.sha256(sealing.data).hexdigest() != existing.statement.sha256:
+        raise Refused(
+            f"version {existing.ledger.version} is published with other facts or files",
+            where=str(sealing.plan.folder),
+            remedy="a published version never changes: publish the new ledger as the next --version",
+        )
+    signed = sealing.statement
+    if existing.tree != signed.tree or {f.name: f.sha256 for f in existing.files} != signed.digests:
+        raise Refused(
+            "is not what the statement beside it says", where=str(sealing.plan.folder / place.RELEASE)
+        )
+    place.check_whole(sealing.plan)
