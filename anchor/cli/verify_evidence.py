@@ -15,7 +15,6 @@ from anchor.tlog import evidence
 from anchor.tlog.keys import VerifierKey, parse_vkey
 from anchor.verdict import Check, Class, Verdict, failed, judge, passed
 from anchor.verify import rivals
-from anchor.verify.bundle import verify_bundle
 from anchor.wiring.places import public_key
 from anchor.wiring.watching import Given
 
@@ -96,13 +95,7 @@ def _publisher(data: bytes, given: dict[str, Any], facts: dict[str, Any], *, off
     trust = Given(**given).load("", budget=Budget(60), offline=offline)
     found = rivals.check(
         data,
-        lambda bundle: verify_bundle(
-            bundle,
-            trusted_root=trust.root,
-            artifact=None,
-            signers=trust.policy.signers,
-            now=datetime.now(UTC),
-        ),
+        lambda bundle: trust.verify(bundle, now=datetime.now(UTC))[0],
     )
     facts |= {
         "kind": rivals.KIND,

@@ -3,6 +3,7 @@
 put before the stock client as a second opinion. Decides which anchors count.
 """
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -32,14 +33,30 @@ Stock = Callable[[bytes, bytes, str, str], bytes]
 
 @dataclass(frozen=True, kw_only=True)
 class Trust:
-    """What the verifier brings: a policy, the roots that it names (raw JSON), what they hold together, and
-    what there is to say of how they were got."""
+    """What the verifier brings: a policy, the roots that it names (raw JSON), what they hold together (which
+    says what is named at all, and verifies nothing), and what there is to say of how they were got."""
 
     policy: Policy
     raw: Sequence[bytes]
     root: TrustedRoot
     checks: Sequence[Check] = ()
     witnesses: WitnessPolicy | None = None
+
+    @functools.cached_property
+    def each(self) -> tuple[TrustedRoot, ...]:
+        """The roots one by one, as `raw` has them. What one vouches for is not lent to another."""
+        return (self.root,) if len(self.raw) == 1 else tuple(parse_root(data) for data in self.raw)
+
+    def verify(self, bundle: bytes, *, now: datetime) -> tuple[BundleReport, bytes]:
+        """A bundle for one of the policy's signers, under one root alone: the first that verifies it, else
+        the first that knows its log and authority. Also that root's JSON."""
+        signers, tried = self.policy.signers, []
+        for root, raw in zip(self.each, self.raw, strict=True):
+            found = verify_bundle(bundle, trusted_root=root, artifact=None, signers=signers, now=now)
+            if found.ok:
+                return found, raw
+            tried.append((found, raw))
+        return next((t for t in tried if not t[0].foreign), tried[0])
 
 
 @dataclass(kw_only=True)
@@ -49,6 +66,8 @@ class AnchorReport:
     anchor: Anchor
     checks: list[Check] = field(default_factory=list)
     bundle: BundleReport | None = None
+    root: bytes = b""
+    """The verifier's trusted root (JSON) that verified it."""
     counts: bool = False
     foreign: bool = False
 
@@ -58,8 +77,13 @@ class AnchorReport:
 
     @property
     def embedded(self) -> bool:
-        """Whether the log is run by the publisher; told by its origin, which the checkpoint binds."""
-        return any(log.origin.endswith(EMBEDDED_SUFFIX) for log in self.bundle.logs) if self.bundle else False
+        """Whether the log, or who vouches for signer or time, is run by the publisher; told by the origin,
+        which the checkpoint binds, and by the names that the trusted root gives to the others."""
+        if self.bundle is None:
+            return False
+        others = (self.bundle.authority, *(t.authority for t in self.bundle.times))
+        logs = any(log.origin.endswith(EMBEDDED_SUFFIX) for log in self.bundle.logs)
+        return logs or any(EMBEDDED_SUFFIX in name for name in others)
 
     def facts(self) -> dict[str, Any]:
         """What was bound, for the verdict."""
@@ -98,9 +122,13 @@ def verify_all(
             continue
         if trust is None:
             if copy is not None:
-                _verify(report, data, payload, copy[1], None, now)
+                unsigned = verify_bundle(data, trusted_root=copy[1], artifact=None, now=now)
+                _judge(report, unsigned, payload)
             continue
-        _verify(report, data, payload, trust.root, trust.policy, now)
+        found, report.root = trust.verify(data, now=now)
+        report.foreign = found.foreign
+        _judge(report, found, payload)
+        report.counts = report.bundle is not None
         if report.counts and report.bundle and trust.witnesses is not None:
             check_of = witnessed.check(report.bundle, trust.witnesses, now)
             report.add(check_of)
@@ -108,7 +136,7 @@ def verify_all(
         if not report.counts:
             continue
         if stock is not None:
-            _ask(report, data, payload, trust.raw, stock)
+            _ask(report, data, payload, stock)
         if copy is not None:
             _with_copy(report, data, payload, copy[1], now)
     return reports, check
@@ -124,19 +152,9 @@ def _copy(release: Release, files: Files) -> tuple[tuple[bytes, TrustedRoot] | N
     return (data, root), passed("trusted-root", f"{blob.path} has SHA-256 {blob.sha256}, as named")
 
 
-def _verify(
-    report: AnchorReport,
-    data: bytes,
-    payload: bytes,
-    root: TrustedRoot,
-    policy: Policy | None,
-    now: datetime,
-) -> None:
-    """The strict checks of one bundle, and of what release.json says of it."""
-    signers = policy.signers if policy else None
-    found = verify_bundle(data, trusted_root=root, artifact=None, signers=signers, now=now)
-    if policy is not None and found.foreign:
-        report.foreign = True
+def _judge(report: AnchorReport, found: BundleReport, payload: bytes) -> None:
+    """The strict checks of one bundle, and of what release.json says of it; `bundle` is set if all held."""
+    if report.foreign:
         line = "the policy's trusted roots do not name its log or authority: it counts for nothing"
         report.add(skipped("anchor-trusted", line))
         return
@@ -144,15 +162,14 @@ def _verify(
         report.add(check)
     if any(c.state in ("refused", "unknown") for c in found.checks):
         return
-    report.bundle = found
     try:
         line = _compare(report.anchor, found, payload)
     except AnchorError as e:
         meaning = "release.json tells another story than the bundle"
         report.add(failed("anchor-named", e, meaning=meaning))
         return
+    report.bundle = found
     report.add(passed("anchor-named", line, clause="FORMAT.md, release.json"))
-    report.counts = policy is not None
 
 
 def _compare(anchor: Anchor, found: BundleReport, payload: bytes) -> str:
@@ -187,22 +204,18 @@ def time_text(found: BundleReport) -> str:
     return found.earliest.strftime("%Y-%m-%dT%H:%M:%SZ") if found.earliest else ""
 
 
-def _ask(report: AnchorReport, data: bytes, payload: bytes, roots: Sequence[bytes], stock: Stock) -> None:
-    """The stock client must agree with one of the roots; it never outvotes our refusal."""
+def _ask(report: AnchorReport, data: bytes, payload: bytes, stock: Stock) -> None:
+    """The stock client must agree, under the same root; it never outvotes our refusal."""
     name = "stock-client"
-    errors: list[AnchorError] = []
-    for raw in roots:
-        try:
-            if stock(data, raw, report.anchor.identity, report.anchor.issuer) != payload:
-                raise Refused("verifies another payload")
-        except AnchorError as e:
-            errors.append(e)
-            continue
-        report.add(passed(name, "the sigstore client verifies the same bundle for this signer"))
+    try:
+        if stock(data, report.root, report.anchor.identity, report.anchor.issuer) != payload:
+            raise Refused("verifies another payload")
+    except AnchorError as e:
+        meaning = "another implementation reads the evidence differently: trust neither until it is explained"
+        report.add(failed(name, e, meaning=meaning))
+        report.counts = False
         return
-    meaning = "another implementation reads the evidence differently: trust neither until it is explained"
-    report.add(failed(name, errors[-1], meaning=meaning))
-    report.counts = False
+    report.add(passed(name, "the sigstore client verifies the same bundle for this signer"))
 
 
 def _with_copy(report: AnchorReport, data: bytes, payload: bytes, copy: TrustedRoot, now: datetime) -> None:

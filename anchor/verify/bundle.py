@@ -86,6 +86,7 @@ def _report(ctx: Context) -> BundleReport:
         checks=checks,
         identity=leaf.identity if leaf else "",
         issuer=leaf.issuer if leaf else "",
+        authority=ctx.authority,
         claimed=leaf is not None and ctx.ask.signers is None,
         times=tuple(ctx.times),
         payload_type=content.payload_type if isinstance(content, Envelope) else "",

@@ -16,6 +16,8 @@ def check_certificate(ctx: Context) -> None:
         for step in (steps.VALIDITY, steps.CHAIN, steps.SCT, steps.USAGE, steps.SIGNER):
             run.skip(step, "no certificate that can be used")
         return
+    if not certificates.known(leaf, ctx.ask.root.authorities):
+        ctx.foreign = True  # also without a time: its stamp is then of a stranger as well
     if not ctx.times:
         for step in (steps.VALIDITY, steps.CHAIN, steps.SCT):
             run.skip(step, "no trusted time")
@@ -45,9 +47,8 @@ def _valid_at(leaf: Leaf, times: list[VerifiedTime]) -> tuple[str, bool]:
 def _chain(ctx: Context, leaf: Leaf) -> tuple[str, bytes]:
     """The SPKI of the leaf's issuer, the same at every verified time."""
     authorities = ctx.ask.root.authorities
-    if not certificates.known(leaf, authorities):
-        ctx.foreign = True
     found = [certificates.issued_by(leaf, authorities, t) for t in {t.time: t for t in ctx.times}]
     if len({f.issuer_spki for f in found}) != 1:
         raise Refused("issued by different keys at different times", where="certificate")
-    return f"issued by {found[0].authority.uri or found[0].authority.subject}", found[0].issuer_spki
+    ctx.authority = found[0].authority.uri or found[0].authority.subject
+    return f"issued by {ctx.authority}", found[0].issuer_spki

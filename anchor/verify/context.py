@@ -34,6 +34,7 @@ class Context:
     ask: Ask
     run: Steps
     leaf: Leaf | None = None
+    authority: str = ""
     key: Key | None = None
     placed: list[Placed] = field(default_factory=list)
     promised: dict[int, datetime] = field(default_factory=dict)

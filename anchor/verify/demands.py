@@ -47,7 +47,7 @@ def _number(release: Release, policy: Policy) -> list[Check]:
 
 def _anchors(reports: Sequence[AnchorReport], policy: Policy) -> Check:
     """Distinct log keys that count. None at all contradicts the policy; too few are PENDING."""
-    logs = {r.bundle.logs[0].log_id for r in reports if r.counts and r.bundle}
+    logs = {r.bundle.logs[0].spki for r in reports if r.counts and r.bundle}
     line = f"anchored in {len(logs)} of at least {policy.min_anchors} logs that the policy trusts"
     if len(logs) >= policy.min_anchors:
         return passed("policy-anchors", line)

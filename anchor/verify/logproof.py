@@ -153,6 +153,7 @@ def fact(placed: Placed, checkpoint: Checkpoint | None, *, promised: bool) -> Lo
         root=checkpoint.root if checkpoint else b"",
         promised_index=entry.log_index if promised else None,
         checkpoint=checkpoint,
+        spki=placed.key.key.spki,
     )
 
 

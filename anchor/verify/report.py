@@ -35,6 +35,8 @@ class LogFact:
     root: bytes
     promised_index: int | None
     checkpoint: Checkpoint | None
+    spki: bytes = b""
+    """The log's key. One key may go by several ids."""
 
     @property
     def raw_checkpoint(self) -> bytes:
@@ -54,6 +56,8 @@ class BundleReport:
     checks: tuple[Check, ...]
     identity: str = ""
     issuer: str = ""
+    authority: str = ""
+    """URI (else name) of the certificate authority, as the trusted root gives it."""
     claimed: bool = False
     foreign: bool = False
     times: tuple[VerifiedTime, ...] = ()

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whoever runs one trusted instance lends parts of it to another: nothing of it may count."""
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+import msgspec
+import pytest
+
+from anchor import release as releases
+from anchor import trusted_root
+from anchor.edge import signing, stamping
+from anchor.edge.stock import opinion
+from anchor.embedded.instance import Instance
+from anchor.publish import documents
+from anchor.trust import Policy, Signer
+from anchor.trusted_root import TrustedRoot
+from anchor.verdict import Class
+from anchor.verify.release import Trust
+from tests.support.in_memory import Held, hold
+from tests.support.published import NAME, published
+from tests.support.signed import described
+
+
+@dataclass(frozen=True)
+class Two:
+    """Two instances that a verifier trusts, and an honest release in the first."""
+
+    held: Held
+    log: Instance
+    lender: Instance
+
+    @property
+    def raw(self) -> list[bytes]:
+        return [self.log.trusted_root(), self.lender.trusted_root()]
+
+    @property
+    def union(self) -> TrustedRoot:
+        return trusted_root.union(trusted_root.parse(raw) for raw in self.raw)
+
+    def trust(self, raw: list[bytes], root: TrustedRoot, *signers: Signer) -> Trust:
+        found = signers or self.held.trust.policy.signers
+        return Trust(policy=Policy(ledger=NAME, signers=found), raw=raw, root=root)
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory: pytest.TempPathFactory) -> Two:
+    site = published(tmp_path_factory.mktemp("honest"))
+    lender = published(tmp_path_factory.mktemp("lender"))
+    return Two(
+        held=hold(site.root),
+        log=Instance.open(site.home / "instance", create=False),
+        lender=Instance.open(lender.home / "instance", create=False),
+    )
+
+
+def lent(two: Two) -> Held:
+    """The release with another anchor: in the first instance's log, all else of the second's making."""
+    statement = two.held.files[two.held.path("statement")]
+    theirs = trusted_root.parse(two.lender.trusted_root())
+    steps = signing.Steps(
+        authority=two.lender.authority,
+        signed=lambda prepared: None,
+        stamp=lambda signature: stamping.stamp(two.lender.timestamps, signature, theirs),
+        append=lambda prepared: two.log.log.append(prepared.request),
+    )
+    bundle = signing.sign(
+        statement,
+        steps=steps,
+        trusted_root=documents.union(two.raw),
+        token=two.lender.mint(None),
+        log_version=2,
+    )
+    anchor = described(bundle, documents.union(two.raw), "lent.sigstore.json")
+    value = msgspec.structs.replace(releases.load(two.held.release), anchors=(anchor,))
+    made = replace(two.held, release=releases.dump(value), now=datetime.now(UTC))
+    made = replace(made, files={**made.files, "lent.sigstore.json": bundle})
+    return made.with_file(made.path("trusted_root"), documents.union(two.raw), repaired=True)
+
+
+def lender_of(held: Held) -> Signer:
+    anchor = releases.load(held.release).anchors[0]
+    return Signer(identity=anchor.identity, issuer=anchor.issuer)
+
+
+@pytest.mark.parametrize("stock", [None, opinion])
+def test_an_authority_of_one_root_and_the_log_of_another(two: Two, stock: object) -> None:
+    held = lent(two)
+    found = held.verify(trust=two.trust(two.raw, two.union, lender_of(held)), stock=stock)  # type: ignore[arg-type]
+    assert found.verdict is Class.INVALID
+    assert found.facts == {}
+    assert {c.state for c in found.checks if c.name == "anchor-trusted"} == {"skipped"}
+
+
+def test_one_file_that_names_both_trusts_each_for_the_other_and_says_who_it_is(two: Two) -> None:
+    held, whole = lent(two), documents.union(two.raw)
+    found = held.verify(trust=two.trust([whole], trusted_root.parse(whole), lender_of(held)))
+    assert found.verdict is Class.OK
+    assert [a["independent"] for a in found.facts["anchors"]] == [False]
+
+
+def test_the_order_of_roots_does_not_matter(two: Two) -> None:
+    for raw in (two.raw, two.raw[::-1], [two.raw[1], two.raw[0], two.raw[1]]):
+        assert two.held.verify(trust=two.trust(raw, two.union), stock=opinion).verdict is Class.OK
+
+
+def test_a_broken_anchor_is_not_excused_by_a_root_that_does_not_know_it(two: Two) -> None:
+    path = two.held.path("bundle")
+    data = bytearray(two.held.files[path])
+    at = data.index(b'"rootHash"') + 14
+    data[at] = ord("A") if data[at] != ord("A") else ord("B")
+    spoilt = two.held.with_file(path, bytes(data), repaired=True)
+    for raw in (two.raw, two.raw[::-1]):
+        found = spoilt.verify(trust=two.trust(raw, two.union))
+        assert found.verdict is Class.INVALID
+        assert "log-checkpoint" in {c.name for c in found.checks if c.demotes}
