@@ -77,18 +77,33 @@ class Worker:
     def once(self, targets: list[str], *, wait: Callable[[], bool]) -> list[Done]:
         """Re-verify these targets, due or not. One that another worker has is waited for: `wait` pauses, and
         is False when the time is up."""
-        cycle = self._begin()
         done = []
+        try:
+            cycle = self._begin()
+        except AnchorError as e:
+            cycle = self._cycle((failed("records", e, meaning="this run is not recorded"),))
         for target in targets:
-            lease = self._take(target)
-            while not isinstance(lease, Lease) and wait():
+            try:
                 lease = self._take(target)
+                while not isinstance(lease, Lease) and wait():
+                    lease = self._take(target)
+            except AnchorError as e:
+                done.append(self._unrecorded(cycle, target, e))
+                continue
             if isinstance(lease, Lease):
                 done.append(self._run(cycle, lease))
             else:
                 done.append(Done(_busy(target, lease), None))
         self._end(done)
         return done
+
+    def _unrecorded(self, cycle: Cycle, target: str, error: AnchorError) -> Done:
+        """A run that the records cannot take: what it finds is told all the same."""
+        outcome = cycle.run(target)
+        for evidence in outcome.evidence:
+            self.setting.spill(evidence)
+        self._unkept(outcome, error)
+        return Done(_with(outcome, error), None, str(error))
 
     def _begin(self) -> Cycle:
         """A cycle, after a look at whether the records are those that were last written."""
@@ -101,7 +116,11 @@ class Worker:
             if standing[0].demotes:
                 mark.restore(setting.database, found, now=now)
                 self._lost(data, standing[0], now)
-        return Cycle(setting.parts(), Memory(setting.database, now=now), standing=standing)
+        return self._cycle(standing)
+
+    def _cycle(self, standing: tuple[Check, ...]) -> Cycle:
+        memory = Memory(self.setting.database, now=self.setting.clock())
+        return Cycle(self.setting.parts(), memory, standing=standing)
 
     def _lost(self, data: bytes, check: Check, now: float) -> None:
         """A rollback is told once, at once: the next cycle will no longer see it."""
@@ -114,7 +133,8 @@ class Worker:
 
     def _end(self, done: list[Done]) -> None:
         if any(d.kept for d in done):
-            self.setting.save_mark(mark.encode(self.setting.database))
+            with contextlib.suppress(AnchorError):  # an older mark says less, and nothing wrong
+                self.setting.save_mark(mark.encode(self.setting.database))
 
     def _take(self, target: str | None) -> Lease | Held | None:
         setting = self.setting

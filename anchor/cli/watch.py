@@ -9,6 +9,7 @@ from typing import Any
 import click
 import msgspec
 
+from anchor import alarm
 from anchor.cli import common, watching
 from anchor.edge.notify import Notifier
 from anchor.errors import Misuse
@@ -83,7 +84,9 @@ def command(  # noqa: PLR0913 - one argument for each option
         courier = _Courier(
             lambda good: watching.after(
                 opened, notifier, good=good, beat=heartbeat, metrics=metrics_file, say=_say
-            )
+            ),
+            notifier.tell,
+            rule,
         )
         stop_metrics = _metrics(opened, metrics_listen)
         try:
@@ -120,8 +123,12 @@ class _Cycle:
 class _Courier:
     """Sends what there is to send in a thread of its own, so that nothing there delays a verification."""
 
-    def __init__(self, work: Any) -> None:
+    def __init__(self, work: Any, tell: Any, rule: alarm.Rule) -> None:
         self._work = work
+        self._tell = tell
+        self._rule = rule
+        self._standing = alarm.Standing()
+        self._words: list[tuple[str, str]] = []
         self._wake = threading.Event()
         self._over = False
         self._good = False
@@ -130,11 +137,21 @@ class _Courier:
 
     def take(self, verdict: Verdict) -> None:
         """After a tick: deliver, and beat when the cycle was good. An idle tick is neither good nor bad."""
-        if verdict.kind != "cycle":  # the cycle itself failed, so no run has said why
-            for check in verdict.checks:
-                _say(check.detail)
+        self._trouble(verdict)
         self._good = self._good or verdict.verdict is Class.OK
         self._wake.set()
+
+    def _trouble(self, verdict: Verdict) -> None:
+        """The cycle itself failed, so no run could say why: said now, told past the outbox when it lasts."""
+        failing = verdict.kind != "cycle"
+        for check in verdict.checks if failing else ():
+            _say(check.detail)
+        found = verdict.verdict if failing else Class.OK
+        self._standing, tell = alarm.after(self._standing, found, now=time.time(), rule=self._rule)
+        if tell:
+            body = "\n".join(c.detail for c in verdict.checks if failing) or "the watch goes on"
+            title = f"[anchor] {found}: the watch" if failing else "[anchor] recovered: the watch goes on"
+            self._words.append((title, body))
 
     def end(self) -> None:
         """One last round, at most a few seconds."""
@@ -147,6 +164,8 @@ class _Courier:
             self._wake.wait()
             self._wake.clear()
             good, self._good = self._good, False
+            while self._words:
+                self._tell(*self._words.pop(0))
             self._work(good)
 
 

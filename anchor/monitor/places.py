@@ -72,10 +72,11 @@ class LogPlace:
 
 @dataclass(frozen=True)
 class HeldCheckpoint:
-    """A signed checkpoint of the records, and when it was first seen (seconds since 1970)."""
+    """A signed checkpoint of the records, and when it was first and last seen (seconds since 1970)."""
 
     checkpoint: SignedCheckpoint
     seen: float
+    last: float
 
 
 class LogMemory(Protocol):

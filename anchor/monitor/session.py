@@ -192,7 +192,7 @@ class Session:
             self.checks.append(failed(name, old, clause=CLAUSE))
             return
         ended = self.place.ended
-        final = [h.checkpoint.size for h in held if ended is not None and h.seen > ended]
+        final = [h.checkpoint.size for h in held if ended is not None and h.last > ended]
         if final and found.head.size > max(final):
             grown = Refused(
                 f"grew from {max(final)} to {found.head.size} after its end", where=self.place.name
@@ -212,7 +212,7 @@ class Session:
     def _silent(self, name: str, held: Sequence[HeldCheckpoint], error: Unavailable, *, served: bool) -> None:
         """A log that does not answer; after its end that is expected, once its last head is held."""
         ended = self.place.ended
-        if not served and ended is not None and self.now > ended and any(h.seen > ended for h in held):
+        if not served and ended is not None and self.now > ended and any(h.last > ended for h in held):
             size = max(h.checkpoint.size for h in held)
             detail = f"retired and no longer served; its head of size {size}, seen after its end, is held"
             self.checks.append(skipped(name, detail))

@@ -11,7 +11,7 @@ from anchor.records.engine import Database
 from anchor.records.tables import Base, Checkpoint, EvidenceRow
 
 BATCH = 1000
-_HIDDEN = frozenset({"deliveries", "claims"})
+_HIDDEN = frozenset({"deliveries", "claims", "sightings"})
 """Working state, not records."""
 
 

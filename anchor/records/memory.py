@@ -6,6 +6,7 @@ writes.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 import sqlalchemy as sa
@@ -16,7 +17,7 @@ from anchor.monitor.places import HeldCheckpoint
 from anchor.outcome import Evidence, SeenAnchor, SeenRelease, SignedCheckpoint
 from anchor.records import chain, store
 from anchor.records.engine import Database
-from anchor.records.tables import Anchor, Checkpoint, Claim, EvidenceRow, Release, Run, Trust
+from anchor.records.tables import Anchor, Checkpoint, Claim, EvidenceRow, Release, Run, Sighting, Trust
 from anchor.tlog import checkpoint as checkpoints
 from anchor.tlog import note as notes
 from anchor.tlog.keys import parse_vkey
@@ -45,7 +46,7 @@ class Memory:
                 mine.where(Checkpoint.size == size).order_by(Checkpoint.seq).limit(_SAME_SIZE),
             ):
                 for row in connection.execute(query).mappings().all():
-                    held = HeldCheckpoint(_held(connection, dict(row)), row["seen_ms"] / 1000)
+                    held = _with_times(connection, dict(row))
                     found += [held] if held not in found else []
         return found
 
@@ -161,6 +162,12 @@ class Memory:
 def _release(row: dict[str, object], anchors: tuple[SeenAnchor, ...] = ()) -> SeenRelease:
     values = {k: row[k] for k in ("ledger", "number", "version", "root", "size", "statement")}
     return SeenRelease(**values, anchors=anchors)  # type: ignore[arg-type]  # columns of these types
+
+
+def _with_times(connection: Connection, row: dict[str, Any]) -> HeldCheckpoint:
+    query = sa.select(Sighting.last_ms).where(Sighting.seq == row["seq"])
+    last = connection.execute(query).scalar() or row["seen_ms"]
+    return HeldCheckpoint(_held(connection, row), row["seen_ms"] / 1000, last / 1000)
 
 
 def _held(connection: Connection, row: dict[str, object]) -> SignedCheckpoint:

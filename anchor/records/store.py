@@ -22,7 +22,17 @@ from anchor.records import chain, outbox
 from anchor.records.claims import Lease, ms
 from anchor.records.engine import Database
 from anchor.records.pace import Pace
-from anchor.records.tables import Anchor, Base, Checkpoint, Claim, EvidenceRow, Proof, Release, Trust
+from anchor.records.tables import (
+    Anchor,
+    Base,
+    Checkpoint,
+    Claim,
+    EvidenceRow,
+    Proof,
+    Release,
+    Sighting,
+    Trust,
+)
 from anchor.verdict import Class
 
 
@@ -234,9 +244,12 @@ def _checkpoints(
 ) -> None:
     for c in seen:
         key = {"origin": c.origin, "size": c.size, "root": c.root.hex()}
-        if _find(connection, Checkpoint, key, "seq") is None:
+        seq = _find(connection, Checkpoint, key, "seq")
+        if seq is None:
             rest = {"log_key": c.log_key, "note": c.note, "source": c.source, "seen_ms": at}
-            chain.append(database, connection, Checkpoint, {**key, **rest})
+            seq = chain.append(database, connection, Checkpoint, {**key, **rest})
+        connection.execute(sa.delete(Sighting).where(Sighting.seq == seq))
+        connection.execute(sa.insert(Sighting), {"seq": seq, "last_ms": at})
 
 
 def _proofs(connection: Connection, outcome: Outcome, at: int) -> None:

@@ -3,8 +3,8 @@
 
 Times are milliseconds since 1970 UTC. `releases, anchors, checkpoints, proofs, evidence, trust, prunes,
 notifications` are append-only; `runs` and `checks` change once (a run ends) and are removed only under a row
-of `prunes`; triggers of both engines enforce it (`migrations/versions/v0002_append_only.py`). Only `claims`
-and `deliveries` are working state. `chain` columns make an edit visible (`check.py`).
+of `prunes`; triggers of both engines enforce it (`migrations/versions/v0002_append_only.py`). Only `claims`,
+`deliveries` and `sightings` are working state. `chain` columns make an edit visible (`check.py`).
 """
 
 from typing import Any, ClassVar
@@ -172,6 +172,14 @@ class Checkpoint(Base):
     source: Mapped[str]
     seen_ms: Mapped[int]
     chain: Mapped[bytes]
+
+
+class Sighting(Base):
+    """When a checkpoint was last served. Working state; the first time is in its own row."""
+
+    __tablename__ = "sightings"
+    seq: Mapped[int] = mapped_column(_Id, primary_key=True, autoincrement=False)
+    last_ms: Mapped[int]
 
 
 class Proof(Base):

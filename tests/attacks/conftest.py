@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A watcher that has seen a site once, and found it good."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from anchor.verdict import Class
+from tests.support.attacked import Attacked, Hook, hook, make_site
+from tests.support.published import Site
+
+
+@pytest.fixture(scope="session")
+def three_releases(tmp_path_factory: pytest.TempPathFactory) -> Site:
+    """A site with three releases, to be copied."""
+    return make_site(tmp_path_factory.mktemp("three"))
+
+
+@pytest.fixture(scope="session")
+def webhook() -> Iterator[Hook]:
+    with hook() as server:
+        yield server
+
+
+@pytest.fixture
+def fresh(three_releases: Site, webhook: Hook, tmp_path: Path) -> Attacked:
+    """A watcher that has seen nothing yet."""
+    webhook.titles()
+    return Attacked(tmp_path, three_releases.copy(tmp_path), webhook)
+
+
+@pytest.fixture
+def attacked(fresh: Attacked) -> Attacked:
+    """A watcher that has seen the site once."""
+    assert fresh.found() is Class.OK
+    assert fresh.told() == []
+    return fresh

@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The records and the clock are attacked: what is lost, what is noticed, what still works."""
+
+import resource
+import shutil
+import sqlite3
+import time
+from pathlib import Path
+
+import pytest
+
+from anchor.verdict import Class
+from tests.support.anchor_cli import anchor, process
+from tests.support.attacked import Attacked
+
+DAY = 86400
+
+
+def saved(attacked: Attacked) -> Path:
+    """A copy of the records as they are."""
+    copy = attacked.folder / "saved"
+    shutil.copytree(attacked.home, copy, ignore=shutil.ignore_patterns("*.mark", "tiles", "evidence"))
+    return copy
+
+
+def put_back(attacked: Attacked, copy: Path | None) -> None:
+    for file in attacked.home.glob("records.db*"):
+        file.unlink()
+    if copy is not None:
+        for file in copy.glob("records.db*"):
+            shutil.copy(file, attacked.home)
+
+
+def edited(attacked: Attacked, *statements: str) -> None:
+    """Edit the database as its owner: triggers are dropped first."""
+    with sqlite3.connect(attacked.home / "records.db") as db:
+        for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            db.execute(f"DROP TRIGGER {name}")
+        for statement in statements:
+            assert db.execute(statement).rowcount
+    db.close()
+
+
+@pytest.mark.parametrize("deleted", [False, True])
+def test_records_that_were_put_back_or_deleted_are_noticed_once(attacked: Attacked, deleted: bool) -> None:
+    copy = None if deleted else saved(attacked)
+    attacked.serve(attacked.log.grow(40))
+    assert attacked.found() is Class.OK
+    put_back(attacked, copy)
+    assert anchor("records", "check", "--home", attacked.home).code == (2 if deleted else 3)
+    ran = attacked.run()
+    assert ran.code == 3
+    assert "put back to an older state" in ran.out
+    assert "the records were put back to an older state" in attacked.told()
+    assert attacked.found() is Class.OK
+    assert attacked.check() is Class.OK
+
+
+def test_forgetting_does_not_help_a_log_that_forked(attacked: Attacked) -> None:
+    """The mark brings the signed note back, and the fork is found although the database is empty."""
+    attacked.serve(attacked.log.grow(40))
+    assert attacked.found() is Class.OK
+    put_back(attacked, None)
+    attacked.serve(attacked.log.fork(3))
+    assert attacked.found() is Class.EQUIVOCATION
+    assert attacked.counts()[1] == 1
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        "UPDATE checkpoints SET size = 2",
+        "UPDATE checkpoints SET note = X'00'",
+        "UPDATE checkpoints SET root = lower(hex(zeroblob(32)))",
+        "UPDATE checkpoints SET seen_ms = 1",
+    ],
+)
+def test_edited_records_are_invalid_for_check_and_for_the_run(attacked: Attacked, edit: str) -> None:
+    edited(attacked, edit)
+    assert attacked.check() is Class.INVALID
+    assert attacked.found() is Class.INVALID
+    assert attacked.told() == ["INVALID"]
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        "UPDATE runs SET verdict = 'INVALID'",
+        "UPDATE checks SET detail = 'x'",
+        "UPDATE claims SET last_class = 'STALE'",
+    ],
+)
+def test_edited_history_is_invalid_for_check(attacked: Attacked, edit: str) -> None:
+    edited(attacked, edit)
+    assert attacked.check() is Class.INVALID
+
+
+def test_read_only_records_are_misuse_in_one_line(attacked: Attacked) -> None:
+    url = f"sqlite:///file:{attacked.home}/records.db?mode=ro&uri=true"
+    ran = anchor(
+        *("reverify", attacked.target, "--policy", attacked.folder / "watched.toml"),
+        *("--home", attacked.home, "--database", url),
+    )
+    assert ran.code == 2
+    assert "read-only" in ran.line
+
+
+def test_a_database_that_is_none_is_misuse_in_one_line(attacked: Attacked) -> None:
+    put_back(attacked, None)
+    (attacked.home / "records.db").write_bytes(b"no database at all " * 99)
+    ran = anchor("status", "--home", attacked.home)
+    assert (ran.code, "not a SQLite database" in ran.line) == (2, True)
+
+
+def full() -> None:
+    """No file can grow beyond 33 KiB: the log of SQLite soon takes no transaction more."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (33 << 10, 33 << 10))
+
+
+def on_full_disk(attacked: Attacked) -> tuple[int, str, str]:
+    ran = process(
+        *("reverify", attacked.target, "--policy", attacked.folder / "watched.toml"),
+        *("--home", attacked.home, "--notify", attacked.hook.url),
+        before=full,
+    )
+    return ran.code, ran.out, ran.err
+
+
+def test_a_full_disk_is_unavailable_and_says_so(attacked: Attacked) -> None:
+    code, out, err = on_full_disk(attacked)
+    assert code == 3, (out, err)
+    assert "Traceback" not in err
+    assert attacked.counts() == (1, 0)
+
+
+def test_equivocation_on_a_full_disk_is_told_and_spilled(attacked: Attacked) -> None:
+    attacked.serve(attacked.log.fork(1))
+    code, out, err = on_full_disk(attacked)
+    assert code == 6, (out, err)
+    assert "EQUIVOCATION" in attacked.told()
+    (file,) = (attacked.home / "evidence").iterdir()
+    assert anchor("verify-evidence", file).code == 6
+
+
+def test_a_run_beside_another_waits_and_then_gives_up_with_the_reason(attacked: Attacked) -> None:
+    with sqlite3.connect(attacked.home / "records.db") as db:
+        now = int(time.time() * 1000) + 600_000
+        db.execute("UPDATE claims SET run_id = 1, worker = 'another machine', lease_ms = ?", (now,))
+    db.close()
+    ran = attacked.run()
+    assert ran.code == 3
+    assert "another machine is re-verifying it" in ran.out
+
+
+# -- the clock ----------------------------------------------------------------------------------------------
+
+
+def at(monkeypatch: pytest.MonkeyPatch, days: float) -> None:
+    real = time.time
+    monkeypatch.setattr(time, "time", lambda: real() + days * DAY)
+
+
+def test_a_clock_that_jumps_ahead_makes_the_status_stale(
+    attacked: Attacked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert anchor("status", "--home", attacked.home).code == 0
+    at(monkeypatch, 400)
+    ran = anchor("status", "--home", attacked.home, "--json")
+    assert (ran.code, ran.document["verdict"]) == (4, "STALE")
+
+
+def test_a_clock_that_jumps_back_is_a_doubt_once(attacked: Attacked, monkeypatch: pytest.MonkeyPatch) -> None:
+    at(monkeypatch, -400)
+    assert anchor("status", "--home", attacked.home).code == 4  # a good run in the future is none
+    ran = attacked.run()
+    assert ran.code == 3
+    assert "before the last recorded run" in ran.out
+    assert attacked.found() is Class.OK
+    assert attacked.told() == ["UNAVAILABLE", "recovered"]
+    assert attacked.check() is Class.OK
+
+
+def test_nothing_ever_checked_is_never_0(fresh: Attacked) -> None:
+    assert anchor("status", "--home", fresh.home).code == 2
+    assert (
+        anchor(
+            "reverify", "--home", fresh.home, "--root", fresh.folder / "none", "--policy", fresh.site.policy
+        ).code
+        == 3
+    )
+    assert anchor("reverify", fresh.target, "--home", fresh.home).code == 2  # no policy
