@@ -3,7 +3,8 @@
 
 What a Sigstore instance does for a signer is three services. `anchor.embedded` implements them inside this
 process, `anchor.edge.remote` over HTTP; nothing here knows which. Each service answers with the bytes that
-its public API defines, so that what is tested on one holds for the other.
+its public API defines, so that what is tested on one holds for the other. The third, a log, must also tell
+what became of a request: its seam is `anchor.publish.site.LogClient`.
 """
 
 from typing import Protocol
@@ -46,17 +47,5 @@ class TimestampAuthority(Protocol):
         """TimeStampReq DER in, TimeStampResp DER out. The caller verifies the answer, nonce included.
 
         Raises `Unavailable` when no answer came.
-        """
-        ...
-
-
-class LogWriter(Protocol):
-    """Rekor v2, `POST /api/v2/log/entries` (or its v1 counterpart)."""
-
-    def append(self, request: bytes) -> bytes:
-        """CreateEntryRequest JSON in, TransparencyLogEntry (protobuf JSON) out, once the entry is durable.
-
-        Raises `Duplicate` when the log has the entry, `Refused` when it will never take it, `Unavailable`
-        when it cannot be told or done now.
         """
         ...

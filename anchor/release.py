@@ -137,11 +137,6 @@ def relocate(release: Release, prefix: str) -> Release:
     return _with_paths(release, lambda path: prefix + path.rsplit("/", 1)[-1])
 
 
-def same_release(a: Release, b: Release) -> bool:
-    """Whether two release.json say the same but for the folders in their paths."""
-    return relocate(a, "") == relocate(b, "")
-
-
 def paths(release: Release) -> list[str]:
     """Every path that a release names, in the order of its members."""
     return [*(f.path for f in release.files), *(b.path for b in _blobs(release))]

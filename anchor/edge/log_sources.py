@@ -9,7 +9,6 @@ import contextlib
 import hashlib
 import os
 import tempfile
-from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from anchor.edge import files, http
@@ -17,7 +16,7 @@ from anchor.errors import AnchorError, Misuse, Refused, Unavailable
 from anchor.merkle.hashing import HASH_SIZE
 from anchor.tlog import tiles
 from anchor.tlog.note import MAX_NOTE
-from anchor.tlog.source import Missing, Source
+from anchor.tlog.source import Missing
 from anchor.tlog.tiles import Tile
 
 CACHE_BYTES = 256 << 20
@@ -100,35 +99,6 @@ class HttpSource:
 def rekor_v2(base_url: str, *, budget: http.Budget) -> HttpSource:
     """The read side of a Rekor v2 shard by the base URL in the trusted root."""
     return HttpSource(base_url.rstrip("/") + "/api/v2", budget=budget, service="Rekor")
-
-
-class Mirrored:
-    """One log in several places (C2SP tlog-tiles, APIs): the next is asked for what one fails to give.
-
-    The checkpoint is the first place's alone: a second view of a log is compared, never mixed in.
-    """
-
-    def __init__(self, first: Source, *others: Source) -> None:
-        self._sources: Sequence[Source] = (first, *others)
-
-    def checkpoint(self) -> bytes:
-        return self._sources[0].checkpoint()
-
-    def tile(self, level: int, index: int, width: int) -> bytes:
-        return self._first(lambda s: s.tile(level, index, width))
-
-    def entries(self, index: int, width: int) -> bytes:
-        return self._first(lambda s: s.entries(index, width))
-
-    def _first(self, read: Callable[[Source], bytes]) -> bytes:
-        error: Unavailable | None = None
-        for source in self._sources:
-            try:
-                return read(source)
-            except Unavailable as e:
-                # what the first place says counts, unless only it lacks what another could not give either
-                error = e if error is None else error
-        raise error or Missing("nowhere to read from")
 
 
 class FolderCache:

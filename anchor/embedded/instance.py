@@ -181,7 +181,7 @@ class Instance:
 
     @functools.cached_property
     def log(self) -> Log:
-        """The `LogWriter` and `Source`."""
+        """The log: it takes entries, and is a `Source`."""
         return Log(self.folder / "log", origin=self.origin, key=self._log_key)
 
     @functools.cached_property

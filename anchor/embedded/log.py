@@ -41,7 +41,7 @@ from anchor.tlog.tiles import FULL, Tile
 class Log:
     """One folder, one origin, one Ed25519 key. Readers need no lock; the first append takes it and keeps it.
 
-    It is a `Source` and a `LogWriter`. Safe to use from several threads.
+    It is also a `Source`. Safe to use from several threads.
     """
 
     def __init__(self, folder: Path, *, origin: str, key: Ed25519PrivateKey) -> None:

@@ -4,13 +4,12 @@
 Shapes only, in the field's own names; `tsa` fills them. What a token proves is for its verifier to decide.
 """
 
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 from cryptography import x509
 from cryptography.hazmat import asn1
 
 Oid = x509.ObjectIdentifier
-T = TypeVar("T")
 
 ID_CT_TST_INFO = Oid("1.2.840.113549.1.9.16.1.4")
 ID_SIGNED_DATA = Oid("1.2.840.113549.1.7.2")
@@ -78,13 +77,6 @@ class TstInfo:
 class Attribute:
     attr_type: Oid
     attr_values: asn1.SetOf[asn1.TLV]
-
-
-@asn1.sequence
-class SignedAttributes:
-    """Only a place for the SET OF: DER sorts its members, and the same bytes are signed with the SET tag."""
-
-    attributes: asn1.SetOf[Attribute]
 
 
 @asn1.sequence

@@ -17,7 +17,6 @@ from anchor.facts import MAX_CELL, MAX_NUMBER, Row, brief, check_columns
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _WORDS = {True: "true", False: "false", None: ""}
 _STRINGS = {str}
-Pairs = tuple[tuple[str, Any], ...]
 
 
 class _Bad(Exception):

@@ -12,7 +12,7 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 
 from anchor.errors import Misuse, Refused, Unavailable
-from anchor.merkle.hashing import HASH_SIZE, leaf_hash, leaf_hashes, reduce_pairs
+from anchor.merkle.hashing import HASH_SIZE, leaf_hashes, reduce_pairs
 from anchor.merkle.ranges import (
     Node,
     Range,
@@ -236,12 +236,6 @@ class TileReader:
         while self._entry_bytes > MAX_ENTRY_BYTES and len(self._entries) > 1:
             _, gone = self._entries.popitem(last=False)
             self._entry_bytes -= sum(map(len, gone))
-
-
-def check_entry(entry: bytes, leaf: bytes) -> None:
-    """Refuse an entry that is not the one under a leaf hash."""
-    if leaf_hash(entry) != leaf:
-        raise Refused("the entry does not hash to its leaf", where="entry")
 
 
 def _hash_of(data: bytes, start: int, end: int) -> bytes:

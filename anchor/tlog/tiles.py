@@ -14,10 +14,6 @@ from anchor.errors import Refused
 from anchor.merkle.hashing import HASH_SIZE, MAX_SIZE
 from anchor.merkle.ranges import (
     Node,
-    Range,
-    consistency_ranges,
-    inclusion_ranges,
-    perfect_nodes,
 )
 
 HEIGHT = 8
@@ -132,36 +128,6 @@ def place(node: Node, size: int) -> Place:
 def parent(tile: Tile, size: int) -> Place:
     """Where the root of a full tile is, one level up."""
     return place(Node((tile.level + 1) * HEIGHT, tile.index), size)
-
-
-def needed(ranges: Iterable[Range], size: int) -> list[Tile]:
-    """The tiles from which the hashes of `ranges` can be read and hashed up to the root of a tree of `size`.
-
-    The right edge first, then each tile after the one above it.
-    """
-    order = dict.fromkeys(right_edge(size))
-    for part in ranges:
-        for node in perfect_nodes(part.start, part.end):
-            chain = [place(node, size).tile]
-            while chain[-1].width == FULL:
-                chain.append(parent(chain[-1], size).tile)
-            order.update(dict.fromkeys(reversed(chain)))
-    return list(order)
-
-
-def for_leaf(index: int, size: int) -> list[Tile]:
-    """The tiles that a believable leaf hash needs."""
-    return needed([Range(index, index + 1)], size)
-
-
-def for_inclusion(index: int, size: int) -> list[Tile]:
-    """The tiles that an inclusion proof of one leaf needs, its leaf hash included."""
-    return needed([Range(index, index + 1), *inclusion_ranges(index, size)], size)
-
-
-def for_consistency(old: int, size: int) -> list[Tile]:
-    """The tiles that a consistency proof needs, the nodes of the older root included."""
-    return needed([Range(0, old), *consistency_ranges(old, size)], size)
 
 
 def split(data: bytes, width: int, *, where: str = "tile") -> list[bytes]:

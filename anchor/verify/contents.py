@@ -5,7 +5,6 @@ Each function is one numbered step of `release`, raises `Refused` for what contr
 that says what was compared with what.
 """
 
-import hashlib
 from collections.abc import Callable
 
 from anchor import leaves, statement
@@ -75,8 +74,3 @@ def _file(release: Release, name: str) -> File:
     if found is None:
         raise Refused(f"names no {name}", where="release.json")
     return found
-
-
-def digest(data: bytes) -> str:
-    """SHA-256, hex."""
-    return hashlib.sha256(data).hexdigest()

@@ -2,7 +2,6 @@
 """Where a release's files come from, as verification sees it, and streams that hash what goes by."""
 
 import hashlib
-from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import BinaryIO, Protocol, cast
 
@@ -94,6 +93,3 @@ def read_whole(files: Files, path: str, *, size: int, sha256: str, limit: int) -
         data = stream.read(size + 1)
     check_digest(size=len(data), digest=hashlib.sha256(data).hexdigest(), want=(size, sha256), where=path)
     return data
-
-
-Progress = Callable[[str], None]

@@ -15,6 +15,7 @@ from anchor.tlog.checkpoint import Checkpoint
 from anchor.tlog.keys import Algorithm, VerifierKey, parse_vkey
 from anchor.tlog.proof import TlogProof
 from anchor.tlog.reader import TileReader
+from tests.support import needed_tiles
 from tests.support.simlog import SimLog, UniformLog, key
 
 LOG = SimLog().grow(1_500)
@@ -39,7 +40,7 @@ def test_proofs_from_tiles_are_the_provers(data: st.DataObject) -> None:
     assert tile_reader.inclusion_proof(index) == merkle.inclusion_proof(leaves, index, size)
     assert tile_reader.consistency_proof(old) == merkle.consistency_proof(leaves, old, size)
     assert tile_reader.root_at(old) == LOG.tree.root(old)
-    wanted = tiles.for_inclusion(index, size) + tiles.for_consistency(old, size)
+    wanted = needed_tiles.for_inclusion(index, size) + needed_tiles.for_consistency(old, size)
     assert set(log.paths) == {t.path for t in wanted}
     assert len(log.paths) == len(set(log.paths))  # nothing is read twice
 

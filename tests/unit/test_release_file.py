@@ -9,7 +9,7 @@ import pytest
 
 from anchor import release as releases
 from anchor.errors import AnchorError, Refused, Unsupported
-from anchor.release import dump, load, paths, relocate, same_release
+from anchor.release import dump, load, paths, relocate
 from tests.support import samples
 from tests.support.samples import spoil, spoiled_release
 from tests.support.spoilt_release import BAD_PATHS, MALFORMED
@@ -168,17 +168,6 @@ def test_the_root_release_differs_from_its_version_only_in_its_paths() -> None:
     assert load(dump(root)) == root != version
     assert paths(root) == ["release/1.0.0/" + p for p in paths(version)]
     assert relocate(root, "") == version
-    assert same_release(root, version)
-    assert same_release(version, root)
-
-
-def test_two_releases_that_differ_in_anything_else_are_not_the_same() -> None:
-    version = samples.release()
-    other = samples.release(samples.anchor("b.example"))
-    assert not same_release(version, other)
-    assert not same_release(
-        version, msgspec.structs.replace(version, tree=msgspec.structs.replace(version.tree, size=4))
-    )
 
 
 def test_dump_refuses_what_load_would_refuse() -> None:

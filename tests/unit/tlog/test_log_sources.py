@@ -11,16 +11,17 @@ from pathlib import Path
 import pytest
 
 from anchor.edge import http
-from anchor.edge.log_sources import FolderCache, FolderSource, HttpSource, Mirrored, rekor_v2
+from anchor.edge.log_sources import FolderCache, FolderSource, HttpSource, rekor_v2
 from anchor.errors import Misuse, Unavailable
 from anchor.tlog import checkpoint, tiles
 from anchor.tlog.follow import News, follow
 from anchor.tlog.reader import TileReader
 from anchor.tlog.source import Missing
+from tests.support import needed_tiles
 from tests.support.simlog import SimLog
 
 LOG = SimLog().grow(600)
-PATHS = [t.path for t in tiles.for_inclusion(3, 600)] + [
+PATHS = [t.path for t in needed_tiles.for_inclusion(3, 600)] + [
     "tile/entries/000",
     "tile/0/001",
     "tile/entries/002.p/88",
@@ -182,17 +183,7 @@ def test_a_url_that_must_not_be_fetched_is_misuse(url: str) -> None:
         source(url)
 
 
-# -- mirrors and caches -------------------------------------------------------------------------------------
-
-
-def test_a_mirror_helps_with_tiles_and_never_with_the_head() -> None:
-    first = LOG.clone().withhold("tile/0/000", "tile/entries/000")
-    mirrored = Mirrored(first, SimLog(), LOG.clone())
-    assert TileReader(mirrored, LOG.head()).entry(3) == LOG.stored[3]
-    with pytest.raises(Missing):
-        Mirrored(LOG.clone().withhold("checkpoint"), LOG).checkpoint()
-    with pytest.raises(Missing):
-        Mirrored(first, SimLog()).entries(0, 256)
+# -- caches -------------------------------------------------------------------------------------
 
 
 def test_a_folder_cache_spares_the_source_and_is_not_trusted(tmp_path: Path) -> None:

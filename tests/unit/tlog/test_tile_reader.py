@@ -8,6 +8,7 @@ from anchor.errors import Misuse, Refused, Unavailable
 from anchor.tlog import checkpoint, reader, tiles
 from anchor.tlog.reader import TileReader
 from anchor.tlog.source import Missing
+from tests.support import needed_tiles
 from tests.support.simlog import SimLog
 
 SIZES = [1, 2, 3, 255, 256, 257, 300, 511, 512, 600, 1_000]
@@ -82,7 +83,7 @@ def test_the_empty_tree_is_read_from_nothing() -> None:
 
 # -- damage -------------------------------------------------------------------------------------------------
 
-USED = sorted(t.path for t in tiles.for_inclusion(12_345, 70_000))
+USED = sorted(t.path for t in needed_tiles.for_inclusion(12_345, 70_000))
 
 
 @pytest.mark.parametrize("path", USED)
@@ -290,9 +291,3 @@ def test_a_warm_cache_needs_no_source() -> None:
     log = SimLog().grow(1)
     assert TileReader(log, LOG.head(), cache=cache).inclusion_proof(12_345) == wanted
     assert not log.reads
-
-
-def test_check_entry_refuses_another_entry() -> None:
-    reader.check_entry(b"a", merkle.leaf_hash(b"a"))
-    with pytest.raises(Refused):
-        reader.check_entry(b"b", merkle.leaf_hash(b"a"))

@@ -9,6 +9,7 @@ from anchor.errors import Refused
 from anchor.merkle import Node
 from anchor.tlog import tiles
 from anchor.tlog.tiles import Tile
+from tests.support import needed_tiles
 
 
 @pytest.mark.parametrize(
@@ -104,15 +105,18 @@ def test_a_node_beyond_the_tree_has_no_place() -> None:
 
 def test_what_a_proof_needs_is_small_and_starts_at_the_edge() -> None:
     size = 1_100_000
-    needed = set(tiles.for_consistency(1_000_000, size)) | set(tiles.for_inclusion(12_345, size))
-    assert tiles.for_leaf(12_345, size)[: len(tiles.right_edge(size))] == tiles.right_edge(size)
+    needed = set(needed_tiles.for_consistency(1_000_000, size)) | set(
+        needed_tiles.for_inclusion(12_345, size)
+    )
+    edge = tiles.right_edge(size)
+    assert needed_tiles.for_inclusion(12_345, size)[: len(edge)] == edge
     assert len(needed) <= 10
     assert all(t.width in (256, tiles.width_at(size, t.level, t.index)) for t in needed)
 
 
 def test_every_needed_full_tile_comes_after_the_one_above_it() -> None:
     for size in (1, 255, 256, 257, 65_535, 65_536, 70_000, 2**40 + 12_345):
-        order = tiles.for_inclusion(size // 3, size)
+        order = needed_tiles.for_inclusion(size // 3, size)
         for tile in order:
             if tile.width == 256:
                 assert order.index(tiles.parent(tile, size).tile) < order.index(tile)
