@@ -5,102 +5,38 @@ Sizes and digests are right everywhere, as an attacker would make them. What he 
 """
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
-import msgspec
 import pytest
 
-from anchor import release as releases
 from anchor import trusted_root
 from anchor.edge.stock import opinion
-from anchor.embedded.instance import Instance
 from anchor.publish import documents
-from anchor.release import Anchor
 from anchor.trust import Policy, Signer
-from anchor.verdict import Class, Verdict
+from anchor.verdict import Class
 from anchor.verify.release import Trust, verify_release
-from tests.support.in_memory import Held, Memory, hold
-from tests.support.published import LEDGER, NAME, Site, published
-from tests.support.signed import described, pose_as, sign
+from tests.support.forged_world import (
+    World,
+    made,
+    make_world,
+    own,
+    refused,
+    statement_of,
+    trusting,
+    with_anchors,
+)
+from tests.support.in_memory import Memory, hold
+from tests.support.published import LEDGER, NAME, published
+from tests.support.signed import pose_as
 
 GITHUB = "https://github.com/login/oauth"
 
 
-@dataclass(frozen=True)
-class World:
-    """An honest publisher with two releases and another ledger, and an attacker with an instance."""
-
-    site: Site
-    first: Held
-    second: Held
-    other: Held
-    honest: Instance
-    foreign: Instance
-    foreign_site: Site
-
-
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> World:
-    base = tmp_path_factory.mktemp("honest")
-    site = published(base)
-    first = hold(site.root)
-    assert site.publish(LEDGER + "| D | 4 |\n", "1.1.0").code == 0
-    other = Site(base / "other", site.home, base / "other.toml")
-    ran = other.publish(LEDGER, "1.0.0")
-    assert ran.code == 0
-    attacker = published(tmp_path_factory.mktemp("attacker"))
-    return World(
-        site=site,
-        first=first,
-        second=hold(site.root),
-        other=hold(other.root),
-        honest=Instance.open(site.home / "instance", create=False),
-        foreign=Instance.open(attacker.home / "instance", create=False),
-        foreign_site=attacker,
-    )
-
-
-def refused(verdict: Verdict, check: str, kind: Class = Class.INVALID) -> None:
-    """Not OK, for the reason that was meant, and nothing of it is shown as a fact."""
-    assert verdict.verdict is kind, verdict
-    assert verdict.facts == {}
-    assert check in {c.name for c in verdict.checks if c.demotes is kind}, verdict.checks
-
-
-def with_anchors(held: Held, *bundles: tuple[Anchor, bytes]) -> Held:
-    """A release with these anchors and no others."""
-    value = releases.load(held.release)
-    made = msgspec.structs.replace(value, anchors=tuple(a for a, _ in bundles))
-    files = {**held.files, **{a.bundle.path: data for a, data in bundles}}
-    return replace(held, release=releases.dump(made), files=files)
-
-
-def own(held: Held) -> tuple[Anchor, bytes]:
-    """The anchor that a release has."""
-    (anchor,) = releases.load(held.release).anchors
-    return anchor, held.files[anchor.bundle.path]
-
-
-def made(
-    instance: Instance, statement: bytes, path: str, identity: str | None = None
-) -> tuple[Anchor, bytes]:
-    """A new anchor over a statement."""
-    bundle = sign(instance, statement, identity=identity)
-    return described(bundle, instance.trusted_root(), path), bundle
-
-
-def trusting(held: Held, **changed: Any) -> Trust:
-    """The verifier's trust with another policy."""
-    policy = held.trust.policy
-    fields = {"ledger": policy.ledger, "signers": policy.signers, **changed}
-    return Trust(policy=Policy(**fields), raw=held.trust.raw, root=held.trust.root)
-
-
-def statement_of(held: Held) -> bytes:
-    return held.files[held.path("statement")]
+    return make_world(tmp_path_factory.mktemp)
 
 
 def test_the_honest_releases_verify_also_for_the_stock_client(world: World) -> None:

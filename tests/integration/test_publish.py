@@ -9,7 +9,7 @@ import pytest
 
 from anchor.release import Blob, File, load
 from anchor.statement import decode
-from tests.support.anchor_cli import anchor
+from tests.support.anchor_cli import ROOT, anchor
 from tests.support.ledgers import openclassrooms
 from tests.support.published import LEDGER, NAME, Site, empty, published, snapshot
 
@@ -29,11 +29,15 @@ def site(original: Site, tmp_path: Path) -> Site:
 
 def test_the_published_folder_is_the_one_of_the_format(site: Site) -> None:
     names = set(snapshot(site.root))
+    for name in names & {str(p.relative_to(ROOT)) for p in (ROOT / "release").rglob("*.schema.json")}:
+        assert (site.root / name).read_bytes() == (ROOT / name).read_bytes()
     (origin,) = [p.name for p in (site.root / "release" / "log").iterdir()]
     assert origin.endswith(".anchor-embedded.invalid")
     log = f"release/log/{origin}"
     assert names == {
         "release.json",
+        "release/FORMAT.md",
+        *(f"release/schema/{n}.schema.json" for n in ("ledger", "release", "statement", "verdict")),
         *(f"release/1.0.0/{n}" for n in ("ledger.json", "ledger.md", "release.json", "statement.json")),
         "release/1.0.0/trusted_root.json",
         f"release/1.0.0/{origin}.sigstore.json",
@@ -202,80 +206,6 @@ def test_keys_and_journal_are_private_and_outside_of_the_root(site: Site) -> Non
 def test_what_is_published_can_be_read_by_a_web_server(site: Site) -> None:
     for path in site.root.rglob("*"):
         assert path.stat().st_mode & 0o044 == 0o044, path
-
-
-def test_a_folder_of_someone_else_in_the_place_of_a_version_is_left_alone(site: Site) -> None:
-    mine = site.root / "release" / "2.0.0"
-    mine.mkdir()
-    (mine / "precious").write_text("x")
-    ran = site.publish(OTHER, "2.0.0")
-    assert ran.code == 2
-    assert "not made by publishing" in ran.line
-    assert (mine / "precious").read_text() == "x"
-    assert site.entries() == 1
-
-
-def test_a_release_whose_commit_was_lost_is_completed_and_blocks_another(site: Site) -> None:
-    """Killed between folder and rename of release.json: the number is taken, the version is not out."""
-    before = site.release.read_bytes()
-    assert site.publish(OTHER, "1.1.0").code == 0
-    after = site.release.read_bytes()
-    site.release.write_bytes(before)
-    ran = site.publish(LEDGER, "1.2.0")
-    assert ran.code == 2
-    assert "1.1.0" in ran.line
-    assert site.verify().code == 0
-    assert site.publish(OTHER, "1.1.0").code == 0
-    assert site.release.read_bytes() == after
-    assert site.entries() == 2
-
-
-def test_a_first_release_whose_commit_was_lost_is_completed(site: Site) -> None:
-    before = site.release.read_bytes()
-    site.release.unlink()
-    assert site.publish(LEDGER, "2.0.0").code == 2
-    assert site.publish().code == 0
-    assert site.release.read_bytes() == before
-
-
-@pytest.mark.parametrize("name", ["release.json", "release/1.0.0/statement.json"])
-def test_nothing_is_built_on_a_damaged_release(site: Site, name: str) -> None:
-    path = site.root / name
-    path.write_bytes(path.read_bytes()[:-9])
-    before = snapshot(site.root)
-    ran = site.publish(OTHER, "2.0.0")
-    assert ran.code == 8
-    assert ran.line
-    assert snapshot(site.root) == before
-
-
-FILES = ("ledger.md", "ledger.json", "statement", "trusted_root", "bundle")
-
-
-@pytest.mark.parametrize("member", FILES)
-def test_the_same_version_again_notices_that_a_file_in_place_was_damaged(site: Site, member: str) -> None:
-    path = site.path(member)
-    data = path.read_bytes()
-    for damaged in (data[:-1], data[:-2] + b"x\n", b"", None):
-        if damaged is None:
-            path.unlink()
-        else:
-            path.write_bytes(damaged)
-        before = snapshot(site.root)
-        ran = site.publish()
-        assert (ran.code, ran.out) == (8, "")
-        assert path.name in ran.line
-        assert snapshot(site.root) == before
-
-
-def test_a_wider_trusted_root_put_in_place_is_not_adopted(site: Site) -> None:
-    path = site.path("trusted_root")
-    value = json.loads(path.read_bytes())
-    value["certificateAuthorities"] *= 2
-    path.write_text(json.dumps(value))
-    before = snapshot(site.root)
-    assert site.publish().code == 8
-    assert snapshot(site.root) == before
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.anchor_cli import Ran, anchor
+from tests.support.anchor_cli import Ran, anchor, says
 from tests.support.badserver import closed_port
 from tests.support.published import Site, published
 from tests.support.static_server import StaticServer, certificate, serve
@@ -29,12 +29,6 @@ def web(site: Site) -> Iterator[StaticServer]:
 
 def verify(server: StaticServer, site: Site, *more: object, path: str = "/release.json") -> Ran:
     return anchor("verify", server.url + path, "--policy", site.policy, *more)
-
-
-def says(ran: Ran, code: int, word: str) -> None:
-    assert ran.code == code, ran
-    assert word in ran.line, ran
-    assert "OK: " not in ran.out
 
 
 @pytest.mark.parametrize("path", ["/release.json", "/release/1.0.0/release.json"])

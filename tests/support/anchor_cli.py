@@ -40,6 +40,13 @@ class Ran:
         return line
 
 
+def says(ran: Ran, code: int, word: str) -> None:
+    """The command failed with this code, in one line on stderr that names the trouble, and said no OK."""
+    assert ran.code == code, ran
+    assert word in ran.line, ran
+    assert "OK: " not in ran.out
+
+
 def anchor(*words: object, cwd: Path | None = None) -> Ran:
     """Run a command in this process."""
     out, err = _stream(), _stream()

@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What publishing is given may be anything: one line, the right exit code, and nothing of it left behind."""
+
+import os
+import resource
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.support.anchor_cli import Ran, anchor, process
+from tests.support.published import LEDGER, NAME, Site, empty, published, snapshot
+
+HEAD = "| Label | Value |\n|---|---|\n"
+BAD: dict[str, tuple[str, str | bytes]] = {
+    "a short row": ("md", HEAD + "| A |\n"),
+    "a long row": ("md", HEAD + "| A | 1 | 2 |\n"),
+    "a row without its end": ("md", HEAD + "| A | 1\n"),
+    "a second table": ("md", LEDGER + "\n" + LEDGER),
+    "a row inside a comment": ("md", HEAD + "| A | 1 |\n<!--\n| B | 2 |\n-->\n"),
+    "a table inside a comment": ("md", "<!--\n" + LEDGER + "-->\n"),
+    "a table inside a fence": ("md", "```\n" + LEDGER + "```\n"),
+    "a duplicate header": ("md", LEDGER.replace("Value", "Label")),
+    "a duplicate header but for case": ("md", LEDGER.replace("Value", "LABEL")),
+    "an empty header": ("md", LEDGER.replace("Value", "")),
+    "no facts": ("md", HEAD),
+    "no table": ("md", "nothing\n"),
+    "nothing": ("md", ""),
+    "a BOM": ("md", "\ufeff" + LEDGER),
+    "UTF-16": ("md", LEDGER.encode("utf-16")),
+    "bytes that are not UTF-8": ("md", LEDGER.encode() + b"| \xff | 1 |\n"),
+    "an overlong form": ("md", LEDGER.encode() + b"| \xc0\xaf | 1 |\n"),
+    "a surrogate in UTF-8": ("md", LEDGER.encode() + b"| \xed\xa0\x80 | 1 |\n"),
+    "a control character": ("md", LEDGER + "| \x07 | 1 |\n"),
+    "an escape sequence": ("md", LEDGER + "| \x1b[2J | 1 |\n"),
+    "a NUL": ("md", LEDGER + "| \0 | 1 |\n"),
+    "a lone CR": ("md", LEDGER + "| a\rb | 1 |\n"),
+    "a column above U+FFFF": ("md", LEDGER.replace("Value", "\U00010000")),
+    "a number of 10,000 digits": ("json", '[{"a":' + "9" * 10_000 + "}]x"),
+    "nesting 10,000 deep": ("json", "[" * 10_000 + "]" * 10_000),
+    "an object 10,000 deep": ("json", '[{"a":' * 10_000),
+    "a nested value": ("json", '[{"a":{}}]'),
+    "duplicate keys": ("json", '[{"a":1,"a":1}]'),
+    "differing keys": ("json", '[{"a":1},{"b":1}]'),
+    "a lone surrogate": ("json", '[{"a":"\\ud800"}]'),
+    "no array": ("json", '"a"'),
+    "an empty array": ("json", "[]"),
+    "an empty fact": ("json", "[{}]"),
+    "NaN": ("json", '[{"a":NaN}]'),
+    "JSON cut short": ("json", '[{"a":1},'),
+    "JSON with more behind it": ("json", '[{"a":1}] [{"a":1}]'),
+    "an empty line among lines": ("jsonl", '{"a":1}\n\n{"a":1}\n'),
+    "a line that is no object": ("jsonl", "1\n"),
+    "a short record": ("csv", "a,b\r\n1\r\n"),
+    "an open quote": ("csv", 'a,b\r\n"1,2\r\n'),
+    "a duplicate column": ("csv", "a,a\r\n1,2\r\n"),
+    "a kind of file that is not known": ("xlsx", "PK\x03\x04"),
+    "a name without a kind": ("", LEDGER),
+}
+
+
+def publish(site: Site, ledger: Path | str, *more: object) -> Ran:
+    named = ("--name", NAME, "--version", "2.0.0", "--root", site.root, "--home", site.home)
+    return anchor("publish", ledger, *named, *more)
+
+
+def refused(ran: Ran, code: int = 2) -> str:
+    """Exactly one line on stderr, nothing on stdout."""
+    assert (ran.code, ran.out) == (code, ""), ran
+    return ran.line
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Site:
+    return published(tmp_path_factory.mktemp("published"))
+
+
+@pytest.fixture
+def site(original: Site, tmp_path: Path) -> Site:
+    return original.copy(tmp_path)
+
+
+@pytest.mark.parametrize("what", BAD)
+def test_a_bad_ledger_is_one_line_and_leaves_nothing(what: str, site: Site, tmp_path: Path) -> None:
+    suffix, content = BAD[what]
+    file = tmp_path / ("facts." + suffix).rstrip(".")
+    file.write_bytes(content if isinstance(content, bytes) else content.encode())
+    (tmp_path / "new").mkdir()
+    new = empty(tmp_path / "new")
+    assert file.name in refused(publish(new, file))
+    assert not new.root.exists()
+    assert not (new.home / "instance").exists()
+    before = snapshot(site.root)
+    refused(publish(site, file))
+    refused(publish(site, file, "--dry-run"))
+    assert snapshot(site.root) == before
+
+
+def test_a_ledger_that_is_missing_or_no_file(tmp_path: Path) -> None:
+    site = empty(tmp_path)
+    os.mkfifo(tmp_path / "fifo.md")
+    (tmp_path / "folder.md").mkdir()
+    for path in ("missing.md", "fifo.md", "folder.md"):
+        assert path in refused(publish(site, tmp_path / path))
+    for path in ("/dev/zero", "", "x" * 5000, str(tmp_path / "missing" / "x.md")):
+        refused(publish(site, path))
+    assert not site.root.exists()
+
+
+def test_a_line_of_a_gibibyte(tmp_path: Path) -> None:
+    file = tmp_path / "big.jsonl"
+    file.touch()
+    os.truncate(file, 1 << 30)
+    named = ("--name", NAME, "--version", "1", "--root", tmp_path / "site", "--home", tmp_path / "home")
+    limit = 3 << 29  # of address space; the client and its libraries need the most of it
+    ran = process(
+        "publish", file, *named, before=lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    )
+    assert "a line of more than" in refused(ran)
+    assert not (tmp_path / "site").exists()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--name", "", "--version", "1"),
+        ("--name", "a\u202eb", "--version", "1"),
+        ("--name", "a\nb", "--version", "1"),
+        ("--name", "x" * 5000, "--version", "1"),
+        ("--name", "n", "--version", ""),
+        ("--name", "n", "--version", "../1"),
+        ("--name", "n", "--version", "a/b"),
+        ("--name", "n", "--version", ".hidden"),
+        ("--name", "n", "--version", "log"),
+        ("--name", "n", "--version", "Schema"),
+        ("--name", "n", "--version", "x" * 65),
+        ("--name", "n", "--version", "1\n"),
+        ("--name", "n"),
+        ("--version", "1"),
+        (),
+    ],
+)
+def test_wrong_names_and_versions(tmp_path: Path, words: tuple[str, ...]) -> None:
+    file = tmp_path / "ledger.md"
+    file.write_text(LEDGER)
+    refused(anchor("publish", file, *words, "--root", tmp_path / "site", "--home", tmp_path / "home"))
+    assert not (tmp_path / "site").exists()
+
+
+# Folders that cannot be written; these hold for root too
+
+
+@pytest.mark.parametrize("where", ["/proc/self/site", "/sys/site", "/dev/null/site", "/dev/null"])
+def test_a_root_that_cannot_be_written(tmp_path: Path, where: str) -> None:
+    file = tmp_path / "ledger.md"
+    file.write_text(LEDGER)
+    named = ("--name", NAME, "--version", "1", "--home", tmp_path / "home")
+    assert Path(where).name in refused(anchor("publish", file, *named, "--root", where))
+
+
+@pytest.mark.parametrize("where", ["/proc/self/home", "/dev/null/home", "/dev/null"])
+def test_a_home_that_cannot_be_written(tmp_path: Path, where: str) -> None:
+    file = tmp_path / "ledger.md"
+    file.write_text(LEDGER)
+    named = ("--name", NAME, "--version", "1", "--root", tmp_path / "site")
+    refused(anchor("publish", file, *named, "--home", where))
+    assert not (tmp_path / "site").exists()
+
+
+def test_a_root_whose_parent_is_missing_or_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "ledger.md"
+    file.write_text(LEDGER)
+    named = ("--name", NAME, "--version", "1", "--home", tmp_path / "home")
+    for root in (file, file / "site", tmp_path / "no" / "such" / "site"):
+        refused(anchor("publish", file, *named, "--root", root))
+    assert file.read_text() == LEDGER
+
+
+@pytest.mark.parametrize(
+    ("place", "make"),
+    [
+        ("release", lambda p: p.write_text("x")),
+        ("release", lambda p: p.symlink_to("/proc/self")),
+        ("release", lambda p: p.symlink_to("nowhere")),
+        ("release.json", lambda p: p.mkdir()),
+        ("release.json", lambda p: p.symlink_to("/dev/zero")),
+        ("release.json", os.mkfifo),
+    ],
+)
+def test_something_else_in_the_place_of_what_is_published(
+    tmp_path: Path, place: str, make: Callable[[Path], object]
+) -> None:
+    site = empty(tmp_path)
+    site.root.mkdir()
+    make(site.root / place)
+    ran = site.publish()
+    assert ran.code in (2, 3, 8)
+    assert ran.line
+    assert sorted(p.name for p in site.root.iterdir()) == [place]
