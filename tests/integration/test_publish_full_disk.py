@@ -71,9 +71,7 @@ def tiny(size: int) -> Callable[[], None]:
     return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 
 
-@pytest.mark.parametrize(
-    "size", [0, 16, 100, 240, 700, 1300, 1500, 1700, 2000, 5000, 7000, 8000, 12000, 16000]
-)
+@pytest.mark.parametrize("size", [0, 100, 240, 1300, 1700, 2000, 7000, 8000, 12000])
 def test_a_disk_that_is_full_at_some_write_of_a_first_release(tmp_path: Path, size: int) -> None:
     """By a limit on the size of a file: each of these stops at another write. Then there is room again."""
     site = empty(tmp_path)
@@ -95,7 +93,7 @@ def test_a_disk_that_is_full_at_some_write_of_a_first_release(tmp_path: Path, si
     assert site.entries() == 1
 
 
-@pytest.mark.parametrize("room", range(8, 132, 4))
+@pytest.mark.parametrize("room", range(8, 132, 8))
 def test_a_file_system_that_is_full_at_some_write_of_the_next_release(site: Site, room: int) -> None:
     """A file system of its own with so many KiB to spare; the old release stays as it is, whatever stops."""
     base = site.root.parent
