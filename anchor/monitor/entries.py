@@ -70,16 +70,15 @@ def _since(session: Session, entry: str, then: Checkpoint) -> Check:
     assert session.followed is not None
     name = f"history since {entry}"
     head = session.followed.head
-    known, before = session.memory.knows(then.origin, then.size, then.root), len(session.proofs)
+    known = session.memory.knows(then.origin, then.size, then.root)
     if then.origin != head.origin:
         return failed(name, Unavailable(f"the bundle is of {then.origin}, another tree"))
     try:
-        found = session.follow([then], head)
+        # What was proven once is not stored with every growth of the log.
+        found = session.follow([then], head, remember=not known)
     except Unavailable as e:
         return failed(name, e)
-    if known:
-        del session.proofs[before:]  # what was proven once is not stored with every growth of the log
-    else:
+    if not known:
         session.keep(then, "bundle")
     if found.news is News.EQUIVOCATION:
         check = session.contradicted(name, found, then)

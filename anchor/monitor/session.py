@@ -119,14 +119,15 @@ class Session:
             raise Unavailable(f"serves a head of {head.origin}, another tree", where=place.name)
         return head
 
-    def follow(self, olds: list[Checkpoint], head: Checkpoint) -> Followed:
-        """From `olds` to a verified `head`; proofs are remembered."""
+    def follow(self, olds: list[Checkpoint], head: Checkpoint, *, remember: bool = True) -> Followed:
+        """From `olds` to a verified `head`; proofs are remembered, unless they are known."""
         place, pinned = self.place, head.raw
         cosigners = place.quorum.cosigners if place.quorum else ()
         if place.source is not None:
             source = Counted(place.source, self.count, pinned)
-            found = follow(source, place.log, held=olds, cosigners=cosigners, cache=self._cache)
-            if found.reader is not None and found.news is not News.EQUIVOCATION:
+            known = self.followed.reader if self.followed and self.followed.head == head else None
+            found = follow(source, place.log, held=olds, cosigners=cosigners, cache=self._cache, reader=known)
+            if remember and found.reader is not None and found.news is not News.EQUIVOCATION:
                 for old in olds:
                     if 0 < old.size < found.head.size:
                         self._proven(old, found.head, found.reader.consistency_path(old.size))
@@ -136,7 +137,7 @@ class Session:
         found = follow_proofs(online, place.log, held=olds, cosigners=cosigners)
         for old in olds:
             path = online.proofs.get((old.size, found.head.size))
-            if path is not None and found.news is not News.EQUIVOCATION:
+            if remember and path is not None and found.news is not News.EQUIVOCATION:
                 power = old.size & (old.size - 1) == 0  # then the proof leaves the older root out
                 self._proven(old, found.head, [old.root, *path] if power else path)
         return found

@@ -68,11 +68,12 @@ def open_database(url: str, *, create: bool = True) -> Database:
     name = parsed.render_as_string(hide_password=True)
     sqlite = parsed.get_backend_name() == "sqlite"
     if sqlite and parsed.database:
-        if not create and not Path(parsed.database).is_file():
+        named = "uri" in parsed.query  # then the name is a URI of SQLite's own, and no path
+        if not create and not named and not Path(parsed.database).is_file():
             raise Misuse(
                 "there are no records here", where=parsed.database, remedy="run 'anchor reverify' first"
             )
-        if create:
+        if create and not named:
             _make_private(Path(parsed.database))
     with errors(name):
         engine = _sqlite(parsed, writable=create) if sqlite else _postgresql(parsed)

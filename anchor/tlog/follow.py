@@ -62,18 +62,22 @@ def follow(
     cosigners: tuple[VerifierKey, ...] = (),
     cache: TileCache | None = None,
     memory: Source | None = None,
+    reader: TileReader | None = None,
 ) -> Followed:
     """Read the head of a tiled log and prove it against `held`, verified checkpoints of the same log.
 
-    `memory` is another place with the tiles of what is held (a mirror), asked when the source serves a
-    smaller head and no longer the larger tree. Raises Unavailable when it cannot be told.
+    `reader` is one of this head, with the tiles that it has verified already. `memory` is another place with
+    the tiles of what is held (a mirror), asked when the source serves a smaller head and no longer the larger
+    tree. Raises Unavailable when it cannot be told.
     """
     head = _head(source.checkpoint(), log, held, cosigners)
-    reader = TileReader(source, head, cache=cache)
+    if reader is None or reader.checkpoint != head:
+        reader = TileReader(source, head, cache=cache)
+    tiles = reader
 
     def prove(older: Checkpoint, newer: Checkpoint) -> list[bytes]:
         if newer == head:
-            return reader.consistency_path(older.size)
+            return tiles.consistency_path(older.size)
         try:
             return TileReader(source, newer, cache=cache).consistency_path(older.size)
         except Unavailable:

@@ -137,7 +137,9 @@ def verify_all(
             continue
         if stock is not None:
             _ask(report, data, payload, stock)
-        if copy is not None:
+        if copy is not None and copy[0] == report.root:
+            report.add(passed("trusted-root-copy", "the copy in the release is the root that verified it"))
+        elif copy is not None:
             _with_copy(report, data, payload, copy[1], now)
     return reports, check
 
