@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
 from operator import itemgetter
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import msgspec
 
@@ -20,7 +20,8 @@ from anchor.facts import MAX_FACTS, MAX_LEAF, Ledger, Row, Table, check_columns
 from anchor.merkle import Accumulator, leaf_hashes
 
 FORMAT = "urn:ledger-anchor:ledger:v1"
-ENCODING = "rfc8785-strings"
+ENCODING: Final = "rfc8785-strings"
+"""The name of this way to make a leaf of a fact, in statements."""
 CHUNK = 1024
 """Facts that are in memory at once; a power of two, so that a chunk is a perfect subtree."""
 

@@ -17,14 +17,14 @@ from anchor import naming
 from anchor.encoding import jcs, parse_json
 from anchor.errors import Refused, Unsupported
 from anchor.facts import check_columns
+from anchor.leaves import ENCODING
+from anchor.merkle.hashing import ALGORITHM
 from anchor.structs import build
 
 STATEMENT_TYPE: Final = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE: Final = "urn:ledger-anchor:commitment:v1"
 PAYLOAD_TYPE: Final = "application/vnd.in-toto+json"
 """The DSSE payload type of a statement."""
-ALGORITHM: Final = "rfc9162-sha256"
-ENCODING: Final = "rfc8785-strings"
 OUR_FILE: Final = naming.OUR_FILE
 OUR_READER: Final = "ledger-json-v1"
 MAX_STATEMENT = 1 << 21

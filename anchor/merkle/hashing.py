@@ -6,10 +6,11 @@ All that the prover (`tree`) and the checker (`proof`) have in common is here.
 
 from collections.abc import Iterable, Iterator, Mapping, Set
 from hashlib import sha256
+from typing import Final
 
 from anchor.errors import Refused
 
-ALGORITHM = "rfc9162-sha256"
+ALGORITHM: Final = "rfc9162-sha256"
 HASH_SIZE = 32
 MAX_SIZE = 2**63 - 1
 """The largest tree: what a signed 64-bit integer holds, as in C2SP checkpoints."""

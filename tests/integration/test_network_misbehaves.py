@@ -195,7 +195,11 @@ def test_redirects_elsewhere(subject: Subject, target: str, tmp_path: Path) -> N
     assert f"redirects to {target}" in str(error)
 
 
-@pytest.mark.parametrize("body", [b"<html>log in to the guest network</html>", b"", b"[]", b"\x00" * 100])
+@pytest.mark.parametrize(
+    "body",
+    [b"<html>log in to the guest network</html>", b"", b"[]", b"\x00" * 100],
+    ids=["guest-network", "empty", "other-json", "zeros"],
+)
 def test_answers_of_another_type(subject: Subject, body: bytes, tmp_path: Path) -> None:
     """What a guest network answers to everything. It may have been taken all the same: who knows."""
     with bad_server(answer(200, body, "text/html; charset=utf-8")) as server:

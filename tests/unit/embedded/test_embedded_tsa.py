@@ -187,7 +187,11 @@ EXTENSION = [rfc.Extension(extn_id=rfc.Oid("1.2.3"), critical=False, extn_value=
         (ask(req_policy=rfc.Oid("1.2.3")), 15, "policy"),
         (ask(extensions=EXTENSION), 16, "extension"),
     ],
-)
+    ids=[
+        "empty", "junk", "cut", "longer", "length", "large", "version", "sha1", "digest-cut", "sha512-cut",
+        "nonce-large", "nonce-negative", "policy", "extension",
+    ],
+)  # fmt: skip
 def test_a_request_that_is_not_honoured_gets_a_rejection_and_no_token(
     instance: Instance, request_der: bytes, bit: int, why: str
 ) -> None:
