@@ -1,23 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the commands share: options, settings, printing of verdicts."""
 
+import functools
 import hashlib
 import os
-import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import click
 import msgspec
 import platformdirs
+from click.core import ParameterSource
 
-from anchor.edge import files
 from anchor.errors import Misuse
 from anchor.naming import printable
 from anchor.verdict import Class, Verdict
 
-MAX_CONFIGURATION = 1 << 20
 _MARKS = {"passed": "ok", "refused": "REFUSED", "unknown": "unknown", "skipped": "skipped"}
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -48,6 +47,7 @@ def home_option(function: F) -> F:
 
 def policy_options(function: F) -> F:
     """The options that say whose signature counts: a policy file, or four that say the same."""
+    function = cast("F", _nearest(function))
     for option in (
         click.option(
             "--trusted-root",
@@ -67,6 +67,31 @@ def policy_options(function: F) -> F:
     return function
 
 
+_POLICY_RANK = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT)
+_IN_WORDS = ("ledger", "identity", "issuer", "trusted_root")
+
+
+def _nearest(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A policy file and the four options say the same thing: where both are there, what is nearer to the
+    command line counts, as for any single setting (flags > ANCHOR_* > configuration file)."""
+
+    @functools.wraps(function)
+    def called(*args: Any, **given: Any) -> Any:
+        rank = {name: _rank(name) for name in ("policy", *_IN_WORDS) if given.get(name) is not None}
+        words = min((rank[name] for name in _IN_WORDS if name in rank), default=None)
+        if words is not None and "policy" in rank and rank["policy"] != words:
+            dropped = _IN_WORDS if rank["policy"] < words else ("policy",)
+            given |= dict.fromkeys(dropped)
+        return function(*args, **given)
+
+    return called
+
+
+def _rank(name: str) -> int:
+    source = click.get_current_context().get_parameter_source(name)
+    return _POLICY_RANK.index(source) if source in _POLICY_RANK else len(_POLICY_RANK)
+
+
 def home_for(root: Path, home: Path | None) -> Path:
     """The home of a root: as named, else a folder for this root under the user's state directory.
 
@@ -84,21 +109,6 @@ def home_for(root: Path, home: Path | None) -> Path:
             remedy="name another folder with --home",
         )
     return found
-
-
-def configuration() -> dict[str, Any]:
-    """The user's configuration file: a table a command, with the names of its long options."""
-    path = platformdirs.user_config_path("ledger-anchor") / "config.toml"
-    if not path.exists():
-        return {}
-    try:
-        found = tomllib.loads(files.read(path, limit=MAX_CONFIGURATION).decode())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
-        raise Misuse(f"not TOML: {e}", where=str(path)) from None
-    for name, table in found.items():
-        if not isinstance(table, dict):
-            raise Misuse("only tables named after commands belong here", where=f"{path}: {name}")
-    return {name: {k.replace("-", "_"): v for k, v in t.items()} for name, t in found.items()}
 
 
 def print_json(value: Any) -> None:

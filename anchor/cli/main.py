@@ -15,7 +15,7 @@ from typing import Any
 import click
 
 import anchor
-from anchor.cli import common, streams
+from anchor.cli import common, configuration, streams
 from anchor.edge import files
 from anchor.errors import AnchorError
 from anchor.verdict import Class, class_of
@@ -51,6 +51,9 @@ class LazyGroup(click.Group):
         module = importlib.import_module("anchor.cli." + cmd_name.replace("-", "_"))
         command = module.command
         assert isinstance(command, click.Command)
+        if ctx.default_map and cmd_name in ctx.default_map:
+            table = configuration.settings(command, ctx.default_map[cmd_name], cmd_name)
+            ctx.default_map = {cmd_name: table}
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -72,7 +75,10 @@ def run(argv: Sequence[str]) -> int:
     as_json = "--json" in argv
     try:
         result: Any = cli.main(
-            list(argv), prog_name="anchor", standalone_mode=False, default_map=common.configuration()
+            list(argv),
+            prog_name="anchor",
+            standalone_mode=False,
+            default_map=configuration.load(frozenset(COMMANDS)),
         )
         code = result if isinstance(result, int) else 0
         sys.stdout.flush()

@@ -54,7 +54,7 @@ def trust_for(
         found = Policy(
             ledger=ledger, signers=(Signer(identity=identity, issuer=issuer),), trusted_roots=(source,)
         )
-        return _trust(found, Path(), budget, offline=offline), []
+        return _trust(found, Path(), budget, offline=offline), _lying_inside(found, None, release)
     if given:
         missing = next(name for name, value in flags.items() if not value)
         raise Misuse("all four options are needed together", where=missing, remedy=f"give {missing} too")
@@ -62,9 +62,7 @@ def trust_for(
     if policy is None and not path.exists():
         return None, []
     trusted = load(path, budget=budget, offline=offline)
-    inside = _inside_release(path, release)
-    note = f"the policy {path} lies in what is verified: whoever can change one can change the other"
-    return trusted, [note] if inside else []
+    return trusted, _lying_inside(trusted.policy, path, release)
 
 
 def load(path: Path, *, budget: Budget, offline: bool) -> Trust:
@@ -185,10 +183,27 @@ def _fresh(name: str, found: Named, max_age: timedelta | None) -> Check:
     return passed("trust-fresh", line, clause=TUF_CLAUSE)
 
 
-def _inside_release(policy: Path, release: str) -> bool:
-    """Whether a policy file lies in the tree that is verified with it."""
+def _lying_inside(policy: Policy, path: Path | None, release: str) -> list[str]:
+    """What the verifier trusts although it lies in the tree that is verified."""
+    notes = []
+    if path is not None and _inside_release(path, release):
+        line = f"the policy {path} lies in what is verified: whoever can change one can change the other"
+        notes.append(line)
+    base = path.parent if path else Path()
+    for source in policy.trusted_roots:
+        if source.path and source.sha256 is None and _inside_release(base / source.path, release):
+            line = f"the trusted root {source.path} lies in what is verified and is not pinned by a digest"
+            notes.append(f"{line}: whoever made the release could choose whom you trust")
+    return notes
+
+
+def _inside_release(trusted: Path, release: str) -> bool:
+    """Whether a file lies in the tree that is verified with it."""
     if "://" in release:
         return False
     path = Path(release)
-    folder = path if path.is_dir() else path.parent
-    return policy.resolve().is_relative_to(folder.resolve())
+    folder = (path if path.is_dir() else path.parent).resolve()
+    if folder.parent.name == "release":  # a version's own release.json: the tree begins above
+        folder = folder.parent.parent
+    as_named = trusted.parent.resolve() / trusted.name  # a link in the tree is in it, wherever it leads
+    return as_named.is_relative_to(folder) or trusted.resolve().is_relative_to(folder)

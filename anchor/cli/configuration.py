@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The user's configuration file: a table a command, with the names of its long options as keys.
+
+    [verify]
+    policy = "/home/me/policy.toml"
+
+    [instance.serve]
+    port = 8080
+
+A name that no command or option has is refused: a misspelt setting that is passed over is worse than none.
+"""
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import click
+import platformdirs
+
+from anchor.edge import files
+from anchor.errors import Misuse
+
+MAX_SIZE = 1 << 20
+
+
+def path() -> Path:
+    """Where the file is, if there is one."""
+    return platformdirs.user_config_path("ledger-anchor") / "config.toml"
+
+
+def load(commands: frozenset[str]) -> dict[str, Any]:
+    """The tables of the file by command; raises Misuse for what is no TOML or no command's."""
+    if not path().exists():
+        return {}
+    try:
+        found = tomllib.loads(files.read(path(), limit=MAX_SIZE).decode())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as e:
+        raise Misuse(f"not TOML: {e}", where=str(path())) from None
+    for name, table in found.items():
+        if name not in commands or not isinstance(table, dict):
+            raise Misuse("only tables named after commands belong here", where=f"{path()}: {name}")
+    return found
+
+
+def settings(command: click.Command, table: Any, where: str) -> dict[str, Any]:
+    """The table of a command as click wants it: by parameter, and of the kind of each."""
+    if not isinstance(table, dict):
+        raise Misuse("must be a table", where=f"{path()}: {where}")
+    if isinstance(command, click.Group):
+        for name in table:
+            if name not in command.commands:
+                raise Misuse("no such command", where=f"{path()}: {where}.{name}")
+        return {n: settings(command.commands[n], t, f"{where}.{n}") for n, t in table.items()}
+    options = {
+        o[2:]: p for p in command.params if isinstance(p, click.Option) for o in p.opts if o[:2] == "--"
+    }
+    found = {}
+    for name, value in table.items():
+        if name not in options:
+            raise Misuse("no such option", where=f"{path()}: {where}.{name}")
+        found[str(options[name].name)] = _value(options[name], value, f"{path()}: {where}.{name}")
+    return found
+
+
+def _value(option: click.Option, value: Any, where: str) -> Any:
+    if option.is_flag:
+        if not isinstance(value, bool):
+            raise Misuse("must be true or false", where=where)
+        return value
+    listed = value if option.multiple and isinstance(value, list) else [value]
+    if any(isinstance(v, bool) or not isinstance(v, (str, int)) for v in listed):
+        raise Misuse("must be text or a whole number", where=where)
+    texts = [str(v) for v in listed]
+    return texts if option.multiple else texts[0]
