@@ -124,6 +124,25 @@ def test_every_help_has_an_example_that_parses(name: str) -> None:
     assert "--json" in text
 
 
+def after(marker: str) -> str:
+    """The command of the fenced block behind an HTML comment."""
+    return re.split(rf"^<!-- {re.escape(marker)} -->\n```sh\n", README, flags=re.MULTILINE)[1].split("\n```")[
+        0
+    ]
+
+
+def test_the_stock_client_verifies_the_ledger_as_the_readme_says() -> None:
+    words = shlex.split(after("interop: sigstore"))
+    stock = Path(sys.executable).parent / "sigstore"
+    need(stock.exists(), "install sigstore")
+    assert words[0] == "sigstore"
+    done = subprocess.run([str(stock), *words[1:]], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "OK: release/1.0.0/ledger.md" in done.stdout + done.stderr
+    other = [w.replace("publisher@", "somebody@") for w in words[1:]]
+    assert subprocess.run([str(stock), *other], cwd=ROOT, capture_output=True).returncode == 1
+
+
 @pytest.mark.timeout(900)
 def test_the_first_command_publishes_and_verifies_in_a_fresh_copy(tmp_path: Path) -> None:
     """As written, in a copy of what git has, with nothing but Python and pip; package caches may be warm."""

@@ -114,6 +114,11 @@ def test_the_published_log_is_the_one_that_the_bundle_names(clone: Path, release
     assert anchor["log"]["index"] < found.size
 
 
+def test_the_trust_config_for_ordinary_tools_holds_the_same_trusted_root(clone: Path, release: Any) -> None:
+    config = json.loads((clone / "release/client_trust_config.json").read_bytes())
+    assert config["trustedRoot"] == json.loads((clone / release["trusted_root"]["path"]).read_bytes())
+
+
 def test_no_key_was_ever_committed(clone: Path) -> None:
     need((clone / ".git").exists(), "run this in a clone of the repository")
     command = ["git", "log", "-p", "--all", "--format=%H", "-S", "BEGIN PRIVATE KEY", "--", ".", ":!tests"]
