@@ -8,6 +8,7 @@ import base64
 import binascii
 import json
 import re
+from datetime import datetime
 from typing import Any, NoReturn
 
 import rfc8785
@@ -51,6 +52,11 @@ def unbase64(text: str | bytes, *, size: int | None = None, where: str = "") -> 
 def to_base64(data: bytes) -> str:
     """Standard, padded base64."""
     return base64.b64encode(data).decode()
+
+
+def rfc3339(when: datetime) -> str:
+    """A time in UTC to the second, as RFC 3339 writes it with a Z."""
+    return when.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def decimal(text: str, *, limit: int = 2**63 - 1, where: str = "") -> int:

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from anchor.encoding import rfc3339
 from anchor.errors import AnchorError, Refused
 from anchor.release import MAX_BUNDLE, MAX_TRUSTED_ROOT, Anchor, Release
 from anchor.statement import PAYLOAD_TYPE
@@ -18,10 +19,21 @@ from anchor.tlog.policy import WitnessPolicy
 from anchor.trust import Policy
 from anchor.trusted_root import TrustedRoot
 from anchor.trusted_root import parse as parse_root
-from anchor.verdict import Check, failed, passed, skipped
+from anchor.verdict import Check
 from anchor.verify import witnessed
 from anchor.verify.bundle import verify_bundle
 from anchor.verify.files import Files, read_whole
+from anchor.verify.release_steps import (
+    BUNDLE,
+    COPY,
+    COPY_DOES,
+    NAMED,
+    STOCK,
+    TRUSTED,
+    broken,
+    held,
+    unrun,
+)
 from anchor.verify.report import BundleReport, LogFact
 
 EMBEDDED_SUFFIX = ".anchor-embedded.invalid"
@@ -117,8 +129,7 @@ def verify_all(
             blob = anchor.bundle
             data = read_whole(files, blob.path, size=blob.size, sha256=blob.sha256, limit=MAX_BUNDLE)
         except AnchorError as e:
-            meaning = "the evidence is not the one that release.json names"
-            report.add(failed("bundle-file", e, meaning=meaning))
+            report.add(broken(BUNDLE, e))
             continue
         if trust is None:
             if copy is not None:
@@ -138,7 +149,9 @@ def verify_all(
         if stock is not None:
             _ask(report, data, payload, stock)
         if copy is not None and copy[0] == report.root:
-            report.add(passed("trusted-root-copy", "the copy in the release is the root that verified it"))
+            report.add(
+                held(COPY_DOES, "the copy in the release is, byte for byte, the root that verified it")
+            )
         elif copy is not None:
             _with_copy(report, data, payload, copy[1], now)
     return reports, check
@@ -150,15 +163,15 @@ def _copy(release: Release, files: Files) -> tuple[tuple[bytes, TrustedRoot] | N
         data = read_whole(files, blob.path, size=blob.size, sha256=blob.sha256, limit=MAX_TRUSTED_ROOT)
         root = parse_root(data, where=blob.path)
     except AnchorError as e:
-        return None, failed("trusted-root", e, meaning="the copy of the trust material was replaced")
-    return (data, root), passed("trusted-root", f"{blob.path} has SHA-256 {blob.sha256}, as named")
+        return None, broken(COPY, e)
+    return (data, root), held(COPY, f"{blob.path} has SHA-256 {blob.sha256}, which release.json names")
 
 
 def _judge(report: AnchorReport, found: BundleReport, payload: bytes) -> None:
     """The strict checks of one bundle, and of what release.json says of it; `bundle` is set if all held."""
     if report.foreign:
         line = "the policy's trusted roots do not name its log or authority: it counts for nothing"
-        report.add(skipped("anchor-trusted", line))
+        report.add(unrun(TRUSTED, line))
         return
     for check in found.checks:
         report.add(check)
@@ -167,17 +180,18 @@ def _judge(report: AnchorReport, found: BundleReport, payload: bytes) -> None:
     try:
         line = _compare(report.anchor, found, payload)
     except AnchorError as e:
-        meaning = "release.json tells another story than the bundle"
-        report.add(failed("anchor-named", e, meaning=meaning))
+        report.add(broken(NAMED, e))
         return
     report.bundle = found
-    report.add(passed("anchor-named", line, clause="FORMAT.md, release.json"))
+    report.add(held(NAMED, line))
 
 
 def _compare(anchor: Anchor, found: BundleReport, payload: bytes) -> str:
     """The bundle signs this statement, and release.json repeats what the bundle binds."""
     if found.payload_type != PAYLOAD_TYPE or found.payload != payload:
-        raise Refused("the bundle signs another statement")
+        raise Refused(
+            "the bundle signs another statement than the one beside release.json", where="statement"
+        )
     if len(found.logs) != 1:
         raise Refused(f"{len(found.logs)} log entries where an anchor has one")
     log = found.logs[0]
@@ -193,7 +207,7 @@ def _compare(anchor: Anchor, found: BundleReport, payload: bytes) -> str:
     for name, said, bound in pairs:
         if said != bound:
             raise Refused(f"says {said!r} where the bundle binds {bound!r}", where=name)
-    return "statement, log, index, signer and time of release.json are those of the bundle"
+    return "what release.json says of statement, log, index, signer and time is what the bundle binds"
 
 
 def entry_index(log: LogFact) -> int:
@@ -203,34 +217,32 @@ def entry_index(log: LogFact) -> int:
 
 def time_text(found: BundleReport) -> str:
     """The earliest verified time, RFC 3339 UTC in whole seconds."""
-    return found.earliest.strftime("%Y-%m-%dT%H:%M:%SZ") if found.earliest else ""
+    return rfc3339(found.earliest) if found.earliest else ""
 
 
 def _ask(report: AnchorReport, data: bytes, payload: bytes, stock: Stock) -> None:
     """The stock client must agree, under the same root; it never outvotes our refusal."""
-    name = "stock-client"
     try:
         if stock(data, report.root, report.anchor.identity, report.anchor.issuer) != payload:
             raise Refused("verifies another payload")
     except AnchorError as e:
-        meaning = "another implementation reads the evidence differently: trust neither until it is explained"
-        report.add(failed(name, e, meaning=meaning))
+        report.add(broken(STOCK, e))
         report.counts = False
         return
-    report.add(passed(name, "the sigstore client verifies the same bundle for this signer"))
+    report.add(
+        held(STOCK, "the sigstore client verifies the same payload, for this signer and under this root")
+    )
 
 
 def _with_copy(report: AnchorReport, data: bytes, payload: bytes, copy: TrustedRoot, now: datetime) -> None:
     """The release's copy of the trust material must do for the anchor what the verifier's own root does."""
     found = verify_bundle(data, trusted_root=copy, artifact=None, signers=None, now=now)
-    name = "trusted-root-copy"
     if any(c.state in ("refused", "unknown") for c in found.checks) or found.payload != payload:
-        meaning = "the copy beside the release was replaced; your own trusted root was used all the same"
         error = Refused("the copy in the release does not verify what the policy's root verifies")
-        report.add(failed(name, error, meaning=meaning))
+        report.add(broken(COPY_DOES, error))
         report.counts = False
         return
-    report.add(passed(name, "the copy in the release verifies the same bundle"))
+    report.add(held(COPY_DOES, "the copy in the release verifies what the policy's trusted root verifies"))
 
 
 def claimed(reports: Sequence[AnchorReport]) -> list[str]:

@@ -100,7 +100,8 @@ def _format(bundle: bytes | Bundle) -> tuple[str, Bundle]:
     version = ".".join(map(str, found.version))
     kind = "an envelope" if isinstance(found.content, Envelope) else "a plain signature"
     many = "y" if len(found.entries) == 1 else "ies"
-    return f"a v{version} bundle with {kind} and {len(found.entries)} log entr{many}", found
+    parts = f"{kind} and {len(found.entries)} log entr{many}"
+    return f"a v{version} bundle with {parts}: all that its version demands, and nothing unknown", found
 
 
 def _material(ctx: Context) -> tuple[str, Key]:
@@ -120,7 +121,7 @@ def _material(ctx: Context) -> tuple[str, Key]:
     leaf = certificates.read(bundle.certificate)
     key = _with_prehash(bundle, signing.choose(leaf.key, stated), stated)
     ctx.leaf = leaf
-    return f"a certificate with a {key.scheme.details} key", key
+    return f"signed with a certificate, whose key is {key.scheme.details}, and no key was asked for", key
 
 
 def _with_prehash(bundle: Bundle, key: Key, stated: str) -> Key:
@@ -139,7 +140,8 @@ def _check_content(ctx: Context) -> None:
     if key is None or message is None:
         run.skip(steps.SIGNATURE, "no key or file to verify it with")
     else:
-        run.run(steps.SIGNATURE, lambda: _signature(key, content.signature, message))
+        envelope = isinstance(content, Envelope)
+        run.run(steps.SIGNATURE, lambda: _signature(key, content.signature, message, envelope=envelope))
     if isinstance(content, Envelope):
         run.run(steps.STATEMENT, lambda: (statement.check(content, ctx.ask.artifact), True))
 
@@ -154,9 +156,10 @@ def _digest(content: MessageSignature, artifact: Artifact | None) -> tuple[str, 
         raise Refused(f"a digest by {content.algorithm[:40]!r}", where="messageDigest")
     if artifact.digest(algorithm) != content.digest:
         raise Refused(f"its {algorithm} is of another file", where="messageDigest")
-    return f"the file's {algorithm} is the bundle's", True
+    return f"the file's {algorithm} is the one that the bundle states", True
 
 
-def _signature(key: Key, signature: bytes, message: Artifact) -> tuple[str, bool]:
+def _signature(key: Key, signature: bytes, message: Artifact, *, envelope: bool) -> tuple[str, bool]:
     key.verify(signature, message)
-    return f"a {key.scheme.details} signature of that key", True
+    what = "envelope's type and payload" if envelope else "file"
+    return f"the {key.scheme.details} signature over the {what} verifies with that key", True

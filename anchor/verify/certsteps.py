@@ -41,7 +41,8 @@ def _valid_at(leaf: Leaf, times: list[VerifiedTime]) -> tuple[str, bool]:
     for t in times:
         if not leaf.not_before <= t.time <= leaf.not_after:
             raise Refused(f"valid from {span}, but signed at {t.time.isoformat()}", where="certificate")
-    return f"valid from {span}, and signed inside of it", True
+    when = ", ".join(sorted({t.time.isoformat() for t in times}))
+    return f"valid from {span}, and verifiably signed inside of it: {when}", True
 
 
 def _chain(ctx: Context, leaf: Leaf) -> tuple[str, bytes]:
@@ -51,4 +52,5 @@ def _chain(ctx: Context, leaf: Leaf) -> tuple[str, bytes]:
     if len({f.issuer_spki for f in found}) != 1:
         raise Refused("issued by different keys at different times", where="certificate")
     ctx.authority = found[0].authority.uri or found[0].authority.subject
-    return f"issued by {ctx.authority}", found[0].issuer_spki
+    line = f"issued by {ctx.authority}, which the trusted root names for the time of signing"
+    return line, found[0].issuer_spki

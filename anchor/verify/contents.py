@@ -31,8 +31,8 @@ def compare(release: Release, signed: Statement) -> str:
     )
     for name, shown, bound in pairs:
         if shown != bound:
-            raise Refused("release.json and the signed statement differ", where=name)
-    return "ledger, tree, previous and files of release.json are those of the statement"
+            raise Refused("release.json says something else than the signed statement", where=name)
+    return "what release.json says of ledger, tree, previous and files is what the statement says"
 
 
 def recompute(
@@ -57,8 +57,10 @@ def recompute(
         )
     ours = _file(release, OUR_FILE)
     if (sink.size, sink.sha256) != (ours.size, ours.sha256):
-        raise Refused("is not what the ledger gives", where=ours.path)
-    return f"{sealed.size} facts of {original.name} give root {sealed.root.hex()}, as signed"
+        raise Refused("the ledger gives a ledger.json of another size or digest", where=ours.path)
+    return (
+        f"{sealed.size} facts read from {original.name} give root {sealed.root.hex()}, as the statement says"
+    )
 
 
 def compare_ours(release: Release, files: Files) -> str:
@@ -66,7 +68,7 @@ def compare_ours(release: Release, files: Files) -> str:
     ours = _file(release, OUR_FILE)
     with files.open(ours.path, size=ours.size) as raw:
         HashedStream(raw).finish(size=ours.size, sha256=ours.sha256, where=ours.path)
-    return "ledger.json has the bytes that the ledger gives"
+    return "ledger.json has the size and digest of the one made again from the ledger"
 
 
 def _file(release: Release, name: str) -> File:

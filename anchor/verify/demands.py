@@ -2,20 +2,24 @@
 """What a policy demands of a release as a whole: ledger, number, logs, age (design section 2.5)."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from anchor.errors import Refused
+from anchor.errors import Refused, Unavailable
 from anchor.release import Release
 from anchor.trust import Policy
-from anchor.verdict import Check, Class, failed, passed
+from anchor.verdict import Check, Class
 from anchor.verify.anchors import AnchorReport
+from anchor.verify.release_steps import AGE, ANCHORS, LEDGER, NUMBER, broken, held, short_of
+
+SKEW = timedelta(minutes=5)
+"""By how much two honest clocks may differ."""
 
 
 def check(reports: Sequence[AnchorReport], release: Release, policy: Policy, now: datetime) -> list[Check]:
     """The policy's demands on the release as a whole."""
     return [
         _ledger(release, policy),
-        *_number(release, policy),
+        _number(release, policy),
         _anchors(reports, policy),
         *_age(reports, policy, now),
     ]
@@ -25,24 +29,16 @@ def _ledger(release: Release, policy: Policy) -> Check:
     name = release.ledger.name
     if name != policy.ledger:
         error = Refused(f"the release is of {name!r}, the policy is for {policy.ledger!r}")
-        return failed("policy-ledger", error, meaning="this is another ledger, perhaps of the same signer")
-    return passed("policy-ledger", f"ledger {name!r}, as the policy wants")
+        return broken(LEDGER, error)
+    return held(LEDGER, f"the release is of {name!r}, as the policy wants")
 
 
-def _number(release: Release, policy: Policy) -> list[Check]:
+def _number(release: Release, policy: Policy) -> Check:
     number = release.ledger.number
+    line = f"this is release number {number}, and the policy knows of number {policy.min_number}"
     if number < policy.min_number:
-        line = f"release number {number}, and the policy knows of {policy.min_number}"
-        return [
-            Check(
-                name="policy-number",
-                state="refused",
-                detail=line,
-                meaning="an old release is shown as the newest",
-                demotes=Class.STALE,
-            )
-        ]
-    return [passed("policy-number", f"release number {number}, at least {policy.min_number}")]
+        return short_of(NUMBER, line, Class.STALE)
+    return held(NUMBER, line)
 
 
 def _anchors(reports: Sequence[AnchorReport], policy: Policy) -> Check:
@@ -50,11 +46,10 @@ def _anchors(reports: Sequence[AnchorReport], policy: Policy) -> Check:
     logs = {r.bundle.logs[0].spki for r in reports if r.counts and r.bundle}
     line = f"anchored in {len(logs)} of at least {policy.min_anchors} logs that the policy trusts"
     if len(logs) >= policy.min_anchors:
-        return passed("policy-anchors", line)
+        return held(ANCHORS, line)
     if logs or any(c.demotes for r in reports for c in r.checks):
-        return Check(name="policy-anchors", state="refused", detail=line, demotes=Class.PENDING)
-    meaning = "nobody whom the policy trusts vouches for this release"
-    return failed("policy-anchors", Refused(line), meaning=meaning)
+        return short_of(ANCHORS, line, Class.PENDING)
+    return broken(ANCHORS, Refused(line))
 
 
 def _age(reports: Sequence[AnchorReport], policy: Policy, now: datetime) -> list[Check]:
@@ -62,8 +57,17 @@ def _age(reports: Sequence[AnchorReport], policy: Policy, now: datetime) -> list
     times = [r.bundle.earliest for r in reports if r.counts and r.bundle and r.bundle.earliest]
     if policy.max_age is None or not times:
         return []
-    age = now - min(times)
-    line = f"signed {age.days} days ago, and the policy allows {policy.max_age.days}"
-    if age <= policy.max_age:
-        return [passed("policy-age", line)]
-    return [Check(name="policy-age", state="refused", detail=line, demotes=Class.STALE)]
+    first = min(times)
+    if first - now > SKEW:
+        problem = (
+            f"signed at {first.isoformat()}, which is {_whole(first - now)} after the time on this machine"
+        )
+        return [broken(AGE, Unavailable(problem, where="clock", remedy="set the clock"))]
+    line = f"signed at {first.isoformat()}, {_whole(now - first)} ago; the policy allows {policy.max_age}"
+    if now - first <= policy.max_age:
+        return [held(AGE, line)]
+    return [short_of(AGE, line, Class.STALE)]
+
+
+def _whole(age: timedelta) -> timedelta:
+    return timedelta(seconds=round(age.total_seconds()))

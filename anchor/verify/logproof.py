@@ -79,7 +79,7 @@ def check_window(placed: Placed, times: Sequence[datetime]) -> str:
         if not any(key.window.covers(time) for key in placed.keys):
             span = f"trusted from {placed.key.window}, not at {time.isoformat()}"
             raise Refused(f"{placed.key.base_url} is {span}", where=placed.where)
-    return f"{placed.key.base_url} is trusted from {placed.key.window}"
+    return f"{placed.key.base_url} is trusted from {placed.key.window}, and the times lie inside"
 
 
 def check_checkpoint(placed: Placed) -> Checkpoint:

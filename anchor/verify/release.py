@@ -26,10 +26,21 @@ from anchor import statement as statements
 from anchor.errors import AnchorError
 from anchor.release import Release
 from anchor.statement import Statement
-from anchor.verdict import Check, Class, Verdict, failed, judge, passed, skipped
+from anchor.verdict import Check, Class, Verdict, judge
 from anchor.verify import anchors, contents, demands
 from anchor.verify.anchors import AnchorReport, Stock, Trust
 from anchor.verify.files import Files
+from anchor.verify.release_steps import (
+    FACTS,
+    LEDGER_JSON,
+    POLICY,
+    RELEASE,
+    STATEMENT,
+    broken,
+    held,
+    unrun,
+)
+from anchor.verify.steps import Step
 
 EMBEDDED = (
     "the log is embedded: run by the publisher, so it is evidence against everyone but its own operator and "
@@ -51,12 +62,12 @@ class _Run:
     facts: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
-    def step(self, name: str, clause: str, check: Callable[[], str], *, meaning: str = "") -> bool:
+    def step(self, step: Step, check: Callable[[], str]) -> bool:
         """Run one check; whether it passed."""
         try:
-            self.checks.append(passed(name, check(), clause=clause))
+            self.checks.append(held(step, check()))
         except AnchorError as e:
-            self.checks.append(failed(name, e, meaning=meaning, clause=clause))
+            self.checks.append(broken(step, e))
             return False
         return True
 
@@ -83,9 +94,8 @@ def verify_release(
     if seen is not None and found is not None:
         seen(*found)
     if trust is None and found is not None:  # what cannot be read is not a question of trust
-        run.checks.append(
-            Check(name="policy", state="skipped", detail="no policy was given", demotes=Class.USAGE)
-        )
+        line = "no policy was given, so nobody said whose signature counts"
+        run.checks.append(unrun(POLICY, line, demotes=Class.USAGE))
     return Verdict(
         kind="release",
         target=target,
@@ -109,9 +119,9 @@ def _verify(
     try:
         release = release_file.load(data)
     except AnchorError as e:
-        run.checks.append(failed("release-json", e, meaning="this is not a release.json that publish wrote"))
+        run.checks.append(broken(RELEASE, e))
         return None
-    run.checks.append(passed("release-json", "release.json is in its one form", clause="FORMAT.md"))
+    run.checks.append(held(RELEASE, "written again from what it says, release.json has the same bytes"))
     found = _statement(run, release, files)
     if found is None:
         return None
@@ -139,10 +149,9 @@ def _statement(run: _Run, release: Release, files: Files) -> tuple[bytes, Statem
         signed = statements.decode(payload)
         line = contents.compare(release, signed)
     except AnchorError as e:
-        meaning = "what was signed is not what release.json shows"
-        run.checks.append(failed("statement", e, meaning=meaning, clause="FORMAT.md, statement"))
+        run.checks.append(broken(STATEMENT, e))
         return None
-    run.checks.append(passed("statement", line, clause="FORMAT.md, statement"))
+    run.checks.append(held(STATEMENT, line))
     return payload, signed
 
 
@@ -153,21 +162,10 @@ def _contents(
     files: Files,
     progress: Callable[[int], object] | None,
 ) -> None:
-    same = run.step(
-        "facts",
-        "RFC 9162 section 2.1",
-        lambda: contents.recompute(release, signed, files, progress),
-        meaning="a fact was changed, added or dropped after it was signed",
-    )
-    if not same:
-        run.checks.append(skipped("ledger-json", "the ledger itself did not verify"))
-        return
-    run.step(
-        "ledger-json",
-        "FORMAT.md, ledger.json",
-        lambda: contents.compare_ours(release, files),
-        meaning="the machine-readable copy is not that of the ledger",
-    )
+    if run.step(FACTS, lambda: contents.recompute(release, signed, files, progress)):
+        run.step(LEDGER_JSON, lambda: contents.compare_ours(release, files))
+    else:
+        run.checks.append(unrun(LEDGER_JSON, "the ledger itself did not verify"))
 
 
 def _accepting(release: Release, target: str) -> str:

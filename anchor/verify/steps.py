@@ -12,7 +12,7 @@ from typing import TypeVar
 import msgspec
 
 from anchor.errors import AnchorError
-from anchor.verdict import Check, failed, passed, skipped
+from anchor.verdict import Check, Class, failed, passed, skipped
 
 T = TypeVar("T")
 MAX_DETAIL = 2000
@@ -20,37 +20,43 @@ MAX_DETAIL = 2000
 
 @dataclass(frozen=True)
 class Step:
-    """One step. `clause` is where it is written that it must be done."""
+    """One step. `clause` is where it is written that it must be done; `classes` is what it can lead to."""
 
     name: str
     clause: str
     meaning: str
+    """What a refusal would mean, in plain words."""
+    classes: tuple[Class, ...] = (Class.INVALID,)
 
 
 FORMAT = Step(
     "bundle-format",
     "sigstore_bundle.proto; Sigstore client specification 4",
-    "this is no bundle, or fields were taken out of it or added to it",
+    "this is no bundle, or something was taken out of it or added to it that no check would cover",
+    (Class.INVALID, Class.UNSUPPORTED),
 )
 MATERIAL = Step(
     "signing-material",
     "sigstore_bundle.proto, VerificationMaterial",
-    "the bundle is not signed by the kind of key that was asked for",
+    "it is not signed by the kind of key that you asked for, or with a key that nobody can check here",
+    (Class.INVALID, Class.UNSUPPORTED),
 )
 ARTIFACT = Step(
     "artifact-digest",
     "sigstore_common.proto, MessageSignature",
-    "the bundle was made for another file",
+    "the bundle was made for another file: the one you have was changed, or exchanged",
+    (Class.INVALID, Class.USAGE),
 )
 SIGNATURE = Step(
     "signature",
     "Sigstore client specification 4, signature verification; DSSE protocol",
     "whoever made this bundle does not hold the signing key, or the file is not the one that was signed",
+    (Class.INVALID, Class.UNSUPPORTED, Class.USAGE),
 )
 TIMESTAMP = Step(
     "timestamp",
     "RFC 3161 section 2.2; sigstore_trustroot.proto, CertificateAuthority.valid_for",
-    "the time was not witnessed by a trusted time-stamping authority, or for another signature",
+    "no trusted authority saw this signature at that time: the time was made up, or taken from elsewhere",
 )
 LOG_KEY = Step(
     "log-key",
@@ -90,32 +96,34 @@ SCT = Step(
 SIGNER = Step(
     "signer",
     "Fulcio OIDs 1.3.6.1.4.1.57264.1.1 and .1.8; RFC 5280 section 4.2.1.6",
-    "somebody else signed this",
+    "somebody else signed this than whom you accept",
 )
 WINDOW = Step(
     "log-window",
     "sigstore_common.proto, PublicKey.valid_for and TimeRange (both ends included)",
-    "a log's key that was not yet or no longer trusted vouched for this entry",
+    "a log's key that was not yet, or no longer, trusted vouched for this: it may be in a thief's hands",
 )
 CHECKPOINT = Step(
     "log-checkpoint",
     "C2SP tlog-checkpoint and signed-note; rekor-tiles CLIENTS.md",
-    "the log did not sign this tree, or the bundle lies about its size, root or index",
+    "the log never signed this tree, or the bundle lies about its size, its root or the entry's place in it",
 )
 INCLUSION = Step(
     "log-inclusion",
     "RFC 9162 section 2.1.3.2",
-    "the entry is not in the tree that the log signed",
+    "the log signed a tree without this entry: the bundle was altered, or nobody else can find the entry",
 )
 ENTRY = Step(
     "log-entry",
     "sigstore_rekor.proto, canonicalized_body; CVE-2022-36056, GHSA-whqx",
     "the log recorded another signature, signer or file than the bundle shows",
+    (Class.INVALID, Class.UNSUPPORTED, Class.USAGE),
 )
 STATEMENT = Step(
     "statement",
     "in-toto attestation Statement v1; DSSE protocol, payloadType",
     "the signed statement is about other files, or is of a kind that must not be read as a statement",
+    (Class.INVALID, Class.UNSUPPORTED),
 )
 
 ALL = (

@@ -49,7 +49,7 @@ def _place(ctx: Context, entry: LogEntry, where: str) -> tuple[str, Placed]:
     except Refused:
         ctx.foreign = True
         raise
-    return f"the log {found.key.base_url}, by its id", found
+    return f"the entry names the log {found.key.base_url} by its id, and so does the trusted root", found
 
 
 def _promise(ctx: Context, placed: Placed) -> None:
@@ -64,7 +64,8 @@ def _promise(ctx: Context, placed: Placed) -> None:
 
 def _promised(placed: Placed) -> tuple[str, datetime]:
     time = logproof.promised_time(placed)
-    return f"{placed.key.base_url} promised entry {placed.entry.log_index} at {time.isoformat()}", time
+    line = f"{placed.key.base_url} signed body, log id, index {placed.entry.log_index} and {time.isoformat()}"
+    return line, time
 
 
 def establish_time(ctx: Context) -> None:
@@ -97,10 +98,12 @@ def _timestamp(ctx: Context, token: bytes, number: int, where: str) -> tuple[str
     found = timestamp.check(token, ctx.bundle.signature, ctx.ask.root.timestamp_authorities, where=where)
     if found is None:
         return f"{where} is of an authority that the trusted root does not name: it counts for nothing", []
-    return f"{found.authority} saw this signature at {found.time.isoformat()}", [found]
+    line = f"{found.authority} signed that it saw this signature at {found.time.isoformat()}"
+    return line, [found]
 
 
 def _enough(times: list[VerifiedTime]) -> tuple[str, bool]:
     if not times:
         raise Refused("no time that anybody trusted vouches for", where="bundle")
-    return ", ".join(f"{t.time.isoformat()} ({t.authority})" for t in times), True
+    said = ", ".join(f"at {t.time.isoformat()} by {t.authority}" for t in times)
+    return f"the signature was seen {said}", True

@@ -9,20 +9,17 @@ from datetime import datetime
 from anchor.errors import AnchorError, Pending, Refused
 from anchor.tlog import policy
 from anchor.tlog.policy import WitnessPolicy
-from anchor.verdict import Check, failed, passed
+from anchor.verdict import Check
+from anchor.verify.release_steps import WITNESSES, broken, held
 from anchor.verify.report import BundleReport
-
-NAME = "witnesses"
-CLAUSE = "C2SP tlog-policy and tlog-cosignature"
 
 
 def check(report: BundleReport, witnesses: WitnessPolicy, now: datetime) -> Check:
     """Whether the checkpoint of a verified bundle has its quorum. `Pending` when it has not (yet)."""
     try:
-        return passed(NAME, _count(report, witnesses, now), clause=CLAUSE)
+        return held(WITNESSES, _count(report, witnesses, now))
     except AnchorError as e:
-        meaning = "the log may show other people another history, and nobody was asked to notice"
-        return failed(NAME, e, meaning=meaning, clause=CLAUSE)
+        return broken(WITNESSES, e)
 
 
 def _count(report: BundleReport, witnesses: WitnessPolicy, now: datetime) -> str:
