@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
-from anchor.encoding import to_base64
+from anchor.encoding import rfc3339, to_base64
 from anchor.errors import Misuse
 from anchor.keydetails import spki_of
 from anchor.tlog.keys import key_from_spki
@@ -28,11 +28,6 @@ CLIENT_TRUST_CONFIG = "application/vnd.dev.sigstore.clienttrustconfig.v0.1+json"
 
 CA_VERSION, TSA_VERSION, REKOR_VERSION = 1, 1, 2
 TIMESTAMP_PATH = "/api/v1/timestamp"
-
-
-def rfc3339(when: datetime) -> str:
-    """A UTC time to the second."""
-    return when.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def trusted_root(

@@ -3,6 +3,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -10,6 +11,7 @@ import sqlalchemy as sa
 import sqlalchemy.orm
 from sqlalchemy.engine import Connection
 
+from anchor.encoding import rfc3339
 from anchor.errors import Refused
 from anchor.records.engine import Database
 from anchor.records.tables import Checkpoint, CheckRow, Claim, EvidenceRow, Prune, Release, Run
@@ -89,8 +91,8 @@ def _line(row: Mapping[str, Any]) -> RunLine:
         target=row["target"],
         state=row["state"],
         verdict=row["verdict"],
-        started=rfc3339(row["started_ms"]) or "",
-        ended=rfc3339(row["ended_ms"]),
+        started=time_text(row["started_ms"]) or "",
+        ended=time_text(row["ended_ms"]),
         seconds=None if row["duration_ms"] is None else row["duration_ms"] / 1000,
         requests=row["requests"],
         ledger=row["ledger"],
@@ -100,12 +102,10 @@ def _line(row: Mapping[str, Any]) -> RunLine:
     )
 
 
-def rfc3339(ms: int | None) -> str | None:
+def time_text(ms: int | None) -> str | None:
     """Milliseconds since 1970 as RFC 3339 in UTC, to the second; None if no calendar has it."""
-    from datetime import UTC, datetime
-
     try:
-        return None if ms is None else datetime.fromtimestamp(ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return None if ms is None else rfc3339(datetime.fromtimestamp(ms // 1000, UTC))
     except (OverflowError, ValueError, OSError):
         return None
 

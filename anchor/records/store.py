@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from anchor import alarm
+from anchor.encoding import rfc3339
 from anchor.errors import Unavailable
 from anchor.outcome import Evidence, Outcome, SeenRelease, SignedCheckpoint
 from anchor.records import chain, outbox
@@ -119,7 +120,7 @@ def _settle(
     told = None
     if tell:
         told = hashlib.sha256(b"%d/%d/" % (seq, claim["id"]) + link).hexdigest()[:16]
-        when = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        when = rfc3339(datetime.fromtimestamp(now, UTC))
         title, body = alarm.message(claim["target"], before, outcome, when=when, uid=told)
         outbox.post(
             connection,

@@ -8,7 +8,7 @@ import msgspec
 
 from anchor.records import history, outbox
 from anchor.records.engine import Database
-from anchor.records.history import TargetState, rfc3339
+from anchor.records.history import TargetState, time_text
 from anchor.records.pace import Pace
 from anchor.verdict import Class, worst
 
@@ -88,11 +88,11 @@ def _line(state: TargetState, now: float, max_age: int | None) -> TargetLine:
         number=state.number,
         version=state.version,
         last_verdict=state.last_class,
-        last_run=rfc3339(state.last_run_ms),
-        last_good=rfc3339(state.last_good_ms),
+        last_run=time_text(state.last_run_ms),
+        last_good=time_text(state.last_good_ms),
         unverified_seconds=None if age is None else max(0, int(age)),
         max_age_seconds=limit,
-        due=rfc3339(state.due_ms),
+        due=time_text(state.due_ms),
         running=state.running,
     )
 
