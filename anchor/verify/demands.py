@@ -49,7 +49,7 @@ def _anchors(reports: Sequence[AnchorReport], policy: Policy) -> Check:
         return held(ANCHORS, line)
     if logs or any(c.demotes for r in reports for c in r.checks):
         return short_of(ANCHORS, line, Class.PENDING)
-    return broken(ANCHORS, Refused(line))
+    return broken(ANCHORS, Refused(line), meaning="nobody whom you trust vouches for this release")
 
 
 def _age(reports: Sequence[AnchorReport], policy: Policy, now: datetime) -> list[Check]:

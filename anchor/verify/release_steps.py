@@ -138,9 +138,9 @@ def held(step: Step, detail: str) -> Check:
     return passed(step.name, detail, clause=step.clause)
 
 
-def broken(step: Step, error: AnchorError) -> Check:
-    """The step that an error ended."""
-    return failed(step.name, error, meaning=step.meaning, clause=step.clause)
+def broken(step: Step, error: AnchorError, *, meaning: str = "") -> Check:
+    """The step that an error ended; `meaning` where it says more than the step's own."""
+    return failed(step.name, error, meaning=meaning or step.meaning, clause=step.clause)
 
 
 def short_of(step: Step, detail: str, demotes: Class) -> Check:
