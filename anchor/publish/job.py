@@ -196,8 +196,8 @@ class _Job:
         return release
 
     def _root_blob(self, root: bytes) -> Blob:
-        """A trusted root that differs from the one in place gets a name of its own: nothing is overwritten
-        that a release.json in place names."""
+        """A trusted root that differs from the one in place gets a name of its own: a release.json names
+        that one, and so do policies."""
         existing = self.plan.existing
         blob = documents.blob("trusted_root.json", root)
         if existing and existing.trusted_root.sha256 != blob.sha256:

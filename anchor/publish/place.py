@@ -121,15 +121,6 @@ def commit(plan: Plan, release: Release) -> None:
     data = dump(relocate(release, f"{FOLDER}/{plan.ledger.version}/"))
     if plan.newest <= plan.ledger.number and data != plan.current:
         files.write(plan.root / RELEASE, data)
-    _forget_unnamed(plan, release)
-
-
-def _forget_unnamed(plan: Plan, release: Release) -> None:
-    """Remove a trusted root that an earlier release.json of this version named."""
-    named = {*paths(release), RELEASE}
-    for entry in plan.folder.iterdir():
-        if entry.name not in named and entry.name.startswith("trusted_root"):
-            entry.unlink()
 
 
 def check_whole(plan: Plan) -> None:
