@@ -1,0 +1,212 @@
+# SPDX-License-Identifier: Apache-2.0
+"""kill -9 of `anchor publish` at every operation and in the middle of every write, then the same command.
+
+After each: exactly one entry, the release that an undisturbed run makes, nothing left behind; and whoever
+reads the folder between the crash and the repetition finds the old release or the new one, whole.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from anchor.publish import pending
+from anchor.tlog import tiles
+from anchor.wiring import publishing
+from tests.support import crash, published
+from tests.support.anchor_cli import ROOT, anchor
+from tests.support.crash import Killer
+from tests.support.published import LEDGER, Site
+
+PARTS = 4
+OTHER = LEDGER.replace("| C | 3 |", "| C | 4 |")
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """What is there before, and the publication that is killed."""
+
+    name: str
+    ledger: str = LEDGER
+    version: str = "1.0.0"
+    before: Callable[[Path], Site] = published.empty
+    entries: int = 1
+    also: bool = False
+    """Whether a second log, behind HTTP, is asked for."""
+    every: int = 1
+    """One of so many crash points is tried; each of them where CRASH_EVERY_POINT is set."""
+    part: Callable[[list[str]], tuple[int, int]] = lambda seen: (0, len(seen))
+    """Which of the operations are tried; the others are another scenario's."""
+
+
+def with_instance(folder: Path) -> Site:
+    site = published.empty(folder)
+    assert anchor("instance", "init", "--root", site.root, "--home", site.home).code == 0
+    return site
+
+
+def from_the_network_on(seen: list[str]) -> tuple[int, int]:
+    return seen.index("connect"), len(seen)
+
+
+SCENARIOS = [
+    Scenario("from nothing", part=lambda _: (0, 120)),
+    Scenario("first release", before=with_instance),
+    Scenario("second release", OTHER, "1.1.0", published.published, 2),
+    Scenario("two logs", before=with_instance, also=True, every=3, part=from_the_network_on),
+    Scenario("log added", before=published.published, also=True, every=3, part=from_the_network_on),
+]
+
+
+@dataclass(frozen=True)
+class Served:
+    """A second instance, served over HTTP by a process of its own."""
+
+    about: dict[str, str]
+    log: Path
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        token = self.about["identity_token_file"]
+        return "--also", self.about["trust_config"], "--identity-token-file", token
+
+    def size(self) -> int:
+        return int((self.log / "checkpoint").read_text().split("\n")[1])
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    home = tmp_path_factory.mktemp("served")
+    argv = [sys.executable, "-m", "anchor", "instance", "serve", "--home", str(home), "--json"]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
+        assert process.stdout
+        yield Served(json.loads("".join(iter(process.stdout.readline, "}\n")) + "}"), home / "instance/log")
+        process.terminate()
+
+
+@pytest.fixture(autouse=True)
+def _settle(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the second instance was sent is in its log at once, or was not taken."""
+    monkeypatch.setattr(publishing, "SETTLE", 0.3)
+    monkeypatch.setenv("NO_PROXY", "*")
+
+
+def run(site: Site, scenario: Scenario, served: Served) -> tuple[int, str, str]:
+    ran = site.publish(scenario.ledger, scenario.version, *(served.words if scenario.also else ()))
+    return ran.code, ran.out, ran.err
+
+
+def random_files(names: set[str]) -> set[str]:
+    """What holds a random signature, or the digest of one."""
+    return {n for n in names if n.endswith(("release.json", ".sigstore.json")) or "/log/" in n}
+
+
+def check_left(site: Site, expected: dict[str, bytes], *, from_nothing: bool) -> None:
+    """The folder is the undisturbed one, but for the random signature; nothing else lies around."""
+    found = published.snapshot(site.root)
+    if from_nothing:  # each run makes an instance, and a log is named after its key
+        found, expected = ({_nameless(n): d for n, d in x.items()} for x in (found, expected))
+    assert set(found) == set(expected)
+    random = random_files(set(found)) | ({n for n in found if "trusted_root" in n} if from_nothing else set())
+    for name in set(found) - random:
+        assert found[name] == expected[name], name
+    assert pending.interrupted(site.home) == []
+    left = [p for p in site.home.rglob("*") if p.name.startswith(".") or p.name.endswith(".tmp")]
+    assert left == []
+    assert list((site.home / "journal").iterdir()) == []
+    if site.root.parent != site.home.parent:
+        raise AssertionError("root and home are expected side by side")
+    assert {p.name for p in site.root.parent.iterdir()} <= {"site", "home", "ledger.md", "policy.toml"}
+
+
+def _nameless(name: str) -> str:
+    return "/".join("ORIGIN" + p[16:] if ".anchor-embedded.invalid" in p else p for p in name.split("/"))
+
+
+def bodies(site: Site) -> list[bytes]:
+    """Every entry of the embedded log, read from its folder."""
+    log = site.home / "instance" / "log"
+    size = int((log / "checkpoint").read_text().split("\n")[1])
+    if size == 0:
+        return []
+    data = (log / "tile" / "entries" / "000").read_bytes()
+    return list(tiles.parse_bundle(data, size))
+
+
+def again(site: Site, scenario: Scenario, served: Served) -> dict[str, Any]:
+    """What a reader finds after the crash, and what the same command then comes to."""
+    between = 0
+    if site.policy.exists():
+        between = anchor("verify", site.release, "--policy", site.policy).code
+    elif site.release.exists():
+        between = anchor("verify", site.release).code - 2  # whole, and the signer is only claimed
+    code, out, err = run(site, scenario, served)
+    site.policy.write_text(out)
+    return {"between": between, "code": code, "err": err, "after": site.verify().code}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _warm(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Everything is imported once, here: the forked processes find it."""
+    assert published.published(tmp_path_factory.mktemp("warm")).verify().code == 0
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda s: s.name)
+def test_killed_anywhere_and_run_again_there_is_one_entry_and_the_same_release(
+    scenario: Scenario,
+    part: int,
+    served: Served,
+    tmp_path: Path,
+    record_property: Callable[[str, object], None],
+) -> None:
+    (tmp_path / "base").mkdir()
+    base = scenario.before(tmp_path / "base")
+    seen, expected = undisturbed(base, tmp_path, scenario, served)
+    first, last = scenario.part(seen)
+    points = [(n, torn) for n, torn in crash.points(seen) if first < n <= last]
+    mine = points[:: 1 if "CRASH_EVERY_POINT" in os.environ else scenario.every][part::PARTS]
+    killed = 0
+    for number, torn in mine:
+        folder = tmp_path / f"{number}{'t' if torn else ''}"
+        shutil.copytree(base.root.parent, folder, dirs_exist_ok=True)
+        site = Site(folder / "site", folder / "home", folder / "policy.toml")
+        if site.policy.exists():
+            site.policy.write_text(site.policy.read_text().replace(str(base.root), str(site.root)))
+        what = f"killed {'in' if torn else 'before'} operation {number}: {seen[number - 1]}"
+        killer = Killer(at=number, torn=torn)
+        size = served.size()
+        code = crash.forked(partial(run, site, scenario, served), killer=killer)
+        killed += code is None
+        done = crash.forked(partial(again, site, scenario, served))
+        assert (done["between"], done["code"], done["after"]) == (0, 0, 0), (what, done)
+        check_left(site, expected, from_nothing=scenario.name == "from nothing")
+        entries = bodies(site)
+        assert len(entries) == scenario.entries == len(set(entries)), what
+        assert served.size() == size + scenario.also, what
+        shutil.rmtree(folder)
+    # how often an answer is read from a socket depends on the moment
+    assert killed == len(mine) or (scenario.also and killed > len(mine) * 0.9)
+    record_property("crash_points", killed)
+    print(f"{scenario.name}, part {part}: {killed} of {len(points)} crash points")
+
+
+def undisturbed(
+    base: Site, tmp_path: Path, scenario: Scenario, served: Served
+) -> tuple[list[str], dict[str, bytes]]:
+    """The operations of a run that is left alone, and the folder that it makes."""
+    folder = tmp_path / "undisturbed"
+    shutil.copytree(base.root.parent, folder)
+    site = Site(folder / "site", folder / "home", folder / "policy.toml")
+    killer = Killer()
+    code, _, said = crash.forked(partial(run, site, scenario, served), killer=killer)
+    assert code == 0, said
+    return killer.seen, published.snapshot(site.root)

@@ -1,0 +1,322 @@
+# SPDX-License-Identifier: Apache-2.0
+"""kill -9 of `anchor publish` on the real servers, at every boundary; and of the servers, in the middle.
+
+Real logs forget: after a restart a Rekor v2 log without persistent antispam takes the same bytes again. So
+whoever is killed must look before it sends. Entries are counted by what they are over.
+"""
+
+import base64
+import hashlib
+import http.client
+import json
+import os
+import signal
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from anchor.publish import pending
+from anchor.wiring import publishing
+from tests.interop.stack.front import Front, Handler
+from tests.interop.stack.logs import RekorV2
+from tests.interop.stack.process import fetch
+from tests.interop.stack.stack import Log, Stack
+from tests.support import crash
+from tests.support.anchor_cli import anchor
+from tests.support.crash import Killer
+
+TYPE = b"application/vnd.in-toto+json"
+AT_ONCE = 12
+"""Publications that run side by side: a log answers them together, once a second."""
+
+
+@pytest.fixture(autouse=True)
+def _settle(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing but these tests is on the log's way: what was sent is there in seconds, or was not taken."""
+    monkeypatch.setattr(publishing, "SETTLE", 3.0)
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One publication, in a folder of its own, of a ledger of its own."""
+
+    stack: Stack
+    folder: Path
+    instance: Path
+    also: tuple[Path, ...] = ()
+
+    def __post_init__(self) -> None:
+        self.folder.mkdir()
+        fact = f"| {self.folder.name} | {uuid.uuid4()} |"  # entries of one log are told apart by it
+        (self.folder / "ledger.md").write_text(f"| Label | Value |\n|---|---|\n{fact}\n")
+        (self.folder / "token").write_text(self.stack.oidc.token())
+
+    @property
+    def site(self) -> Path:
+        return self.folder / "site"
+
+    def publish(self, *more: str) -> tuple[int, str, str]:
+        ran = anchor(
+            "publish", self.folder / "ledger.md", "--name", "l", "--version", "1.0.0", "--root", self.site,
+            "--home", self.folder / "home", "--instance", self.instance,
+            *(w for path in self.also for w in ("--also", path)),
+            "--identity-token-file", self.folder / "token", *more,
+        )  # fmt: skip
+        if ran.code in (0, 5):
+            (self.folder / "policy.toml").write_text(ran.out)
+        return ran.code, ran.out, ran.err
+
+    def again(self) -> tuple[int, str, int]:
+        """The same command after a crash, and what a stranger says of the result."""
+        code, _, err = self.publish()
+        return code, err, self.verify()
+
+    def verify(self) -> int:
+        return anchor("verify", self.site, "--policy", self.folder / "policy.toml").code
+
+    def digests(self) -> set[str]:
+        """What an entry for this statement is over: the payload (v1), or its PAE (v2)."""
+        data = (self.site / "release" / "1.0.0" / "statement.json").read_bytes()
+        pae = b"DSSEv1 %d %s %d %s" % (len(TYPE), TYPE, len(data), data)
+        return {hashlib.sha256(x).hexdigest() for x in (data, pae)}
+
+    def check(self, log: Log) -> None:
+        """One entry, and nothing left behind."""
+        assert sum(d in self.digests() for d in entries(log)) == 1
+        assert pending.interrupted(self.folder / "home") == []
+        assert list((self.folder / "home" / "journal").iterdir()) == []
+        assert [p for p in self.folder.rglob("*") if p.name.startswith(".") or p.name.endswith(".tmp")] == []
+        assert {p.name for p in self.folder.iterdir()} == {
+            "ledger.md",
+            "token",
+            "policy.toml",
+            "home",
+            "site",
+        }
+
+
+def entries(log: Log) -> list[str]:
+    """What every entry of a log is over, read without any code of ours."""
+    found = []
+    if isinstance(log, RekorV2):
+        for body in map(json.loads, log.entries()):
+            digest = body["spec"]["hashedRekordV002"]["data"]["digest"]
+            found.append(base64.b64decode(digest).hex())
+        return found
+    for index in range(log.size()):
+        (entry,) = json.loads(fetch(f"{log.url}/api/v1/log/entries?logIndex={index}")[1]).values()
+        body = json.loads(base64.b64decode(entry["body"]))
+        found.append(body["spec"].get("payloadHash", {}).get("value", ""))
+    return found
+
+
+def network_part(seen: list[str]) -> list[tuple[int, bool]]:
+    """Every way to be killed from the first byte sent until the answer is in the journal and some more.
+
+    What comes before and after touches this disk alone; `tests/attacks/test_crash_matrix.py` has it.
+    """
+    first = seen.index("connect")
+    last = len(seen) - seen[::-1].index("recv")
+    return [(n, torn) for n, torn in crash.points(seen) if first < n <= last + 14]
+
+
+@pytest.fixture(params=["v2", "v2 with persistent antispam", "v1"])
+def log(stack: Stack, request: pytest.FixtureRequest) -> Iterator[Log]:
+    if request.param == "v1":
+        yield request.getfixturevalue("rekor_v1")
+        return
+    persistent = request.param != "v2"
+    made = stack.new_log(f"crash{int(persistent)}.stack.internal", persistent_antispam=persistent)
+    yield made
+    made.stop()
+
+
+def test_killed_at_any_boundary_and_run_again_there_is_one_entry(
+    stack: Stack, log: Log, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    instance = stack.instance(log, name=f"crash-{log.origin}")
+    warm = Attempt(stack, tmp_path / "warm", instance)
+    assert (warm.publish()[0], warm.verify()) == (0, 0)
+    killer = Killer()
+    left_alone = Attempt(stack, tmp_path / "alone", instance)
+    assert crash.forked(left_alone.publish, killer=killer)[0] == 0
+    before = len(entries(log))
+    points, killed, attempts = network_part(killer.seen), 0, []
+    for at in range(0, len(points), AT_ONCE):
+        some = []
+        for number, torn in points[at : at + AT_ONCE]:
+            attempt = Attempt(stack, tmp_path / f"at-{number}{'t' if torn else ''}", instance)
+            some.append((attempt, crash.start(attempt.publish, killer=Killer(at=number, torn=torn))))
+        for _, running in some:
+            killed += running.result() is None
+        for attempt, running in [(a, crash.start(a.again)) for a, _ in some]:
+            code, err, verified = running.result()
+            assert (code, verified) == (0, 0), (attempt.folder.name, err)
+            attempts.append(attempt)
+    for attempt in attempts:
+        attempt.check(log)
+    assert len(entries(log)) == before + len(points)
+    # how often an answer is read from a socket depends on the moment
+    assert killed > len(points) * 0.9
+    record_property("crash_points", killed)
+    print(f"{log.origin}: {killed} crash points")
+
+
+class Between:
+    """A proxy before a log: reads pass, and a write is passed on, or its answer cut, or swallowed."""
+
+    def __init__(self, url: str) -> None:
+        between = self
+        self.mode = "pass"
+        self.taken = 0
+        self.victim = 0
+        """Who is killed when the log has answered, in the mode "kill"."""
+
+        class Routes(Handler):
+            def do_GET(self) -> None:  # noqa: N802  the base's name
+                status, body = fetch(url + self.path, 10)
+                kind = "application/json" if body[:1] in b"{[" else "application/octet-stream"
+                self.out(status, body, kind)
+
+            def do_POST(self) -> None:  # noqa: N802  the base's name
+                between._post(self, url)
+
+        self.front = Front(Routes)
+
+    def _post(self, h: Handler, url: str) -> None:
+        body = h.body()
+        if self.mode == "swallow":
+            h.close_connection = True
+            return
+        connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=30)
+        connection.request("POST", h.path, body, {"Content-Type": "application/json"})
+        answer = connection.getresponse()
+        data = answer.read()
+        connection.close()
+        self.taken += 1
+        if self.mode == "kill":
+            os.kill(self.victim, signal.SIGKILL)
+        more = {k: answer.headers[k] for k in ("X-Log-Index", "Location") if k in answer.headers}
+        if self.mode == "cut":
+            h.close_connection = True
+        elif self.mode == "half":
+            h.send_response(answer.status)
+            h.send_header("Content-Type", "application/json")
+            h.send_header("Content-Length", str(len(data)))
+            h.end_headers()
+            h.wfile.write(data[: len(data) // 2])
+            h.close_connection = True
+        elif self.mode == "gateway":
+            h.out(502, b"<h1>Bad Gateway</h1>", "text/html")
+        else:
+            h.out(answer.status, data, **{k.replace("-", "_"): v for k, v in more.items()})
+
+
+@pytest.fixture
+def between(log: Log) -> Iterator[Between]:
+    made = Between(log.url)
+    yield made
+    made.front.stop()
+
+
+def through(stack: Stack, log: Log, between: Between, folder: Path) -> Attempt:
+    instance = stack.instance(log, name=f"between-{log.origin}", log_url=between.front.url)
+    return Attempt(stack, folder, instance)
+
+
+@pytest.mark.parametrize("mode", ["cut", "half", "gateway"])
+def test_answer_that_is_lost_is_found_in_the_log_and_nothing_is_sent_again(
+    stack: Stack, log: Log, between: Between, tmp_path: Path, mode: str
+) -> None:
+    attempt = through(stack, log, between, tmp_path / mode)
+    between.mode = mode
+    code, _, err = attempt.publish()
+    assert (code, between.taken, attempt.verify()) == (0, 1, 0), err
+    assert "the entry is in the log already" in err
+    attempt.check(log)
+
+
+def test_request_that_was_swallowed_is_looked_for_before_it_is_sent_again(
+    stack: Stack, log: Log, between: Between, tmp_path: Path
+) -> None:
+    attempt = through(stack, log, between, tmp_path / "swallowed")
+    between.mode = "swallow"
+    code, _, err = attempt.publish()
+    assert (code, between.taken) == (3, 0), err
+    assert "the entry is not in the log" in err
+    assert not (attempt.site / "release.json").exists()
+    (left,) = pending.interrupted(attempt.folder / "home")
+    assert (left.step, left.log) == ("sent", log.origin)
+    between.mode = "pass"
+    assert attempt.again()[0::2] == (0, 0)
+    assert between.taken == 1
+    attempt.check(log)
+
+
+def restart(log: Log) -> None:
+    log.server.kill()
+    log.server.start()
+
+
+def test_answer_lost_and_log_restarted_the_same_bytes_are_not_sent_twice(
+    stack: Stack, log: Log, between: Between, tmp_path: Path
+) -> None:
+    """The log took it, we were killed before the answer, and the log has forgotten what it knew."""
+    attempt = through(stack, log, between, tmp_path / "restarted")
+    between.mode = "kill"
+    running = crash.start(attempt.publish)
+    between.victim = running.pid
+    assert running.result() is None
+    assert between.taken == 1
+    between.mode = "pass"
+    restart(log)
+    code, err, verified = attempt.again()
+    assert (code, verified, between.taken) == (0, 0, 1), err
+    attempt.check(log)
+
+
+@pytest.mark.parametrize("delay", [0.02, 0.1, 0.6])
+def test_log_killed_while_it_works_on_our_request_has_one_entry_in_the_end(
+    stack: Stack, log: Log, tmp_path: Path, delay: float
+) -> None:
+    """It may have taken the request or not; it comes back, and has it once."""
+    attempt = Attempt(stack, tmp_path / "killed", stack.instance(log, name=f"killed-{log.origin}"))
+    sending = attempt.folder / "home" / "journal"
+    done: list[Any] = []
+    thread = threading.Thread(target=lambda: done.append(crash.forked(attempt.publish)))
+    thread.start()
+    deadline = time.monotonic() + 20
+    while not list(sending.glob("*/*/sending.json")) and time.monotonic() < deadline:
+        time.sleep(0.002)
+    time.sleep(delay)
+    log.server.kill()
+    thread.join()
+    log.server.start()
+    code, _, err = done[0]
+    assert code in (0, 3), err
+    if code == 3:
+        assert not (attempt.site / "release.json").exists()
+    code, err, verified = attempt.again()
+    assert (code, verified) == (0, 0), err
+    attempt.check(log)
+
+
+def test_killed_server_stays_down_and_nothing_is_in_place(stack: Stack, log: Log, tmp_path: Path) -> None:
+    instance = stack.instance(log, name=f"down-{log.origin}")
+    attempt = Attempt(stack, tmp_path / "down", instance)
+    log.server.kill()
+    try:
+        code, _, err = attempt.publish()
+    finally:
+        log.server.start()
+    assert code == 3, err
+    assert not (attempt.site / "release.json").exists()
+    assert attempt.again()[0::2] == (0, 0)
+    attempt.check(log)

@@ -1,0 +1,236 @@
+# SPDX-License-Identifier: Apache-2.0
+"""kill -9 of a process at its N-th operation on the system, or in the middle of it.
+
+The process is forked from this one, so nothing is started or imported anew, and everything through which
+Python changes a disk or sends bytes is counted: the kill comes before the N-th such operation, and "torn"
+kills after half of what it writes or sends. Product code knows nothing of it.
+"""
+
+import builtins
+import io
+import json
+import os
+import signal
+import socket
+import sqlite3
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+_PLAIN = (
+    *("replace", "rename", "mkdir", "rmdir", "unlink", "remove", "fsync", "fdatasync", "ftruncate"),
+    *("fchmod", "chmod", "link", "symlink"),
+)
+WRITES = {"write", "pwrite", "sendall", "sqlite"}
+"""Operations that can be cut in the middle."""
+
+
+@dataclass
+class Killer:
+    """Counts operations; at number `at` (from 1) the process is killed. 0: counts only."""
+
+    at: int = 0
+    torn: bool = False
+    seen: list[str] = field(default_factory=list)
+    _pid: int = field(default_factory=os.getpid)
+
+    def before(self, name: str) -> bool:
+        """Count one; kill here, or say that half of it is wanted."""
+        if os.getpid() != self._pid:
+            return False
+        self.seen.append(name)
+        if len(self.seen) != self.at:
+            return False
+        if self.torn and name in WRITES:
+            return True
+        self.kill()
+        return False
+
+    def kill(self) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+        signal.pause()
+
+    def install(self) -> None:
+        """For good: only for a process that ends after this."""
+        for name in _PLAIN:
+            setattr(os, name, self._plain(name, getattr(os, name)))
+        self._open_calls()
+        self._descriptors()
+        self._sockets()
+        self._database()
+
+    def _plain(self, name: str, call: Callable[..., Any]) -> Callable[..., Any]:
+        def counted(*args: Any, **kwargs: Any) -> Any:
+            self.before(name)
+            return call(*args, **kwargs)
+
+        return counted
+
+    def _open_calls(self) -> None:
+        real_open, real_os_open, real_fdopen = io.open, os.open, os.fdopen
+
+        def opened(file: Any, mode: str = "r", *args: Any, **kwargs: Any) -> Any:
+            if not set(mode) & set("wax+"):
+                return real_open(file, mode, *args, **kwargs)
+            self.before("create")
+            return _Counted(real_open(file, mode, *args, **kwargs), self)
+
+        def os_open(path: Any, flags: int, *args: Any, **kwargs: Any) -> int:
+            if flags & os.O_CREAT:
+                self.before("create")
+            return real_os_open(path, flags, *args, **kwargs)
+
+        def fdopen(fd: int, mode: str = "r", *args: Any, **kwargs: Any) -> Any:
+            stream = real_fdopen(fd, mode, *args, **kwargs)
+            return _Counted(stream, self) if set(mode) & set("wax+") else stream
+
+        setattr(io, "open", opened)  # noqa: B010  mypy knows its type
+        setattr(builtins, "open", opened)  # noqa: B010
+        setattr(os, "open", os_open)  # noqa: B010
+        setattr(os, "fdopen", fdopen)  # noqa: B010
+
+    def _descriptors(self) -> None:
+        pwrite, write = os.pwrite, os.write
+
+        def torn_pwrite(fd: int, data: bytes, offset: int) -> int:
+            if self.before("pwrite"):
+                pwrite(fd, data[: len(data) // 2], offset)
+                self.kill()
+            return pwrite(fd, data, offset)
+
+        def torn_write(fd: int, data: bytes) -> int:
+            if fd > 2 and self.before("write"):
+                write(fd, data[: len(data) // 2])
+                self.kill()
+            return write(fd, data)
+
+        setattr(os, "pwrite", torn_pwrite)  # noqa: B010
+        setattr(os, "write", torn_write)  # noqa: B010
+
+    def _sockets(self) -> None:
+        sendall, connect, recv_into = socket.socket.sendall, socket.socket.connect, socket.socket.recv_into
+
+        def torn_sendall(self_: socket.socket, data: Any, *args: Any) -> Any:
+            if self.before("sendall"):
+                sendall(self_, bytes(data)[: len(data) // 2])
+                self.kill()
+            return sendall(self_, data, *args)
+
+        def counted_connect(self_: socket.socket, address: Any) -> Any:
+            self.before("connect")
+            return connect(self_, address)
+
+        def counted_recv(self_: socket.socket, *args: Any, **kwargs: Any) -> int:
+            self.before("recv")
+            return recv_into(self_, *args, **kwargs)
+
+        setattr(socket.socket, "sendall", torn_sendall)  # noqa: B010
+        setattr(socket.socket, "connect", counted_connect)  # noqa: B010
+        setattr(socket.socket, "recv_into", counted_recv)  # noqa: B010
+
+    def _database(self) -> None:
+        real, killer = sqlite3.connect, self
+
+        class Counted(sqlite3.Connection):
+            def execute(self, sql: str, *args: Any) -> sqlite3.Cursor:
+                if not sql.startswith(("SELECT", "PRAGMA")):
+                    killer.before("sqlite")
+                return super().execute(sql, *args)
+
+        def connect(path: Any, **kwargs: Any) -> sqlite3.Connection:
+            killer.before("create")
+            return real(path, factory=Counted, **kwargs)
+
+        setattr(sqlite3, "connect", connect)  # noqa: B010
+
+
+class _Counted:
+    """A stream whose writes are counted, and can be cut."""
+
+    def __init__(self, stream: Any, killer: Killer) -> None:
+        self._stream = stream
+        self._killer = killer
+
+    def write(self, data: Any) -> Any:
+        if self._killer.before("write"):
+            self._stream.write(data[: len(data) // 2])
+            self._stream.flush()
+            self._killer.kill()
+        return self._stream.write(data)
+
+    def __enter__(self) -> "_Counted":
+        self._stream.__enter__()
+        return self
+
+    def __exit__(self, *args: Any) -> Any:
+        return self._stream.__exit__(*args)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+@dataclass
+class Forked:
+    """A forked process that runs; `result` waits for it."""
+
+    pid: int
+    pipe: int
+    killer: Killer | None
+
+    def result(self) -> Any:
+        """What its work returned (JSON); None when it was killed. Raises what it raised, as text."""
+        with os.fdopen(self.pipe, "rb") as pipe:
+            data = pipe.read()
+        _, status = os.waitpid(self.pid, 0)
+        if os.WIFSIGNALED(status):
+            assert os.WTERMSIG(status) == signal.SIGKILL, status
+            return None
+        answer = json.loads(data)
+        if "error" in answer:
+            raise AssertionError(answer["error"])
+        if self.killer is not None:
+            self.killer.seen = answer["seen"]
+        return answer["value"]
+
+
+def start(work: Callable[[], Any], *, killer: Killer | None = None) -> Forked:
+    """Run `work` in a forked process, killed as `killer` says. What it prints is lost."""
+    read, write = os.pipe()
+    pid = os.fork()
+    if pid:
+        os.close(write)
+        return Forked(pid, read, killer)
+    code = 1
+    try:
+        os.close(read)
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for fd in (1, 2):
+            os.dup2(nowhere, fd)
+        with os.fdopen(write, "wb") as pipe:
+            if killer is not None:
+                killer._pid = os.getpid()
+                killer.install()
+            answer: dict[str, Any] = {}
+            try:
+                answer["value"] = work()
+            except BaseException:  # noqa: BLE001  handed to the parent
+                answer["error"] = traceback.format_exc()
+            if killer is not None:
+                killer.at = 0
+                answer["seen"] = list(killer.seen)
+            pipe.write(json.dumps(answer).encode())
+        code = 0
+    finally:
+        os._exit(code)
+
+
+def forked(work: Callable[[], Any], *, killer: Killer | None = None) -> Any:
+    """`start`, and wait for it."""
+    return start(work, killer=killer).result()
+
+
+def points(seen: list[str]) -> list[tuple[int, bool]]:
+    """(number, torn): every way to be killed over these operations, before each and in each write."""
+    before = [(number, False) for number in range(1, len(seen) + 1)]
+    return before + [(number, True) for number, name in enumerate(seen, 1) if name in WRITES - {"sqlite"}]
