@@ -63,6 +63,7 @@ STOCK = Step(
     "stock-client",
     "Sigstore client specification 4",
     "another implementation reads the evidence differently: trust neither until it is explained",
+    (Class.INVALID, Class.UNAVAILABLE),
 )
 COPY_DOES = Step(
     "trusted-root-copy",

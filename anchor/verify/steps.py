@@ -29,6 +29,9 @@ class Step:
     classes: tuple[Class, ...] = (Class.INVALID,)
 
 
+_READING = (Class.UNAVAILABLE, Class.USAGE)
+"""The file is read for this step: it may not be to be had, or only its digest may be known."""
+
 FORMAT = Step(
     "bundle-format",
     "sigstore_bundle.proto; Sigstore client specification 4",
@@ -45,13 +48,13 @@ ARTIFACT = Step(
     "artifact-digest",
     "sigstore_common.proto, MessageSignature",
     "the bundle was made for another file: the one you have was changed, or exchanged",
-    (Class.INVALID, Class.USAGE),
+    (Class.INVALID, *_READING),
 )
 SIGNATURE = Step(
     "signature",
     "Sigstore client specification 4, signature verification; DSSE protocol",
     "whoever made this bundle does not hold the signing key, or the file is not the one that was signed",
-    (Class.INVALID, Class.UNSUPPORTED, Class.USAGE),
+    (Class.INVALID, Class.UNSUPPORTED, *_READING),
 )
 TIMESTAMP = Step(
     "timestamp",
@@ -107,6 +110,7 @@ CHECKPOINT = Step(
     "log-checkpoint",
     "C2SP tlog-checkpoint and signed-note; rekor-tiles CLIENTS.md",
     "the log never signed this tree, or the bundle lies about its size, its root or the entry's place in it",
+    (Class.INVALID, Class.UNSUPPORTED),
 )
 INCLUSION = Step(
     "log-inclusion",
@@ -117,13 +121,13 @@ ENTRY = Step(
     "log-entry",
     "sigstore_rekor.proto, canonicalized_body; CVE-2022-36056, GHSA-whqx",
     "the log recorded another signature, signer or file than the bundle shows",
-    (Class.INVALID, Class.UNSUPPORTED, Class.USAGE),
+    (Class.INVALID, Class.UNSUPPORTED, *_READING),
 )
 STATEMENT = Step(
     "statement",
     "in-toto attestation Statement v1; DSSE protocol, payloadType",
     "the signed statement is about other files, or is of a kind that must not be read as a statement",
-    (Class.INVALID, Class.UNSUPPORTED),
+    (Class.INVALID, Class.UNSUPPORTED, *_READING),
 )
 
 ALL = (

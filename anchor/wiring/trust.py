@@ -20,12 +20,11 @@ from anchor.tlog import policy as tlog_policy
 from anchor.tlog.policy import WitnessPolicy
 from anchor.trust import Policy, RootSource, Signer
 from anchor.trusted_root import TrustedRoot
-from anchor.verdict import Check, failed, passed
+from anchor.verdict import Check
 from anchor.verify.anchors import Trust
+from anchor.verify.release_steps import FRESH, broken, held
 
 NAMED = ("public", "staging")
-REVOKED = "a key that this copy trusts may have been revoked since the copy was made"
-TUF_CLAUSE = "TUF specification 5.3 to 5.6; design section 2.5, max_root_age"
 PAUSE = 60.0
 """Seconds for which a TUF repository that did not answer is left alone."""
 
@@ -177,10 +176,10 @@ def _fresh(name: str, found: Named, max_age: timedelta | None) -> Check:
             remedy = "try later, give --offline, or say in the policy how old it may be: max_root_age"
             raise Unavailable(problem + found.trouble, where=material.place, remedy=remedy)
     except AnchorError as e:
-        return failed("trust-fresh", e, meaning=REVOKED, clause=TUF_CLAUSE)
+        return broken(FRESH, e)
     line = f"the {name} trusted root, refreshed at {material.refreshed}, is valid until {material.expires}"
     line = f"{line}; not refreshed now, within max_root_age: {found.trouble}" if found.trouble else line
-    return passed("trust-fresh", line, clause=TUF_CLAUSE)
+    return held(FRESH, line)
 
 
 def _lying_inside(policy: Policy, path: Path | None, release: str) -> list[str]:
