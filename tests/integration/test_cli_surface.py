@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every command of `anchor` keeps: one line for an error, JSON when asked, exit codes of the table."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import anchor as package
+from anchor.cli.main import COMMANDS
+from tests.support.anchor_cli import ROOT, anchor, process
+
+HEAVY = ("sigstore", "sqlalchemy", "alembic", "apprise", "apscheduler", "requests", "tuf", "jwt")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_wrong_option_is_usage_in_one_line_and_as_json(name: str) -> None:
+    ran = anchor(name, "--frobnicate")
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.line
+    ran = anchor(name, "--json", "--frobnicate")
+    assert ran.code == 2
+    assert ran.document["verdict"] == "USAGE"
+    assert ran.document["error"] in ran.line
+
+
+@pytest.mark.parametrize("words", [(), ("--help",), ("-h",), ("--version",)])
+def test_help_and_version(words: tuple[str, ...]) -> None:
+    ran = anchor(*words)
+    assert ran.code in ((0,) if words else (0, 2))
+    assert (package.__version__ in ran.out) is (words == ("--version",))
+
+
+@pytest.mark.parametrize(
+    "words", [("nosuch",), ("--nosuch",), ("verify",), ("verify", "a", "b"), ("\x1b[31m",)]
+)
+def test_what_is_no_command_is_usage(words: tuple[str, ...]) -> None:
+    ran = anchor(*words)
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.line
+
+
+def test_help_lists_every_command() -> None:
+    out = anchor("--help").out
+    assert all(f"  {name} " in out for name in COMMANDS)
+
+
+def loaded(*words: str) -> set[str]:
+    """Which heavy libraries a command imports."""
+    code = (
+        "import sys\nfrom anchor.cli.main import run\n"
+        f"run({list(words)!r})\n"
+        f"print(*[m for m in {HEAVY!r} if m in sys.modules], file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    return set(done.stderr.splitlines()[-1].split())
+
+
+def test_commands_import_only_what_they_need(tmp_path: Path) -> None:
+    ledger = str(ROOT / "release" / "1.0.0" / "ledger.md")
+    named = ("--name", "n", "--version", "1")
+    assert loaded("--help") == set()
+    assert loaded("lint", ledger) == set()
+    assert loaded("seal", ledger, *named) == set()
+    assert "sigstore" not in loaded("publish", ledger, *named, "--root", str(tmp_path), "--dry-run")
+    assert not loaded("verify", "release.json") & {"sigstore", "sqlalchemy", "apprise", "apscheduler"}
+    policy = ("--policy", "release/policy.toml")
+    assert not loaded("verify", "release.json", *policy) & {"sqlalchemy", "apprise", "apscheduler"}
+
+
+def test_a_configuration_file_is_below_the_flags_and_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "ledger-anchor"
+    folder.mkdir()
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    policy = ROOT / "release" / "policy.toml"
+    (folder / "config.toml").write_text(f'[verify]\npolicy = "{policy}"\n')
+    assert anchor("verify", ROOT / "release.json").code == 0
+    (folder / "config.toml").write_text('[verify]\npolicy = "/nowhere.toml"\n')
+    assert anchor("verify", ROOT / "release.json").code == 2
+    monkeypatch.setenv("ANCHOR_POLICY", str(policy))
+    assert anchor("verify", ROOT / "release.json").code == 0
+    monkeypatch.setenv("ANCHOR_POLICY", "/nowhere.toml")
+    assert anchor("verify", ROOT / "release.json", "--policy", policy).code == 0
+    for text in ("verify", "[", "\xff", "verify = 1"):
+        (folder / "config.toml").write_text(text, encoding="latin-1")
+        ran = anchor("verify", ROOT / "release.json", "--policy", policy)
+        assert ran.code == 2
+        assert "config.toml" in ran.line
+
+
+def test_the_reader_of_the_output_may_go_away() -> None:
+    command = f"{sys.executable} -m anchor verify release.json | true; echo ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", command], cwd=ROOT, capture_output=True, text=True)
+    assert int(done.stdout) not in (0, 1)
+    assert "Traceback" not in done.stderr
+
+
+def test_json_is_the_only_thing_on_stdout_of_a_process() -> None:
+    ran = process("verify", "release.json", "--policy", "release/policy.toml", "--json", cwd=ROOT)
+    assert ran.code == 0
+    assert json.loads(ran.out)["verdict"] == "OK"
+    assert ran.err == ""
+
+
+def test_an_interrupt_is_no_alarm() -> None:
+    """Ctrl-C while it reads from a terminal that never answers: exit 130, one line."""
+    code = """
+import os, signal, sys, threading, time
+import anchor.cli.verify
+from anchor.cli.main import run
+anchor.cli.verify.trust_for = lambda *a, **k: time.sleep(60)
+threading.Timer(0.2, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+sys.exit(run(["verify", "release.json"]))
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 130
+    assert done.stderr.strip() == "anchor: stopped"
