@@ -156,10 +156,10 @@ def test_what_is_not_strict_json_is_refused(data: bytes) -> None:
     ids=lambda d: repr(d[:8]),
 )
 def test_hostile_json_costs_one_pass(data: bytes) -> None:
-    begin = time.perf_counter()
+    begin = time.process_time()
     with pytest.raises(Refused):
         parse_json(data)
-    assert time.perf_counter() - begin < 5  # a quadratic scan of these would take hours
+    assert time.process_time() - begin < 5  # a quadratic scan of these would take hours
 
 
 @pytest.mark.parametrize(

@@ -117,10 +117,10 @@ GOOD = proof.serialise(proven(extra=b"hint"))
     ids=lambda d: str(len(d)),
 )
 def test_a_malformed_proof_is_refused_at_once(data: bytes) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(Refused):
         proof.verify(proof.parse(data), leaf_hash(LOG.stored[123]), policy=NO_QUORUM, now=NOW)
-    assert time.perf_counter() - start < 0.5
+    assert time.process_time() - start < 0.5
 
 
 def test_what_has_no_written_form_is_not_written() -> None:

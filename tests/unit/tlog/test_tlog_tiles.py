@@ -153,10 +153,10 @@ def test_an_entry_that_is_too_long_is_never_written() -> None:
 
 
 def test_a_bundle_of_millions_of_empty_entries_costs_no_more_than_its_width() -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(Refused):
         tiles.parse_bundle(bytes(16 << 20), 256)
-    assert time.perf_counter() - start < 0.2
+    assert time.process_time() - start < 0.2
 
 
 @pytest.mark.parametrize("length", [0, 31, 33, 63, 65, 96])
