@@ -131,6 +131,7 @@ def verify_all(
         except AnchorError as e:
             report.add(broken(BUNDLE, e))
             continue
+        report.add(held(BUNDLE, f"{blob.path} has SHA-256 {blob.sha256}, which release.json names"))
         if trust is None:
             if copy is not None:
                 unsigned = verify_bundle(data, trusted_root=copy[1], artifact=None, now=now)
