@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The figures of re-verification: requests to the log, CPU a release, memory over ten thousand runs."""
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from anchor import merkle
+from anchor.monitor.places import LogPlace
+from anchor.records import claims, store
+from anchor.records.engine import Database
+from anchor.records.tables import Claim
+from anchor.tlog import checkpoint, follow
+from anchor.tlog.reader import TileReader
+from anchor.worker import Setting, Worker
+from tests.support.records import NOW, opened
+from tests.support.reverified import World
+from tests.support.simlog import SimLog, Tree
+
+pytestmark = pytest.mark.bench
+
+RELEASES = 1000
+
+
+class Cache(dict[str, bytes]):
+    """Tiles that outlive a cycle, as the folder of a watch does."""
+
+    def put(self, path: str, data: bytes) -> None:
+        self[path] = data
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    with opened(f"sqlite:///{tmp_path}/records.db") as found:
+        yield found
+
+
+class Fleet(World):
+    """A thousand releases, each with an entry of its own in one log."""
+
+    step = 1
+    cpu = 0.0
+
+    def cycle_of_all(self) -> int:
+        """One cycle over all of them; returns the requests made to the log."""
+        before, cycle = sum(self.log.reads.values()), self.cycle()
+        began = time.process_time()
+        for n in range(RELEASES):
+            self.index = n * self.step
+            self.body = self.log.stored[self.index]
+            target = f"{n}/release.json"
+            lease = claims.take(self.database, worker="w", now=self.now, target=target)
+            assert isinstance(lease, claims.Lease)
+            outcome = cycle.run(target)
+            assert outcome.verdict.exit_code == 0, outcome.verdict.checks
+            store.keep(self.database, lease, outcome, now=self.now, terms=store.Terms())
+        self.cpu = (time.process_time() - began) / RELEASES
+        self.now += 86400
+        return sum(self.log.reads.values()) - before
+
+
+@pytest.mark.parametrize("step", [1, 100])
+def test_requests_and_cpu_of_a_thousand_releases_in_one_log(database: Database, step: int) -> None:
+    """Beside each other, and spread so that each has an entry bundle of its own in most cases."""
+    log = SimLog().grow(RELEASES * step + 7)
+    fleet = Fleet(database, log=log)
+    fleet.step, fleet.then = step, None
+    fleet.place = LogPlace(log=log.log, name="sim", source=log, cache=Cache())
+    row = {"active": 1, "added_ms": 0, "due_ms": claims.ms(NOW), "failing_runs": 0, "told": "OK"}
+    with database.write() as connection:
+        rows = [{**row, "target": f"{n}/release.json"} for n in range(RELEASES)]
+        connection.execute(sa.insert(Claim), rows)
+    first = fleet.cycle_of_all()
+    again = fleet.cycle_of_all()
+    print(f"step {step}: {first} requests at first, {again} then, {1000 * fleet.cpu:.1f} ms CPU a release")
+    assert first <= 1.2 * RELEASES
+    assert again < 20
+    assert fleet.cpu < 0.020
+
+
+def test_a_log_of_a_million_grown_by_a_tenth_needs_few_tiles() -> None:
+    log = SimLog()
+    log.tree = Tree(merkle.leaf_hash(b"%d" % n) for n in range(1_000_000))
+    held = checkpoint.verify(log.sign(), log.log)
+    log.tree.extend(merkle.leaf_hash(b"%d" % n) for n in range(1_000_000, 1_100_000))
+    log.reads.clear()
+    found = follow.follow(log, log.log, held=[held])
+    assert found.news is follow.News.GROWN
+    assert isinstance(found.reader, TileReader)
+    path = found.reader.inclusion_proof(765_432)
+    leaf = merkle.leaf_hash(b"765432")
+    merkle.verify_inclusion(leaf, 765_432, found.head.size, path, found.head.root)
+    print(f"{log.reads['tile']} tiles")
+    assert log.reads["tile"] <= 60
+
+
+def resident() -> int:
+    """Bytes of memory this process has now."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+@pytest.mark.timeout(1800)
+def test_memory_is_flat_over_ten_thousand_runs(database: Database) -> None:
+    world = World(database)
+    claims.add(database, "a/release.json", now=world.now, interval=60)
+    setting = Setting(database=database, name="w", parts=world.parts, clock=lambda: world.now)
+    worker = Worker(setting)
+    marks = []
+    for n in range(10_001):
+        (done,) = worker.cycle()
+        assert done.outcome.verdict.exit_code == 0
+        world.now += 3600
+        world.log.reads.clear()
+        world.log.paths.clear()
+        if n % 2000 == 0:
+            marks.append(resident())
+    print(f"{[m >> 20 for m in marks]} MiB")
+    assert marks[-1] - marks[1] < 8 << 20
