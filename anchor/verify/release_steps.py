@@ -44,7 +44,7 @@ BUNDLE = Step(
 )
 TRUSTED = Step(
     "anchor-trusted",
-    "design section 2.5, trusted_root",
+    "trust policy, trusted_root",
     "the anchor is in a log, or by an authority, that your policy does not trust: it counts for nothing",
     (),
 )
@@ -78,36 +78,36 @@ COPY = Step(
 )
 FRESH = Step(
     "trust-fresh",
-    "TUF specification 5.3 to 5.6; design section 2.5, max_root_age",
+    "TUF specification 5.3 to 5.6; trust policy, max_root_age",
     "a key that this copy trusts may have been revoked since the copy was made",
     (Class.STALE, Class.UNAVAILABLE),
 )
 LEDGER = Step(
     "policy-ledger",
-    "design section 2.5, ledger",
+    "trust policy, ledger",
     "this is another ledger, perhaps of the same signer: what it says is not about yours",
 )
 NUMBER = Step(
     "policy-number",
-    "design section 2.5, min_number",
+    "trust policy, min_number",
     "an old release is shown as the newest, perhaps to hide what was corrected since",
     (Class.STALE,),
 )
 ANCHORS = Step(
     "policy-anchors",
-    "design section 2.5, min_anchors",
+    "trust policy, min_anchors",
     "too few that you trust vouch for this release: fewer would have to conspire than you wanted",
     (Class.INVALID, Class.PENDING),
 )
 AGE = Step(
     "policy-age",
-    "design section 2.5, max_age",
+    "trust policy, max_age",
     "no newer release is shown: its publisher stopped, or somebody keeps the newer ones from you",
     (Class.STALE, Class.UNAVAILABLE),
 )
 POLICY = Step(
     "policy",
-    "design section 2.5",
+    "trust policy",
     "nobody has said whose signature counts: anybody can sign a release",
     (Class.USAGE,),
 )
