@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The publisher attacks: two statements with one ledger name and number, shown to different people.
+
+Each is a perfect release, and `anchor verify` says so of both. Only who keeps what was seen can tell, and one
+file then shows it to a stranger who trusts the same policy.
+"""
+
+import base64
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from anchor.encoding import jcs
+from anchor.verdict import Class
+from tests.support.anchor_cli import Ran, anchor
+from tests.support.attacked import Hook
+from tests.support.published import LEDGER, Site, published
+
+OTHER = LEDGER.replace("| A | 1 |", "| A | 9 |")
+
+
+@dataclass
+class TwoTongues:
+    """Two sites of one publisher, each with a release 1 of its own, and a watcher of the first."""
+
+    one: Site
+    two: Site
+    home: Path
+    hook: Hook
+
+    def run(self, *sites: Site) -> Ran:
+        """Re-verify these sites under the policy of the first."""
+        given = ("--policy", self.one.policy, "--home", self.home, "--notify", self.hook.url, "--json")
+        return anchor("reverify", *(s.release for s in sites or (self.one,)), *given)
+
+    def swap(self) -> None:
+        """From now on the first site shows the second one's release."""
+        for name in ("release.json", "release"):
+            old = self.one.root / name
+            shutil.rmtree(old) if old.is_dir() else old.unlink()
+        shutil.copytree(self.two.root, self.one.root, dirs_exist_ok=True)
+
+    def evidence(self) -> Path:
+        """The one piece of evidence, exported."""
+        out = self.home.parent / "exported"
+        ran = anchor("records", "export", "--evidence", "-o", out, "--home", self.home)
+        (line,) = ran.out.splitlines()
+        return Path(line)
+
+
+@pytest.fixture(scope="module")
+def tongues(tmp_path_factory: pytest.TempPathFactory) -> tuple[Site, Site]:
+    """One signer, one ledger name, one number; two ledgers."""
+    base = tmp_path_factory.mktemp("two-tongues")
+    one = published(base)
+    two = Site(base / "two", one.home, base / "two.toml")
+    ran = two.publish(OTHER)
+    assert ran.code == 0, ran.err
+    return one, two
+
+
+@pytest.fixture
+def both(tongues: tuple[Site, Site], webhook: Hook, tmp_path: Path) -> TwoTongues:
+    """Seen once: the first release, and all was well."""
+    one, two = tongues
+    webhook.titles()
+    # the policy pins the root beside the original, which no attack changes
+    copied = Site(tmp_path / "site", one.home, one.policy)
+    shutil.copytree(one.root, copied.root)
+    found = TwoTongues(copied, two, tmp_path / "watcher", webhook)
+    assert found.run().code == 0
+    return found
+
+
+def test_each_alone_is_a_perfect_release(both: TwoTongues) -> None:
+    for site in (both.one, both.two):
+        assert anchor("verify", site.release, "--policy", both.one.policy).code == 0
+
+
+def test_the_second_one_in_the_place_of_the_first(both: TwoTongues) -> None:
+    both.swap()
+    ran = both.run()
+    assert (ran.code, ran.document["verdict"]) == (6, "EQUIVOCATION"), ran.out
+    assert both.hook.titles() == ["EQUIVOCATION"]
+    assert both.run().code == 6
+    assert both.hook.titles() == []  # once
+    assert anchor("records", "check", "--home", both.home).code == 6
+    assert anchor("status", "--home", both.home).code == 6
+
+
+def test_the_second_one_elsewhere(both: TwoTongues) -> None:
+    ran = both.run(both.one, both.two)
+    assert (ran.code, ran.document["verdict"]) == (6, "EQUIVOCATION")
+    assert both.hook.titles() == ["EQUIVOCATION"]
+
+
+def test_going_back_to_the_first_makes_nothing_good(both: TwoTongues) -> None:
+    assert both.run(both.two).code == 6
+    assert both.run(both.one).code == 6
+
+
+def test_one_file_shows_both_to_a_stranger(both: TwoTongues) -> None:
+    both.run(both.two)
+    file = both.evidence()
+    shutil.rmtree(both.home)  # no database is needed
+    ran = anchor("verify-evidence", file, "--policy", both.one.policy, "--json")
+    assert (ran.code, ran.document["verdict"]) == (6, "EQUIVOCATION")
+    digests = [json.loads(s.release.read_bytes())["statement"]["sha256"] for s in (both.one, both.two)]
+    assert ran.document["facts"]["statements"] == sorted(digests)
+    assert ran.document["facts"]["number"] == 1
+
+
+def test_the_evidence_shows_nothing_under_another_trust(both: TwoTongues, tmp_path: Path) -> None:
+    both.run(both.two)
+    file = both.evidence()
+    assert anchor("verify-evidence", file).code == 2  # whose trust?
+    (tmp_path / "stranger").mkdir()
+    stranger = published(tmp_path / "stranger")
+    assert anchor("verify-evidence", file, "--policy", stranger.policy).code == Class.INVALID.exit_code
+
+
+def spoilt(value: Any, how: str) -> Any:
+    """The evidence with one thing changed, in the one form all the same."""
+    one, two = value["releases"]
+    if how == "the same twice":
+        value["releases"] = [one, one]
+    elif how == "another number":
+        value["number"] = 2
+    elif how == "another ledger":
+        value["ledger"] = "another"
+    elif how == "bundles exchanged":
+        one["bundles"], two["bundles"] = two["bundles"], one["bundles"]
+    elif how == "no bundles":
+        two["bundles"] = []
+    elif how == "an edited statement":
+        text = base64.b64decode(two["statement"]).replace(b'"size":3', b'"size":4')
+        two["statement"] = base64.b64encode(text).decode()
+    elif how == "one more member":
+        value["note"] = "x"
+    return value
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        "the same twice",
+        "another number",
+        "another ledger",
+        "bundles exchanged",
+        "no bundles",
+        "an edited statement",
+        "one more member",
+    ],
+)
+def test_forged_evidence_shows_nothing(both: TwoTongues, tmp_path: Path, how: str) -> None:
+    both.run(both.two)
+    forged = tmp_path / "forged.json"
+    data = both.evidence().read_bytes()
+    forged.write_bytes(jcs(spoilt(json.loads(data), how)))
+    assert forged.read_bytes() != data
+    ran = anchor("verify-evidence", forged, "--policy", both.one.policy)
+    assert ran.code == Class.INVALID.exit_code, ran
+
+
+def test_the_same_statement_signed_again_contradicts_nothing(both: TwoTongues, tmp_path: Path) -> None:
+    again = Site(tmp_path / "again", both.one.home, tmp_path / "again.toml")
+    assert again.publish(LEDGER).code == 0
+    ran = both.run(both.one, again)
+    assert ran.code == 0, ran.out
+    assert both.hook.titles() == []
+
+
+def test_a_stranger_cannot_make_the_publisher_speak_twice(both: TwoTongues, tmp_path: Path) -> None:
+    """A release 1 that somebody else signed is bad, and no evidence of anything."""
+    (tmp_path / "stranger").mkdir()
+    stranger = published(tmp_path / "stranger", OTHER)
+    ran = both.run(stranger)
+    assert ran.code in (Class.PENDING.exit_code, Class.INVALID.exit_code)
+    assert anchor("records", "export", "--evidence", "-o", tmp_path / "none", "--home", both.home).out == ""
