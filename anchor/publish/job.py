@@ -56,10 +56,11 @@ class Published:
     """One line for each log that could not be reached."""
 
 
-def publish(order: Order, sites: Callable[[], Sequence[Site]], tools: Tools) -> Published:
+def publish(order: Order, sites: Callable[[], Sequence[Site | Unavailable]], tools: Tools) -> Published:
     """Publish, or complete what is there. Raises our errors; the release folder is never half a release.
 
-    `sites` is called once the ledger is sealed: a bad one reaches nobody, and makes no keys.
+    `sites` is called once the ledger is sealed: a bad one reaches nobody, and makes no keys. For an instance
+    that cannot be reached it gives the reason: the others do not wait for it.
     """
     with (
         place.made_root(order.root),
@@ -70,17 +71,24 @@ def publish(order: Order, sites: Callable[[], Sequence[Site]], tools: Tools) -> 
         place.check_writable(order.root)
         planned = plan(order.root, name=order.name, version=order.version)
         sealing = seal(order, folder=place.prepare(planned), planned=planned)
+        pending.make_way(
+            order.home,
+            sealing.data,
+            released=planned.existing is not None,
+            abandon=order.abandon,
+            say=tools.say,
+        )
         with contextlib.ExitStack() as opened:
-            found = sites()
-            for site in found:
+            found, down = [], []
+            for site in sites():
+                if isinstance(site, Unavailable):
+                    down.append(site)
+                    continue
                 opened.callback(site.close)
                 if site.check is not None:
                     site.check(place.log_folder(order.root, site.name))
-            released = planned.existing is not None
-            pending.make_way(
-                order.home, sealing.data, released=released, abandon=order.abandon, say=tools.say
-            )
-            return _Job(order, sealing, tools).run(found)
+                found.append(site)
+            return _Job(order, sealing, tools).run(found, down)
 
 
 def resumable(order: Order) -> bool:
@@ -101,11 +109,11 @@ class _Job:
         self.tools = tools
         self.journals = pending.journal_folder(order.home, sealing.data)
 
-    def run(self, sites: Sequence[Site]) -> Published:
+    def run(self, sites: Sequence[Site], down: Sequence[Unavailable]) -> Published:
         old = self._old()
         names = {a.path for a in old}
         wanted = [s for s in sites if documents.bundle_path(s.name) not in names]
-        anchored, missing, errors = self._anchor(wanted)
+        anchored, errors = self._anchor(wanted, down)
         if not old and not anchored:
             raise next(e for e in errors if class_of(e) is worst(map(class_of, errors)))
         release = self._make([*old, *anchored])
@@ -113,9 +121,11 @@ class _Job:
         if verdict.verdict is not Class.OK:
             raise _failed(verdict)
         self._put(release, sites)
-        if missing:
+        if errors:
             verdict = msgspec.structs.replace(verdict, verdict=Class.PENDING)
-        return Published(verdict=verdict, release=release, new=bool(anchored), missing=tuple(missing))
+        return Published(
+            verdict=verdict, release=release, new=bool(anchored), missing=tuple(map(str, errors))
+        )
 
     def _old(self) -> list[Anchored]:
         """The bundles that are in place, verified again with their own copy of the trusted root."""
@@ -133,10 +143,11 @@ class _Job:
     def _old_root(self, existing: Release) -> bytes:
         return files.read(files.inside(self.plan.folder, existing.trusted_root.path), limit=MAX_TRUSTED_ROOT)
 
-    def _anchor(self, sites: Sequence[Site]) -> tuple[list[Anchored], list[str], list[AnchorError]]:
+    def _anchor(
+        self, sites: Sequence[Site], down: Sequence[Unavailable]
+    ) -> tuple[list[Anchored], list[Unavailable]]:
         found: list[Anchored] = []
-        missing: list[str] = []
-        errors: list[AnchorError] = []
+        errors = list(down)
         self._roots: list[bytes] = []
         for site in sites:
             try:
@@ -152,13 +163,12 @@ class _Job:
                 ).run()
                 report = self._examine(bundle, site)
             except Unavailable as e:
-                missing.append(str(e))
                 errors.append(e)
                 self.tools.say(str(e))
                 continue
             self._roots.append(site.trusted_root)
             found.append(Anchored(path=documents.bundle_path(site.name), bundle=bundle, report=report))
-        return found, missing, errors
+        return found, errors
 
     def _lacks(self, site: Site, bundle: bytes) -> str:
         assert self.tools.witnessed is not None

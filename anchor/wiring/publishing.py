@@ -19,7 +19,7 @@ from anchor.edge.tokens import TokenSource
 from anchor.embedded.export import check_published
 from anchor.embedded.instance import FOLDER, Instance
 from anchor.embedded.log import Log
-from anchor.errors import Misuse, Refused
+from anchor.errors import Misuse, Refused, Unavailable
 from anchor.instance import Duplicate
 from anchor.publish.job import Tools
 from anchor.publish.site import Site
@@ -49,15 +49,23 @@ class Choice:
     confirm: Callable[[str], bool] | None = None
 
 
-def sites(names: Sequence[str], choice: Choice) -> list[Site]:
-    """The instances by name, each once. Raises what resolving them raises."""
+def sites(names: Sequence[str], choice: Choice) -> list[Site | Unavailable]:
+    """The instances by name, each once, and for those that cannot be reached now why. Raises the rest."""
     if len(set(names)) != len(names):
         raise Misuse("an instance is named twice", where="--also", remedy="name each once")
-    found = [_site(name, choice) for name in names]
-    twice = next((s.name for i, s in enumerate(found) if s.name in [t.name for t in found[:i]]), None)
+    found = [_reached(name, choice) for name in names]
+    logs = [s.name for s in found if isinstance(s, Site)]
+    twice = next((name for i, name in enumerate(logs) if name in logs[:i]), None)
     if twice:
         raise Misuse(f"two instances record in the log {twice}", where="--also", remedy="name each log once")
     return found
+
+
+def _reached(name: str, choice: Choice) -> Site | Unavailable:
+    try:
+        return _site(name, choice)
+    except Unavailable as e:
+        return e
 
 
 def _site(name: str, choice: Choice) -> Site:
