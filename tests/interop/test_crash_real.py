@@ -5,34 +5,21 @@ Real logs forget: after a restart a Rekor v2 log without persistent antispam tak
 whoever is killed must look before it sends. Entries are counted by what they are over.
 """
 
-import base64
-import hashlib
-import http.client
-import json
-import os
-import signal
 import threading
 import time
-import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 
 from anchor.publish import pending
 from anchor.wiring import publishing
-from tests.interop.stack.front import Front, Handler
-from tests.interop.stack.logs import RekorV2
-from tests.interop.stack.process import fetch
+from tests.interop.publication import Attempt, Between, entries
 from tests.interop.stack.stack import Log, Stack
 from tests.support import crash
-from tests.support.anchor_cli import anchor
 from tests.support.crash import Killer
 
-TYPE = b"application/vnd.in-toto+json"
 AT_ONCE = 12
 """Publications that run side by side: a log answers them together, once a second."""
 
@@ -41,80 +28,6 @@ AT_ONCE = 12
 def _settle(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing but these tests is on the log's way: what was sent is there in seconds, or was not taken."""
     monkeypatch.setattr(publishing, "SETTLE", 3.0)
-
-
-@dataclass(frozen=True)
-class Attempt:
-    """One publication, in a folder of its own, of a ledger of its own."""
-
-    stack: Stack
-    folder: Path
-    instance: Path
-    also: tuple[Path, ...] = ()
-
-    def __post_init__(self) -> None:
-        self.folder.mkdir()
-        fact = f"| {self.folder.name} | {uuid.uuid4()} |"  # entries of one log are told apart by it
-        (self.folder / "ledger.md").write_text(f"| Label | Value |\n|---|---|\n{fact}\n")
-        (self.folder / "token").write_text(self.stack.oidc.token())
-
-    @property
-    def site(self) -> Path:
-        return self.folder / "site"
-
-    def publish(self, *more: str) -> tuple[int, str, str]:
-        ran = anchor(
-            "publish", self.folder / "ledger.md", "--name", "l", "--version", "1.0.0", "--root", self.site,
-            "--home", self.folder / "home", "--instance", self.instance,
-            *(w for path in self.also for w in ("--also", path)),
-            "--identity-token-file", self.folder / "token", *more,
-        )  # fmt: skip
-        if ran.code in (0, 5):
-            (self.folder / "policy.toml").write_text(ran.out)
-        return ran.code, ran.out, ran.err
-
-    def again(self) -> tuple[int, str, int]:
-        """The same command after a crash, and what a stranger says of the result."""
-        code, _, err = self.publish()
-        return code, err, self.verify()
-
-    def verify(self) -> int:
-        return anchor("verify", self.site, "--policy", self.folder / "policy.toml").code
-
-    def digests(self) -> set[str]:
-        """What an entry for this statement is over: the payload (v1), or its PAE (v2)."""
-        data = (self.site / "release" / "1.0.0" / "statement.json").read_bytes()
-        pae = b"DSSEv1 %d %s %d %s" % (len(TYPE), TYPE, len(data), data)
-        return {hashlib.sha256(x).hexdigest() for x in (data, pae)}
-
-    def check(self, log: Log) -> None:
-        """One entry, and nothing left behind."""
-        assert sum(d in self.digests() for d in entries(log)) == 1
-        assert pending.interrupted(self.folder / "home") == []
-        assert list((self.folder / "home" / "journal").iterdir()) == []
-        assert [p for p in self.folder.rglob("*") if p.name.startswith(".") or p.name.endswith(".tmp")] == []
-        assert {p.name for p in self.folder.iterdir()} == {
-            "ledger.md",
-            "token",
-            "policy.toml",
-            "home",
-            "site",
-        }
-
-
-def entries(log: Log) -> list[str]:
-    """What every entry of a log is over, read without any code of ours."""
-    found = []
-    if isinstance(log, RekorV2):
-        for body in map(json.loads, log.entries()):
-            digest = body["spec"]["hashedRekordV002"]["data"]["digest"]
-            found.append(base64.b64decode(digest).hex())
-        return found
-    for index in range(log.size()):
-        (entry,) = json.loads(fetch(f"{log.url}/api/v1/log/entries?logIndex={index}")[1]).values()
-        body = json.loads(base64.b64decode(entry["body"]))
-        found.append(body["spec"].get("payloadHash", {}).get("value", ""))
-    return found
 
 
 def network_part(seen: list[str]) -> list[tuple[int, bool]]:
@@ -167,56 +80,6 @@ def test_killed_at_any_boundary_and_run_again_there_is_one_entry(
     assert killed > len(points) * 0.9
     record_property("crash_points", killed)
     print(f"{log.origin}: {killed} crash points")
-
-
-class Between:
-    """A proxy before a log: reads pass, and a write is passed on, or its answer cut, or swallowed."""
-
-    def __init__(self, url: str) -> None:
-        between = self
-        self.mode = "pass"
-        self.taken = 0
-        self.victim = 0
-        """Who is killed when the log has answered, in the mode "kill"."""
-
-        class Routes(Handler):
-            def do_GET(self) -> None:  # noqa: N802  the base's name
-                status, body = fetch(url + self.path, 10)
-                kind = "application/json" if body[:1] in b"{[" else "application/octet-stream"
-                self.out(status, body, kind)
-
-            def do_POST(self) -> None:  # noqa: N802  the base's name
-                between._post(self, url)
-
-        self.front = Front(Routes)
-
-    def _post(self, h: Handler, url: str) -> None:
-        body = h.body()
-        if self.mode == "swallow":
-            h.close_connection = True
-            return
-        connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=30)
-        connection.request("POST", h.path, body, {"Content-Type": "application/json"})
-        answer = connection.getresponse()
-        data = answer.read()
-        connection.close()
-        self.taken += 1
-        if self.mode == "kill":
-            os.kill(self.victim, signal.SIGKILL)
-        more = {k: answer.headers[k] for k in ("X-Log-Index", "Location") if k in answer.headers}
-        if self.mode == "cut":
-            h.close_connection = True
-        elif self.mode == "half":
-            h.send_response(answer.status)
-            h.send_header("Content-Type", "application/json")
-            h.send_header("Content-Length", str(len(data)))
-            h.end_headers()
-            h.wfile.write(data[: len(data) // 2])
-            h.close_connection = True
-        elif self.mode == "gateway":
-            h.out(502, b"<h1>Bad Gateway</h1>", "text/html")
-        else:
-            h.out(answer.status, data, **{k.replace("-", "_"): v for k, v in more.items()})
 
 
 @pytest.fixture
