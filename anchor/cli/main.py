@@ -10,6 +10,7 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import click
@@ -37,6 +38,9 @@ COMMANDS = {
     "verify-evidence": "check a file of evidence against a log, without a database",
 }
 """Every command and its line in `anchor --help`; its module is `anchor.cli.<name with _>`."""
+
+STOPPED = 130
+"""What shells give for a process that was interrupted."""
 
 
 class LazyGroup(click.Group):
@@ -83,7 +87,7 @@ def run(argv: Sequence[str]) -> int:
         code = result if isinstance(result, int) else 0
         sys.stdout.flush()
     except (click.exceptions.Abort, KeyboardInterrupt):
-        return _failed("stopped", 130, Class.USAGE, as_json=as_json)
+        return _failed("stopped", STOPPED, Class.USAGE, as_json=as_json)
     except click.exceptions.NoArgsIsHelpError as e:
         line = f"which command? see '{e.ctx.command_path} --help'"
         return _failed(line, Class.USAGE.exit_code, Class.USAGE, as_json=as_json)
@@ -108,7 +112,7 @@ def run(argv: Sequence[str]) -> int:
 
 def _system(error: OSError, *, as_json: bool) -> int:
     """An error of the system that nobody expected; where stdout cannot be written, it stays silent."""
-    where = str(error.filename or "system")
+    where = str(error.filename or ("system" if _has_folder() else "the current folder"))
     try:
         sys.stdout.flush()
     except OSError:
@@ -116,6 +120,14 @@ def _system(error: OSError, *, as_json: bool) -> int:
         where = "stdout"
     found = files.os_error(error, where, "write" if where == "stdout" else "go on")
     return _failed(str(found), class_of(found).exit_code, class_of(found), as_json=as_json)
+
+
+def _has_folder() -> bool:
+    """Whether the folder that relative paths begin in is there."""
+    try:
+        return bool(Path.cwd())
+    except OSError:
+        return False
 
 
 def _failed(line: str, code: int, verdict: Class, *, as_json: bool) -> int:
@@ -131,4 +143,10 @@ def main() -> None:
     if not sys.warnoptions:
         warnings.simplefilter("ignore")  # of libraries about what they read: stderr is for one line of ours
     gc.set_threshold(100_000, 50, 100)  # importing the sigstore client makes much and throws away little
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    if code == STOPPED:
+        # Python would end by the signal where the interrupt fell into an exec, as of a dataclass being made.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)

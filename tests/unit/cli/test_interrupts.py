@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Ctrl-C at any moment ends a command with 130 and one line, and leaves nothing half-written."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.support.anchor_cli import ROOT, process
+
+
+@pytest.fixture(scope="module")
+def ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("big") / "ledger.jsonl"
+    path.write_text("".join(f'{{"label":"{i}","value":"{i}"}}\n' for i in range(60_000)))
+    return path
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.1, 0.3, 0.6])
+def test_an_interrupted_publication_is_resumed_with_one_entry(
+    ledger: Path, tmp_path: Path, seconds: float
+) -> None:
+    words = ("publish", ledger, "--name", "n", "--version", "1", "--root", "site", "--home", "home")
+    started = subprocess.Popen(
+        [sys.executable, "-m", "anchor", *map(str, words)],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while started.poll() is None and not (tmp_path / "home").exists():
+        time.sleep(0.01)
+    time.sleep(seconds)
+    started.send_signal(signal.SIGINT)
+    _, told = started.communicate(timeout=60)
+    assert started.returncode in (0, 130), told
+    if started.returncode == 130:
+        assert told.endswith("anchor: stopped\n")
+    assert "Traceback" not in told
+    assert process(*words, cwd=tmp_path).code == 0
+    (checkpoint,) = tmp_path.glob("site/release/log/*/checkpoint")
+    assert checkpoint.read_text().splitlines()[1] == "1"
+
+
+def test_a_folder_that_went_away_is_one_line(tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+
+    def leave() -> None:
+        os.chdir(gone)
+        gone.rmdir()
+
+    found = process(
+        "publish", ROOT / "release/1.0.0/ledger.md", "--name", "n", "--version", "1", before=leave
+    )
+    assert (found.code, found.out) == (2, "")
+    assert "current folder" in found.line
