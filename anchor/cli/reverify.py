@@ -13,20 +13,15 @@ from anchor.edge.notify import Notifier
 from anchor.errors import AnchorError, Unavailable
 from anchor.records import claims
 from anchor.records.engine import Database
-from anchor.records.pace import Pace
 from anchor.verdict import Class
 from anchor.wiring import records
-from anchor.wiring.watching import Given, Wired
+from anchor.wiring.watching import Given, worker_of
 from anchor.worker import Done
 
 
 @click.command(epilog="Example: anchor reverify release.json --policy policy.toml --quiet --alarm-after 3/6h")
 @click.argument("releases", nargs=-1, metavar="[RELEASE]...")
-@common.policy_options
-@common.root_option
-@common.home_option
-@watching.database_option
-@watching.telling_options
+@watching.following_options
 @click.option("--quiet", is_flag=True, help="Print nothing when all is OK.")
 @click.option(
     "--alarm-after",
@@ -35,7 +30,6 @@ from anchor.worker import Done
 )
 @click.option("--wait", default="60s", help="How long to wait for another process at the same release.")
 @click.option("--interval", help="From now on, re-verify these releases this often in watch (12h, 7d).")
-@click.option("--offline", is_flag=True, help="Make no connection: only folders are read.")
 @common.json_option
 def command(  # noqa: PLR0913 - one argument for each option
     *,
@@ -66,14 +60,7 @@ def command(  # noqa: PLR0913 - one argument for each option
     trusted.check()
     with records.opened(found_home, database, create=True) as opened:
         targets = _targets(opened, releases, root, every)
-        worker = records.worker(
-            opened,
-            found_home,
-            lambda: Wired(trusted, home=found_home, offline=offline).parts(),
-            rule=rule,
-            pace=Pace(),
-            notifier=notifier,
-        )
+        worker = worker_of(opened, found_home, trusted, offline=offline, rule=rule, notifier=notifier)
         done = worker.once(targets, wait=_Waiting(patience))
         good = all(d.outcome.verdict.verdict is Class.OK and d.kept for d in done)
         _afterwards(opened, notifier, good=good, beat=heartbeat, metrics=metrics_file)

@@ -14,11 +14,10 @@ from anchor.cli import common, watching
 from anchor.edge.notify import Notifier
 from anchor.errors import Misuse
 from anchor.records import claims
-from anchor.records.pace import Pace
 from anchor.schedule import TICK, Watch
 from anchor.verdict import Class, Verdict
 from anchor.wiring import records
-from anchor.wiring.watching import Given, Wired
+from anchor.wiring.watching import Given, worker_of
 from anchor.worker import Worker
 
 _LAST_WORDS = 10.0
@@ -29,18 +28,13 @@ _LAST_WORDS = 10.0
     epilog="Example: anchor watch release.json --policy policy.toml --notify mailto://ops@example.org"
 )
 @click.argument("releases", nargs=-1, metavar="[RELEASE]...")
-@common.policy_options
-@common.root_option
-@common.home_option
-@watching.database_option
-@watching.telling_options
+@watching.following_options
 @click.option(
     "--alarm-after", metavar="N/T", help="Tell of UNAVAILABLE after N runs and T hours (default 3/6)."
 )
 @click.option("--every", default=f"{int(TICK)}s", help="How often to look for what is due.")
 @click.option("--interval", help="How often each release is re-verified (default: daily, the newest hourly).")
 @click.option("--metrics-listen", metavar="HOST:PORT", help="Serve Prometheus metrics over HTTP.")
-@click.option("--offline", is_flag=True, help="Make no connection: only folders are read.")
 @click.option("--json", "as_json", is_flag=True, help="Print each verdict as one line of JSON on stdout.")
 def command(  # noqa: PLR0913 - one argument for each option
     *,
@@ -73,14 +67,7 @@ def command(  # noqa: PLR0913 - one argument for each option
             claims.add(opened, target, now=time.time(), interval=wanted)
         if not claims.targets(opened):
             raise Misuse("nothing is watched", remedy="name a release: anchor watch release.json")
-        worker = records.worker(
-            opened,
-            found_home,
-            lambda: Wired(trusted, home=found_home, offline=offline).parts(),
-            rule=rule,
-            pace=Pace(),
-            notifier=notifier,
-        )
+        worker = worker_of(opened, found_home, trusted, offline=offline, rule=rule, notifier=notifier)
         courier = _Courier(
             lambda good: watching.after(
                 opened, notifier, good=good, beat=heartbeat, metrics=metrics_file, say=_say

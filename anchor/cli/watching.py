@@ -12,6 +12,7 @@ import click
 import msgspec
 
 from anchor import alarm, trust
+from anchor.cli import common
 from anchor.edge.notify import Notifier, heartbeat
 from anchor.errors import AnchorError, Misuse
 from anchor.records import outbox
@@ -48,6 +49,20 @@ def telling_options(function: F) -> F:
             envvar="ANCHOR_NOTIFY",
             help="URL of a receiver (apprise); may be repeated.",
         ),
+    ):
+        function = option(function)
+    return function
+
+
+def following_options(function: F) -> F:
+    """What reverify and watch are both told: trust, places, whom to tell, whether to connect."""
+    for option in (
+        click.option("--offline", is_flag=True, help="Make no connection: only folders are read."),
+        telling_options,
+        database_option,
+        common.home_option,
+        common.root_option,
+        common.policy_options,
     ):
         function = option(function)
     return function

@@ -18,7 +18,6 @@ from anchor.tlog import policy as witnesses
 
 YOURS = free("your own word: anchor verify demands it of a release; nothing signs it, so keep the file yours")
 PIN = free("your own word; the trusted root at this path must have this SHA-256")
-UNKNOWN_KEY = free("not a key that this program knows: the policy is refused for it")
 COMMENT = free("read by people only")
 
 _KEYS = {"ledger", "signer", "trusted_root", "min_anchors", "min_number", "tlog_policy"}

@@ -14,20 +14,26 @@ from pathlib import Path
 import msgspec
 import platformdirs
 
+from anchor import alarm
 from anchor import trust as policies
 from anchor.edge import files as disk
 from anchor.edge import release_files
+from anchor.edge.notify import Notifier
 from anchor.edge.service import Budget
 from anchor.errors import AnchorError, Misuse
+from anchor.records.engine import Database
+from anchor.records.pace import Pace
 from anchor.release import Release
 from anchor.reverify import Examined, Parts
 from anchor.verdict import Verdict
 from anchor.verify import rivals, seen
 from anchor.verify.anchors import AnchorReport, Trust
 from anchor.verify.release import verify_release
+from anchor.wiring import records
 from anchor.wiring.corrupted import Corrupted, Kept
 from anchor.wiring.places import Places, RunBudget
 from anchor.wiring.trust import trust_for
+from anchor.worker import Worker
 
 BUDGET = 300.0
 """Seconds of network for one target and its logs."""
@@ -167,3 +173,17 @@ class Wired:
         for key in trust.root.tlogs:
             found[f"log {key.base_url} {key.id.hex()[:16]}"] = f"trusted from {key.window}"
         return found
+
+
+def worker_of(
+    database: Database, home: Path, given: Given, *, offline: bool, rule: alarm.Rule, notifier: Notifier
+) -> Worker:
+    """A worker of this process that verifies by what is given."""
+    return records.worker(
+        database,
+        home,
+        lambda: Wired(given, home=home, offline=offline).parts(),
+        rule=rule,
+        pace=Pace(),
+        notifier=notifier,
+    )
