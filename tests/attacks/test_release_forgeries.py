@@ -246,6 +246,15 @@ def test_a_release_older_than_the_policy_allows_is_stale(world: World) -> None:
     refused(later.verify(trust=trust), "policy-age", Class.STALE)
 
 
+def test_an_age_that_a_wrong_clock_cannot_tell_passes_no_policy(world: World) -> None:
+    earlier = replace(world.first, now=world.first.now - timedelta(days=31))
+    assert earlier.verify().verdict is Class.OK  # the signed times say when; no policy asks how long ago
+    trust = trusting(world.first, max_age=timedelta(days=30))
+    refused(earlier.verify(trust=trust), "policy-age", Class.UNAVAILABLE)
+    slightly = replace(world.first, now=world.first.now - timedelta(minutes=2))
+    assert slightly.verify(trust=trust).verdict is Class.OK
+
+
 def test_invalid_outweighs_old_and_pending(world: World) -> None:
     trust = trusting(world.first, min_number=9, min_anchors=9, ledger="another")
     refused(world.first.verify(trust=trust), "policy-ledger")
