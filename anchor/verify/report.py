@@ -38,11 +38,6 @@ class LogFact:
     spki: bytes = b""
     """The log's key. One key may go by several ids."""
 
-    @property
-    def raw_checkpoint(self) -> bytes:
-        """The signed note with all its signature lines; empty when there is none."""
-        return self.checkpoint.raw if self.checkpoint else b""
-
 
 @dataclass(frozen=True, kw_only=True)
 class BundleReport:

@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A whole bundle verified as a caller would, and which checks refused it."""
+
+import json
+from typing import Any
+
+from anchor import keydetails, trusted_root
+from anchor.artifact import Artifact
+from anchor.trust import Signer
+from anchor.verify.bundle import BundleReport, verify_bundle
+from tests.support import forge, forge_keys
+from tests.support.forge_ca import IDENTITY, ISSUER
+
+Json = dict[str, Any]
+WHO = (Signer(identity=IDENTITY, issuer=ISSUER),)
+
+
+def verified(
+    bundle: Json,
+    *,
+    root: Json | None = None,
+    artifact: Artifact | None = None,
+    signers: tuple[Signer, ...] | None = WHO,
+    key: forge_keys.Key | None = None,
+) -> BundleReport:
+    return verify_bundle(
+        json.dumps(bundle).encode(),
+        trusted_root=trusted_root.parse(json.dumps(root or forge.trusted_root()).encode()),
+        artifact=artifact or Artifact(forge.ARTIFACT),
+        now=forge.NOW,
+        signers=None if key else signers,
+        key=keydetails.load_pem(key.pem) if key else None,
+    )
+
+
+def failed(report: BundleReport) -> list[str]:
+    return [c.name for c in report.checks if c.demotes]

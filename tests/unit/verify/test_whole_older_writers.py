@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whole bundles as older clients and logs wrote them: taken where they are bound whole, refused else."""
+
+import base64
+import hashlib
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.support import forge, forge_bodies
+from tests.support.forge_log import Checkpoint
+from tests.support.whole import failed, verified
+
+Json = dict[str, Any]
+
+
+def origin(host: str, own: str) -> tuple[forge.Recipe, Json]:
+    """A v1 bundle whose log signs under `own`, and a trusted root that gives `host` as its URL."""
+    recipe = forge.V1.but(head=Checkpoint(origin=f"{own} - 7", name=own))
+    return recipe, forge.trusted_root(lambda r: r["tlogs"][0].update(baseUrl=f"https://{host}"))
+
+
+@pytest.mark.parametrize("own", ["rekor.example", "rekor.example:8080", "rekor-0001-deployment-56bf-jds5x"])
+def test_a_v1_log_signs_by_host_by_host_and_port_or_by_the_machines_bare_name(own: str) -> None:
+    recipe, root = origin("rekor.example:8080", own)
+    assert verified(forge.make(recipe), root=root).ok
+
+
+@pytest.mark.parametrize("own", ["evil.example", "rekor.example.evil", "rekor.example:8081"])
+def test_a_v1_log_of_another_host_is_refused(own: str) -> None:
+    recipe, root = origin("rekor.example:8080", own)
+    assert failed(verified(forge.make(recipe), root=root)) == ["log-checkpoint"]
+
+
+def keep_payload(body: Json, payload: bytes) -> None:
+    content = body["spec"]["content"]["envelope"]
+    content["payload"] = forge.b64(forge.b64(payload).encode())
+
+
+def test_an_intoto_entry_may_keep_the_payload_but_only_this_one() -> None:
+    payload = forge.V1_INTOTO.payload or b""
+    assert verified(forge.make(forge.V1_INTOTO.but(body=lambda b: keep_payload(b, payload)))).ok
+    other = forge.make(forge.V1_INTOTO.but(body=lambda b: keep_payload(b, payload + b" ")))
+    assert failed(verified(other)) == ["log-entry"]
+
+
+def rewrap(change: Callable[[bytes], bytes]) -> Callable[[Json], None]:
+    def edit(body: Json) -> None:
+        signature = body["spec"]["content"]["envelope"]["signatures"][0]
+        signature["publicKey"] = forge.b64(change(base64.b64decode(signature["publicKey"])))
+
+    return edit
+
+
+def test_an_intoto_entry_keeps_the_pem_as_its_client_wrote_it() -> None:
+    for change in (lambda p: p.rstrip(b"\n"), lambda p: p.replace(b"\n", b"\r\n")):
+        assert verified(forge.make(forge.V1_INTOTO.but(body=rewrap(change)))).ok
+    for spoil in (lambda p: p + p, lambda p: p.replace(b"CERT", b"CERF"), lambda p: b""):
+        assert failed(verified(forge.make(forge.V1_INTOTO.but(body=rewrap(spoil))))) == ["log-entry"]
+
+
+def dsse_v2(recipe: forge.Recipe) -> forge.Recipe:
+    """As Rekor v2 logged envelopes before it took their PAE as hashedrekord: `dsse` 0.0.2."""
+    made = forge.make(recipe)
+    body = json.loads(base64.b64decode(made["verificationMaterial"]["tlogEntries"][0]["canonicalizedBody"]))
+    signature = body["spec"]["hashedRekordV002"]["signature"]
+    digest = forge.b64(hashlib.sha256(recipe.payload or b"").digest())
+    spec = {"payloadHash": {"algorithm": "SHA2_256", "digest": digest}, "signatures": [signature]}
+    raw = forge_bodies.canonical({"apiVersion": "0.0.2", "kind": "dsse", "spec": {"dsseV002": spec}})
+    kind = {"kind": "dsse", "version": "0.0.2"}
+    return recipe.but(raw_body=raw, entry=lambda e: e.update(kindVersion=kind))
+
+
+def test_an_envelope_logged_as_dsse_of_rekor_v2_is_bound_whole() -> None:
+    recipe = dsse_v2(forge.V2_DSSE)
+    assert verified(forge.make(recipe)).ok
+    spoilt = (recipe.raw_body or b"").replace(b"SHA2_256", b"SHA2_512", 1)
+    assert failed(verified(forge.make(recipe.but(raw_body=spoilt)))) == ["log-entry"]
