@@ -121,7 +121,7 @@ def _material(ctx: Context) -> tuple[str, Key]:
     leaf = certificates.read(bundle.certificate)
     key = _with_prehash(bundle, signing.choose(leaf.key, stated), stated)
     ctx.leaf = leaf
-    return f"signed with a certificate, whose key is {key.scheme.details}, and no key was asked for", key
+    return f"signed with a certificate, as wanted; its key is {key.scheme.details}", key
 
 
 def _with_prehash(bundle: Bundle, key: Key, stated: str) -> Key:

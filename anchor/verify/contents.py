@@ -7,12 +7,17 @@ that says what was compared with what.
 
 from collections.abc import Callable
 
+import msgspec
+
 from anchor import leaves, statement
 from anchor.errors import Refused
 from anchor.ledger import open_table
 from anchor.release import File, Release
 from anchor.statement import OUR_FILE, Statement
 from anchor.verify.files import Files, HashedSink, HashedStream, read_whole
+
+MAX_SHOWN = 300
+"""Characters of a value in an error."""
 
 
 def read_statement(release: Release, files: Files) -> bytes:
@@ -31,8 +36,13 @@ def compare(release: Release, signed: Statement) -> str:
     )
     for name, shown, bound in pairs:
         if shown != bound:
-            raise Refused("release.json says something else than the signed statement", where=name)
+            raise Refused(f"says {_brief(shown)} where the signed statement says {_brief(bound)}", where=name)
     return "what release.json says of ledger, tree, previous and files is what the statement says"
+
+
+def _brief(value: object) -> str:
+    text = msgspec.json.encode(value).decode()
+    return text if len(text) <= MAX_SHOWN else text[:MAX_SHOWN] + "..."
 
 
 def recompute(

@@ -66,7 +66,8 @@ def check(entry: LogEntry, signed: Signed, *, where: str) -> str:
     if entry.body not in map(_canonical, wanted):
         difference = _difference(_parse(entry, where), wanted[0])
         raise Refused(f"its body is not this bundle's: {difference}", where=where)
-    return f"the {entry.kind} {entry.version} body, rebuilt from file, signature and signer, byte for byte"
+    kind = f"{entry.kind} {entry.version}"
+    return f"the {kind} body is the one made again from file, signature and signer, byte for byte"
 
 
 def stated_details(entry: LogEntry) -> str:

@@ -53,7 +53,10 @@ def _in_tree(ctx: Context, placed: Placed) -> tuple[bool, Checkpoint | None]:
 
 def _checkpoint(placed: Placed) -> tuple[str, Checkpoint]:
     found = logproof.check_checkpoint(placed)
-    return f"{found.origin} signed size {found.size}; size, root and index are as the bundle says", found
+    return (
+        f"{found.origin} signed a tree of {found.size} with the root and size of the bundle's proof",
+        found,
+    )
 
 
 def _bound(ctx: Context, placed: Placed) -> bool:

@@ -136,7 +136,8 @@ def check_inclusion(placed: Placed, size: int, root: bytes) -> str:
         verify_inclusion(leaf_hash(entry.body), proof.log_index, size, list(proof.hashes), root)
     except Refused as e:
         raise e.at(placed.where) from None
-    return f"entry {proof.log_index} of {size}, by {len(proof.hashes)} hashes to the signed root"
+    hashes = f"{len(proof.hashes)} hash{'' if len(proof.hashes) == 1 else 'es'}"
+    return f"entry {proof.log_index} of {size}: its hash and {hashes} of the proof give the signed root"
 
 
 def fact(placed: Placed, checkpoint: Checkpoint | None, *, promised: bool) -> LogFact:

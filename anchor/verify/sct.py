@@ -39,7 +39,7 @@ def check(leaf: Leaf, issuer_spki: bytes, ctlogs: tuple[LogKey, ...]) -> str:
     if not isinstance(sct.signature_hash_algorithm, hashes.SHA256) or log.key.scheme.hash != "sha256":
         raise Refused("signed with another hash than SHA-256", where=_WHERE)
     log.key.verify(sct.signature, Artifact(_signed(sct, time, leaf, issuer_spki)), where=_WHERE)
-    return f"{log.base_url} saw this certificate at {time.isoformat()}"
+    return f"{log.base_url} signed that it saw this certificate at {time.isoformat()}"
 
 
 def _the_one(leaf: Leaf) -> SignedCertificateTimestamp:

@@ -35,7 +35,7 @@ def check(envelope: Envelope, artifact: Artifact | None) -> str:
         raise Refused("it has no subjects", where="statement")
     digests = [_digests(subject, i) for i, subject in enumerate(subjects)]
     if artifact is None:
-        return f"an in-toto statement with {len(subjects)} subjects"
+        return f"an in-toto statement about {len(subjects)} subjects; which ones, whoever asked compares"
     for i, found in enumerate(digests):
         if _same(found, artifact):
             return f"the artifact is subject {i + 1} of {len(subjects)}, by {', '.join(sorted(found))}"

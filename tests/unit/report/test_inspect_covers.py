@@ -152,6 +152,21 @@ def test_both_histories_in_a_piece_of_evidence_are_marked() -> None:
     assert by_path["notes[1] > root"]
 
 
+def test_both_statements_in_a_piece_of_evidence_are_marked(site: Site) -> None:
+    from anchor.outcome import SeenAnchor, SeenRelease
+    from anchor.verify import rivals
+
+    seen = SeenAnchor(origin="o", log_key="", log_index=0, bundle=site.path("bundle").read_bytes())
+    statement = site.path("statement").read_bytes()
+    one, two = (
+        SeenRelease(ledger="a", number=1, version="1", root="", size=1, statement=data, anchors=(seen,))
+        for data in (statement, statement.replace(b"small", b"other"))
+    )
+    by_path = marks(covered(rivals.build(one, two).document, "evidence"))
+    assert by_path["releases[0].statement > content.predicate.tree.root"]
+    assert by_path["releases[1].bundles[0] > content.dsseEnvelope.payload"]
+
+
 def test_a_member_that_nobody_knows_is_shown_as_bound_by_nothing() -> None:
     value = json.loads(CASES["v2-message"].bundle) | {"verified": True, "x\x1b[2J": 1}
     found = inspect(json.dumps(value).encode(), file="f")
