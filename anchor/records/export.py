@@ -23,8 +23,8 @@ def rows(database: Database) -> Iterator[str]:
                 continue
             query = sa.select(table).order_by(*table.primary_key.columns)
             for row in connection.execute(query.execution_options(yield_per=BATCH)).mappings():
-                values = {k: _text(v) for k, v in row.items()}
-                yield msgspec.json.encode({"table": table.name, **values}).decode()
+                values = {str(k): _text(v) for k, v in row.items()}
+                yield msgspec.json.encode({"table": str(table.name), **values}).decode()
 
 
 def _text(value: object) -> object:

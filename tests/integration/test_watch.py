@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`anchor watch` as a process of its own, beside `reverify`, `status` and `history`."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.anchor_cli import ROOT, anchor
+from tests.support.attacked import Hook, hook
+from tests.support.published import Site, published
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
+    return published(tmp_path_factory.mktemp("site"))
+
+
+@pytest.fixture
+def webhook() -> Iterator[Hook]:
+    with hook() as server:
+        yield server
+
+
+@contextlib.contextmanager
+def watching(site: Site, home: Path, *more: object) -> Iterator[subprocess.Popen[str]]:
+    words = ["watch", site.release, "--policy", site.policy, "--home", home, "--every", "1s", *more]
+    child = subprocess.Popen(
+        [sys.executable, "-m", "anchor", *map(str, words)],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield child
+    finally:
+        if child.poll() is None:
+            child.kill()
+        child.communicate()
+
+
+def ended(child: subprocess.Popen[str]) -> tuple[int, str, str]:
+    """SIGTERM, and what was said until the end."""
+    child.send_signal(signal.SIGTERM)
+    out, err = child.communicate(timeout=60)
+    return child.returncode, out, err
+
+
+def until(wanted: Any, seconds: float = 60) -> None:
+    limit = time.monotonic() + seconds
+    while not wanted():
+        assert time.monotonic() < limit
+        time.sleep(0.1)
+
+
+def runs(home: Path, *more: str) -> list[str]:
+    ran = anchor("history", "--home", home, *more)
+    return ran.out.splitlines() if ran.code == 0 else []
+
+
+def port() -> int:
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return int(s.getsockname()[1])
+
+
+def test_it_verifies_what_is_due_beats_serves_metrics_and_ends_with_0(
+    site: Site, webhook: Hook, tmp_path: Path
+) -> None:
+    home, number = tmp_path / "home", port()
+    beat = f"http://127.0.0.1:{webhook.server_port}/"
+    more = (
+        "--metrics-listen",
+        f"127.0.0.1:{number}",
+        "--heartbeat",
+        beat,
+        "--metrics-file",
+        tmp_path / "a.prom",
+    )
+    with watching(site, home, *more) as child:
+        until(lambda: len(runs(home, "--class", "OK")) == 1)
+        with urllib.request.urlopen(f"http://127.0.0.1:{number}/metrics") as answer:
+            text = answer.read().decode()
+        assert 'anchor_runs_total{class="OK"} 1.0' in text
+        until((tmp_path / "a.prom").exists)
+        code, out, err = ended(child)
+    assert (code, out.startswith("OK: ")) == (0, True), err
+    assert len(runs(home)) == 1  # due once, not once a tick
+    assert anchor("status", "--home", home).code == 0
+
+
+def test_a_receiver_that_hangs_delays_nothing_and_the_alarm_comes_later(
+    site: Site, webhook: Hook, tmp_path: Path
+) -> None:
+    home, own = tmp_path / "home", site.copy(tmp_path)
+    ledger = own.path("ledger.md")
+    ledger.write_bytes(ledger.read_bytes().replace(b"| A | 1 |", b"| A | 9 |"))
+    with socket.socket() as deaf:
+        deaf.bind(("127.0.0.1", 0))
+        deaf.listen()
+        with watching(own, home, "--notify", f"json://127.0.0.1:{deaf.getsockname()[1]}/") as child:
+            until(lambda: len(runs(home, "--class", "INVALID")) == 1)
+            began = time.monotonic()
+            code, _, _ = ended(child)
+            assert (code, time.monotonic() - began < 30) == (0, True)
+    ran = anchor(
+        *("reverify", own.release, "--policy", own.policy, "--home", home, "--notify", webhook.url, "--quiet")
+    )
+    assert ran.code == 8
+    assert webhook.titles() == ["INVALID"]  # the one that was never taken, and no second one
+
+
+def test_kill_9_is_visible_as_interrupted_and_the_next_run_goes_on(site: Site, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    slow = tmp_path / "slow.py"
+    slow.write_text(
+        "import sys, time\n"
+        "from anchor.wiring import watching\n"
+        "def hang(self, target): print('begun', flush=True); time.sleep(60)\n"
+        "watching.Wired.examine = hang\n"
+        "from anchor.cli.main import run\n"
+        "sys.exit(run(sys.argv[1:]))\n"
+    )
+    words = ["reverify", str(site.release), "--policy", str(site.policy), "--home", str(home)]
+    child = subprocess.Popen(
+        [sys.executable, str(slow), *words],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert child.stdout is not None
+    with child.stdout as lines:
+        assert lines.readline() == "begun\n"
+        beside = anchor(*words, "--wait", "1s", "--json")
+        assert beside.code == 3
+        assert "is re-verifying it" in beside.out
+        child.kill()
+        child.wait()
+    assert anchor(*words, "--quiet").code == 0  # its claim returned at once
+    assert [line.split()[1] for line in runs(home)] == ["OK", "interrupted"]
+    assert len(runs(home, "--class", "interrupted")) == 1
+
+
+def test_history_is_the_same_as_text_json_lines_and_csv(site: Site, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    for _ in range(3):
+        assert anchor("reverify", site.release, "--policy", site.policy, "--home", home, "--quiet").out == ""
+    assert len(runs(home)) == 3
+    assert len(runs(home, "--limit", "2")) == 2
+    assert len(runs(home, "--json")) == 3
+    assert runs(home, "--csv")[0].startswith("run,number,target,state,verdict")
+    assert runs(home, "--since", "1h", "--release", str(site.release)) == runs(home)
+    assert runs(home, "--until", "1h") == []
+    assert anchor("history", "--home", home, "--csv", "--json").code == 2
+    assert anchor("history", "--home", home, "--since", "yesterday").code == 2
+
+
+def test_pruning_leaves_what_is_signed(site: Site, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    for _ in range(3):
+        anchor("reverify", site.release, "--policy", site.policy, "--home", home, "--quiet")
+    ran = anchor("records", "prune", "--older-than", "1s", "--dry-run", "--home", home, "--json")
+    assert ran.document["pruned"] == 0
+    time.sleep(1.1)
+    assert anchor("records", "prune", "--older-than", "1s", "--home", home).code == 0
+    assert len(runs(home)) == 1
+    assert anchor("records", "check", "--home", home, "--policy", site.policy).code == 0
+    assert '"table":"checkpoints"' in anchor("records", "export", "--home", home).out
+
+
+@pytest.mark.parametrize("command", [("status",), ("history",), ("records", "check"), ("records", "export")])
+def test_reading_makes_no_records(command: tuple[str, ...], tmp_path: Path) -> None:
+    ran = anchor(*command, "--home", tmp_path / "none")
+    assert (ran.code, "no records here" in ran.line) == (2, True)
+    assert not (tmp_path / "none").exists()

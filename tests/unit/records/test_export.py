@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is exported is what was recorded, on both engines; views of it say what stands."""
+
+import base64
+import json
+from typing import Any
+
+import pytest
+
+from anchor.records import export, history, store
+from anchor.records.engine import Database
+from anchor.report import history as lines
+from anchor.report import metrics
+from anchor.report.status import status, text
+from anchor.verdict import Class
+from tests.support import records
+from tests.support.records import NOW
+from tests.support.simlog import SimLog
+
+HOUR = 3600.0
+
+
+def kept(database: Database, *classes: Class, target: str = "a/release.json", **more: object) -> None:
+    for n, found in enumerate(classes):
+        at = NOW + n * HOUR
+        lease = records.taken(database, target, now=at)
+        outcome = records.outcome(found, target, **more)
+        store.keep(database, lease, outcome, now=at, terms=store.Terms())
+
+
+def test_every_row_is_exported_as_a_line(database: Database) -> None:
+    log = SimLog().grow(3)
+    more: dict[str, Any] = {
+        "checkpoints": (records.signed(log),),
+        "evidence": (records.evidence(),),
+        "trust": {"a": "b"},
+    }
+    kept(database, Class.INVALID, release=records.release(), **more)
+    found = [json.loads(line) for line in export.rows(database)]
+    tables = {row["table"] for row in found}
+    assert tables >= {
+        "releases",
+        "anchors",
+        "runs",
+        "checks",
+        "checkpoints",
+        "evidence",
+        "trust",
+        "notifications",
+    }
+    assert not tables & {"claims", "deliveries", "sightings"}
+    (note,) = [row["note"] for row in found if row["table"] == "checkpoints"]
+    assert base64.b64decode(note) == log.sign()
+    assert [data for _, data in export.evidence(database)] == [b"two notes"]
+    assert [data for _, data in export.notes(database)] == [log.sign()]
+
+
+def stands(database: Database, hours: float, max_age: int | None = None) -> Class:
+    return status(database, now=NOW + hours * HOUR, max_age=max_age).verdict
+
+
+def test_nothing_watched_and_nothing_run_are_never_ok(database: Database) -> None:
+    assert stands(database, 0) is Class.UNAVAILABLE
+    records.taken(database)
+    assert stands(database, 0) is Class.STALE
+
+
+def test_a_watch_that_died_is_stale_by_the_policys_age(database: Database) -> None:
+    kept(database, Class.OK, max_run_age=7200)
+    assert stands(database, 1.9) is Class.OK
+    assert stands(database, 2.1) is Class.STALE
+    assert stands(database, 2.1, max_age=90 * 3600) is Class.OK
+
+
+def test_without_a_policys_age_three_days_are_too_old(database: Database) -> None:
+    kept(database, Class.OK)
+    assert stands(database, 71) is Class.OK
+    assert stands(database, 73) is Class.STALE
+
+
+def test_runs_that_could_not_tell_turn_stale(database: Database) -> None:
+    kept(database, Class.OK, Class.UNAVAILABLE, Class.UNAVAILABLE, max_run_age=7200)
+    assert stands(database, 1.5) is Class.UNAVAILABLE
+    assert stands(database, 2.1) is Class.STALE
+
+
+@pytest.mark.parametrize("bad", [Class.INVALID, Class.EQUIVOCATION, Class.ERROR, Class.USAGE])
+def test_an_alarm_stands_through_age_and_weather_until_a_good_run(database: Database, bad: Class) -> None:
+    kept(database, Class.OK, bad)
+    assert stands(database, 900) is bad
+    kept(database, bad, Class.UNAVAILABLE)
+    assert stands(database, 900) is bad
+    kept(database, Class.OK)
+    assert stands(database, 0) is Class.OK
+
+
+def test_a_good_run_in_the_future_is_none(database: Database) -> None:
+    kept(database, Class.OK)
+    assert stands(database, -1) is Class.STALE
+
+
+def test_the_worst_target_is_the_status(database: Database) -> None:
+    kept(database, Class.OK)
+    kept(database, Class.PENDING, target="b")
+    found = status(database, now=NOW)
+    assert found.verdict is Class.STALE  # b never had a good run
+    assert [line.split()[0] for line in text(found)[:2]] == ["OK", "STALE"]
+
+
+def test_history_is_filtered_and_newest_first(database: Database) -> None:
+    kept(database, Class.OK, Class.INVALID, Class.OK)
+    records.taken(database, "b", now=NOW)
+
+    def found(**wanted: object) -> list[str]:
+        return [r.verdict or r.state for r in history.runs(database, history.Filter(**wanted))]  # type: ignore[arg-type]
+
+    assert found() == ["running", "OK", "INVALID", "OK"]
+    assert found(verdict="INVALID") == ["INVALID"]
+    assert found(verdict="running") == ["running"]
+    assert found(target="b") == ["running"]
+    assert found(since=NOW + HOUR) == ["OK", "INVALID"]
+    assert found(until=NOW + HOUR, target="a/release.json") == ["OK"]
+    assert found(limit=2) == ["running", "OK"]
+
+
+def test_a_spreadsheet_runs_nothing_of_a_history(database: Database) -> None:
+    kept(database, Class.OK, target='=HYPERLINK("http://x")')
+    header, line = "".join(lines.as_csv(history.runs(database, history.Filter()))).splitlines()
+    assert header.startswith("run,number,target")
+    assert '"\'=HYPERLINK(""http://x"")"' in line
+
+
+def test_metrics_survive_pruning_and_a_broken_database(database: Database) -> None:
+    from prometheus_client import generate_latest
+
+    from anchor.records import retention
+
+    kept(database, Class.OK, Class.INVALID, Class.OK)
+    before = generate_latest(metrics.registry(database, clock=lambda: NOW + 3 * HOUR)).decode()
+    assert 'anchor_runs_total{class="OK"} 2.0' in before
+    assert 'anchor_unverified_seconds{target="a/release.json"} 3600.0' in before
+    retention.prune(database, before=NOW + 9 * HOUR, now=NOW + 9 * HOUR)
+    after = generate_latest(metrics.registry(database, clock=lambda: NOW + 3 * HOUR)).decode()
+    assert after == before
+    with database.write() as connection:
+        connection.exec_driver_sql("DROP TABLE checks")
+        connection.exec_driver_sql("DROP TABLE deliveries")
+    assert "anchor_up 0.0" in generate_latest(metrics.registry(database)).decode()
