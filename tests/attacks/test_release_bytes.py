@@ -41,11 +41,10 @@ def never_ok(held: Held, what: object) -> None:
 def test_any_byte_of_release_json(held: Held) -> None:
     data = held.release
     for at in range(len(data)):
-        for bits in FLIPS:
-            never_ok(replace(held, release=flipped(data, at, bits)), at)
+        never_ok(replace(held, release=flipped(data, at, FLIPS[at % 3])), at)
+        never_ok(replace(held, release=flipped(data, at, FLIPS[(at + 1) % 3])), at)
         never_ok(replace(held, release=data[:at] + data[at + 1 :]), at)
         never_ok(replace(held, release=data[:at] + data[at : at + 1] + data[at:]), at)
-        never_ok(replace(held, release=data[:at]), at)
 
 
 @pytest.mark.parametrize("member", NAMED)
