@@ -16,8 +16,7 @@ from tests.support.simlog import SimLog
 
 
 class LogServer(ThreadingHTTPServer):
-    """Serves `logs` by name; `faces` are given out in turns for each checkpoint that is asked for, `status`
-    answers everything, `slow` is waited before each answer (seconds)."""
+    """Serves `logs` by name. `bodies` replaces paths, of every log; `status` is the answer to everything."""
 
     daemon_threads = True
 
