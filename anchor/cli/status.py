@@ -7,6 +7,8 @@ from pathlib import Path
 import click
 
 from anchor.cli import common, watching
+from anchor.errors import Misuse
+from anchor.publish import pending
 from anchor.report import status as report
 from anchor.wiring import records
 
@@ -25,14 +27,22 @@ def command(
     max_run_age: str | None,
     as_json: bool,
 ) -> int:
-    """Show each watched release with its class, the logs that are followed, and evidence that is kept.
+    """Show each watched release with its class, the logs that are followed, evidence that is kept, and
+    publications from here that were interrupted: their signatures may be in a log without a release.
 
     STALE (4) when no good run is younger than the policy's age: also when nothing runs any more. The exit
     code is that of the worst class.
     """
     age = watching.seconds(max_run_age, "--max-run-age")
-    with records.opened(common.home_for(root, home), database, create=False) as opened:
-        found = report.status(opened, now=time.time(), max_age=age)
+    place = common.home_for(root, home)
+    begun = [str(i) for i in pending.interrupted(place)]
+    try:
+        with records.opened(place, database, create=False) as opened:
+            found = report.status(opened, now=time.time(), max_age=age, interrupted=begun)
+    except Misuse:  # no records: what was interrupted is told all the same
+        for line in begun:
+            click.echo(f"publication  {line}", err=True)
+        raise
     if as_json:
         common.print_json(found)
     else:

@@ -19,7 +19,7 @@ from typing import TypeVar
 import msgspec
 
 from anchor.edge import files
-from anchor.edge.signing import Prepared
+from anchor.edge.prepared import Prepared
 from anchor.errors import Misuse, Refused
 
 MAX_STEP = 64 << 20

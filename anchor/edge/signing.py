@@ -28,27 +28,13 @@ from sigstore.sign import SigningContext
 from sigstore_models.rekor import v1 as rekor
 from sigstore_models.trustroot import v1 as trustroot
 
+from anchor.edge.prepared import Prepared
 from anchor.encoding import parse_json
 from anchor.errors import AnchorError, Misuse, Refused, Unavailable
 from anchor.instance import CertificateAuthority
 from anchor.statement import PAYLOAD_TYPE
 
 BUNDLE_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json"
-
-
-class Prepared(msgspec.Struct, frozen=True):
-    """Everything that a bundle needs but the log entry. Durable before the log is written."""
-
-    certificate: bytes
-    """Leaf certificate, DER."""
-    payload: bytes
-    """The statement, as signed."""
-    signature: bytes
-    """DSSE signature over the PAE of the payload, DER."""
-    request: bytes
-    """The exact body to send to the log, JSON."""
-    tokens: tuple[bytes, ...] = ()
-    """RFC 3161 responses over `signature`, DER, verified."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,8 +17,8 @@ from rfc3161_client import decode_timestamp_response
 
 from anchor.edge import signing
 from anchor.edge.journal import Journal
+from anchor.edge.prepared import Prepared
 from anchor.edge.service import ServiceError
-from anchor.edge.signing import Prepared
 from anchor.errors import Pending, Refused, Unavailable
 from anchor.publish.site import Site
 

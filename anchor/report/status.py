@@ -4,6 +4,8 @@
 Decides the class of a target from its last runs and the time; a watch that has died is found here.
 """
 
+from collections.abc import Sequence
+
 import msgspec
 
 from anchor.records import history, outbox
@@ -53,10 +55,15 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     logs: list[LogLine]
     evidence: list[str]
     waiting_messages: int
+    interrupted: list[str] = []
+    """Publications that were begun in this home: a signature of each may be in a log without a release."""
 
 
-def status(database: Database, *, now: float, max_age: int | None = None) -> Status:
-    """The status at a time. `max_age` in seconds goes before the policy's that the last run remembered."""
+def status(
+    database: Database, *, now: float, max_age: int | None = None, interrupted: Sequence[str] = ()
+) -> Status:
+    """The status at a time. `max_age` in seconds goes before the policy's that the last run remembered;
+    `interrupted` has a line for each publication that was begun and not finished."""
     lines = [_line(state, now, max_age) for state in history.states(database)]
     kept = history.accused(database)
     logs = [
@@ -66,6 +73,8 @@ def status(database: Database, *, now: float, max_age: int | None = None) -> Sta
     found = [line.verdict for line in lines] or [Class.UNAVAILABLE]  # nothing watched is never OK
     if kept:
         found.append(Class.EQUIVOCATION)
+    if interrupted:
+        found.append(Class.PENDING)
     return Status(
         format=FORMAT,
         verdict=worst(found),
@@ -73,6 +82,7 @@ def status(database: Database, *, now: float, max_age: int | None = None) -> Sta
         logs=logs,
         evidence=[f"{kind} of {origin}: {digest}" for _, kind, origin, digest in kept],
         waiting_messages=outbox.waiting(database),
+        interrupted=list(interrupted),
     )
 
 
@@ -131,6 +141,7 @@ def text(found: Status) -> list[str]:
         f"log          {g.origin}: size {g.size}, {g.checkpoints} signed checkpoints" for g in found.logs
     ]
     lines += [f"evidence     {e}" for e in found.evidence]
+    lines += [f"publication  {line}" for line in found.interrupted]
     if found.waiting_messages:
         lines.append(f"messages     {found.waiting_messages} not delivered yet")
     return lines

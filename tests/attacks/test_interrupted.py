@@ -13,6 +13,7 @@ import pytest
 from anchor.edge.journal import Journal
 from anchor.publish import pending
 from tests.support import crash, published
+from tests.support.anchor_cli import anchor
 from tests.support.crash import Killer
 from tests.support.published import LEDGER, Site
 
@@ -74,6 +75,21 @@ def test_other_bytes_with_the_number_of_what_may_be_in_the_log_are_refused(
     assert "--abandon" in ran.line
     assert published.snapshot(site.root) == before  # also without what the killed one had begun
     assert site.publish(OTHER, "1.1.0").code == 0
+
+
+def test_status_lists_it_with_records_and_without(site: Site) -> None:
+    killed_after("entry", site, OTHER, "1.1.0")
+    named = ("--root", site.root, "--home", site.home)
+    ran = anchor("status", *named)
+    assert ran.code == 2
+    assert "publication  small-ledger 1.1.0 (number 2), interrupted" in ran.err
+    assert anchor("reverify", site.release, *named, "--policy", site.policy).code == 0
+    ran = anchor("status", *named)
+    assert (ran.code, "publication  small-ledger 1.1.0 (number 2), interrupted" in ran.out) == (5, True)
+    (line,) = anchor("status", *named, "--json").document["interrupted"]
+    assert line.endswith("in the log")
+    assert site.publish(OTHER, "1.1.0").code == 0
+    assert anchor("status", *named).code == 0
 
 
 def test_a_signature_in_no_log_stands_in_nobodys_way(site: Site) -> None:

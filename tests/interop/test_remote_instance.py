@@ -13,10 +13,11 @@ from cryptography import x509
 from anchor import trusted_root
 from anchor.edge import remote, signing, signing_config
 from anchor.edge.http import Budget, LostAnswer, NotSent
+from anchor.edge.prepared import Prepared
 from anchor.edge.remote import Instance
 from anchor.edge.remote_log_v1 import RekorV1
 from anchor.edge.remote_log_v2 import RekorV2, canonical_body
-from anchor.edge.signing import Prepared, Steps
+from anchor.edge.signing import Steps
 from anchor.errors import Misuse, Refused, Unavailable
 from anchor.merkle.hashing import leaf_hash
 from anchor.merkle.proof import verify_inclusion
