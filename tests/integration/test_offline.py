@@ -165,6 +165,7 @@ def test_verify_bundle_takes_the_shipped_public_root_when_the_network_is_away(
     assert tried
 
 
+@pytest.mark.interop
 def test_verify_bundle_of_the_public_instance_when_the_network_is_away(site: Site, tmp_path: Path) -> None:
     from tests.support import public_material
 
