@@ -12,7 +12,7 @@ A function of parts that are passed in. Its steps, in order; each is a named che
  8. canary     a corrupted copy of the release is found bad, else this program is no verifier
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -175,21 +175,26 @@ class Cycle:
     def _logs(self, run: "_Run", examined: Examined | None) -> None:
         found = examined.entries if examined is not None else ()
         for origin in dict.fromkeys([e.origin for e in found] or self.memory.logs_of(run.target)):
-            session = self._session(origin, run.target)
-            if session is None:
-                nowhere = Unavailable("neither policy nor trust root say where it is read", where=origin)
-                run.checks.append(failed(f"log {origin}", nowhere))
-                continue
-            run.checks += session.checks
-            for entry in (e for e in found if e.origin == origin):
-                run.checks += entries.prove(
-                    session,
-                    index=entry.index,
-                    body=entry.body,
-                    then=entry.checkpoint,
-                    read_before=self.memory.read_before(run.target),
-                )
-            run.take(session)
+            try:
+                self._log(run, origin, [e for e in found if e.origin == origin])
+            except AnchorError as e:  # one log that cannot be read hides no other
+                run.checks.append(failed(f"log {origin}", e))
+                run.services.append(origin)
+
+    def _log(self, run: "_Run", origin: str, found: Sequence[Entry]) -> None:
+        session = self._session(origin, run.target)
+        if session is None:
+            raise Unavailable("neither policy nor trust root say where it is read", where=origin)
+        run.checks += session.checks
+        for entry in found:
+            run.checks += entries.prove(
+                session,
+                index=entry.index,
+                body=entry.body,
+                then=entry.checkpoint,
+                read_before=self.memory.read_before(run.target),
+            )
+        run.take(session)
 
     def _session(self, origin: str, target: str) -> Session | None:
         """The log, followed once in this cycle for each place it is read from."""
