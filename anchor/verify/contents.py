@@ -68,9 +68,7 @@ def recompute(
     ours = _file(release, OUR_FILE)
     if (sink.size, sink.sha256) != (ours.size, ours.sha256):
         raise Refused("the ledger gives a ledger.json of another size or digest", where=ours.path)
-    return (
-        f"{sealed.size} facts read from {original.name} give root {sealed.root.hex()}, as the statement says"
-    )
+    return f"{sealed.size} facts of {original.name} give root {sealed.root.hex()}, as the statement says"
 
 
 def compare_ours(release: Release, files: Files) -> str:
