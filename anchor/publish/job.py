@@ -237,6 +237,5 @@ def _failed(verdict: Verdict) -> AnchorError:
     if verdict.verdict is Class.PENDING:
         remedy = "nothing was put in place: run it again with --resume"
         return Pending(f"recorded, but {detail}", where="policy", remedy=remedy)
-    return Refused(
-        f"the result does not verify: {detail}", where="publish", remedy="nothing was put in place"
-    )
+    kind = Unavailable if verdict.verdict is Class.UNAVAILABLE else Refused
+    return kind(f"the result does not verify: {detail}", where="publish", remedy="nothing was put in place")

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from anchor.encoding import rfc3339
-from anchor.errors import AnchorError, Refused
+from anchor.errors import AnchorError, Refused, Unavailable
 from anchor.release import MAX_BUNDLE, MAX_TRUSTED_ROOT, Anchor, Release
 from anchor.statement import PAYLOAD_TYPE
 from anchor.tlog.policy import WitnessPolicy
@@ -148,7 +148,7 @@ def verify_all(
         if not report.counts:
             continue
         if stock is not None:
-            _ask(report, data, payload, stock)
+            _ask(report, data, payload, stock, now)
         if copy is not None and copy[0] == report.root:
             report.add(
                 held(COPY_DOES, "the copy in the release is, byte for byte, the root that verified it")
@@ -221,12 +221,19 @@ def time_text(found: BundleReport) -> str:
     return rfc3339(found.earliest) if found.earliest else ""
 
 
-def _ask(report: AnchorReport, data: bytes, payload: bytes, stock: Stock) -> None:
-    """The stock client must agree, under the same root; it never outvotes our refusal."""
+def _ask(report: AnchorReport, data: bytes, payload: bytes, stock: Stock, now: datetime) -> None:
+    """The stock client must agree, under the same root; it never outvotes our refusal.
+
+    It passes over what is not trusted yet at this moment. Before the signed time that is the clock's doing.
+    """
     try:
         if stock(data, report.root, report.anchor.identity, report.anchor.issuer) != payload:
             raise Refused("verifies another payload")
     except AnchorError as e:
+        signed = report.bundle.earliest if report.bundle else None
+        if isinstance(e, Refused) and signed is not None and now < signed:
+            problem = f"signed at {signed.isoformat()}, and this machine's time is {now.isoformat()}"
+            e = Unavailable(problem, where="clock", remedy="set the clock: the sigstore client judges by it")
         report.add(broken(STOCK, e))
         report.counts = False
         return

@@ -140,6 +140,11 @@ class EmbeddedLog:
 def _embedded(home: Path) -> Site:
     """The embedded instance in a home; a new one where there is none."""
     instance = Instance.open(home / FOLDER, create=True)
+    now = datetime.now(UTC)
+    if now < instance.created:
+        instance.close()
+        problem = f"the instance was made at {instance.created.isoformat()}, and it is {now.isoformat()} here"
+        raise Unavailable(problem, where="clock", remedy="set the clock: nothing signed now would verify")
     return Site(
         kind=EMBEDDED,
         name=instance.origin,

@@ -13,6 +13,7 @@ import pytest
 
 from anchor import trusted_root
 from anchor.edge.stock import opinion
+from anchor.errors import Refused
 from anchor.publish import documents
 from anchor.trust import Policy, Signer
 from anchor.verdict import Class
@@ -253,6 +254,15 @@ def test_an_age_that_a_wrong_clock_cannot_tell_passes_no_policy(world: World) ->
     refused(earlier.verify(trust=trust), "policy-age", Class.UNAVAILABLE)
     slightly = replace(world.first, now=world.first.now - timedelta(minutes=2))
     assert slightly.verify(trust=trust).verdict is Class.OK
+
+
+def test_a_stock_client_that_looks_at_a_wrong_clock_raises_no_alarm(world: World) -> None:
+    def refuse(*_: object) -> bytes:
+        raise Refused("Fulcio certificates not found in trusted root")
+
+    refused(world.first.verify(stock=refuse), "stock-client", Class.INVALID)
+    earlier = replace(world.first, now=world.first.now - timedelta(days=31))
+    refused(earlier.verify(stock=refuse), "stock-client", Class.UNAVAILABLE)
 
 
 def test_invalid_outweighs_old_and_pending(world: World) -> None:
