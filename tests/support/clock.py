@@ -19,7 +19,7 @@ class WallClock:
         compiler = shutil.which("cc")
         need(compiler, "install a C compiler (gcc)")
         library, file = folder / "clock.so", folder / "clock"
-        build = [compiler or "cc", "-shared", "-fPIC", "-O1", "-o", library, SOURCE, "-lm"]
+        build: list[str | Path] = [compiler or "cc", "-shared", "-fPIC", "-O1", "-o", library, SOURCE, "-lm"]
         subprocess.run(build, check=True, capture_output=True)
         file.write_bytes(struct.pack("d", 0.0))
         with file.open("r+b") as opened:
