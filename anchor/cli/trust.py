@@ -38,18 +38,23 @@ def command() -> None:
 @click.option("--offline", is_flag=True, help="Make no connection; show the copy that is here.")
 @common.json_option
 def show(root: str, offline: bool, as_json: bool) -> int:  # noqa: FBT001  click passes by keyword
-    """Say in words what ROOT (a file, `public` or `staging`) trusts, and from when to when."""
+    """Say in words what ROOT (a file, `public` or `staging`) trusts, and from when to when.
+
+    Exits 3 when its repository did not answer or is not believed, though an older copy is shown; 4 when what
+    it serves has expired.
+    """
     data, found = _read(root, offline=offline)
     parsed = trusted_root.parse(data, where=root)
     shown: dict[str, Any] = {"root": root, "sha256": hashlib.sha256(data).hexdigest()}
     shown |= words.describe(parsed, datetime.now(UTC))
     if found is not None:
         shown["tuf"] = _tuf(found.material) | {"state": _state(found)}
+    verdict = Class.UNAVAILABLE if found is not None and found.trouble else Class.OK
     if as_json:
-        common.print_json(shown)
+        common.print_json({"verdict": verdict, **shown})
     else:
         click.echo("\n".join(printable(line) for line in words.lines(shown)))
-    return 0
+    return verdict.exit_code
 
 
 @command.command(epilog=f"Example: {EXAMPLE}")

@@ -198,10 +198,19 @@ def test_show_says_where_the_root_is_from_and_whether_to_rely_on_it(
     assert fresh["tuf"]["versions"] == {"root": 1, "timestamp": 1, "snapshot": 1, "targets": 1}
     silence(tuf, tmp_path)
     ran = anchor("trust", "show")
-    assert ran.code == 0
+    assert ran.code == 3
+    assert anchor("trust", "show", "--json").document["verdict"] == "UNAVAILABLE"
     assert "not to be relied on alone: could not be refreshed" in ran.out
+    assert anchor("trust", "show", "--offline").code == 0
     cached = anchor("trust", "show", "--offline", "--json").document
     assert (cached["tuf"]["origin"], cached["tuf"]["state"]) == ("cache", "")
+
+
+def test_show_of_an_expired_repository_is_stale(original: Site, tuf: TufRepository, tmp_path: Path) -> None:
+    tuf.publish(expires=-DAY)
+    ran = anchor("trust", "show")
+    assert (ran.code, ran.out) == (4, "")
+    assert anchor("trust", "show", "--json").document["verdict"] == "STALE"
 
 
 def test_update_says_whether_anything_changed(original: Site, tuf: TufRepository, tmp_path: Path) -> None:
