@@ -8,7 +8,6 @@ its key: everything served is signed as a real log would sign.
 import json
 import shutil
 import sqlite3
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -23,6 +22,7 @@ from anchor.tlog import checkpoint, tiles
 from anchor.verdict import Class
 from tests.support.anchor_cli import Ran, anchor
 from tests.support.published import LEDGER, Site, published
+from tests.support.serving import running
 from tests.support.simlog import SimLog
 
 
@@ -63,15 +63,8 @@ class _Taker(BaseHTTPRequestHandler):
 @contextmanager
 def hook() -> Iterator[Hook]:
     """A running webhook."""
-    server = Hook()
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    try:
+    with running(Hook()) as server:
         yield server
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 def make_site(folder: Path) -> Site:

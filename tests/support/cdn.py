@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """A web server that publishes a folder, and lies about it as told."""
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+
+from tests.support.serving import running
 
 
 class Cdn(ThreadingHTTPServer):
@@ -73,12 +74,5 @@ class _Handler(BaseHTTPRequestHandler):
 @contextmanager
 def cdn(folder: Path) -> Iterator[Cdn]:
     """A running server of a folder."""
-    server = Cdn(folder)
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    try:
+    with running(Cdn(folder)) as server:
         yield server
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

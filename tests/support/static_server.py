@@ -4,7 +4,6 @@
 import datetime as dt
 import ipaddress
 import ssl
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,6 +15,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
+
+from tests.support.serving import running
 
 
 @dataclass
@@ -70,13 +71,8 @@ def serve(folder: Path, *, tls: Path | None = None) -> Iterator[StaticServer]:
             context.load_cert_chain(tls)
             server.socket = context.wrap_socket(server.socket, server_side=True)
         served.port = server.server_address[1]
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-        thread.start()
-        try:
+        with running(server):
             yield served
-        finally:
-            server.shutdown()
-            thread.join(10)
 
 
 def certificate(path: Path) -> Path:
