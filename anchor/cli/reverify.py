@@ -10,7 +10,7 @@ import click
 
 from anchor.cli import common, watching
 from anchor.edge.notify import Notifier
-from anchor.errors import AnchorError, Unavailable
+from anchor.errors import AnchorError, Misuse, Unavailable
 from anchor.records import claims
 from anchor.records.engine import Database
 from anchor.verdict import Class
@@ -30,6 +30,7 @@ from anchor.worker import Done
 )
 @click.option("--wait", default="60s", help="How long to wait for another process at the same release.")
 @click.option("--interval", help="From now on, re-verify these releases this often in watch (12h, 7d).")
+@click.option("--forget", is_flag=True, help="Watch these releases no more; their records stay.")
 @common.json_option
 def command(  # noqa: PLR0913 - one argument for each option
     *,
@@ -44,6 +45,7 @@ def command(  # noqa: PLR0913 - one argument for each option
     alarm_after: str | None,
     wait: str,
     interval: str | None,
+    forget: bool,
     offline: bool,
     as_json: bool,
     **given: Any,
@@ -57,6 +59,8 @@ def command(  # noqa: PLR0913 - one argument for each option
     rule, patience = watching.rule_of(alarm_after), watching.seconds(wait, "--wait") or 0
     every, notifier = watching.seconds(interval, "--interval"), Notifier(notify)
     trusted, found_home = Given(**given), common.home_for(root, home)
+    if forget:
+        return _forget(releases, found_home, database)
     trusted.check()
     with records.opened(found_home, database, create=True) as opened:
         targets = _targets(opened, releases, root, every)
@@ -67,11 +71,28 @@ def command(  # noqa: PLR0913 - one argument for each option
     return _report(done, quiet=quiet, damp=alarm_after is not None, as_json=as_json)
 
 
+def _forget(releases: tuple[str, ...], home: Path, database: str | None) -> int:
+    if not releases:
+        raise Misuse("which releases?", where="--forget", remedy="name them as anchor status does")
+    with records.opened(home, database, create=True) as opened:
+        for target in records.absolute(releases):
+            if not claims.drop(opened, target):
+                raise Misuse("is not watched", where=target, remedy="anchor status names what is")
+    return 0
+
+
 def _targets(database: Database, releases: tuple[str, ...], root: Path, every: int | None) -> list[str]:
     """What is re-verified; it is watched from now on."""
+    known = claims.targets(database)
     named = records.absolute(releases)
+    for target in named:
+        # A slip of the pen must not be watched for ever; what was seen once and is gone is a finding.
+        if target not in known and "://" not in target and not Path(target).exists():
+            raise Misuse(
+                "there is no such release", where=target, remedy="name a release.json, or its folder"
+            )
     if not named:
-        named = claims.targets(database)
+        named = known
     if not named and (root / "release.json").exists():
         named = records.absolute([str(root)])
     if not named:

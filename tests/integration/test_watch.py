@@ -178,6 +178,21 @@ def test_pruning_leaves_what_is_signed(site: Site, tmp_path: Path) -> None:
     assert '"table":"checkpoints"' in anchor("records", "export", "--home", home).out
 
 
+def test_a_slip_of_the_pen_is_not_watched_and_what_is_watched_can_be_forgotten(
+    site: Site, tmp_path: Path
+) -> None:
+    home = tmp_path / "home"
+    given = ("--policy", site.policy, "--home", home)
+    ran = anchor("reverify", tmp_path / "relase.json", *given)
+    assert (ran.code, "no such release" in ran.line) == (2, True)
+    assert anchor("reverify", site.release, *given, "--quiet").code == 0
+    assert len(anchor("status", "--home", home, "--json").document["targets"]) == 1
+    assert anchor("reverify", "--forget", site.release, *given).code == 0
+    assert anchor("reverify", "--forget", site.release, *given).code == 2
+    assert anchor("status", "--home", home).code == 3  # nothing watched is not well
+    assert len(runs(home)) == 1
+
+
 @pytest.mark.parametrize("command", [("status",), ("history",), ("records", "check"), ("records", "export")])
 def test_reading_makes_no_records(command: tuple[str, ...], tmp_path: Path) -> None:
     ran = anchor(*command, "--home", tmp_path / "none")
