@@ -5,6 +5,7 @@ A log is replaced in `logs` to change what is served from now on; every request 
 """
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +17,8 @@ from tests.support.simlog import SimLog
 
 
 class LogServer(ThreadingHTTPServer):
-    """Serves `logs` by name. `bodies` replaces paths, of every log; `status` is the answer to everything."""
+    """Serves `logs` by name. `bodies` replaces paths, of every log; `status` is the answer to everything,
+    after `pause` seconds."""
 
     daemon_threads = True
 
@@ -24,6 +26,7 @@ class LogServer(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.logs = logs
         self.status = 200
+        self.pause = 0.0
         self.bodies: dict[str, bytes] = {}
         self.kinds: Counter[str] = Counter()
 
@@ -55,6 +58,7 @@ class _Handler(BaseHTTPRequestHandler):
         name, _, path = self.path.lstrip("/").partition("/")
         kind = "entries" if path.startswith("tile/entries/") else path.split("/", maxsplit=1)[0]
         server.kinds[kind] += 1
+        time.sleep(server.pause)
         try:
             status, body = server.status, b""
             if status == 200:

@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`anchor watch` attacked while it runs: a log that forks, a process that is killed, a clock that jumps.
+
+The daemon is a process of its own, and its wall clock is moved under it.
+"""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from anchor.verdict import Class
+from tests.support.anchor_cli import anchor, process
+from tests.support.attacked import Hook
+from tests.support.clock import WallClock
+from tests.support.log_server import serve_logs
+from tests.support.online import Online, rows, until, watching
+from tests.support.published import Site
+
+HOUR, DAY, YEAR = 3600, 86400, 365 * 86400
+
+
+@pytest.fixture
+def online(three_releases: Site, webhook: Hook, tmp_path: Path) -> Iterator[Online]:
+    """A watcher that has seen a site and its log once."""
+    webhook.titles()
+    with serve_logs() as server:
+        Online.server = server
+        found = Online(tmp_path, three_releases.copy(tmp_path), webhook)
+        assert found.found() is Class.OK
+        yield found
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> WallClock:
+    return WallClock(tmp_path_factory.mktemp("clock"))
+
+
+@pytest.fixture
+def clock(library: WallClock) -> WallClock:
+    """The real time, until it is moved."""
+    library.jump(0)
+    return library
+
+
+def finished(online: Online) -> int:
+    return len(rows(online, "SELECT id FROM runs WHERE state = 'finished'"))
+
+
+def runs_on(online: Online, more: int = 2, seconds: float = 30) -> None:
+    """Waits until so many more runs have ended."""
+    before = finished(online)
+    until(lambda: finished(online) >= before + more, seconds)
+
+
+def test_a_fork_under_a_running_watch_is_told_at_once_and_once_over_restarts(online: Online) -> None:
+    with watching(online) as daemon:
+        daemon.says("OK")
+        online.server.logs["log"] = online.log.fork(2)
+        until(lambda: online.hook.messages, 20)
+        daemon.says("EQUIVOCATION")
+        runs_on(online)  # the watch goes on
+        daemon.kill()
+    (file,) = online.evidence()
+    assert anchor("verify-evidence", file, "--log-key", online.log.key.vkey).code == 6
+    with watching(online) as daemon:
+        daemon.says("EQUIVOCATION")
+        runs_on(online)
+        assert daemon.stop() == 0
+    assert online.told() == ["EQUIVOCATION"]
+    assert online.counts()[1] == 1
+
+
+def test_a_watch_that_is_killed_in_a_run_leaves_it_interrupted_and_loses_nothing(online: Online) -> None:
+    with watching(online) as daemon:
+        daemon.says("OK")
+        online.server.pause = 3.0
+        until(lambda: rows(online, "SELECT id FROM runs WHERE state = 'running'"), 20)
+        daemon.kill()
+    online.server.pause = 0.0
+    assert rows(online, "SELECT id FROM runs WHERE state = 'running'")
+    assert online.found() is Class.OK  # its claim has come back
+    assert rows(online, "SELECT id FROM runs WHERE state = 'interrupted'")
+    assert "interrupted" in anchor("history", "--home", online.home).out
+    assert online.check() is Class.OK
+
+
+def test_sigterm_lets_the_run_in_progress_end(online: Online) -> None:
+    with watching(online) as daemon:
+        daemon.says("OK")
+        online.server.pause = 1.0
+        until(lambda: rows(online, "SELECT id FROM runs WHERE state = 'running'"), 20)
+        assert daemon.stop() == 0
+    online.server.pause = 0.0
+    assert not rows(online, "SELECT id FROM runs WHERE state <> 'finished'")
+
+
+def test_a_run_beside_the_watch_waits_or_says_who_holds_it(online: Online) -> None:
+    with watching(online) as daemon:
+        daemon.says("OK")
+        online.server.pause = 4.0
+        until(lambda: rows(online, "SELECT id FROM runs WHERE state = 'running'"), 20)
+        ran = online.run("--wait", "1s")
+        online.server.pause = 0.0
+        assert ran.code == 3
+        assert f"pid {daemon.process.pid}" in ran.out or str(daemon.process.pid) in ran.out
+        assert online.run("--wait", "30s").code == 0
+        assert daemon.stop() == 0
+
+
+@pytest.mark.parametrize("jump", [30 * DAY, 3 * YEAR])
+def test_a_clock_that_jumps_ahead_neither_silences_nor_storms(
+    online: Online, clock: WallClock, jump: float
+) -> None:
+    with watching(online, env=clock.env) as daemon:
+        daemon.says("OK")
+        clock.jump(jump)
+        runs_on(online)
+        before, began = finished(online), time.monotonic()
+        time.sleep(3)
+        rate = (finished(online) - before) / (time.monotonic() - began)
+        assert rate < 3  # one tick a second, not one run for each that was missed
+        assert daemon.stop() == 0
+    assert online.check() is Class.OK
+
+
+@pytest.mark.parametrize("jump", [-2 * HOUR, -3 * YEAR])
+def test_a_clock_that_jumps_back_neither_silences_nor_deceives(
+    online: Online, clock: WallClock, jump: float
+) -> None:
+    with watching(online, env=clock.env) as daemon:
+        daemon.says("OK")
+        clock.jump(jump)
+        daemon.says("UNAVAILABLE")  # the clock is before the last recorded run: said, once
+        runs_on(online)
+        online.server.logs["log"] = online.log.fork(2)
+        daemon.says("EQUIVOCATION")
+        assert daemon.stop() == 0
+    said = [line for line in daemon.lines if line.startswith("UNAVAILABLE")]
+    assert "before the last recorded run" in said[0]
+    assert online.told()[-1] == "EQUIVOCATION"
+
+
+def test_a_clock_that_stood_in_the_future_does_not_hold_the_watch_for_years(
+    online: Online, clock: WallClock
+) -> None:
+    """Runs were due in three years, and leases held until then; the true time is back."""
+    clock.jump(3 * YEAR)
+    with watching(online, "--interval", "1d", env=clock.env) as daemon:
+        daemon.says("OK")
+        daemon.kill()
+    clock.jump(0)
+    with watching(online, env=clock.env) as daemon:
+        runs_on(online)
+        assert daemon.stop() == 0
+
+
+def test_a_wrong_clock_cannot_make_an_old_release_young(online: Online, clock: WallClock) -> None:
+    """`max_age` by a clock that is years behind: the run says that it cannot judge ages."""
+    online.write_policy("max_age = '30d'\n" + online.site.policy.read_text())
+    given = ("reverify", online.target, "--policy", online.folder / "watched.toml", "--home", online.home)
+    clock.jump(40 * DAY)
+    ran = process(*given, env=clock.env)
+    assert ran.code == Class.STALE.exit_code, ran.out
+    clock.jump(0)
+    ran = process(*given, env=clock.env)
+    assert ran.code == Class.UNAVAILABLE.exit_code
+    assert "the clock is" in ran.err
