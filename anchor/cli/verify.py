@@ -22,7 +22,7 @@ BUDGET = 120.0
 @click.option("--offline", is_flag=True, help="Make no connection at all.")
 @common.json_option
 def command(release: str, as_json: bool, offline: bool, **given: Any) -> int:  # noqa: FBT001  by keyword
-    """Verify RELEASE: the path or https URL of a release.json, or a folder with one.
+    """Verify RELEASE: the path or https URL of a release.json, or a folder with one (its URL ends in /).
 
     The policy says whose signature counts. It is yours, never the release's: --policy FILE, ANCHOR_POLICY,
     your configuration folder, or the four options that say the same. Without one the signer is only

@@ -154,6 +154,7 @@ class _Call:
             except Fault as e:
                 asked = asked or e.sent
                 error = (LostAnswer if asked else NotSent)(e.reason, remedy=e.remedy)
+                error.too_large = e.too_large
                 again = e.again and (retry_unsent if not e.sent else retry_sent)
             else:
                 if answer.status in self.accept:

@@ -8,10 +8,10 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
-from urllib.parse import quote, urljoin
+from urllib.parse import quote, urljoin, urlsplit, urlunsplit
 
 from anchor.edge import files, http
-from anchor.edge.service import Budget, HttpError
+from anchor.edge.service import Budget, HttpError, ServiceError, check_url
 from anchor.errors import Misuse, Refused, Unavailable
 from anchor.release import MAX_RELEASE
 
@@ -62,7 +62,12 @@ class Remote:
     def open(self, path: str, *, size: int) -> Iterator[BinaryIO]:
         if size > MAX_DOWNLOAD:
             raise Misuse(f"{size} bytes are too many to fetch", where=path, remedy="verify a local copy")
-        body = fetch(urljoin(self._url, quote(path)), self._budget, limit=size + 1)
+        try:
+            body = fetch(urljoin(self._url, quote(path)), self._budget, limit=size).body
+        except ServiceError as e:
+            if e.too_large:
+                raise Refused(f"has more than the {size} bytes that are promised", where=path) from None
+            raise
         if len(body) != size:
             raise Refused(f"has {len(body)} bytes where {size} are promised", where=path)
         with tempfile.TemporaryFile() as stream:
@@ -71,10 +76,10 @@ class Remote:
             yield stream
 
 
-def fetch(url: str, budget: Budget, *, limit: int) -> bytes:
+def fetch(url: str, budget: Budget, *, limit: int) -> http.Response:
     """One file of a release. What a server does not give is UNAVAILABLE: it proves nothing."""
     try:
-        return http.get(SERVICE, url, budget=budget, limit=limit).body
+        return http.get(SERVICE, url, budget=budget, limit=limit)
     except HttpError as e:
         if e.status in (404, 410):
             raise Unavailable(
@@ -88,12 +93,21 @@ def is_url(target: str) -> bool:
     return "://" in target
 
 
+def _document(url: str) -> str:
+    """The URL of a release.json; one that ends in a slash, or names a host alone, is of its folder."""
+    check_url(url, where=SERVICE)
+    parts = urlsplit(url)
+    folder = parts.path == "" or parts.path.endswith("/")
+    return urlunsplit(parts._replace(path=(parts.path or "/") + "release.json")) if folder else url
+
+
 def load(target: str, budget: Budget, *, offline: bool = False) -> tuple[bytes, Folder | Remote]:
     """The bytes of a release.json, and where the files that it names are."""
     if is_url(target):
         if offline:
             raise Misuse("a URL cannot be read offline", where=target, remedy="name a local copy")
-        return fetch(target, budget, limit=_READ), Remote(target, budget)
+        found = fetch(_document(target), budget, limit=_READ)
+        return found.body, Remote(found.url, budget)  # after redirects, as RFC 3986 section 5.1.3 has it
     if not target:
         raise Misuse("an empty name", where="release.json", remedy="name a release.json, its folder or URL")
     path = Path(target)

@@ -49,9 +49,11 @@ PATIENCE = Patience()
 
 
 class ServiceError(Unavailable):
-    """A service did not do what it was asked. `maybe_taken`: the request may have had its effect anyway."""
+    """A service did not do what it was asked. `maybe_taken`: the request may have had its effect anyway.
+    `too_large`: it gave more bytes than were wanted."""
 
     maybe_taken = False
+    too_large = False
 
     def at(self, where: str) -> "ServiceError":
         outer = f"{where}: {self.where}" if self.where else where

@@ -38,6 +38,8 @@ class Fault(Exception):
     """An exchange without an answer; never leaves the edge. `sent`: it may have been taken. `again`: a
     repetition may help."""
 
+    too_large = False
+
     def __init__(self, reason: str, *, sent: bool, again: bool = True, remedy: str = "") -> None:
         super().__init__(reason)
         self.reason, self.sent, self.again, self.remedy = reason, sent, again, remedy
@@ -251,7 +253,9 @@ def _decode(raw: bytes, encoding: str, limit: int) -> bytes:
 
 
 def _too_large(limit: int) -> Fault:
-    return Fault(f"an answer of more than {limit} bytes", sent=True, again=False)
+    fault = Fault(f"an answer of more than {limit} bytes", sent=True, again=False)
+    fault.too_large = True
+    return fault
 
 
 def _fault(e: BaseException, call: Call, times: Times) -> Fault:
