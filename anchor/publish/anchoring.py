@@ -6,6 +6,7 @@ answer, make it durable. After a crash the journal says how far it came. A reque
 looked for in the log before anything is sent again: repeating it would be a second entry.
 """
 
+import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -70,7 +71,9 @@ class Anchoring:
                     f"recorded, but {missing}", where=self.site.name, remedy="run it again with --resume"
                 )
             time.sleep(POLL)
-            entry = self.site.log.find(prepared.request, sending.size)
+            entry = None
+            with contextlib.suppress(Unavailable):  # it is recorded: who cannot be asked now is asked again
+                entry = self.site.log.find(prepared.request, sending.size)
             if entry is not None:
                 bundle = signing.assemble(prepared, entry)
                 self.check(bundle)
