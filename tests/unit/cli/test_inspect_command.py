@@ -6,7 +6,10 @@ from pathlib import Path
 import pytest
 
 from tests.support.anchor_cli import anchor, process
+from tests.vectors import make
 from tests.vectors.case import CASES
+
+assert make.GROUPS  # importing it registers the cases
 
 ROOT = Path(__file__).resolve().parents[3]
 
