@@ -39,6 +39,8 @@ class Entry:
     body: bytes
     checkpoint: Checkpoint | None = None
     """The bundle's own checkpoint, verified under the log's key."""
+    place: int | None = None
+    """Its index in the tree of that checkpoint: a Rekor v1 log counts over all its trees in `index`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -192,6 +194,7 @@ class Cycle:
                 index=entry.index,
                 body=entry.body,
                 then=entry.checkpoint,
+                place=entry.place,
                 read_before=self.memory.read_before(run.target),
             )
         run.take(session)

@@ -32,29 +32,32 @@ def prove(
     index: int,
     body: bytes,
     then: Checkpoint | None,
+    place: int | None = None,
     read_before: Sequence[Proven] = (),
 ) -> list[Check]:
     """The checks of one entry; none when the log has no head today, which `session.checks` says.
 
-    `body`: the exact entry bytes of the bundle; `then`: the verified checkpoint of the bundle; `read_before`:
-    what the target's last run left.
+    `body`: the exact entry bytes of the bundle; `then`: the verified checkpoint of the bundle; `place`:
+    the entry's index in its tree; `read_before`: what the target's last run left.
     """
     if session.followed is None or session.followed.news is News.EQUIVOCATION:
         return []
     name = f"entry {index} of {session.place.tree}"
-    found = _entry(session, name, index, body, read_before)
+    found = _entry(session, name, index, body, place, read_before)
     # After the entry: the tile that a full bundle's hashes make is the one this proof needs.
     return [found] if then is None else [_since(session, name, then), found]
 
 
-def _entry(session: Session, name: str, index: int, body: bytes, read_before: Sequence[Proven]) -> Check:
+def _entry(
+    session: Session, name: str, index: int, body: bytes, place: int | None, read_before: Sequence[Proven]
+) -> Check:
     """The entry's bytes and its inclusion."""
     assert session.followed is not None
     try:
         if session.followed.reader is not None:
             detail = _tiled(session, index, body, read_before)
         else:
-            detail = _online(session, index, body)
+            detail = _online(session, index, body, place)
     except Refused as e:
         return failed(
             name, e, meaning="the log holds another entry where the release's bundle says that it is"
@@ -114,21 +117,24 @@ def _tiled(session: Session, index: int, body: bytes, read_before: Sequence[Prov
     return f"{how}, equal to the bundle's, and under the head of size {head.size}"
 
 
-def _online(session: Session, index: int, body: bytes) -> str:
-    """Rekor v1 proves the entry under a head of its own, which is then proven against the one followed."""
+def _online(session: Session, index: int, body: bytes, place: int | None) -> str:
+    """Rekor v1 proves the entry under a head of its own, which is then proven against the one followed. An
+    answer with other bytes says something of the log only when it is proven to be in our entry's place."""
     assert session.followed is not None
     assert session.place.online is not None
     session.count()
     found = session.place.online.entry(index)
-    if found.body != body:
-        raise Refused("the log's entry is not the bundle's", where=f"entry {index}")
     try:
         head = checkpoints.verify(found.checkpoint, session.place.log)
-        verify_inclusion(leaf_hash(body), found.index, head.size, found.hashes, head.root)
+        verify_inclusion(leaf_hash(found.body), found.index, head.size, found.hashes, head.root)
     except Refused as e:
         raise Unavailable(f"damaged source: {e}", where=session.place.name) from e
     own = session.follow([session.followed.head], head)
     if own.news is News.EQUIVOCATION:
         session.checks.append(session.contradicted(f"entry {index}", own, head))
         raise Unavailable("its proof is under another history", where=session.place.name)
+    if found.body != body:
+        if found.index != place:
+            raise Unavailable("damaged source: answers with another entry", where=session.place.name)
+        raise Refused("the log's entry is not the bundle's", where=f"entry {index}")
     return f"read, equal to the bundle's, and under the head of size {head.size}"

@@ -59,8 +59,15 @@ def examined(
 
 
 def _entry(fact: LogFact, report: AnchorReport, data: bytes) -> list[Entry]:
+    place = fact.index if fact.checkpoint else None
     return [
-        Entry(origin=fact.origin, index=report.anchor.log.index, body=e.body, checkpoint=fact.checkpoint)
+        Entry(
+            origin=fact.origin,
+            index=report.anchor.log.index,
+            body=e.body,
+            checkpoint=fact.checkpoint,
+            place=place,
+        )
         for e in bundles.parse(data).entries
         if e.log_id == fact.log_id
     ]

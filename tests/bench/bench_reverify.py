@@ -75,6 +75,8 @@ class World:
     def runs(self) -> int:
         """Finished runs in the watcher's records."""
         name = self.folder / "watcher" / "records.db"
+        if not name.exists():
+            return 0
         with contextlib.closing(sqlite3.connect(f"file:{name}?mode=ro", uri=True)) as db:
             return int(db.execute("SELECT COUNT(*) FROM runs WHERE state = 'finished'").fetchone()[0])
 
@@ -113,6 +115,7 @@ class Memory:
 
 def measure_watch(found: World, runs: int) -> Memory:
     """Let `anchor watch` make so many runs as fast as it can, and look at its memory on the way."""
+    found.cycle(*found.many.targets)
     start, samples = found.runs(), []
     command = found.command("watch", *found.many.targets, "--interval", "1s", "--every", "1s")
     with subprocess.Popen(command, env=_env(), stdout=subprocess.DEVNULL) as process:
