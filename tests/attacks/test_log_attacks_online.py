@@ -90,6 +90,23 @@ def test_a_log_that_shows_its_faces_in_turns_is_seen_by_the_second_look(online: 
     assert (online.counts()[1], online.told()) == (1, ["EQUIVOCATION"])
 
 
+@pytest.mark.parametrize("then", ["silent", "smaller", "another key"])
+def test_evidence_is_for_ever_whatever_the_log_serves_afterwards(online: Online, then: str) -> None:
+    """The fork's own head is the largest one held; nothing that comes now could be compared with it."""
+    online.serve(online.log.fork(5, size=900))
+    assert online.found() is Class.EQUIVOCATION
+    after = {
+        "silent": online.log.clone().withhold("checkpoint"),
+        "smaller": online.log.rewind(200),
+        "another key": SimLog(online.log.stored, origin=online.log.origin, seed=4),
+    }
+    online.serve(after[then])
+    for tiles in online.home.glob("tiles/*"):
+        tiles.rename(online.folder / tiles.name)
+    assert online.found() is Class.EQUIVOCATION
+    assert (online.counts()[1], online.told()) == (1, ["EQUIVOCATION"])
+
+
 # -- spoilt bytes: a damaged source, never an alarm, never believed ------------------------------------------
 
 
@@ -118,6 +135,14 @@ def test_one_spoilt_byte_is_a_damaged_source(online: Online, path: str, at: int)
     assert online.found() is Class.OK
     assert online.told() == ["recovered"]
     assert online.check() is Class.OK
+
+
+def test_a_spoilt_tile_high_in_a_large_log_is_not_held_against_the_release(online: Online) -> None:
+    """Believed, it would lead from the entry to another root than the signed one: an alarm for nothing."""
+    online.serve(online.log.grow(66_000).corrupt("tile/1/000", 32 * 200))
+    ran = online.run()
+    assert (ran.code, ran.document["verdict"]) == (3, "UNAVAILABLE")
+    assert "does not hash to its place in the tile above" in ran.out
 
 
 def test_a_tile_that_the_entries_themselves_give_is_not_asked_for(online: Online) -> None:
