@@ -70,7 +70,7 @@ def command(as_json: bool, home: Path | None, **given: Any) -> int:  # noqa: FBT
         return _dry_run(Order(**named, root=root, home=Path()), as_json=as_json)
     # The client is imported only by those who sign.
     from anchor.edge import journal
-    from anchor.edge.tokens import TokenSource
+    from anchor.edge.tokens import Consent, TokenSource
     from anchor.publish import job
     from anchor.wiring import publishing, trust
 
@@ -95,7 +95,7 @@ def command(as_json: bool, home: Path | None, **given: Any) -> int:  # noqa: FBT
         budget=Budget(BUDGET),
         tokens=source,
         rekor=int(given["rekor"] or 0),
-        confirm=None if given["yes"] else _confirm,
+        consent=None if given["yes"] else Consent(confirm=_confirm, known=publishing.recorded(root)),
     )
     own = trust.load(given["policy"], budget=choice.budget, offline=False) if given["policy"] else None
     stages = Stages()
@@ -109,7 +109,7 @@ def command(as_json: bool, home: Path | None, **given: Any) -> int:  # noqa: FBT
 def _confirm(question: str) -> bool:
     """Ask a person; without one there is no answer, and nothing is sent."""
     if not sys.stdin.isatty():
-        raise Misuse("a public log is for ever, and nobody is here to ask", remedy="give --yes")
+        raise Misuse(f"{question} Nobody is here to answer", remedy="give --yes to agree")
     return click.confirm(question, err=True)
 
 

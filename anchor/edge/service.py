@@ -4,9 +4,10 @@
 Nothing here opens a socket; `http.py` does, and gives these names to its callers.
 """
 
+import contextlib
 import ipaddress
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -27,6 +28,15 @@ class Budget:
     def left(self) -> float:
         """Seconds left, never below 0."""
         return max(0.0, self.seconds - self.spent())
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Time in which a person is waited for, and no service, does not count."""
+        began = self._clock()
+        try:
+            yield
+        finally:
+            self._start += self._clock() - began
 
     def part(self, seconds: float) -> "Budget":
         """A budget of at most `seconds` within this one."""

@@ -10,7 +10,9 @@ This module and `stock` are the only ones that import the sigstore client.
 """
 
 import base64
+import contextlib
 import json
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
@@ -196,20 +198,27 @@ def _request_v1(envelope: dsse.Envelope, certificate: x509.Certificate) -> dict[
 
 
 def claims(token: str) -> tuple[str, str]:
-    """Identity and issuer that a token claims, as the client reads it. Raises `Misuse`."""
+    """Identity and issuer that a token claims and a certificate will name. Raises `Misuse`.
+
+    The client knows that of the public issuers; any other's token is taken at its e-mail address, as the
+    certificate authority does, else at its subject.
+    """
     try:
         found = IdentityToken(token)
-    except IdentityError as e:
+        body = token.split(".")[1]
+        email = parse_json(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4))).get("email")
+    except (IdentityError, AnchorError, ValueError, AttributeError) as e:
         raise Misuse(
             f"the identity token is not usable: {e}", where="token", remedy="get a new one"
         ) from None
-    return found.identity, found.federated_issuer
+    return email if isinstance(email, str) else found.identity, found.federated_issuer
 
 
 def interactive_token(issuer: str, *, browser: bool) -> str:
     """A token from a person; without a browser the URL is printed and the code is asked for."""
     try:
-        return str(Issuer(issuer).identity_token(force_oob=not browser))
+        with contextlib.redirect_stdout(sys.stderr):  # it asks for the code where results belong
+            return str(Issuer(issuer).identity_token(force_oob=not browser))
     except (IdentityError, IssuerError) as e:
         raise Unavailable(f"no identity token from {issuer}: {e}", where="token") from None
     except Exception as e:  # noqa: BLE001  the client lets errors of other libraries through

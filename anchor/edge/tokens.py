@@ -13,6 +13,7 @@ from pathlib import Path
 import id as ambient
 
 from anchor.edge import files, signing
+from anchor.edge.service import Budget
 from anchor.errors import Misuse, Unavailable
 
 VARIABLE = "ANCHOR_IDENTITY_TOKEN"
@@ -28,8 +29,10 @@ class TokenSource:
     browser: bool = True
     interactive: bool = True
 
-    def get(self, issuer: str) -> str:
+    def get(self, issuer: str, budget: Budget) -> str:
         """A token; `issuer` is the OIDC issuer of the instance, empty when it names none.
+
+        A person's time is not taken from `budget`.
 
         Raises `Misuse` when there is none to be had, `Unavailable` when its source did not answer.
         """
@@ -43,7 +46,8 @@ class TokenSource:
                 where="token",
                 remedy=f"name a file with --identity-token-file, set {VARIABLE}, or run it in a CI with OIDC",
             )
-        return signing.interactive_token(issuer, browser=self.browser)
+        with budget.held():
+            return signing.interactive_token(issuer, browser=self.browser)
 
     def _from_file(self) -> str | None:
         if self.file is None:
@@ -69,14 +73,31 @@ def _from_ambient() -> str | None:
         ) from None
     except ambient.IdentityError as e:
         raise Unavailable(f"the CI system gave no identity token: {e}", where="token") from None
+    except Exception as e:  # noqa: BLE001  it lets errors of its HTTP library through
+        raise Unavailable(
+            f"the CI system gave no identity token: {type(e).__name__}", where="token"
+        ) from None
 
 
-def asked(get: Callable[[], str], log: str, confirm: Callable[[str], bool] | None) -> str:
-    """A token, once whoever publishes has agreed to what the log will say of them for ever."""
-    token = get()
-    identity, issuer = signing.claims(token)
-    if confirm is not None and not confirm(
-        f"Record {identity} (issuer {issuer}) as the signer in the public log {log}, for ever?"
-    ):
-        raise Misuse("not published: the answer was no", where=log)
-    return token
+Signing = tuple[str, str, str]
+"""Identity, its issuer, and the log that records them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Consent:
+    """Asks whoever publishes before the first entry of a signer in a public log; `known` have one."""
+
+    confirm: Callable[[str], bool]
+    known: frozenset[Signing] = frozenset()
+
+    def ask(self, token: str, log: str, budget: Budget) -> None:
+        """Raise `Misuse` unless the answer is yes. What a log says of somebody, it says for ever."""
+        identity, issuer = signing.claims(token)
+        if (identity, issuer, log) in self.known:
+            return
+        with budget.held():
+            agreed = self.confirm(
+                f"Record {identity} (issuer {issuer}) as the signer in the public log {log}, for ever?"
+            )
+        if not agreed:
+            raise Misuse("not published: the answer was no", where=log)

@@ -10,16 +10,17 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
+from anchor import release as release_file
 from anchor import trusted_root
-from anchor.edge import files, remote, roots, signing_config, stamping, stock, tokens
+from anchor.edge import files, remote, roots, signing_config, stamping, stock
 from anchor.edge.release_files import Folder
 from anchor.edge.service import Budget
 from anchor.edge.signing_config import SigningConfig
-from anchor.edge.tokens import TokenSource
+from anchor.edge.tokens import Consent, Signing, TokenSource
 from anchor.embedded.export import check_published
 from anchor.embedded.instance import FOLDER, Instance
 from anchor.embedded.log import Log
-from anchor.errors import Misuse, Refused, Unavailable
+from anchor.errors import AnchorError, Misuse, Refused, Unavailable
 from anchor.instance import Duplicate
 from anchor.publish.job import Tools
 from anchor.publish.site import Site
@@ -46,7 +47,8 @@ class Choice:
     budget: Budget
     tokens: TokenSource
     rekor: int = 0
-    confirm: Callable[[str], bool] | None = None
+    consent: Consent | None = None
+    """Before the first entry in a public log; None: it was given."""
 
 
 def sites(names: Sequence[str], choice: Choice) -> list[Site | Unavailable]:
@@ -100,10 +102,12 @@ def _remote(name: str, root: bytes, config: SigningConfig, choice: Choice) -> Si
         now=datetime.now(UTC),
         versions=versions,
     )
-    confirm = choice.confirm if name in NAMED else None
 
     def token() -> str:
-        return tokens.asked(lambda: choice.tokens.get(found.issuer), found.name, confirm)
+        got = choice.tokens.get(found.issuer, choice.budget)
+        if choice.consent is not None and name in NAMED:
+            choice.consent.ask(got, found.name, choice.budget)
+        return got
 
     return Site(
         kind=name,
@@ -116,6 +120,15 @@ def _remote(name: str, root: bytes, config: SigningConfig, choice: Choice) -> Si
         token=token,
         settle=SETTLE,
     )
+
+
+def recorded(root: Path) -> frozenset[Signing]:
+    """Who the release in a folder names as its signer, in which logs; read to ask less, for nothing else."""
+    try:
+        release = release_file.load(files.read(root / "release.json", limit=MAX_RELEASE))
+    except AnchorError:
+        return frozenset()
+    return frozenset((a.identity, a.issuer, a.log.origin.split(" - ")[0]) for a in release.anchors)
 
 
 class EmbeddedLog:
