@@ -1,0 +1,346 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where the identity token may come from, each way up to a published release on the real servers."""
+
+import json
+import os
+import pty
+import re
+import select
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from anchor.release import load
+from tests.interop.stack.front import Front, Handler
+from tests.interop.stack.stack import Stack
+from tests.interop.stack.tufrepo import TufRepository
+from tests.support.anchor_cli import ROOT, Ran, anchor
+
+CI = ("GITHUB_ACTIONS", "GITLAB_CI", "BUILDKITE", "CIRCLECI", "ACTIONS_ID_TOKEN_REQUEST_URL")
+
+
+@pytest.fixture(autouse=True)
+def _no_ci(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (*CI, "ACTIONS_ID_TOKEN_REQUEST_TOKEN", "SIGSTORE_ID_TOKEN", "ANCHOR_IDENTITY_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def words(stack: Stack, folder: Path, instance: Path | str, version: str = "1.0.0") -> list[str]:
+    (folder / "ledger.md").write_text(f"| A |\n|---|\n| {version} |\n")
+    (folder / "site").mkdir(exist_ok=True)
+    return [
+        "publish", str(folder / "ledger.md"), "--name", "l", "--version", version,
+        "--root", str(folder / "site"), "--home", str(folder / "home"), "--instance", str(instance),
+    ]  # fmt: skip
+
+
+def publish(stack: Stack, folder: Path, *more: object) -> Ran:
+    return anchor(*words(stack, folder, stack.instance(name="tokens")), *more)
+
+
+def signer(folder: Path) -> str:
+    return load((folder / "site" / "release.json").read_bytes()).anchors[0].identity
+
+
+def nothing_left(folder: Path) -> bool:
+    return not (folder / "site" / "release.json").exists()
+
+
+def test_token_from_a_file(stack: Stack, tmp_path: Path) -> None:
+    (tmp_path / "token").write_text(stack.oidc.token() + "\n")
+    assert publish(stack, tmp_path, "--identity-token-file", tmp_path / "token").code == 0
+    assert signer(tmp_path) == stack.oidc.email
+
+
+@pytest.mark.parametrize("content", [b"", b"not a token", b"\xff\xfe", b"a.b.c", None])
+def test_file_that_holds_no_token_is_usage(stack: Stack, tmp_path: Path, content: bytes | None) -> None:
+    if content is not None:
+        (tmp_path / "token").write_bytes(content)
+    ran = publish(stack, tmp_path, "--identity-token-file", tmp_path / "token")
+    assert ran.code == 2, ran
+    assert ran.line
+    assert nothing_left(tmp_path)
+
+
+def test_token_from_the_environment(stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANCHOR_IDENTITY_TOKEN", stack.oidc.token(email="env@example.com"))
+    assert publish(stack, tmp_path).code == 0
+    assert signer(tmp_path) == "env@example.com"
+
+
+def test_file_goes_before_the_environment_and_that_before_the_ci(
+    stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GITLAB_CI", "true")
+    monkeypatch.setenv("SIGSTORE_ID_TOKEN", stack.oidc.token(email="ci@example.com"))
+    monkeypatch.setenv("ANCHOR_IDENTITY_TOKEN", stack.oidc.token(email="env@example.com"))
+    (tmp_path / "token").write_text(stack.oidc.token(email="file@example.com"))
+    assert publish(stack, tmp_path, "--identity-token-file", tmp_path / "token").code == 0
+    assert signer(tmp_path) == "file@example.com"
+
+
+def test_token_on_the_command_line_is_no_option(stack: Stack, tmp_path: Path) -> None:
+    assert publish(stack, tmp_path, "--identity-token", stack.oidc.token()).code == 2
+    assert nothing_left(tmp_path)
+
+
+@dataclass
+class Runner:
+    """GitHub's token end point, as a job's runner has it."""
+
+    stack: Stack
+    status: int = 200
+    asked: list[dict[str, str]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        runner = self
+
+        class Routes(Handler):
+            def do_GET(self) -> None:  # noqa: N802  the base's name
+                query = {k: v[0] for k, v in parse_qs(urlsplit(self.path).query).items()}
+                runner.asked.append({**query, "bearer": self.headers["Authorization"]})
+                token = runner.stack.oidc.token(email="ci@example.com", aud=query["audience"])
+                self.out(runner.status, {"value": token} if runner.status == 200 else {})
+
+        self.front = Front(Routes)
+
+
+@pytest.fixture
+def runner(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Iterator[Runner]:
+    made = Runner(stack)
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("ACTIONS_ID_TOKEN_REQUEST_URL", f"{made.front.url}/token?api-version=2.0")
+    monkeypatch.setenv("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "runner-secret")
+    yield made
+    made.front.stop()
+
+
+def test_token_of_github_actions(stack: Stack, runner: Runner, tmp_path: Path) -> None:
+    assert publish(stack, tmp_path).code == 0
+    assert signer(tmp_path) == "ci@example.com"
+    (asked,) = runner.asked
+    assert (asked["audience"], asked["bearer"].lower()) == ("sigstore", "bearer runner-secret")
+
+
+def test_workflow_without_the_permission_is_told_which(
+    stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    ran = publish(stack, tmp_path)
+    assert ran.code == 2
+    assert "id-token: write" in ran.line
+
+
+def test_runner_that_gives_no_token_is_unavailable(stack: Stack, runner: Runner, tmp_path: Path) -> None:
+    runner.status = 500
+    ran = publish(stack, tmp_path)
+    assert ran.code == 3, ran
+    assert "the CI system gave no identity token" in ran.line
+    assert "runner-secret" not in ran.err
+    runner.front.stop()
+    assert publish(stack, tmp_path).code == 3
+    assert nothing_left(tmp_path)
+
+
+def test_token_of_gitlab(stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GITLAB_CI", "true")
+    ran = publish(stack, tmp_path)
+    assert ran.code in (2, 3), ran
+    assert nothing_left(tmp_path)
+    monkeypatch.setenv("SIGSTORE_ID_TOKEN", stack.oidc.token(email="gitlab@example.com"))
+    assert publish(stack, tmp_path).code == 0
+    assert signer(tmp_path) == "gitlab@example.com"
+
+
+def test_no_token_and_nobody_to_ask_names_the_ways(stack: Stack, tmp_path: Path) -> None:
+    ran = publish(stack, tmp_path, "--no-browser")
+    assert ran.code == 2
+    assert "--identity-token-file" in ran.line
+    assert "ANCHOR_IDENTITY_TOKEN" in ran.line
+
+
+def test_token_is_in_no_file_that_is_kept(stack: Stack, tmp_path: Path) -> None:
+    """Not in the journal of what was interrupted, not in the release, and no key either."""
+    token = stack.oidc.token()
+    (tmp_path / "token").write_text(token)
+    config = json.loads(stack.instance(name="tokens").read_text())
+    config["signingConfig"]["rekorTlogUrls"][0]["url"] = "http://127.0.0.1:1"
+    (tmp_path / "down.json").write_text(json.dumps(config))
+    ran = anchor(*words(stack, tmp_path, tmp_path / "down.json"), "--identity-token-file", tmp_path / "token")
+    assert ran.code == 3
+    journals = [p for p in (tmp_path / "home").rglob("*") if p.is_file()]
+    assert [p.name for p in journals if "journal" in p.parts]
+    for path in journals:
+        data = path.read_bytes()
+        assert token.encode() not in data
+        assert token.split(".")[1].encode() not in data
+        assert b"PRIVATE" not in data
+
+
+MAIN = "from anchor.cli.main import main; main()"
+
+
+class Terminal:
+    """`anchor` on a terminal of its own, its stdout in a file; read and typed at."""
+
+    def __init__(self, argv: list[str], out: Path, program: str = MAIN, **env: str) -> None:
+        self.screen = ""
+        main, other = pty.openpty()
+        self._main = main
+        with out.open("wb") as stdout:
+            self.process = subprocess.Popen(
+                [sys.executable, "-c", program, *argv],
+                stdin=other, stdout=stdout, stderr=other, cwd=ROOT, close_fds=True, start_new_session=True,
+                env={**os.environ, "NO_PROXY": "127.0.0.1", "PYTHONWARNINGS": "ignore", **env},
+            )  # fmt: skip
+        os.close(other)
+
+    def until(self, pattern: str, seconds: float = 30) -> re.Match[str]:
+        deadline = time.monotonic() + seconds
+        while not (found := re.search(pattern, self.screen)):
+            ready, _, _ = select.select([self._main], [], [], max(0.0, deadline - time.monotonic()))
+            assert ready, self.screen
+            try:
+                self.screen += os.read(self._main, 4096).decode().replace("\r\n", "\n")
+            except OSError:  # it has ended
+                assert re.search(pattern, self.screen), self.screen
+        return found
+
+    def type(self, text: str) -> None:
+        os.write(self._main, text.encode() + b"\n")
+
+    def end(self) -> int:
+        code = self.process.wait(60)
+        os.close(self._main)
+        return code
+
+
+class _Stay(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *args: object) -> None:
+        return None
+
+
+def log_in(url: str) -> str:
+    """What a person does with the URL; the code that the issuer shows."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _Stay)
+    try:
+        opener.open(url, timeout=5)
+    except urllib.error.HTTPError as e:
+        with e:
+            return parse_qs(urlsplit(e.headers["Location"]).query)["code"][0]
+    raise AssertionError("no redirect")
+
+
+def test_no_browser_prints_the_url_and_takes_the_code_and_stdout_is_the_policy_alone(
+    stack: Stack, tmp_path: Path
+) -> None:
+    argv = [*words(stack, tmp_path, stack.instance(name="tokens")), "--no-browser"]
+    terminal = Terminal(argv, tmp_path / "policy.toml")
+    url = terminal.until(r"http://127\.0\.0\.1:\d+/auth\?\S+")[0]
+    terminal.until("verification code")
+    terminal.type(log_in(url))
+    assert terminal.end() == 0, terminal.screen
+    assert signer(tmp_path) == stack.oidc.email
+    assert anchor("verify", tmp_path / "site", "--policy", tmp_path / "policy.toml").code == 0
+
+
+def test_wrong_code_is_no_token(stack: Stack, tmp_path: Path) -> None:
+    argv = [*words(stack, tmp_path, stack.instance(name="tokens")), "--no-browser"]
+    terminal = Terminal(argv, tmp_path / "policy.toml")
+    terminal.until("verification code")
+    terminal.type("wrong")
+    terminal.until("no identity token from")
+    assert terminal.end() == 3
+    assert nothing_left(tmp_path)
+
+
+def test_browser_is_opened_and_its_redirect_taken(stack: Stack, tmp_path: Path) -> None:
+    browser = tmp_path / "browser"
+    browser.write_text(
+        f"#!{sys.executable}\nimport sys, urllib.request as u\n"
+        "u.build_opener(u.ProxyHandler({})).open(sys.argv[1], timeout=5).read()\n"
+    )
+    browser.chmod(0o755)
+    argv = words(stack, tmp_path, stack.instance(name="tokens"))
+    terminal = Terminal(argv, tmp_path / "policy.toml", BROWSER=f"{browser} %s")
+    terminal.until("1.0.0 published")
+    assert terminal.end() == 0, terminal.screen
+    assert signer(tmp_path) == stack.oidc.email
+
+
+@pytest.fixture
+def public(stack: Stack, tmp_path: Path) -> Iterator[str]:
+    """A program that is `anchor`, with a repository on loopback in place of the public one."""
+    repository = TufRepository(tmp_path / "tuf")
+    repository.targets |= {
+        "trusted_root.json": json.dumps(stack.trusted_root()).encode(),
+        "signing_config.v0.2.json": json.dumps(stack.signing_config()).encode(),
+    }
+    repository.publish()
+    (tmp_path / "root.json").write_bytes(repository.root)
+    root = f"Path({str(tmp_path / 'root.json')!r}).read_bytes()"
+    yield (
+        "from pathlib import Path; from anchor.edge import roots; from anchor.edge.roots import Repository\n"
+        f"roots.REPOSITORIES['public'] = Repository('public', {repository.serve()!r}, {root})\n" + MAIN
+    )
+    repository.stop()
+
+
+def test_first_entry_in_a_public_log_asks_and_names_identity_and_log(
+    stack: Stack, public: str, tmp_path: Path
+) -> None:
+    env = {"XDG_CACHE_HOME": str(tmp_path / "cache"), "ANCHOR_IDENTITY_TOKEN": stack.oidc.token()}
+    before = stack.log.size()
+    for answer in ("n", ""):
+        terminal = Terminal(words(stack, tmp_path, "public"), tmp_path / "policy.toml", public, **env)
+        question = terminal.until(r"Record [^?]*\?")[0]
+        assert stack.oidc.email in question
+        assert stack.oidc.url in question
+        assert stack.log.origin in question
+        terminal.type(answer)
+        terminal.until("the answer was no")
+        assert terminal.end() == 2, terminal.screen
+    assert stack.log.size() == before
+    assert nothing_left(tmp_path)
+    terminal = Terminal(words(stack, tmp_path, "public"), tmp_path / "policy.toml", public, **env)
+    terminal.until(r"Record [^?]*\?")
+    terminal.type("y")
+    assert terminal.end() == 0, terminal.screen
+    # what the log says of this signer it says already
+    again = Terminal(words(stack, tmp_path, "public", "1.1.0"), tmp_path / "policy.toml", public, **env)
+    again.until("1.1.0 published")
+    assert again.end() == 0, again.screen
+    assert "Record" not in again.screen
+    # but not of another one
+    env["ANCHOR_IDENTITY_TOKEN"] = stack.oidc.token(email="other@example.com")
+    other = Terminal(words(stack, tmp_path, "public", "1.2.0"), tmp_path / "policy.toml", public, **env)
+    assert "other@example.com" in other.until(r"Record [^?]*\?")[0]
+    other.type("n")
+    assert other.end() == 2
+
+
+def test_question_without_anybody_to_answer_names_identity_and_log(
+    stack: Stack, public: str, tmp_path: Path
+) -> None:
+    env = {"XDG_CACHE_HOME": str(tmp_path / "cache"), "ANCHOR_IDENTITY_TOKEN": stack.oidc.token()}
+    done = subprocess.run(
+        [sys.executable, "-c", public, *words(stack, tmp_path, "public")],
+        env={**os.environ, "NO_PROXY": "127.0.0.1", **env},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+    )
+    assert (done.returncode, done.stdout) == (2, ""), done.stderr
+    for word in (stack.oidc.email, stack.oidc.url, stack.log.origin, "--yes"):
+        assert word in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert nothing_left(tmp_path)
