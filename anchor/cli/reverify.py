@@ -56,7 +56,7 @@ def command(  # noqa: PLR0913 - one argument for each option
     Without RELEASE: everything that is watched, or release.json below --root. The worst class is the exit
     code. A policy is needed, as for anchor verify.
     """
-    rule, patience = watching.rule_of(alarm_after), watching.seconds(wait, "--wait") or 0
+    rule, patience = watching.rule_of(alarm_after), _patience(wait)
     every, notifier = watching.seconds(interval, "--interval"), Notifier(notify)
     trusted, found_home = Given(**given), common.home_for(root, home)
     if forget:
@@ -79,6 +79,11 @@ def _forget(releases: tuple[str, ...], home: Path, database: str | None) -> int:
             if not claims.drop(opened, target):
                 raise Misuse("is not watched", where=target, remedy="anchor status names what is")
     return 0
+
+
+def _patience(text: str) -> int:
+    """Seconds to wait for another process; 0 is a duration here."""
+    return 0 if text in ("0", "0s") else watching.seconds(text, "--wait") or 0
 
 
 def _targets(database: Database, releases: tuple[str, ...], root: Path, every: int | None) -> list[str]:

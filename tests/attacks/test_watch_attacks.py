@@ -101,7 +101,7 @@ def test_a_run_beside_the_watch_waits_or_says_who_holds_it(online: Online) -> No
         daemon.says("OK")
         online.server.pause = 4.0
         until(lambda: rows(online, "SELECT id FROM runs WHERE state = 'running'"), 20)
-        ran = online.run("--wait", "1s")
+        ran = online.run("--wait", "0s")
         online.server.pause = 0.0
         assert ran.code == 3
         assert f"pid {daemon.process.pid}" in ran.out or str(daemon.process.pid) in ran.out
