@@ -27,6 +27,8 @@ from anchor.tlog.tiles import FULL, Tile
 
 MAX_TILES = 4096
 """Verified tiles kept in memory, at most 32 MiB."""
+MAX_NODES = 1 << 15
+"""Nodes kept in memory: the proofs of many entries of one tree share most of theirs."""
 MAX_ENTRY_BYTES = 32 << 20
 """Verified entries kept in memory."""
 
@@ -48,6 +50,7 @@ class TileReader:
         self._entries: OrderedDict[int, list[bytes]] = OrderedDict()
         self._entry_bytes = 0
         self._edge: dict[Tile, bytes] = {}
+        self._nodes: dict[Node, bytes] = {}
 
     @property
     def size(self) -> int:
@@ -110,8 +113,14 @@ class TileReader:
         return range_hash(part, self._node)
 
     def _node(self, node: Node) -> bytes:
+        if (kept := self._nodes.get(node)) is not None:
+            return kept
         found = tiles.place(node, self.size)
-        return _hash_of(self._tile(found.tile), found.start, found.end)
+        data = _hash_of(self._tile(found.tile), found.start, found.end)
+        if len(self._nodes) >= MAX_NODES:
+            self._nodes.clear()
+        self._nodes[node] = data
+        return data
 
     def _tile(self, tile: Tile) -> bytes:
         """A tile of this tree, hashed up to the root."""
