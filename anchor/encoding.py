@@ -8,6 +8,7 @@ import base64
 import binascii
 import json
 import re
+import tomllib
 from datetime import datetime
 from typing import Any, NoReturn
 
@@ -21,8 +22,15 @@ MAX_DEPTH = 64
 _HEX = re.compile(r"(?:[0-9a-f]{2})*")
 _DECIMAL = re.compile(r"0|[1-9][0-9]*")
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_JSON_DEPTH = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)
-"""Strings and brackets. Possessive, and a string need not end: one pass whatever the input."""
+_JSON_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
+"""Possessive, and a string need not end: one pass whatever the input."""
+_ROUND = bytes.maketrans(b"{}", b"[]")
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_TOML_STRING = re.compile(
+    r'""".*?"""|\'\'\'.*?\'\'\'|"(?:[^"\\\n]++|\\.)*+"?|\'[^\'\n]*+\'|#[^\n]*+', re.DOTALL
+)
+_TOML_KEYS = re.compile(r"[=\[\]{},\n]")
+MAX_KEY_PARTS = 9
 
 
 def unhex(text: str, *, size: int | None = None, where: str = "") -> bytes:
@@ -112,18 +120,32 @@ def parse_json(data: bytes, *, where: str = "", fractions: bool = False) -> Any:
 
 
 def _check_depth(data: bytes, where: str) -> None:
-    """Refuse deep nesting before the recursive parser meets it."""
+    """Refuse deep nesting before the recursive parser meets it.
+
+    Pairs are taken off from inside, a level a turn, at the speed of C. What then still has pairs is too deep;
+    what has none and is not empty is no JSON, and must not be too deep by its open brackets alone.
+    """
     if data.count(b"[") + data.count(b"{") <= MAX_DEPTH:
         return
-    depth = 0
-    for token in _JSON_DEPTH.finditer(data):
-        first = token.group()[:1]
-        if first in b"[{":
-            depth += 1
-            if depth > MAX_DEPTH:
-                raise Refused(f"nested deeper than {MAX_DEPTH}", where=where)
-        elif first in b"]}":
-            depth -= 1
+    left = _JSON_STRING.sub(b"", data).translate(_ROUND, _NO_BRACKETS)
+    for _ in range(MAX_DEPTH):
+        if b"[]" not in left:
+            break
+        left = left.replace(b"[]", b"")
+    if b"[]" in left or left.count(b"[") > MAX_DEPTH:
+        raise Refused(f"nested deeper than {MAX_DEPTH}", where=where)
+
+
+def parse_toml(data: bytes, *, where: str = "") -> dict[str, Any]:
+    """A TOML document. The caller caps the size; keys have at most `MAX_KEY_PARTS` parts, since the library
+    needs memory in the square of them."""
+    try:
+        text = data.decode("utf-8")
+        if any(k.count(".") >= MAX_KEY_PARTS for k in _TOML_KEYS.split(_TOML_STRING.sub("", text))):
+            raise Refused(f"not TOML: a key of more than {MAX_KEY_PARTS} parts", where=where)
+        return tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError, ValueError) as e:
+        raise Refused(f"not TOML: {e}", where=where) from None
 
 
 def jcs(value: Any, *, where: str = "") -> bytes:

@@ -6,12 +6,12 @@ what is verified.
 """
 
 import re
-import tomllib
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from anchor.errors import AnchorError, Misuse
+from anchor.encoding import parse_toml
+from anchor.errors import AnchorError, Misuse, Refused
 
 MAX_SIZE = 1 << 20
 MAX_IDENTITY = 2048
@@ -104,9 +104,9 @@ def parse_policy(data: bytes, where: str = "policy") -> Policy:
     if len(data) > MAX_SIZE:
         raise Misuse(f"{len(data)} bytes, more than {MAX_SIZE}", where=where)
     try:
-        found = tomllib.loads(data.decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError, ValueError) as e:
-        raise Misuse(f"not TOML: {e}", where=where) from None
+        found = parse_toml(data)
+    except Refused as e:
+        raise Misuse(e.problem, where=where) from None
     try:
         return _policy(found)
     except AnchorError as e:

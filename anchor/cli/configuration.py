@@ -10,7 +10,6 @@
 A name that no command or option has is refused: a misspelt setting that is passed over is worse than none.
 """
 
-import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,8 @@ import click
 import platformdirs
 
 from anchor.edge import files
-from anchor.errors import Misuse
+from anchor.encoding import parse_toml
+from anchor.errors import Misuse, Refused
 
 MAX_SIZE = 1 << 20
 
@@ -33,9 +33,9 @@ def load(commands: frozenset[str]) -> dict[str, Any]:
     if not path().exists():
         return {}
     try:
-        found = tomllib.loads(files.read(path(), limit=MAX_SIZE).decode())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as e:
-        raise Misuse(f"not TOML: {e}", where=str(path())) from None
+        found = parse_toml(files.read(path(), limit=MAX_SIZE))
+    except Refused as e:
+        raise Misuse(e.problem, where=str(path())) from None
     for name, table in found.items():
         if name not in commands or not isinstance(table, dict):
             raise Misuse("only tables named after commands belong here", where=f"{path()}: {name}")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from anchor.encoding import decimal, jcs, parse_json, to_base64, unbase64, unhex
+from anchor.encoding import MAX_DEPTH, decimal, jcs, parse_json, parse_toml, to_base64, unbase64, unhex
 from anchor.errors import Refused
 
 
@@ -188,3 +188,35 @@ def test_canonical_form_orders_by_utf16_and_escapes_little() -> None:
     assert jcs({"\ufb33": 1, "\U0001f600": 2, "a": "\x0f\n\u2028é/"}) == (
         b'{"a":"\\u000f\\n\xe2\x80\xa8\xc3\xa9/","\xf0\x9f\x98\x80":2,"\xef\xac\xb3":1}'
     )
+
+
+@pytest.mark.parametrize("pair", [(b"[", b"]"), (b'{"a":', b"}"), (b'[{"[":', b"}]")])
+def test_nesting_is_counted_whatever_it_is_made_of(pair: tuple[bytes, bytes]) -> None:
+    many = MAX_DEPTH // 2 if pair[0].startswith(b"[{") else MAX_DEPTH
+    parse_json(pair[0] * many + b"1" + pair[1] * many)
+    with pytest.raises(Refused, match="nested deeper"):
+        parse_json(b"[" + pair[0] * many + b"1" + pair[1] * many + b"]")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a." * 200_000 + "b = 1",
+        'x = "\\"' + "a." * 200_000,
+        '"\\' * 200_000,
+        "a = " + "[" * 200_000,
+        "a = {" * 200_000,
+        "a = 1" + "_1" * 200_000,
+    ],
+)
+def test_hostile_toml_costs_no_more_than_its_size(text: str) -> None:
+    begin = time.process_time()
+    with pytest.raises(Refused, match="not TOML"):
+        parse_toml(text.encode())
+    assert time.process_time() - begin < 2
+
+
+def test_dots_in_toml_strings_are_no_keys() -> None:
+    dots = "a." * 50
+    text = f'a."b.c".d = "{dots}\\" {dots}"\nu = \'{dots}\'  # {dots}\nm = """{dots}\n{dots}"""\n'
+    assert parse_toml(text.encode())["u"] == dots
