@@ -22,10 +22,8 @@ MAX_DEPTH = 64
 _HEX = re.compile(r"(?:[0-9a-f]{2})*")
 _DECIMAL = re.compile(r"0|[1-9][0-9]*")
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_JSON_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
-"""Possessive, and a string need not end: one pass whatever the input."""
-_ROUND = bytes.maketrans(b"{}", b"[]")
-_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_JSON_DEPTH = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)
+"""Strings and brackets. Possessive, and a string need not end: one pass whatever the input."""
 _TOML_STRING = re.compile(
     r'""".*?"""|\'\'\'.*?\'\'\'|"(?:[^"\\\n]++|\\.)*+"?|\'[^\'\n]*+\'|#[^\n]*+', re.DOTALL
 )
@@ -120,20 +118,18 @@ def parse_json(data: bytes, *, where: str = "", fractions: bool = False) -> Any:
 
 
 def _check_depth(data: bytes, where: str) -> None:
-    """Refuse deep nesting before the recursive parser meets it.
-
-    Pairs are taken off from inside, a level a turn, at the speed of C. What then still has pairs is too deep;
-    what has none and is not empty is no JSON, and must not be too deep by its open brackets alone.
-    """
+    """Refuse deep nesting before the recursive parser meets it."""
     if data.count(b"[") + data.count(b"{") <= MAX_DEPTH:
         return
-    left = _JSON_STRING.sub(b"", data).translate(_ROUND, _NO_BRACKETS)
-    for _ in range(MAX_DEPTH):
-        if b"[]" not in left:
-            break
-        left = left.replace(b"[]", b"")
-    if b"[]" in left or left.count(b"[") > MAX_DEPTH:
-        raise Refused(f"nested deeper than {MAX_DEPTH}", where=where)
+    depth = 0
+    for token in _JSON_DEPTH.finditer(data):
+        first = token.group()[:1]
+        if first in b"[{":
+            depth += 1
+            if depth > MAX_DEPTH:
+                raise Refused(f"nested deeper than {MAX_DEPTH}", where=where)
+        elif first in b"]}":
+            depth -= 1
 
 
 def parse_toml(data: bytes, *, where: str = "") -> dict[str, Any]:

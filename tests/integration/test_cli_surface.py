@@ -110,6 +110,7 @@ def test_an_interrupt_is_no_alarm() -> None:
     """Ctrl-C while it reads from a terminal that never answers: exit 130, one line."""
     code = """
 import os, signal, sys, threading, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job inherits it ignored
 import anchor.cli.verify
 from anchor.cli.main import run
 anchor.cli.verify.trust_for = lambda *a, **k: time.sleep(60)

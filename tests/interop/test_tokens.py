@@ -21,7 +21,6 @@ import pytest
 from anchor.release import load
 from tests.interop.stack.front import Front, Handler
 from tests.interop.stack.stack import Stack
-from tests.interop.stack.tufrepo import TufRepository
 from tests.support.anchor_cli import ROOT, Ran, anchor
 
 CI = ("GITHUB_ACTIONS", "GITLAB_CI", "BUILDKITE", "CIRCLECI", "ACTIONS_ID_TOKEN_REQUEST_URL")
@@ -274,73 +273,3 @@ def test_browser_is_opened_and_its_redirect_taken(stack: Stack, tmp_path: Path) 
     terminal.until("1.0.0 published")
     assert terminal.end() == 0, terminal.screen
     assert signer(tmp_path) == stack.oidc.email
-
-
-@pytest.fixture
-def public(stack: Stack, tmp_path: Path) -> Iterator[str]:
-    """A program that is `anchor`, with a repository on loopback in place of the public one."""
-    repository = TufRepository(tmp_path / "tuf")
-    repository.targets |= {
-        "trusted_root.json": json.dumps(stack.trusted_root()).encode(),
-        "signing_config.v0.2.json": json.dumps(stack.signing_config()).encode(),
-    }
-    repository.publish()
-    (tmp_path / "root.json").write_bytes(repository.root)
-    root = f"Path({str(tmp_path / 'root.json')!r}).read_bytes()"
-    yield (
-        "from pathlib import Path; from anchor.edge import roots; from anchor.edge.roots import Repository\n"
-        f"roots.REPOSITORIES['public'] = Repository('public', {repository.serve()!r}, {root})\n" + MAIN
-    )
-    repository.stop()
-
-
-def test_first_entry_in_a_public_log_asks_and_names_identity_and_log(
-    stack: Stack, public: str, tmp_path: Path
-) -> None:
-    env = {"XDG_CACHE_HOME": str(tmp_path / "cache"), "ANCHOR_IDENTITY_TOKEN": stack.oidc.token()}
-    before = stack.log.size()
-    for answer in ("n", ""):
-        terminal = Terminal(words(stack, tmp_path, "public"), tmp_path / "policy.toml", public, **env)
-        question = terminal.until(r"Record [^?]*\?")[0]
-        assert stack.oidc.email in question
-        assert stack.oidc.url in question
-        assert stack.log.origin in question
-        terminal.type(answer)
-        terminal.until("the answer was no")
-        assert terminal.end() == 2, terminal.screen
-    assert stack.log.size() == before
-    assert nothing_left(tmp_path)
-    terminal = Terminal(words(stack, tmp_path, "public"), tmp_path / "policy.toml", public, **env)
-    terminal.until(r"Record [^?]*\?")
-    terminal.type("y")
-    assert terminal.end() == 0, terminal.screen
-    # what the log says of this signer it says already
-    again = Terminal(words(stack, tmp_path, "public", "1.1.0"), tmp_path / "policy.toml", public, **env)
-    again.until("1.1.0 published")
-    assert again.end() == 0, again.screen
-    assert "Record" not in again.screen
-    # but not of another one
-    env["ANCHOR_IDENTITY_TOKEN"] = stack.oidc.token(email="other@example.com")
-    other = Terminal(words(stack, tmp_path, "public", "1.2.0"), tmp_path / "policy.toml", public, **env)
-    assert "other@example.com" in other.until(r"Record [^?]*\?")[0]
-    other.type("n")
-    assert other.end() == 2
-
-
-def test_question_without_anybody_to_answer_names_identity_and_log(
-    stack: Stack, public: str, tmp_path: Path
-) -> None:
-    env = {"XDG_CACHE_HOME": str(tmp_path / "cache"), "ANCHOR_IDENTITY_TOKEN": stack.oidc.token()}
-    done = subprocess.run(
-        [sys.executable, "-c", public, *words(stack, tmp_path, "public")],
-        env={**os.environ, "NO_PROXY": "127.0.0.1", **env},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-    )
-    assert (done.returncode, done.stdout) == (2, ""), done.stderr
-    for word in (stack.oidc.email, stack.oidc.url, stack.log.origin, "--yes"):
-        assert word in done.stderr
-    assert done.stderr.count("\n") == 1
-    assert nothing_left(tmp_path)
