@@ -73,8 +73,9 @@ class Timestamps:
                 policy=POLICY,
                 message_imprint=asked.message_imprint,
                 serial_number=secrets.randbits(127) | 1 << 127,
-                # Milliseconds: the certificate's notBefore is cut to the second, so it is never later.
-                gen_time=asn1.GeneralizedTime(now.replace(microsecond=now.microsecond // 1000 * 1000)),
+                # Whole seconds, as the certificate's notBefore, so it is never before that. Nothing finer:
+                # DER takes the last zeros off a fraction, and sigstore-js reads three digits or none.
+                gen_time=asn1.GeneralizedTime(now.replace(microsecond=0)),
                 accuracy=rfc.Accuracy(seconds=1, millis=None, micros=None),
                 ordering=False,
                 nonce=asked.nonce,
