@@ -9,6 +9,16 @@ MAX_LINE = 1000
 """Characters of an error's line; what it quotes may be as long as an attacker likes."""
 
 
+def printable(text: str) -> str:
+    """The text with every control, invisible and direction-changing character written out.
+
+    For terminals: none may obey what a stranger wrote.
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
 class AnchorError(Exception):
     """One line for a person: where it is, what is wrong, what to do."""
 
@@ -21,9 +31,7 @@ class AnchorError(Exception):
     def __str__(self) -> str:
         line = f"{self.where}: {self.problem}" if self.where else self.problem
         line = f"{line}; {self.remedy}" if self.remedy else line
-        line = " ".join(line.split())
-        if not line.isprintable():  # a terminal must not obey what a stranger wrote
-            line = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
+        line = printable(" ".join(line.split()))
         return line if len(line) <= MAX_LINE else line[:MAX_LINE] + "..."
 
     def at(self, where: str) -> "AnchorError":

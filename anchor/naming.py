@@ -125,16 +125,6 @@ def shown(text: str, limit: int = 60) -> str:
     return ascii(text if len(text) <= limit else text[:limit] + "...")
 
 
-def printable(text: str) -> str:
-    """The text with every control, invisible and direction-changing character written out.
-
-    For terminals: no byte of a stranger may steer one.
-    """
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
-
-
 def _whole(pattern: str, text: str) -> bool:
     """Whether all of `text` matches; `$` alone would let a final LF pass."""
     return re.fullmatch(pattern, text) is not None and not text.endswith("\n")

@@ -13,8 +13,8 @@ import msgspec
 import platformdirs
 from click.core import ParameterSource
 
+from anchor.cli.output import document, out, say
 from anchor.errors import Misuse
-from anchor.naming import printable
 from anchor.verdict import Class, Verdict
 
 _MARKS = {"passed": "ok", "refused": "REFUSED", "unknown": "unknown", "skipped": "skipped"}
@@ -116,7 +116,7 @@ def print_json(value: Any) -> None:
     text = msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
     if not text.replace("\n", "").isprintable():
         text = "".join(c if c == "\n" or c.isprintable() else _escaped(c) for c in text)
-    click.echo(text)
+    document(f"{text}\n")
 
 
 def _escaped(character: str) -> str:
@@ -132,11 +132,11 @@ def emit(verdict: Verdict, *, as_json: bool, notes: Sequence[str] = ()) -> int:
         print_json(verdict)
         return verdict.exit_code
     for line in _lines(verdict):
-        click.echo(printable(line))
+        out(line)
     if verdict.verdict not in (Class.OK, Class.STALE):
         worst = next((c for c in verdict.checks if c.demotes == verdict.verdict), None)
         if worst:
-            click.echo(printable(f"anchor: {worst.name}: {worst.detail}"), err=True)
+            say(f"anchor: {worst.name}: {worst.detail}")
     return verdict.exit_code
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from anchor.cli import common, watching
+from anchor.cli.output import document, out
 from anchor.errors import Misuse
 from anchor.records import history
 from anchor.report import history as report
@@ -53,10 +54,10 @@ def command(
     )
     with records.opened(common.home_for(root, home), database, create=False) as opened:
         lines = history.runs(opened, wanted)
-        if as_csv:
-            for chunk in report.as_csv(lines):
-                click.echo(chunk, nl=False)
+        if as_csv or as_json:
+            for chunk in (report.as_csv if as_csv else report.as_json)(lines):
+                document(chunk)
         else:
-            for line in (report.as_json if as_json else report.text)(lines):
-                click.echo(line)
+            for line in report.text(lines):
+                out(line)
     return 0

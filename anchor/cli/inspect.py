@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from anchor.cli import common
+from anchor.cli.output import out
 from anchor.edge import files
 from anchor.errors import AnchorError
 from anchor.report import inspect as report
@@ -33,5 +34,6 @@ def command(file: Path, *, as_json: bool) -> int:
     if as_json:
         common.print_json(found)
     else:
-        click.echo("\n".join(report.lines(found)))
+        for line in report.lines(found):
+            out(line)
     return 0

@@ -16,6 +16,7 @@ from typing import Any
 import click
 
 from anchor.cli import common
+from anchor.cli.output import out, say
 from anchor.edge import files
 
 TOKEN_LIFETIME = 3600
@@ -51,13 +52,13 @@ def init(root: Path, home: Path | None, *, as_json: bool) -> None:
     if as_json:
         common.print_json(about)
         return
-    click.echo(f"made the embedded Sigstore {instance.origin}")
-    click.echo(f"({HONEST})")
-    click.echo(f"folder        {instance.folder}   keep it private and keep a copy")
-    click.echo(f"identity      {instance.identity}")
-    click.echo(f"issuer        {instance.issuer}")
-    click.echo(f"log key       {instance.vkey}")
-    click.echo(f"trusted root  sha256 {about['trusted_root_sha256']}")
+    out(f"made the embedded Sigstore {instance.origin}")
+    out(f"({HONEST})")
+    out(f"folder        {instance.folder}   keep it private and keep a copy")
+    out(f"identity      {instance.identity}")
+    out(f"issuer        {instance.issuer}")
+    out(f"log key       {instance.vkey}")
+    out(f"trusted root  sha256 {about['trusted_root_sha256']}")
 
 
 @command.command()
@@ -163,8 +164,8 @@ def export(root: Path, home: Path | None, output: Path | None, *, as_json: bool)
     if as_json:
         common.print_json(about)
         return
-    click.echo(f"wrote {about['size']} log entries, trusted root and trust config to {folder}")
-    click.echo(f"log {about['origin']} ({HONEST})")
+    out(f"wrote {about['size']} log entries, trusted root and trust config to {folder}")
+    out(f"log {about['origin']} ({HONEST})")
 
 
 def _folder(root: Path, home: Path | None) -> Path:
@@ -215,25 +216,23 @@ def _print_usage(about: dict[str, Any]) -> None:
     q = {name: shlex.quote(str(value)) for name, value in about.items()}
     python = f"--cert-identity {q['identity']} --cert-oidc-issuer {q['issuer']}"
     cosign = f"--certificate-identity {q['identity']} --certificate-oidc-issuer {q['issuer']}"
-    click.echo(f"embedded Sigstore {about['origin']} at {about['url']}")
-    click.echo(f"({HONEST})")
-    click.echo(f"trust config    {about['trust_config']}")
-    click.echo(f"identity token  {about['identity_token_file']}   kept fresh until this ends")
-    click.echo()
+    out(f"embedded Sigstore {about['origin']} at {about['url']}")
+    out(f"({HONEST})")
+    out(f"trust config    {about['trust_config']}")
+    out(f"identity token  {about['identity_token_file']}   kept fresh until this ends")
+    out()
     token = f'SIGSTORE_IDENTITY_TOKEN="$(cat {q["identity_token_file"]})"'
-    click.echo("# sign FILE, then verify it, with the stock sigstore client")
-    click.echo(f"{token} sigstore --trust-config {q['trust_config']} sign FILE")
-    click.echo(f"sigstore --trust-config {q['trust_config']} verify identity {python} FILE")
-    click.echo()
-    click.echo("# the same with cosign")
+    out("# sign FILE, then verify it, with the stock sigstore client")
+    out(f"{token} sigstore --trust-config {q['trust_config']} sign FILE")
+    out(f"sigstore --trust-config {q['trust_config']} verify identity {python} FILE")
+    out()
+    out("# the same with cosign")
     configs = f"--signing-config {q['signing_config']} --trusted-root {q['trusted_root']}"
-    click.echo(
+    out(
         f"cosign sign-blob --yes {configs} --identity-token {q['identity_token_file']} "
         "--bundle FILE.sigstore.json FILE"
     )
-    click.echo(
-        f"cosign verify-blob --trusted-root {q['trusted_root']} --bundle FILE.sigstore.json {cosign} FILE"
-    )
+    out(f"cosign verify-blob --trusted-root {q['trusted_root']} --bundle FILE.sigstore.json {cosign} FILE")
     proxied = [n for n in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy") if os.environ.get(n)]
     if proxied and "127.0.0.1" not in os.environ.get("NO_PROXY", os.environ.get("no_proxy", "")):
-        click.echo(f"anchor: {proxied[0]} is set; clients also need NO_PROXY=127.0.0.1", err=True)
+        say(f"anchor: {proxied[0]} is set; clients also need NO_PROXY=127.0.0.1")

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from anchor.cli import common
+from anchor.cli.output import out
 from anchor.edge.ledger_file import open_ledger
 from anchor.facts import brief
 from anchor.ledger import READERS
@@ -42,15 +43,15 @@ def _print(report: Report) -> None:
     for kind, meaning in KINDS.items():
         findings = [f for f in report.findings if f.kind == kind]
         if findings:
-            click.echo(f"{kind}: {meaning} ({len(findings)})")
+            out(f"{kind}: {meaning} ({len(findings)})")
             for finding in findings:
-                click.echo(f"  {_line(finding)}")
+                out(f"  {_line(finding)}")
     parts = [f"{report.facts} facts"]
     if report.distinct_labels is not None:
         parts.append(f"{report.distinct_labels} distinct labels")
     parts.append(f"{report.exact_duplicates} exact duplicates")
     parts.append(f"{report.repeated_seals} repeated seal{'' if report.repeated_seals == 1 else 's'}")
-    click.echo(f"{report.file}: {', '.join(parts)}, {len(report.findings)} findings ({report.reader})")
+    out(f"{report.file}: {', '.join(parts)}, {len(report.findings)} findings ({report.reader})")
 
 
 def _line(finding: Finding) -> str:

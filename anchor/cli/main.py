@@ -17,6 +17,7 @@ import click
 
 import anchor
 from anchor.cli import common, configuration, streams
+from anchor.cli.output import say
 from anchor.edge import files
 from anchor.errors import AnchorError
 from anchor.verdict import Class, class_of
@@ -133,7 +134,7 @@ def _has_folder() -> bool:
 def _failed(line: str, code: int, verdict: Class, *, as_json: bool) -> int:
     if as_json:
         common.print_json({"verdict": str(verdict), "error": line})
-    click.echo(f"anchor: {AnchorError(line)}", err=True)  # an argument may hold what steers a terminal
+    say(f"anchor: {AnchorError(line)}")
     return code
 
 

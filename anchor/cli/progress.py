@@ -6,10 +6,7 @@ import time
 
 import click
 
-
-def say(line: str) -> None:
-    """One line for a person, on stderr."""
-    click.echo(line, err=True)
+from anchor.cli.output import say
 
 
 class Stages:

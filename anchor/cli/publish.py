@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from anchor.cli import common
-from anchor.cli.progress import Counter, Stages, say
+from anchor.cli.output import document, say
+from anchor.cli.progress import Counter, Stages
 from anchor.edge.service import Budget
-from anchor.errors import Misuse
+from anchor.errors import Misuse, printable
 from anchor.publish import sealing
 from anchor.publish.policy_text import policy_text
 from anchor.publish.sealing import Order
@@ -110,7 +111,7 @@ def _confirm(question: str) -> bool:
     """Ask a person; without one there is no answer, and nothing is sent."""
     if not sys.stdin.isatty():
         raise Misuse(f"{question} Nobody is here to answer", remedy="give --yes to agree")
-    return click.confirm(question, err=True)
+    return click.confirm(printable(question), err=True)
 
 
 def _dry_run(order: Order, *, as_json: bool) -> int:
@@ -118,7 +119,7 @@ def _dry_run(order: Order, *, as_json: bool) -> int:
     if as_json:
         common.print_json({"statement": found.data.decode(), "sent": False})
     else:
-        click.echo(found.data)
+        document(f"{found.data.decode()}\n")
         say("this is what would be signed; nothing was sent or written")
     return 0
 
@@ -152,7 +153,7 @@ def _report(published: "Published", order: Order, *, as_json: bool) -> int:
         say(f"note: {note}")
     for line in published.missing:
         say(f"PENDING: {line}")
-    click.echo(policy, nl=False)
+    document(policy)
     return verdict_code(published)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from anchor.cli import common, watching
+from anchor.cli.output import document, out
 from anchor.edge import files
 from anchor.edge.service import Budget
 from anchor.errors import Misuse
@@ -56,12 +57,12 @@ def export(
             for name, data in found:
                 files.write(output / name, data)
                 if not as_json:
-                    click.echo(str(output / name))
+                    out(str(output / name))
             if as_json:
                 common.print_json({"files": [str(output / name) for name, _ in found]})
         elif output is None:
             for line in exporting.rows(opened):
-                click.echo(line)
+                document(f"{line}\n")
         else:
             files.write(output, "".join(f"{line}\n" for line in exporting.rows(opened)).encode())
             if as_json:
@@ -96,7 +97,7 @@ def prune(
     if as_json:
         common.print_json({"pruned": 0 if dry_run else count, "old": count})
     else:
-        click.echo(f"{count} runs {'would be removed' if dry_run else 'removed'}")
+        out(f"{count} runs {'would be removed' if dry_run else 'removed'}")
     return 0
 
 

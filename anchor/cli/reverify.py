@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from anchor.cli import common, watching
+from anchor.cli.output import say
 from anchor.edge.notify import Notifier
 from anchor.errors import AnchorError, Misuse, Unavailable
 from anchor.records import claims
@@ -131,11 +132,11 @@ def _afterwards(
             good=good,
             beat=beat,
             metrics=metrics,
-            say=lambda line: click.echo(f"anchor: {line}", err=True),
+            say=lambda line: say(f"anchor: {line}"),
         )
 
     if not watching.in_time(work):
-        click.echo("anchor: messages are still being sent; the rest is tried the next time", err=True)
+        say("anchor: messages are still being sent; the rest is tried the next time")
 
 
 def _report(done: list[Done], *, quiet: bool, damp: bool, as_json: bool) -> int:
@@ -152,6 +153,6 @@ def _report(done: list[Done], *, quiet: bool, damp: bool, as_json: bool) -> int:
     code = common.emit(whole, as_json=as_json)
     if all(c is Class.OK for c in counted):
         if code:
-            click.echo("anchor: no alarm yet: --alarm-after has not passed", err=True)
+            say("anchor: no alarm yet: --alarm-after has not passed")
         return 0
     return code

@@ -9,6 +9,7 @@ import click
 
 from anchor import naming
 from anchor.cli import common
+from anchor.cli.output import out
 from anchor.cli.progress import Counter
 from anchor.edge import files
 from anchor.edge.ledger_file import SealedFile, guard_input, seal_file
@@ -68,7 +69,7 @@ def command(
             files.write(folder / STATEMENT, statement)
     _print(sealed, named, statement, as_json=as_json)
     if output is not None and not as_json:
-        click.echo(f"written    {output}")
+        out(f"written    {output}")
     return 0
 
 
@@ -124,10 +125,10 @@ def _print(sealed: SealedFile, named: LedgerName, statement: bytes, *, as_json: 
             }
         )
         return
-    click.echo(f"ledger     {named.name}, release {named.number}, version {named.version}")
-    click.echo(f"root       {found.root.hex()}")
-    click.echo(f"size       {found.size} facts")
-    click.echo(f"columns    {', '.join(found.columns)}")
+    out(f"ledger     {named.name}, release {named.number}, version {named.version}")
+    out(f"root       {found.root.hex()}")
+    out(f"size       {found.size} facts")
+    out(f"columns    {', '.join(found.columns)}")
     for file in sealed.files:
-        click.echo(f"sha256     {file.sha256}  {file.name} ({file.size} bytes)")
-    click.echo(f"sha256     {digest}  {STATEMENT} ({len(statement)} bytes)")
+        out(f"sha256     {file.sha256}  {file.name} ({file.size} bytes)")
+    out(f"sha256     {digest}  {STATEMENT} ({len(statement)} bytes)")

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from anchor.cli import common, watching
+from anchor.cli.output import out, say
 from anchor.errors import Misuse
 from anchor.publish import pending
 from anchor.report import status as report
@@ -41,12 +42,12 @@ def command(
             found = report.status(opened, now=time.time(), max_age=age, interrupted=begun)
     except Misuse:  # no records: what was interrupted is told all the same
         for line in begun:
-            click.echo(f"publication  {line}", err=True)
+            say(f"publication  {line}")
         raise
     if as_json:
         common.print_json(found)
     else:
         for line in report.text(found):
-            click.echo(line)
-        click.echo(f"{found.verdict}: {len(found.targets)} watched")
+            out(line)
+        out(f"{found.verdict}: {len(found.targets)} watched")
     return found.verdict.exit_code

@@ -11,12 +11,11 @@ import click
 
 from anchor import trusted_root
 from anchor.cli import common
-from anchor.cli.progress import say
+from anchor.cli.output import out, say
 from anchor.edge import files, roots
 from anchor.edge.roots import Material
 from anchor.edge.service import Budget
 from anchor.errors import AnchorError, Misuse, Unavailable
-from anchor.naming import printable
 from anchor.report import trust as words
 from anchor.verdict import Class, class_of
 from anchor.wiring.trust import NAMED, Named, named_root, tuf_cache
@@ -53,7 +52,8 @@ def show(root: str, offline: bool, as_json: bool) -> int:  # noqa: FBT001  click
     if as_json:
         common.print_json({"verdict": verdict, **shown})
     else:
-        click.echo("\n".join(printable(line) for line in words.lines(shown)))
+        for line in words.lines(shown):
+            out(line)
     return verdict.exit_code
 
 
@@ -77,9 +77,7 @@ def pin(root: str, output: Path | None, offline: bool, as_json: bool) -> int:  #
     if as_json:
         common.print_json({"path": path, "sha256": digest})
     else:
-        click.echo(
-            f'trusted_root = [{{ path = {json.dumps(path, ensure_ascii=False)}, sha256 = "{digest}" }}]'
-        )
+        out(f'trusted_root = [{{ path = {json.dumps(path, ensure_ascii=False)}, sha256 = "{digest}" }}]')
     return 0
 
 
@@ -117,7 +115,7 @@ def update(name: str, as_json: bool) -> int:  # noqa: FBT001  click passes by ke
         common.print_json(shown)
     else:
         state = f"changed from {before}" if before != after else "unchanged"
-        click.echo(f"{name}: SHA-256 {after}, {state}; valid until {found.expires}")
+        out(f"{name}: SHA-256 {after}, {state}; valid until {found.expires}")
     return 0
 
 

@@ -11,6 +11,7 @@ import msgspec
 
 from anchor import alarm
 from anchor.cli import common, watching
+from anchor.cli.output import document, out, say
 from anchor.edge.notify import Notifier
 from anchor.errors import Misuse
 from anchor.records import claims
@@ -99,11 +100,11 @@ class _Cycle:
         for one in done:
             verdict = one.outcome.verdict
             if self._as_json:
-                click.echo(msgspec.json.encode(verdict))
+                document(f"{msgspec.json.encode(verdict).decode()}\n")
                 continue
             worst = next((c for c in verdict.checks if c.demotes is verdict.verdict), None)
             tail = f": {worst.name}: {worst.detail}" if worst else ""
-            click.echo(f"{verdict.verdict}: {verdict.target}{tail}")
+            out(f"{verdict.verdict}: {verdict.target}{tail}")
         return watching.cycle_verdict([d.outcome.verdict for d in done], f"{len(done)} due releases")
 
 
@@ -165,4 +166,4 @@ def _metrics(database: Any, listen: str | None) -> Any:
 
 
 def _say(line: str) -> None:
-    click.echo(f"anchor: {line}", err=True)
+    say(f"anchor: {line}")

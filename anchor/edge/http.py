@@ -29,10 +29,10 @@ from anchor.edge.service import (
     Patience,
     ServiceError,
     check_url,
+    excerpt,
     is_loopback,
     origin,
     place,
-    printable,
 )
 from anchor.edge.wire import Answer, Fault, Times, exchange, new_session
 from anchor.errors import Misuse
@@ -199,7 +199,7 @@ class _Call:
         found = answer.headers.get("Content-Type", "").split(";")[0].strip().lower()
         if not self.expect or answer.status in _REDIRECT or found in self.expect:
             return None
-        given = printable(found.encode()) or "no media type"
+        given = excerpt(found.encode()) or "no media type"
         problem = f"answered with {given}, not {' or '.join(self.expect)}"
         kind = LostAnswer if self.method == "POST" else ServiceError
         return kind(problem, remedy="check the URL and any proxy")
@@ -246,9 +246,9 @@ _KEEP = 4096
 
 
 def _http_error(answer: Answer) -> HttpError:
-    said = printable(answer.body[:200])
+    said = excerpt(answer.body[:200])
     where_to = answer.headers.get("Location", "") if answer.status in _REDIRECT else ""
-    problem = f"HTTP {answer.status}" + (f", redirects to {printable(where_to.encode())}" if where_to else "")
+    problem = f"HTTP {answer.status}" + (f", redirects to {excerpt(where_to.encode())}" if where_to else "")
     error = HttpError(problem + (f": {said}" if said else ""))
     error.status, error.headers, error.body = answer.status, answer.headers, answer.body[:_KEEP]
     return error

@@ -103,12 +103,12 @@ def check_url(url: str, *, where: str) -> None:
     except ValueError as e:
         raise Misuse(f"not a URL: {e}", where=where) from None
     if any(c <= " " or c == "\x7f" for c in url) or not host:
-        raise Misuse(f"not a URL: {printable(url.encode())}", where=where)
+        raise Misuse(f"not a URL: {excerpt(url.encode())}", where=where)
     if parts.username is not None or parts.password is not None:
         raise Misuse("a URL with a user name or password in it", where=where, remedy="give it without")
     if parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host)):
         return
-    raise Misuse(f"only https is fetched, and http on this machine: {printable(url.encode())}", where=where)
+    raise Misuse(f"only https is fetched, and http on this machine: {excerpt(url.encode())}", where=where)
 
 
 def is_loopback(host: str) -> bool:
@@ -126,7 +126,7 @@ def origin(url: str) -> str:
     return f"{parts.scheme}://{parts.hostname}:{port}"
 
 
-def printable(data: bytes) -> str:
+def excerpt(data: bytes) -> str:
     """What a server said, in one line that cannot steer a terminal."""
     text = data.decode("utf-8", "replace")
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:200]

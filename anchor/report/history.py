@@ -24,7 +24,7 @@ def text(lines: Iterable[RunLine]) -> Iterator[str]:
 def as_json(lines: Iterable[RunLine]) -> Iterator[str]:
     """JSON Lines."""
     for line in lines:
-        yield msgspec.json.encode(line).decode()
+        yield f"{msgspec.json.encode(line).decode()}\n"
 
 
 def as_csv(lines: Iterable[RunLine]) -> Iterator[str]:

@@ -12,8 +12,7 @@ from typing import Any
 
 from anchor import bundle as bundles
 from anchor.encoding import parse_json
-from anchor.errors import AnchorError, Unsupported
-from anchor.naming import printable
+from anchor.errors import AnchorError, Unsupported, printable
 from anchor.report import (
     inspect_bundle,
     inspect_entry,

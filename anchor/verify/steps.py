@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import msgspec
 
-from anchor.errors import AnchorError
+from anchor.errors import AnchorError, printable
 from anchor.verdict import Check, Class, failed, passed, skipped
 
 T = TypeVar("T")
@@ -165,18 +165,16 @@ class Steps:
             detail, found = work()
         except AnchorError as e:
             check = failed(step.name, e, meaning=step.meaning, clause=step.clause)
-            self.checks.append(msgspec.structs.replace(check, detail=_printable(check.detail)))
+            self.checks.append(msgspec.structs.replace(check, detail=_short(check.detail)))
             return None
-        self.checks.append(passed(step.name, _printable(detail), clause=step.clause))
+        self.checks.append(passed(step.name, _short(detail), clause=step.clause))
         return found
 
     def skip(self, step: Step, reason: str) -> None:
         """A step that did not run. It demotes nothing: what stopped it did."""
-        self.checks.append(skipped(step.name, _printable(reason)))
+        self.checks.append(skipped(step.name, _short(reason)))
 
 
-def _printable(text: str) -> str:
-    """The text with what could steer a terminal written out: identities and origins may be an attacker's."""
-    if text.isprintable():
-        return text[:MAX_DETAIL]
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text[:MAX_DETAIL])
+def _short(text: str) -> str:
+    """What a check says, printable and of bounded length: identities and origins may be an attacker's."""
+    return printable(text[:MAX_DETAIL])

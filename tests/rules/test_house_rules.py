@@ -49,3 +49,16 @@ def test_the_version_is_one_everywhere() -> None:
     assert released
     assert project["version"] == anchor.__version__ == released[0]
     assert len(heads) == len(set(heads))
+
+
+def test_one_module_prints_so_that_none_forgets_to_write_out_what_steers_a_terminal() -> None:
+    """`progress` moves the cursor back in its own line, with nothing but a number in it."""
+    printing = {"echo", "secho", "print"}
+    allowed = {"anchor/cli/output.py", "anchor/cli/progress.py"}
+    for path in OURS:
+        called = {
+            node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+            if isinstance(node, ast.Call)
+        }
+        assert identify(path) in allowed or not called & printing, path
