@@ -60,3 +60,25 @@ def test_a_folder_that_went_away_is_one_line(tmp_path: Path) -> None:
     )
     assert (found.code, found.out) == (2, "")
     assert "current folder" in found.line
+
+
+IMPORTS = """
+import os, signal, sys
+
+class Finder:
+    def find_spec(self, name, *_):
+        if name == "click":
+            os.kill(os.getpid(), signal.SIGINT)
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job inherits it ignored
+sys.meta_path.insert(0, Finder())
+from anchor.__main__ import main
+main()
+"""
+
+
+def test_an_interrupt_among_the_imports_is_no_traceback() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", IMPORTS], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "anchor: stopped\n")

@@ -16,6 +16,7 @@ from anchor.verdict import Class
 from anchor.verify import steps
 from anchor.verify.bundle import verify_bundle
 from tests.support import forge, forge_keys
+from tests.support.check_names import BUNDLE
 from tests.support.forge_ca import IDENTITY, ISSUER
 from tests.support.whole import WHO, failed, verified
 
@@ -84,26 +85,7 @@ def test_both_a_key_and_signers_or_no_signer_at_all_is_misuse() -> None:
 
 def test_checks_keep_their_names_and_their_order() -> None:
     names = [step.name for step in steps.ALL]
-    assert names == [
-        "bundle-format",
-        "signing-material",
-        "log-key",
-        "log-promise",
-        "timestamp",
-        "signing-time",
-        "certificate-time",
-        "certificate-chain",
-        "certificate-log",
-        "certificate-usage",
-        "signer",
-        "log-window",
-        "log-checkpoint",
-        "log-inclusion",
-        "log-entry",
-        "artifact-digest",
-        "signature",
-        "statement",
-    ]
+    assert names == [*BUNDLE]
     for recipe in (forge.V2, forge.V2_DSSE, forge.V1):
         order = [names.index(c.name) for c in verified(forge.make(recipe)).checks]
         assert order == sorted(order)
