@@ -49,9 +49,11 @@ _HOLDER = sa.select(Claim.worker, Claim.lease_ms).where(Claim.target == sa.bindp
 _ANSWERED = sa.select(Run.slot_ms).where(
     Run.claim_id == sa.bindparam("claim"), Run.state == "finished", Run.slot_ms >= sa.bindparam("slot")
 )
+_NAMED = sa.select(Claim.id).where(Claim.target == sa.bindparam("target"))
+_ADD = sa.insert(Claim).returning(Claim.id)
 _OPEN = sa.insert(Run).returning(Run.id)
-_HOLD = sa.update(Claim).where(Claim.id == sa.bindparam("claim"))
-_MINE = _HOLD.where(Claim.run_id == sa.bindparam("run"))
+_CHANGE = sa.update(Claim).where(Claim.id == sa.bindparam("claim"))
+_MINE = _CHANGE.where(Claim.run_id == sa.bindparam("run"))
 _COUNT = sa.select(sa.func.count()).select_from(Claim).where(_DUE)
 
 Alive = Callable[[str], bool | None]
@@ -84,26 +86,34 @@ class Held:
 
 def add(database: Database, target: str, *, now: float, interval: int | None = None) -> int:
     """Watch a target; returns its claim's id. A known target is watched again, with its history."""
+    return add_all(database, [target], now=now, interval=interval)[0]
+
+
+def add_all(
+    database: Database, targets: Sequence[str], *, now: float, interval: int | None = None
+) -> list[int]:
+    """Watch these targets, all or none; returns the ids of their claims."""
     with database.write() as connection:
         database.serialise(connection)
-        known = connection.execute(sa.select(Claim.id).where(Claim.target == target)).scalar()
-        if known is not None:
-            change: dict[str, int] = {"active": 1}
-            if interval is not None:
-                change["interval_s"] = interval
-            connection.execute(sa.update(Claim).where(Claim.id == known), change)
-            return int(known)
-        row = {
-            "target": target,
-            "active": 1,
-            "interval_s": interval,
-            "added_ms": ms(now),
-            "due_ms": ms(now),
-            "failing_runs": 0,
-            "told": "OK",
-        }
-        found = connection.execute(sa.insert(Claim).returning(Claim.id), row).scalar_one()
-        return int(found)
+        return [_add(connection, target, ms(now), interval) for target in targets]
+
+
+def _add(connection: Connection, target: str, at: int, interval: int | None) -> int:
+    known = connection.execute(_NAMED, {"target": target}).scalar()
+    if known is not None:
+        change = {"active": 1} if interval is None else {"active": 1, "interval_s": interval}
+        connection.execute(_CHANGE, {**change, "claim": known})
+        return int(known)
+    row = {
+        "target": target,
+        "active": 1,
+        "interval_s": interval,
+        "added_ms": at,
+        "due_ms": at,
+        "failing_runs": 0,
+        "told": "OK",
+    }
+    return int(connection.execute(_ADD, row).scalar_one())
 
 
 def drop(database: Database, target: str) -> bool:
@@ -158,7 +168,7 @@ def take(
         }
         run_id = int(connection.execute(_OPEN, run).scalar_one())
         held = {"claim": row.id, "run_id": run_id, "worker": worker, "lease_ms": at + ms(lease)}
-        connection.execute(_HOLD, held)
+        connection.execute(_CHANGE, held)
         return Lease(row.id, run_id, row.target, worker, now)
 
 
