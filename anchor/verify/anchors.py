@@ -59,6 +59,11 @@ class Trust:
         """The roots one by one, as `raw` has them. What one vouches for is not lent to another."""
         return (self.root,) if len(self.raw) == 1 else tuple(parse_root(data) for data in self.raw)
 
+    def known(self, data: bytes) -> TrustedRoot | None:
+        """The root that these bytes are, where they are one of the verifier's own: parsed once for all
+        releases, since most copies are the root itself."""
+        return next((root for raw, root in zip(self.raw, self.each, strict=True) if raw == data), None)
+
     def verify(self, bundle: bytes, *, now: datetime) -> tuple[BundleReport, bytes]:
         """A bundle for one of the policy's signers, under one root alone: the first that verifies it, else
         the first that knows its log and authority. Also that root's JSON."""
@@ -120,7 +125,7 @@ def verify_all(
     stock: Stock | None,
 ) -> tuple[list[AnchorReport], Check]:
     """A report for each anchor, and the check of the release's own copy of the trusted root."""
-    copy, check = _copy(release, files)
+    copy, check = _copy(release, files, trust)
     reports = []
     for anchor in release.anchors:
         report = AnchorReport(anchor=anchor)
@@ -158,11 +163,15 @@ def verify_all(
     return reports, check
 
 
-def _copy(release: Release, files: Files) -> tuple[tuple[bytes, TrustedRoot] | None, Check]:
+def _copy(
+    release: Release, files: Files, trust: Trust | None
+) -> tuple[tuple[bytes, TrustedRoot] | None, Check]:
     blob = release.trusted_root
     try:
         data = read_whole(files, blob.path, size=blob.size, sha256=blob.sha256, limit=MAX_TRUSTED_ROOT)
-        root = parse_root(data, where=blob.path)
+        root = trust.known(data) if trust else None
+        if root is None:
+            root = parse_root(data, where=blob.path)
     except AnchorError as e:
         return None, broken(COPY, e)
     return (data, root), held(COPY, f"{blob.path} has SHA-256 {blob.sha256}, which release.json names")
