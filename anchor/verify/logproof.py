@@ -155,6 +155,7 @@ def fact(placed: Placed, checkpoint: Checkpoint | None, *, promised: bool) -> Lo
         promised_index=entry.log_index if promised else None,
         checkpoint=checkpoint,
         spki=placed.key.key.spki,
+        body=entry.body,
     )
 
 
