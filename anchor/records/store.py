@@ -56,8 +56,8 @@ _NEW: tuple[type[Base], ...] = (Release, Anchor, Trust, Proof)
 _INSERT = {table: sa.insert(table).returning(table.__table__.c.id) for table in _NEW}
 _CLAIM = sa.select(Claim.__table__).where(Claim.id == sa.bindparam("claim")).with_for_update()
 _SETTLE = sa.update(Claim).where(Claim.id == sa.bindparam("claim"))
-_FORGET = sa.delete(Sighting).where(Sighting.seq == sa.bindparam("seq"))
-_SIGHT = sa.insert(Sighting)
+_SEEN = sa.insert(Sighting)
+_SEEN_AGAIN = sa.update(Sighting).where(Sighting.seq == sa.bindparam("checkpoint"))
 _SHOWN = sa.select(Release.ledger, Release.number).where(Release.id == sa.bindparam("release")).subquery()
 _LATER = (
     sa.select(Claim.id)
@@ -269,8 +269,8 @@ def _checkpoints(
         if seq is None:
             rest = {"log_key": c.log_key, "note": c.note, "source": c.source, "seen_ms": at}
             seq = chain.append(database, connection, Checkpoint, {**key, **rest})
-        connection.execute(_FORGET, {"seq": seq})
-        connection.execute(_SIGHT, {"seq": seq, "last_ms": at})
+        if not connection.execute(_SEEN_AGAIN, {"checkpoint": seq, "last_ms": at}).rowcount:
+            connection.execute(_SEEN, {"seq": seq, "last_ms": at})
 
 
 def _proofs(connection: Connection, outcome: Outcome, at: int) -> None:
