@@ -66,7 +66,11 @@ def inside(folder: Path, relative: str) -> Path:
         raise Refused("a path with a NUL", where=repr(relative))
     try:
         base = folder.resolve()
-        full = (base / relative).resolve()
+        full = base / relative
+        # The folder is resolved already: only a link below it can still lead elsewhere.
+        below = (base.joinpath(*parts[:n]) for n in range(1, len(parts) + 1))
+        if any(os.path.islink(path) for path in below):  # noqa: PTH114 - errors are left to who opens it
+            full = full.resolve()
     except (OSError, RuntimeError) as e:  # a loop of links, a name that is too long
         raise Refused(f"leads nowhere: {e}", where=relative) from None
     if not full.is_relative_to(base):
