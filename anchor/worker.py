@@ -145,6 +145,7 @@ class Worker:
             lease=setting.lease,
             target=target,
             alive=setting.alive,
+            pace=setting.terms.pace,
         )
 
     def _run(self, cycle: Cycle, lease: Lease) -> Done:

@@ -14,12 +14,15 @@ from sqlalchemy.engine import Connection
 
 from anchor.records import chain
 from anchor.records.engine import Database
+from anchor.records.pace import Pace
 from anchor.records.tables import Claim, Run
 
 LEASE = 900.0
 """Seconds a claim is held without being renewed."""
 
-DAY = 86400
+BACK = 300.0
+"""Seconds by which the clocks of workers may differ; a run further ahead was recorded by a wrong one."""
+_PACE = Pace()
 
 # Statements are built once, with named parameters: to build one costs eight times what it costs to run it.
 _AT = sa.bindparam("at", type_=sa.BigInteger())
@@ -30,10 +33,20 @@ _FREE = sa.or_(
     Claim.lease_ms > _FAR,  # a clock that went back must not hold a claim for years
     Claim.worker.in_(sa.bindparam("dead", expanding=True)),
 )
+_OWN = sa.func.coalesce(Claim.interval_s, sa.bindparam("usual", type_=sa.BigInteger()))
+_BACKED_OFF = sa.bindparam("backed_off", type_=sa.BigInteger())
+_LONGEST = sa.case((_OWN > _BACKED_OFF, _OWN), else_=_BACKED_OFF) * sa.bindparam(
+    "stretch_ms", type_=sa.BigInteger()
+)
 _DUE = sa.and_(
     Claim.active == 1,
-    # due, or due so far ahead that only a clock that has since gone back can have said it
-    sa.or_(Claim.due_ms <= _AT, Claim.due_ms > _AT + 2000 * sa.func.coalesce(Claim.interval_s, DAY)),
+    # due; or due further ahead than `Pace` ever says, or after a run that lies ahead: then a clock that has
+    # since gone back has said it, and it holds nothing up
+    sa.or_(
+        Claim.due_ms <= _AT,
+        Claim.due_ms > _AT + _LONGEST,
+        Claim.last_run_ms > _AT + round(1000 * BACK),
+    ),
 )
 _FREE_CLAIM = (
     sa.select(Claim.id, Claim.target, Claim.due_ms, Claim.run_id)
@@ -49,12 +62,12 @@ _HOLDER = sa.select(Claim.worker, Claim.lease_ms).where(Claim.target == sa.bindp
 _ANSWERED = sa.select(Run.slot_ms).where(
     Run.claim_id == sa.bindparam("claim"), Run.state == "finished", Run.slot_ms >= sa.bindparam("slot")
 )
-_NAMED = sa.select(Claim.id).where(Claim.target == sa.bindparam("target"))
+_NAMED = sa.select(Claim.id, Claim.interval_s, Claim.due_ms).where(Claim.target == sa.bindparam("target"))
 _ADD = sa.insert(Claim).returning(Claim.id)
 _OPEN = sa.insert(Run).returning(Run.id)
 _CHANGE = sa.update(Claim).where(Claim.id == sa.bindparam("claim"))
 _MINE = _CHANGE.where(Claim.run_id == sa.bindparam("run"))
-_COUNT = sa.select(sa.func.count()).select_from(Claim).where(_DUE)
+_DUE_NOW = sa.select(Claim.target).where(_DUE).order_by(Claim.due_ms, Claim.id)
 
 Alive = Callable[[str], bool | None]
 """Whether a worker lives: False only when it is certainly dead, None when it cannot be told."""
@@ -99,11 +112,13 @@ def add_all(
 
 
 def _add(connection: Connection, target: str, at: int, interval: int | None) -> int:
-    known = connection.execute(_NAMED, {"target": target}).scalar()
+    known = connection.execute(_NAMED, {"target": target}).first()
     if known is not None:
-        change = {"active": 1} if interval is None else {"active": 1, "interval_s": interval}
-        connection.execute(_CHANGE, {**change, "claim": known})
-        return int(known)
+        change = {"active": 1}
+        if interval is not None and interval != known.interval_s:
+            change |= {"interval_s": interval, "due_ms": min(known.due_ms, at + ms(interval))}
+        connection.execute(_CHANGE, {**change, "claim": known.id})
+        return int(known.id)
     row = {
         "target": target,
         "active": 1,
@@ -130,10 +145,15 @@ def targets(database: Database) -> list[str]:
         return [r[0] for r in rows]
 
 
-def due(database: Database, *, now: float) -> int:
-    """How many targets are due."""
+def due(database: Database, *, now: float, pace: Pace = _PACE) -> list[str]:
+    """The targets that are due, longest due first."""
     with database.read() as connection:
-        return int(connection.execute(_COUNT, {"at": ms(now)}).scalar_one())
+        return list(connection.execute(_DUE_NOW, _when(ms(now), pace)).scalars())
+
+
+def _when(at: int, pace: Pace) -> dict[str, int]:
+    stretch = round(1000 * pace.stretch)
+    return {"at": at, "usual": pace.usual, "backed_off": pace.backed_off, "stretch_ms": stretch}
 
 
 def take(
@@ -144,6 +164,7 @@ def take(
     lease: float = LEASE,
     target: str | None = None,
     alive: Alive = lambda _: None,
+    pace: Pace = _PACE,
 ) -> Lease | Held | None:
     """Claim a due target and open its run, in one transaction; None when nothing is due.
 
@@ -153,8 +174,8 @@ def take(
     with database.write() as connection:
         free = {"at": at, "far": at + 2 * ms(lease), "dead": _dead(connection, alive)}
         named = target is not None
-        query = _FREE_NAMED if named else _FREE_DUE
-        row = connection.execute(query, {**free, "target": target} if named else free).first()
+        which = {"target": target} if named else _when(at, pace)
+        row = connection.execute(_FREE_NAMED if named else _FREE_DUE, {**free, **which}).first()
         if row is None:
             return _holder(connection, target) if target is not None else None
         if row.run_id is not None:

@@ -97,7 +97,7 @@ def _next(database: Database, now: float, receivers: Sequence[str]) -> Mapping[s
             .join(Notification, Notification.id == Delivery.notification_id)
             .where(Delivery.state == "waiting", Delivery.receiver.in_(receivers))
             # a clock that went back must not hold a message for years
-            .where(sa.or_(Delivery.next_ms <= at, Delivery.next_ms > at + 2000 * LONGEST_RETRY))
+            .where(sa.or_(Delivery.next_ms <= at, Delivery.next_ms > at + 1000 * LONGEST_RETRY))
             .order_by(Delivery.id)
             .limit(1)
             .with_for_update(skip_locked=True, of=Delivery)

@@ -16,7 +16,7 @@ class Pace:
     newest: int = 3600
     """For the newest release of a ledger, where a fork would hurt first."""
     retry: int = 900
-    """After the first run that could not tell; doubles with each further one."""
+    """After the first run that could not tell, unless the interval is shorter; doubles each time."""
     slowest: int = 6 * 3600
     """No retry waits longer than this or the interval, whichever is more."""
     spread: float = 0.1
@@ -31,10 +31,25 @@ class Pace:
         """The next time, in seconds since 1970."""
         wait = float(interval if interval is not None else self.newest if newest else self.daily)
         if failing_runs:
-            doubled = self.retry * 2.0 ** min(failing_runs - 1, 20)
+            doubled = min(wait, self.retry) * 2.0 ** min(failing_runs - 1, 20)
             wait = min(doubled, max(wait, self.slowest))
         share = int.from_bytes(hashlib.sha256(target.encode()).digest()[:4]) / 2**32
         return now + wait * (1 + self.spread * share)
+
+    @property
+    def usual(self) -> int:
+        """The longest interval of a target that has none of its own."""
+        return max(self.daily, self.newest)
+
+    @property
+    def backed_off(self) -> int:
+        """The longest wait after runs that could not tell, unless the interval is longer."""
+        return max(self.retry, self.slowest)
+
+    @property
+    def stretch(self) -> float:
+        """What no wait is spread beyond."""
+        return 1 + self.spread
 
     def age(self, policy: int | None) -> int:
         """The age in seconds beyond which a target without a good run is STALE."""

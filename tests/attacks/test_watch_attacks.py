@@ -142,6 +142,29 @@ def test_a_clock_that_jumps_back_neither_silences_nor_deceives(
     assert online.told()[-1] == "EQUIVOCATION"
 
 
+def test_a_clock_that_was_two_days_ahead_for_a_moment_silences_nothing(
+    online: Online, clock: WallClock
+) -> None:
+    """The runs of that moment have set hourly targets due in 41 hours."""
+    with watching(online, "--interval", "1h", env=clock.env) as daemon:
+        clock.jump(40 * HOUR)
+        daemon.says("OK")
+        clock.jump(0)
+        daemon.says("UNAVAILABLE")  # and from there in its usual pace
+        assert daemon.stop() == 0
+    assert "before the last recorded run" in daemon.lines[-1]
+    assert finished(online) == 3
+
+
+def test_an_outage_does_not_make_a_short_interval_a_storm(online: Online) -> None:
+    online.server.logs.clear()
+    with watching(online) as daemon:
+        daemon.says("UNAVAILABLE")
+        time.sleep(4)
+        assert daemon.stop() == 0
+    assert len(daemon.lines) < 6  # each wait is twice the one before
+
+
 def test_a_clock_that_stood_in_the_future_does_not_hold_the_watch_for_years(
     online: Online, clock: WallClock
 ) -> None:
