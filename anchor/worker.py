@@ -61,6 +61,7 @@ class Worker:
     def __init__(self, setting: Setting) -> None:
         self.setting = setting
         self._told: dict[str, Class] = {}
+        self._watched: list[tuple[str, int | None]] = []
         self._running: Lease | None = None
 
     def cycle(self, *, stopping: Callable[[], bool] = lambda: False, limit: int = BURST) -> list[Done]:
@@ -108,6 +109,9 @@ class Worker:
     def _begin(self) -> Cycle:
         """A cycle, after a look at whether the records are those that were last written."""
         setting, now = self.setting, self.setting.clock()
+        if setting.database.reopened():  # what came in their place may hold nothing
+            claims.add_missing(setting.database, self._watched, now=now)
+        self._watched = claims.watched(setting.database)
         data = setting.load_mark()
         found = mark.decode(data) if data else None
         standing: tuple[Check, ...] = ()
@@ -123,13 +127,14 @@ class Worker:
         return Cycle(self.setting.parts(), memory, standing=standing)
 
     def _lost(self, data: bytes, check: Check, now: float) -> None:
-        """A rollback is told once, at once: the next cycle will no longer see it."""
+        """A rollback is told once, at once, and all is looked at again."""
         uid = hashlib.sha256(b"rollback" + data).hexdigest()[:16]
         title = "[anchor] the records were put back to an older state"
         body = f"{check.detail}\n{check.meaning}\nmessage {uid}: the same id again is the same message"
         with self.setting.database.write() as connection:
             message = outbox.Message(uid, str(Class.UNAVAILABLE), title, body)
-            outbox.post(connection, message, now=now, receivers=self.setting.terms.receivers)
+            if outbox.post(connection, message, now=now, receivers=self.setting.terms.receivers):
+                claims.look_again(connection, now=now)
 
     def _end(self, done: list[Done]) -> None:
         if any(d.kept for d in done):

@@ -131,6 +131,23 @@ def _add(connection: Connection, target: str, at: int, interval: int | None) -> 
     return int(connection.execute(_ADD, row).scalar_one())
 
 
+def add_missing(database: Database, wanted: Sequence[tuple[str, int | None]], *, now: float) -> None:
+    """Watch those of these targets, with their intervals, that the records do not know at all."""
+    known = set(_all(database))
+    missing = [(target, interval) for target, interval in wanted if target not in known]
+    if missing:
+        with database.write() as connection:
+            database.serialise(connection)
+            for target, interval in missing:
+                _add(connection, target, ms(now), interval)
+
+
+def look_again(connection: Connection, *, now: float) -> None:
+    """Have everything that is watched due now, in the caller's transaction."""
+    later = sa.update(Claim).where(Claim.active == 1, Claim.due_ms > ms(now))
+    connection.execute(later, {"due_ms": ms(now)})
+
+
 def drop(database: Database, target: str) -> bool:
     """Watch a target no more; its records stay. False when it was not watched."""
     with database.write() as connection:
@@ -140,9 +157,19 @@ def drop(database: Database, target: str) -> bool:
 
 def targets(database: Database) -> list[str]:
     """What is watched, oldest first."""
+    return [target for target, _ in watched(database)]
+
+
+def watched(database: Database) -> list[tuple[str, int | None]]:
+    """What is watched, oldest first, and the interval in seconds that each was given."""
+    query = sa.select(Claim.target, Claim.interval_s).where(Claim.active == 1).order_by(Claim.id)
     with database.read() as connection:
-        rows = connection.execute(sa.select(Claim.target).where(Claim.active == 1).order_by(Claim.id))
-        return [r[0] for r in rows]
+        return [(r.target, r.interval_s) for r in connection.execute(query)]
+
+
+def _all(database: Database) -> list[str]:
+    with database.read() as connection:
+        return list(connection.execute(sa.select(Claim.target)).scalars())
 
 
 def due(database: Database, *, now: float, pace: Pace = _PACE) -> list[str]:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Opens the records database (SQLite or PostgreSQL), brings its schema up to date, and turns the troubles of
-both engines into errors of ours: one line, the right class, no password.
+"""Opens the records database (SQLite or PostgreSQL) and brings its schema up to date.
 
-Decides how transactions begin and end. It does not know what is stored.
+Decides how transactions begin and end, and whether the database is still the one that was opened. It does not
+know what is stored.
 """
 
 import contextlib
@@ -15,6 +15,7 @@ from sqlalchemy import exc
 from sqlalchemy.engine import URL, Connection, Engine, make_url
 
 from anchor.errors import AnchorError, Misuse, Unavailable, Unsupported
+from anchor.records.troubles import errors
 
 SCHEMA = "0003"
 """The newest migration; a database at this version is opened without loading Alembic."""
@@ -29,25 +30,67 @@ _LOCK = 0x616E63686F72
 class Database:
     """An open database; `read()` and `write()` are its only transactions."""
 
-    def __init__(self, engine: Engine, name: str) -> None:
+    def __init__(self, engine: Engine, name: str, *, file: Path | None = None, create: bool = True) -> None:
         self._engine = engine
         self.name = name
         """The URL without its password, for messages."""
         self.dialect = engine.dialect.name
+        self._file = file
+        """SQLite's file, where it has one."""
+        self._identity: tuple[int, int] | None = None
+        self._create = create
+        self._trouble: AnchorError | None = None
+
+    def open(self) -> None:
+        """Make the file if need be, and bring the schema up to date; what is there now is this database."""
+        self._identity = self._trouble = None
+        try:
+            if self._file is not None and self._create:
+                _make_private(self._file)
+            _migrate(self, create=self._create)
+        except AnchorError as e:
+            self._trouble = e
+            raise
+        self._identity = _identity(self._file)
+
+    def reopened(self) -> bool:
+        """Open what is there now, where the file was deleted or replaced, or was not opened; whether so."""
+        if self._trouble is None and not self._replaced():
+            return False
+        self._engine.dispose()
+        self.open()
+        return True
+
+    def _replaced(self) -> bool:
+        return self._identity is not None and _identity(self._file) != self._identity
+
+    def _check(self) -> None:
+        """What is written to a file that has no name any more is lost, and nothing else says so."""
+        if self._trouble is not None:
+            raise self._trouble.with_traceback(None)
+        if self._replaced():
+            raise Unavailable(
+                "the records were deleted or replaced under this process",
+                where=self.name,
+                remedy="they are opened again with the next cycle",
+            )
 
     @contextlib.contextmanager
     def read(self) -> Iterator[Connection]:
         """One consistent view; nothing written here is kept."""
+        self._check()
         with errors(self.name), self._engine.connect() as connection:
             yield connection
 
     @contextlib.contextmanager
     def write(self) -> Iterator[Connection]:
         """One transaction: all of it is kept, or nothing."""
+        self._check()
         with errors(self.name), self._engine.connect() as connection:
             writing = connection.execution_options(anchor_write=True)
             with writing.begin():
                 yield writing
+        self._check()
 
     def serialise(self, connection: Connection) -> None:
         """Wait until no other transaction appends chained rows. SQLite's one writer is alone already."""
@@ -56,6 +99,15 @@ class Database:
 
     def close(self) -> None:
         self._engine.dispose()
+
+
+def _identity(file: Path | None) -> tuple[int, int] | None:
+    """Device and number of a file; None when there is none."""
+    try:
+        found = file.stat() if file is not None else None
+    except OSError:
+        return None
+    return (found.st_dev, found.st_ino) if found is not None else None
 
 
 def open_database(url: str, *, create: bool = True) -> Database:
@@ -67,23 +119,24 @@ def open_database(url: str, *, create: bool = True) -> Database:
     parsed = _parse(url)
     name = parsed.render_as_string(hide_password=True)
     sqlite = parsed.get_backend_name() == "sqlite"
-    if sqlite and parsed.database:
-        named = "uri" in parsed.query  # then the name is a URI of SQLite's own, and no path
-        if not create and not named and not Path(parsed.database).is_file():
-            raise Misuse(
-                "there are no records here", where=parsed.database, remedy="run 'anchor reverify' first"
-            )
-        if create and not named:
-            _make_private(Path(parsed.database))
+    file = _file(parsed) if sqlite else None
+    if file is not None and not create and not file.is_file():
+        raise Misuse("there are no records here", where=str(file), remedy="run 'anchor reverify' first")
     with errors(name):
         engine = _sqlite(parsed, writable=create) if sqlite else _postgresql(parsed)
-    database = Database(engine, name)
+    database = Database(engine, name, file=file, create=create)
     try:
-        _migrate(database, create=create)
+        database.open()
     except BaseException:
         database.close()
         raise
     return database
+
+
+def _file(url: URL) -> Path | None:
+    """SQLite's file; None in memory, and where the name is a URI of SQLite's own."""
+    named = url.database and url.database != ":memory:" and "uri" not in url.query
+    return Path(url.database) if named and url.database else None
 
 
 def _parse(url: str) -> URL:
@@ -112,8 +165,9 @@ def _make_private(path: Path) -> None:
 
 
 def _sqlite(url: URL, *, writable: bool) -> Engine:
-    if not writable and url.database and ":memory:" not in url.database and "uri" not in url.query:
-        read_only = f"file:{_quoted(url.database)}"
+    file = _file(url)
+    if not writable and file is not None:
+        read_only = f"file:{_quoted(file)}"
         url = url.set(database=read_only, query={"mode": "ro", "uri": "true"})
     engine = sa.create_engine(url, connect_args={"timeout": BUSY_MS / 1000})
 
@@ -137,8 +191,8 @@ def _sqlite(url: URL, *, writable: bool) -> Engine:
     return engine
 
 
-def _quoted(path: str) -> str:
-    return Path(path).resolve().as_posix().replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+def _quoted(path: Path) -> str:
+    return path.resolve().as_posix().replace("%", "%25").replace("?", "%3f").replace("#", "%23")
 
 
 def _postgresql(url: URL) -> Engine:
@@ -193,71 +247,3 @@ def upgrade(database: Database, to: str = "head") -> None:
         )
         config.attributes["connection"] = connection
         command.upgrade(config, to)
-
-
-@contextlib.contextmanager
-def errors(name: str) -> Iterator[None]:
-    """Turn a driver's error into one of ours."""
-    try:
-        yield
-    except exc.DBAPIError as e:
-        raise _translated(e.orig, name) from None
-    except exc.TimeoutError:
-        raise Unavailable("no free connection", where=name, remedy="try again later") from None
-    except sqlite3.Error as e:
-        raise _translated(e, name) from None
-    except exc.SQLAlchemyError as e:
-        raise Unavailable(f"the records cannot be used: {type(e).__name__}", where=name) from None
-
-
-_AGAIN = "try again later"
-_SQLITE: dict[int, tuple[type[AnchorError], str, str]] = {
-    sqlite3.SQLITE_BUSY: (Unavailable, "the records are locked by another process", _AGAIN),
-    sqlite3.SQLITE_LOCKED: (Unavailable, "the records are locked by another process", _AGAIN),
-    sqlite3.SQLITE_FULL: (Unavailable, "no room to write the records", "make room and run it again"),
-    sqlite3.SQLITE_IOERR: (Unavailable, "the disk failed under the records", "check the disk"),
-    sqlite3.SQLITE_READONLY: (Misuse, "the records are read-only", "check their permissions"),
-    sqlite3.SQLITE_PERM: (Misuse, "the records cannot be opened", "check their permissions"),
-    sqlite3.SQLITE_CANTOPEN: (Misuse, "the records cannot be opened", "check the path and its permissions"),
-    sqlite3.SQLITE_CORRUPT: (Misuse, "the records are damaged", "restore a copy, or move the file away"),
-    sqlite3.SQLITE_NOTADB: (Misuse, "not a SQLite database", "restore a copy, or move the file away"),
-}
-_POSTGRESQL: dict[str, tuple[type[AnchorError], str, str]] = {
-    "25006": (Misuse, "the records are read-only", "check the server's mode"),
-    "28": (Misuse, "the database refuses this user", "check the URL"),
-    "3D000": (Misuse, "there is no such database", "create it, or check the URL"),
-    "42501": (Misuse, "this user may not do that", "grant it, or use another user"),
-    "53100": (Unavailable, "no room to write the records", "make room and run it again"),
-    "53": (Unavailable, "the database is out of resources", _AGAIN),
-    "55P03": (Unavailable, "the records are locked by another process", _AGAIN),
-    "40": (Unavailable, "another transaction was in the way", _AGAIN),
-    "57": (Unavailable, "the database is shutting down or cancelled the query", _AGAIN),
-    "08": (Unavailable, "the database cannot be reached", _AGAIN),
-}
-
-
-def _state_of(text: str) -> str:
-    """The SQLSTATE of a refused connection, which the driver gives as text alone."""
-    for phrase, state in (
-        ("database", "3D000"),
-        ("role", "28000"),
-    ):
-        if f'{phrase} "' in text and "does not exist" in text:
-            return state
-    return "28000" if "authentication failed" in text or "no password supplied" in text else "08000"
-
-
-def _translated(error: BaseException | None, name: str) -> AnchorError:
-    text = " ".join(str(error).split())[:200]
-    if "is append-only" in text:
-        return Misuse(f"refused by the database: {text.split(' CONTEXT')[0]}", where=name)
-    code = getattr(error, "sqlite_errorcode", None)
-    if isinstance(code, int):
-        found = _SQLITE.get(code & 0xFF)
-    else:
-        state = str(getattr(error, "sqlstate", "") or _state_of(text))
-        found = _POSTGRESQL.get(state) or _POSTGRESQL.get(state[:2])
-    if found is None:
-        return Unavailable(f"the database failed: {text}", where=name, remedy=_AGAIN)
-    kind, problem, remedy = found
-    return kind(problem, where=name, remedy=remedy)

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A mark beside the database: how far its chains had come, and the newest signed note of each log.
+"""A mark beside the database: how far its chains had come, each log's newest signed note, what is watched.
 
 A database that was put back to an older state, or deleted, is whole in itself; only something outside of it
-can tell. The mark also brings the signed notes back, so that a log gains nothing from our loss of memory.
+can tell. The mark also brings the signed notes back, so that a log gains nothing from our loss of memory, and
+what is watched, so that a database that is gone is no end of the watch.
 It is not trusted: who edits it can raise a false doubt or hide a rollback, and the notes in it are verified.
 """
 
@@ -14,7 +15,7 @@ import sqlalchemy as sa
 
 from anchor.errors import AnchorError, Unavailable
 from anchor.outcome import SignedCheckpoint
-from anchor.records import chain, memory, store
+from anchor.records import chain, claims, memory, store
 from anchor.records.engine import Database
 from anchor.records.tables import Base, Checkpoint, EvidenceRow, Prune, Run
 from anchor.tlog.checkpoint import parse
@@ -31,11 +32,13 @@ _TABLES: Mapping[str, type[Base]] = {
 
 
 class Mark(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """What was last written: number and chain value of each chain's end, and log key and note of each log."""
+    """What was last written: number and chain value of each chain's end, log key and note of each log, target
+    and interval of each release that is watched."""
 
     format: str = FORMAT
     ends: dict[str, tuple[int, str]]
     notes: list[tuple[str, str]] = []
+    watched: list[tuple[str, int | None]] = []
 
 
 def encode(database: Database) -> bytes:
@@ -62,7 +65,8 @@ def encode(database: Database) -> bytes:
             )
             .order_by(Checkpoint.seq)
         ).all()
-    return msgspec.json.encode(Mark(ends=ends, notes=[(k, n.decode()) for k, n in rows])) + b"\n"
+    found = Mark(ends=ends, notes=[(k, n.decode()) for k, n in rows], watched=claims.watched(database))
+    return msgspec.json.encode(found) + b"\n"
 
 
 def decode(data: bytes) -> Mark | None:
@@ -101,7 +105,8 @@ def compare(database: Database, mark: Mark) -> Check:
 
 
 def restore(database: Database, mark: Mark, *, now: float) -> int:
-    """Keep the mark's signed notes that the records have lost; returns how many verify."""
+    """Keep what the records have lost of the mark: signed notes, and what is watched; returns how many notes
+    verify."""
     found: list[SignedCheckpoint] = []
     for log_key, note in mark.notes:
         try:
@@ -119,4 +124,5 @@ def restore(database: Database, mark: Mark, *, now: float) -> int:
         except AnchorError:
             continue
     store.preserve(database, found, (), now=now)
+    claims.add_missing(database, mark.watched, now=now)
     return len(found)

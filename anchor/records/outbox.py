@@ -40,16 +40,18 @@ class Message:
     claim_id: int | None = None
 
 
-def post(connection: Connection, message: Message, *, now: float, receivers: Sequence[str]) -> None:
-    """Write a message and its deliveries in the caller's transaction; a known uid is written once."""
+def post(connection: Connection, message: Message, *, now: float, receivers: Sequence[str]) -> bool:
+    """Write a message and its deliveries in the caller's transaction; a known uid is written once. Whether it
+    was new."""
     known = sa.select(Notification.id).where(Notification.uid == message.uid)
     if connection.execute(known).first():
-        return
+        return False
     at = round(now * 1000)
     row = {**vars(message), "created_ms": at}
     number = connection.execute(sa.insert(Notification).returning(Notification.id), row).scalar_one()
     rows = [_delivery(int(number), receiver, at) for receiver in dict.fromkeys(receivers)]
     connection.execute(sa.insert(Delivery), rows or [_delivery(int(number), NOBODY, at)])
+    return True
 
 
 def _delivery(number: int, receiver: str, at: int) -> dict[str, object]:

@@ -4,6 +4,8 @@
 The daemon is a process of its own, and its wall clock is moved under it.
 """
 
+import contextlib
+import sqlite3
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -107,6 +109,36 @@ def test_a_run_beside_the_watch_waits_or_says_who_holds_it(online: Online) -> No
         assert f"pid {daemon.process.pid}" in ran.out or str(daemon.process.pid) in ran.out
         assert online.run("--wait", "30s").code == 0
         assert daemon.stop() == 0
+
+
+@pytest.mark.parametrize("copy", [False, True], ids=["deleted", "replaced"])
+def test_records_that_are_deleted_or_replaced_under_a_running_watch_are_noticed(
+    online: Online, copy: bool
+) -> None:
+    """A file without a name takes runs as before, and they are lost: nothing may look well meanwhile."""
+    saved = online.folder / "saved.db"
+    with watching(online, "--heartbeat", online.hook.beat) as daemon:
+        daemon.says("OK")
+        with contextlib.closing(sqlite3.connect(online.home / "records.db")) as db:
+            db.execute("VACUUM INTO ?", (str(saved),))
+        runs_on(online)
+        assert online.told() == []
+        for file in online.home.glob("records.db*"):
+            file.unlink()
+        if copy:
+            saved.rename(online.home / "records.db")
+        daemon.says("UNAVAILABLE")
+        beaten = online.hook.beats
+        assert beaten
+        until(lambda: online.hook.messages, 20)
+        runs_on(online)  # into the file that is there now
+        until(lambda: online.hook.beats > beaten, 20)
+        assert daemon.stop() == 0
+    said = [line for line in daemon.lines if line.startswith("UNAVAILABLE")]
+    assert "put back to an older state" in said[0]
+    assert online.told() == ["the records were put back to an older state"]
+    assert daemon.lines[-1].startswith("OK")
+    assert online.check() is Class.OK
 
 
 @pytest.mark.parametrize("jump", [30 * DAY, 3 * YEAR])

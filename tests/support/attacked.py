@@ -27,13 +27,19 @@ from tests.support.simlog import SimLog
 
 
 class Hook(ThreadingHTTPServer):
-    """A webhook that takes messages and remembers them."""
+    """A webhook that takes messages and remembers them; what is fetched from it are heartbeats."""
 
     daemon_threads = True
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Taker)
         self.messages: list[dict[str, Any]] = []
+        self.beats = 0
+
+    @property
+    def beat(self) -> str:
+        """As --heartbeat takes it."""
+        return f"http://127.0.0.1:{self.server_port}/"
 
     @property
     def url(self) -> str:
@@ -52,6 +58,14 @@ class _Taker(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         assert isinstance(self.server, Hook)
         self.server.messages.append(json.loads(body))
+        self._done()
+
+    def do_GET(self) -> None:
+        assert isinstance(self.server, Hook)
+        self.server.beats += 1
+        self._done()
+
+    def _done(self) -> None:
         self.send_response(200)
         self.send_header("Content-Length", "0")
         self.end_headers()

@@ -159,6 +159,37 @@ def test_a_full_disk_is_unavailable_and_keeps_nothing(small: Database) -> None:
     assert kept.seq == 1
 
 
+def test_a_file_that_is_gone_or_another_takes_nothing_until_it_is_opened_again(
+    sqlite: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "records.db"
+    with opened(sqlite) as database:
+        claims.add(database, "a", now=NOW)
+        assert not database.reopened()
+        file.rename(tmp_path / "old.db")
+        with pytest.raises(Unavailable, match="deleted or replaced"):
+            claims.add(database, "b", now=NOW)
+        file.mkdir()
+        with pytest.raises(Misuse):
+            database.reopened()
+        with pytest.raises(Misuse):  # and nothing until that has worked
+            claims.targets(database)
+        file.rmdir()
+        assert database.reopened()
+        assert claims.targets(database) == []
+        assert file.stat().st_mode & 0o077 == 0
+
+
+def test_a_file_that_is_replaced_within_a_transaction_has_not_kept_it(sqlite: str, tmp_path: Path) -> None:
+    def replaced(database: Database) -> None:
+        with database.write() as connection:
+            connection.execute(sa.text("UPDATE claims SET told = told"))
+            (tmp_path / "records.db").unlink()
+
+    with opened(sqlite) as database, pytest.raises(Unavailable, match="deleted or replaced"):
+        replaced(database)
+
+
 def test_the_file_is_its_owners_alone(tmp_path: Path) -> None:
     with opened(f"sqlite:///{tmp_path}/home/r.db"):
         assert (tmp_path / "home" / "r.db").stat().st_mode & 0o077 == 0
