@@ -8,18 +8,19 @@ evidence is written beside the database. It knows no files and no sockets; what 
 import contextlib
 import hashlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from anchor.errors import AnchorError, Unavailable
 from anchor.outcome import Evidence, Outcome
-from anchor.records import claims, mark, outbox, store
-from anchor.records.claims import Held, Lease
+from anchor.records import claims, mark, outage, outbox, store
+from anchor.records.claims import Held, Lease, Watched
 from anchor.records.engine import Database
 from anchor.records.memory import Memory
 from anchor.reverify import Cycle, Parts
 from anchor.verdict import Check, Class, Verdict, failed, judge
 
+_UNRECORDED = "this run is not recorded"
 BURST = 500
 """Runs of one tick: after a long sleep the rest follows in the next ones."""
 
@@ -49,6 +50,8 @@ class Setting:
     lease: float = claims.LEASE
     spill: Callable[[Evidence], object] = lambda _: None
     """Writes evidence as a file, so that it survives the records."""
+    load_evidence: Callable[[], Sequence[Evidence]] = lambda: ()
+    """The evidence that was written so."""
     load_mark: Callable[[], bytes | None] = lambda: None
     save_mark: Callable[[bytes], object] = lambda _: None
     tell: Callable[[str, str], object] = lambda _title, _body: None
@@ -60,30 +63,51 @@ class Worker:
 
     def __init__(self, setting: Setting) -> None:
         self.setting = setting
+        self.trouble: AnchorError | None = None
+        """What was wrong with the records in the last cycle."""
         self._told: dict[str, Class] = {}
-        self._watched: list[tuple[str, int | None]] = []
+        self._schedule = outage.Schedule(setting.terms.pace)
+        self._wanted: list[Watched] = []
+        self._blind: Cycle | None = None
         self._running: Lease | None = None
 
+    def watch(self, targets: Sequence[str], interval: int | None) -> None:
+        """Watch these targets as well, once the records take them."""
+        self._wanted = [Watched(target, interval) for target in targets]
+        self._schedule.add(self._wanted)
+
     def cycle(self, *, stopping: Callable[[], bool] = lambda: False, limit: int = BURST) -> list[Done]:
-        """Re-verify what is due, at most `limit` targets. Raises an AnchorError when the records fail."""
-        cycle = self._begin()
+        """Re-verify what is due, at most `limit` targets. Records that fail are `trouble`: what is due by
+        their last word is then verified and told all the same."""
         done: list[Done] = []
-        with self._renewing():
-            while len(done) < limit and not stopping():
-                lease = self._take(None)
-                if not isinstance(lease, Lease):
+        self.trouble = self._blind = None
+        try:
+            cycle = self._begin()
+            with self._renewing():
+                while len(done) < limit and not stopping():
+                    lease = self._take(None)
+                    if not isinstance(lease, Lease):
+                        break
+                    done.append(self._run(cycle, lease))
+        except AnchorError as e:
+            self.trouble = e
+            self._add_marked()
+            for target in self._schedule.due(self.setting.clock()):
+                if len(done) >= limit or stopping():
                     break
-                done.append(self._run(cycle, lease))
+                done.append(self._unrecorded(target, e))
+                self._schedule.tried(target, self.setting.clock())
         self._end(done)
         return done
 
     def once(self, targets: list[str], *, wait: Callable[[], bool]) -> list[Done]:
         """Re-verify these targets, due or not. One that another worker has is waited for: `wait` pauses, and
         is False when the time is up."""
+        self._blind = None
         try:
             cycle = self._begin()
         except AnchorError as e:
-            cycle = self._cycle((failed("records", e, meaning="this run is not recorded"),))
+            cycle = self._without(e)
         with self._renewing():
             done = [self._one(cycle, target, wait) for target in targets]
         self._end(done)
@@ -95,23 +119,53 @@ class Worker:
             while not isinstance(lease, Lease) and wait():
                 lease = self._take(target)
         except AnchorError as e:
-            return self._unrecorded(cycle, target, e)
+            return self._unrecorded(target, e)
         return self._run(cycle, lease) if isinstance(lease, Lease) else Done(_busy(target, lease), None)
 
-    def _unrecorded(self, cycle: Cycle, target: str, error: AnchorError) -> Done:
+    def _unrecorded(self, target: str, error: AnchorError) -> Done:
         """A run that the records cannot take: what it finds is told all the same."""
-        outcome = cycle.run(target)
+        outcome = self._without(error).run(target)
         for evidence in outcome.evidence:
             self.setting.spill(evidence)
         self._unkept(outcome, error)
         return Done(_with(outcome, error), None, str(error))
 
+    def _without(self, error: AnchorError) -> Cycle:
+        """A cycle that goes by the records as far as they can be read, else by the mark and the files of
+        evidence."""
+        if self._blind is None:
+            setting, now = self.setting, self.setting.clock()
+            standing = (failed("records", error, meaning=_UNRECORDED),)
+            try:
+                claims.watched(setting.database)
+                memory: Memory | outage.Remembered = Memory(setting.database, now=now)
+            except AnchorError:
+                found = self._mark()
+                notes = mark.notes(found) if found else []
+                memory = outage.Remembered(notes, setting.load_evidence(), error, now)
+            self._blind = Cycle(setting.parts(), memory, standing=standing)
+        return self._blind
+
+    def _mark(self) -> mark.Mark | None:
+        """The mark, if there is one that can be read."""
+        with contextlib.suppress(AnchorError):
+            data = self.setting.load_mark()
+            return mark.decode(data) if data else None
+        return None
+
+    def _add_marked(self) -> None:
+        found = self._mark()
+        self._schedule.add(mark.watched(found) if found else ())
+
     def _begin(self) -> Cycle:
         """A cycle, after a look at whether the records are those that were last written."""
         setting, now = self.setting, self.setting.clock()
         if setting.database.reopened():  # what came in their place may hold nothing
-            claims.add_missing(setting.database, self._watched, now=now)
-        self._watched = claims.watched(setting.database)
+            claims.add_missing(setting.database, self._schedule.known(), now=now)
+        for one in self._wanted:
+            claims.add(setting.database, one.target, now=now, interval=one.interval)
+        self._wanted = []
+        self._schedule.learn(claims.watched(setting.database))
         data = setting.load_mark()
         found = mark.decode(data) if data else None
         standing: tuple[Check, ...] = ()
@@ -169,9 +223,14 @@ class Worker:
         try:
             kept = store.keep(setting.database, lease, outcome, now=setting.clock(), terms=setting.terms)
         except AnchorError as e:
+            self.trouble = e
+            self._schedule.tried(lease.target, setting.clock())
             self._unkept(outcome, e)
             return Done(_with(outcome, e), None, str(e))
-        self._told.pop(lease.target, None)
+        self._schedule.kept(lease.target)
+        told = self._told.pop(lease.target, None)
+        if told and kept.told is None and outcome.verdict.verdict is Class.OK:
+            setting.tell(f"[anchor] recovered: {lease.target} is OK again", f"told before: {told}")
         return Done(outcome, kept)
 
     def _unkept(self, outcome: Outcome, error: AnchorError) -> None:
@@ -219,8 +278,9 @@ def _busy(target: str, held: Held | None) -> Outcome:
 
 
 def _with(outcome: Outcome, error: AnchorError) -> Outcome:
-    """The outcome with the failure of the records as one more check."""
-    checks = (*outcome.verdict.checks, failed("records", error, meaning="this run is not recorded"))
+    """The outcome with the failure of the records as one more check, unless it is one already."""
+    checks, trouble = outcome.verdict.checks, failed("records", error, meaning=_UNRECORDED)
+    checks = checks if trouble in checks else (*checks, trouble)
     verdict = Verdict(
         kind="run",
         target=outcome.verdict.target,

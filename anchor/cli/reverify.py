@@ -14,6 +14,7 @@ from anchor.edge.notify import Notifier
 from anchor.errors import AnchorError, Misuse, Unavailable
 from anchor.records import claims
 from anchor.records.engine import Database
+from anchor.records.outbox import Outbox
 from anchor.verdict import Class
 from anchor.wiring import records
 from anchor.wiring.watching import Given, worker_of
@@ -63,8 +64,8 @@ def command(  # noqa: PLR0913 - one argument for each option
     if forget:
         return _forget(releases, found_home, database)
     trusted.check()
-    with records.opened(found_home, database, create=True) as opened:
-        targets = _targets(opened, releases, root, every)
+    with records.opened(found_home, database, create=True, patient=True) as opened:
+        targets = _targets(opened, found_home, releases, root, every)
         worker = worker_of(opened, found_home, trusted, offline=offline, rule=rule, notifier=notifier)
         done = worker.once(targets, wait=_Waiting(patience))
         good = all(d.outcome.verdict.verdict is Class.OK and d.kept for d in done)
@@ -87,22 +88,17 @@ def _patience(text: str) -> int:
     return 0 if text in ("0", "0s") else watching.seconds(text, "--wait") or 0
 
 
-def _targets(database: Database, releases: tuple[str, ...], root: Path, every: int | None) -> list[str]:
+def _targets(
+    database: Database, home: Path, releases: tuple[str, ...], root: Path, every: int | None
+) -> list[str]:
     """What is re-verified; it is watched from now on."""
-    known = dict.fromkeys(claims.targets(database))
-    named = records.absolute(releases)
-    for target in named:
-        # A slip of the pen must not be watched for ever; what was seen once and is gone is a finding.
-        if target not in known and "://" not in target and not Path(target).exists():
-            raise Misuse(
-                "there is no such release", where=target, remedy="name a release.json, or its folder"
-            )
-    if not named:
-        named = list(known)
+    known, trouble = watching.known(database, home)
+    named = watching.named(releases, known) or known
     if not named and (root / "release.json").exists():
         named = records.absolute([str(root)])
     if not named:
-        raise Unavailable("nothing is watched", remedy="name a release: anchor reverify release.json")
+        nothing = Unavailable("nothing is watched", remedy="name a release: anchor reverify release.json")
+        raise trouble or nothing
     new = [target for target in named if target not in known or every is not None]
     if new:
         with contextlib.suppress(AnchorError):  # records that take nothing are said with each run
@@ -126,10 +122,12 @@ class _Waiting:
 def _afterwards(
     database: Database, notifier: Notifier, *, good: bool, beat: str | None, metrics: Path | None
 ) -> None:
+    box = Outbox(database, notifier.send, notifier.receivers)
+
     def work() -> None:
         watching.after(
             database,
-            notifier,
+            box,
             good=good,
             beat=beat,
             metrics=metrics,

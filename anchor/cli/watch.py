@@ -13,8 +13,9 @@ from anchor import alarm
 from anchor.cli import common, watching
 from anchor.cli.output import document, out, say
 from anchor.edge.notify import Notifier
-from anchor.errors import Misuse
+from anchor.errors import Misuse, Unavailable
 from anchor.records import claims
+from anchor.records.outbox import Outbox
 from anchor.schedule import TICK, Watch
 from anchor.verdict import Class, Verdict
 from anchor.wiring import records
@@ -62,20 +63,27 @@ def command(  # noqa: PLR0913 - one argument for each option
     notifier, trusted, found_home = Notifier(notify), Given(**given), common.home_for(root, home)
     rule, tick = watching.rule_of(alarm_after), watching.seconds(every, "--every") or int(TICK)
     trusted.check()
-    with records.opened(found_home, database, create=True) as opened:
-        wanted = watching.seconds(interval, "--interval")
-        for target in records.absolute(releases):
-            claims.add(opened, target, now=time.time(), interval=wanted)
-        if not claims.targets(opened):
-            raise Misuse("nothing is watched", remedy="name a release: anchor watch release.json")
-        worker = worker_of(opened, found_home, trusted, offline=offline, rule=rule, notifier=notifier)
+    wanted = watching.seconds(interval, "--interval")
+    with records.opened(found_home, database, create=True, patient=True) as opened:
+        known, trouble = watching.known(opened, found_home)
+        named = watching.named(releases, known)
+        if not named and not known:
+            raise trouble or Misuse("nothing is watched", remedy="name a release: anchor watch release.json")
+        box = Outbox(opened, notifier.send, notifier.receivers)
         courier = _Courier(
             lambda good: watching.after(
-                opened, notifier, good=good, beat=heartbeat, metrics=metrics_file, say=_say
+                opened, box, good=good, beat=heartbeat, metrics=metrics_file, say=_say
             ),
             notifier.tell,
             rule,
         )
+        worker = worker_of(
+            opened, found_home, trusted, offline=offline, rule=rule, notifier=notifier, tell=courier.tell
+        )
+        try:
+            claims.add_all(opened, named, now=time.time(), interval=wanted)
+        except Unavailable:
+            worker.watch(named, wanted)
         stop_metrics = _metrics(opened, metrics_listen)
         try:
             cycle = _Cycle(worker, as_json=as_json)
@@ -105,6 +113,8 @@ class _Cycle:
             worst = next((c for c in verdict.checks if c.demotes is verdict.verdict), None)
             tail = f": {worst.name}: {worst.detail}" if worst else ""
             out(f"{verdict.verdict}: {verdict.target}{tail}")
+        if self._worker.trouble is not None:
+            raise self._worker.trouble  # the cycle failed, whatever its runs found
         return watching.cycle_verdict([d.outcome.verdict for d in done], f"{len(done)} due releases")
 
 
@@ -127,6 +137,11 @@ class _Courier:
         """After a tick: deliver, and beat when the cycle was good. An idle tick is neither good nor bad."""
         self._trouble(verdict)
         self._good = self._good or verdict.verdict is Class.OK
+        self._wake.set()
+
+    def tell(self, title: str, body: str) -> None:
+        """What the outbox could not take: told past it, and not in the thread that verifies."""
+        self._words.append((title, body))
         self._wake.set()
 
     def _trouble(self, verdict: Verdict) -> None:

@@ -13,11 +13,12 @@ import msgspec
 
 from anchor import alarm, trust
 from anchor.cli import common
-from anchor.edge.notify import Notifier, heartbeat
-from anchor.errors import AnchorError, Misuse
+from anchor.edge.notify import heartbeat
+from anchor.errors import AnchorError, Misuse, Unavailable
 from anchor.records import outbox
 from anchor.records.engine import Database
 from anchor.verdict import Check, Class, Verdict, judge
+from anchor.wiring import records
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -68,6 +69,26 @@ def following_options(function: F) -> F:
     return function
 
 
+def known(database: Database, home: Path) -> tuple[list[str], Unavailable | None]:
+    """What is watched, and why it cannot be told."""
+    try:
+        return records.watched(home, database), None
+    except Unavailable as e:
+        return [], e
+
+
+def named(releases: Sequence[str], watched: Sequence[str]) -> list[str]:
+    """The targets that are named. Misuse for what is not there: a slip of the pen must not be watched for
+    ever. What was seen once and is gone is a finding."""
+    found = records.absolute(releases)
+    for target in found:
+        if target not in watched and "://" not in target and not Path(target).exists():
+            raise Misuse(
+                "there is no such release", where=target, remedy="name a release.json, or its folder"
+            )
+    return found
+
+
 def rule_of(text: str | None) -> alarm.Rule:
     """The rule of --alarm-after."""
     return alarm.Rule() if text is None else alarm.parse_rule(text)
@@ -110,7 +131,7 @@ def cycle_verdict(verdicts: Sequence[Verdict], target: str) -> Verdict:
 
 def after(
     database: Database,
-    notifier: Notifier,
+    box: outbox.Outbox,
     *,
     good: bool,
     beat: str | None,
@@ -119,7 +140,7 @@ def after(
 ) -> None:
     """Deliver messages, the heartbeat of a good cycle, the metrics file; what fails is said, never raised."""
     for step in (
-        lambda: outbox.deliver(database, notifier.send, now=time.time(), receivers=notifier.receivers),
+        lambda: box.deliver(now=time.time()),
         lambda: heartbeat(beat) if beat and good else None,
         lambda: _metrics(database, metrics) if metrics else None,
     ):

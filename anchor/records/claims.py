@@ -63,6 +63,7 @@ _ANSWERED = sa.select(Run.slot_ms).where(
     Run.claim_id == sa.bindparam("claim"), Run.state == "finished", Run.slot_ms >= sa.bindparam("slot")
 )
 _NAMED = sa.select(Claim.id, Claim.interval_s, Claim.due_ms).where(Claim.target == sa.bindparam("target"))
+_WATCHED = sa.select(Claim.target, Claim.interval_s, Claim.due_ms).where(Claim.active == 1).order_by(Claim.id)
 _ADD = sa.insert(Claim).returning(Claim.id)
 _OPEN = sa.insert(Run).returning(Run.id)
 _CHANGE = sa.update(Claim).where(Claim.id == sa.bindparam("claim"))
@@ -95,6 +96,15 @@ class Held:
 
     worker: str
     until: float
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A target that is watched, its own interval, and when it is due, in seconds since 1970."""
+
+    target: str
+    interval: int | None = None
+    due: float = 0.0
 
 
 def add(database: Database, target: str, *, now: float, interval: int | None = None) -> int:
@@ -131,15 +141,15 @@ def _add(connection: Connection, target: str, at: int, interval: int | None) -> 
     return int(connection.execute(_ADD, row).scalar_one())
 
 
-def add_missing(database: Database, wanted: Sequence[tuple[str, int | None]], *, now: float) -> None:
+def add_missing(database: Database, wanted: Sequence[Watched], *, now: float) -> None:
     """Watch those of these targets, with their intervals, that the records do not know at all."""
     known = set(_all(database))
-    missing = [(target, interval) for target, interval in wanted if target not in known]
+    missing = [one for one in wanted if one.target not in known]
     if missing:
         with database.write() as connection:
             database.serialise(connection)
-            for target, interval in missing:
-                _add(connection, target, ms(now), interval)
+            for one in missing:
+                _add(connection, one.target, ms(now), one.interval)
 
 
 def look_again(connection: Connection, *, now: float) -> None:
@@ -157,14 +167,14 @@ def drop(database: Database, target: str) -> bool:
 
 def targets(database: Database) -> list[str]:
     """What is watched, oldest first."""
-    return [target for target, _ in watched(database)]
+    return [one.target for one in watched(database)]
 
 
-def watched(database: Database) -> list[tuple[str, int | None]]:
-    """What is watched, oldest first, and the interval in seconds that each was given."""
-    query = sa.select(Claim.target, Claim.interval_s).where(Claim.active == 1).order_by(Claim.id)
+def watched(database: Database) -> list[Watched]:
+    """What is watched, oldest first."""
     with database.read() as connection:
-        return [(r.target, r.interval_s) for r in connection.execute(query)]
+        rows = connection.execute(_WATCHED)
+        return [Watched(r.target, r.interval_s, r.due_ms / 1000) for r in rows]
 
 
 def _all(database: Database) -> list[str]:

@@ -6,6 +6,7 @@ know what is stored.
 """
 
 import contextlib
+import errno
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -110,11 +111,12 @@ def _identity(file: Path | None) -> tuple[int, int] | None:
     return (found.st_dev, found.st_ino) if found is not None else None
 
 
-def open_database(url: str, *, create: bool = True) -> Database:
+def open_database(url: str, *, create: bool = True, patient: bool = False) -> Database:
     """The database at a SQLAlchemy URL, its schema at `SCHEMA`.
 
     `create` False opens for reading: nothing is created or migrated. Raises Misuse (URL, permissions, no
-    database), Unavailable (locked, full, no connection), Unsupported (written by a newer program).
+    database), Unavailable (locked, full, no connection), Unsupported (written by a newer program). `patient`
+    has every read and write raise Unavailable instead, until `reopened`.
     """
     parsed = _parse(url)
     name = parsed.render_as_string(hide_password=True)
@@ -127,9 +129,10 @@ def open_database(url: str, *, create: bool = True) -> Database:
     database = Database(engine, name, file=file, create=create)
     try:
         database.open()
-    except BaseException:
-        database.close()
-        raise
+    except BaseException as e:
+        if not (patient and isinstance(e, Unavailable)):
+            database.close()
+            raise
     return database
 
 
@@ -161,7 +164,11 @@ def _make_private(path: Path) -> None:
         if not path.exists():
             path.touch(mode=0o600)
     except OSError as e:
-        raise Misuse(f"cannot write: {e.strerror}", where=str(path), remedy="check the path") from None
+        full = e.errno in (errno.ENOSPC, errno.EDQUOT)
+        remedy = "make room and run it again" if full else "check the path"
+        raise (Unavailable if full else Misuse)(
+            f"cannot write: {e.strerror}", where=str(path), remedy=remedy
+        ) from None
 
 
 def _sqlite(url: URL, *, writable: bool) -> Engine:

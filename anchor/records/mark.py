@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from anchor.errors import AnchorError, Unavailable
 from anchor.outcome import SignedCheckpoint
 from anchor.records import chain, claims, memory, store
+from anchor.records.claims import Watched
 from anchor.records.engine import Database
 from anchor.records.tables import Base, Checkpoint, EvidenceRow, Prune, Run
 from anchor.tlog.checkpoint import parse
@@ -65,7 +66,8 @@ def encode(database: Database) -> bytes:
             )
             .order_by(Checkpoint.seq)
         ).all()
-    found = Mark(ends=ends, notes=[(k, n.decode()) for k, n in rows], watched=claims.watched(database))
+    claimed = [(one.target, one.interval) for one in claims.watched(database)]
+    found = Mark(ends=ends, notes=[(k, n.decode()) for k, n in rows], watched=claimed)
     return msgspec.json.encode(found) + b"\n"
 
 
@@ -104,9 +106,8 @@ def compare(database: Database, mark: Mark) -> Check:
     )
 
 
-def restore(database: Database, mark: Mark, *, now: float) -> int:
-    """Keep what the records have lost of the mark: signed notes, and what is watched; returns how many notes
-    verify."""
+def notes(mark: Mark) -> list[SignedCheckpoint]:
+    """The mark's signed notes that verify."""
     found: list[SignedCheckpoint] = []
     for log_key, note in mark.notes:
         try:
@@ -123,6 +124,18 @@ def restore(database: Database, mark: Mark, *, now: float) -> int:
             found.append(memory.verified(row))
         except AnchorError:
             continue
+    return found
+
+
+def watched(mark: Mark) -> list[Watched]:
+    """What was watched; when it is due is not known, so now."""
+    return [Watched(target, interval) for target, interval in mark.watched]
+
+
+def restore(database: Database, mark: Mark, *, now: float) -> int:
+    """Keep what the records have lost of the mark: signed notes, and what is watched; returns how many notes
+    verify."""
+    found = notes(mark)
     store.preserve(database, found, (), now=now)
-    claims.add_missing(database, mark.watched, now=now)
+    claims.add_missing(database, watched(mark), now=now)
     return len(found)

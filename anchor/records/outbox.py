@@ -8,6 +8,7 @@ hold secrets. A message written while none was configured waits for the first on
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -19,11 +20,11 @@ from anchor.records.tables import Delivery, Notification
 FIRST_RETRY = 60
 LONGEST_RETRY = 6 * 3600
 SENDING = 300
+"""Seconds for which one process has a delivery to itself."""
 OLDEST = 7 * 86400
 """Seconds after which a message whose receiver is gone is history, not news."""
 NOBODY = ""
 """The receiver of what was written while none was configured."""
-"""Seconds for which one process has a delivery to itself."""
 
 Send = Callable[[str, str, str], None]
 """Sends title and body to the receiver with this digest; raises an AnchorError when it was not taken."""
@@ -65,63 +66,112 @@ def _delivery(number: int, receiver: str, at: int) -> dict[str, object]:
     }
 
 
-def deliver(database: Database, send: Send, *, now: float, receivers: Sequence[str], limit: int = 100) -> int:
-    """Try what is due, oldest first; returns how many were taken. A failure is written down and tried later.
+class Outbox:
+    """The deliveries of one process. It remembers what it sent and could not note, so as not to repeat it."""
 
-    Messages for a receiver that is configured no more go to those that are.
-    """
-    readdress(database, now=now, receivers=receivers)
-    taken = 0
-    for _ in range(limit):
-        found = _next(database, now, receivers)
-        if found is None:
-            break
-        problem = ""
+    def __init__(self, database: Database, send: Send, receivers: Sequence[str]) -> None:
+        self._database = database
+        self._send = send
+        self._receivers = receivers
+        self._unnoted: set[int] = set()
+
+    def deliver(self, *, now: float, limit: int = 100) -> int:
+        """Try what is due, what was tried least first; returns how many were taken. A failure is written down
+        and tried later, and its receiver is left alone for this round. Raises when nothing can be written:
+        each message has been sent once all the same.
+
+        Messages for a receiver that is configured no more go to those that are.
+        """
+        taken, good = 0, set(self._receivers)
+        trouble: AnchorError | None = None
         try:
-            send(found["receiver"], found["title"], found["body"])
+            readdress(self._database, now=now, receivers=self._receivers)
         except AnchorError as e:
-            problem = str(e)[:500]
-        taken += not problem
-        _note(database, found, problem, now)
-    return taken
+            trouble = e
+        for _ in range(limit):
+            try:
+                found = self._unsent(now, good) if trouble else self._reserved(now, good)
+            except AnchorError as e:
+                if trouble is not None:
+                    raise
+                trouble = e
+                continue
+            if found is None:
+                break
+            error = self._try(found)
+            if error:
+                good.discard(found["receiver"])
+            taken += not error
+            if trouble is None:
+                self._note(found, error, now)
+        if trouble is not None:
+            raise trouble
+        return taken
 
+    def _try(self, found: Mapping[str, Any]) -> str:
+        if found["id"] in self._unnoted:
+            return ""
+        try:
+            self._send(found["receiver"], found["title"], found["body"])
+        except AnchorError as e:
+            return str(e)[:500] or "not taken"
+        self._unnoted.add(found["id"])
+        return ""
 
-def _next(database: Database, now: float, receivers: Sequence[str]) -> Mapping[str, str] | None:
-    """The next due delivery, reserved for this process."""
-    at = round(now * 1000)
-    if not receivers:
-        return None
-    with database.write() as connection:
-        query = (
-            sa.select(
-                Delivery.id, Delivery.receiver, Delivery.attempts, Notification.title, Notification.body
-            )
-            .join(Notification, Notification.id == Delivery.notification_id)
-            .where(Delivery.state == "waiting", Delivery.receiver.in_(receivers))
-            # a clock that went back must not hold a message for years
-            .where(sa.or_(Delivery.next_ms <= at, Delivery.next_ms > at + 1000 * LONGEST_RETRY))
-            .order_by(Delivery.id)
-            .limit(1)
-            .with_for_update(skip_locked=True, of=Delivery)
-        )
-        row = connection.execute(query).mappings().first()
-        if row is None:
+    def _reserved(self, now: float, good: set[str]) -> Mapping[str, Any] | None:
+        """The next due delivery, reserved for this process. The attempt is noted now: this process may be
+        ended before it comes to anything."""
+        if not good:
             return None
-        reserve = sa.update(Delivery).where(Delivery.id == row["id"])
-        connection.execute(reserve, {"next_ms": at + SENDING * 1000})
-        return dict(row)
+        with self._database.write() as connection:
+            query = _due(now, good).with_for_update(skip_locked=True, of=Delivery)
+            row = connection.execute(query).mappings().first()
+            if row is not None:
+                change = {
+                    "next_ms": round((now + SENDING) * 1000),
+                    "attempts": row["attempts"] + 1,
+                    "error": "the attempt did not end",
+                }
+                connection.execute(sa.update(Delivery).where(Delivery.id == row["id"]), change)
+            return dict(row) if row is not None else None
+
+    def _unsent(self, now: float, good: set[str]) -> Mapping[str, Any] | None:
+        """The next due delivery that this process has not sent yet, where none can be reserved."""
+        if not good:
+            return None
+        with self._database.read() as connection:
+            query = _due(now, good).where(Delivery.id.not_in(self._unnoted))
+            row = connection.execute(query).mappings().first()
+            return dict(row) if row is not None else None
+
+    def _note(self, found: Mapping[str, Any], problem: str, now: float) -> None:
+        change: dict[str, object] = {"error": problem}
+        if problem:
+            wait = min(LONGEST_RETRY, FIRST_RETRY * 2 ** min(found["attempts"], 20))
+            change["next_ms"] = round((now + wait) * 1000)
+        else:
+            change |= {"state": "sent", "sent_ms": round(now * 1000)}
+        try:
+            with self._database.write() as connection:
+                connection.execute(sa.update(Delivery).where(Delivery.id == found["id"]), change)
+        except AnchorError:
+            return  # what was sent is remembered here
+        self._unnoted.discard(found["id"])
 
 
-def _note(database: Database, found: Mapping[str, object], problem: str, now: float) -> None:
-    attempts = int(str(found["attempts"])) + 1
-    change: dict[str, object] = {"attempts": attempts, "error": problem}
-    if problem:
-        wait = min(LONGEST_RETRY, FIRST_RETRY * 2 ** min(attempts - 1, 20))
-        change["next_ms"] = round((now + wait) * 1000)
-    else:
-        change |= {"state": "sent", "sent_ms": round(now * 1000)}
-    with database.write() as connection:
-        connection.execute(sa.update(Delivery).where(Delivery.id == found["id"]), change)
+def _due(now: float, receivers: set[str]) -> sa.Select[int, str, int, str, str]:
+    """The next due delivery to one of these receivers: what was tried least goes first, so that one which is
+    never taken holds up none."""
+    at = round(now * 1000)
+    return (
+        sa.select(Delivery.id, Delivery.receiver, Delivery.attempts, Notification.title, Notification.body)
+        .join(Notification, Notification.id == Delivery.notification_id)
+        .where(Delivery.state == "waiting", Delivery.receiver.in_(receivers))
+        # a clock that went back must not hold a message for years
+        .where(sa.or_(Delivery.next_ms <= at, Delivery.next_ms > at + 1000 * LONGEST_RETRY))
+        .order_by(Delivery.attempts, Delivery.id)
+        .limit(1)
+    )
 
 
 def readdress(database: Database, *, now: float, receivers: Sequence[str]) -> None:

@@ -51,6 +51,10 @@ class Pace:
         """What no wait is spread beyond."""
         return 1 + self.spread
 
+    def furthest(self, interval: int | None) -> float:
+        """No next time of a target is set further ahead than these seconds."""
+        return max(interval if interval is not None else self.usual, self.backed_off) * self.stretch
+
     def age(self, policy: int | None) -> int:
         """The age in seconds beyond which a target without a good run is STALE."""
         return policy if policy is not None else self.max_age

@@ -1,20 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """The records of a home, and a worker over them: database, mark, evidence files, notifier."""
 
+import contextlib
 import hashlib
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
 from anchor.alarm import Rule
 from anchor.edge import files, process
 from anchor.edge.notify import Notifier
-from anchor.errors import AnchorError, Misuse
+from anchor.errors import AnchorError, Misuse, Unavailable
 from anchor.outcome import Evidence
-from anchor.records import mark
+from anchor.records import claims, mark
 from anchor.records.engine import Database, open_database
 from anchor.records.pace import Pace
 from anchor.records.store import Terms
@@ -23,18 +23,23 @@ from anchor.worker import Setting, Worker
 
 T = TypeVar("T")
 
+MAX_KEPT = 1000
+"""Files of evidence that are read while the records cannot be."""
+MAX_EVIDENCE = 64 << 20
+
 
 def url_for(home: Path, database: str | None) -> str:
     """The records' URL: as given (ANCHOR_DATABASE_URL), else SQLite in the home."""
     return database or f"sqlite:///{home}/records.db"
 
 
-@contextmanager
-def opened(home: Path, database: str | None, *, create: bool) -> Iterator[Database]:
-    """The records, closed afterwards. `create` False: reading only, nothing is made or migrated."""
+@contextlib.contextmanager
+def opened(home: Path, database: str | None, *, create: bool, patient: bool = False) -> Iterator[Database]:
+    """The records, closed afterwards. `create` False: reading only, nothing is made or migrated. `patient`:
+    records that cannot be opened now fail when they are used."""
     if create:
         make_home(home)
-    found = open_database(url_for(home, database), create=create)
+    found = open_database(url_for(home, database), create=create, patient=patient)
     try:
         yield found
     finally:
@@ -54,6 +59,29 @@ def mark_path(home: Path, database: Database) -> Path:
     return home / f"records-{hashlib.sha256(database.name.encode()).hexdigest()[:8]}.mark"
 
 
+def watched(home: Path, database: Database) -> list[str]:
+    """What is watched, by the records, or by their mark while they cannot be read. Raises why they cannot be
+    where there is no mark."""
+    try:
+        return claims.targets(database)
+    except Unavailable:
+        path = mark_path(home, database)
+        found = mark.decode(files.read(path, limit=mark.MAX_MARK)) if path.exists() else None
+        if found is None:
+            raise
+        return [one.target for one in mark.watched(found)]
+
+
+def _kept_evidence(home: Path) -> list[Evidence]:
+    """Evidence that was written as files; what it is about, its reader finds in it."""
+    found = []
+    for path in sorted((home / "evidence").glob("*.json"))[:MAX_KEPT]:
+        with contextlib.suppress(AnchorError):
+            document = files.read(path, limit=MAX_EVIDENCE)
+            found.append(Evidence(kind="kept", origin="", document=document))
+    return found
+
+
 def worker(
     database: Database,
     home: Path,
@@ -62,8 +90,9 @@ def worker(
     rule: Rule,
     pace: Pace,
     notifier: Notifier,
+    tell: Callable[[str, str], object] | None = None,
 ) -> Worker:
-    """A worker of this process."""
+    """A worker of this process. `tell` instead of the notifier's own takes what goes past the outbox."""
     path = mark_path(home, database)
 
     def load() -> bytes | None:
@@ -88,7 +117,8 @@ def worker(
             spill=_best_effort(spill),
             load_mark=load,
             save_mark=_best_effort(save),
-            tell=notifier.tell,
+            load_evidence=lambda: _kept_evidence(home),
+            tell=tell or notifier.tell,
         )
     )
 

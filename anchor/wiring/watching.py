@@ -6,7 +6,7 @@ Trust is loaded when it is first asked for, so that its absence is a check of ea
 
 import hashlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -176,7 +176,14 @@ class Wired:
 
 
 def worker_of(
-    database: Database, home: Path, given: Given, *, offline: bool, rule: alarm.Rule, notifier: Notifier
+    database: Database,
+    home: Path,
+    given: Given,
+    *,
+    offline: bool,
+    rule: alarm.Rule,
+    notifier: Notifier,
+    tell: Callable[[str, str], object] | None = None,
 ) -> Worker:
     """A worker of this process that verifies by what is given."""
     return records.worker(
@@ -186,4 +193,5 @@ def worker_of(
         rule=rule,
         pace=Pace(),
         notifier=notifier,
+        tell=tell,
     )

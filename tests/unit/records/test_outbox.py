@@ -7,9 +7,9 @@ import pytest
 import sqlalchemy as sa
 
 from anchor.alarm import Rule
-from anchor.errors import Unavailable
+from anchor.errors import Misuse, Unavailable
 from anchor.records import outbox, store
-from anchor.records.engine import Database
+from anchor.records.engine import Database, open_database
 from anchor.records.tables import Delivery, Notification
 from anchor.verdict import Class
 from tests.support import records
@@ -39,7 +39,7 @@ def run(database: Database, found: Class, n: int, receivers: tuple[str, ...] = (
 
 
 def deliver(database: Database, to: Receivers, n: float, receivers: tuple[str, ...] = ("a", "b")) -> int:
-    return outbox.deliver(database, to.send, now=NOW + n * HOUR, receivers=receivers)
+    return outbox.Outbox(database, to.send, receivers).deliver(now=NOW + n * HOUR)
 
 
 def test_an_alarm_is_delivered_to_each_receiver_once(database: Database) -> None:
@@ -94,7 +94,7 @@ def test_a_sender_that_died_in_the_middle_repeats_with_the_same_id(database: Dat
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        outbox.deliver(database, dies, now=NOW, receivers=("a",))
+        outbox.Outbox(database, dies, ("a",)).deliver(now=NOW)
     to = Receivers()
     assert deliver(database, to, 0, ("a",)) == 0  # another process may still be at it
     assert deliver(database, to, 1, ("a",)) == 1
@@ -122,6 +122,20 @@ def test_old_history_is_not_news_to_a_new_receiver(database: Database) -> None:
     assert deliver(database, Receivers(), 24 * 30, ("new",)) == 0
 
 
+def test_records_that_take_nothing_stop_no_message_and_repeat_none(sqlite: str) -> None:
+    with records.opened(sqlite) as database:
+        run(database, Class.INVALID, 0)
+    reading, to = open_database(sqlite, create=False), Receivers()
+    box = outbox.Outbox(reading, to.send, ("a", "b"))
+    try:
+        for _ in range(2):
+            with pytest.raises(Misuse, match="read-only"):
+                box.deliver(now=NOW)
+    finally:
+        reading.close()
+    assert [r for r, _ in to.taken] == ["a", "b"]
+
+
 def test_two_processes_share_the_outbox(database: Database, url: str) -> None:
     for n in range(6):
         run(database, Class.INVALID if n % 2 == 0 else Class.OK, n)
@@ -129,7 +143,7 @@ def test_two_processes_share_the_outbox(database: Database, url: str) -> None:
 
     def work(to: Receivers) -> None:
         with records.opened(url) as mine:
-            outbox.deliver(mine, to.send, now=NOW + 6 * HOUR, receivers=("a", "b"))
+            outbox.Outbox(mine, to.send, ("a", "b")).deliver(now=NOW + 6 * HOUR)
 
     threads = [threading.Thread(target=work, args=(to,)) for to in (one, two)]
     for thread in threads:

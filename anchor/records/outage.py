@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a worker goes by while the records fail: which targets are due, and what is remembered without them.
+
+A run that nothing records is still made and still told. It is no news to the records, so its target would
+stay due: the pace is kept here, as for a release that cannot be told.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from anchor.errors import AnchorError
+from anchor.monitor.places import HeldCheckpoint
+from anchor.outcome import Evidence, SeenRelease, SignedCheckpoint
+from anchor.records.claims import Watched
+from anchor.records.pace import Pace
+
+
+class Schedule:
+    """What was watched and due when the records last said so."""
+
+    def __init__(self, pace: Pace) -> None:
+        self._pace = pace
+        self._known: dict[str, Watched] = {}
+        self._tried: dict[str, tuple[int, float]] = {}
+
+    def learn(self, found: Iterable[Watched]) -> None:
+        """What the records say now."""
+        self._known = {one.target: one for one in found}
+
+    def add(self, found: Iterable[Watched]) -> None:
+        """What is watched besides."""
+        for one in found:
+            self._known.setdefault(one.target, one)
+
+    def known(self) -> list[Watched]:
+        return list(self._known.values())
+
+    def due(self, now: float) -> list[str]:
+        """The targets that are due, unrecorded runs counted."""
+        found = []
+        for target, one in self._known.items():
+            wait = self._tried.get(target, (0, one.due))[1] - now
+            if wait <= 0 or wait > self._pace.furthest(one.interval):
+                found.append(target)
+        return found
+
+    def tried(self, target: str, now: float) -> None:
+        """A run was made and not recorded: the next one comes later, as for a release that cannot be told."""
+        times = self._tried.get(target, (0, 0.0))[0] + 1
+        interval = self._known[target].interval if target in self._known else None
+        due = self._pace.next_due(target=target, now=now, interval=interval, newest=False, failing_runs=times)
+        self._tried[target] = (times, due)
+
+    def kept(self, target: str) -> None:
+        """A run was recorded: the records say when the next one is."""
+        self._tried.pop(target, None)
+
+
+class Remembered:
+    """The memory of a re-verification without a database: the mark's signed notes, and kept evidence."""
+
+    def __init__(
+        self, notes: Sequence[SignedCheckpoint], evidence: Sequence[Evidence], error: AnchorError, now: float
+    ) -> None:
+        self._notes = notes
+        self._evidence = evidence
+        self._error = error
+        self._now = now
+
+    def held(self, log_key: str, origin: str, size: int) -> list[HeldCheckpoint]:
+        """The newest note of this log. When it was last served is not known, so never after the log's end."""
+        del size
+        found = [n for n in self._notes if (n.log_key, n.origin) == (log_key, origin)]
+        return [HeldCheckpoint(n, self._now, 0.0) for n in found]
+
+    def knows(self, origin: str, size: int, root: bytes) -> bool:
+        return any((n.origin, n.size, n.root) == (origin, size, root) for n in self._notes)
+
+    def preserve(self, seen: Sequence[SignedCheckpoint], evidence: Sequence[Evidence]) -> None:
+        """Raise what is wrong with the records: evidence is written as a file with the run."""
+        del seen, evidence
+        raise self._error
+
+    def contradictions(self, origin: str) -> list[Evidence]:
+        """All kept evidence: whose it is, each document says and its reader checks."""
+        del origin
+        return list(self._evidence)
+
+    def trust(self, target: str) -> dict[str, str] | None:
+        del target
+        return None
+
+    def last_run(self, target: str) -> float | None:
+        del target
+        return None
+
+    def release_of(self, target: str) -> SeenRelease | None:
+        del target
+        return None
+
+    def rival(self, release: SeenRelease) -> SeenRelease | None:
+        del release
+        return None
+
+    def logs_of(self, target: str) -> list[str]:
+        del target
+        return []
+
+    def read_before(self, target: str) -> list[dict[str, object]]:
+        del target
+        return []
