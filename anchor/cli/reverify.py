@@ -59,7 +59,7 @@ def command(  # noqa: PLR0913 - one argument for each option
     code. A policy is needed, as for anchor verify.
     """
     rule, patience = watching.rule_of(alarm_after), _patience(wait)
-    every, notifier = watching.seconds(interval, "--interval"), Notifier(notify)
+    every, notifier = watching.seconds(interval, "--interval"), Notifier(notify, patience=watching.PATIENCE)
     trusted, found_home = Given(**given), common.home_for(root, home)
     if forget:
         return _forget(releases, found_home, database)
@@ -69,8 +69,13 @@ def command(  # noqa: PLR0913 - one argument for each option
         worker = worker_of(opened, found_home, trusted, offline=offline, rule=rule, notifier=notifier)
         done = worker.once(targets, wait=_Waiting(patience))
         good = all(d.outcome.verdict.verdict is Class.OK and d.kept for d in done)
-        _afterwards(opened, notifier, good=good, beat=heartbeat, metrics=metrics_file)
-    return _report(done, quiet=quiet, damp=alarm_after is not None, as_json=as_json)
+        counted = _counted(done, damp=alarm_after is not None)
+        silent = quiet and all(c is Class.OK for c in counted)
+        speak = _nothing if silent else _say
+        watching.report(opened, good=good, beat=heartbeat, metrics=metrics_file, say=speak)
+        box = Outbox(opened, notifier.send, notifier.receivers)
+        watching.in_time("messages", lambda: box.deliver(now=time.time()), watching.DELIVERY, speak)
+    return 0 if silent else _report(done, counted, as_json=as_json)
 
 
 def _forget(releases: tuple[str, ...], home: Path, database: str | None) -> int:
@@ -119,36 +124,27 @@ class _Waiting:
         return True
 
 
-def _afterwards(
-    database: Database, notifier: Notifier, *, good: bool, beat: str | None, metrics: Path | None
-) -> None:
-    box = Outbox(database, notifier.send, notifier.receivers)
-
-    def work() -> None:
-        watching.after(
-            database,
-            box,
-            good=good,
-            beat=beat,
-            metrics=metrics,
-            say=lambda line: say(f"anchor: {line}"),
-        )
-
-    if not watching.in_time(work):
-        say("anchor: messages are still being sent; the rest is tried the next time")
+def _say(line: str) -> None:
+    say(f"anchor: {line}")
 
 
-def _report(done: list[Done], *, quiet: bool, damp: bool, as_json: bool) -> int:
-    """Print what was found; damped runs count as OK, and are still printed as what they are."""
-    verdicts = [d.outcome.verdict for d in done]
-    counted = [
+def _nothing(line: str) -> None:
+    """--quiet is silent when all is well; a heartbeat that does not arrive is told by who waits for it."""
+
+
+def _counted(done: list[Done], *, damp: bool) -> list[Class]:
+    """What each run counts as: damped ones as OK."""
+    return [
         Class.OK if damp and d.kept is not None and d.kept.damped else d.outcome.verdict.verdict for d in done
     ]
+
+
+def _report(done: list[Done], counted: list[Class], *, as_json: bool) -> int:
+    """Print what was found; damped runs are still printed as what they are."""
+    verdicts = [d.outcome.verdict for d in done]
     whole = (
         verdicts[0] if len(verdicts) == 1 else watching.cycle_verdict(verdicts, f"{len(verdicts)} releases")
     )
-    if quiet and all(c is Class.OK for c in counted):
-        return 0
     code = common.emit(whole, as_json=as_json)
     if all(c is Class.OK for c in counted):
         if code:

@@ -3,6 +3,7 @@
 
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from anchor import alarm
 from anchor.cli import common, watching
 from anchor.cli.output import document, out, say
 from anchor.edge.notify import Notifier
-from anchor.errors import Misuse, Unavailable
+from anchor.errors import AnchorError, Misuse, Unavailable
 from anchor.records import claims
 from anchor.records.outbox import Outbox
 from anchor.schedule import TICK, Watch
@@ -71,9 +72,8 @@ def command(  # noqa: PLR0913 - one argument for each option
             raise trouble or Misuse("nothing is watched", remedy="name a release: anchor watch release.json")
         box = Outbox(opened, notifier.send, notifier.receivers)
         courier = _Courier(
-            lambda good: watching.after(
-                opened, box, good=good, beat=heartbeat, metrics=metrics_file, say=_say
-            ),
+            lambda good: watching.report(opened, good=good, beat=heartbeat, metrics=metrics_file, say=_say),
+            lambda: box.deliver(now=time.time()),
             notifier.tell,
             rule,
         )
@@ -119,10 +119,18 @@ class _Cycle:
 
 
 class _Courier:
-    """Sends what there is to send in a thread of its own, so that nothing there delays a verification."""
+    """Sends what there is to send in threads of its own, so that nothing there delays a verification; a slow
+    receiver delays no heartbeat either."""
 
-    def __init__(self, work: Any, tell: Any, rule: alarm.Rule) -> None:
-        self._work = work
+    def __init__(
+        self,
+        report: Callable[[bool], object],
+        deliver: Callable[[], object],
+        tell: Callable[[str, str], object],
+        rule: alarm.Rule,
+    ) -> None:
+        self._report = report
+        self._deliver = deliver
         self._tell = tell
         self._rule = rule
         self._standing = alarm.Standing()
@@ -130,6 +138,7 @@ class _Courier:
         self._wake = threading.Event()
         self._over = False
         self._good = False
+        self._sending = threading.Thread()
         self._thread = threading.Thread(target=self._run, name="courier", daemon=True)
         self._thread.start()
 
@@ -160,16 +169,28 @@ class _Courier:
         """One last round, at most a few seconds."""
         self._over = True
         self._wake.set()
+        until = time.monotonic() + _LAST_WORDS
         self._thread.join(_LAST_WORDS)
+        if self._sending.is_alive():
+            self._sending.join(max(0.0, until - time.monotonic()))
 
     def _run(self) -> None:
         while not self._over:
             self._wake.wait()
             self._wake.clear()
             good, self._good = self._good, False
-            while self._words:
-                self._tell(*self._words.pop(0))
-            self._work(good)
+            if not self._sending.is_alive():  # else what is new waits for the next tick
+                self._sending = threading.Thread(target=self._send, name="messages", daemon=True)
+                self._sending.start()
+            self._report(good)
+
+    def _send(self) -> None:
+        while self._words:
+            self._tell(*self._words.pop(0))
+        try:
+            self._deliver()
+        except AnchorError as e:
+            _say(str(e))
 
 
 def _metrics(database: Any, listen: str | None) -> Any:

@@ -15,15 +15,18 @@ from anchor import alarm, trust
 from anchor.cli import common
 from anchor.edge.notify import heartbeat
 from anchor.errors import AnchorError, Misuse, Unavailable
-from anchor.records import outbox
 from anchor.records.engine import Database
 from anchor.verdict import Check, Class, Verdict, judge
 from anchor.wiring import records
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-DELIVERY = 20.0
-"""Seconds that a single command waits for its messages to be taken; the rest is tried the next time."""
+BESIDES = 15.0
+"""Seconds for the heartbeat, and for the metrics file."""
+PATIENCE = 8.0
+"""Seconds that a single command waits for one receiver."""
+DELIVERY = 4 * PATIENCE
+"""Seconds that it waits for all of them; the rest is tried the next time, what was tried least first."""
 
 
 def database_option(function: F) -> F:
@@ -129,25 +132,15 @@ def cycle_verdict(verdicts: Sequence[Verdict], target: str) -> Verdict:
     return Verdict(kind="cycle", target=target, verdict=judge(checks), checks=checks, facts=facts)
 
 
-def after(
-    database: Database,
-    box: outbox.Outbox,
-    *,
-    good: bool,
-    beat: str | None,
-    metrics: Path | None,
-    say: Callable[[str], object],
+def report(
+    database: Database, *, good: bool, beat: str | None, metrics: Path | None, say: Callable[[str], object]
 ) -> None:
-    """Deliver messages, the heartbeat of a good cycle, the metrics file; what fails is said, never raised."""
-    for step in (
-        lambda: box.deliver(now=time.time()),
-        lambda: heartbeat(beat) if beat and good else None,
-        lambda: _metrics(database, metrics) if metrics else None,
-    ):
-        try:
-            step()
-        except AnchorError as e:
-            say(str(e))
+    """The heartbeat of a good cycle and the metrics file, each within its time; what fails is said, never
+    raised, and delays no other."""
+    if beat is not None and good:
+        in_time("the heartbeat", lambda: heartbeat(beat), BESIDES, say)
+    if metrics is not None:
+        in_time("the metrics file", lambda: _metrics(database, metrics), BESIDES, say)
 
 
 def _metrics(database: Database, path: Path) -> None:
@@ -156,9 +149,17 @@ def _metrics(database: Database, path: Path) -> None:
     write(database, path)
 
 
-def in_time(work: Callable[[], None], limit: float = DELIVERY) -> bool:
-    """Do it in a thread that is left behind after `limit` seconds; whether it ended."""
-    thread = threading.Thread(target=work, daemon=True)
+def in_time(what: str, work: Callable[[], object], limit: float, say: Callable[[str], object]) -> None:
+    """Do it in a thread that is left behind after `limit` seconds; what went wrong is said."""
+
+    def guarded() -> None:
+        try:
+            work()
+        except AnchorError as e:
+            say(str(e))
+
+    thread = threading.Thread(target=guarded, daemon=True)
     thread.start()
     thread.join(limit)
-    return not thread.is_alive()
+    if thread.is_alive():
+        say(f"{what}: not done in {limit:.0f} s; the rest is tried the next time")

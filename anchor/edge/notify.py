@@ -5,6 +5,7 @@ Never stops or delays a verification: whatever fails or hangs here is an `Unavai
 URLs of receivers hold secrets: they are never printed, only their kind and number.
 """
 
+import contextlib
 import threading
 import warnings
 from collections.abc import Callable, Sequence
@@ -17,6 +18,7 @@ from anchor.errors import AnchorError, Misuse, Unavailable
 PATIENCE = 30.0
 """Seconds for one message to one receiver."""
 HEARTBEAT = 10.0
+"""Seconds for the heartbeat."""
 MAX_RECEIVERS = 32
 
 
@@ -49,12 +51,18 @@ class Notifier:
             raise Unavailable("did not take the message", where=label, remedy="it is tried again later")
 
     def tell(self, title: str, body: str) -> None:
-        """Send to all receivers past the outbox; what fails is dropped, for there is nowhere to note it."""
-        for receiver in self._senders:
-            try:
+        """Send to all receivers at once, past the outbox; what fails is dropped, for there is nowhere to note
+        it."""
+
+        def attempt(receiver: str) -> None:
+            with contextlib.suppress(AnchorError):
                 self.send(receiver, title, body)
-            except AnchorError:
-                continue
+
+        threads = [threading.Thread(target=attempt, args=(r,), daemon=True) for r in self._senders]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
 
 
 def _sender(url: str, number: int) -> tuple[str, Any]:
@@ -74,18 +82,29 @@ def _added(url: str, number: int) -> tuple[str, Any]:
 
 
 def heartbeat(url: str) -> None:
-    """Tell the dead-man's switch that a good cycle was made; raises Unavailable when it does not answer."""
+    """Tell the dead-man's switch that a good cycle was made; raises Unavailable when it does not answer.
+
+    Its URL is its secret: the error says nothing of it, nor of what was answered, which may repeat it.
+    """
+    label = f"heartbeat ({url.split(':', 1)[0][:16]})" if "://" in url else "heartbeat"
 
     def work() -> None:
-        http.get(
-            "heartbeat",
-            url,
-            budget=http.Budget(HEARTBEAT),
-            limit=1 << 16,
-            accept=(200, 201, 202, 204),
-        )
+        try:
+            http.get(
+                "heartbeat",
+                url,
+                budget=http.Budget(HEARTBEAT),
+                limit=1 << 16,
+                accept=(200, 201, 202, 204),
+            )
+        except http.HttpError as e:
+            raise Unavailable(f"answered HTTP {e.status}", where=label, remedy="check its URL") from None
+        except Misuse:
+            raise Misuse("only https is fetched, and http on this machine", where=label) from None
+        except AnchorError:
+            raise Unavailable("was not reached, or not answered in time", where=label) from None
 
-    _within(2 * HEARTBEAT, work, "heartbeat")
+    _within(HEARTBEAT + 1, work, label)
 
 
 def _within(seconds: float, work: Callable[[], object], where: str) -> None:

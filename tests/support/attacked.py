@@ -30,6 +30,8 @@ class Hook(ThreadingHTTPServer):
     """A webhook that takes messages and remembers them; what is fetched from it are heartbeats."""
 
     daemon_threads = True
+    status = 200
+    """The answer to a heartbeat."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Taker)
@@ -63,10 +65,10 @@ class _Taker(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         assert isinstance(self.server, Hook)
         self.server.beats += 1
-        self._done()
+        self._done(self.server.status)
 
-    def _done(self) -> None:
-        self.send_response(200)
+    def _done(self, status: int = 200) -> None:
+        self.send_response(status)
         self.send_header("Content-Length", "0")
         self.end_headers()
 

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Receivers that are slow, and lists of receivers that differ: nobody else waits, and no alarm is lost."""
+
+import contextlib
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from tests.support.anchor_cli import anchor
+from tests.support.attacked import Attacked
+from tests.support.online import until, watching
+from tests.support.serving import running
+
+
+class _Drips(BaseHTTPRequestHandler):
+    """Takes a message and answers a byte a second, so that no single read is ever late."""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.send_response(200)
+        self.send_header("Content-Length", "1000")
+        self.end_headers()
+        with contextlib.suppress(OSError):
+            for _ in range(60):
+                self.wfile.write(b"x")
+                self.wfile.flush()
+                time.sleep(1)
+
+    do_GET = do_POST  # noqa: N815 - the name http.server calls
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def slow() -> Iterator[str]:
+    """The host and port of a server that drips."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Drips)
+    server.daemon_threads = True
+    with running(server):
+        yield f"127.0.0.1:{server.server_port}"
+
+
+def spoil(attacked: Attacked) -> None:
+    ledger = attacked.site.path("ledger.md")
+    ledger.write_bytes(ledger.read_bytes().replace(b"| A | 1 |", b"| A | 9 |"))
+
+
+def reverify(attacked: Attacked, *more: object) -> tuple[int, str]:
+    given = ("--policy", attacked.folder / "watched.toml", "--home", attacked.home)
+    ran = anchor("reverify", attacked.target, *given, *more)
+    return ran.code, ran.out + ran.err
+
+
+def test_a_slow_receiver_holds_up_no_other_and_no_heartbeat(
+    attacked: Attacked, slow: str, tmp_path: Path
+) -> None:
+    metrics = tmp_path / "a.prom"
+    told = ("--notify", f"json://{slow}/", "--notify", attacked.hook.url)
+    besides = ("--heartbeat", attacked.hook.beat, "--metrics-file", metrics)
+    good = attacked.site.path("ledger.md").read_bytes()
+    spoil(attacked)
+    began = time.monotonic()
+    assert reverify(attacked, *told, *besides)[0] == 8
+    assert time.monotonic() - began < 30
+    assert attacked.told() == ["INVALID"]
+    assert "anchor_exit_code 8.0" in metrics.read_text()
+    attacked.site.path("ledger.md").write_bytes(good)
+    before = attacked.hook.beats
+    assert reverify(attacked, *told, *besides, "--quiet") == (0, "")  # silent, though one has not taken it
+    assert attacked.hook.beats == before + 1
+    assert attacked.told() == ["recovered"]
+    assert "anchor_exit_code 0.0" in metrics.read_text()
+
+
+def test_a_watch_beats_while_messages_wait_for_a_slow_receiver(attacked: Attacked, slow: str) -> None:
+    good = attacked.site.path("ledger.md").read_bytes()
+    spoil(attacked)
+    assert reverify(attacked)[0] == 8  # a message that waits for the first receiver
+    attacked.site.path("ledger.md").write_bytes(good)
+    attacked.hook.beats = 0
+    only_slow = ("--notify", f"json://{slow}/", "--heartbeat", attacked.hook.beat)
+    with watching(attacked, *only_slow) as daemon:
+        daemon.says("OK")
+        until(lambda: attacked.hook.beats >= 3, 20)
+        assert daemon.stop() == 0
+
+
+@pytest.mark.parametrize("url", ["{http}/hunter2", "ftp://127.0.0.1/hunter2", "http://127.0.0.1:1/hunter2"])
+def test_a_heartbeat_that_fails_gives_away_no_secret_and_quiet_is_quiet(
+    attacked: Attacked, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(type(attacked.hook), "status", 404)
+    beat = ("--heartbeat", url.format(http=attacked.hook.beat.rstrip("/")))
+    code, said = reverify(attacked, *beat)
+    assert (code, "anchor: heartbeat (" in said) == (0, True)
+    assert "hunter2" not in said
+    assert reverify(attacked, *beat, "--quiet") == (0, "")
