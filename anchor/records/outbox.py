@@ -22,7 +22,7 @@ LONGEST_RETRY = 6 * 3600
 SENDING = 300
 """Seconds for which one process has a delivery to itself."""
 OLDEST = 7 * 86400
-"""Seconds after which a message whose receiver is gone is history, not news."""
+"""Seconds after which a message is history to a receiver that is new, and given up where nobody tries it."""
 NOBODY = ""
 """The receiver of what was written while none was configured."""
 
@@ -175,27 +175,53 @@ def _due(now: float, receivers: set[str]) -> sa.Select[int, str, int, str, str]:
 
 
 def readdress(database: Database, *, now: float, receivers: Sequence[str]) -> None:
-    """Give what waits for a receiver that is gone to those that are configured now."""
+    """Send what waits for others to these receivers as well, once: those may be configured no more.
+
+    They may also be another process's own, so what waits for them goes on waiting. Only what nobody has tried
+    for `OLDEST` since it was due is given up; one whose process lives is tried more often than that.
+    """
     if not receivers:
         return
-    lost = (
-        sa.select(Delivery.id, Delivery.notification_id, Notification.created_ms)
-        .join(Notification, Notification.id == Delivery.notification_id)
-        .where(Delivery.state == "waiting", Delivery.receiver.not_in(receivers))
-    )
     at = round(now * 1000)
     with database.read() as connection:
-        if connection.execute(lost.limit(1)).first() is None:
+        lost = _of_others(connection, receivers)
+        if not any(_change(connection, row, receivers, at) for row in lost):
             return
     with database.write() as connection:
         database.serialise(connection)
-        for number, notification, created in connection.execute(lost).all():
-            has = sa.select(Delivery.receiver).where(Delivery.notification_id == notification)
-            known = {r[0] for r in connection.execute(has)}
-            rows = [_delivery(notification, r, at) for r in receivers if r not in known]
-            if rows and at - created <= OLDEST * 1000:
-                connection.execute(sa.insert(Delivery), rows)
-            connection.execute(sa.update(Delivery).where(Delivery.id == number), {"state": "gone"})
+        for row in _of_others(connection, receivers):
+            copies, gone = _change(connection, row, receivers, at) or ([], False)
+            if copies:
+                connection.execute(sa.insert(Delivery), copies)
+            if gone:
+                connection.execute(sa.update(Delivery).where(Delivery.id == row.id), {"state": "gone"})
+
+
+def _of_others(connection: Connection, receivers: Sequence[str]) -> Sequence[Any]:
+    query = (
+        sa.select(
+            Delivery.id,
+            Delivery.receiver,
+            Delivery.next_ms,
+            Delivery.notification_id,
+            Notification.created_ms,
+        )
+        .join(Notification, Notification.id == Delivery.notification_id)
+        .where(Delivery.state == "waiting", Delivery.receiver.not_in(receivers))
+    )
+    return connection.execute(query).all()
+
+
+def _change(
+    connection: Connection, row: Any, receivers: Sequence[str], at: int
+) -> tuple[list[dict[str, object]], bool] | None:
+    """What becomes of a delivery to somebody else: its copies for these receivers, and whether it is over."""
+    has = sa.select(Delivery.receiver).where(Delivery.notification_id == row.notification_id)
+    known = set(connection.execute(has).scalars())
+    fresh = at - row.created_ms <= OLDEST * 1000
+    copies = [_delivery(row.notification_id, r, at) for r in receivers if r not in known] if fresh else []
+    gone = row.receiver == NOBODY or at - row.next_ms > OLDEST * 1000
+    return (copies, gone) if copies or gone else None
 
 
 def waiting(database: Database) -> int:
@@ -203,3 +229,42 @@ def waiting(database: Database) -> int:
     with database.read() as connection:
         query = sa.select(sa.func.count()).select_from(Delivery).where(Delivery.state == "waiting")
         return int(connection.execute(query).scalar_one())
+
+
+@dataclass(frozen=True)
+class Undelivered:
+    """What a receiver has not taken. Times in milliseconds since 1970."""
+
+    receiver: str
+    """Its digest; empty for messages that were written while none was configured."""
+    state: str
+    """`waiting`, or `gone`: given up, since nobody has tried it for long."""
+    messages: int
+    oldest_ms: int
+    attempts: int
+    error: str
+    """Of its last attempt, or one of them."""
+
+
+def undelivered(database: Database) -> list[Undelivered]:
+    """What waits, and what was given up, by receiver."""
+    query = (
+        sa.select(
+            Delivery.receiver,
+            Delivery.state,
+            sa.func.count().label("messages"),
+            sa.func.min(Notification.created_ms).label("oldest_ms"),
+            sa.func.max(Delivery.attempts).label("attempts"),
+            sa.func.max(Delivery.error).label("error"),
+        )
+        .join(Notification, Notification.id == Delivery.notification_id)
+        .where(
+            sa.or_(
+                Delivery.state == "waiting", sa.and_(Delivery.state == "gone", Delivery.receiver != NOBODY)
+            )
+        )
+        .group_by(Delivery.receiver, Delivery.state)
+        .order_by(sa.func.min(Notification.id))
+    )
+    with database.read() as connection:
+        return [Undelivered(**row) for row in connection.execute(query).mappings()]

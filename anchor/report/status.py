@@ -55,6 +55,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     logs: list[LogLine]
     evidence: list[str]
     waiting_messages: int
+    undelivered: list[str]
+    """What waits for a receiver, or was given up: a line each. Receivers are named by a digest."""
     interrupted: list[str] = []
     """Publications that were begun in this home: a signature of each may be in a log without a release."""
 
@@ -82,6 +84,7 @@ def status(
         logs=logs,
         evidence=[f"{kind} of {origin}: {digest}" for _, kind, origin, digest in kept],
         waiting_messages=outbox.waiting(database),
+        undelivered=[_undelivered(found) for found in outbox.undelivered(database)],
         interrupted=list(interrupted),
     )
 
@@ -142,6 +145,16 @@ def text(found: Status) -> list[str]:
     ]
     lines += [f"evidence     {e}" for e in found.evidence]
     lines += [f"publication  {line}" for line in found.interrupted]
-    if found.waiting_messages:
-        lines.append(f"messages     {found.waiting_messages} not delivered yet")
+    lines += [f"messages     {line}" for line in found.undelivered]
     return lines
+
+
+def _undelivered(one: outbox.Undelivered) -> str:
+    who = (
+        f"receiver {one.receiver}"
+        if one.receiver != outbox.NOBODY
+        else "the first receiver that is configured"
+    )
+    state = "given up, tried by nobody for a week" if one.state == "gone" else "not delivered yet"
+    tried = f", tried {one.attempts} times: {one.error}" if one.attempts else ""
+    return f"{one.messages} for {who} since {time_text(one.oldest_ms)} {state}{tried}"

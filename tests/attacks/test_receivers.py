@@ -2,6 +2,7 @@
 """Receivers that are slow, and lists of receivers that differ: nobody else waits, and no alarm is lost."""
 
 import contextlib
+import sqlite3
 import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.anchor_cli import anchor
-from tests.support.attacked import Attacked
+from tests.support.attacked import Attacked, hook
 from tests.support.online import until, watching
 from tests.support.serving import running
 
@@ -87,6 +88,24 @@ def test_a_watch_beats_while_messages_wait_for_a_slow_receiver(attacked: Attacke
         daemon.says("OK")
         until(lambda: attacked.hook.beats >= 3, 20)
         assert daemon.stop() == 0
+
+
+def test_another_processs_receivers_take_no_alarm_over(attacked: Attacked) -> None:
+    """A's delivery fails once; B runs with its own receiver; then A's is back."""
+    with hook() as mine:
+        own = ("--notify", f"json://127.0.0.1:{mine.server_port}/")
+        spoil(attacked)
+        mine.taking = 500
+        assert reverify(attacked, *own)[0] == 8
+        mine.titles()
+        assert reverify(attacked, "--notify", attacked.hook.url)[0] == 8
+        assert "1 for receiver" in anchor("status", "--home", attacked.home).out
+        mine.taking = 200
+        with contextlib.closing(sqlite3.connect(attacked.home / "records.db")) as db, db:
+            assert db.execute("UPDATE deliveries SET next_ms = 0 WHERE state = 'waiting'").rowcount == 1
+        assert reverify(attacked, *own)[0] == 8
+        assert mine.titles() == ["INVALID"]
+        assert "messages" not in anchor("status", "--home", attacked.home).out
 
 
 @pytest.mark.parametrize("url", ["{http}/hunter2", "ftp://127.0.0.1/hunter2", "http://127.0.0.1:1/hunter2"])

@@ -32,6 +32,8 @@ class Hook(ThreadingHTTPServer):
     daemon_threads = True
     status = 200
     """The answer to a heartbeat."""
+    taking = 200
+    """The answer to a message."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Taker)
@@ -60,7 +62,7 @@ class _Taker(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         assert isinstance(self.server, Hook)
         self.server.messages.append(json.loads(body))
-        self._done()
+        self._done(self.server.taking)
 
     def do_GET(self) -> None:
         assert isinstance(self.server, Hook)

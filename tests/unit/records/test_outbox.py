@@ -11,6 +11,7 @@ from anchor.errors import Misuse, Unavailable
 from anchor.records import outbox, store
 from anchor.records.engine import Database, open_database
 from anchor.records.tables import Delivery, Notification
+from anchor.report.status import status, text
 from anchor.verdict import Class
 from tests.support import records
 from tests.support.records import NOW
@@ -110,11 +111,36 @@ def test_what_was_written_while_nobody_was_configured_is_told_to_the_first_who_i
     assert deliver(database, to, 2, ("new",)) == 0
 
 
-def test_what_waits_for_a_receiver_that_is_gone_goes_to_the_others(database: Database) -> None:
+def test_what_waits_for_a_receiver_that_is_gone_goes_to_the_others_once(database: Database) -> None:
     run(database, Class.INVALID, 0, ("gone",))
     to = Receivers()
     assert deliver(database, to, 1, ("a", "b")) == 2
+    assert deliver(database, to, 2, ("a", "b")) == 0
+
+
+def test_another_process_with_other_receivers_takes_no_message_over(database: Database) -> None:
+    run(database, Class.INVALID, 0, ("a",))
+    deliver(database, Receivers("a"), 0, ("a",))  # refused, once
+    for n in range(1, 24 * 10):
+        deliver(database, Receivers(), n, ("b",))
+        if n % 24 == 0:
+            deliver(database, Receivers("a"), n, ("a",))  # its own process is alive, and it is still refused
+    to = Receivers()
+    assert deliver(database, to, 24 * 10, ("a",)) == 1
+    assert [r for r, _ in to.taken] == ["a"]
+
+
+def test_what_nobody_tries_is_given_up_after_a_week_and_said(database: Database) -> None:
+    run(database, Class.INVALID, 0, ("gone",))
+    deliver(database, Receivers(), 1, ("a",))
+    (line,) = status(database, now=NOW).undelivered
+    assert line == "1 for receiver gone since 2027-01-15T08:00:00Z not delivered yet"
+    assert outbox.waiting(database) == 1
+    deliver(database, Receivers(), 24 * 8, ("a",))
     assert outbox.waiting(database) == 0
+    (line,) = status(database, now=NOW).undelivered
+    assert "given up" in line
+    assert text(status(database, now=NOW))[-1] == f"messages     {line}"
 
 
 def test_old_history_is_not_news_to_a_new_receiver(database: Database) -> None:
