@@ -7,12 +7,14 @@ import click
 
 from anchor.cli import common, watching
 from anchor.cli.output import document, out
+from anchor.edge import process
 from anchor.errors import Misuse
 from anchor.records import history
 from anchor.report import history as report
 from anchor.verdict import Class
 from anchor.wiring import records
 
+_PAGE = 100
 _CLASSES = [str(c) for c in Class] + ["interrupted", "running"]
 
 
@@ -25,7 +27,9 @@ _CLASSES = [str(c) for c in Class] + ["interrupted", "running"]
 @click.option("--since", help="Only runs that began at or after this time, or this long ago (30d).")
 @click.option("--until", help="Only runs that began before this time.")
 @click.option(
-    "--limit", type=click.IntRange(1, 1_000_000), default=100, help="At most this many, newest first."
+    "--limit",
+    type=click.IntRange(1),
+    help="At most this many, newest first (default: 100, all with --csv and --json).",
 )
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV with a header.")
 @common.json_option
@@ -38,7 +42,7 @@ def command(
     found: str | None,
     since: str | None,
     until: str | None,
-    limit: int,
+    limit: int | None,
     as_csv: bool,
     as_json: bool,
 ) -> int:
@@ -50,10 +54,10 @@ def command(
         verdict=found,
         since=watching.moment(since, "--since"),
         until=watching.moment(until, "--until"),
-        limit=limit,
+        limit=limit or (None if as_csv or as_json else _PAGE),
     )
     with records.opened(common.home_for(root, home), database, create=False) as opened:
-        lines = history.runs(opened, wanted)
+        lines = history.runs(opened, wanted, alive=process.alive)
         if as_csv or as_json:
             for chunk in (report.as_csv if as_csv else report.as_json)(lines):
                 document(chunk)

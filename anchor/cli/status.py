@@ -8,6 +8,7 @@ import click
 
 from anchor.cli import common, watching
 from anchor.cli.output import out, say
+from anchor.edge import process
 from anchor.errors import Misuse
 from anchor.publish import pending
 from anchor.report import status as report
@@ -39,7 +40,9 @@ def command(
     begun = [str(i) for i in pending.interrupted(place)]
     try:
         with records.opened(place, database, create=False) as opened:
-            found = report.status(opened, now=time.time(), max_age=age, interrupted=begun)
+            found = report.status(
+                opened, now=time.time(), max_age=age, interrupted=begun, alive=process.alive
+            )
     except Misuse:  # no records: what was interrupted is told all the same
         for line in begun:
             say(f"publication  {line}")

@@ -7,6 +7,7 @@ know what is stored.
 
 import contextlib
 import errno
+import os
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -130,9 +131,29 @@ def open_database(url: str, *, create: bool = True, patient: bool = False) -> Da
     try:
         database.open()
     except BaseException as e:
-        if not (patient and isinstance(e, Unavailable)):
-            database.close()
-            raise
+        if patient and isinstance(e, Unavailable):
+            return database
+        database.close()
+        if isinstance(e, Misuse) and file is not None and not create and _unchanging(file):
+            return _opened_unchanging(parsed, name, file)
+        raise
+    return database
+
+
+def _unchanging(file: Path) -> bool:
+    """Whether the file lies where nothing can be written, so that SQLite cannot make the files by which it is
+    shared, and there is no log beside it that it could not be read without."""
+    log = file.with_name(f"{file.name}-wal")
+    return not os.access(file.parent, os.W_OK) and not (log.exists() and log.stat().st_size)
+
+
+def _opened_unchanging(url: URL, name: str, file: Path) -> Database:
+    database = Database(_sqlite(url, writable=False, unchanging=True), name, file=file, create=False)
+    try:
+        database.open()
+    except BaseException:
+        database.close()
+        raise
     return database
 
 
@@ -171,11 +192,12 @@ def _make_private(path: Path) -> None:
         ) from None
 
 
-def _sqlite(url: URL, *, writable: bool) -> Engine:
+def _sqlite(url: URL, *, writable: bool, unchanging: bool = False) -> Engine:
     file = _file(url)
     if not writable and file is not None:
         read_only = f"file:{_quoted(file)}"
-        url = url.set(database=read_only, query={"mode": "ro", "uri": "true"})
+        mode = {"mode": "ro", "uri": "true"} | ({"immutable": "1"} if unchanging else {})
+        url = url.set(database=read_only, query=mode)
     engine = sa.create_engine(url, connect_args={"timeout": BUSY_MS / 1000})
 
     @sa.event.listens_for(engine, "connect")

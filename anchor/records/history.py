@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the records say: the state of each target, and the runs of the past. Reads only."""
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ from sqlalchemy.engine import Connection
 
 from anchor.encoding import rfc3339
 from anchor.errors import Refused
+from anchor.records.claims import Alive
 from anchor.records.engine import Database
 from anchor.records.tables import Checkpoint, CheckRow, Claim, EvidenceRow, Prune, Release, Run
 
@@ -26,7 +28,10 @@ class Filter:
     """A class, or `interrupted`, or `running`."""
     since: float | None = None
     until: float | None = None
-    limit: int = 100
+    limit: int | None = 100
+
+
+_OPEN = ("interrupted", "running")
 
 
 class RunLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,8 +52,9 @@ class RunLine(msgspec.Struct, frozen=True, kw_only=True):
     worker: str
 
 
-def runs(database: Database, wanted: Filter) -> Iterator[RunLine]:
-    """Runs, newest first."""
+def runs(database: Database, wanted: Filter, *, alive: Alive = lambda _: None) -> Iterator[RunLine]:
+    """Runs, newest first, as they are read. One whose worker is certainly dead was interrupted, although
+    nobody has written it down yet."""
     demoting = (
         sa.select(CheckRow.name + sa.literal(": ") + CheckRow.detail)
         .where(CheckRow.run_id == Run.id, CheckRow.demotes == Run.verdict)
@@ -62,19 +68,21 @@ def runs(database: Database, wanted: Filter) -> Iterator[RunLine]:
         .join(Release, Release.id == Run.release_id, isouter=True)
         .where(*_where(wanted))
         .order_by(Run.id.desc())
-        .limit(wanted.limit)
+        .execution_options(yield_per=500)
     )
     with database.read() as connection:
-        for row in connection.execute(query).mappings():
-            yield _line(dict(row))
+        lines = (_line(dict(row), alive) for row in connection.execute(query).mappings())
+        open_or_killed = wanted.verdict in _OPEN
+        found = (line for line in lines if not open_or_killed or line.state == wanted.verdict)
+        yield from itertools.islice(found, wanted.limit)
 
 
 def _where(wanted: Filter) -> list[sa.ColumnElement[bool]]:
     found: list[sa.ColumnElement[bool]] = []
     if wanted.target is not None:
         found.append(Claim.target == wanted.target)
-    if wanted.verdict in ("interrupted", "running"):
-        found.append(Run.state == wanted.verdict)
+    if wanted.verdict in _OPEN:
+        found.append(Run.state.in_(_OPEN))  # which of the two, its worker decides
     elif wanted.verdict is not None:
         found.append(Run.verdict == wanted.verdict)
     if wanted.since is not None:
@@ -84,12 +92,13 @@ def _where(wanted: Filter) -> list[sa.ColumnElement[bool]]:
     return found
 
 
-def _line(row: Mapping[str, Any]) -> RunLine:
+def _line(row: Mapping[str, Any], alive: Alive) -> RunLine:
+    killed = row["state"] == "running" and alive(row["worker"]) is False
     return RunLine(
         run=row["id"],
         number=row["seq"],
         target=row["target"],
-        state=row["state"],
+        state="interrupted" if killed else row["state"],
         verdict=row["verdict"],
         started=time_text(row["started_ms"]) or "",
         ended=time_text(row["ended_ms"]),

@@ -160,7 +160,8 @@ def _settle(
             receivers=terms.receivers,
         )
     good = ms(now) if found is Class.OK else claim["last_good_ms"]
-    age = outcome.max_run_age or claim["max_run_age_s"]
+    read = outcome.max_run_age is not None or outcome.trust is not None  # else the policy says nothing now
+    age = outcome.max_run_age if read else claim["max_run_age_s"]
     release = release_id or claim["release_id"]
     next_due = terms.pace.next_due(
         target=claim["target"],

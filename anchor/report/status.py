@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import msgspec
 
 from anchor.records import history, outbox
+from anchor.records.claims import Alive
 from anchor.records.engine import Database
 from anchor.records.history import TargetState, time_text
 from anchor.records.pace import Pace
@@ -62,11 +63,17 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def status(
-    database: Database, *, now: float, max_age: int | None = None, interrupted: Sequence[str] = ()
+    database: Database,
+    *,
+    now: float,
+    max_age: int | None = None,
+    interrupted: Sequence[str] = (),
+    alive: Alive = lambda _: None,
 ) -> Status:
     """The status at a time. `max_age` in seconds goes before the policy's that the last run remembered;
-    `interrupted` has a line for each publication that was begun and not finished."""
-    lines = [_line(state, now, max_age) for state in history.states(database)]
+    `interrupted` has a line for each publication that was begun and not finished; `alive` tells of a run's
+    worker whether it was killed."""
+    lines = [_line(state, now, max_age, alive) for state in history.states(database)]
     kept = history.accused(database)
     logs = [
         LogLine(origin=o, size=s, checkpoints=n, evidence=sum(e[2] == o for e in kept))
@@ -89,14 +96,15 @@ def status(
     )
 
 
-def _line(state: TargetState, now: float, max_age: int | None) -> TargetLine:
+def _line(state: TargetState, now: float, max_age: int | None, alive: Alive) -> TargetLine:
     limit = max_age if max_age is not None else Pace().age(state.max_run_age_s)
     age = None if state.last_good_ms is None else now - state.last_good_ms / 1000
     found, detail = _judge(state, age, limit)
+    killed = state.running is not None and alive(state.running) is False
     return TargetLine(
         target=state.target,
         verdict=found,
-        detail=detail,
+        detail=f"{detail}; a run since then was interrupted" if killed else detail,
         ledger=state.ledger,
         number=state.number,
         version=state.version,
@@ -106,7 +114,7 @@ def _line(state: TargetState, now: float, max_age: int | None) -> TargetLine:
         unverified_seconds=None if age is None else max(0, int(age)),
         max_age_seconds=limit,
         due=time_text(state.due_ms),
-        running=state.running,
+        running=None if killed else state.running,
     )
 
 

@@ -8,14 +8,17 @@ import os
 import resource
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.support.anchor_cli import anchor, process
+from tests.support.disks import mounts
 from tests.support.need import need
 from tests.support.published import LEDGER, NAME, Site, empty, published, snapshot
+
+__all__ = ["mounts"]
 
 
 @pytest.fixture(scope="module")
@@ -26,29 +29,6 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Site:
 @pytest.fixture
 def site(original: Site, tmp_path: Path) -> Site:
     return original.copy(tmp_path)
-
-
-def read_only(folder: Path) -> bool:
-    """Make a folder read-only for everybody, root too; False where that is not possible."""
-    if os.geteuid() != 0:
-        return False
-    bound = subprocess.run(["mount", "--bind", str(folder), str(folder)], capture_output=True).returncode == 0
-    again = ["mount", "-o", "remount,ro,bind", str(folder)]
-    return bound and subprocess.run(again, capture_output=True).returncode == 0
-
-
-@pytest.fixture
-def mounts() -> Iterator[Callable[[Path], Path]]:
-    done: list[Path] = []
-
-    def make(folder: Path) -> Path:
-        done.append(folder)
-        need(read_only(folder), "run as root, with mount allowed")
-        return folder
-
-    yield make
-    for folder in reversed(done):
-        subprocess.run(["umount", folder], capture_output=True)
 
 
 @pytest.mark.parametrize("place", ["site", "site/release", "home", "home/journal", "home/instance/log"])

@@ -5,11 +5,12 @@ import contextlib
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,10 @@ import pytest
 
 from tests.support.anchor_cli import ROOT, anchor
 from tests.support.attacked import Hook, hook
+from tests.support.disks import mounts
 from tests.support.published import Site, published
+
+__all__ = ["mounts"]
 
 
 @pytest.fixture(scope="module")
@@ -146,6 +150,11 @@ def test_kill_9_is_visible_as_interrupted_and_the_next_run_goes_on(site: Site, t
         assert "is re-verifying it" in beside.out
         child.kill()
         child.wait()
+    assert [line.split()[1] for line in runs(home)] == ["interrupted"]  # though nobody has written it yet
+    assert len(runs(home, "--class", "interrupted")) == 1
+    assert runs(home, "--class", "running") == []
+    (target,) = anchor("status", "--home", home, "--json").document["targets"]
+    assert (target["running"], "a run since then was interrupted" in target["detail"]) == (None, True)
     assert anchor(*words, "--quiet").code == 0  # its claim returned at once
     assert [line.split()[1] for line in runs(home)] == ["OK", "interrupted"]
     assert len(runs(home, "--class", "interrupted")) == 1
@@ -163,6 +172,61 @@ def test_history_is_the_same_as_text_json_lines_and_csv(site: Site, tmp_path: Pa
     assert runs(home, "--until", "1h") == []
     assert anchor("history", "--home", home, "--csv", "--json").code == 2
     assert anchor("history", "--home", home, "--since", "yesterday").code == 2
+
+
+def test_history_for_programs_has_all_runs_and_for_people_the_newest(site: Site, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    assert anchor("reverify", site.release, "--policy", site.policy, "--home", home, "--quiet").code == 0
+    with contextlib.closing(sqlite3.connect(home / "records.db")) as db, db:
+        columns = [
+            c[1] for c in db.execute("PRAGMA table_info(runs)") if c[1] not in ("id", "seq", "slot_ms")
+        ]
+        names = ", ".join(columns)
+        for n in range(1, 1200):
+            db.execute(f"INSERT INTO runs ({names}, slot_ms) SELECT {names}, {n} FROM runs LIMIT 1")
+    assert len(runs(home)) == 100
+    assert len(runs(home, "--json")) == 1200
+    assert len(runs(home, "--csv")) == 1201
+    assert len(runs(home, "--csv", "--limit", "7")) == 8
+
+
+def test_a_policy_without_an_age_forgets_the_age_of_before(site: Site, tmp_path: Path) -> None:
+    home, policy = tmp_path / "home", tmp_path / "policy.toml"
+
+    def allowed(text: str) -> int:
+        policy.write_text(text)
+        assert anchor("reverify", site.release, "--policy", policy, "--home", home, "--quiet").code == 0
+        (target,) = anchor("status", "--home", home, "--json").document["targets"]
+        return int(target["max_age_seconds"])
+
+    assert allowed("max_run_age = '2h'\n" + site.policy.read_text()) == 7200
+    assert allowed(site.policy.read_text()) == 3 * 86400
+
+
+def test_records_on_a_read_only_file_system_can_be_read(
+    site: Site, tmp_path: Path, mounts: Callable[[Path], Path]
+) -> None:
+    home = tmp_path / "home"
+    assert anchor("reverify", site.release, "--policy", site.policy, "--home", home, "--quiet").code == 0
+    assert not list(home.glob("records.db-*"))
+    mounts(home)
+    assert anchor("status", "--home", home).code == 0
+    assert len(runs(home)) == 1
+    assert anchor("records", "check", "--home", home).code == 0
+    ran = anchor("reverify", site.release, "--policy", site.policy, "--home", home)
+    assert ran.code == 2, ran
+
+
+def test_a_log_that_cannot_be_read_is_not_read_past(
+    site: Site, tmp_path: Path, mounts: Callable[[Path], Path]
+) -> None:
+    """What the database's own log holds is newer than the file: without it an older state would be shown."""
+    home = tmp_path / "home"
+    assert anchor("reverify", site.release, "--policy", site.policy, "--home", home, "--quiet").code == 0
+    (home / "records.db-wal").write_bytes(b"not yet in the file" * 300)
+    mounts(home)
+    ran = anchor("status", "--home", home)
+    assert (ran.code, "cannot be opened" in ran.line) == (2, True)
 
 
 def test_pruning_leaves_what_is_signed(site: Site, tmp_path: Path) -> None:
@@ -183,8 +247,9 @@ def test_a_slip_of_the_pen_is_not_watched_and_what_is_watched_can_be_forgotten(
 ) -> None:
     home = tmp_path / "home"
     given = ("--policy", site.policy, "--home", home)
-    ran = anchor("reverify", tmp_path / "relase.json", *given)
-    assert (ran.code, "no such release" in ran.line) == (2, True)
+    for command in ("reverify", "watch"):
+        ran = anchor(command, tmp_path / "relase.json", *given)
+        assert (ran.code, "no such release" in ran.line) == (2, True)
     assert anchor("reverify", site.release, *given, "--quiet").code == 0
     assert len(anchor("status", "--home", home, "--json").document["targets"]) == 1
     assert anchor("reverify", "--forget", site.release, *given).code == 0
