@@ -68,7 +68,6 @@ _ADD = sa.insert(Claim).returning(Claim.id)
 _OPEN = sa.insert(Run).returning(Run.id)
 _CHANGE = sa.update(Claim).where(Claim.id == sa.bindparam("claim"))
 _MINE = _CHANGE.where(Claim.run_id == sa.bindparam("run"))
-_DUE_NOW = sa.select(Claim.target).where(_DUE).order_by(Claim.due_ms, Claim.id)
 
 Alive = Callable[[str], bool | None]
 """Whether a worker lives: False only when it is certainly dead, None when it cannot be told."""
@@ -180,12 +179,6 @@ def watched(database: Database) -> list[Watched]:
 def _all(database: Database) -> list[str]:
     with database.read() as connection:
         return list(connection.execute(sa.select(Claim.target)).scalars())
-
-
-def due(database: Database, *, now: float, pace: Pace = _PACE) -> list[str]:
-    """The targets that are due, longest due first."""
-    with database.read() as connection:
-        return list(connection.execute(_DUE_NOW, _when(ms(now), pace)).scalars())
 
 
 def _when(at: int, pace: Pace) -> dict[str, int]:

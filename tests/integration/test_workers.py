@@ -86,7 +86,7 @@ def test_no_run_is_lost_or_doubled_when_workers_are_killed_at_random(
         limit = time.monotonic() + 240
         while not fleet.ended() and time.monotonic() < limit:
             time.sleep(dice.uniform(0.1, 0.6))
-            if fleet.kills < 12 and claims.due(opened, now=time.time()):
+            if fleet.kills < 12 and records.overdue(opened, now=time.time()):
                 fleet.kill_one(dice)
         assert fleet.finish() == []
         with opened.read() as connection:
@@ -133,7 +133,7 @@ def test_a_lease_from_a_clock_that_was_years_ahead_does_not_hold_for_years(datab
 def test_a_target_due_years_ahead_by_a_wrong_clock_is_due_now(database: Database) -> None:
     lease = records.taken(database, now=NOW + 9 * 365 * 86400)
     store.keep(database, lease, records.outcome(), now=NOW + 9 * 365 * 86400, terms=store.Terms())
-    assert claims.due(database, now=NOW) == ["a/release.json"]
+    assert records.due(database, now=NOW) == ["a/release.json"]
 
 
 HOUR = 3600
@@ -150,12 +150,12 @@ def test_a_clock_that_was_ahead_for_a_run_holds_up_nothing(
     store.keep(
         database, records.taken(database, now=ahead), records.outcome(found), now=ahead, terms=store.Terms()
     )
-    assert claims.due(database, now=NOW) == ["a/release.json"]
+    assert records.due(database, now=NOW) == ["a/release.json"]
 
 
 def test_a_target_that_was_added_by_a_clock_ahead_is_due(database: Database) -> None:
     claims.add(database, "a", now=NOW + 40 * HOUR, interval=HOUR)
-    assert claims.due(database, now=NOW) == ["a"]
+    assert records.due(database, now=NOW) == ["a"]
 
 
 @pytest.mark.parametrize("interval", [None, 1, 60, HOUR, 400 * 86400])
@@ -171,26 +171,26 @@ def test_no_wait_that_is_meant_is_taken_for_a_wrong_clock(
         found = Class.UNAVAILABLE if failing else Class.OK
         lease = records.taken(database, now=at)
         kept = store.keep(database, lease, records.outcome(found), now=at, terms=store.Terms())
-        assert claims.due(database, now=at) == []
-        assert claims.due(database, now=kept.due - 0.1) == []
-    assert claims.due(database, now=kept.due + 0.1) == ["a/release.json"]
+        assert records.due(database, now=at) == []
+        assert records.due(database, now=kept.due - 0.1) == []
+    assert records.due(database, now=kept.due + 0.1) == ["a/release.json"]
 
 
 def test_a_shorter_interval_counts_from_now_on(database: Database) -> None:
     store.keep(database, records.taken(database), records.outcome(), now=NOW, terms=store.Terms())
     claims.add(database, "a/release.json", now=NOW + 1, interval=60)
-    assert claims.due(database, now=NOW + 60) == []
-    assert claims.due(database, now=NOW + 61) == ["a/release.json"]
+    assert records.due(database, now=NOW + 60) == []
+    assert records.due(database, now=NOW + 61) == ["a/release.json"]
 
 
 def test_after_a_long_sleep_each_target_is_due_once(database: Database) -> None:
     store.keep(database, records.taken(database), records.outcome(), now=NOW, terms=store.Terms())
     later = NOW + 30 * 86400
-    assert claims.due(database, now=later) == ["a/release.json"]
+    assert records.due(database, now=later) == ["a/release.json"]
     lease = claims.take(database, worker="w", now=later)
     assert isinstance(lease, claims.Lease)
     store.keep(database, lease, records.outcome(), now=later, terms=store.Terms())
-    assert claims.due(database, now=later) == []
+    assert records.due(database, now=later) == []
 
 
 def test_the_newest_release_of_a_ledger_is_hourly_and_the_others_daily(database: Database) -> None:
@@ -210,6 +210,6 @@ def test_a_target_that_is_dropped_keeps_its_records_and_is_not_due(database: Dat
     assert claims.drop(database, "a/release.json")
     assert not claims.drop(database, "a/release.json")
     assert claims.targets(database) == []
-    assert claims.due(database, now=NOW + 9 * 86400) == []
+    assert records.due(database, now=NOW + 9 * 86400) == []
     with database.read() as connection:
         assert connection.execute(sa.select(Run.verdict)).scalar_one() == Class.OK

@@ -8,10 +8,10 @@ import sys
 import time
 
 from anchor.edge import process
-from anchor.records import claims
 from anchor.records.engine import open_database
 from anchor.reverify import Parts
 from anchor.worker import Setting, Worker
+from tests.support import records
 from tests.support.reverified import World
 
 
@@ -26,7 +26,7 @@ def main(url: str) -> None:
     worker = Worker(
         Setting(database=database, name=process.name(), parts=parts, clock=time.time, alive=process.alive)
     )
-    while claims.due(database, now=time.time()):
+    while records.overdue(database, now=time.time()):
         if not worker.cycle(limit=40):
             time.sleep(0.05)
     database.close()

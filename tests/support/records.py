@@ -94,6 +94,20 @@ def taken(
     return lease
 
 
+def due(database: Database, *, now: float) -> list[str]:
+    """What a worker would take now, longest due first; all of it is given up again."""
+    leases = list(iter(lambda: claims.take(database, worker="who asks", now=now), None))
+    for lease in leases:
+        assert isinstance(lease, Lease)
+        claims.give_up(database, lease, now=now)
+    return [lease.target for lease in leases if isinstance(lease, Lease)]
+
+
+def overdue(database: Database, *, now: float) -> bool:
+    """Whether the time of any target has come; nothing is taken."""
+    return any(one.due <= now for one in claims.watched(database))
+
+
 def refused_lease(found: Lease | Held | None) -> Held:
     assert isinstance(found, Held)
     return found
