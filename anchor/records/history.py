@@ -70,8 +70,8 @@ def runs(database: Database, wanted: Filter, *, alive: Alive = lambda _: None) -
         .order_by(Run.id.desc())
         .execution_options(yield_per=500)
     )
-    with database.read() as connection:
-        lines = (_line(dict(row), alive) for row in connection.execute(query).mappings())
+    with database.read() as connection, connection.execute(query) as rows:
+        lines = (_line(dict(row), alive) for row in rows.mappings())
         open_or_killed = wanted.verdict in _OPEN
         found = (line for line in lines if not open_or_killed or line.state == wanted.verdict)
         yield from itertools.islice(found, wanted.limit)
