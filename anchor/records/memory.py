@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection
 
 from anchor.errors import AnchorError, Refused
 from anchor.monitor.places import HeldCheckpoint
-from anchor.outcome import Evidence, SeenAnchor, SeenRelease, SignedCheckpoint
+from anchor.outcome import Before, Evidence, SeenAnchor, SeenRelease, SignedCheckpoint
 from anchor.records import chain, store
 from anchor.records.engine import Database
 from anchor.records.tables import Anchor, Checkpoint, Claim, EvidenceRow, Release, Run, Sighting, Trust
@@ -45,32 +45,31 @@ _CONTRADICTIONS = (
     .order_by(EvidenceRow.seq)
 )
 _OF_TARGET = Claim.target == sa.bindparam("target")
+_RUNS = Run.claim_id == Claim.id
+_ENDED = sa.select(Run.ended_ms).where(_RUNS, Run.seq.is_not(None)).order_by(Run.seq.desc()).limit(1)
 _TRUST = (
     sa.select(Trust.document)
     .join(Run, Run.trust_id == Trust.id)
-    .join(Claim, Claim.id == Run.claim_id)
-    .where(_OF_TARGET, Run.seq.is_not(None))
+    .where(_RUNS, Run.seq.is_not(None))
     .order_by(Run.seq.desc())
     .limit(1)
 )
-_LAST_RUN = (
-    sa.select(Run.ended_ms)
-    .join(Claim, Claim.id == Run.claim_id)
-    .where(_OF_TARGET, Run.seq.is_not(None))
-    .order_by(Run.seq.desc())
-    .limit(1)
+_FACTS = sa.select(Run.facts).where(_RUNS, Run.state == "finished").order_by(Run.seq.desc()).limit(1)
+_BEFORE = (
+    sa.select(
+        _ENDED.correlate(Claim).scalar_subquery().label("ended_ms"),
+        _TRUST.correlate(Claim).scalar_subquery().label("trust"),
+        _FACTS.correlate(Claim).scalar_subquery().label("facts"),
+        Release.__table__,
+    )
+    .select_from(Claim)
+    .outerjoin(Release, Release.id == Claim.release_id)
+    .where(_OF_TARGET)
 )
+"""One row, so that a run costs one transaction for all that it asks of its target."""
 _LOGS = (
     sa.select(Anchor.origin).join(Claim, Claim.release_id == Anchor.release_id).where(_OF_TARGET).distinct()
 )
-_LAST_FACTS = (
-    sa.select(Run.facts)
-    .join(Claim, Claim.id == Run.claim_id)
-    .where(_OF_TARGET, Run.state == "finished")
-    .order_by(Run.seq.desc())
-    .limit(1)
-)
-_RELEASE = sa.select(Release.__table__).join(Claim, Claim.release_id == Release.id).where(_OF_TARGET)
 _RIVAL = (
     sa.select(Release.__table__)
     .where(
@@ -118,35 +117,24 @@ class Memory:
             rows = connection.execute(_CONTRADICTIONS, {"origin": origin}).all()
         return [Evidence(kind=k, origin=o, document=d) for k, o, d in rows]
 
-    def trust(self, target: str) -> dict[str, str] | None:
-        """The trust material of the last run of a target that read any."""
+    def before(self, target: str) -> Before:
+        """What the runs of a target before left."""
         with self._database.read() as connection:
-            document = connection.execute(_TRUST, {"target": target}).scalar()
-        return msgspec.json.decode(document, type=dict[str, str]) if document else None
-
-    def last_run(self, target: str) -> float | None:
-        """When the newest run of a target ended, in seconds since 1970."""
-        with self._database.read() as connection:
-            ended = connection.execute(_LAST_RUN, {"target": target}).scalar()
-        return None if ended is None else ended / 1000
+            row = connection.execute(_BEFORE, {"target": target}).mappings().first()
+        if row is None:
+            return Before()
+        entries = msgspec.json.decode(row["facts"]).get("entries", []) if row["facts"] else []
+        return Before(
+            last_run=None if row["ended_ms"] is None else row["ended_ms"] / 1000,
+            trust=msgspec.json.decode(row["trust"], type=dict[str, str]) if row["trust"] else None,
+            release=None if row["id"] is None else _release(dict(row)),
+            entries=tuple(e for e in entries if isinstance(e, dict)),
+        )
 
     def logs_of(self, target: str) -> list[str]:
         """The origins of the logs that the last verified release at a target is in."""
         with self._database.read() as connection:
             return list(connection.execute(_LOGS, {"target": target}).scalars())
-
-    def read_before(self, target: str) -> list[dict[str, object]]:
-        """The entries that the last run of a target proved, as `anchor.monitor.entries` left them."""
-        with self._database.read() as connection:
-            facts = connection.execute(_LAST_FACTS, {"target": target}).scalar()
-        found = msgspec.json.decode(facts).get("entries", []) if facts else []
-        return [e for e in found if isinstance(e, dict)]
-
-    def release_of(self, target: str) -> SeenRelease | None:
-        """The last release that was verified at a target, without its anchors."""
-        with self._database.read() as connection:
-            row = connection.execute(_RELEASE, {"target": target}).mappings().first()
-        return _release(dict(row)) if row else None
 
     def rival(self, release: SeenRelease) -> SeenRelease | None:
         """Another verified release of this ledger and number with another statement, with its anchors."""
