@@ -55,17 +55,17 @@ class Checkpoint:
         return self.note.raw
 
 
-def rekor_v1(host: str, spki: bytes) -> Log:
+def rekor_v1(host: str, spki: bytes, *, hash_name: str = "sha256") -> Log:
     """A Rekor v1 log by the host of its base URL and its key (SPKI DER); key id = SHA-256(SPKI)[:4]."""
-    key = key_from_spki(host, spki)
+    key = key_from_spki(host, spki, hash_name=hash_name)
     if key.algorithm is not Algorithm.ECDSA:
         raise Refused("a Rekor v1 log with a key that is not ECDSA", where=host)
     return Log(host, key, shards=True)
 
 
-def tiled(host: str, spki: bytes) -> Log:
+def tiled(host: str, spki: bytes, *, hash_name: str = "sha256") -> Log:
     """A Rekor v2 or other tiled log by its origin and its key (SPKI DER): signature name = origin."""
-    return Log(host, key_from_spki(host, spki))
+    return Log(host, key_from_spki(host, spki, hash_name=hash_name))
 
 
 def parse(raw: bytes) -> Checkpoint:

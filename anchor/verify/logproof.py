@@ -14,11 +14,11 @@ from urllib.parse import urlsplit
 from anchor.artifact import Artifact
 from anchor.bundle import InclusionProof, LogEntry
 from anchor.encoding import to_base64
-from anchor.errors import Refused
+from anchor.errors import Refused, Unsupported
 from anchor.merkle import leaf_hash, verify_inclusion
 from anchor.tlog import checkpoint as checkpoints
 from anchor.tlog.checkpoint import Checkpoint, Log
-from anchor.tlog.keys import key_from_spki
+from anchor.tlog.keys import VerifierKey, key_from_spki
 from anchor.trusted_root import LogKey
 from anchor.verify.report import LogFact
 
@@ -107,18 +107,24 @@ def log_of(placed: Placed, origin: str) -> Log:
     name, with a tree id behind it in the origin; by default the bare name of the machine, which no URL says.
     """
     key = placed.key
-    spki = key.key.spki
     names = {n for n in (key.host, key.netloc, _schemeless(key.base_url)) if n}
     if not names:
         raise Refused("the trusted root gives no base URL for it", where=placed.where)
     if placed.entry.v2:
         name = origin if origin in names else key.host
-        return Log(name, key_from_spki(name, spki))
+        return Log(name, _note_key(name, key))
     tree = _TREE.fullmatch(origin)
     name = tree["name"] if tree else origin
     if name not in names and ("." in name or ":" in name):
         raise Refused(f"origin {origin!r} is not of {key.base_url}", where=placed.where)
-    return Log(name, key_from_spki(name, spki), shards=tree is not None)
+    return Log(name, _note_key(name, key), shards=tree is not None)
+
+
+def _note_key(name: str, log: LogKey) -> VerifierKey:
+    """The log's key for notes: it signs by what its details say, and by nothing else."""
+    if log.key.scheme.kind == "ed25519ph":
+        raise Unsupported(f"notes signed by {log.key.scheme.details} are not known", where=name)
+    return key_from_spki(name, log.key.spki, hash_name=log.key.scheme.hash)
 
 
 def _schemeless(url: str) -> str:
