@@ -13,9 +13,10 @@ from cryptography.x509 import verification
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from anchor import keydetails
+from anchor.certificates import load_certificate, quiet_name
 from anchor.errors import AnchorError, Refused
 from anchor.keydetails import Key
-from anchor.trusted_root import Authority, load_certificate, quiet_name
+from anchor.trusted_root import Authority
 
 MAX_CERTIFICATE = 64 << 10
 _ISSUER = x509.ObjectIdentifier("1.3.6.1.4.1.57264.1.1")

@@ -27,7 +27,7 @@ def check_certificate(ctx: Context) -> None:
         if issuer is None:
             run.skip(steps.SCT, "the certificate's issuer is not known")
         else:
-            run.run(steps.SCT, lambda: (sct.check(leaf, issuer, ctx.ask.root.ctlogs), True))
+            run.run(steps.SCT, lambda: (sct.check(leaf, issuer, ctx.ask.root), True))
     run.run(steps.USAGE, lambda: (certificates.check_usage(leaf), True))
     asked = ctx.ask.signers
     if asked is None:

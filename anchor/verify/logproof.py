@@ -9,7 +9,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from urllib.parse import urlsplit
 
 from anchor.artifact import Artifact
 from anchor.bundle import InclusionProof, LogEntry
@@ -19,7 +18,7 @@ from anchor.merkle import leaf_hash, verify_inclusion
 from anchor.tlog import checkpoint as checkpoints
 from anchor.tlog.checkpoint import Checkpoint, Log
 from anchor.tlog.keys import VerifierKey, key_from_spki
-from anchor.trusted_root import LogKey
+from anchor.trusted_root import LogKey, TrustedRoot
 from anchor.verify.report import LogFact
 
 MAX_JSON_INTEGER = 2**53 - 1
@@ -39,10 +38,18 @@ class Placed:
         return self.keys[0]
 
 
-def place(entry: LogEntry, tlogs: Sequence[LogKey], where: str) -> Placed:
-    """The entry with its log's key; Refused when the trusted root names no log of that id."""
-    found = tuple(log for log in tlogs if log.id == entry.log_id)
+def named(log_id: bytes, root: TrustedRoot) -> bool:
+    """Whether the trusted root lists a log of that id at all, usable or not."""
+    return log_id in {*(log.id for log in root.tlogs), *(log.id for log in root.unusable_tlogs)}
+
+
+def place(entry: LogEntry, root: TrustedRoot, where: str) -> Placed:
+    """The entry with its log's key; raises when the trusted root names no usable log of that id."""
+    found = tuple(log for log in root.tlogs if log.id == entry.log_id)
     if not found:
+        for log in root.unusable_tlogs:
+            if log.id == entry.log_id:
+                raise log.error(where)
         raise Refused(f"the trusted root names no log {to_base64(entry.log_id)}", where=where)
     if any(log.key != found[0].key for log in found):
         raise Refused("the trusted root has two keys of one log id", where=where)
@@ -107,7 +114,7 @@ def log_of(placed: Placed, origin: str) -> Log:
     name, with a tree id behind it in the origin; by default the bare name of the machine, which no URL says.
     """
     key = placed.key
-    names = {n for n in (key.host, key.netloc, _schemeless(key.base_url)) if n}
+    names = key.names
     if not names:
         raise Refused("the trusted root gives no base URL for it", where=placed.where)
     if placed.entry.v2:
@@ -125,11 +132,6 @@ def _note_key(name: str, log: LogKey) -> VerifierKey:
     if log.key.scheme.kind == "ed25519ph":
         raise Unsupported(f"notes signed by {log.key.scheme.details} are not known", where=name)
     return key_from_spki(name, log.key.spki, hash_name=log.key.scheme.hash)
-
-
-def _schemeless(url: str) -> str:
-    parts = urlsplit(url)
-    return (parts.netloc + parts.path).rstrip("/")
 
 
 def check_inclusion(placed: Placed, size: int, root: bytes) -> str:

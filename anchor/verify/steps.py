@@ -64,7 +64,8 @@ TIMESTAMP = Step(
 LOG_KEY = Step(
     "log-key",
     "rekor-tiles CLIENTS.md: find the log by its id; C2SP signed-note",
-    "the entry is not in a log that the trusted root names: anybody can run such a log",
+    "the entry is not in a log whose key the trusted root gives: anybody can run such a log",
+    (Class.INVALID, Class.UNSUPPORTED),
 )
 PROMISE = Step(
     "log-promise",
@@ -95,6 +96,7 @@ SCT = Step(
     "certificate-log",
     "RFC 6962 section 3.2",
     "the certificate was kept out of the certificate log, so its owner cannot notice it",
+    (Class.INVALID, Class.UNSUPPORTED),
 )
 SIGNER = Step(
     "signer",

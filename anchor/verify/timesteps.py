@@ -31,7 +31,7 @@ def find_logs(ctx: Context) -> None:
 
 def _without_log(ctx: Context) -> None:
     """A certificate always needs a log; a managed key only when the trusted root names one to ask."""
-    if not ctx.keyless and not ctx.ask.root.tlogs and not ctx.ask.root.unusable:
+    if not ctx.keyless and not ctx.ask.root.tlogs and not ctx.ask.root.unusable_tlogs:
         ctx.run.skip(steps.LOG_KEY, "the trusted root names no log, so none is asked for a managed key")
     else:
         ctx.run.run(steps.LOG_KEY, _no_entry)
@@ -44,11 +44,9 @@ def _no_entry() -> tuple[str, bool]:
 def _place(ctx: Context, entry: LogEntry, where: str) -> tuple[str, Placed]:
     if any(entry.log_id == p.entry.log_id and entry.body == p.entry.body for p in ctx.placed):
         raise Refused("the same entry of one log twice", where=where)
-    try:
-        found = logproof.place(entry, ctx.ask.root.tlogs, where)
-    except Refused:
+    if not logproof.named(entry.log_id, ctx.ask.root):
         ctx.foreign = True
-        raise
+    found = logproof.place(entry, ctx.ask.root, where)
     return f"the entry names the log {found.key.base_url} by its id, and so does the trusted root", found
 
 

@@ -79,7 +79,7 @@ class Places:
         seen = self.logs.get(origin)
         if seen is not None:
             return next((k for k in keys if public_key(k) == seen.key.public_key), None)
-        return next((k for k in keys if name in (k.host, k.netloc)), None)
+        return next((k for k in keys if name in k.names), None)
 
     def _first(self, origin: str, target: str, named: list[LogSource], key: LogKey) -> tuple[str, Source]:
         if named:

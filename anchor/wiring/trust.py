@@ -87,9 +87,9 @@ def _witnesses(policy: Policy, base: Path, root: TrustedRoot) -> WitnessPolicy |
         found = tlog_policy.parse(files.read(path, limit=tlog_policy.MAX_POLICY))
     except Misuse as e:
         raise e.at(str(path)) from None
-    hosts = {log.host for log in root.tlogs} | {log.netloc for log in root.tlogs}
+    names = {name for log in root.tlogs for name in log.names}
     for line in found.logs:
-        if line.key.name not in hosts:
+        if line.key.name not in names:
             raise Misuse(
                 f"the log {line.key.name} is not in the trusted root",
                 where=str(path),

@@ -242,7 +242,7 @@ sct.refuse(
 sct.refuse("sct-no-ct-logs", Checks.SCT, "A trusted root without CT logs.", root=put("ctlogs", []))
 sct.refuse(
     "sct-root-key-mislabelled",
-    Checks.ROOT,
+    Checks.SCT,
     "The trusted root gives the CT log's id to another key.",
     root=put("ctlogs.0.publicKey.rawBytes", ct_instance(ecdsa("mallory"))["publicKey"]["rawBytes"]),
 )

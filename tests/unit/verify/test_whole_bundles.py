@@ -151,3 +151,11 @@ def test_a_certificate_of_an_unknown_authority_is_foreign_and_of_a_known_one_is_
     assert stranger.verdict is Class.INVALID
     assert stranger.foreign
     assert not verified(bundle, signers=(Signer(identity="x", issuer=ISSUER),)).foreign
+
+
+@pytest.mark.parametrize("details", ["PKIX_FUTURE_2031", "PKIX_RSA_PKCS1V5"])
+def test_a_log_that_the_root_lists_and_cannot_be_used_is_not_foreign(details: str) -> None:
+    root = forge.trusted_root(lambda r: r["tlogs"][1]["publicKey"].update(keyDetails=details))
+    report = verified(forge.make(forge.V2), root=root)
+    assert failed(report) == ["log-key"]
+    assert not report.foreign
