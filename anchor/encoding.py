@@ -28,8 +28,13 @@ _JSON_DEPTH = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)
 _LONG_NUMBER = re.compile(rb"[0-9]{16}")
 _sorted = msgspec.json.Encoder(order="sorted").encode
 _TOML_STRING = re.compile(
-    r'""".*?"""|\'\'\'.*?\'\'\'|"(?:[^"\\\n]++|\\.)*+"?|\'[^\'\n]*+\'|#[^\n]*+', re.DOTALL
+    r'"""(?:[^"\\]++|\\.|""?(?!"))*+"{0,5}+'  # three quotes close it, and two more may be its last characters
+    r"|'''(?:[^']++|''?(?!'))*+'{0,5}+"
+    r'|"(?:[^"\\\n]++|\\.)*+"?'
+    r"|'[^'\n]*+'|#[^\n]*+",
+    re.DOTALL,
 )
+"""Strings and comments. Possessive, and a long string need not end: nothing behind its start is ever read."""
 _TOML_KEYS = re.compile(r"[=\[\]{},\n]")
 MAX_KEY_PARTS = 9
 

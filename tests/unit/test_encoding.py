@@ -207,6 +207,13 @@ def test_nesting_is_counted_whatever_it_is_made_of(pair: tuple[bytes, bytes]) ->
         "a = " + "[" * 200_000,
         "a = {" * 200_000,
         "a = 1" + "_1" * 200_000,
+        'a = ["""a"""", {' + "a." * 200_000 + "b = 1}]",
+        'a = ["""a""""", {' + "a." * 200_000 + "b = 1}]",
+        'a = ["""\\"""", {' + "a." * 200_000 + "b = 1}]",
+        "a = ['''a'''', {" + "a." * 200_000 + "b = 1}]",
+        'a = """\n' * 100_000,
+        "a = '''\n" * 100_000,
+        'a = """' + '""a' * 200_000,
     ],
 )
 def test_hostile_toml_costs_no_more_than_its_size(text: str) -> None:
@@ -219,4 +226,5 @@ def test_hostile_toml_costs_no_more_than_its_size(text: str) -> None:
 def test_dots_in_toml_strings_are_no_keys() -> None:
     dots = "a." * 50
     text = f'a."b.c".d = "{dots}\\" {dots}"\nu = \'{dots}\'  # {dots}\nm = """{dots}\n{dots}"""\n'
+    text += f'n = """{dots}""{dots}"""""\no = """{dots}\\"""""\np = \'\'\'{dots}\'\'{dots}\'\'\'\'\n'
     assert parse_toml(text.encode())["u"] == dots
