@@ -17,8 +17,9 @@ from anchor.edge.roots import Material
 from anchor.edge.service import Budget
 from anchor.errors import AnchorError, Misuse, Unavailable
 from anchor.report import trust as words
+from anchor.trusted_root import TrustedRoot
 from anchor.verdict import Class, class_of
-from anchor.wiring.trust import NAMED, Named, named_root, tuf_cache
+from anchor.wiring.trust import NAMED, Named, named_root, own_root, tuf_cache
 
 BUDGET = 60.0
 EXAMPLE = "anchor trust pin public -o trusted_root.json"
@@ -42,8 +43,7 @@ def show(root: str, offline: bool, as_json: bool) -> int:  # noqa: FBT001  click
     Exits 3 when its repository did not answer or is not believed, though an older copy is shown; 4 when what
     it serves has expired.
     """
-    data, found = _read(root, offline=offline)
-    parsed = trusted_root.parse(data, where=root)
+    data, found, parsed = _read(root, offline=offline)
     shown: dict[str, Any] = {"root": root, "sha256": hashlib.sha256(data).hexdigest()}
     shown |= words.describe(parsed, datetime.now(UTC))
     if found is not None:
@@ -64,8 +64,7 @@ def show(root: str, offline: bool, as_json: bool) -> int:  # noqa: FBT001  click
 @common.json_option
 def pin(root: str, output: Path | None, offline: bool, as_json: bool) -> int:  # noqa: FBT001  by keyword
     """Print the line of a policy that pins ROOT (a file, `public` or `staging`) by its digest."""
-    data, found = _read(root, offline=offline)
-    trusted_root.parse(data, where=root)
+    data, found, _ = _read(root, offline=offline)
     if found is not None and found.trouble:
         remedy = "try later, or pin the copy that is here with --offline"
         raise Unavailable(f"could not be refreshed: {found.trouble}", where=root, remedy=remedy)
@@ -139,11 +138,12 @@ def _state(found: Named) -> str:
     return "; ".join(lines)
 
 
-def _read(root: str, *, offline: bool) -> tuple[bytes, Named | None]:
+def _read(root: str, *, offline: bool) -> tuple[bytes, Named | None, TrustedRoot]:
     if root not in NAMED:
-        return files.read(Path(root), limit=trusted_root.MAX_SIZE), None
+        data = files.read(Path(root), limit=trusted_root.MAX_SIZE)
+        return data, None, own_root(data, where=root)
     found = named_root(root, budget=Budget(BUDGET), offline=offline)
-    return found.material.trusted_root, found
+    return found.material.trusted_root, found, trusted_root.parse(found.material.trusted_root, where=root)
 
 
 def _tuf(material: Material) -> dict[str, Any]:

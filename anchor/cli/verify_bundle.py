@@ -20,7 +20,7 @@ from anchor.trust import Signer
 from anchor.trusted_root import TrustedRoot
 from anchor.verdict import Verdict
 from anchor.verify.bundle import BundleReport, LogFact, verify_bundle
-from anchor.wiring.trust import named_root
+from anchor.wiring.trust import named_root, own_root
 
 BUDGET = 20.0
 """Seconds for refreshing the public trusted root."""
@@ -74,6 +74,8 @@ def command(
 ) -> int:
     """Verify that a Sigstore bundle was made for FILE_OR_DIGEST (a file, or sha256:<64 hex>).
 
+    What reads as a digest is one; a file of such a name is given as ./sha256:...
+
     Exits 0 only when all of it was verified, 8 when something is refused, 7 for a kind that is not known.
 
     \b
@@ -124,7 +126,7 @@ def _read_bundle(path: Path) -> bytes:
 def _root(path: Path | None, *, staging: bool) -> tuple[TrustedRoot, str]:
     """The trusted root, and what there is to say of how it was got."""
     if path is not None:
-        return trusted_root.parse(files.read(path, limit=trusted_root.MAX_SIZE), where=str(path)), ""
+        return own_root(files.read(path, limit=trusted_root.MAX_SIZE), where=str(path)), ""
     name = "staging" if staging else "public"
     found = named_root(name, budget=service.Budget(BUDGET))
     root = trusted_root.parse(found.material.trusted_root, where=f"{name} trusted root")
@@ -137,14 +139,8 @@ def _root(path: Path | None, *, staging: bool) -> tuple[TrustedRoot, str]:
 
 
 def _artifact(text: str) -> Artifact:
-    """A file, or a digest where no file of that name is there."""
-    path = Path(text)
-    try:
-        exists = path.exists()
-    except (OSError, ValueError):
-        exists = False
-    found = None if exists else artifacts.from_digest(text)
-    return found or FileArtifact(path)
+    """A digest, or else a file: whoever can leave a file here must not choose what a digest means."""
+    return artifacts.from_digest(text) or FileArtifact(Path(text))
 
 
 def _verdict(report: BundleReport, target: str) -> Verdict:

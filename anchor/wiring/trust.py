@@ -72,9 +72,9 @@ def load(path: Path, *, budget: Budget, offline: bool) -> Trust:
 
 def _trust(policy: Policy, base: Path, budget: Budget, *, offline: bool) -> Trust:
     found = [_load_root(source, base, policy, budget, offline=offline) for source in policy.trusted_roots]
-    raw = [data for data, _ in found]
-    checks = tuple(check for _, check in found if check is not None)
-    root = roots.union(roots.parse(data) for data in raw)
+    raw = [data for data, _, _ in found]
+    root = roots.union(each for _, each, _ in found)
+    checks = tuple(check for _, _, check in found if check is not None)
     return Trust(policy=policy, raw=raw, root=root, checks=checks, witnesses=_witnesses(policy, base, root))
 
 
@@ -105,11 +105,12 @@ def tuf_cache() -> Path:
 
 def _load_root(
     source: RootSource, base: Path, policy: Policy, budget: Budget, *, offline: bool
-) -> tuple[bytes, Check | None]:
-    """The bytes of a trusted root that a policy names, checked against its pin or for its freshness."""
+) -> tuple[bytes, TrustedRoot, Check | None]:
+    """A trusted root that a policy names, bytes and value, checked against its pin or for its freshness."""
     if source.name:
         found = named_root(source.name, budget=budget, offline=offline)
-        return found.material.trusted_root, _fresh(source.name, found, policy.max_root_age)
+        data = found.material.trusted_root
+        return data, roots.parse(data, where=source.name), _fresh(source.name, found, policy.max_root_age)
     path = base / source.path
     data = files.read(path, limit=release_file.MAX_TRUSTED_ROOT)
     digest = hashlib.sha256(data).digest()
@@ -119,7 +120,15 @@ def _load_root(
             where=str(path),
             remedy="get the trusted root that was pinned; another one trusts other keys",
         )
-    return data, None
+    return data, own_root(data, where=str(path)), None
+
+
+def own_root(data: bytes, *, where: str) -> TrustedRoot:
+    """A trusted root from a file of the verifier's own: Misuse, not Refused, for one that is malformed."""
+    try:
+        return roots.parse(data, where=where)
+    except Refused as e:
+        raise Misuse(e.problem, where=e.where, remedy="give the file of a Sigstore trusted root") from None
 
 
 @dataclass(frozen=True)

@@ -117,7 +117,13 @@ form.refuse(
 )
 
 roots = Setting(clause="sigstore_trustroot.proto")
-roots.refuse("root-not-json", Checks.ROOT, "A trusted root that is no JSON.", raw_root=lambda data: b"root")
+roots.refuse(
+    "root-not-json",
+    Checks.ROOT,
+    "A trusted root that is no JSON.",
+    expect="USAGE",
+    raw_root=lambda data: b"root",
+)
 roots.refuse(
     "root-other-media-type",
     Checks.ROOT,
@@ -143,6 +149,7 @@ roots.refuse(
     "root-duplicate-member",
     Checks.ROOT,
     "tlogs twice.",
+    expect="USAGE",
     raw_root=lambda data: data.replace(b'"tlogs": [', b'"tlogs": [],\n"tlogs": [', 1),
 )
 roots.refuse(
@@ -182,5 +189,6 @@ roots.refuse(
     "root-certificate-broken",
     Checks.ROOT,
     "An authority whose certificate is none.",
+    expect="USAGE",
     root=put("certificateAuthorities.0.certChain.certificates.0.rawBytes", b64(b"0" * 100)),
 )
