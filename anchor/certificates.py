@@ -35,9 +35,9 @@ def quiet_name(certificate: x509.Certificate, which: Literal["subject", "issuer"
         raise Refused(f"a certificate with an unreadable {which}", where="certificate") from None
 
 
-def shown_name(certificate: x509.Certificate) -> str:
-    """The subject for a person."""
+def shown_name(certificate: x509.Certificate, which: Literal["subject", "issuer"] = "subject") -> str:
+    """A name of a certificate for a person."""
     try:
-        return quiet_name(certificate, "subject").rfc4514_string() or "a certificate without a subject"
+        return quiet_name(certificate, which).rfc4514_string() or f"a certificate without {which}"
     except Refused as e:
         return e.problem

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from anchor import keydetails
 from anchor.certificates import load_certificate, quiet_name, shown_name
 from anchor.encoding import parse_json, to_base64
-from anchor.errors import AnchorError, Refused, Unsupported
+from anchor.errors import AnchorError, Refused, Unavailable, Unsupported
 from anchor.keydetails import Key
 from anchor.protojson import Message, to_time
 
@@ -141,6 +141,14 @@ class TrustedRoot:
     digests: tuple[bytes, ...] = ()
     unusable_tlogs: tuple[Unusable, ...] = ()
     unusable_ctlogs: tuple[Unusable, ...] = ()
+    doubt: str = ""
+    """Why a newer root may name what this one does not: it is a copy that could not be refreshed."""
+
+    def unnamed(self, problem: str, where: str) -> AnchorError:
+        """The error for what this root does not name: a stranger's, unless the root is in doubt."""
+        if self.doubt:
+            return Unavailable(f"{problem}; {self.doubt}", where=where)
+        return Refused(problem, where=where)
 
     @property
     def unusable(self) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 """`anchor verify-bundle`: any Sigstore bundle, strictly, one line for each check."""
 
 import hashlib
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -132,10 +133,9 @@ def _root(path: Path | None, *, staging: bool) -> tuple[TrustedRoot, str]:
     root = trusted_root.parse(found.material.trusted_root, where=f"{name} trusted root")
     if not found.trouble:
         return root, ""
-    copy = (
-        "the copy that the sigstore client ships" if found.material.refreshed is None else "an earlier copy"
-    )
-    return root, f"the {name} trusted root could not be refreshed ({found.trouble}): {copy} was used"
+    said = f"the {name} trusted root could not be refreshed ({found.trouble})"
+    used = f"{said}: {found.material.told(found.now)} was used"
+    return replace(root, doubt=f"{used}, and a newer one may name it"), used
 
 
 def _artifact(text: str) -> Artifact:

@@ -50,7 +50,7 @@ def place(entry: LogEntry, root: TrustedRoot, where: str) -> Placed:
         for log in root.unusable_tlogs:
             if log.id == entry.log_id:
                 raise log.error(where)
-        raise Refused(f"the trusted root names no log {to_base64(entry.log_id)}", where=where)
+        raise root.unnamed(f"the trusted root names no log {to_base64(entry.log_id)}", where)
     if any(log.key != found[0].key for log in found):
         raise Refused("the trusted root has two keys of one log id", where=where)
     return Placed(entry, found, where)

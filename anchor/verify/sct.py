@@ -42,7 +42,7 @@ def _log_of(log_id: bytes, time: datetime, root: TrustedRoot) -> LogKey:
         for unusable in root.unusable_ctlogs:
             if unusable.id == log_id:
                 raise unusable.error(_WHERE)
-        raise Refused(f"the trusted root names no certificate log {log_id.hex()[:16]}", where=_WHERE)
+        raise root.unnamed(f"the trusted root names no certificate log {log_id.hex()[:16]}", _WHERE)
     for log in named:
         if log.window.covers(time):
             return log

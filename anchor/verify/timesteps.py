@@ -45,7 +45,7 @@ def _place(ctx: Context, entry: LogEntry, where: str) -> tuple[str, Placed]:
     if any(entry.log_id == p.entry.log_id and entry.body == p.entry.body for p in ctx.placed):
         raise Refused("the same entry of one log twice", where=where)
     if not logproof.named(entry.log_id, ctx.ask.root):
-        ctx.foreign = True
+        ctx.foreign = ctx.unnamed = True
     found = logproof.place(entry, ctx.ask.root, where)
     return f"the entry names the log {found.key.base_url} by its id, and so does the trusted root", found
 
@@ -72,7 +72,7 @@ def establish_time(ctx: Context) -> None:
     if not ctx.times and not ctx.keyless:
         ctx.run.skip(steps.TIME, "no trusted time; a managed key has no validity to compare it with")
         return
-    ctx.run.run(steps.TIME, lambda: _enough(ctx.times))
+    ctx.run.run(steps.TIME, lambda: _enough(ctx))
 
 
 def _timestamps(ctx: Context) -> None:
@@ -95,13 +95,15 @@ def _timestamp(ctx: Context, token: bytes, number: int, where: str) -> tuple[str
         raise Refused("the same time-stamp twice", where=where)
     found = timestamp.check(token, ctx.bundle.signature, ctx.ask.root.timestamp_authorities, where=where)
     if found is None:
+        ctx.unnamed = True
         return f"{where} is of an authority that the trusted root does not name: it counts for nothing", []
     line = f"{found.authority} signed that it saw this signature at {found.time.isoformat()}"
     return line, [found]
 
 
-def _enough(times: list[VerifiedTime]) -> tuple[str, bool]:
-    if not times:
-        raise Refused("no time that anybody trusted vouches for", where="bundle")
-    said = ", ".join(f"at {t.time.isoformat()} by {t.authority}" for t in times)
+def _enough(ctx: Context) -> tuple[str, bool]:
+    if not ctx.times:
+        problem = "no time that anybody trusted vouches for"
+        raise ctx.ask.root.unnamed(problem, "bundle") if ctx.unnamed else Refused(problem, where="bundle")
+    said = ", ".join(f"at {t.time.isoformat()} by {t.authority}" for t in ctx.times)
     return f"the signature was seen {said}", True

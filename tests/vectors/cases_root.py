@@ -4,7 +4,8 @@
 import hashlib
 from collections.abc import Callable
 
-from tests.support.forge import Edit, Json, b64, ct_instance, log_instance, v2_log
+from tests.support.forge import Edit, Json, b64, ca_instance, ct_instance, log_instance, v2_log
+from tests.support.forge_ca import authority
 from tests.support.forge_keys import Key, ecdsa, ed, rsa_key
 from tests.support.forge_log import V2_ORIGIN, Log, note_id
 from tests.vectors.case import Checks, Setting, put
@@ -125,3 +126,14 @@ for name, check, edit in (
         expect="UNSUPPORTED",
         root=edit,
     )
+
+ED25519 = authority("fulcio ed25519", keys=ed)
+unknown.refuse(
+    "root-authority-ed25519",
+    Checks.CHAIN,
+    "An authority all of whose keys are Ed25519, which the library for chains does not verify.",
+    expect="UNSUPPORTED",
+    issued_by=ED25519,
+    root=lambda r: r["certificateAuthorities"].append(ca_instance(ED25519, "fulcio-ed25519")),
+    clause="RFC 8410; sigstore algorithm registry",
+)

@@ -17,7 +17,7 @@ from anchor.verify import steps
 from anchor.verify.bundle import verify_bundle
 from tests.support import forge, forge_keys
 from tests.support.check_names import BUNDLE
-from tests.support.forge_ca import IDENTITY, ISSUER
+from tests.support.forge_ca import IDENTITY, ISSUER, tsa
 from tests.support.whole import WHO, failed, verified
 
 Json = dict[str, Any]
@@ -159,3 +159,41 @@ def test_a_log_that_the_root_lists_and_cannot_be_used_is_not_foreign(details: st
     report = verified(forge.make(forge.V2), root=root)
     assert failed(report) == ["log-key"]
     assert not report.foreign
+
+
+OLD = "the copy of 2024-12-25 could not be refreshed"
+LACKING: dict[str, tuple[forge.Edit, str, list[str]]] = {
+    "log": (lambda r: r["tlogs"].pop(1), "log-key", ["log-key"]),
+    "certificate log": (lambda r: r["ctlogs"].pop(), "certificate-log", ["certificate-log"]),
+    "authority": (lambda r: r["certificateAuthorities"].pop(), "certificate-chain", ["certificate-chain"]),
+    "time-stamper": (
+        lambda r: r.update(timestampAuthorities=[forge.ca_instance(tsa("tsa b"), "tsa-b")]),
+        "signing-time",
+        ["signing-time"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LACKING)
+def test_what_an_old_root_does_not_name_may_be_in_a_newer_one_and_is_no_alarm(name: str) -> None:
+    edit, check, failing = LACKING[name]
+    bundle, root = forge.make(forge.V2), forge.trusted_root(edit)
+    assert verified(bundle, root=root).verdict is Class.INVALID
+    report = verified(bundle, root=root, doubt=OLD)
+    assert report.verdict is Class.UNAVAILABLE
+    assert failed(report) == failing
+    (doubted,) = [c for c in report.checks if c.name == check]
+    assert OLD in doubted.detail
+    assert not doubted.meaning
+
+
+def test_a_promise_of_a_log_that_an_old_root_does_not_name_is_no_alarm_either() -> None:
+    root = forge.trusted_root(lambda r: r["tlogs"].pop(0))
+    report = verified(forge.make(forge.V1), root=root, doubt=OLD)
+    assert report.verdict is Class.UNAVAILABLE, failed(report)
+
+
+@pytest.mark.parametrize("stamps", [(), (forge.Stamp(over=b"another signature"),)])
+def test_an_old_root_does_not_excuse_what_it_does_name(stamps: tuple[forge.Stamp, ...]) -> None:
+    """Without a time, or with a false one of a known time-stamper, nothing newer could help."""
+    assert verified(forge.make(forge.V2.but(stamps=stamps)), doubt=OLD).verdict is Class.INVALID
