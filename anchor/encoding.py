@@ -15,10 +15,12 @@ from typing import Any, NoReturn
 import msgspec
 import rfc8785
 
-from anchor.errors import Refused
+from anchor.errors import AnchorError, Refused, Unsupported
 
 MAX_DEPTH = 64
 """Nesting of any JSON document read here; Sigstore's deepest (a trusted root) has 6."""
+MAX_DIGITS = 20
+"""Digits of an integer, as many as 2^64 has; longer ones could cost more to read than their size."""
 
 _HEX = re.compile(r"(?:[0-9a-f]{2})*")
 _DECIMAL = re.compile(r"0|[1-9][0-9]*")
@@ -83,13 +85,20 @@ def decimal(text: str, *, limit: int = 2**63 - 1, where: str = "") -> int:
     return value
 
 
-def parse_json(data: bytes, *, where: str = "", fractions: bool = False) -> Any:
+class Number(str):
+    """A number of somebody else's document that no format read here could have, as the text that it is."""
+
+    __slots__ = ()
+
+
+def parse_json(data: bytes, *, where: str = "", foreign: bool = False) -> Any:
     """A JSON document (RFC 8259) without duplicate keys, lone surrogates, NaN, a BOM or deep nesting.
 
-    The caller caps the size. Integers are at most 20 characters long; other numbers are refused, since no
-    format read here has any, or with `fractions` (other people's predicates) kept as the text they are.
+    The caller caps the size. Integers have at most 20 digits; longer ones and other numbers are refused, as
+    no format read here has any. `foreign`, for documents with other people's predicates in them: such numbers
+    are kept as `Number`, and deep nesting is Unsupported, since it is wrong in our formats alone.
     """
-    _check_depth(data, where)
+    _check_depth(data, where, Unsupported if foreign else Refused)
 
     def refuse(problem: str) -> NoReturn:
         raise Refused(problem, where=where)
@@ -102,10 +111,10 @@ def parse_json(data: bytes, *, where: str = "", fractions: bool = False) -> Any:
             refuse(f"duplicate key {twice[:60]!r}")
         return found
 
-    def integer(text: str) -> int:
-        if len(text) > 20:
-            refuse(f"a number of {len(text)} digits")
-        return int(text)
+    def integer(text: str) -> int | Number:
+        if (digits := len(text.removeprefix("-"))) <= MAX_DIGITS:
+            return int(text)
+        return Number(text) if foreign else refuse(f"a number of {digits} digits")
 
     try:
         text = data.decode("utf-8")
@@ -113,7 +122,7 @@ def parse_json(data: bytes, *, where: str = "", fractions: bool = False) -> Any:
             text,
             object_pairs_hook=pairs,
             parse_int=integer,
-            parse_float=str if fractions else lambda t: refuse(f"number {t[:20]} is no integer"),
+            parse_float=Number if foreign else lambda t: refuse(f"number {t[:20]} is no integer"),
             parse_constant=lambda t: refuse(f"{t} is no JSON"),
         )
     except UnicodeDecodeError as e:
@@ -125,8 +134,8 @@ def parse_json(data: bytes, *, where: str = "", fractions: bool = False) -> Any:
     return value
 
 
-def _check_depth(data: bytes, where: str) -> None:
-    """Refuse deep nesting before the recursive parser meets it."""
+def _check_depth(data: bytes, where: str, error: type[AnchorError]) -> None:
+    """Raise for deep nesting before the recursive parser meets it."""
     if data.count(b"[") + data.count(b"{") <= MAX_DEPTH:
         return
     depth = 0
@@ -135,7 +144,7 @@ def _check_depth(data: bytes, where: str) -> None:
         if first in b"[{":
             depth += 1
             if depth > MAX_DEPTH:
-                raise Refused(f"nested deeper than {MAX_DEPTH}", where=where)
+                raise error(f"nested deeper than {MAX_DEPTH}", where=where)
         elif first in b"]}":
             depth -= 1
 

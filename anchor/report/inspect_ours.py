@@ -205,7 +205,7 @@ def _bundle(value: Any, at: str) -> Iterator[Field]:
 
 def _decoded(value: Any, at: str, then: Any) -> Iterator[Field]:
     try:
-        found = parse_json(unbase64(value if isinstance(value, str) else ""), fractions=True)
+        found = parse_json(unbase64(value if isinstance(value, str) else ""), foreign=True)
     except AnchorError as e:
         yield field(under(at, "content"), str(e), free("not base64 of JSON: whoever verifies refuses it"))
         return
