@@ -161,6 +161,15 @@ def parse_toml(data: bytes, *, where: str = "") -> dict[str, Any]:
         raise Refused(f"not TOML: {e}", where=where) from None
 
 
+def toml_string(text: str) -> str:
+    """A TOML basic string, all of it printable. JSON's escapes are TOML's, but for those beyond U+FFFF."""
+    quoted = json.dumps(text, ensure_ascii=False)
+    if quoted.isprintable():
+        return quoted
+    longer = (f"\\u{ord(c):04x}" if c <= "\uffff" else f"\\U{ord(c):08x}" for c in quoted)
+    return "".join(c if c.isprintable() else e for c, e in zip(quoted, longer, strict=True))
+
+
 def jcs(value: Any, *, where: str = "") -> bytes:
     """RFC 8785 (JCS) bytes of a JSON value."""
     try:

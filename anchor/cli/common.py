@@ -113,10 +113,23 @@ def home_for(root: Path, home: Path | None) -> Path:
 
 def print_json(value: Any) -> None:
     """One JSON document on stdout, with a final newline; what could steer a terminal is escaped in it."""
-    text = msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
+    try:
+        data = msgspec.json.encode(value)
+    except UnicodeEncodeError:  # a name of the file system that is not UTF-8
+        data = msgspec.json.encode(_encodable(msgspec.to_builtins(value)))
+    text = msgspec.json.format(data, indent=2).decode()
     if not text.replace("\n", "").isprintable():
         text = "".join(c if c == "\n" or c.isprintable() else _escaped(c) for c in text)
     document(f"{text}\n")
+
+
+def _encodable(value: Any) -> Any:
+    """The same with what has no UTF-8 written out, as lines for people have it."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, dict):
+        return {_encodable(k): _encodable(v) for k, v in value.items()}
+    return [_encodable(v) for v in value] if isinstance(value, (list, tuple)) else value
 
 
 def _escaped(character: str) -> str:

@@ -2,7 +2,6 @@
 """`anchor trust`: what a trusted root contains, in words; its pin; its update through TUF."""
 
 import hashlib
-import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from anchor.edge import files, roots
 from anchor.edge.roots import Material
 from anchor.edge.service import Budget
 from anchor.errors import AnchorError, Misuse, Unavailable
+from anchor.publish.policy_text import pin_line
 from anchor.report import trust as words
 from anchor.trusted_root import TrustedRoot
 from anchor.verdict import Class, class_of
@@ -70,13 +70,16 @@ def pin(root: str, output: Path | None, offline: bool, as_json: bool) -> int:  #
         raise Unavailable(f"could not be refreshed: {found.trouble}", where=root, remedy=remedy)
     if output is None and root in NAMED:
         raise Misuse("a pin names a file", where="-o", remedy="say where to write the root with -o FILE")
+    path = str(output or root)
+    if not path.isascii() and any("\ud800" <= c <= "\udfff" for c in path):
+        raise Misuse("a policy cannot name a file whose name is not UTF-8", where=path, remedy="rename it")
     if output is not None:
         files.write(output, data)
-    path, digest = str(output or root), hashlib.sha256(data).hexdigest()
+    digest = hashlib.sha256(data).hexdigest()
     if as_json:
         common.print_json({"path": path, "sha256": digest})
     else:
-        out(f'trusted_root = [{{ path = {json.dumps(path, ensure_ascii=False)}, sha256 = "{digest}" }}]')
+        out(pin_line(path, digest))
     return 0
 
 

@@ -3,6 +3,7 @@
 
 import hashlib
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +135,19 @@ def test_json_is_one_document_with_stable_names_and_only_bound_facts(folder: Pat
     refused = [c for c in bad["checks"] if c["state"] == "refused"]
     assert {c["name"] for c in refused} == {"log-entry", "artifact-digest", "signature"}
     assert all(c["meaning"] and c["clause"] for c in refused)
+
+
+def test_names_that_are_not_utf8_are_written_out(folder: Path) -> None:
+    bundle, file = os.fsdecode(b"n\xff.json"), os.fsdecode(b"n\xff")
+    (folder / "bundle.json").rename(folder / bundle)
+    (folder / "artifact").rename(folder / file)
+    ran = run(folder, *WHO, file, "--json", bundle=bundle)
+    assert (ran.code, ran.document["verdict"]) == (0, "OK")
+    assert ran.document["target"] == "n\\udcff.json"
+    missing = run(folder, *WHO, file + "x", "--json", bundle=bundle)
+    assert (missing.code, missing.document["verdict"]) == (2, "USAGE")
+    inspected = anchor("inspect", bundle, "--json", cwd=folder)
+    assert (inspected.code, inspected.document["file"]) == (0, "n\\udcff.json")
 
 
 def test_usage_errors_are_one_document_too(folder: Path) -> None:
