@@ -27,6 +27,10 @@ def check(leaf: Leaf, issuer_spki: bytes, root: TrustedRoot) -> str:
     sct = _the_one(leaf)
     time = sct.timestamp.replace(tzinfo=UTC)
     log = _log_of(sct.log_id, time, root)
+    if (
+        time > leaf.not_after
+    ):  # RFC 6962 section 5.2: a time of the future; to the log, the certificate's is past
+        raise Refused(f"of {time.isoformat()}, after the certificate's own end", where=_WHERE)
     if sct.entry_type is not LogEntryType.PRE_CERTIFICATE:
         raise Refused("an SCT for a final certificate, inside of one", where=_WHERE)
     if not isinstance(sct.signature_hash_algorithm, hashes.SHA256) or log.key.scheme.hash != "sha256":

@@ -42,11 +42,12 @@ def _no_entry() -> tuple[str, bool]:
 
 
 def _place(ctx: Context, entry: LogEntry, where: str) -> tuple[str, Placed]:
-    if any(entry.log_id == p.entry.log_id and entry.body == p.entry.body for p in ctx.placed):
-        raise Refused("the same entry of one log twice", where=where)
     if not logproof.named(entry.log_id, ctx.ask.root):
         ctx.foreign = ctx.unnamed = True
     found = logproof.place(entry, ctx.ask.root, where)
+    # By the key: one log may go by several ids.
+    if any(found.key.key.spki == p.key.key.spki and entry.body == p.entry.body for p in ctx.placed):
+        raise Refused("the same entry of one log twice", where=where)
     return f"the entry names the log {found.key.base_url} by its id, and so does the trusted root", found
 
 

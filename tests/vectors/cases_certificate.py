@@ -239,6 +239,13 @@ sct.refuse(
     "The CT key starts a second after.",
     root=put("ctlogs.0.publicKey.validFor", window(SIGNED + 1 * S)),
 )
+sct.refuse(
+    "sct-after-certificate",
+    Checks.SCT,
+    "The log says that it saw the certificate a second after its end.",
+    leaf=Leaf(scts=(Sct(time=Leaf().end + S),)),
+    clause="RFC 6962 5.2: clients SHOULD reject an SCT whose timestamp is in the future",
+)
 sct.refuse("sct-no-ct-logs", Checks.SCT, "A trusted root without CT logs.", root=put("ctlogs", []))
 sct.refuse(
     "sct-root-key-mislabelled",

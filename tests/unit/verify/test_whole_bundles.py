@@ -138,6 +138,23 @@ def test_a_managed_key_needs_a_log_wherever_the_root_names_one() -> None:
     assert "log-key" in failed(verified(keyless, root=bare))
 
 
+def test_an_entry_counts_once_by_whichever_ids_its_log_is_named() -> None:
+    """A root may list one key under its digest and under its note id: that makes no second log of it."""
+    other = forge.b64(hashlib.sha256(forge.v2_log().key.spki).digest())
+
+    def twice(entries: list[Json]) -> None:
+        entries.append({**entries[-1], "logId": {"keyId": other}})
+
+    root = forge.trusted_root(lambda r: twice(r["tlogs"]))
+    assert "checkpointKeyId" in root["tlogs"][2]
+    bundle = forge.make(forge.V2)
+    assert verified(bundle, root=root).ok
+    twice(bundle["verificationMaterial"]["tlogEntries"])
+    report = verified(bundle, root=root)
+    assert failed(report) == ["log-key"]
+    assert not report.foreign
+
+
 @pytest.mark.parametrize("time", ["0", str(2**53), str(2**62)])
 def test_a_promise_of_a_number_that_json_cannot_carry_is_refused(time: str) -> None:
     bundle = forge.make(forge.V1.but(edit=lambda b: None))
