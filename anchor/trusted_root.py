@@ -225,7 +225,8 @@ def _log(entry: Message) -> LogKey:
     public = entry.message("publicKey", ("rawBytes", "keyDetails", "validFor"))
     window = _window(public)
     details = public.text("keyDetails")
-    keydetails.scheme_of(details)  # before its bytes: those of an unknown kind may be anything, or none
+    # Before its bytes: those of an unknown kind may be anything, or none.
+    keydetails.scheme_of(details, where=public.place("keyDetails"))
     raw = public.data("rawBytes")
     log_id = entry.message("logId", ("keyId",)).data("keyId")
     if len(log_id) != 32:
