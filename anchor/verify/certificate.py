@@ -155,17 +155,11 @@ def check_usage(leaf: Leaf) -> str:
     return "digitalSignature and codeSigning, as Fulcio's profile wants"
 
 
-def is_root(der: bytes) -> bool:
-    """Whether bytes are a self-issued certificate of an authority; such are not carried in bundles."""
+def is_self_issued(der: bytes) -> bool:
+    """Whether bytes are a certificate that names itself as its issuer: a root, or one that no authority
+    issued. Such are not carried in bundles."""
     certificate = load_certificate(der, "chain")
-    try:
-        if quiet_name(certificate, "subject") != quiet_name(certificate, "issuer"):
-            return False
-        return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-    except x509.ExtensionNotFound:
-        return False
-    except Exception:  # noqa: BLE001  a lazily parsed certificate fails in many undocumented ways
-        raise Refused("an unreadable certificate", where="chain") from None
+    return quiet_name(certificate, "subject") == quiet_name(certificate, "issuer")
 
 
 @dataclass(frozen=True)

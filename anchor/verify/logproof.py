@@ -134,8 +134,9 @@ def _note_key(name: str, log: LogKey) -> VerifierKey:
     return key_from_spki(name, log.key.spki, hash_name=log.key.scheme.hash)
 
 
-def check_inclusion(placed: Placed, size: int, root: bytes) -> str:
-    """Return if the entry's body is in the tree of this size and root; raises Refused."""
+def check_inclusion(placed: Placed, size: int, root: bytes, *, whose: str) -> str:
+    """Return if the entry's body is in the tree of this size and root; raises Refused. `whose` the root is:
+    the log's, which signed it, or only the proof's."""
     entry, proof = placed.entry, placed.entry.proof
     assert proof is not None
     try:
@@ -143,7 +144,7 @@ def check_inclusion(placed: Placed, size: int, root: bytes) -> str:
     except Refused as e:
         raise e.at(placed.where) from None
     hashes = f"{len(proof.hashes)} hash{'' if len(proof.hashes) == 1 else 'es'}"
-    return f"entry {proof.log_index} of {size}: its hash and {hashes} of the proof give the signed root"
+    return f"entry {proof.log_index} of {size}: its hash and {hashes} of the proof give {whose}"
 
 
 def fact(placed: Placed, checkpoint: Checkpoint | None, *, promised: bool) -> LogFact:

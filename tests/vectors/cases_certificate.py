@@ -268,6 +268,23 @@ who.accept(
     leaf=Leaf(key=ecdsa("leaf", "p384")),
     clause="sigstore algorithm registry: PKIX_ECDSA_P384_SHA_384",
 )
+for curve in ("p384", "p521"):
+    who.accept(
+        f"certificate-{curve}-v1-signs-sha256",
+        "SHA-256 signed by a longer key, as many clients did: the bundle's digest and the entry say so.",
+        recipe=V1,
+        leaf=Leaf(key=ecdsa("leaf", curve).using(f"PKIX_ECDSA_{curve.upper()}_SHA_256")),
+        clause="sigstore algorithm registry: PKIX_ECDSA_P384_SHA_256, PKIX_ECDSA_P521_SHA_256",
+    )
+who.refuse(
+    "certificate-p384-v1-says-sha256",
+    Checks.SIGNATURE,
+    "The bundle's digest and the entry say SHA-256, the signature is over SHA-384: nothing is tried.",
+    recipe=V1,
+    sign_hash="SHA2_384",
+    leaf=Leaf(key=ecdsa("leaf", "p384").using("PKIX_ECDSA_P384_SHA_256")),
+    clause="sigstore algorithm registry: PKIX_ECDSA_P384_SHA_256",
+)
 who.refuse(
     "certificate-pss-only-signs-pkcs1",
     Checks.MATERIAL,
