@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from tests.support import forge, forge_bodies
+from tests.support.forge_ca import SIGNED
 from tests.support.forge_log import Checkpoint
 from tests.support.whole import failed, verified
 
@@ -90,9 +91,7 @@ def test_a_self_issued_certificate_beside_the_leaf_is_refused_whatever_it_says_o
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "nobody issued me")])
     key = ec.generate_private_key(ec.SECP256R1())
     stray = (
-        x509.CertificateBuilder(
-            name, name, key.public_key(), 1, forge.SIGNED, forge.SIGNED + timedelta(days=1)
-        )
+        x509.CertificateBuilder(name, name, key.public_key(), 1, SIGNED, SIGNED + timedelta(days=1))
         .sign(key, hashes.SHA256())
         .public_bytes(serialization.Encoding.DER)
     )
