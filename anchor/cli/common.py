@@ -140,12 +140,19 @@ def emit(verdict: Verdict, *, as_json: bool, notes: Sequence[str] = ()) -> int:
     return verdict.exit_code
 
 
+def _heading(about: str) -> str:
+    """Above the checks of one thing. What no check bound says itself that it is an anchor, and its place."""
+    if not about:
+        return "release"
+    return about if about.startswith("anchor ") else f"anchor in {about}"
+
+
 def _lines(verdict: Verdict) -> Iterator[str]:
     about = ""
     for number, check in enumerate(verdict.checks, 1):
         if check.about != about:
             about = check.about
-            yield f"     anchor in {about}" if about else "     release"
+            yield f"     {_heading(about)}"
         yield f"{number:3}. {_MARKS[check.state]:8} {check.name}: {check.detail}"
         if check.meaning and check.state != "passed":
             yield f"     {'':8} {check.meaning}"

@@ -52,6 +52,7 @@ NAMED = Step(
     "anchor-named",
     "FORMAT.md, release.json",
     "release.json tells another story about its evidence than the evidence itself",
+    (Class.INVALID, Class.UNSUPPORTED),
 )
 WITNESSES = Step(
     "witnesses",
