@@ -116,8 +116,9 @@ class _Job:
         anchored, errors = self._anchor(wanted, down)
         if not old and not anchored:
             raise next(e for e in errors if class_of(e) is worst(map(class_of, errors)))
-        release = self._make([*old, *anchored])
-        verdict = self.tools.verify(self.plan.incoming / place.RELEASE, release, self._root_bytes())
+        root = self._root_bytes([*old, *anchored])
+        release = self._make([*old, *anchored], root)
+        verdict = self.tools.verify(self.plan.incoming / place.RELEASE, release, root)
         if verdict.verdict is not Class.OK:
             raise _failed(verdict)
         self._put(release, sites)
@@ -180,16 +181,16 @@ class _Job:
     def _examine(self, bundle: bytes, site: Site) -> BundleReport:
         return self.tools.examine(bundle, self.sealing.data, site.trusted_root)
 
-    def _root_bytes(self) -> bytes:
+    def _root_bytes(self, anchored: Sequence[Anchored]) -> bytes:
         """The union of the trust material that the bundles were verified with."""
         existing = self.plan.existing
         roots = [self._old_root(existing)] if existing else []
         roots += [r for r in self._roots if r not in roots]
-        return documents.union(roots)
+        return documents.material_of(anchored, roots)
 
-    def _make(self, anchored: Sequence[Anchored]) -> Release:
+    def _make(self, anchored: Sequence[Anchored], root: bytes) -> Release:
         """All files of the version in the incoming folder."""
-        folder, root = self.plan.incoming, self._root_bytes()
+        folder = self.plan.incoming
         files.write(folder / documents.STATEMENT, self.sealing.data)
         for one in anchored:
             files.write(folder / one.path, one.bundle)

@@ -11,19 +11,18 @@ from typing import Any
 
 import msgspec
 
-from anchor.encoding import rfc3339
 from anchor.errors import AnchorError, Refused, Unavailable, Unsupported
 from anchor.release import MAX_BUNDLE, Anchor, Release
-from anchor.statement import PAYLOAD_TYPE
 from anchor.tlog.policy import WitnessPolicy
 from anchor.trust import Policy
 from anchor.trusted_root import TrustedRoot
 from anchor.trusted_root import parse as parse_root
 from anchor.verdict import Check, Class
-from anchor.verify import copies, witnessed
+from anchor.verify import copies, material, named, witnessed
 from anchor.verify.bundle import verify_bundle
 from anchor.verify.copies import Copy
 from anchor.verify.files import Files, read_whole
+from anchor.verify.material import Name
 from anchor.verify.release_steps import (
     BUNDLE,
     COPY_DOES,
@@ -32,9 +31,10 @@ from anchor.verify.release_steps import (
     TRUSTED,
     broken,
     held,
+    outcome,
     unrun,
 )
-from anchor.verify.report import BundleReport, LogFact
+from anchor.verify.report import BundleReport
 
 EMBEDDED_SUFFIX = ".anchor-embedded.invalid"
 """Ends the origin of every embedded log (design section 7): bound by the checkpoint's signature."""
@@ -73,7 +73,7 @@ class Trust:
 
 @dataclass(kw_only=True)
 class AnchorReport:
-    """One anchor, at a `place` of release.json from 1. `counts`: every check passed, by the verifier's trust."""
+    """One anchor, at a `place` of release.json from 1. `counts` when all passed by the verifier's trust."""
 
     anchor: Anchor
     place: int
@@ -83,6 +83,8 @@ class AnchorReport:
     """The verifier's trusted root (JSON) that verified it."""
     counts: bool = False
     foreign: bool = False
+    used: frozenset[Name] = frozenset()
+    """Of a foreign one: what of the release's own copy of the trusted root it rests on."""
 
     def add(self, check: Check) -> None:
         """Keep a check."""
@@ -138,9 +140,10 @@ def verify_all(
     trust: Trust | None,
     now: datetime,
     stock: Stock | None,
-) -> tuple[list[AnchorReport], Check]:
-    """A report for each anchor, and the check of the release's own copy of the trusted root."""
+) -> tuple[list[AnchorReport], list[Check]]:
+    """A report for each anchor, and the checks of the release's own copy of the trusted root."""
     copy, check = copies.read(release, files)
+    checks = [check]
     given = _Given(payload=payload, files=files, trust=trust, now=now, stock=stock, copy=copy)
     reports = []
     for place, anchor in enumerate(release.anchors, 1):
@@ -148,7 +151,10 @@ def verify_all(
         _verify(report, given)
         report.checks = [msgspec.structs.replace(c, about=report.about) for c in report.checks]
         reports.append(report)
-    return reports, check
+    if copy is not None and trust is not None and copy.raw not in trust.raw:
+        used = frozenset().union(*(r.used for r in reports))
+        checks.append(outcome(COPY_DOES, lambda: copy.agrees(trust.root, used)))
+    return reports, checks
 
 
 def _verify(report: AnchorReport, given: _Given) -> None:
@@ -169,7 +175,9 @@ def _verify(report: AnchorReport, given: _Given) -> None:
         report.foreign = True
         report.add(unrun(TRUSTED, "the policy's trusted roots do not name its log or authority"))
         if copy is not None:
-            _stranger(report, copy.verify(data, now), given.payload)
+            found = copy.verify(data, now)
+            _stranger(report, found, given.payload)
+            report.used = material.used(data, found, copy.root)
         return
     _judge(report, found, given.payload)
     if report.bundle is not None:
@@ -196,7 +204,7 @@ def _judge(report: AnchorReport, found: BundleReport, payload: bytes) -> None:
     if any(c.state in ("refused", "unknown") for c in found.checks):
         return
     try:
-        line = _compare(report.anchor, found, payload)
+        line = named.compare(report.anchor, found, payload)
     except AnchorError as e:
         report.add(broken(NAMED, e))
         return
@@ -212,46 +220,12 @@ def _stranger(report: AnchorReport, found: BundleReport, payload: bytes) -> None
         if bad is not None:
             kind = Unsupported if found.verdict is Class.UNSUPPORTED else Refused
             raise kind(f"{bad.name}: {bad.detail}", where="under the trusted root that the release carries")
-        _compare(report.anchor, found, payload)
+        named.compare(report.anchor, found, payload)
     except AnchorError as e:
         report.add(broken(NAMED, e))
         return
     line = "it is what release.json claims, by the trusted root that the release carries: no proof to you"
     report.add(held(NAMED, line))
-
-
-def _compare(anchor: Anchor, found: BundleReport, payload: bytes) -> str:
-    """The bundle signs this statement, and release.json repeats what the bundle binds."""
-    if found.payload_type != PAYLOAD_TYPE or found.payload != payload:
-        raise Refused(
-            "the bundle signs another statement than the one beside release.json", where="statement"
-        )
-    if len(found.logs) != 1:
-        raise Refused(f"{len(found.logs)} log entries where an anchor has one")
-    log = found.logs[0]
-    pairs = (
-        ("log.origin", anchor.log.origin, log.origin),
-        ("log.url", anchor.log.url, log.base_url),
-        ("log.id", anchor.log.id, log.log_id.hex()),
-        ("log.index", anchor.log.index, entry_index(log)),
-        ("identity", anchor.identity, found.identity),
-        ("issuer", anchor.issuer, found.issuer),
-        ("time", anchor.time, time_text(found)),
-    )
-    for name, said, bound in pairs:
-        if said != bound:
-            raise Refused(f"says {said!r} where the bundle binds {bound!r}", where=name)
-    return "what release.json says of statement, log, index, signer and time is what the bundle binds"
-
-
-def entry_index(log: LogFact) -> int:
-    """The index that the log goes by: its own promise where there is one (v1), else the one in the tree."""
-    return log.index if log.promised_index is None else log.promised_index
-
-
-def time_text(found: BundleReport) -> str:
-    """The earliest verified time, RFC 3339 UTC in whole seconds."""
-    return rfc3339(found.earliest) if found.earliest else ""
 
 
 def _ask(report: AnchorReport, data: bytes, payload: bytes, stock: Stock, now: datetime) -> None:
@@ -283,11 +257,9 @@ def _with_copy(report: AnchorReport, data: bytes, given: _Given) -> None:
     if copy.raw == report.root:
         report.add(held(COPY_DOES, "the copy in the release is, byte for byte, the root that verified it"))
         return
-    try:
-        report.add(held(COPY_DOES, copy.does_the_same(data, given.payload, given.now)))
-    except AnchorError as e:
-        report.add(broken(COPY_DOES, e))
-        report.counts = False
+    check = outcome(COPY_DOES, lambda: copy.does_the_same(data, given.payload, given.now))
+    report.add(check)
+    report.counts = check.state == "passed" and report.counts
 
 
 def claimed(reports: Sequence[AnchorReport]) -> list[str]:

@@ -7,7 +7,8 @@
 4. ledger-json      ledger.json is what the ledger gives                          (FORMAT.md, ledger.json)
 5. anchor <log> ... each bundle, strictly: see `verify.bundle`; then what release.json says of it, the stock
    client's opinion, and whether the release's copy of the trusted root does the same
-6. trusted-root     the copy in the release has the digest named
+6. trusted-root     the copy in the release has the digest named; of all that it names, it says what the
+   verifier's own roots say
 7. policy-...       ledger, number, signer, number of logs, age, as the verifier's policy demands
 
 Nothing here reads a file, a socket or a clock: bytes come through `Files`, the time is passed in. Only what a
@@ -38,6 +39,7 @@ from anchor.verify.release_steps import (
     STATEMENT,
     broken,
     held,
+    outcome,
     unrun,
 )
 from anchor.verify.steps import Step
@@ -64,12 +66,8 @@ class _Run:
 
     def step(self, step: Step, check: Callable[[], str]) -> bool:
         """Run one check; whether it passed."""
-        try:
-            self.checks.append(held(step, check()))
-        except AnchorError as e:
-            self.checks.append(broken(step, e))
-            return False
-        return True
+        self.checks.append(outcome(step, check))
+        return self.checks[-1].state == "passed"
 
 
 def verify_release(
@@ -127,9 +125,9 @@ def _verify(
         return None
     payload, signed = found
     _contents(run, release, signed, files, progress)
-    reports, root = anchors.verify_all(release, payload, files, trust=trust, now=now, stock=stock)
+    reports, copied = anchors.verify_all(release, payload, files, trust=trust, now=now, stock=stock)
     run.checks += [c for report in reports for c in report.checks]
-    run.checks.append(root)
+    run.checks += copied
     if trust is None:
         run.notes += anchors.claimed(reports)
         run.notes.append(_accepting(release, target))
