@@ -92,6 +92,11 @@ def _rank(name: str) -> int:
     return _POLICY_RANK.index(source) if source in _POLICY_RANK else len(_POLICY_RANK)
 
 
+def is_default(name: str) -> bool:
+    """Whether neither a flag, the environment nor the configuration file says it."""
+    return click.get_current_context().get_parameter_source(name) is ParameterSource.DEFAULT
+
+
 def home_for(root: Path, home: Path | None) -> Path:
     """The home of a root: as named, else a folder for this root under the user's state directory.
 

@@ -97,11 +97,14 @@ def command(as_json: bool, home: Path | None, **given: Any) -> int:  # noqa: FBT
         tokens=source,
         rekor=int(given["rekor"] or 0),
         consent=None if given["yes"] else Consent(confirm=_confirm, known=publishing.recorded(root)),
+        chosen=bool(given["also"]) or not common.is_default("instance"),
     )
     own = trust.load(given["policy"], budget=choice.budget, offline=False) if given["policy"] else None
     stages = Stages()
     tools = publishing.tools(stages, own)
-    published = job.publish(order, lambda: publishing.sites(instances, choice), tools)
+    published = job.publish(
+        order, lambda existing: publishing.sites(instances, choice, existing, stages), tools
+    )
     counter.close()
     stages.close()
     return _report(published, order, as_json=as_json)

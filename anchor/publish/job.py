@@ -56,11 +56,16 @@ class Published:
     """One line for each log that could not be reached."""
 
 
-def publish(order: Order, sites: Callable[[], Sequence[Site | Unavailable]], tools: Tools) -> Published:
+Sites = Callable[[Release | None], Sequence[Site | Unavailable]]
+"""The instances to record in, given the release of this version that is there already."""
+
+
+def publish(order: Order, sites: Sites, tools: Tools) -> Published:
     """Publish, or complete what is there. Raises our errors; the release folder is never half a release.
 
     `sites` is called once the ledger is sealed: a bad one reaches nobody, and makes no keys. For an instance
-    that cannot be reached it gives the reason: the others do not wait for it.
+    that cannot be reached it gives the reason: the others do not wait for it. Where it gives none for a
+    release that is there, that is verified and nothing more.
     """
     with (
         place.made_root(order.root),
@@ -80,7 +85,7 @@ def publish(order: Order, sites: Callable[[], Sequence[Site | Unavailable]], too
         )
         with contextlib.ExitStack() as opened:
             found, down = [], []
-            for site in sites():
+            for site in sites(planned.existing):
                 if isinstance(site, Unavailable):
                     down.append(site)
                     continue
