@@ -5,6 +5,7 @@ Decides what a `policy.toml` says; it opens none of the files that a policy name
 what is verified.
 """
 
+import json
 import re
 from dataclasses import dataclass
 from datetime import timedelta
@@ -111,6 +112,11 @@ def parse_policy(data: bytes, where: str = "policy") -> Policy:
         return _policy(found)
     except AnchorError as e:
         raise e.at(where) from None
+
+
+def toml_text(text: str) -> str:
+    """A TOML basic string, for policies that are written. JSON's escapes are TOML's; U+007F needs one too."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def duration(text: Any, where: str = "duration") -> timedelta:

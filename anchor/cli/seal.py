@@ -23,20 +23,20 @@ STATEMENT = "statement.json"
 
 
 @click.command()
-@click.argument("ledger", type=click.Path(path_type=Path))
+@click.argument("ledger", type=common.FilePath())
 @click.option("--name", required=True, help="Name of the ledger, the same for all its releases.")
 @click.option("--version", required=True, help="The publisher's name for this release, such as 1.0.0.")
 @click.option("--number", type=click.IntRange(1), help="Which release it is, from 1 (default: what follows).")
 @click.option(
     "--previous",
-    type=click.Path(path_type=Path),
+    type=common.FilePath(),
     help="statement.json of the release before, for number 2 on.",
 )
 @click.option("--reader", type=click.Choice(list(READERS)), help="Read it so, whatever its name says.")
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path),
+    type=common.FilePath(),
     help="Folder for ledger, ledger.json and statement.json.",
 )
 @common.json_option

@@ -15,7 +15,6 @@ Nothing here reads a file, a socket or a clock: bytes come through `Files`, the 
 passed check bound is put into the verdict's facts.
 """
 
-import json
 import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -27,6 +26,7 @@ from anchor import statement as statements
 from anchor.errors import AnchorError
 from anchor.release import Release
 from anchor.statement import Statement
+from anchor.trust import toml_text
 from anchor.verdict import Check, Class, Verdict, judge
 from anchor.verify import anchors, contents, demands
 from anchor.verify.anchors import AnchorReport, Stock, Trust
@@ -180,10 +180,10 @@ def _accepting(release: Release, target: str) -> str:
         flags = {"--ledger": name, "--identity": identity, "--issuer": issuer, "--trusted-root": root}
         command = shlex.join(["anchor", "verify", target, *(w for pair in flags.items() for w in pair)])
     else:  # flags name one signer, a policy any number
-        pairs = ", ".join(f"{{identity = {_toml(i)}, issuer = {_toml(s)}}}" for i, s in signers)
+        pairs = ", ".join(f"{{identity = {toml_text(i)}, issuer = {toml_text(s)}}}" for i, s in signers)
         lines = (
-            f"ledger = {_toml(name)}",
-            f"trusted_root = [{{path = {_toml(root)}}}]",
+            f"ledger = {toml_text(name)}",
+            f"trusted_root = [{{path = {toml_text(root)}}}]",
             f"signer = [{pairs}]",
         )
         command = shlex.join(["printf", "%s\\n", *lines]) + " > policy.toml && "
@@ -192,11 +192,6 @@ def _accepting(release: Release, target: str) -> str:
         f"to accept this signer: {first}{command}, once you know from elsewhere that the signer is right "
         f"and that the trusted root has SHA-256 {release.trusted_root.sha256}"
     )
-
-
-def _toml(text: str) -> str:
-    """A TOML basic string; JSON's escapes are TOML's."""
-    return json.dumps(text, ensure_ascii=False)
 
 
 def _facts(release: Release, reports: Sequence[AnchorReport]) -> dict[str, Any]:

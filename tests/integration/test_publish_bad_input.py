@@ -4,6 +4,7 @@
 import os
 import resource
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -174,6 +175,40 @@ def test_a_root_whose_parent_is_missing_or_a_file(tmp_path: Path) -> None:
     for root in (file, file / "site", tmp_path / "no" / "such" / "site"):
         refused(anchor("publish", file, *named, "--root", root))
     assert file.read_text() == LEDGER
+
+
+NOT_UTF8 = "w\udcffx"
+"""A name as Python gives one whose byte 0xff is no UTF-8."""
+
+
+@pytest.mark.parametrize(
+    ("option", "more"),
+    [
+        ("--root", ()),
+        ("--root", ("--json",)),
+        ("--root", ("--dry-run",)),
+        ("--home", ()),
+        ("--policy", ("--json",)),
+    ],
+)
+def test_a_path_that_no_policy_can_hold(tmp_path: Path, option: str, more: tuple[str, ...]) -> None:
+    """It would be signed and in place before the policy cannot be printed."""
+    file = tmp_path / "ledger.md"
+    file.write_text(LEDGER)
+    folders = {"--root": tmp_path / "site", "--home": tmp_path / "home", option: tmp_path / NOT_UTF8}
+    words = [w for pair in folders.items() for w in pair]
+    ran = anchor("publish", file, "--name", NAME, "--version", "1", *words, *more)
+    assert (ran.code, "not UTF-8" in ran.line, option in ran.line) == (2, True, True), ran
+    assert sorted(tmp_path.iterdir()) == [file]
+
+
+@pytest.mark.parametrize("name", ['quo"te', "back\\slash", "de\x7fl", "new\nline", "naïve ✓"])
+def test_the_printed_policy_is_toml_whatever_the_folder_is_called(tmp_path: Path, name: str) -> None:
+    site = replace(empty(tmp_path), root=tmp_path / name)
+    ran = site.publish()
+    assert ran.code == 0
+    site.policy.write_text(ran.out)
+    assert site.verify().code == 0
 
 
 @pytest.mark.parametrize(
