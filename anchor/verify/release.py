@@ -130,7 +130,9 @@ def _verify(
     run.checks += copied
     if trust is None:
         run.notes += anchors.claimed(reports)
-        run.notes.append(_accepting(release, target))
+        signers = {(r.bundle.identity, r.bundle.issuer) for r in reports if r.bundle is not None}
+        if signers and not any(c.demotes for c in run.checks):
+            run.notes.append(_accepting(release, target, sorted(signers)))
     else:
         run.checks += trust.checks
         run.checks += demands.check(reports, release, trust.policy, now)
@@ -166,14 +168,16 @@ def _contents(
         run.checks.append(unrun(LEDGER_JSON, "the ledger itself did not verify"))
 
 
-def _accepting(release: Release, target: str) -> str:
-    """The command that would accept the claimed signers; for a person who has checked who they are."""
+def _accepting(release: Release, target: str, signers: Sequence[tuple[str, str]]) -> str:
+    """The command that would accept the claimed signers; for a person who has checked who they are.
+
+    Only of a release in which nothing was refused, and in the words of its bundles.
+    """
     folder = target.rpartition("/")[0] if target.endswith(".json") else target.rstrip("/")
     root = f"{folder}/{release.trusted_root.path}" if folder else release.trusted_root.path
     first = ""
     if "://" in target:
         first, root = f"save {root} as trusted_root.json, then ", "trusted_root.json"
-    signers = sorted({(a.identity, a.issuer) for a in release.anchors})
     name = release.ledger.name
     if len(signers) == 1:
         ((identity, issuer),) = signers
