@@ -19,7 +19,7 @@ from anchor.errors import AnchorError, Pending, Refused, Unavailable
 from anchor.publish import documents, pending, place
 from anchor.publish.anchoring import Anchoring
 from anchor.publish.documents import Anchored
-from anchor.publish.plan import plan
+from anchor.publish.plan import check_links, plan
 from anchor.publish.sealing import Order, Sealing, seal
 from anchor.publish.site import Site
 from anchor.release import MAX_BUNDLE, MAX_TRUSTED_ROOT, Blob, Release, dump, relocate
@@ -67,6 +67,7 @@ def publish(order: Order, sites: Sites, tools: Tools) -> Published:
     that cannot be reached it gives the reason: the others do not wait for it. Where it gives none for a
     release that is there, that is verified and nothing more.
     """
+    check_links(order.root, order.version)  # before anything there is swept, too
     with (
         place.made_root(order.root),
         lock.exclusive(order.root, doing="publishing"),

@@ -232,3 +232,31 @@ def test_something_else_in_the_place_of_what_is_published(
     assert ran.code in (2, 3, 8)
     assert ran.line
     assert sorted(p.name for p in site.root.iterdir()) == [place]
+
+
+@pytest.mark.parametrize("place", ["release", "release/log", "release/1.0.0"])
+@pytest.mark.parametrize("more", [(), ("--dry-run",)])
+def test_a_link_out_of_the_folder_that_verify_would_refuse(
+    tmp_path: Path, place: str, more: tuple[str, ...]
+) -> None:
+    outside = tmp_path / "outside"
+    (outside / ".incoming-mine").mkdir(parents=True)
+    site = empty(tmp_path)
+    (site.root / place).parent.mkdir(parents=True)
+    (site.root / place).symlink_to(outside)
+    ran = site.publish(LEDGER, "1.0.0", *more)
+    assert ran.code == 2
+    assert "leads out of the folder" in ran.line
+    assert place in ran.line
+    assert [p.name for p in outside.iterdir()] == [".incoming-mine"]
+    assert not (site.home / "instance").exists()
+
+
+def test_a_link_to_another_place_in_the_folder_is_followed(tmp_path: Path) -> None:
+    site = empty(tmp_path)
+    (site.root / "public").mkdir(parents=True)
+    (site.root / "release").symlink_to("public")
+    ran = site.publish()
+    assert ran.code == 0
+    site.policy.write_text(ran.out)
+    assert site.verify().code == 0
