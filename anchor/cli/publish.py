@@ -12,6 +12,7 @@ from anchor.cli.output import document, say
 from anchor.cli.progress import Counter, Stages
 from anchor.edge.service import Budget
 from anchor.errors import Misuse, printable
+from anchor.ledger import READERS
 from anchor.publish import sealing
 from anchor.publish.policy_text import policy_text
 from anchor.publish.sealing import Order
@@ -29,6 +30,7 @@ EXAMPLE = "anchor publish ledger.md --name my-ledger --version 1.0.0 --root site
 @click.argument("ledger", type=common.FilePath())
 @click.option("--name", required=True, help="The ledger's name; the same for all of its releases.")
 @click.option("--version", required=True, help="Your name for this release; never used twice.")
+@click.option("--reader", type=click.Choice(list(READERS)), help="Read it so, whatever its name says.")
 @click.option(
     "--instance",
     default="embedded",
@@ -72,7 +74,7 @@ def command(as_json: bool, home: Path | None, **given: Any) -> int:  # noqa: FBT
     The policy that a stranger needs is printed on stdout, everything else on stderr.
     """
     root = common.writable(given["root"].resolve(), "--root")
-    named = {key: given[key] for key in ("ledger", "name", "version")}
+    named = {key: given[key] for key in ("ledger", "name", "version", "reader")}
     if given["dry_run"]:
         return _dry_run(Order(**named, root=root, home=Path()), as_json=as_json)
     home = common.writable(common.home_for(root, home), "--home")

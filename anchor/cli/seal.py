@@ -16,7 +16,17 @@ from anchor.edge.ledger_file import SealedFile, guard_input, seal_file
 from anchor.edge.stage import staged
 from anchor.errors import Misuse, Refused
 from anchor.ledger import READERS
-from anchor.statement import MAX_STATEMENT, LedgerName, Previous, SourceFile, Tree, commit, encode, link
+from anchor.statement import (
+    MAX_STATEMENT,
+    LedgerName,
+    Previous,
+    SourceFile,
+    Tree,
+    commit,
+    decode,
+    encode,
+    link,
+)
 
 FORMAT = "urn:ledger-anchor:sealed:v1"
 STATEMENT = "statement.json"
@@ -58,7 +68,7 @@ def command(
     Example: anchor seal ledger.md --name my-ledger --version 1.0.0 -o sealed/
     """
     naming.check_arguments(name, version)
-    before = _previous(previous)
+    before = _previous(previous, name)
     named = LedgerName(name=name, number=_number(number, before), version=version)
     with ExitStack() as stack:
         folder = stack.enter_context(staged(output)) if output else None
@@ -73,11 +83,16 @@ def command(
     return 0
 
 
-def _previous(path: Path | None) -> Previous | None:
+def _previous(path: Path | None, name: str) -> Previous | None:
     if path is None:
         return None
     try:
-        return link(files.read(path, limit=MAX_STATEMENT))
+        data = files.read(path, limit=MAX_STATEMENT)
+        theirs = decode(data).ledger.name
+        if theirs != name:
+            problem = f"of the ledger {naming.shown(theirs)}, not of {naming.shown(name)}"
+            raise Misuse(problem, where=str(path), remedy="a release follows one of its own ledger")
+        return link(data)
     except Refused as e:
         raise Misuse(
             e.problem, where=f"{path}: {e.where}", remedy="name the statement.json of a release"

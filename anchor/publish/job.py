@@ -13,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 
+from anchor import naming
 from anchor.edge import files, lock
 from anchor.edge.journal import Journal
 from anchor.errors import AnchorError, Pending, Refused, Unavailable
@@ -67,6 +68,7 @@ def publish(order: Order, sites: Sites, tools: Tools) -> Published:
     that cannot be reached it gives the reason: the others do not wait for it. Where it gives none for a
     release that is there, that is verified and nothing more.
     """
+    naming.check_arguments(order.name, order.version)
     check_links(order.root, order.version)  # before anything there is swept, too
     with (
         place.made_root(order.root),

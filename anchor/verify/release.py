@@ -20,6 +20,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+from urllib.parse import urljoin
 
 from anchor import release as release_file
 from anchor import statement as statements
@@ -177,7 +178,8 @@ def _accepting(release: Release, target: str, signers: Sequence[tuple[str, str]]
     root = f"{folder}/{release.trusted_root.path}" if folder else release.trusted_root.path
     first = ""
     if "://" in target:
-        first, root = f"save {root} as trusted_root.json, then ", "trusted_root.json"
+        url = urljoin(target, release.trusted_root.path)
+        first, root = f"save {url} as trusted_root.json, then ", "trusted_root.json"
     name = release.ledger.name
     if len(signers) == 1:
         ((identity, issuer),) = signers
