@@ -9,7 +9,6 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from anchor import trusted_root
@@ -29,7 +28,7 @@ from tests.support.forged_world import (
     trusting,
     with_anchors,
 )
-from tests.support.in_memory import Held, Memory, hold
+from tests.support.in_memory import Memory, hold
 from tests.support.published import LEDGER, NAME, published
 from tests.support.signed import pose_as
 
@@ -288,29 +287,3 @@ def test_without_a_policy_the_signer_is_claimed_and_nothing_is_a_fact(world: Wor
     broken = world.first.with_file(path, b"x", repaired=False)
     found = verify_release("r", broken.release, Memory(broken.files), trust=None, now=broken.now)
     assert found.verdict is Class.INVALID
-
-
-OFFER = "to accept this signer"
-
-
-def test_without_a_policy_nobody_is_offered_whom_no_bundle_names(world: World) -> None:
-    def notes(held: Held) -> str:
-        found = verify_release("r", held.release, Memory(held.files), trust=None, now=held.now)
-        return "\n".join(found.notes)
-
-    anchor, _ = own(world.first)
-    assert OFFER in notes(world.first)
-    assert anchor.identity in notes(world.first)
-    value = world.first.value
-    value["anchors"][0]["identity"] = "ceo@example.com"
-    assert "ceo@" not in notes(world.first.with_value(value))
-    assert OFFER not in notes(world.first.with_value(value))
-    log = msgspec.structs.replace(anchor.log, index=anchor.log.index + 1)
-    junk = msgspec.structs.replace(
-        anchor, log=log, identity="ceo@example.com", bundle=documents.blob("junk.sigstore.json", b"{}")
-    )
-    both = with_anchors(world.first, own(world.first), (junk, b"{}"))
-    assert "ceo@" not in notes(both)
-    assert OFFER not in notes(both)
-    spoilt = world.first.with_file(world.first.path("ledger.md"), b"x", repaired=False)
-    assert OFFER not in notes(spoilt)
