@@ -12,6 +12,7 @@ import tomllib
 from datetime import datetime
 from typing import Any, NoReturn
 
+import msgspec
 import rfc8785
 
 from anchor.errors import Refused
@@ -24,6 +25,8 @@ _DECIMAL = re.compile(r"0|[1-9][0-9]*")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _JSON_DEPTH = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)
 """Strings and brackets. Possessive, and a string need not end: one pass whatever the input."""
+_LONG_NUMBER = re.compile(rb"[0-9]{16}")
+_sorted = msgspec.json.Encoder(order="sorted").encode
 _TOML_STRING = re.compile(
     r'""".*?"""|\'\'\'.*?\'\'\'|"(?:[^"\\\n]++|\\.)*+"?|\'[^\'\n]*+\'|#[^\n]*+', re.DOTALL
 )
@@ -150,3 +153,13 @@ def jcs(value: Any, *, where: str = "") -> bytes:
         return rfc8785.dumps(value)
     except (rfc8785.CanonicalizationError, UnicodeEncodeError, RecursionError) as e:
         raise Refused(f"has no canonical form: {e}", where=where) from None
+
+
+def is_jcs(value: Any, data: bytes, *, where: str = "") -> bool:
+    """Whether `data`, of which `parse_json` made `value`, are its RFC 8785 bytes.
+
+    For ASCII without long numbers msgspec gives the same bytes as the slow encoder: no key needs the order of
+    UTF-16, no number is beyond 2^53. What does not match them is put before that one.
+    """
+    plain = data.isascii() and not _LONG_NUMBER.search(data)
+    return (plain and _sorted(value) == data) or jcs(value, where=where) == data

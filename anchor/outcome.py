@@ -5,6 +5,7 @@ Values only. `anchor.reverify` makes them, `anchor.records` keeps them; this mod
 """
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from anchor.verdict import Verdict
@@ -81,6 +82,20 @@ class SeenRelease:
     def digest(self) -> str:
         """SHA-256 of the statement bytes, hex."""
         return hashlib.sha256(self.statement).hexdigest()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Before:
+    """What is held of a target from its runs before; empty for one that was never seen."""
+
+    last_run: float | None = None
+    """When the newest run ended, in seconds since 1970."""
+    trust: Mapping[str, str] | None = None
+    """The trust material of the last run that read any."""
+    release: SeenRelease | None = None
+    """The last release that was verified, without its anchors."""
+    entries: tuple[Mapping[str, object], ...] = ()
+    """The entries that the last finished run proved, as `anchor.monitor.entries` left them."""
 
 
 @dataclass(frozen=True, kw_only=True)

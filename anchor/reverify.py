@@ -20,7 +20,7 @@ from anchor.errors import AnchorError, Refused, Unavailable
 from anchor.monitor import entries, findings, views
 from anchor.monitor.places import LogMemory, LogPlace
 from anchor.monitor.session import Session
-from anchor.outcome import Evidence, Outcome, SeenRelease
+from anchor.outcome import Before, Evidence, Outcome, SeenRelease
 from anchor.tlog.checkpoint import Checkpoint
 from anchor.verdict import Check, Class, Verdict, failed, judge, passed, skipped
 
@@ -56,12 +56,9 @@ class Examined:
 class Memory(LogMemory, Protocol):
     """What a re-verification asks of the records."""
 
-    def trust(self, target: str) -> dict[str, str] | None: ...
-    def last_run(self, target: str) -> float | None: ...
-    def release_of(self, target: str) -> SeenRelease | None: ...
+    def before(self, target: str) -> Before: ...
     def rival(self, release: SeenRelease) -> SeenRelease | None: ...
     def logs_of(self, target: str) -> list[str]: ...
-    def read_before(self, target: str) -> list[dict[str, object]]: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,11 +121,16 @@ class Cycle:
         except AnchorError:
             return None  # the trust that could not be read is a check already
 
+    def _before(self, run: "_Run") -> Before:
+        """What is held of the target, read once a run; where that failed, each step that needs it asks."""
+        run.before = run.before or self.memory.before(run.target)
+        return run.before
+
     def _counted(self) -> int:
         return sum(s.requests for s in self._sessions.values())
 
     def _clock(self, run: "_Run", _: Examined | None) -> None:
-        last, now = self.memory.last_run(run.target), self.parts.clock()
+        last, now = self._before(run).last_run, self.parts.clock()
         if last is not None and now < last - BACKWARDS:
             back = f"the clock is {last - now:.0f} s before the last recorded run"
             raise Unavailable(back, where="clock", remedy="set the clock; this run cannot judge ages")
@@ -155,7 +157,7 @@ class Cycle:
     def _number(self, run: "_Run", examined: Examined | None) -> None:
         if examined is None or examined.release is None:
             return
-        now, before = examined.release, self.memory.release_of(run.target)
+        now, before = examined.release, self._before(run).release
         rival = self.memory.rival(now)
         if rival is not None:
             evidence = self.parts.rivals(rival, now)
@@ -195,7 +197,7 @@ class Cycle:
                 body=entry.body,
                 then=entry.checkpoint,
                 place=entry.place,
-                read_before=self.memory.read_before(run.target),
+                read_before=self._before(run).entries,
             )
         run.take(session)
 
@@ -220,7 +222,7 @@ class Cycle:
                 self._trust = e
         if isinstance(self._trust, AnchorError):
             raise self._trust
-        run.trust, before = self._trust, self.memory.trust(run.target)
+        run.trust, before = self._trust, self._before(run).trust
         changes = [] if before is None else findings.differences(before, run.trust)
         if changes:
             run.notes.append("trust material changed: " + "; ".join(changes))
@@ -253,6 +255,7 @@ class _Run:
 
     target: str
     checks: list[Check]
+    before: Before | None = None
     notes: list[str] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)
     services: list[str] = field(default_factory=list)

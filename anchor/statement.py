@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Meta
 
 from anchor import naming
-from anchor.encoding import jcs, parse_json
+from anchor.encoding import is_jcs, jcs, parse_json
 from anchor.errors import Refused, Unsupported
 from anchor.facts import check_columns
 from anchor.leaves import ENCODING
@@ -200,7 +200,7 @@ def decode(data: bytes) -> Statement:
     if type(data) is not bytes or len(data) > MAX_STATEMENT:
         raise Refused(f"no bytes, or more than {MAX_STATEMENT}", where="statement")
     value = parse_json(data, where="statement")
-    if jcs(value, where="statement") != data:
+    if not is_jcs(value, data, where="statement"):
         raise Refused("the bytes are not their own canonical form (RFC 8785)", where="statement")
     if not isinstance(value, dict):
         raise Refused("no JSON object", where="statement")

@@ -61,41 +61,41 @@ class Worker:
     def __init__(self, setting: Setting) -> None:
         self.setting = setting
         self._told: dict[str, Class] = {}
+        self._running: Lease | None = None
 
     def cycle(self, *, stopping: Callable[[], bool] = lambda: False, limit: int = BURST) -> list[Done]:
         """Re-verify what is due, at most `limit` targets. Raises an AnchorError when the records fail."""
         cycle = self._begin()
         done: list[Done] = []
-        while len(done) < limit and not stopping():
-            lease = self._take(None)
-            if not isinstance(lease, Lease):
-                break
-            done.append(self._run(cycle, lease))
+        with self._renewing():
+            while len(done) < limit and not stopping():
+                lease = self._take(None)
+                if not isinstance(lease, Lease):
+                    break
+                done.append(self._run(cycle, lease))
         self._end(done)
         return done
 
     def once(self, targets: list[str], *, wait: Callable[[], bool]) -> list[Done]:
         """Re-verify these targets, due or not. One that another worker has is waited for: `wait` pauses, and
         is False when the time is up."""
-        done = []
         try:
             cycle = self._begin()
         except AnchorError as e:
             cycle = self._cycle((failed("records", e, meaning="this run is not recorded"),))
-        for target in targets:
-            try:
-                lease = self._take(target)
-                while not isinstance(lease, Lease) and wait():
-                    lease = self._take(target)
-            except AnchorError as e:
-                done.append(self._unrecorded(cycle, target, e))
-                continue
-            if isinstance(lease, Lease):
-                done.append(self._run(cycle, lease))
-            else:
-                done.append(Done(_busy(target, lease), None))
+        with self._renewing():
+            done = [self._one(cycle, target, wait) for target in targets]
         self._end(done)
         return done
+
+    def _one(self, cycle: Cycle, target: str, wait: Callable[[], bool]) -> Done:
+        try:
+            lease = self._take(target)
+            while not isinstance(lease, Lease) and wait():
+                lease = self._take(target)
+        except AnchorError as e:
+            return self._unrecorded(cycle, target, e)
+        return self._run(cycle, lease) if isinstance(lease, Lease) else Done(_busy(target, lease), None)
 
     def _unrecorded(self, cycle: Cycle, target: str, error: AnchorError) -> Done:
         """A run that the records cannot take: what it finds is told all the same."""
@@ -148,15 +148,16 @@ class Worker:
         )
 
     def _run(self, cycle: Cycle, lease: Lease) -> Done:
-        setting = self.setting
-        with self._renewed(lease):
-            try:
-                outcome = cycle.run(lease.target)
-            except BaseException:
-                # a defect, or the end of this process: the run is interrupted, its target due as before
-                with contextlib.suppress(AnchorError):
-                    claims.give_up(setting.database, lease, now=setting.clock())
-                raise
+        setting, self._running = self.setting, lease
+        try:
+            outcome = cycle.run(lease.target)
+        except BaseException:
+            # a defect, or the end of this process: the run is interrupted, its target due as before
+            with contextlib.suppress(AnchorError):
+                claims.give_up(setting.database, lease, now=setting.clock())
+            raise
+        finally:
+            self._running = None
         for evidence in outcome.evidence:
             setting.spill(evidence)
         try:
@@ -180,23 +181,26 @@ class Worker:
             self.setting.tell(f"[anchor] {found}: {target}", body)
 
     @contextlib.contextmanager
-    def _renewed(self, lease: Lease) -> Iterator[None]:
-        """Hold the claim for as long as the run takes."""
+    def _renewing(self) -> Iterator[None]:
+        """Hold the claim of each run for as long as it takes; one thread for all of a cycle.
+
+        A run that has ended meanwhile holds its claim no more, and renewing it changes nothing.
+        """
         over, setting = threading.Event(), self.setting
 
         def renew() -> None:
             while not over.wait(setting.lease / 3):
+                lease = self._running
                 with contextlib.suppress(AnchorError):
-                    claims.renew(setting.database, lease, now=setting.clock(), lease=setting.lease)
+                    if lease is not None:
+                        claims.renew(setting.database, lease, now=setting.clock(), lease=setting.lease)
 
-        thread = threading.Timer(setting.lease / 3, renew)
-        thread.daemon = True
+        thread = threading.Thread(target=renew, daemon=True)
         thread.start()
         try:
             yield
         finally:
             over.set()
-            thread.cancel()
             thread.join()
 
 

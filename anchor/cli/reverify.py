@@ -89,7 +89,7 @@ def _patience(text: str) -> int:
 
 def _targets(database: Database, releases: tuple[str, ...], root: Path, every: int | None) -> list[str]:
     """What is re-verified; it is watched from now on."""
-    known = claims.targets(database)
+    known = dict.fromkeys(claims.targets(database))
     named = records.absolute(releases)
     for target in named:
         # A slip of the pen must not be watched for ever; what was seen once and is gone is a finding.
@@ -98,14 +98,15 @@ def _targets(database: Database, releases: tuple[str, ...], root: Path, every: i
                 "there is no such release", where=target, remedy="name a release.json, or its folder"
             )
     if not named:
-        named = known
+        named = list(known)
     if not named and (root / "release.json").exists():
         named = records.absolute([str(root)])
     if not named:
         raise Unavailable("nothing is watched", remedy="name a release: anchor reverify release.json")
-    for target in named:
+    new = [target for target in named if target not in known or every is not None]
+    if new:
         with contextlib.suppress(AnchorError):  # records that take nothing are said with each run
-            claims.add(database, target, now=time.time(), interval=every)
+            claims.add_all(database, new, now=time.time(), interval=every)
     return named
 
 

@@ -69,6 +69,19 @@ TRIGGERS_POSTGRESQL = (
 )
 """The triggers that the migrations make."""
 
+_HEAD = {
+    table: sa.select(table.__table__.c.seq, table.__table__.c.chain)
+    .where(table.__table__.c.seq.is_not(None))
+    .order_by(table.__table__.c.seq.desc())
+    .limit(1)
+    for table in COLUMNS
+}
+_RESUME = sa.select(Prune.through, Prune.resume).order_by(Prune.seq.desc()).limit(1)
+_APPEND = {table: sa.insert(table) for table in COLUMNS}
+_RUNNING = sa.select(Run.__table__).where(Run.id == sa.bindparam("run"), Run.state == "running")
+_END = sa.update(Run).where(Run.id == sa.bindparam("run"))
+_CHECKS = sa.insert(CheckRow)
+
 CHECK_COLUMNS = ("position", "name", "state", "detail", "meaning", "clause", "demotes")
 
 
@@ -83,17 +96,9 @@ def link(
 
 def head(connection: Connection, table: type[Base]) -> tuple[int, bytes]:
     """Number and chain value of the newest chained row; of a pruned chain, what it resumes from."""
-    columns = table.__table__.c
-    row = connection.execute(
-        sa.select(columns.seq, columns.chain)
-        .where(columns.seq.is_not(None))
-        .order_by(columns.seq.desc())
-        .limit(1)
-    ).first()
+    row = connection.execute(_HEAD[table]).first()
     if row is None and table is Run:
-        row = connection.execute(
-            sa.select(Prune.through, Prune.resume).order_by(Prune.seq.desc()).limit(1)
-        ).first()
+        row = connection.execute(_RESUME).first()
     return (row[0], row[1]) if row else (0, START)
 
 
@@ -102,7 +107,7 @@ def append(database: Database, connection: Connection, table: type[Base], values
     database.serialise(connection)
     seq, previous = head(connection, table)
     row = {**values, "seq": seq + 1}
-    connection.execute(sa.insert(table), {**row, "chain": link(previous, table, row)})
+    connection.execute(_APPEND[table], {**row, "chain": link(previous, table, row)})
     return seq + 1
 
 
@@ -118,14 +123,13 @@ def end_run(
     0 and nothing is written when the run has ended already.
     """
     database.serialise(connection)
-    running = sa.select(Run.__table__).where(Run.id == run_id, Run.state == "running")
-    found = connection.execute(running).mappings().first()
+    found = connection.execute(_RUNNING, {"run": run_id}).mappings().first()
     if found is None:
         return 0, START
     if checks:
-        connection.execute(sa.insert(CheckRow), [{**c, "run_id": run_id} for c in checks])
+        connection.execute(_CHECKS, [{**c, "run_id": run_id} for c in checks])
     seq, previous = head(connection, Run)
     row = {**found, **values, "seq": seq + 1}
     chain = link(previous, Run, row, [[c[n] for n in CHECK_COLUMNS] for c in checks])
-    connection.execute(sa.update(Run).where(Run.id == run_id), {**values, "seq": seq + 1, "chain": chain})
+    connection.execute(_END, {**values, "run": run_id, "seq": seq + 1, "chain": chain})
     return seq + 1, chain

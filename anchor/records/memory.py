@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection
 
 from anchor.errors import AnchorError, Refused
 from anchor.monitor.places import HeldCheckpoint
-from anchor.outcome import Evidence, SeenAnchor, SeenRelease, SignedCheckpoint
+from anchor.outcome import Before, Evidence, SeenAnchor, SeenRelease, SignedCheckpoint
 from anchor.records import chain, store
 from anchor.records.engine import Database
 from anchor.records.tables import Anchor, Checkpoint, Claim, EvidenceRow, Release, Run, Sighting, Trust
@@ -24,6 +24,63 @@ from anchor.tlog.keys import parse_vkey
 
 _SAME_SIZE = 8
 """Different roots of one size that are looked at: two are a contradiction already."""
+
+# Statements are built once, with named parameters: to build one costs eight times what it costs to run it.
+_OF_LOG = sa.select(Checkpoint.__table__).where(
+    Checkpoint.log_key == sa.bindparam("log_key"), Checkpoint.origin == sa.bindparam("origin")
+)
+_FIRST = _OF_LOG.order_by(Checkpoint.seq).limit(1)
+_LARGEST = _OF_LOG.order_by(Checkpoint.size.desc(), Checkpoint.seq).limit(1)
+_OF_SIZE = _OF_LOG.where(Checkpoint.size == sa.bindparam("size")).order_by(Checkpoint.seq).limit(_SAME_SIZE)
+_SEEN_LAST = sa.select(Sighting.last_ms).where(Sighting.seq == sa.bindparam("seq"))
+_LINK = sa.select(Checkpoint.chain).where(Checkpoint.seq == sa.bindparam("seq"))
+_KNOWN = sa.select(Checkpoint.seq).where(
+    Checkpoint.origin == sa.bindparam("origin"),
+    Checkpoint.size == sa.bindparam("size"),
+    Checkpoint.root == sa.bindparam("root"),
+)
+_CONTRADICTIONS = (
+    sa.select(EvidenceRow.kind, EvidenceRow.origin, EvidenceRow.document)
+    .where(EvidenceRow.origin == sa.bindparam("origin"))
+    .order_by(EvidenceRow.seq)
+)
+_OF_TARGET = Claim.target == sa.bindparam("target")
+_RUNS = Run.claim_id == Claim.id
+_ENDED = sa.select(Run.ended_ms).where(_RUNS, Run.seq.is_not(None)).order_by(Run.seq.desc()).limit(1)
+_TRUST = (
+    sa.select(Trust.document)
+    .join(Run, Run.trust_id == Trust.id)
+    .where(_RUNS, Run.seq.is_not(None))
+    .order_by(Run.seq.desc())
+    .limit(1)
+)
+_FACTS = sa.select(Run.facts).where(_RUNS, Run.state == "finished").order_by(Run.seq.desc()).limit(1)
+_BEFORE = (
+    sa.select(
+        _ENDED.correlate(Claim).scalar_subquery().label("ended_ms"),
+        _TRUST.correlate(Claim).scalar_subquery().label("trust"),
+        _FACTS.correlate(Claim).scalar_subquery().label("facts"),
+        Release.__table__,
+    )
+    .select_from(Claim)
+    .outerjoin(Release, Release.id == Claim.release_id)
+    .where(_OF_TARGET)
+)
+"""One row, so that a run costs one transaction for all that it asks of its target."""
+_LOGS = (
+    sa.select(Anchor.origin).join(Claim, Claim.release_id == Anchor.release_id).where(_OF_TARGET).distinct()
+)
+_RIVAL = (
+    sa.select(Release.__table__)
+    .where(
+        Release.ledger == sa.bindparam("ledger"),
+        Release.number == sa.bindparam("number"),
+        Release.statement_sha256 != sa.bindparam("digest"),
+    )
+    .order_by(Release.id)
+    .limit(1)
+)
+_ANCHORS = sa.select(Anchor.__table__).where(Anchor.release_id == sa.bindparam("release")).order_by(Anchor.id)
 
 
 class Memory:
@@ -35,28 +92,20 @@ class Memory:
 
     def held(self, log_key: str, origin: str, size: int) -> list[HeldCheckpoint]:
         """The first, the largest and those of this size that are held of a log; Refused for an edited row."""
-        mine = sa.select(Checkpoint.__table__).where(
-            Checkpoint.log_key == log_key, Checkpoint.origin == origin
-        )
+        wanted = {"log_key": log_key, "origin": origin, "size": size}
         found: list[HeldCheckpoint] = []
         with self._database.read() as connection:
-            for query in (
-                mine.order_by(Checkpoint.seq).limit(1),
-                mine.order_by(Checkpoint.size.desc(), Checkpoint.seq).limit(1),
-                mine.where(Checkpoint.size == size).order_by(Checkpoint.seq).limit(_SAME_SIZE),
-            ):
-                for row in connection.execute(query).mappings().all():
+            for query in (_FIRST, _LARGEST, _OF_SIZE):
+                for row in connection.execute(query, wanted).mappings().all():
                     held = _with_times(connection, dict(row))
                     found += [held] if held not in found else []
         return found
 
     def knows(self, origin: str, size: int, root: bytes) -> bool:
         """Whether this checkpoint is held."""
-        query = sa.select(Checkpoint.seq).where(
-            Checkpoint.origin == origin, Checkpoint.size == size, Checkpoint.root == root.hex()
-        )
+        wanted = {"origin": origin, "size": size, "root": root.hex()}
         with self._database.read() as connection:
-            return connection.execute(query).first() is not None
+            return connection.execute(_KNOWN, wanted).first() is not None
 
     def preserve(self, seen: Sequence[SignedCheckpoint], evidence: Sequence[Evidence]) -> None:
         """Keep signed notes and the evidence they are, at once and whatever becomes of the run."""
@@ -64,88 +113,36 @@ class Memory:
 
     def contradictions(self, origin: str) -> list[Evidence]:
         """Evidence kept against a log's origin or a ledger's name, oldest first."""
-        query = sa.select(EvidenceRow.kind, EvidenceRow.origin, EvidenceRow.document).where(
-            EvidenceRow.origin == origin
-        )
         with self._database.read() as connection:
-            rows = connection.execute(query.order_by(EvidenceRow.seq)).all()
+            rows = connection.execute(_CONTRADICTIONS, {"origin": origin}).all()
         return [Evidence(kind=k, origin=o, document=d) for k, o, d in rows]
 
-    def trust(self, target: str) -> dict[str, str] | None:
-        """The trust material of the last run of a target that read any."""
-        query = (
-            sa.select(Trust.document)
-            .join(Run, Run.trust_id == Trust.id)
-            .join(Claim, Claim.id == Run.claim_id)
-            .where(Claim.target == target, Run.seq.is_not(None))
-            .order_by(Run.seq.desc())
-            .limit(1)
-        )
+    def before(self, target: str) -> Before:
+        """What the runs of a target before left."""
         with self._database.read() as connection:
-            document = connection.execute(query).scalar()
-        return msgspec.json.decode(document, type=dict[str, str]) if document else None
-
-    def last_run(self, target: str) -> float | None:
-        """When the newest run of a target ended, in seconds since 1970."""
-        query = (
-            sa.select(Run.ended_ms)
-            .join(Claim, Claim.id == Run.claim_id)
-            .where(Claim.target == target, Run.seq.is_not(None))
-            .order_by(Run.seq.desc())
-            .limit(1)
+            row = connection.execute(_BEFORE, {"target": target}).mappings().first()
+        if row is None:
+            return Before()
+        entries = msgspec.json.decode(row["facts"]).get("entries", []) if row["facts"] else []
+        return Before(
+            last_run=None if row["ended_ms"] is None else row["ended_ms"] / 1000,
+            trust=msgspec.json.decode(row["trust"], type=dict[str, str]) if row["trust"] else None,
+            release=None if row["id"] is None else _release(dict(row)),
+            entries=tuple(e for e in entries if isinstance(e, dict)),
         )
-        with self._database.read() as connection:
-            ended = connection.execute(query).scalar()
-        return None if ended is None else ended / 1000
 
     def logs_of(self, target: str) -> list[str]:
         """The origins of the logs that the last verified release at a target is in."""
-        query = (
-            sa.select(Anchor.origin)
-            .join(Claim, Claim.release_id == Anchor.release_id)
-            .where(Claim.target == target)
-            .distinct()
-        )
         with self._database.read() as connection:
-            return list(connection.execute(query).scalars())
-
-    def read_before(self, target: str) -> list[dict[str, object]]:
-        """The entries that the last run of a target proved, as `anchor.monitor.entries` left them."""
-        query = (
-            sa.select(Run.facts)
-            .join(Claim, Claim.id == Run.claim_id)
-            .where(Claim.target == target, Run.state == "finished")
-            .order_by(Run.seq.desc())
-            .limit(1)
-        )
-        with self._database.read() as connection:
-            facts = connection.execute(query).scalar()
-        found = msgspec.json.decode(facts).get("entries", []) if facts else []
-        return [e for e in found if isinstance(e, dict)]
-
-    def release_of(self, target: str) -> SeenRelease | None:
-        """The last release that was verified at a target, without its anchors."""
-        query = (
-            sa.select(Release.__table__)
-            .join(Claim, Claim.release_id == Release.id)
-            .where(Claim.target == target)
-        )
-        with self._database.read() as connection:
-            row = connection.execute(query).mappings().first()
-        return _release(dict(row)) if row else None
+            return list(connection.execute(_LOGS, {"target": target}).scalars())
 
     def rival(self, release: SeenRelease) -> SeenRelease | None:
         """Another verified release of this ledger and number with another statement, with its anchors."""
-        query = sa.select(Release.__table__).where(
-            Release.ledger == release.ledger,
-            Release.number == release.number,
-            Release.statement_sha256 != release.digest,
-        )
+        wanted = {"ledger": release.ledger, "number": release.number, "digest": release.digest}
         with self._database.read() as connection:
-            row = connection.execute(query.order_by(Release.id).limit(1)).mappings().first()
+            row = connection.execute(_RIVAL, wanted).mappings().first()
             if row is None:
                 return None
-            anchors = sa.select(Anchor.__table__).where(Anchor.release_id == row["id"]).order_by(Anchor.id)
             found = [
                 SeenAnchor(
                     origin=a["origin"],
@@ -154,7 +151,7 @@ class Memory:
                     bundle=a["bundle"],
                     time=a["time"],
                 )
-                for a in connection.execute(anchors).mappings()
+                for a in connection.execute(_ANCHORS, {"release": row["id"]}).mappings()
             ]
         return _release(dict(row), tuple(found))
 
@@ -165,15 +162,13 @@ def _release(row: dict[str, object], anchors: tuple[SeenAnchor, ...] = ()) -> Se
 
 
 def _with_times(connection: Connection, row: dict[str, Any]) -> HeldCheckpoint:
-    query = sa.select(Sighting.last_ms).where(Sighting.seq == row["seq"])
-    last = connection.execute(query).scalar() or row["seen_ms"]
+    last = connection.execute(_SEEN_LAST, {"seq": row["seq"]}).scalar() or row["seen_ms"]
     return HeldCheckpoint(_held(connection, row), row["seen_ms"] / 1000, last / 1000)
 
 
 def _held(connection: Connection, row: dict[str, object]) -> SignedCheckpoint:
     """A stored checkpoint, once its own signature and its place in the chain are checked."""
-    table = Checkpoint.__table__.c
-    before = connection.execute(sa.select(table.chain).where(table.seq == int(str(row["seq"])) - 1)).scalar()
+    before = connection.execute(_LINK, {"seq": int(str(row["seq"])) - 1}).scalar()
     if chain.link(before or chain.START, Checkpoint, row) != row["chain"]:
         raise edited(f"checkpoint {row['seq']} does not fit its chain")
     return verified(row)

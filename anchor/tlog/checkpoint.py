@@ -88,7 +88,11 @@ def verify(raw: bytes, log: Log, *, cosigners: tuple[VerifierKey, ...] = ()) -> 
 
     A cosignature of one of `cosigners` that does not verify refuses the note; the log's own is always needed.
     """
-    found = parse(raw)
+    return check(parse(raw), log, cosigners=cosigners)
+
+
+def check(found: Checkpoint, log: Log, *, cosigners: tuple[VerifierKey, ...] = ()) -> Checkpoint:
+    """The same for a checkpoint that was parsed already, by `parse`."""
     if not log.owns(found.origin):
         raise Refused(f"origin {found.origin!r}, not {log.origin!r}", where="checkpoint")
     signers = notes.verify(found.note, (log.key, *cosigners))

@@ -66,11 +66,14 @@ def follow(
 ) -> Followed:
     """Read the head of a tiled log and prove it against `held`, verified checkpoints of the same log.
 
-    `reader` is one of this head, with the tiles that it has verified already. `memory` is another place with
+    `reader` is one of this head, which its caller got from here, with the tiles that it has verified already:
+    then the head's signatures are not verified again. `memory` is another place with
     the tiles of what is held (a mirror), asked when the source serves a smaller head and no longer the larger
     tree. Raises Unavailable when it cannot be told.
     """
-    head = _head(source.checkpoint(), log, held, cosigners)
+    raw = source.checkpoint()
+    known = reader.checkpoint if reader is not None and reader.checkpoint.raw == raw else None
+    head = _head(raw, log, held, cosigners, known)
     if reader is None or reader.checkpoint != head:
         reader = TileReader(source, head, cache=cache)
     tiles = reader
@@ -107,15 +110,27 @@ def follow_proofs(
     return _judge(head, log, held, prove, None)
 
 
-def _head(raw: bytes, log: Log, held: Sequence[Checkpoint], cosigners: tuple[VerifierKey, ...]) -> Checkpoint:
-    """The head, if it is the log's; a note that is not is no statement of the log, only a bad source."""
+def _head(
+    raw: bytes,
+    log: Log,
+    held: Sequence[Checkpoint],
+    cosigners: tuple[VerifierKey, ...],
+    known: Checkpoint | None = None,
+) -> Checkpoint:
+    """The head, if it is the log's; a note that is not is no statement of the log, only a bad source.
+
+    `known`: what these bytes were found to be before; believed where it is verified under the log's key.
+    """
     if len(held) > MAX_HELD:
         raise Misuse(f"{len(held)} held checkpoints, more than {MAX_HELD}", where=log.origin)
     for old in held:
-        if not any(s.key == log.key for s in old.signers) or not log.owns(old.origin):
+        if not _verified(old, log):
             raise Misuse(f"a held checkpoint of {old.origin} is not verified", where=log.origin)
     try:
-        head = checkpoint.verify(raw, log, cosigners=cosigners)
+        if known is not None and _verified(known, log):
+            head = known
+        else:
+            head = checkpoint.verify(raw, log, cosigners=cosigners)
     except Refused as e:
         raise Unavailable(
             f"the source serves no checkpoint of this log: {e}", where=log.origin, remedy="read it elsewhere"
@@ -123,6 +138,10 @@ def _head(raw: bytes, log: Log, held: Sequence[Checkpoint], cosigners: tuple[Ver
     if other := next((old.origin for old in held if old.origin != head.origin), None):
         raise Unavailable(f"a head of {head.origin}, but {other} is held: another tree", where=log.origin)
     return head
+
+
+def _verified(found: Checkpoint, log: Log) -> bool:
+    return any(s.key == log.key for s in found.signers) and log.owns(found.origin)
 
 
 def _judge(

@@ -59,6 +59,11 @@ class Trust:
         """The roots one by one, as `raw` has them. What one vouches for is not lent to another."""
         return (self.root,) if len(self.raw) == 1 else tuple(parse_root(data) for data in self.raw)
 
+    def known(self, data: bytes) -> TrustedRoot | None:
+        """The root that these bytes are, where they are one of the verifier's own: parsed once for all
+        releases, since most copies are the root itself."""
+        return next((root for raw, root in zip(self.raw, self.each, strict=True) if raw == data), None)
+
     def verify(self, bundle: bytes, *, now: datetime) -> tuple[BundleReport, bytes]:
         """A bundle for one of the policy's signers, under one root alone: the first that verifies it, else
         the first that knows its log and authority. Also that root's JSON."""
@@ -142,7 +147,7 @@ def verify_all(
     stock: Stock | None,
 ) -> tuple[list[AnchorReport], list[Check]]:
     """A report for each anchor, and the checks of the release's own copy of the trusted root."""
-    copy, check = copies.read(release, files)
+    copy, check = copies.read(release, files, trust.known if trust else None)
     checks = [check]
     given = _Given(payload=payload, files=files, trust=trust, now=now, stock=stock, copy=copy)
     reports = []

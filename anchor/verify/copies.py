@@ -6,7 +6,7 @@ everything what they say. Somebody after this verifier may take it unseen.
 """
 
 from collections import defaultdict
-from collections.abc import Set
+from collections.abc import Callable, Set
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
@@ -79,12 +79,16 @@ class Copy:
         return line if not foreign else f"{line}, but for {foreign} of anchors that count for nothing"
 
 
-def read(release: Release, files: Files) -> tuple[Copy | None, Check]:
-    """The copy that a release names, and the check that it is that file."""
+def read(
+    release: Release, files: Files, known: Callable[[bytes], TrustedRoot | None] | None
+) -> tuple[Copy | None, Check]:
+    """The copy that a release names, and the check that it is that file. `known` gives the roots that the
+    verifier has parsed already: most copies are one of them."""
     blob = release.trusted_root
     try:
         data = read_whole(files, blob.path, size=blob.size, sha256=blob.sha256, limit=MAX_TRUSTED_ROOT)
-        root = parse_root(data, where=blob.path)
+        root = known(data) if known else None
+        root = root or parse_root(data, where=blob.path)
     except AnchorError as e:
         return None, broken(COPY, e)
     line = f"{blob.path} has SHA-256 {blob.sha256}, which release.json names"

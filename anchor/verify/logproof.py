@@ -87,7 +87,8 @@ def check_checkpoint(placed: Placed) -> Checkpoint:
     entry, proof, where = placed.entry, placed.entry.proof, placed.where
     assert proof is not None
     assert proof.checkpoint is not None
-    found = checkpoints.verify(proof.checkpoint, log_of(placed))
+    parsed = checkpoints.parse(proof.checkpoint)
+    found = checkpoints.check(parsed, log_of(placed, parsed.origin))
     if found.size != proof.tree_size:
         raise Refused(f"tree size {proof.tree_size}, but the log signed {found.size}", where=where)
     if found.root != proof.root_hash:
@@ -99,17 +100,14 @@ def check_checkpoint(placed: Placed) -> Checkpoint:
     return found
 
 
-def log_of(placed: Placed) -> Log:
-    """How the entry's log signs: origin and signature name for its key.
+def log_of(placed: Placed, origin: str) -> Log:
+    """How the entry's log signs a checkpoint of this origin: origin and signature name for its key.
 
     The name of a Rekor v2 log is its URL without scheme (CLIENTS.md). That of a Rekor v1 log is its host
     name, with a tree id behind it in the origin; by default the bare name of the machine, which no URL says.
     """
-    proof, key = placed.entry.proof, placed.key
-    assert proof is not None
-    assert proof.checkpoint is not None
+    key = placed.key
     spki = key.key.spki
-    origin = checkpoints.parse(proof.checkpoint).origin
     names = {n for n in (key.host, key.netloc, _schemeless(key.base_url)) if n}
     if not names:
         raise Refused("the trusted root gives no base URL for it", where=placed.where)
@@ -155,6 +153,7 @@ def fact(placed: Placed, checkpoint: Checkpoint | None, *, promised: bool) -> Lo
         promised_index=entry.log_index if promised else None,
         checkpoint=checkpoint,
         spki=placed.key.key.spki,
+        body=entry.body,
     )
 
 

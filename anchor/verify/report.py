@@ -37,6 +37,8 @@ class LogFact:
     checkpoint: Checkpoint | None
     spki: bytes = b""
     """The log's key. One key may go by several ids."""
+    body: bytes = b""
+    """The exact entry bytes that the log hashed."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,6 @@ Only of anchors that count under the verifier's own trust. Nothing is verified h
 
 from collections.abc import Mapping, Sequence
 
-from anchor import bundle as bundles
 from anchor.outcome import SeenAnchor, SeenRelease
 from anchor.release import Release
 from anchor.reverify import Entry, Examined
@@ -43,7 +42,7 @@ def examined(
                     time=report.anchor.time,
                 )
             )
-            entries += _entry(fact, report, data)
+            entries.append(_entry(fact, report))
     found = None
     if release is not None and anchors and verdict.verdict in _BOUND:
         found = SeenRelease(
@@ -58,19 +57,14 @@ def examined(
     return Examined(verdict=verdict, release=found, entries=tuple(entries))
 
 
-def _entry(fact: LogFact, report: AnchorReport, data: bytes) -> list[Entry]:
-    place = fact.index if fact.checkpoint else None
-    return [
-        Entry(
-            origin=fact.origin,
-            index=report.anchor.log.index,
-            body=e.body,
-            checkpoint=fact.checkpoint,
-            place=place,
-        )
-        for e in bundles.parse(data).entries
-        if e.log_id == fact.log_id
-    ]
+def _entry(fact: LogFact, report: AnchorReport) -> Entry:
+    return Entry(
+        origin=fact.origin,
+        index=report.anchor.log.index,
+        body=fact.body,
+        checkpoint=fact.checkpoint,
+        place=fact.index if fact.checkpoint else None,
+    )
 
 
 def log_key(fact: LogFact) -> VerifierKey | None:

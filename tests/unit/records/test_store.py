@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from anchor.errors import Refused, Unavailable
-from anchor.outcome import SignedCheckpoint
+from anchor.outcome import Before, SignedCheckpoint
 from anchor.records import claims, memory, store
 from anchor.records.engine import Database
 from anchor.records.tables import Checkpoint, Claim, Delivery, EvidenceRow, Notification, Run
@@ -38,9 +38,10 @@ def test_what_is_kept_is_remembered(database: Database) -> None:
     assert not remembered.knows(log.origin, 3, last.root)
     assert not remembered.knows(log.origin, 4, first.root)
     assert remembered.logs_of("a/release.json") == ["log.example"]
-    assert remembered.trust("a/release.json") == {"policy": "1"}
-    assert remembered.last_run("a/release.json") == NOW
-    seen = remembered.release_of("a/release.json")
+    before = remembered.before("a/release.json")
+    assert before.trust == {"policy": "1"}
+    assert before.last_run == NOW
+    seen = before.release
     assert seen is not None
     assert (seen.ledger, seen.number, seen.statement) == ("prices", 1, b"{}")
     assert remembered.rival(seen) is None
@@ -51,9 +52,7 @@ def test_nothing_is_remembered_of_nothing(database: Database) -> None:
     assert remembered.held("k", "o", 1) == []
     assert remembered.logs_of("x") == []
     assert remembered.contradictions("o") == []
-    assert remembered.trust("x") is None
-    assert remembered.last_run("x") is None
-    assert remembered.release_of("x") is None
+    assert remembered.before("x") == Before()
 
 
 def test_one_row_for_one_origin_size_and_root(database: Database) -> None:
