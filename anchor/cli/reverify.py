@@ -21,7 +21,7 @@ from anchor.worker import Done
 
 
 @click.command(epilog="Example: anchor reverify release.json --policy policy.toml --quiet --alarm-after 3/6h")
-@click.argument("releases", nargs=-1, metavar="[RELEASE]...")
+@click.argument("releases", nargs=-1, type=common.FileName(), metavar="[RELEASE]...")
 @watching.following_options
 @click.option("--quiet", is_flag=True, help="Print nothing when all is OK.")
 @click.option(

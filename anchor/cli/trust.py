@@ -34,7 +34,7 @@ def command() -> None:
 
 
 @command.command(epilog="Example: anchor trust show release/1.0.0/trusted_root.json")
-@click.argument("root", default="public")
+@click.argument("root", default="public", type=common.FileName())
 @click.option("--offline", is_flag=True, help="Make no connection; show the copy that is here.")
 @common.json_option
 def show(root: str, offline: bool, as_json: bool) -> int:  # noqa: FBT001  click passes by keyword
@@ -58,8 +58,8 @@ def show(root: str, offline: bool, as_json: bool) -> int:  # noqa: FBT001  click
 
 
 @command.command(epilog=f"Example: {EXAMPLE}")
-@click.argument("root", default="public")
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write the root's bytes to this file.")
+@click.argument("root", default="public", type=common.FileName())
+@click.option("-o", "--output", type=common.FilePath(), help="Write the root's bytes to this file.")
 @click.option("--offline", is_flag=True, help="Make no connection; pin the copy that is here.")
 @common.json_option
 def pin(root: str, output: Path | None, offline: bool, as_json: bool) -> int:  # noqa: FBT001  by keyword

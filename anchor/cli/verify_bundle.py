@@ -47,20 +47,18 @@ class FileArtifact(Artifact):
 
 
 @click.command("verify-bundle")
-@click.option("--bundle", type=click.Path(path_type=Path), required=True, help="The bundle to verify.")
+@click.option("--bundle", type=common.FilePath(), required=True, help="The bundle to verify.")
 @click.option("--certificate-identity", "identity", metavar="IDENTITY", help="Who must have signed, exactly.")
 @click.option("--certificate-oidc-issuer", "issuer", metavar="URL", help="Who must have vouched for them.")
-@click.option(
-    "--key", type=click.Path(path_type=Path), help="A managed public key (PEM) instead of an identity."
-)
+@click.option("--key", type=common.FilePath(), help="A managed public key (PEM) instead of an identity.")
 @click.option(
     "--trusted-root",
     "root_file",
-    type=click.Path(path_type=Path),
+    type=common.FilePath(),
     help="A trusted root to believe (default: that of the public-good instance).",
 )
 @click.option("--staging", is_flag=True, help="Believe the staging instance, where no trusted root is named.")
-@click.argument("file_or_digest")
+@click.argument("file_or_digest", type=common.FileName())
 @common.json_option
 def command(
     *,

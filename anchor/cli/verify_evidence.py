@@ -22,7 +22,7 @@ from anchor.wiring.watching import Given
 @click.command(
     epilog="Example: anchor verify-evidence evidence.json --log-key example.org/log+abcd1234+AXYZ..."
 )
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=common.FilePath())
 @common.policy_options
 @click.option("--log-key", help="The log's verifier key (C2SP vkey) that you know it by.")
 @click.option("--offline", is_flag=True, help="Make no connection at all.")

@@ -83,8 +83,9 @@ def _witnesses(policy: Policy, base: Path, root: TrustedRoot) -> WitnessPolicy |
     if not policy.tlog_policy:
         return None
     path = base / policy.tlog_policy
+    data = files.read(path, limit=tlog_policy.MAX_POLICY)
     try:
-        found = tlog_policy.parse(files.read(path, limit=tlog_policy.MAX_POLICY))
+        found = tlog_policy.parse(data)
     except Misuse as e:
         raise e.at(str(path)) from None
     names = {name for log in root.tlogs for name in log.names}

@@ -107,7 +107,8 @@ This file is made by `python -m tests.support.check_names`; a test compares it.
 
 
 BETWEEN = """The checks of each anchor's bundle stand between `bundle-file` and `anchor-named`; in `--json`
-they carry the log's origin in `about`.
+they carry the log's origin in `about`, or, where your own trust does not bind it, the anchor's place in
+release.json and what it claims.
 """
 
 
