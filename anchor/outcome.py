@@ -117,3 +117,5 @@ class Outcome:
     """Seconds, by a clock that does not jump."""
     max_run_age: int | None = None
     """The policy's `max_run_age` in seconds, remembered so that `status` can judge without the policy."""
+    undamped: bool = False
+    """The records themselves are in doubt: no weather that passes, and no earlier run stands for this one."""

@@ -76,6 +76,8 @@ class Parts:
     """The verdict on a copy of the target with one byte changed."""
     rivals: Callable[[SeenRelease, SeenRelease], Evidence]
     """The evidence file of two verified statements with one ledger name and number."""
+    shown: Callable[[bytes], Evidence]
+    """What a file of evidence shows under today's trust."""
     clock: Callable[[], float]
     """Seconds since 1970."""
     stopwatch: Callable[[], float]
@@ -113,6 +115,7 @@ class Cycle:
             requests=self._counted() - before,
             duration=max(0.0, self.parts.stopwatch() - began),
             max_run_age=self._age(),
+            undamped=any(c.demotes for c in self.standing),
         )
 
     def _age(self) -> int | None:
@@ -275,7 +278,7 @@ class _Run:
             logs = self.facts.setdefault("heads", {})
             logs[head.origin] = {"size": head.size, "root": head.root.hex()}
 
-    def outcome(self, *, requests: int, duration: float, max_run_age: int | None) -> Outcome:
+    def outcome(self, *, requests: int, duration: float, max_run_age: int | None, undamped: bool) -> Outcome:
         verdict = Verdict(
             kind="run",
             target=self.target,
@@ -296,4 +299,5 @@ class _Run:
             requests=requests,
             duration=duration,
             max_run_age=max_run_age,
+            undamped=undamped,
         )

@@ -8,12 +8,12 @@ evidence is written beside the database. It knows no files and no sockets; what 
 import contextlib
 import hashlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 
-from anchor.errors import AnchorError, Unavailable
+from anchor.errors import AnchorError, Refused, Unavailable
 from anchor.outcome import Evidence, Outcome
-from anchor.records import claims, mark, outbox, store
+from anchor.records import claims, history, mark, outbox, store
 from anchor.records.claims import Held, Lease
 from anchor.records.engine import Database
 from anchor.records.memory import Memory
@@ -49,6 +49,8 @@ class Setting:
     lease: float = claims.LEASE
     spill: Callable[[Evidence], object] = lambda _: None
     """Writes evidence as a file, so that it survives the records."""
+    spilled: Callable[[Collection[str]], Iterator[bytes]] = lambda _: iter(())
+    """The evidence that lies there, but for these digests."""
     load_mark: Callable[[], bytes | None] = lambda: None
     save_mark: Callable[[bytes], object] = lambda _: None
     tell: Callable[[str, str], object] = lambda _title, _body: None
@@ -61,6 +63,7 @@ class Worker:
     def __init__(self, setting: Setting) -> None:
         self.setting = setting
         self._told: dict[str, Class] = {}
+        self._shows_nothing: set[str] = set()
         self._running: Lease | None = None
 
     def cycle(self, *, stopping: Callable[[], bool] = lambda: False, limit: int = BURST) -> list[Done]:
@@ -116,7 +119,9 @@ class Worker:
             if standing[0].demotes:
                 mark.restore(setting.database, found, now=now)
                 self._lost(data, standing[0], now)
-        return self._cycle(standing)
+        cycle = self._cycle(standing)
+        self._recall(cycle.parts, now)
+        return cycle
 
     def _cycle(self, standing: tuple[Check, ...]) -> Cycle:
         memory = Memory(self.setting.database, now=self.setting.clock())
@@ -130,6 +135,17 @@ class Worker:
         with self.setting.database.write() as connection:
             message = outbox.Message(uid, str(Class.UNAVAILABLE), title, body)
             outbox.post(connection, message, now=now, receivers=self.setting.terms.receivers)
+
+    def _recall(self, parts: Parts, now: float) -> None:
+        """Evidence that lies as a file and is not in the records: they lost it, or never could take it."""
+        known = {digest for *_, digest in history.accused(self.setting.database)}
+        for document in self.setting.spilled(known | self._shows_nothing):
+            try:
+                store.preserve(self.setting.database, (), (parts.shown(document),), now=now)
+            except Refused:  # somebody else's file, or nobody's evidence
+                self._shows_nothing.add(hashlib.sha256(document).hexdigest())
+            except AnchorError:
+                continue  # the file stays, and is read again in the next cycle
 
     def _end(self, done: list[Done]) -> None:
         if any(d.kept for d in done):

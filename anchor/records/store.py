@@ -89,7 +89,7 @@ class Kept:
     told: str | None
     """The uid of the message that went to the outbox."""
     damped: bool
-    """The run was UNAVAILABLE, not yet told, and a good run is young enough to stand for it."""
+    """UNAVAILABLE for what may pass, not yet told, and a good run is young enough to stand for it."""
 
 
 def preserve(
@@ -185,7 +185,8 @@ def _settle(
     }
     connection.execute(_SETTLE, {**change, "claim": claim["id"]})
     young = good is not None and 0 <= ms(now) - good <= ms(terms.pace.age(age))
-    quiet = found is Class.UNAVAILABLE and standing.told is Class.OK and young
+    weather = found is Class.UNAVAILABLE and not outcome.undamped
+    quiet = weather and standing.told is Class.OK and young
     return Kept(seq, link, next_due, told, damped=quiet)
 
 

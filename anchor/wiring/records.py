@@ -4,8 +4,8 @@
 import hashlib
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,6 +19,7 @@ from anchor.records.engine import Database, open_database
 from anchor.records.pace import Pace
 from anchor.records.store import Terms
 from anchor.reverify import Parts
+from anchor.verify import rivals
 from anchor.worker import Setting, Worker
 
 T = TypeVar("T")
@@ -77,6 +78,12 @@ def worker(
         if not target.exists():
             files.write(target, evidence.document, mode=0o600)
 
+    def spilled(known: Collection[str]) -> Iterator[bytes]:
+        for path in sorted((home / "evidence").glob("*.json")):
+            if path.stem not in known:
+                with suppress(AnchorError):  # nobody's evidence, or not to be read
+                    yield files.read(path, limit=rivals.MAX_SIZE)
+
     return Worker(
         Setting(
             database=database,
@@ -86,6 +93,7 @@ def worker(
             terms=Terms(pace=pace, rule=rule, receivers=notifier.receivers),
             alive=process.alive,
             spill=_best_effort(spill),
+            spilled=spilled,
             load_mark=load,
             save_mark=_best_effort(save),
             tell=notifier.tell,

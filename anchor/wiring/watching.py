@@ -20,18 +20,21 @@ from anchor.edge import files as disk
 from anchor.edge import release_files
 from anchor.edge.notify import Notifier
 from anchor.edge.service import Budget
-from anchor.errors import AnchorError, Misuse
+from anchor.errors import AnchorError, Misuse, Refused
+from anchor.monitor import session
+from anchor.outcome import Evidence
 from anchor.records.engine import Database
 from anchor.records.pace import Pace
 from anchor.release import Release
 from anchor.reverify import Examined, Parts
+from anchor.tlog import evidence as evidences
 from anchor.verdict import Verdict
 from anchor.verify import rivals, seen
 from anchor.verify.anchors import AnchorReport, Trust
 from anchor.verify.release import verify_release
 from anchor.wiring import records
 from anchor.wiring.corrupted import Corrupted, Kept
-from anchor.wiring.places import Places, RunBudget
+from anchor.wiring.places import Places, RunBudget, public_key
 from anchor.wiring.trust import trust_for
 from anchor.worker import Worker
 
@@ -111,6 +114,7 @@ class Wired:
             trust=self.material,
             canary=self.canary,
             rivals=rivals.build,
+            shown=self.shown,
             clock=time.time,
             stopwatch=time.monotonic,
             max_run_age=self.max_run_age,
@@ -163,6 +167,17 @@ class Wired:
                 if log is not None:
                     self._places.logs[fact.origin] = log
         return seen.examined(verdict, release, statement, reports, kept.bundles)
+
+    def shown(self, document: bytes) -> Evidence:
+        """What a file of evidence shows, where its signers or its log are those that are trusted today."""
+        trust = self.trust()
+        if rivals.is_rivals(document):
+            two = rivals.check(document, lambda bundle: trust.verify(bundle, now=datetime.now(UTC))[0])
+            return Evidence(kind=rivals.KIND, origin=two.ledger, document=document)
+        one = evidences.check(document)
+        if all(public_key(key) != one.key.public_key for key in trust.root.tlogs):
+            raise Refused("the trusted root names no log with this key", where=one.key.vkey)
+        return Evidence(kind=session.KIND, origin=one.origin, document=document)
 
     def material(self) -> Mapping[str, str]:
         """What trust rests on, by name: a digest of policy and roots, each log's key and window."""
