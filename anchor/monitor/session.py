@@ -175,12 +175,13 @@ class Session:
     def _remembered(self, name: str) -> None:
         """A contradiction once shown stays shown, whatever the log serves today."""
         for kept in self.memory.contradictions(self.place.tree):
-            try:
-                shown = evidences.check(kept.document, log=self.place.log)
-            except AnchorError:
-                continue  # about another key under this origin
-            self.checks.append(equivocation(name, f"evidence {kept.digest[:16]} is kept: {shown.sentence}"))
-            return
+            if kept.kind != KIND:
+                continue  # about a ledger of this name
+            shown = evidences.check(kept.document)
+            if shown.key == self.place.log.key:  # else about another log that had this origin
+                detail = f"evidence {kept.digest[:16]} is kept: {shown.sentence}"
+                self.checks.append(equivocation(name, detail))
+                return
 
     def _judge(self, name: str, found: Followed, held: Sequence[HeldCheckpoint]) -> None:
         """What the head means."""

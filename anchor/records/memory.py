@@ -39,11 +39,7 @@ _KNOWN = sa.select(Checkpoint.seq).where(
     Checkpoint.size == sa.bindparam("size"),
     Checkpoint.root == sa.bindparam("root"),
 )
-_CONTRADICTIONS = (
-    sa.select(EvidenceRow.kind, EvidenceRow.origin, EvidenceRow.document)
-    .where(EvidenceRow.origin == sa.bindparam("origin"))
-    .order_by(EvidenceRow.seq)
-)
+_EVIDENCE = sa.select(EvidenceRow.__table__).order_by(EvidenceRow.seq)
 _OF_TARGET = Claim.target == sa.bindparam("target")
 _RUNS = Run.claim_id == Claim.id
 _ENDED = sa.select(Run.ended_ms).where(_RUNS, Run.seq.is_not(None)).order_by(Run.seq.desc()).limit(1)
@@ -89,6 +85,7 @@ class Memory:
     def __init__(self, database: Database, *, now: float) -> None:
         self._database = database
         self._now = now
+        self._accusations: list[Evidence] | None = None
 
     def held(self, log_key: str, origin: str, size: int) -> list[HeldCheckpoint]:
         """The first, the largest and those of this size that are held of a log; Refused for an edited row."""
@@ -109,13 +106,18 @@ class Memory:
 
     def preserve(self, seen: Sequence[SignedCheckpoint], evidence: Sequence[Evidence]) -> None:
         """Keep signed notes and the evidence they are, at once and whatever becomes of the run."""
+        self._accusations = None
         store.preserve(self._database, seen, evidence, now=self._now)
 
     def contradictions(self, origin: str) -> list[Evidence]:
-        """Evidence kept against a log's origin or a ledger's name, oldest first."""
-        with self._database.read() as connection:
-            rows = connection.execute(_CONTRADICTIONS, {"origin": origin}).all()
-        return [Evidence(kind=k, origin=o, document=d) for k, o, d in rows]
+        """Evidence kept against a log's origin or a ledger's name, oldest first.
+
+        All of it is read and checked: an edited row may be one that accused this origin.
+        """
+        if self._accusations is None:
+            with self._database.read() as connection:
+                self._accusations = _evidence(connection)
+        return [e for e in self._accusations if e.origin == origin]
 
     def before(self, target: str) -> Before:
         """What the runs of a target before left."""
@@ -172,6 +174,20 @@ def _held(connection: Connection, row: dict[str, object]) -> SignedCheckpoint:
     if chain.link(before or chain.START, Checkpoint, row) != row["chain"]:
         raise edited(f"checkpoint {row['seq']} does not fit its chain")
     return verified(row)
+
+
+def _evidence(connection: Connection) -> list[Evidence]:
+    """All stored evidence, once the digests and the whole chain are checked."""
+    found: list[Evidence] = []
+    before = chain.START
+    for row in connection.execute(_EVIDENCE).mappings():
+        one = Evidence(kind=row["kind"], origin=row["origin"], document=row["document"])
+        link = chain.link(before, EvidenceRow, dict(row))
+        if (len(found) + 1, one.digest, link) != (row["seq"], row["digest"], row["chain"]):
+            raise edited(f"evidence {row['seq']} does not fit its digest or its chain")
+        found.append(one)
+        before = link
+    return found
 
 
 def verified(row: dict[str, object]) -> SignedCheckpoint:

@@ -25,6 +25,12 @@ NOBODY = ""
 """The receiver of what was written while none was configured."""
 """Seconds for which one process has a delivery to itself."""
 
+_TOLD = (
+    sa.select(Notification.id)
+    .where(Notification.claim_id == sa.bindparam("claim"), Notification.verdict == sa.bindparam("verdict"))
+    .limit(1)
+)
+
 Send = Callable[[str, str, str], None]
 """Sends title and body to the receiver with this digest; raises an AnchorError when it was not taken."""
 
@@ -50,6 +56,11 @@ def post(connection: Connection, message: Message, *, now: float, receivers: Seq
     number = connection.execute(sa.insert(Notification).returning(Notification.id), row).scalar_one()
     rows = [_delivery(int(number), receiver, at) for receiver in dict.fromkeys(receivers)]
     connection.execute(sa.insert(Delivery), rows or [_delivery(int(number), NOBODY, at)])
+
+
+def told(connection: Connection, claim_id: int, verdict: str) -> bool:
+    """Whether there ever was a message of this class about a target."""
+    return connection.execute(_TOLD, {"claim": claim_id, "verdict": str(verdict)}).first() is not None
 
 
 def _delivery(number: int, receiver: str, at: int) -> dict[str, object]:

@@ -147,7 +147,9 @@ def _settle(
     before = alarm.Standing(
         Class(claim["told"]), claim["failing_runs"], since / 1000 if since is not None else None
     )
-    standing, tell = alarm.after(before, found, now=now, rule=terms.rule)
+    news = found is Class.OK and before.told is not Class.OK
+    accused = news and outbox.told(connection, claim["id"], Class.EQUIVOCATION)
+    standing, tell = alarm.after(before, found, now=now, rule=terms.rule, accused=accused)
     told = None
     if tell:
         told = hashlib.sha256(b"%d/%d/" % (seq, claim["id"]) + link).hexdigest()[:16]

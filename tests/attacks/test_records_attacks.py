@@ -105,6 +105,37 @@ def test_evidence_that_the_records_lost_comes_back_from_its_file(attacked: Attac
     assert attacked.told().count("EQUIVOCATION") == 1
 
 
+@pytest.mark.parametrize(
+    "edit",
+    [
+        "UPDATE evidence SET document = X'7b7d'",
+        "UPDATE evidence SET origin = 'x'",
+        "UPDATE evidence SET kind = 'x'",
+        "UPDATE evidence SET digest = lower(hex(zeroblob(32)))",
+        "UPDATE evidence SET found_ms = 1",
+    ],
+)
+def test_edited_evidence_is_invalid_and_no_recovery(attacked: Attacked, edit: str) -> None:
+    attacked.serve(attacked.log.fork(1))
+    assert attacked.found() is Class.EQUIVOCATION
+    attacked.serve(attacked.log)
+    edited(attacked, edit)
+    assert attacked.found() is Class.INVALID
+    assert attacked.found() is Class.INVALID
+    assert attacked.told() == ["EQUIVOCATION", "INVALID"]
+    assert attacked.check() is Class.EQUIVOCATION
+    assert anchor("status", "--home", attacked.home).code == 6
+
+
+def test_evidence_that_was_taken_out_comes_back_from_its_file(attacked: Attacked) -> None:
+    attacked.serve(attacked.log.fork(1))
+    assert attacked.found() is Class.EQUIVOCATION
+    attacked.serve(attacked.log)
+    edited(attacked, "DELETE FROM evidence")
+    assert attacked.found() is Class.EQUIVOCATION
+    assert "recovered" not in attacked.told()
+
+
 def test_a_file_of_somebody_elses_log_accuses_nobody(attacked: Attacked) -> None:
     other = SimLog(origin=attacked.log.origin).grow(3)
     shown = evidence.build(other.log, other.head(), other.fork(1).head())
