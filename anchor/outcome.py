@@ -10,6 +10,10 @@ from dataclasses import dataclass
 
 from anchor.verdict import Verdict
 
+TWO_HISTORIES = "two-histories"
+TWO_STATEMENTS = "two-statements"
+"""The kinds of evidence: against a log, against a publisher."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class SignedCheckpoint:
@@ -43,7 +47,7 @@ class Evidence:
 
     kind: str
     origin: str
-    """The log's origin, or the ledger's name for two statements with one number."""
+    """The log's origin, or the ledger's name for two statements."""
     document: bytes
 
     @property

@@ -4,7 +4,7 @@
 A function of parts that are passed in. Its steps, in order; each is a named check of the verdict:
  1. clock      the time is not before the last recorded run
  2. release    the published files again, every leaf, the root, the bundles, strictly
- 3. number     no older release than before, no second statement with one number
+ 3. number     no older release than before, no statement that contradicts another one of its ledger
  4. log        each log from the first and the last checkpoint held to its head (`anchor.monitor`)
  5. view       other copies of each log show the same history
  6. entry      the release's entry, read from the log, equal, under today's head
@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from anchor.errors import AnchorError, Refused, Unavailable
+from anchor.errors import AnchorError, Unavailable
 from anchor.monitor import entries, findings, views
 from anchor.monitor.places import LogMemory, LogPlace
 from anchor.monitor.session import Session
@@ -75,7 +75,7 @@ class Parts:
     canary: Callable[[str], Verdict]
     """The verdict on a copy of the target with one byte changed."""
     rivals: Callable[[SeenRelease, SeenRelease], Evidence]
-    """The evidence file of two verified statements with one ledger name and number."""
+    """The evidence file of two verified statements of one ledger that contradict each other."""
     shown: Callable[[bytes], Evidence]
     """What a file of evidence shows under today's trust."""
     clock: Callable[[], float]
@@ -158,25 +158,17 @@ class Cycle:
         return examined
 
     def _number(self, run: "_Run", examined: Examined | None) -> None:
-        if examined is None or examined.release is None:
-            return
-        now, before = examined.release, self._before(run).release
-        rival = self.memory.rival(now)
-        if rival is not None:
+        now = examined.release if examined is not None else None
+        before = self._before(run).release
+        rival = self.memory.rival(now) if now is not None else None
+        if now is not None and rival is not None:
             evidence = self.parts.rivals(rival, now)
             self.memory.preserve((), (evidence,))
             run.evidence.append(evidence)
             run.checks.append(findings.rivals(rival, now))
-        elif before is not None and before.ledger == now.ledger and now.number < before.number:
-            old = f"release {now.number} is served where {before.number} was verified before"
-            run.checks.append(failed("number", Unavailable(old, where=run.target)))
-        elif before is not None and before.ledger != now.ledger:
-            other = f"another ledger: {now.ledger!r} where {before.ledger!r} was verified before"
-            run.checks.append(failed("number", Refused(other, where=run.target)))
-        else:
-            run.checks.append(
-                passed("number", f"release {now.number} of {now.ledger}, none later was seen here")
-            )
+        elif (shown := now or before) is not None:
+            kept = self.memory.contradictions(shown.ledger)
+            run.checks += findings.number(now, before, kept, run.target)
         run.release = now
 
     def _logs(self, run: "_Run", examined: Examined | None) -> None:

@@ -215,7 +215,17 @@ def decode(data: bytes) -> Statement:
 
 def link(data: bytes) -> Previous:
     """What the release after the one with these statement bytes names as `previous`."""
-    ledger = decode(data).ledger
+    return _link(decode(data).ledger, data)
+
+
+def says(data: bytes) -> dict[int, Previous]:
+    """What a statement says of releases of its ledger, by number: of its own, and of the one before."""
+    found = decode(data)
+    own, before = _link(found.ledger, data), found.previous
+    return {own.number: own} if before is None else {own.number: own, before.number: before}
+
+
+def _link(ledger: LedgerName, data: bytes) -> Previous:
     digest = hashlib.sha256(data).hexdigest()
     return Previous(number=ledger.number, version=ledger.version, statement=digest)
 

@@ -35,7 +35,8 @@ def command(
     offline: bool,
     **given: Any,
 ) -> int:
-    """Check FILE: that a log signed two histories, or a publisher two releases with one number.
+    """Check FILE: that a log signed two histories, or a publisher two statements that
+    contradict each other.
 
     Evidence that holds is EQUIVOCATION (6); a file that shows nothing is INVALID (8). Whose key it is, you
     say with --log-key or a policy; without one the key is printed for you to compare.

@@ -19,7 +19,7 @@ from anchor.monitor.places import (
     LogPlace,
     consistency,
 )
-from anchor.outcome import ConsistencyProof, Evidence, SignedCheckpoint
+from anchor.outcome import TWO_HISTORIES, ConsistencyProof, Evidence, SignedCheckpoint
 from anchor.tlog import checkpoint as checkpoints
 from anchor.tlog import evidence as evidences
 from anchor.tlog import policy as witnesses
@@ -29,7 +29,6 @@ from anchor.tlog.source import Source
 from anchor.verdict import Check, Class, failed, passed, skipped
 
 CLAUSE = "design section 3, C2SP tlog-checkpoint"
-KIND = "two-histories"
 DAY = 86400
 
 
@@ -164,7 +163,7 @@ class Session:
         for head in (found.head, other):
             if head is not None:
                 self.keep(head, self.place.name)
-        self.evidence.append(Evidence(kind=KIND, origin=self.place.tree, document=found.evidence))
+        self.evidence.append(Evidence(kind=TWO_HISTORIES, origin=self.place.tree, document=found.evidence))
         problem = ""
         try:
             self.memory.preserve(self.checkpoints, self.evidence)
@@ -175,7 +174,7 @@ class Session:
     def _remembered(self, name: str) -> None:
         """A contradiction once shown stays shown, whatever the log serves today."""
         for kept in self.memory.contradictions(self.place.tree):
-            if kept.kind != KIND:
+            if kept.kind != TWO_HISTORIES:
                 continue  # about a ledger of this name
             shown = evidences.check(kept.document)
             if shown.key == self.place.log.key:  # else about another log that had this origin

@@ -17,6 +17,7 @@ from sqlalchemy.engine import Connection
 from anchor import statement as statements
 from anchor.errors import AnchorError, Refused
 from anchor.merkle.proof import roots_from_consistency
+from anchor.outcome import TWO_HISTORIES
 from anchor.records import chain, history, memory
 from anchor.records.engine import Database
 from anchor.records.tables import (
@@ -209,7 +210,7 @@ def _evidence(connection: Connection) -> str:
         count += 1
         if hashlib.sha256(row["document"]).hexdigest() != row["digest"]:
             problems.append(f"evidence {row['seq']} is not what its digest says")
-        elif row["kind"] == "two-histories":
+        elif row["kind"] == TWO_HISTORIES:
             try:
                 evidences.check(row["document"])
             except AnchorError as e:

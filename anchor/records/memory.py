@@ -18,6 +18,7 @@ from anchor.outcome import Before, Evidence, SeenAnchor, SeenRelease, SignedChec
 from anchor.records import chain, store
 from anchor.records.engine import Database
 from anchor.records.tables import Anchor, Checkpoint, Claim, EvidenceRow, Release, Run, Sighting, Trust
+from anchor.statement import Previous, says
 from anchor.tlog import checkpoint as checkpoints
 from anchor.tlog import note as notes
 from anchor.tlog.keys import parse_vkey
@@ -66,15 +67,15 @@ _BEFORE = (
 _LOGS = (
     sa.select(Anchor.origin).join(Claim, Claim.release_id == Anchor.release_id).where(_OF_TARGET).distinct()
 )
-_RIVAL = (
+_BESIDE = (
     sa.select(Release.__table__)
     .where(
         Release.ledger == sa.bindparam("ledger"),
-        Release.number == sa.bindparam("number"),
+        Release.number.between(sa.bindparam("number") - 1, sa.bindparam("number") + 1),
         Release.statement_sha256 != sa.bindparam("digest"),
     )
     .order_by(Release.id)
-    .limit(1)
+    .limit(64)
 )
 _ANCHORS = sa.select(Anchor.__table__).where(Anchor.release_id == sa.bindparam("release")).order_by(Anchor.id)
 
@@ -86,6 +87,7 @@ class Memory:
         self._database = database
         self._now = now
         self._accusations: list[Evidence] | None = None
+        self._says: dict[str, dict[int, Previous]] = {}
 
     def held(self, log_key: str, origin: str, size: int) -> list[HeldCheckpoint]:
         """The first, the largest and those of this size that are held of a log; Refused for an edited row."""
@@ -139,28 +141,42 @@ class Memory:
             return list(connection.execute(_LOGS, {"target": target}).scalars())
 
     def rival(self, release: SeenRelease) -> SeenRelease | None:
-        """Another verified release of this ledger and number with another statement, with its anchors."""
+        """A verified release of this ledger whose statement says something else of one number, with its
+        anchors: another one with this number, or one before or after that belongs to another chain."""
         wanted = {"ledger": release.ledger, "number": release.number, "digest": release.digest}
         with self._database.read() as connection:
-            row = connection.execute(_RIVAL, wanted).mappings().first()
-            if row is None:
-                return None
-            found = [
-                SeenAnchor(
-                    origin=a["origin"],
-                    log_key=a["log_key"],
-                    log_index=a["log_index"],
-                    bundle=a["bundle"],
-                    time=a["time"],
-                )
-                for a in connection.execute(_ANCHORS, {"release": row["id"]}).mappings()
-            ]
-        return _release(dict(row), tuple(found))
+            for row in connection.execute(_BESIDE, wanted).mappings().all():
+                if row["number"] == release.number or self._contradict(release, _release(dict(row))):
+                    return _release(dict(row), _anchors(connection, row["id"]))
+        return None
+
+    def _contradict(self, one: SeenRelease, two: SeenRelease) -> bool:
+        mine, theirs = self._said(one), self._said(two)
+        return any(mine[n] != theirs[n] for n in mine.keys() & theirs.keys())
+
+    def _said(self, release: SeenRelease) -> dict[int, Previous]:
+        """What a statement says of numbers; each is read once, for both of its neighbours."""
+        digest = release.digest
+        if digest not in self._says:
+            try:
+                self._says[digest] = says(release.statement)
+            except AnchorError as e:
+                raise edited(f"release {release.number} of {release.ledger}: {e}") from None
+        return self._says[digest]
 
 
 def _release(row: dict[str, object], anchors: tuple[SeenAnchor, ...] = ()) -> SeenRelease:
     values = {k: row[k] for k in ("ledger", "number", "version", "root", "size", "statement")}
     return SeenRelease(**values, anchors=anchors)  # type: ignore[arg-type]  # columns of these types
+
+
+def _anchors(connection: Connection, release_id: int) -> tuple[SeenAnchor, ...]:
+    """A release's bundles. Without one it would never have been kept, and shows nothing to a stranger."""
+    found = connection.execute(_ANCHORS, {"release": release_id}).mappings().all()
+    if not found:
+        raise edited(f"the bundles of release {release_id} are gone")
+    names = ("origin", "log_key", "log_index", "bundle", "time")
+    return tuple(SeenAnchor(**{name: row[name] for name in names}) for row in found)
 
 
 def _with_times(connection: Connection, row: dict[str, Any]) -> HeldCheckpoint:

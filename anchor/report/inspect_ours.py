@@ -148,12 +148,12 @@ def read_ledger(data: bytes, *, cut: bool) -> Found:
 
 
 def read_evidence(data: bytes, value: dict[str, Any]) -> Found:
-    """A file of evidence: two histories of a log, or two statements with one number."""
+    """A file of evidence: two histories of a log, or two statements about one release."""
     kind, problem = f"evidence ({_text(value.get('kind'))})", ""
     sentence = "evidence that shows nothing as it stands"
     if value.get("kind") == rivals.KIND:
         ledger, number = _text(value.get("ledger")), _text(value.get("number"))
-        sentence = f"says that two statements were signed for release {number} of {ledger}"
+        sentence = f"says that two signed statements disagree about release {number} of {ledger}"
         rules = _two_statements()
     else:
         rules = _two_histories()

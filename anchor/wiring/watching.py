@@ -21,8 +21,7 @@ from anchor.edge import release_files
 from anchor.edge.notify import Notifier
 from anchor.edge.service import Budget
 from anchor.errors import AnchorError, Misuse, Refused
-from anchor.monitor import session
-from anchor.outcome import Evidence
+from anchor.outcome import TWO_HISTORIES, Evidence
 from anchor.records.engine import Database
 from anchor.records.pace import Pace
 from anchor.release import Release
@@ -177,7 +176,7 @@ class Wired:
         one = evidences.check(document)
         if all(public_key(key) != one.key.public_key for key in trust.root.tlogs):
             raise Refused("the trusted root names no log with this key", where=one.key.vkey)
-        return Evidence(kind=session.KIND, origin=one.origin, document=document)
+        return Evidence(kind=TWO_HISTORIES, origin=one.origin, document=document)
 
     def material(self) -> Mapping[str, str]:
         """What trust rests on, by name: a digest of policy and roots, each log's key and window."""

@@ -56,8 +56,8 @@ RELEASE = (
 RUN = {
     "clock": "the clock of this machine is behind the last run: ages cannot be judged",
     "release": "what was published is no longer OK, and by which class",
-    "number": "an older release than before is served (UNAVAILABLE), or the publisher signed two releases "
-    "with one number (EQUIVOCATION)",
+    "number": "an older release than before is served (UNAVAILABLE), or the publisher signed statements that "
+    "contradict each other (EQUIVOCATION)",
     "log <tree>": "the log was not followed from what is held to its head; or whoever holds its key signed "
     "two histories (EQUIVOCATION), or used the key after the log had ended",
     "logs": "no log could be looked for",
