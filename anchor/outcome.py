@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from anchor.errors import Refused
 from anchor.verdict import Verdict
 
 TWO_HISTORIES = "two-histories"
@@ -98,6 +99,8 @@ class Before:
     """The trust material of the last run that read any."""
     release: SeenRelease | None = None
     """The last release that was verified, without its anchors."""
+    lost: Refused | None = None
+    """What to say where the runs found a release that is held no more."""
     entries: tuple[Mapping[str, object], ...] = ()
     """The entries that the last finished run proved, as `anchor.monitor.entries` left them."""
 

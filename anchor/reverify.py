@@ -111,10 +111,12 @@ class Cycle:
                 run.checks.append(failed(_NAMES[step.__name__], e))
                 if isinstance(e, Unavailable):
                     run.services.append(e.where or _NAMES[step.__name__])
+        age = self._age()
+        run.facts |= {} if age is None else {"max_run_age": age}
         return run.outcome(
             requests=self._counted() - before,
             duration=max(0.0, self.parts.stopwatch() - began),
-            max_run_age=self._age(),
+            max_run_age=age,
             undamped=any(c.demotes for c in self.standing),
         )
 
@@ -159,7 +161,10 @@ class Cycle:
 
     def _number(self, run: "_Run", examined: Examined | None) -> None:
         now = examined.release if examined is not None else None
-        before = self._before(run).release
+        held = self._before(run)
+        if held.lost is not None:
+            raise held.lost
+        before = held.release
         rival = self.memory.rival(now) if now is not None else None
         if now is not None and rival is not None:
             evidence = self.parts.rivals(rival, now)

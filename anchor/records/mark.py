@@ -16,7 +16,7 @@ from anchor.errors import AnchorError, Unavailable
 from anchor.outcome import SignedCheckpoint
 from anchor.records import chain, memory, store
 from anchor.records.engine import Database
-from anchor.records.tables import Base, Checkpoint, EvidenceRow, Prune, Run
+from anchor.records.tables import Base, Checkpoint, EvidenceRow, Journal, Prune, Run
 from anchor.tlog.checkpoint import parse
 from anchor.verdict import Check, failed, passed
 
@@ -27,6 +27,7 @@ _TABLES: Mapping[str, type[Base]] = {
     "checkpoints": Checkpoint,
     "evidence": EvidenceRow,
     "prunes": Prune,
+    "journal": Journal,
 }
 
 

@@ -52,15 +52,25 @@ _TRUST = (
     .limit(1)
 )
 _FACTS = sa.select(Run.facts).where(_RUNS, Run.state == "finished").order_by(Run.seq.desc()).limit(1)
+_FOUND = (
+    sa.select(Run.release_id)
+    .where(_RUNS, Run.seq.is_not(None), Run.release_id.is_not(None))
+    .order_by(Run.seq.desc())
+    .limit(1)
+    .correlate(Claim)
+    .scalar_subquery()
+)
+"""As the chained runs have it: `claims` could be edited to forget a release."""
 _BEFORE = (
     sa.select(
+        _FOUND.label("found"),
         _ENDED.correlate(Claim).scalar_subquery().label("ended_ms"),
         _TRUST.correlate(Claim).scalar_subquery().label("trust"),
         _FACTS.correlate(Claim).scalar_subquery().label("facts"),
         Release.__table__,
     )
     .select_from(Claim)
-    .outerjoin(Release, Release.id == Claim.release_id)
+    .outerjoin(Release, Release.id == sa.func.coalesce(_FOUND, Claim.release_id))
     .where(_OF_TARGET)
 )
 """One row, so that a run costs one transaction for all that it asks of its target."""
@@ -128,10 +138,12 @@ class Memory:
         if row is None:
             return Before()
         entries = msgspec.json.decode(row["facts"]).get("entries", []) if row["facts"] else []
+        gone = row["id"] is None and row["found"] is not None
         return Before(
             last_run=None if row["ended_ms"] is None else row["ended_ms"] / 1000,
             trust=msgspec.json.decode(row["trust"], type=dict[str, str]) if row["trust"] else None,
             release=None if row["id"] is None else _release(dict(row)),
+            lost=edited(f"release {row['found']} of {target} is gone") if gone else None,
             entries=tuple(e for e in entries if isinstance(e, dict)),
         )
 

@@ -19,7 +19,7 @@ from anchor import alarm
 from anchor.encoding import rfc3339
 from anchor.errors import Unavailable
 from anchor.outcome import Evidence, Outcome, SeenRelease, SignedCheckpoint
-from anchor.records import chain, outbox
+from anchor.records import chain, journal, outbox
 from anchor.records.claims import Lease, ms
 from anchor.records.engine import Database
 from anchor.records.pace import Pace
@@ -152,7 +152,7 @@ def _settle(
     standing, tell = alarm.after(before, found, now=now, rule=terms.rule, accused=accused)
     told = None
     if tell:
-        told = hashlib.sha256(b"%d/%d/" % (seq, claim["id"]) + link).hexdigest()[:16]
+        told = outbox.uid_of(seq, claim["id"], link)
         when = rfc3339(datetime.fromtimestamp(now, UTC))
         title, body = alarm.message(claim["target"], before, outcome, when=when, uid=told)
         outbox.post(
@@ -224,7 +224,10 @@ def _insert(
     """The id of the row with this key, inserted if it is new. The caller holds `serialise`."""
     found = _find(connection, table, key)
     if found is None:
-        found = connection.execute(_INSERT[table], {**key, **rest}).scalar_one()
+        row = {**key, **rest}
+        found = connection.execute(_INSERT[table], row).scalar_one()
+        if table in journal.COLUMNS:
+            journal.write(connection, table, {**row, "id": found}, rest["seen_ms"])
     return int(found)
 
 

@@ -8,6 +8,7 @@ file then shows it to a stranger who trusts the same policy.
 import base64
 import json
 import shutil
+import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -101,6 +102,18 @@ def test_the_second_one_elsewhere(both: TwoTongues) -> None:
 def test_going_back_to_the_first_makes_nothing_good(both: TwoTongues) -> None:
     assert both.run(both.two).code == 6
     assert both.run(both.one).code == 6
+
+
+def test_taking_the_first_one_out_of_the_records_does_not_help_the_second(both: TwoTongues) -> None:
+    with sqlite3.connect(both.home / "records.db") as db:
+        for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            db.execute(f"DROP TRIGGER {name}")
+        db.execute("DELETE FROM anchors")
+    db.close()
+    both.swap()
+    for _ in range(2):
+        assert both.run().code == Class.INVALID.exit_code
+    assert both.hook.titles() == ["INVALID"]
 
 
 @pytest.fixture
