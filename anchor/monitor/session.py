@@ -30,6 +30,8 @@ from anchor.verdict import Check, Class, failed, passed, skipped
 
 CLAUSE = "design section 3, C2SP tlog-checkpoint"
 DAY = 86400
+SKEW = 300
+"""Seconds by which the clock of another worker may be ahead."""
 
 
 @dataclass
@@ -192,8 +194,7 @@ class Session:
             old = Unavailable(found.detail, where=self.place.name, remedy="an alarm only if it lasts")
             self.checks.append(failed(name, old, clause=CLAUSE))
             return
-        ended = self.place.ended
-        final = [h.checkpoint.size for h in held if ended is not None and h.last > ended]
+        final = self._final(held)
         if final and found.head.size > max(final):
             grown = Refused(
                 f"grew from {max(final)} to {found.head.size} after its end", where=self.place.name
@@ -206,14 +207,28 @@ class Session:
             days = int((self.now - max(h.seen for h in held)) // DAY)
             detail += f", proven for {', '.join(map(str, found.proven))}"
             detail += f", frozen for {days} days" if days > 0 else ""
-        if ended is not None and self.now > ended:
+        if self.place.ended is not None and self.now > self.place.ended:
             detail += "; retired, as the trust root says"
         self.checks.append(passed(name, detail, clause=CLAUSE))
 
+    def _final(self, held: Sequence[HeldCheckpoint]) -> list[int]:
+        """Sizes of the heads that stood after the log's end, by sightings that can be believed.
+
+        A clock that jumped ahead leaves sightings that lie in the future, or after a larger head was seen.
+        """
+        ended = self.place.ended
+        if ended is None or self.now <= ended:
+            return []
+        seen = [h for h in held if ended < h.last <= self.now + SKEW]
+        return [
+            h.checkpoint.size
+            for h in seen
+            if not any(g.checkpoint.size > h.checkpoint.size and g.seen < h.last for g in held)
+        ]
+
     def _silent(self, name: str, held: Sequence[HeldCheckpoint], error: Unavailable, *, served: bool) -> None:
         """A log that does not answer; after its end that is expected, once its last head is held."""
-        ended = self.place.ended
-        if not served and ended is not None and self.now > ended and any(h.last > ended for h in held):
+        if not served and self._final(held):
             size = max(h.checkpoint.size for h in held)
             detail = f"retired and no longer served; its head of size {size}, seen after its end, is held"
             self.checks.append(skipped(name, detail))
