@@ -4,7 +4,7 @@ put before the stock client as a second opinion. Decides which anchors count.
 """
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -53,6 +53,8 @@ class Trust:
     root: TrustedRoot
     checks: Sequence[Check] = ()
     witnesses: WitnessPolicy | None = None
+    versions: Mapping[str, str] = field(default_factory=dict)
+    """Of the TUF metadata that vouches for roots, by repository and role."""
 
     @functools.cached_property
     def each(self) -> tuple[TrustedRoot, ...]:

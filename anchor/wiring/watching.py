@@ -179,9 +179,9 @@ class Wired:
         return Evidence(kind=TWO_HISTORIES, origin=one.origin, document=document)
 
     def material(self) -> Mapping[str, str]:
-        """What trust rests on, by name: a digest of policy and roots, each log's key and window."""
+        """What trust rests on, by name: digests of policy and roots, TUF versions, keys of logs."""
         trust = self.trust()
-        found = {"policy": self._given.digest()}
+        found = {"policy": self._given.digest(), **trust.versions}
         for number, raw in enumerate(trust.raw, 1):
             found[f"trusted root {number}"] = hashlib.sha256(raw).hexdigest()
         for key in trust.root.tlogs:
