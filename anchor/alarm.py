@@ -44,8 +44,15 @@ class Standing:
     failing_since: float | None = None
 
 
-def after(standing: Standing, found: Class, *, now: float, rule: Rule) -> tuple[Standing, bool]:
-    """The standing after a run that came to `found`, and whether people are told now."""
+def after(
+    standing: Standing, found: Class, *, now: float, rule: Rule, accused: bool = False
+) -> tuple[Standing, bool]:
+    """The standing after a run that came to `found`, and whether people are told now.
+
+    `accused`: people were told EQUIVOCATION of this target before. Nothing is a recovery from that.
+    """
+    if found is Class.OK and (accused or standing.told is Class.EQUIVOCATION):
+        return Standing(told=Class.EQUIVOCATION), False
     if found is not Class.UNAVAILABLE:
         return Standing(told=found), found is not standing.told
     since = standing.failing_since

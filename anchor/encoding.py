@@ -12,21 +12,31 @@ import tomllib
 from datetime import datetime
 from typing import Any, NoReturn
 
+import msgspec
 import rfc8785
 
-from anchor.errors import Refused
+from anchor.errors import AnchorError, Refused, Unsupported
 
 MAX_DEPTH = 64
 """Nesting of any JSON document read here; Sigstore's deepest (a trusted root) has 6."""
+MAX_DIGITS = 20
+"""Digits of an integer, as many as 2^64 has; longer ones could cost more to read than their size."""
 
 _HEX = re.compile(r"(?:[0-9a-f]{2})*")
 _DECIMAL = re.compile(r"0|[1-9][0-9]*")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _JSON_DEPTH = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)
 """Strings and brackets. Possessive, and a string need not end: one pass whatever the input."""
+_LONG_NUMBER = re.compile(rb"[0-9]{16}")
+_sorted = msgspec.json.Encoder(order="sorted").encode
 _TOML_STRING = re.compile(
-    r'""".*?"""|\'\'\'.*?\'\'\'|"(?:[^"\\\n]++|\\.)*+"?|\'[^\'\n]*+\'|#[^\n]*+', re.DOTALL
+    r'"""(?:[^"\\]++|\\.|""?(?!"))*+"{0,5}+'  # three quotes close it, and two more may be its last characters
+    r"|'''(?:[^']++|''?(?!'))*+'{0,5}+"
+    r'|"(?:[^"\\\n]++|\\.)*+"?'
+    r"|'[^'\n]*+'|#[^\n]*+",
+    re.DOTALL,
 )
+"""Strings and comments. Possessive, and a long string need not end: nothing behind its start is ever read."""
 _TOML_KEYS = re.compile(r"[=\[\]{},\n]")
 MAX_KEY_PARTS = 9
 
@@ -75,13 +85,20 @@ def decimal(text: str, *, limit: int = 2**63 - 1, where: str = "") -> int:
     return value
 
 
-def parse_json(data: bytes, *, where: str = "", fractions: bool = False) -> Any:
+class Number(str):
+    """A number of somebody else's document that no format read here could have, as the text that it is."""
+
+    __slots__ = ()
+
+
+def parse_json(data: bytes, *, where: str = "", foreign: bool = False) -> Any:
     """A JSON document (RFC 8259) without duplicate keys, lone surrogates, NaN, a BOM or deep nesting.
 
-    The caller caps the size. Integers are at most 20 characters long; other numbers are refused, since no
-    format read here has any, or with `fractions` (other people's predicates) kept as the text they are.
+    The caller caps the size. Integers have at most 20 digits; longer ones and other numbers are refused, as
+    no format read here has any. `foreign`, for documents with other people's predicates in them: such numbers
+    are kept as `Number`, and deep nesting is Unsupported, since it is wrong in our formats alone.
     """
-    _check_depth(data, where)
+    _check_depth(data, where, Unsupported if foreign else Refused)
 
     def refuse(problem: str) -> NoReturn:
         raise Refused(problem, where=where)
@@ -94,10 +111,10 @@ def parse_json(data: bytes, *, where: str = "", fractions: bool = False) -> Any:
             refuse(f"duplicate key {twice[:60]!r}")
         return found
 
-    def integer(text: str) -> int:
-        if len(text) > 20:
-            refuse(f"a number of {len(text)} digits")
-        return int(text)
+    def integer(text: str) -> int | Number:
+        if (digits := len(text.removeprefix("-"))) <= MAX_DIGITS:
+            return int(text)
+        return Number(text) if foreign else refuse(f"a number of {digits} digits")
 
     try:
         text = data.decode("utf-8")
@@ -105,7 +122,7 @@ def parse_json(data: bytes, *, where: str = "", fractions: bool = False) -> Any:
             text,
             object_pairs_hook=pairs,
             parse_int=integer,
-            parse_float=str if fractions else lambda t: refuse(f"number {t[:20]} is no integer"),
+            parse_float=Number if foreign else lambda t: refuse(f"number {t[:20]} is no integer"),
             parse_constant=lambda t: refuse(f"{t} is no JSON"),
         )
     except UnicodeDecodeError as e:
@@ -117,8 +134,8 @@ def parse_json(data: bytes, *, where: str = "", fractions: bool = False) -> Any:
     return value
 
 
-def _check_depth(data: bytes, where: str) -> None:
-    """Refuse deep nesting before the recursive parser meets it."""
+def _check_depth(data: bytes, where: str, error: type[AnchorError]) -> None:
+    """Raise for deep nesting before the recursive parser meets it."""
     if data.count(b"[") + data.count(b"{") <= MAX_DEPTH:
         return
     depth = 0
@@ -127,7 +144,7 @@ def _check_depth(data: bytes, where: str) -> None:
         if first in b"[{":
             depth += 1
             if depth > MAX_DEPTH:
-                raise Refused(f"nested deeper than {MAX_DEPTH}", where=where)
+                raise error(f"nested deeper than {MAX_DEPTH}", where=where)
         elif first in b"]}":
             depth -= 1
 
@@ -144,9 +161,28 @@ def parse_toml(data: bytes, *, where: str = "") -> dict[str, Any]:
         raise Refused(f"not TOML: {e}", where=where) from None
 
 
+def toml_string(text: str) -> str:
+    """A TOML basic string, all of it printable. JSON's escapes are TOML's, but for those beyond U+FFFF."""
+    quoted = json.dumps(text, ensure_ascii=False)
+    if quoted.isprintable():
+        return quoted
+    longer = (f"\\u{ord(c):04x}" if c <= "\uffff" else f"\\U{ord(c):08x}" for c in quoted)
+    return "".join(c if c.isprintable() else e for c, e in zip(quoted, longer, strict=True))
+
+
 def jcs(value: Any, *, where: str = "") -> bytes:
     """RFC 8785 (JCS) bytes of a JSON value."""
     try:
         return rfc8785.dumps(value)
     except (rfc8785.CanonicalizationError, UnicodeEncodeError, RecursionError) as e:
         raise Refused(f"has no canonical form: {e}", where=where) from None
+
+
+def is_jcs(value: Any, data: bytes, *, where: str = "") -> bool:
+    """Whether `data`, of which `parse_json` made `value`, are its RFC 8785 bytes.
+
+    For ASCII without long numbers msgspec gives the same bytes as the slow encoder: no key needs the order of
+    UTF-16, no number is beyond 2^53. What does not match them is put before that one.
+    """
+    plain = data.isascii() and not _LONG_NUMBER.search(data)
+    return (plain and _sorted(value) == data) or jcs(value, where=where) == data

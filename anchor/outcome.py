@@ -5,9 +5,15 @@ Values only. `anchor.reverify` makes them, `anchor.records` keeps them; this mod
 """
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from anchor.errors import Refused
 from anchor.verdict import Verdict
+
+TWO_HISTORIES = "two-histories"
+TWO_STATEMENTS = "two-statements"
+"""The kinds of evidence: against a log, against a publisher."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +48,7 @@ class Evidence:
 
     kind: str
     origin: str
-    """The log's origin, or the ledger's name for two statements with one number."""
+    """The log's origin, or the ledger's name for two statements."""
     document: bytes
 
     @property
@@ -84,6 +90,22 @@ class SeenRelease:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Before:
+    """What is held of a target from its runs before; empty for one that was never seen."""
+
+    last_run: float | None = None
+    """When the newest run ended, in seconds since 1970."""
+    trust: Mapping[str, str] | None = None
+    """The trust material of the last run that read any."""
+    release: SeenRelease | None = None
+    """The last release that was verified, without its anchors."""
+    lost: Refused | None = None
+    """What to say where the runs found a release that is held no more."""
+    entries: tuple[Mapping[str, object], ...] = ()
+    """The entries that the last finished run proved, as `anchor.monitor.entries` left them."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Outcome:
     """Everything one run hands to the records, kept in one transaction."""
 
@@ -102,3 +124,5 @@ class Outcome:
     """Seconds, by a clock that does not jump."""
     max_run_age: int | None = None
     """The policy's `max_run_age` in seconds, remembered so that `status` can judge without the policy."""
+    undamped: bool = False
+    """The records themselves are in doubt: no weather that passes, and no earlier run stands for this one."""

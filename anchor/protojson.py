@@ -2,8 +2,9 @@
 """The JSON form of Protocol Buffers, read strictly: the shape of bundles and trusted roots.
 
 Decides what a value of each type looks like. As the ProtoJSON specification wants: both spellings of a name,
-null for absent, int64 as string or number. Unlike lax readers: no unknown names, no name twice, base64 in
-its standard alphabet only (line breaks inside are skipped, as the Go and Python readers do).
+null for absent, int64 as string or number. Stricter than it: no unknown names, no name twice, base64 in its
+standard alphabet only (line breaks inside are skipped, as the Go and Python readers do), and enums by their
+names only, which the specification lets be numbers too: a number is refused as no string.
 """
 
 import functools

@@ -4,7 +4,7 @@
 A function of parts that are passed in. Its steps, in order; each is a named check of the verdict:
  1. clock      the time is not before the last recorded run
  2. release    the published files again, every leaf, the root, the bundles, strictly
- 3. number     no older release than before, no second statement with one number
+ 3. number     no older release than before, no statement that contradicts another one of its ledger
  4. log        each log from the first and the last checkpoint held to its head (`anchor.monitor`)
  5. view       other copies of each log show the same history
  6. entry      the release's entry, read from the log, equal, under today's head
@@ -16,11 +16,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from anchor.errors import AnchorError, Refused, Unavailable
+from anchor.errors import AnchorError, Unavailable
 from anchor.monitor import entries, findings, views
 from anchor.monitor.places import LogMemory, LogPlace
 from anchor.monitor.session import Session
-from anchor.outcome import Evidence, Outcome, SeenRelease
+from anchor.outcome import Before, Evidence, Outcome, SeenRelease
 from anchor.tlog.checkpoint import Checkpoint
 from anchor.verdict import Check, Class, Verdict, failed, judge, passed, skipped
 
@@ -56,12 +56,9 @@ class Examined:
 class Memory(LogMemory, Protocol):
     """What a re-verification asks of the records."""
 
-    def trust(self, target: str) -> dict[str, str] | None: ...
-    def last_run(self, target: str) -> float | None: ...
-    def release_of(self, target: str) -> SeenRelease | None: ...
+    def before(self, target: str) -> Before: ...
     def rival(self, release: SeenRelease) -> SeenRelease | None: ...
     def logs_of(self, target: str) -> list[str]: ...
-    def read_before(self, target: str) -> list[dict[str, object]]: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +75,9 @@ class Parts:
     canary: Callable[[str], Verdict]
     """The verdict on a copy of the target with one byte changed."""
     rivals: Callable[[SeenRelease, SeenRelease], Evidence]
-    """The evidence file of two verified statements with one ledger name and number."""
+    """The evidence file of two verified statements of one ledger that contradict each other."""
+    shown: Callable[[bytes], Evidence]
+    """What a file of evidence shows under today's trust."""
     clock: Callable[[], float]
     """Seconds since 1970."""
     stopwatch: Callable[[], float]
@@ -112,10 +111,13 @@ class Cycle:
                 run.checks.append(failed(_NAMES[step.__name__], e))
                 if isinstance(e, Unavailable):
                     run.services.append(e.where or _NAMES[step.__name__])
+        age = self._age()
+        run.facts |= {} if age is None else {"max_run_age": age}
         return run.outcome(
             requests=self._counted() - before,
             duration=max(0.0, self.parts.stopwatch() - began),
-            max_run_age=self._age(),
+            max_run_age=age,
+            undamped=any(c.demotes for c in self.standing),
         )
 
     def _age(self) -> int | None:
@@ -124,11 +126,16 @@ class Cycle:
         except AnchorError:
             return None  # the trust that could not be read is a check already
 
+    def _before(self, run: "_Run") -> Before:
+        """What is held of the target, read once a run; where that failed, each step that needs it asks."""
+        run.before = run.before or self.memory.before(run.target)
+        return run.before
+
     def _counted(self) -> int:
         return sum(s.requests for s in self._sessions.values())
 
     def _clock(self, run: "_Run", _: Examined | None) -> None:
-        last, now = self.memory.last_run(run.target), self.parts.clock()
+        last, now = self._before(run).last_run, self.parts.clock()
         if last is not None and now < last - BACKWARDS:
             back = f"the clock is {last - now:.0f} s before the last recorded run"
             raise Unavailable(back, where="clock", remedy="set the clock; this run cannot judge ages")
@@ -153,25 +160,20 @@ class Cycle:
         return examined
 
     def _number(self, run: "_Run", examined: Examined | None) -> None:
-        if examined is None or examined.release is None:
-            return
-        now, before = examined.release, self.memory.release_of(run.target)
-        rival = self.memory.rival(now)
-        if rival is not None:
+        now = examined.release if examined is not None else None
+        held = self._before(run)
+        if held.lost is not None:
+            raise held.lost
+        before = held.release
+        rival = self.memory.rival(now) if now is not None else None
+        if now is not None and rival is not None:
             evidence = self.parts.rivals(rival, now)
             self.memory.preserve((), (evidence,))
             run.evidence.append(evidence)
             run.checks.append(findings.rivals(rival, now))
-        elif before is not None and before.ledger == now.ledger and now.number < before.number:
-            old = f"release {now.number} is served where {before.number} was verified before"
-            run.checks.append(failed("number", Unavailable(old, where=run.target)))
-        elif before is not None and before.ledger != now.ledger:
-            other = f"another ledger: {now.ledger!r} where {before.ledger!r} was verified before"
-            run.checks.append(failed("number", Refused(other, where=run.target)))
-        else:
-            run.checks.append(
-                passed("number", f"release {now.number} of {now.ledger}, none later was seen here")
-            )
+        elif (shown := now or before) is not None:
+            kept = self.memory.contradictions(shown.ledger)
+            run.checks += findings.number(now, before, kept, run.target)
         run.release = now
 
     def _logs(self, run: "_Run", examined: Examined | None) -> None:
@@ -195,7 +197,7 @@ class Cycle:
                 body=entry.body,
                 then=entry.checkpoint,
                 place=entry.place,
-                read_before=self.memory.read_before(run.target),
+                read_before=self._before(run).entries,
             )
         run.take(session)
 
@@ -220,7 +222,7 @@ class Cycle:
                 self._trust = e
         if isinstance(self._trust, AnchorError):
             raise self._trust
-        run.trust, before = self._trust, self.memory.trust(run.target)
+        run.trust, before = self._trust, self._before(run).trust
         changes = [] if before is None else findings.differences(before, run.trust)
         if changes:
             run.notes.append("trust material changed: " + "; ".join(changes))
@@ -253,6 +255,7 @@ class _Run:
 
     target: str
     checks: list[Check]
+    before: Before | None = None
     notes: list[str] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)
     services: list[str] = field(default_factory=list)
@@ -272,7 +275,7 @@ class _Run:
             logs = self.facts.setdefault("heads", {})
             logs[head.origin] = {"size": head.size, "root": head.root.hex()}
 
-    def outcome(self, *, requests: int, duration: float, max_run_age: int | None) -> Outcome:
+    def outcome(self, *, requests: int, duration: float, max_run_age: int | None, undamped: bool) -> Outcome:
         verdict = Verdict(
             kind="run",
             target=self.target,
@@ -293,4 +296,5 @@ class _Run:
             requests=requests,
             duration=duration,
             max_run_age=max_run_age,
+            undamped=undamped,
         )

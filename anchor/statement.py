@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Meta
 
 from anchor import naming
-from anchor.encoding import jcs, parse_json
+from anchor.encoding import is_jcs, jcs, parse_json
 from anchor.errors import Refused, Unsupported
 from anchor.facts import check_columns
 from anchor.leaves import ENCODING
@@ -200,7 +200,7 @@ def decode(data: bytes) -> Statement:
     if type(data) is not bytes or len(data) > MAX_STATEMENT:
         raise Refused(f"no bytes, or more than {MAX_STATEMENT}", where="statement")
     value = parse_json(data, where="statement")
-    if jcs(value, where="statement") != data:
+    if not is_jcs(value, data, where="statement"):
         raise Refused("the bytes are not their own canonical form (RFC 8785)", where="statement")
     if not isinstance(value, dict):
         raise Refused("no JSON object", where="statement")
@@ -215,7 +215,17 @@ def decode(data: bytes) -> Statement:
 
 def link(data: bytes) -> Previous:
     """What the release after the one with these statement bytes names as `previous`."""
-    ledger = decode(data).ledger
+    return _link(decode(data).ledger, data)
+
+
+def says(data: bytes) -> dict[int, Previous]:
+    """What a statement says of releases of its ledger, by number: of its own, and of the one before."""
+    found = decode(data)
+    own, before = _link(found.ledger, data), found.previous
+    return {own.number: own} if before is None else {own.number: own, before.number: before}
+
+
+def _link(ledger: LedgerName, data: bytes) -> Previous:
     digest = hashlib.sha256(data).hexdigest()
     return Previous(number=ledger.number, version=ledger.version, statement=digest)
 

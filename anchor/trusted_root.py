@@ -7,20 +7,19 @@ TUF, a policy), and so is which of its keys a piece of evidence needs. Form: sig
 
 import functools
 import hashlib
-import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
 from urllib.parse import urlsplit
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from anchor import keydetails
+from anchor.certificates import load_certificate, quiet_name, shown_name
 from anchor.encoding import parse_json, to_base64
-from anchor.errors import Refused, Unsupported
+from anchor.errors import AnchorError, Refused, Unavailable, Unsupported
 from anchor.keydetails import Key
 from anchor.protojson import Message, to_time
 
@@ -70,6 +69,11 @@ class LogKey:
         """The host with its port."""
         return urlsplit(self.base_url).netloc
 
+    @property
+    def names(self) -> frozenset[str]:
+        """The names that the log may sign under: its host, with its port, and with its path too."""
+        return _names(self.base_url)
+
 
 @dataclass(frozen=True)
 class Authority:
@@ -89,7 +93,7 @@ class Authority:
             try:
                 lower.verify_directly_issued_by(upper)
             except Exception:  # noqa: BLE001  the library raises by key type and by what is wrong
-                return f"{_name(lower)} was not issued by {_name(upper)}"
+                return f"{shown_name(lower)} was not issued by {shown_name(upper)}"
         return ""
 
     @functools.cached_property
@@ -106,8 +110,24 @@ class Authority:
         """Empty when every certificate of the chain is valid at the time, else which one is not."""
         for certificate in self.certificates:
             if not certificate.not_valid_before_utc <= time <= certificate.not_valid_after_utc:
-                return _name(certificate)
+                return shown_name(certificate)
         return ""
+
+
+@dataclass(frozen=True)
+class Unusable:
+    """A log that a trusted root lists and nothing is verified with: of a kind unknown here, or malformed."""
+
+    problem: str
+    id: bytes
+    """What evidence would name it by; empty when the entry does not say it."""
+    known_kind: bool
+    """Whether it is malformed, which nobody else could use either."""
+
+    def error(self, where: str) -> AnchorError:
+        """Why evidence that names this log comes to nothing: a log that is listed is no stranger's."""
+        kind = Refused if self.known_kind else Unsupported
+        return kind(f"the trusted root names this log, but it cannot be used: {self.problem}", where=where)
 
 
 @dataclass(frozen=True)
@@ -119,14 +139,28 @@ class TrustedRoot:
     authorities: tuple[Authority, ...] = ()
     timestamp_authorities: tuple[Authority, ...] = ()
     digests: tuple[bytes, ...] = ()
-    unusable: tuple[str, ...] = ()
-    """Entries that this program cannot use, each in words; nothing is verified with them."""
+    unusable_tlogs: tuple[Unusable, ...] = ()
+    unusable_ctlogs: tuple[Unusable, ...] = ()
+    doubt: str = ""
+    """Why a newer root may name what this one does not: it is a copy that could not be refreshed."""
+
+    def unnamed(self, problem: str, where: str) -> AnchorError:
+        """The error for what this root does not name: a stranger's, unless the root is in doubt."""
+        if self.doubt:
+            return Unavailable(f"{problem}; {self.doubt}", where=where)
+        return Refused(problem, where=where)
+
+    @property
+    def unusable(self) -> tuple[str, ...]:
+        """The entries that are not used, each in words."""
+        return tuple(u.problem for u in (*self.unusable_tlogs, *self.unusable_ctlogs))
 
 
 def parse(data: bytes, *, where: str = "trusted root") -> TrustedRoot:
     """A trusted root from its JSON bytes; raises Refused or Unsupported.
 
-    An entry whose key this program does not know is listed in `unusable`; one that is malformed refuses all.
+    A log that is malformed, or of a kind unknown here, is unusable by itself and remembered: less is trusted
+    without it, never more. A malformed authority refuses all.
     """
     if len(data) > MAX_SIZE:
         raise Refused(f"{len(data)} bytes, more than {MAX_SIZE}", where=where)
@@ -134,14 +168,16 @@ def parse(data: bytes, *, where: str = "trusted root") -> TrustedRoot:
     media_type = found.text("mediaType")
     if media_type not in MEDIA_TYPES:
         raise Unsupported(f"a trusted root of type {media_type[:80]!r}", where=where)
-    unusable: list[str] = []
+    tlogs, unusable_tlogs = _logs(found.messages("tlogs", _LOG))
+    ctlogs, unusable_ctlogs = _logs(found.messages("ctlogs", _LOG))
     return TrustedRoot(
-        tlogs=_logs(found.messages("tlogs", _LOG), unusable),
-        ctlogs=_logs(found.messages("ctlogs", _LOG), unusable),
+        tlogs=tlogs,
+        ctlogs=ctlogs,
         authorities=_authorities(found.messages("certificateAuthorities", _AUTHORITY)),
         timestamp_authorities=_authorities(found.messages("timestampAuthorities", _AUTHORITY)),
         digests=(hashlib.sha256(data).digest(),),
-        unusable=tuple(unusable),
+        unusable_tlogs=unusable_tlogs,
+        unusable_ctlogs=unusable_ctlogs,
     )
 
 
@@ -154,7 +190,8 @@ def union(roots: Iterable[TrustedRoot]) -> TrustedRoot:
         authorities=tuple(dict.fromkeys(x for r in listed for x in r.authorities)),
         timestamp_authorities=tuple(dict.fromkeys(x for r in listed for x in r.timestamp_authorities)),
         digests=tuple(dict.fromkeys(x for r in listed for x in r.digests)),
-        unusable=tuple(dict.fromkeys(x for r in listed for x in r.unusable)),
+        unusable_tlogs=tuple(dict.fromkeys(x for r in listed for x in r.unusable_tlogs)),
+        unusable_ctlogs=tuple(dict.fromkeys(x for r in listed for x in r.unusable_ctlogs)),
     )
 
 
@@ -167,50 +204,69 @@ def _window(owner: Message) -> Window:
     return Window(start, end)
 
 
-def _logs(entries: list[Message], unusable: list[str]) -> tuple[LogKey, ...]:
-    found = []
+def _logs(entries: list[Message]) -> tuple[tuple[LogKey, ...], tuple[Unusable, ...]]:
+    found, unusable = [], []
     for entry in entries:
         try:
             found.append(_log(entry))
-        except Unsupported as e:
-            unusable.append(str(e))
-    return tuple(found)
+        except AnchorError as e:
+            unusable.append(Unusable(str(e), _claimed_id(entry), known_kind=isinstance(e, Refused)))
+    return tuple(found), tuple(unusable)
+
+
+def _claimed_id(entry: Message) -> bytes:
+    try:
+        return entry.message("logId", ("keyId",)).data("keyId")
+    except AnchorError:
+        return b""
 
 
 def _log(entry: Message) -> LogKey:
     public = entry.message("publicKey", ("rawBytes", "keyDetails", "validFor"))
     window = _window(public)
     details = public.text("keyDetails")
-    keydetails.scheme_of(details)  # before its bytes: those of an unknown kind may be anything, or none
+    # Before its bytes: those of an unknown kind may be anything, or none.
+    keydetails.scheme_of(details, where=public.place("keyDetails"))
     raw = public.data("rawBytes")
     log_id = entry.message("logId", ("keyId",)).data("keyId")
     if len(log_id) != 32:
         raise Refused(f"an id of {len(log_id)} bytes where 32 are wanted", where=entry.place("logId"))
     base_url = entry.text("baseUrl", "")
     try:
-        host = urlsplit(base_url).hostname or ""
+        names = _names(base_url)
     except ValueError:
         raise Refused("not a URL", where=entry.place("baseUrl")) from None
     algorithm = entry.text("hashAlgorithm", "SHA2_256")
     if algorithm != "SHA2_256":
         raise Unsupported(f"a log that hashes by {algorithm[:40]!r}", where=entry.where)
     key = keydetails.load_der(raw, details, where=public.place("rawBytes"))
-    if log_id not in _ids(key, raw, host):
+    ids = _ids(key, raw, names)
+    if log_id not in ids:
         raise Refused(f"{to_base64(log_id)} is not this key's id", where=entry.place("logId"))
     if entry.has("checkpointKeyId"):
         other = entry.message("checkpointKeyId", ("keyId",)).data("keyId")
-        if len(other) < 4 or all(not i.startswith(other) for i in _ids(key, raw, host)):
+        if len(other) < 4 or all(not i.startswith(other) for i in ids):
             raise Refused("not this key's checkpoint id", where=entry.place("checkpointKeyId"))
     return LogKey(base_url, log_id, window, key, entry.text("operator", ""))
 
 
-def _ids(key: Key, raw: bytes, host: str) -> list[bytes]:
-    """The ids that a key may go by: RFC 6962 section 3.2, and C2SP signed-note for Ed25519."""
+def _names(base_url: str) -> frozenset[str]:
+    """The names that a log of this URL may sign under; raises ValueError for what is no URL."""
+    parts = urlsplit(base_url)
+    return frozenset({parts.hostname or "", parts.netloc, (parts.netloc + parts.path).rstrip("/")} - {""})
+
+
+def _ids(key: Key, raw: bytes, names: Iterable[str]) -> list[bytes]:
+    """The ids that a key may go by: RFC 6962 section 3.2, and C2SP signed-note under one of the names, by
+    type 0x01 for Ed25519 and by 0xff for RSA (sigstore_trustroot.proto, checkpoint_key_id)."""
     found = [hashlib.sha256(key.spki).digest(), hashlib.sha256(raw).digest()]
     if isinstance(key.public, Ed25519PublicKey):
         tail = b"\n\x01" + key.public.public_bytes_raw()
-        found.append(hashlib.sha256(host.encode() + tail).digest())
-    return found
+    elif isinstance(key.public, RSAPublicKey):
+        tail = b"\n\xffPKIX-RSA-PKCS#1v1.5" + key.spki
+    else:
+        return found
+    return found + [hashlib.sha256(name.encode() + tail).digest() for name in names]
 
 
 def _authorities(entries: list[Message]) -> tuple[Authority, ...]:
@@ -236,32 +292,3 @@ def _authority(entry: Message) -> Authority:
         fingerprints=tuple(hashlib.sha256(raw).digest() for raw in raws),
         operator=entry.text("operator", ""),
     )
-
-
-def load_certificate(raw: bytes, where: str) -> x509.Certificate:
-    """An X.509 certificate from DER that re-encodes to the same bytes; raises Refused."""
-    try:
-        found = x509.load_der_x509_certificate(raw)
-        same = found.public_bytes(Encoding.DER) == raw
-    except Exception:  # noqa: BLE001  the library has many ways to say that this is no certificate
-        raise Refused("not an X.509 certificate", where=where) from None
-    if not same:
-        raise Refused("a certificate that is not in its canonical form", where=where)
-    return found
-
-
-def quiet_name(certificate: x509.Certificate, which: Literal["subject", "issuer"]) -> x509.Name:
-    """A name of a certificate, without the library's warnings on how it is written; raises Refused."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return certificate.subject if which == "subject" else certificate.issuer
-    except Exception:  # noqa: BLE001  a lazily parsed name fails in many undocumented ways
-        raise Refused(f"a certificate with an unreadable {which}", where="certificate") from None
-
-
-def _name(certificate: x509.Certificate) -> str:
-    try:
-        return quiet_name(certificate, "subject").rfc4514_string() or "a certificate without a subject"
-    except Refused as e:
-        return e.problem

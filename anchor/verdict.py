@@ -91,7 +91,8 @@ class Check(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     name: str
     """Stable: scripts read it."""
     about: str = ""
-    """The log origin of the anchor that it is about; empty for the release as a whole."""
+    """The anchor that it is about: its log's origin, or, where your own trust binds none, its place in
+    release.json and what it claims; empty for the release as a whole."""
     state: State
     detail: str
     meaning: str = ""

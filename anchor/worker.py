@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from anchor.errors import AnchorError, Unavailable
-from anchor.outcome import Evidence, Outcome
-from anchor.records import claims, mark, outage, outbox, store
+from anchor.outcome import Outcome
+from anchor.records import claims, history, mark, outage, outbox, store
+from anchor.records.beside import Beside
 from anchor.records.claims import Held, Lease, Watched
 from anchor.records.engine import Database
 from anchor.records.memory import Memory
@@ -48,12 +49,7 @@ class Setting:
     terms: store.Terms = field(default_factory=store.Terms)
     alive: claims.Alive = lambda _: None
     lease: float = claims.LEASE
-    spill: Callable[[Evidence], object] = lambda _: None
-    """Writes evidence as a file, so that it survives the records."""
-    load_evidence: Callable[[], Sequence[Evidence]] = lambda: ()
-    """The evidence that was written so."""
-    load_mark: Callable[[], bytes | None] = lambda: None
-    save_mark: Callable[[bytes], object] = lambda _: None
+    beside: Beside = field(default_factory=Beside)
     tell: Callable[[str, str], object] = lambda _title, _body: None
     """Tells people at once, past the outbox: only for what the records could not take."""
 
@@ -126,7 +122,7 @@ class Worker:
         """A run that the records cannot take: what it finds is told all the same."""
         outcome = self._without(error).run(target)
         for evidence in outcome.evidence:
-            self.setting.spill(evidence)
+            self.setting.beside.spill(evidence)
         self._unkept(outcome, error)
         return Done(_with(outcome, error), None, str(error))
 
@@ -134,27 +130,20 @@ class Worker:
         """A cycle that goes by the records as far as they can be read, else by the mark and the files of
         evidence."""
         if self._blind is None:
-            setting, now = self.setting, self.setting.clock()
+            setting, now, parts = self.setting, self.setting.clock(), self.setting.parts()
             standing = (failed("records", error, meaning=_UNRECORDED),)
             try:
                 claims.watched(setting.database)
                 memory: Memory | outage.Remembered = Memory(setting.database, now=now)
             except AnchorError:
-                found = self._mark()
+                found = self.setting.beside.mark()
                 notes = mark.notes(found) if found else []
-                memory = outage.Remembered(notes, setting.load_evidence(), error, now)
-            self._blind = Cycle(setting.parts(), memory, standing=standing)
+                memory = outage.Remembered(notes, [*setting.beside.evidence(parts.shown)], error, now)
+            self._blind = Cycle(parts, memory, standing=standing)
         return self._blind
 
-    def _mark(self) -> mark.Mark | None:
-        """The mark, if there is one that can be read."""
-        with contextlib.suppress(AnchorError):
-            data = self.setting.load_mark()
-            return mark.decode(data) if data else None
-        return None
-
     def _add_marked(self) -> None:
-        found = self._mark()
+        found = self.setting.beside.mark()
         self._schedule.add(mark.watched(found) if found else ())
 
     def _begin(self) -> Cycle:
@@ -166,7 +155,7 @@ class Worker:
             claims.add(setting.database, one.target, now=now, interval=one.interval)
         self._wanted = []
         self._schedule.learn(claims.watched(setting.database))
-        data = setting.load_mark()
+        data = setting.beside.load_mark()
         found = mark.decode(data) if data else None
         standing: tuple[Check, ...] = ()
         if data is not None and found is not None:
@@ -174,7 +163,9 @@ class Worker:
             if standing[0].demotes:
                 mark.restore(setting.database, found, now=now)
                 self._lost(data, standing[0], now)
-        return self._cycle(standing)
+        cycle = self._cycle(standing)
+        self._recall(cycle.parts, now)
+        return cycle
 
     def _cycle(self, standing: tuple[Check, ...]) -> Cycle:
         memory = Memory(self.setting.database, now=self.setting.clock())
@@ -190,10 +181,17 @@ class Worker:
             if outbox.post(connection, message, now=now, receivers=self.setting.terms.receivers):
                 claims.look_again(connection, now=now)
 
+    def _recall(self, parts: Parts, now: float) -> None:
+        """Evidence that lies as a file and is not in the records: they lost it, or never could take it."""
+        known = {digest for *_, digest in history.accused(self.setting.database)}
+        for evidence in self.setting.beside.evidence(parts.shown, known):
+            with contextlib.suppress(AnchorError):  # the file stays, and is read again in the next cycle
+                store.preserve(self.setting.database, (), (evidence,), now=now)
+
     def _end(self, done: list[Done]) -> None:
         if any(d.kept for d in done):
             with contextlib.suppress(AnchorError):  # an older mark says less, and nothing wrong
-                self.setting.save_mark(mark.encode(self.setting.database))
+                self.setting.beside.save_mark(mark.encode(self.setting.database))
 
     def _take(self, target: str | None) -> Lease | Held | None:
         setting = self.setting
@@ -219,7 +217,7 @@ class Worker:
         finally:
             self._running = None
         for evidence in outcome.evidence:
-            setting.spill(evidence)
+            setting.beside.spill(evidence)
         try:
             kept = store.keep(setting.database, lease, outcome, now=setting.clock(), terms=setting.terms)
         except AnchorError as e:
@@ -229,7 +227,8 @@ class Worker:
             return Done(_with(outcome, e), None, str(e))
         self._schedule.kept(lease.target)
         told = self._told.pop(lease.target, None)
-        if told and kept.told is None and outcome.verdict.verdict is Class.OK:
+        news = told is not None and told is not Class.EQUIVOCATION  # from which nothing recovers
+        if news and kept.told is None and outcome.verdict.verdict is Class.OK:
             setting.tell(f"[anchor] recovered: {lease.target} is OK again", f"told before: {told}")
         return Done(outcome, kept)
 

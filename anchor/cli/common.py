@@ -24,11 +24,38 @@ F = TypeVar("F", bound=Callable[..., Any])
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 
 
+class FilePath(click.Path):
+    """A path. The empty one is refused: it would mean the current folder, which nobody asked for."""
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(path_type=Path, **given)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return super().convert(_not_empty(self, value, param, ctx), param, ctx)
+
+
+class FileName(click.ParamType[Any]):
+    """A path or another name of a thing, such as a URL; not empty either."""
+
+    name = "text"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return _not_empty(self, value, param, ctx)
+
+
+def _not_empty(
+    kind: click.ParamType[Any], value: Any, param: click.Parameter | None, ctx: click.Context | None
+) -> Any:
+    if not os.fspath(value):
+        kind.fail("an empty path", param, ctx)
+    return value
+
+
 def root_option(function: F) -> F:
     """`--root`: the folder with release.json and release/."""
     return click.option(
         "--root",
-        type=click.Path(path_type=Path),
+        type=FilePath(),
         default=Path(),
         envvar="ANCHOR_ROOT",
         help="Folder with release.json and release/ (default: here).",
@@ -39,7 +66,7 @@ def home_option(function: F) -> F:
     """`--home`: keys, journal and records; never published."""
     return click.option(
         "--home",
-        type=click.Path(path_type=Path),
+        type=FilePath(),
         envvar="ANCHOR_HOME",
         help="Folder for keys, journal and records (default: one for this root in your state folder).",
     )(function)
@@ -51,6 +78,7 @@ def policy_options(function: F) -> F:
     for option in (
         click.option(
             "--trusted-root",
+            type=FileName(),
             help="Trusted root: a file, `public` or `staging` (with --ledger, --identity, --issuer).",
         ),
         click.option("--issuer", help="Issuer of the accepted identity."),
@@ -58,7 +86,7 @@ def policy_options(function: F) -> F:
         click.option("--ledger", help="Name of the ledger that is expected."),
         click.option(
             "--policy",
-            type=click.Path(path_type=Path),
+            type=FilePath(),
             envvar="ANCHOR_POLICY",
             help="Trust policy (TOML); never taken from what is verified.",
         ),
@@ -92,6 +120,11 @@ def _rank(name: str) -> int:
     return _POLICY_RANK.index(source) if source in _POLICY_RANK else len(_POLICY_RANK)
 
 
+def is_default(name: str) -> bool:
+    """Whether neither a flag, the environment nor the configuration file says it."""
+    return click.get_current_context().get_parameter_source(name) is ParameterSource.DEFAULT
+
+
 def home_for(root: Path, home: Path | None) -> Path:
     """The home of a root: as named, else a folder for this root under the user's state directory.
 
@@ -111,12 +144,38 @@ def home_for(root: Path, home: Path | None) -> Path:
     return found
 
 
+def writable(path: Path, option: str) -> Path:
+    """A path that can be written down: a policy is UTF-8, and so is JSON. Raises Misuse."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        raise Misuse(
+            "a name that is not UTF-8, which no policy file can hold",
+            where=option,
+            remedy="rename the folder",
+        ) from None
+    return path
+
+
 def print_json(value: Any) -> None:
     """One JSON document on stdout, with a final newline; what could steer a terminal is escaped in it."""
-    text = msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
+    try:
+        data = msgspec.json.encode(value)
+    except UnicodeEncodeError:  # a name of the file system that is not UTF-8
+        data = msgspec.json.encode(_encodable(msgspec.to_builtins(value)))
+    text = msgspec.json.format(data, indent=2).decode()
     if not text.replace("\n", "").isprintable():
         text = "".join(c if c == "\n" or c.isprintable() else _escaped(c) for c in text)
     document(f"{text}\n")
+
+
+def _encodable(value: Any) -> Any:
+    """The same with what has no UTF-8 written out, as lines for people have it."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, dict):
+        return {_encodable(k): _encodable(v) for k, v in value.items()}
+    return [_encodable(v) for v in value] if isinstance(value, (list, tuple)) else value
 
 
 def _escaped(character: str) -> str:
@@ -140,12 +199,19 @@ def emit(verdict: Verdict, *, as_json: bool, notes: Sequence[str] = ()) -> int:
     return verdict.exit_code
 
 
+def _heading(about: str) -> str:
+    """Above the checks of one thing. What no check bound says itself that it is an anchor, and its place."""
+    if not about:
+        return "release"
+    return about if about.startswith("anchor ") else f"anchor in {about}"
+
+
 def _lines(verdict: Verdict) -> Iterator[str]:
     about = ""
     for number, check in enumerate(verdict.checks, 1):
         if check.about != about:
             about = check.about
-            yield f"     anchor in {about}" if about else "     release"
+            yield f"     {_heading(about)}"
         yield f"{number:3}. {_MARKS[check.state]:8} {check.name}: {check.detail}"
         if check.meaning and check.state != "passed":
             yield f"     {'':8} {check.meaning}"

@@ -15,7 +15,7 @@ MAX_FILE = 1 << 36
 
 
 @click.command(epilog="Example: anchor inspect release/1.0.0/log.example.sigstore.json")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=common.FilePath())
 @common.json_option
 def command(file: Path, *, as_json: bool) -> int:
     """Say in words what FILE holds, and for each field whether something binds it, and what.

@@ -69,13 +69,13 @@ def init(root: Path, home: Path | None, *, as_json: bool) -> None:
 @click.option("--identity", help="Whom the token in the token file names (default: publisher@<origin>).")
 @click.option(
     "--token-file",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=common.FilePath(dir_okay=False),
     help="Where to write that token, mode 0600 (default: beside the trust config).",
 )
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=common.FilePath(file_okay=False),
     help="Folder for the trust config of this run (default: in the home).",
 )
 @common.json_option
@@ -142,7 +142,7 @@ def serve(
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=common.FilePath(file_okay=False),
     help="Folder to write to (default: <root>/release/log/<origin>).",
 )
 @common.json_option

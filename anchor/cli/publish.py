@@ -12,6 +12,7 @@ from anchor.cli.output import document, say
 from anchor.cli.progress import Counter, Stages
 from anchor.edge.service import Budget
 from anchor.errors import Misuse, printable
+from anchor.ledger import READERS
 from anchor.publish import sealing
 from anchor.publish.policy_text import policy_text
 from anchor.publish.sealing import Order
@@ -26,16 +27,23 @@ EXAMPLE = "anchor publish ledger.md --name my-ledger --version 1.0.0 --root site
 
 
 @click.command(epilog=f"Example: {EXAMPLE}")
-@click.argument("ledger", type=click.Path(path_type=Path))
+@click.argument("ledger", type=common.FilePath())
 @click.option("--name", required=True, help="The ledger's name; the same for all of its releases.")
 @click.option("--version", required=True, help="Your name for this release; never used twice.")
+@click.option("--reader", type=click.Choice(list(READERS)), help="Read it so, whatever its name says.")
 @click.option(
     "--instance",
     default="embedded",
+    type=common.FileName(),
     show_default=True,
     help="Who certifies and records: embedded, public, staging, or a ClientTrustConfig file.",
 )
-@click.option("--also", multiple=True, help="A further instance to record the same statement in.")
+@click.option(
+    "--also",
+    multiple=True,
+    type=common.FileName(),
+    help="A further instance to record the same statement in.",
+)
 @click.option(
     "--rekor",
     type=click.Choice(["1", "2"]),
@@ -43,13 +51,13 @@ EXAMPLE = "anchor publish ledger.md --name my-ledger --version 1.0.0 --root site
 )
 @click.option(
     "--identity-token-file",
-    type=click.Path(path_type=Path),
+    type=common.FilePath(),
     envvar="ANCHOR_IDENTITY_TOKEN_FILE",
     help="File with the identity token (else: ANCHOR_IDENTITY_TOKEN, the CI system, the browser).",
 )
 @click.option(
     "--policy",
-    type=click.Path(path_type=Path),
+    type=common.FilePath(),
     help="Your own trust policy: the result must pass it, witness quorum included.",
 )
 @click.option("--no-browser", is_flag=True, help="Print the URL to log in with, and ask for the code.")
@@ -65,10 +73,13 @@ def command(as_json: bool, home: Path | None, **given: Any) -> int:  # noqa: FBT
 
     The policy that a stranger needs is printed on stdout, everything else on stderr.
     """
-    root = given["root"].resolve()
-    named = {key: given[key] for key in ("ledger", "name", "version")}
+    root = common.writable(given["root"].resolve(), "--root")
+    named = {key: given[key] for key in ("ledger", "name", "version", "reader")}
     if given["dry_run"]:
         return _dry_run(Order(**named, root=root, home=Path()), as_json=as_json)
+    home = common.writable(common.home_for(root, home), "--home")
+    if given["policy"]:
+        common.writable(given["policy"], "--policy")
     # The client is imported only by those who sign.
     from anchor.edge import journal
     from anchor.edge.tokens import Consent, TokenSource
@@ -79,7 +90,7 @@ def command(as_json: bool, home: Path | None, **given: Any) -> int:  # noqa: FBT
     order = Order(
         **named,
         root=root,
-        home=common.home_for(root, home),
+        home=home,
         abandon=given["abandon"],
         progress=counter,
     )
@@ -97,11 +108,14 @@ def command(as_json: bool, home: Path | None, **given: Any) -> int:  # noqa: FBT
         tokens=source,
         rekor=int(given["rekor"] or 0),
         consent=None if given["yes"] else Consent(confirm=_confirm, known=publishing.recorded(root)),
+        chosen=bool(given["also"]) or not common.is_default("instance"),
     )
     own = trust.load(given["policy"], budget=choice.budget, offline=False) if given["policy"] else None
     stages = Stages()
     tools = publishing.tools(stages, own)
-    published = job.publish(order, lambda: publishing.sites(instances, choice), tools)
+    published = job.publish(
+        order, lambda existing: publishing.sites(instances, choice, existing, stages), tools
+    )
     counter.close()
     stages.close()
     return _report(published, order, as_json=as_json)

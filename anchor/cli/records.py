@@ -32,9 +32,7 @@ def command() -> None:
 @watching.database_option
 @click.option("--evidence", is_flag=True, help="Only evidence: one file each, for anchor verify-evidence.")
 @click.option("--checkpoints", is_flag=True, help="Only the signed notes, one file each.")
-@click.option(
-    "-o", "--output", type=click.Path(path_type=Path), help="File (JSON Lines), or folder for files."
-)
+@click.option("-o", "--output", type=common.FilePath(), help="File (JSON Lines), or folder for files.")
 @common.json_option
 def export(
     *,

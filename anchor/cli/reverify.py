@@ -22,7 +22,7 @@ from anchor.worker import Done
 
 
 @click.command(epilog="Example: anchor reverify release.json --policy policy.toml --quiet --alarm-after 3/6h")
-@click.argument("releases", nargs=-1, metavar="[RELEASE]...")
+@click.argument("releases", nargs=-1, type=common.FileName(), metavar="[RELEASE]...")
 @watching.following_options
 @click.option("--quiet", is_flag=True, help="Print nothing when all is OK.")
 @click.option(
@@ -83,7 +83,7 @@ def _forget(releases: tuple[str, ...], home: Path, database: str | None) -> int:
         raise Misuse("which releases?", where="--forget", remedy="name them as anchor status does")
     with records.opened(home, database, create=True) as opened:
         for target in records.absolute(releases):
-            if not claims.drop(opened, target):
+            if not claims.drop(opened, target, now=time.time()):
                 raise Misuse("is not watched", where=target, remedy="anchor status names what is")
     return 0
 

@@ -16,27 +16,37 @@ from anchor.edge.ledger_file import SealedFile, guard_input, seal_file
 from anchor.edge.stage import staged
 from anchor.errors import Misuse, Refused
 from anchor.ledger import READERS
-from anchor.statement import MAX_STATEMENT, LedgerName, Previous, SourceFile, Tree, commit, encode, link
+from anchor.statement import (
+    MAX_STATEMENT,
+    LedgerName,
+    Previous,
+    SourceFile,
+    Tree,
+    commit,
+    decode,
+    encode,
+    link,
+)
 
 FORMAT = "urn:ledger-anchor:sealed:v1"
 STATEMENT = "statement.json"
 
 
 @click.command()
-@click.argument("ledger", type=click.Path(path_type=Path))
+@click.argument("ledger", type=common.FilePath())
 @click.option("--name", required=True, help="Name of the ledger, the same for all its releases.")
 @click.option("--version", required=True, help="The publisher's name for this release, such as 1.0.0.")
 @click.option("--number", type=click.IntRange(1), help="Which release it is, from 1 (default: what follows).")
 @click.option(
     "--previous",
-    type=click.Path(path_type=Path),
+    type=common.FilePath(),
     help="statement.json of the release before, for number 2 on.",
 )
 @click.option("--reader", type=click.Choice(list(READERS)), help="Read it so, whatever its name says.")
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path),
+    type=common.FilePath(),
     help="Folder for ledger, ledger.json and statement.json.",
 )
 @common.json_option
@@ -58,7 +68,7 @@ def command(
     Example: anchor seal ledger.md --name my-ledger --version 1.0.0 -o sealed/
     """
     naming.check_arguments(name, version)
-    before = _previous(previous)
+    before = _previous(previous, name)
     named = LedgerName(name=name, number=_number(number, before), version=version)
     with ExitStack() as stack:
         folder = stack.enter_context(staged(output)) if output else None
@@ -73,11 +83,16 @@ def command(
     return 0
 
 
-def _previous(path: Path | None) -> Previous | None:
+def _previous(path: Path | None, name: str) -> Previous | None:
     if path is None:
         return None
     try:
-        return link(files.read(path, limit=MAX_STATEMENT))
+        data = files.read(path, limit=MAX_STATEMENT)
+        theirs = decode(data).ledger.name
+        if theirs != name:
+            problem = f"of the ledger {naming.shown(theirs)}, not of {naming.shown(name)}"
+            raise Misuse(problem, where=str(path), remedy="a release follows one of its own ledger")
+        return link(data)
     except Refused as e:
         raise Misuse(
             e.problem, where=f"{path}: {e.where}", remedy="name the statement.json of a release"

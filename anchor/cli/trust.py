@@ -2,7 +2,6 @@
 """`anchor trust`: what a trusted root contains, in words; its pin; its update through TUF."""
 
 import hashlib
-import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,9 +15,11 @@ from anchor.edge import files, roots
 from anchor.edge.roots import Material
 from anchor.edge.service import Budget
 from anchor.errors import AnchorError, Misuse, Unavailable
+from anchor.publish.policy_text import pin_line
 from anchor.report import trust as words
+from anchor.trusted_root import TrustedRoot
 from anchor.verdict import Class, class_of
-from anchor.wiring.trust import NAMED, Named, named_root, tuf_cache
+from anchor.wiring.trust import NAMED, Named, named_root, own_root, tuf_cache
 
 BUDGET = 60.0
 EXAMPLE = "anchor trust pin public -o trusted_root.json"
@@ -33,7 +34,7 @@ def command() -> None:
 
 
 @command.command(epilog="Example: anchor trust show release/1.0.0/trusted_root.json")
-@click.argument("root", default="public")
+@click.argument("root", default="public", type=common.FileName())
 @click.option("--offline", is_flag=True, help="Make no connection; show the copy that is here.")
 @common.json_option
 def show(root: str, offline: bool, as_json: bool) -> int:  # noqa: FBT001  click passes by keyword
@@ -42,8 +43,7 @@ def show(root: str, offline: bool, as_json: bool) -> int:  # noqa: FBT001  click
     Exits 3 when its repository did not answer or is not believed, though an older copy is shown; 4 when what
     it serves has expired.
     """
-    data, found = _read(root, offline=offline)
-    parsed = trusted_root.parse(data, where=root)
+    data, found, parsed = _read(root, offline=offline)
     shown: dict[str, Any] = {"root": root, "sha256": hashlib.sha256(data).hexdigest()}
     shown |= words.describe(parsed, datetime.now(UTC))
     if found is not None:
@@ -58,26 +58,28 @@ def show(root: str, offline: bool, as_json: bool) -> int:  # noqa: FBT001  click
 
 
 @command.command(epilog=f"Example: {EXAMPLE}")
-@click.argument("root", default="public")
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write the root's bytes to this file.")
+@click.argument("root", default="public", type=common.FileName())
+@click.option("-o", "--output", type=common.FilePath(), help="Write the root's bytes to this file.")
 @click.option("--offline", is_flag=True, help="Make no connection; pin the copy that is here.")
 @common.json_option
 def pin(root: str, output: Path | None, offline: bool, as_json: bool) -> int:  # noqa: FBT001  by keyword
     """Print the line of a policy that pins ROOT (a file, `public` or `staging`) by its digest."""
-    data, found = _read(root, offline=offline)
-    trusted_root.parse(data, where=root)
+    data, found, _ = _read(root, offline=offline)
     if found is not None and found.trouble:
         remedy = "try later, or pin the copy that is here with --offline"
         raise Unavailable(f"could not be refreshed: {found.trouble}", where=root, remedy=remedy)
     if output is None and root in NAMED:
         raise Misuse("a pin names a file", where="-o", remedy="say where to write the root with -o FILE")
+    path = str(output or root)
+    if not path.isascii() and any("\ud800" <= c <= "\udfff" for c in path):
+        raise Misuse("a policy cannot name a file whose name is not UTF-8", where=path, remedy="rename it")
     if output is not None:
         files.write(output, data)
-    path, digest = str(output or root), hashlib.sha256(data).hexdigest()
+    digest = hashlib.sha256(data).hexdigest()
     if as_json:
         common.print_json({"path": path, "sha256": digest})
     else:
-        out(f'trusted_root = [{{ path = {json.dumps(path, ensure_ascii=False)}, sha256 = "{digest}" }}]')
+        out(pin_line(path, digest))
     return 0
 
 
@@ -139,11 +141,12 @@ def _state(found: Named) -> str:
     return "; ".join(lines)
 
 
-def _read(root: str, *, offline: bool) -> tuple[bytes, Named | None]:
+def _read(root: str, *, offline: bool) -> tuple[bytes, Named | None, TrustedRoot]:
     if root not in NAMED:
-        return files.read(Path(root), limit=trusted_root.MAX_SIZE), None
+        data = files.read(Path(root), limit=trusted_root.MAX_SIZE)
+        return data, None, own_root(data, where=root)
     found = named_root(root, budget=Budget(BUDGET), offline=offline)
-    return found.material.trusted_root, found
+    return found.material.trusted_root, found, trusted_root.parse(found.material.trusted_root, where=root)
 
 
 def _tuf(material: Material) -> dict[str, Any]:

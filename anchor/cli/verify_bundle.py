@@ -2,6 +2,7 @@
 """`anchor verify-bundle`: any Sigstore bundle, strictly, one line for each check."""
 
 import hashlib
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from anchor.trust import Signer
 from anchor.trusted_root import TrustedRoot
 from anchor.verdict import Verdict
 from anchor.verify.bundle import BundleReport, LogFact, verify_bundle
-from anchor.wiring.trust import named_root
+from anchor.wiring.trust import named_root, own_root
 
 BUDGET = 20.0
 """Seconds for refreshing the public trusted root."""
@@ -46,20 +47,18 @@ class FileArtifact(Artifact):
 
 
 @click.command("verify-bundle")
-@click.option("--bundle", type=click.Path(path_type=Path), required=True, help="The bundle to verify.")
+@click.option("--bundle", type=common.FilePath(), required=True, help="The bundle to verify.")
 @click.option("--certificate-identity", "identity", metavar="IDENTITY", help="Who must have signed, exactly.")
 @click.option("--certificate-oidc-issuer", "issuer", metavar="URL", help="Who must have vouched for them.")
-@click.option(
-    "--key", type=click.Path(path_type=Path), help="A managed public key (PEM) instead of an identity."
-)
+@click.option("--key", type=common.FilePath(), help="A managed public key (PEM) instead of an identity.")
 @click.option(
     "--trusted-root",
     "root_file",
-    type=click.Path(path_type=Path),
+    type=common.FilePath(),
     help="A trusted root to believe (default: that of the public-good instance).",
 )
 @click.option("--staging", is_flag=True, help="Believe the staging instance, where no trusted root is named.")
-@click.argument("file_or_digest")
+@click.argument("file_or_digest", type=common.FileName())
 @common.json_option
 def command(
     *,
@@ -73,6 +72,8 @@ def command(
     as_json: bool,
 ) -> int:
     """Verify that a Sigstore bundle was made for FILE_OR_DIGEST (a file, or sha256:<64 hex>).
+
+    What reads as a digest is one; a file of such a name is given as ./sha256:...
 
     Exits 0 only when all of it was verified, 8 when something is refused, 7 for a kind that is not known.
 
@@ -124,27 +125,20 @@ def _read_bundle(path: Path) -> bytes:
 def _root(path: Path | None, *, staging: bool) -> tuple[TrustedRoot, str]:
     """The trusted root, and what there is to say of how it was got."""
     if path is not None:
-        return trusted_root.parse(files.read(path, limit=trusted_root.MAX_SIZE), where=str(path)), ""
+        return own_root(files.read(path, limit=trusted_root.MAX_SIZE), where=str(path)), ""
     name = "staging" if staging else "public"
     found = named_root(name, budget=service.Budget(BUDGET))
     root = trusted_root.parse(found.material.trusted_root, where=f"{name} trusted root")
     if not found.trouble:
         return root, ""
-    copy = (
-        "the copy that the sigstore client ships" if found.material.refreshed is None else "an earlier copy"
-    )
-    return root, f"the {name} trusted root could not be refreshed ({found.trouble}): {copy} was used"
+    said = f"the {name} trusted root could not be refreshed ({found.trouble})"
+    used = f"{said}: {found.material.told(found.now)} was used"
+    return replace(root, doubt=f"{used}, and a newer one may name it"), used
 
 
 def _artifact(text: str) -> Artifact:
-    """A file, or a digest where no file of that name is there."""
-    path = Path(text)
-    try:
-        exists = path.exists()
-    except (OSError, ValueError):
-        exists = False
-    found = None if exists else artifacts.from_digest(text)
-    return found or FileArtifact(path)
+    """A digest, or else a file: whoever can leave a file here must not choose what a digest means."""
+    return artifacts.from_digest(text) or FileArtifact(Path(text))
 
 
 def _verdict(report: BundleReport, target: str) -> Verdict:

@@ -22,7 +22,7 @@ from anchor.wiring.watching import Given
 @click.command(
     epilog="Example: anchor verify-evidence evidence.json --log-key example.org/log+abcd1234+AXYZ..."
 )
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=common.FilePath())
 @common.policy_options
 @click.option("--log-key", help="The log's verifier key (C2SP vkey) that you know it by.")
 @click.option("--offline", is_flag=True, help="Make no connection at all.")
@@ -35,7 +35,8 @@ def command(
     offline: bool,
     **given: Any,
 ) -> int:
-    """Check FILE: that a log signed two histories, or a publisher two releases with one number.
+    """Check FILE: that a log signed two histories, or a publisher two statements that
+    contradict each other.
 
     Evidence that holds is EQUIVOCATION (6); a file that shows nothing is INVALID (8). Whose key it is, you
     say with --log-key or a policy; without one the key is printed for you to compare.

@@ -30,7 +30,7 @@ _LAST_WORDS = 10.0
 @click.command(
     epilog="Example: anchor watch release.json --policy policy.toml --notify mailto://ops@example.org"
 )
-@click.argument("releases", nargs=-1, metavar="[RELEASE]...")
+@click.argument("releases", nargs=-1, type=common.FileName(), metavar="[RELEASE]...")
 @watching.following_options
 @click.option(
     "--alarm-after", metavar="N/T", help="Tell of UNAVAILABLE after N runs and T hours (default 3/6)."

@@ -43,7 +43,7 @@ def telling_options(function: F) -> F:
     for option in (
         click.option(
             "--metrics-file",
-            type=click.Path(path_type=Path),
+            type=common.FilePath(),
             help="Write Prometheus metrics here after each run.",
         ),
         click.option("--heartbeat", envvar="ANCHOR_HEARTBEAT", help="URL to fetch after each good cycle."),

@@ -3,6 +3,7 @@
 
 import contextlib
 import errno
+import functools
 import os
 import stat
 import tempfile
@@ -57,25 +58,39 @@ def open_input(path: Path, *, limit: int) -> Iterator[BinaryIO]:
         raise os_error(e, path, "read") from None
 
 
+class Below:
+    """A folder that no path leads out of; its own place is resolved once, for the first file."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    @functools.cached_property
+    def _base(self) -> Path:
+        return self._folder.resolve()
+
+    def path(self, relative: str) -> Path:
+        """The path of `relative` below the folder, links resolved; refused when it leads out of it."""
+        parts = relative.split("/")
+        if relative.startswith("/") or "\\" in relative or any(p in ("", ".", "..") for p in parts):
+            raise Refused("a path must be relative and without '..'", where=relative)
+        if "\0" in relative:
+            raise Refused("a path with a NUL", where=repr(relative))
+        try:
+            full = self._base / relative
+            # The folder is resolved already: only a link below it can still lead elsewhere.
+            below = (self._base.joinpath(*parts[:n]) for n in range(1, len(parts) + 1))
+            if any(os.path.islink(path) for path in below):  # noqa: PTH114 - errors are left to who opens it
+                full = full.resolve()
+        except (OSError, RuntimeError) as e:  # a loop of links, a name that is too long
+            raise Refused(f"leads nowhere: {e}", where=relative) from None
+        if not full.is_relative_to(self._base):
+            raise Refused("leads out of the folder", where=relative)
+        return full
+
+
 def inside(folder: Path, relative: str) -> Path:
-    """The path of `relative` below `folder`, links resolved; refused when it leads out of the folder."""
-    parts = relative.split("/")
-    if relative.startswith("/") or "\\" in relative or any(p in ("", ".", "..") for p in parts):
-        raise Refused("a path must be relative and without '..'", where=relative)
-    if "\0" in relative:
-        raise Refused("a path with a NUL", where=repr(relative))
-    try:
-        base = folder.resolve()
-        full = base / relative
-        # The folder is resolved already: only a link below it can still lead elsewhere.
-        below = (base.joinpath(*parts[:n]) for n in range(1, len(parts) + 1))
-        if any(os.path.islink(path) for path in below):  # noqa: PTH114 - errors are left to who opens it
-            full = full.resolve()
-    except (OSError, RuntimeError) as e:  # a loop of links, a name that is too long
-        raise Refused(f"leads nowhere: {e}", where=relative) from None
-    if not full.is_relative_to(base):
-        raise Refused("leads out of the folder", where=relative)
-    return full
+    """The path of one file below a folder, as `Below` gives it."""
+    return Below(folder).path(relative)
 
 
 def write(path: Path, data: bytes, *, mode: int = 0o644) -> None:

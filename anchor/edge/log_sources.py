@@ -109,20 +109,21 @@ class FolderCache:
 
     def __init__(self, folder: Path, origin: str, *, limit: int = CACHE_BYTES) -> None:
         self.folder = folder / hashlib.sha256(origin.encode("utf-8", "surrogatepass")).hexdigest()
+        self._below = files.Below(self.folder)
         self._limit = limit
         self._bytes: int | None = None
 
     def get(self, path: str) -> bytes | None:
         """A kept tile, or None."""
         try:
-            return files.read(files.inside(self.folder, path), limit=tiles.FULL * HASH_SIZE)
+            return files.read(self._below.path(path), limit=tiles.FULL * HASH_SIZE)
         except (AnchorError, OSError):
             return None
 
     def put(self, path: str, data: bytes) -> None:
         """Keep a verified tile; whole or not at all, and not worth a sync."""
         with contextlib.suppress(AnchorError, OSError):
-            target = files.inside(self.folder, path)
+            target = self._below.path(path)
             target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             handle, name = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=target.parent)
             try:

@@ -25,11 +25,11 @@ class Folder:
     """A release in a local folder. Links are followed only while they stay below the folder."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self._folder = files.Below(folder)
 
     @contextlib.contextmanager
     def open(self, path: str, *, size: int) -> Iterator[BinaryIO]:
-        full = files.inside(self._folder, path)
+        full = self._folder.path(path)
         try:
             # Non-blocking, so that a FIFO put in the place of a file cannot hang the verifier.
             fd = os.open(full, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)

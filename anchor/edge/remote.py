@@ -126,9 +126,10 @@ def connect_log(service: Service, root: TrustedRoot, *, budget: Budget) -> Rekor
     """A log by its URL and the key that the root has for it. Raises `Refused` when the root has none."""
     key = _by_host(service, root) or _by_kind(service, root) or _by_origin(service, root, budget)
     if service.version == 1:
-        known = checkpoints.rekor_v1(key.netloc, key.key.spki)
+        known = checkpoints.rekor_v1(key.netloc, key.key.spki, hash_name=key.key.scheme.hash)
         return RekorV1(service.url, known, key.id, budget=budget)
-    return RekorV2(service.url, checkpoints.tiled(key.host, key.key.spki), key.id, budget=budget)
+    known = checkpoints.tiled(key.host, key.key.spki, hash_name=key.key.scheme.hash)
+    return RekorV2(service.url, known, key.id, budget=budget)
 
 
 def _by_host(service: Service, root: TrustedRoot) -> LogKey | None:

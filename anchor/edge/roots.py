@@ -80,6 +80,15 @@ class Material:
         """How long ago TUF vouched for it; None for the shipped copy, whose age is not known."""
         return None if self.refreshed is None else now - self.refreshed
 
+    def told(self, now: datetime) -> str:
+        """Which copy it is, for a person: how old, and until when TUF vouched for it."""
+        if self.refreshed is None or self.expires is None:
+            return "the copy that the sigstore client ships, which was never refreshed here,"
+        days = max((now - self.refreshed).days, 0)
+        made, ends = (f"{time:%Y-%m-%d %H:%M} UTC" for time in (self.refreshed, self.expires))
+        holds = "which expired on" if now > self.expires else "valid until"
+        return f"the copy of {made}, {days} day{'' if days == 1 else 's'} old, {holds} {ends},"
+
     def check_fresh(self, now: datetime, *, max_age: timedelta | None = None) -> None:
         """Raise `Stale` for a copy that has expired, was never refreshed here, or is older than `max_age`."""
         remedy = "run anchor trust update with the network"

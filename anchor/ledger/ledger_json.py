@@ -16,6 +16,7 @@ from anchor.ledger.lines import RawLines
 from anchor.ledger.objects import decode, row_of
 
 _REMEDY = "write the file with 'anchor seal'"
+_ARRAY = "write an array of facts, [{...}, ...], or JSON Lines in a .jsonl file"
 _LIMIT = max(
     MAX_LEAF + 1, 6 * MAX_COLUMNS * (MAX_NAME + 3) + 64
 )  # a fact and its comma, or all the names escaped
@@ -36,10 +37,10 @@ class LedgerJson:
     def __init__(self, stream: BinaryIO, *, where: str) -> None:
         self._lines = RawLines(stream, where, limit=_LIMIT)
         self.ledger: Named | None = None
-        line = self._line()
         place = f"{where}: line 1"
         begin, end = b'{"columns":', b',"facts":['
-        if not (line.startswith(begin) and line.endswith(end)):
+        line = self._line(begin)
+        if not line.endswith(end):
             raise self._refused("not the first line of a ledger.json")
         names = self._json(line[len(begin) : -len(end)])
         if not isinstance(names, list) or not all(isinstance(n, str) for n in names):
@@ -112,11 +113,13 @@ class LedgerJson:
         except Refused as e:
             raise self._refused(e.problem) from None
 
-    def _line(self) -> bytes:
+    def _line(self, begin: bytes = b"") -> bytes:
         line = next(self._lines, None)
         if line is None:
             self._lines.number += 1
             raise self._refused("the file ends before its last line")
+        if not line.startswith(begin):  # in a .json file: whoever wrote it does not know of ours
+            raise self._lines.refused("a single JSON object that is no ledger.json of ours", _ARRAY)
         if not self._lines.ended:
             raise self._refused("the line has no LF at its end")
         return line

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a re-verification says of things beside release and logs: canary, trust drift, rivals."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from anchor.outcome import SeenRelease
-from anchor.verdict import Check, Class, Verdict, passed, skipped
+from anchor.errors import Refused, Unavailable
+from anchor.outcome import TWO_STATEMENTS, Evidence, SeenRelease
+from anchor.verdict import Check, Class, Verdict, failed, passed, skipped
 
 
 def canary(found: Verdict, target: str) -> Check:
@@ -34,11 +35,43 @@ def differences(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
 
 
 def rivals(one: SeenRelease, two: SeenRelease) -> Check:
+    """Two signed statements of one ledger that say different things of one number."""
+    early, late = sorted((one, two), key=lambda r: r.number)
+    if early.number == late.number:
+        detail = f"two signed statements for release {one.number} of {one.ledger}: {one.digest}, {two.digest}"
+    else:
+        detail = (
+            f"release {late.number} of {late.ledger} ({late.digest}) names another release {early.number} "
+            f"before it than the signed {early.digest}"
+        )
+    return _equivocation(detail)
+
+
+def number(
+    now: SeenRelease | None, before: SeenRelease | None, kept: Sequence[Evidence], target: str
+) -> list[Check]:
+    """What a release's number means after the one that was seen at this target before. `kept`: the evidence
+    against its ledger's publisher, which no later release makes good."""
+    accused = [e for e in kept if e.kind == TWO_STATEMENTS]
+    if accused:
+        return [_equivocation(f"evidence {accused[0].digest[:16]} is kept against {accused[0].origin}")]
+    if now is None:
+        return []
+    if before is not None and before.ledger != now.ledger:
+        other = f"another ledger: {now.ledger!r} where {before.ledger!r} was verified before"
+        return [failed("number", Refused(other, where=target))]
+    if before is not None and now.number < before.number:
+        old = f"release {now.number} is served where {before.number} was verified before"
+        return [failed("number", Unavailable(old, where=target))]
+    return [passed("number", f"release {now.number} of {now.ledger}, none later was seen here")]
+
+
+def _equivocation(detail: str) -> Check:
     return Check(
         name="number",
         state="refused",
-        detail=f"two signed statements for release {one.number} of {one.ledger}: {one.digest}, {two.digest}",
-        meaning="the publisher signed two releases with one number; both are kept",
+        detail=detail,
+        meaning="the publisher signed statements that contradict each other; both are kept",
         clause="design section 3",
         demotes=Class.EQUIVOCATION,
     )

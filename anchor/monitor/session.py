@@ -19,7 +19,7 @@ from anchor.monitor.places import (
     LogPlace,
     consistency,
 )
-from anchor.outcome import ConsistencyProof, Evidence, SignedCheckpoint
+from anchor.outcome import TWO_HISTORIES, ConsistencyProof, Evidence, SignedCheckpoint
 from anchor.tlog import checkpoint as checkpoints
 from anchor.tlog import evidence as evidences
 from anchor.tlog import policy as witnesses
@@ -29,8 +29,9 @@ from anchor.tlog.source import Source
 from anchor.verdict import Check, Class, failed, passed, skipped
 
 CLAUSE = "design section 3, C2SP tlog-checkpoint"
-KIND = "two-histories"
 DAY = 86400
+SKEW = 300
+"""Seconds by which the clock of another worker may be ahead."""
 
 
 @dataclass
@@ -164,7 +165,7 @@ class Session:
         for head in (found.head, other):
             if head is not None:
                 self.keep(head, self.place.name)
-        self.evidence.append(Evidence(kind=KIND, origin=self.place.tree, document=found.evidence))
+        self.evidence.append(Evidence(kind=TWO_HISTORIES, origin=self.place.tree, document=found.evidence))
         problem = ""
         try:
             self.memory.preserve(self.checkpoints, self.evidence)
@@ -175,12 +176,13 @@ class Session:
     def _remembered(self, name: str) -> None:
         """A contradiction once shown stays shown, whatever the log serves today."""
         for kept in self.memory.contradictions(self.place.tree):
-            try:
-                shown = evidences.check(kept.document, log=self.place.log)
-            except AnchorError:
-                continue  # about another key under this origin
-            self.checks.append(equivocation(name, f"evidence {kept.digest[:16]} is kept: {shown.sentence}"))
-            return
+            if kept.kind != TWO_HISTORIES:
+                continue  # about a ledger of this name
+            shown = evidences.check(kept.document)
+            if shown.key == self.place.log.key:  # else about another log that had this origin
+                detail = f"evidence {kept.digest[:16]} is kept: {shown.sentence}"
+                self.checks.append(equivocation(name, detail))
+                return
 
     def _judge(self, name: str, found: Followed, held: Sequence[HeldCheckpoint]) -> None:
         """What the head means."""
@@ -192,8 +194,7 @@ class Session:
             old = Unavailable(found.detail, where=self.place.name, remedy="an alarm only if it lasts")
             self.checks.append(failed(name, old, clause=CLAUSE))
             return
-        ended = self.place.ended
-        final = [h.checkpoint.size for h in held if ended is not None and h.last > ended]
+        final = self._final(held)
         if final and found.head.size > max(final):
             grown = Refused(
                 f"grew from {max(final)} to {found.head.size} after its end", where=self.place.name
@@ -206,14 +207,28 @@ class Session:
             days = int((self.now - max(h.seen for h in held)) // DAY)
             detail += f", proven for {', '.join(map(str, found.proven))}"
             detail += f", frozen for {days} days" if days > 0 else ""
-        if ended is not None and self.now > ended:
+        if self.place.ended is not None and self.now > self.place.ended:
             detail += "; retired, as the trust root says"
         self.checks.append(passed(name, detail, clause=CLAUSE))
 
+    def _final(self, held: Sequence[HeldCheckpoint]) -> list[int]:
+        """Sizes of the heads that stood after the log's end, by sightings that can be believed.
+
+        A clock that jumped ahead leaves sightings that lie in the future, or after a larger head was seen.
+        """
+        ended = self.place.ended
+        if ended is None or self.now <= ended:
+            return []
+        seen = [h for h in held if ended < h.last <= self.now + SKEW]
+        return [
+            h.checkpoint.size
+            for h in seen
+            if not any(g.checkpoint.size > h.checkpoint.size and g.seen < h.last for g in held)
+        ]
+
     def _silent(self, name: str, held: Sequence[HeldCheckpoint], error: Unavailable, *, served: bool) -> None:
         """A log that does not answer; after its end that is expected, once its last head is held."""
-        ended = self.place.ended
-        if not served and ended is not None and self.now > ended and any(h.last > ended for h in held):
+        if not served and self._final(held):
             size = max(h.checkpoint.size for h in held)
             detail = f"retired and no longer served; its head of size {size}, seen after its end, is held"
             self.checks.append(skipped(name, detail))

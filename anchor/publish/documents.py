@@ -7,17 +7,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from anchor import naming
+from anchor import naming, trusted_root
 from anchor.edge.ledger_file import SealedFile
 from anchor.encoding import jcs, parse_json
 from anchor.errors import Refused
 from anchor.release import FORMAT, Anchor, Blob, File, Log, Release
 from anchor.statement import Statement
-from anchor.verify.anchors import entry_index, time_text
+from anchor.verify import material
+from anchor.verify.named import entry_index, time_text
 from anchor.verify.report import BundleReport
 
 STATEMENT = "statement.json"
 BUNDLE = ".sigstore.json"
+_MEMBERS = ("tlogs", "certificateAuthorities", "ctlogs", "timestampAuthorities")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,10 +62,32 @@ def union(roots: Sequence[bytes]) -> bytes:
         return roots[0]
     parsed = [parse_json(root, where="trusted root") for root in roots]
     whole: dict[str, Any] = {"mediaType": parsed[0]["mediaType"]}
-    for member in ("tlogs", "certificateAuthorities", "ctlogs", "timestampAuthorities"):
+    for member in _MEMBERS:
         found = {jcs(item): item for root in parsed for item in root.get(member, [])}
         whole[member] = list(found.values())
     return json.dumps(whole, indent=1).encode() + b"\n"
+
+
+def material_of(anchors: Sequence[Anchored], roots: Sequence[bytes]) -> bytes:
+    """The trust material that these anchors rest on, as one TrustedRoot (JSON); one root stays as it is.
+
+    Of several only what is used: who trusts one instance alone could not tell the rest of another one's root
+    from what somebody slipped in.
+    """
+    if len(roots) == 1:
+        return roots[0]
+    whole = union(roots)
+    root = trusted_root.parse(whole)
+    used = frozenset[material.Name]().union(*(material.used(a.bundle, a.report, root) for a in anchors))
+    value = parse_json(whole, where="trusted root")
+    for member in _MEMBERS:
+        value[member] = [item for item in value[member] if _names(value["mediaType"], member, item) & used]
+    return json.dumps(value, indent=1).encode() + b"\n"
+
+
+def _names(media_type: str, member: str, item: Any) -> set[material.Name]:
+    alone = json.dumps({"mediaType": media_type, member: [item]}).encode()
+    return {name for name, _ in material.entries(trusted_root.parse(alone))}
 
 
 def release(

@@ -13,13 +13,14 @@ from pathlib import Path
 
 import msgspec
 
+from anchor import naming
 from anchor.edge import files, lock
 from anchor.edge.journal import Journal
 from anchor.errors import AnchorError, Pending, Refused, Unavailable
 from anchor.publish import documents, pending, place
 from anchor.publish.anchoring import Anchoring
 from anchor.publish.documents import Anchored
-from anchor.publish.plan import plan
+from anchor.publish.plan import check_links, plan
 from anchor.publish.sealing import Order, Sealing, seal
 from anchor.publish.site import Site
 from anchor.release import MAX_BUNDLE, MAX_TRUSTED_ROOT, Blob, Release, dump, relocate
@@ -56,12 +57,19 @@ class Published:
     """One line for each log that could not be reached."""
 
 
-def publish(order: Order, sites: Callable[[], Sequence[Site | Unavailable]], tools: Tools) -> Published:
+Sites = Callable[[Release | None], Sequence[Site | Unavailable]]
+"""The instances to record in, given the release of this version that is there already."""
+
+
+def publish(order: Order, sites: Sites, tools: Tools) -> Published:
     """Publish, or complete what is there. Raises our errors; the release folder is never half a release.
 
     `sites` is called once the ledger is sealed: a bad one reaches nobody, and makes no keys. For an instance
-    that cannot be reached it gives the reason: the others do not wait for it.
+    that cannot be reached it gives the reason: the others do not wait for it. Where it gives none for a
+    release that is there, that is verified and nothing more.
     """
+    naming.check_arguments(order.name, order.version)
+    check_links(order.root, order.version)  # before anything there is swept, too
     with (
         place.made_root(order.root),
         lock.exclusive(order.root, doing="publishing"),
@@ -80,7 +88,7 @@ def publish(order: Order, sites: Callable[[], Sequence[Site | Unavailable]], too
         )
         with contextlib.ExitStack() as opened:
             found, down = [], []
-            for site in sites():
+            for site in sites(planned.existing):
                 if isinstance(site, Unavailable):
                     down.append(site)
                     continue
@@ -116,8 +124,9 @@ class _Job:
         anchored, errors = self._anchor(wanted, down)
         if not old and not anchored:
             raise next(e for e in errors if class_of(e) is worst(map(class_of, errors)))
-        release = self._make([*old, *anchored])
-        verdict = self.tools.verify(self.plan.incoming / place.RELEASE, release, self._root_bytes())
+        root = self._root_bytes([*old, *anchored])
+        release = self._make([*old, *anchored], root)
+        verdict = self.tools.verify(self.plan.incoming / place.RELEASE, release, root)
         if verdict.verdict is not Class.OK:
             raise _failed(verdict)
         self._put(release, sites)
@@ -180,16 +189,16 @@ class _Job:
     def _examine(self, bundle: bytes, site: Site) -> BundleReport:
         return self.tools.examine(bundle, self.sealing.data, site.trusted_root)
 
-    def _root_bytes(self) -> bytes:
+    def _root_bytes(self, anchored: Sequence[Anchored]) -> bytes:
         """The union of the trust material that the bundles were verified with."""
         existing = self.plan.existing
         roots = [self._old_root(existing)] if existing else []
         roots += [r for r in self._roots if r not in roots]
-        return documents.union(roots)
+        return documents.material_of(anchored, roots)
 
-    def _make(self, anchored: Sequence[Anchored]) -> Release:
+    def _make(self, anchored: Sequence[Anchored], root: bytes) -> Release:
         """All files of the version in the incoming folder."""
-        folder, root = self.plan.incoming, self._root_bytes()
+        folder = self.plan.incoming
         files.write(folder / documents.STATEMENT, self.sealing.data)
         for one in anchored:
             files.write(folder / one.path, one.bundle)

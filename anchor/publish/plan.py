@@ -50,6 +50,7 @@ def plan(root: Path, *, name: str, version: str) -> Plan:
     Raises `Misuse` for another ledger's folder, `Refused` for a published folder that contradicts itself.
     """
     naming.check_arguments(name, version)
+    check_links(root, version)
     path = root / "release.json"
     current = files.read(path, limit=release_file.MAX_RELEASE) if path.exists() else None
     newest = release_file.load(current) if current is not None else None
@@ -76,6 +77,21 @@ def plan(root: Path, *, name: str, version: str) -> Plan:
         )
     ledger = LedgerName(name=name, number=number + 1, version=version)
     return Plan(root, ledger, previous, current, None, number)
+
+
+def check_links(root: Path, version: str) -> None:
+    """What is published lies in the folder itself: whoever verifies it follows no link out of it."""
+    for path in (root / FOLDER, root / FOLDER / "log", root / FOLDER / version):
+        try:
+            inside = path.resolve().is_relative_to(root.resolve())
+        except (OSError, RuntimeError):  # a loop of links
+            inside = False
+        if not inside:
+            raise Misuse(
+                "a link that leads out of the folder, which no verification follows",
+                where=str(path),
+                remedy="put the folder itself in its place",
+            )
 
 
 def _existing(root: Path, version: str) -> Release | None:

@@ -27,6 +27,8 @@ class Order:
     version: str
     root: Path
     home: Path
+    reader: str | None = None
+    """How the ledger is read; None: as its name says."""
     abandon: bool = False
     """Give up an interrupted publication that stands in the way."""
     progress: Callable[[int], object] | None = None
@@ -47,7 +49,11 @@ class Sealing:
 def seal(order: Order, *, folder: Path | None, planned: Plan) -> Sealing:
     """Facts, root and statement; with `folder`, the ledger files in it."""
     sealed = ledger_file.seal_file(
-        order.ledger, ledger=planned.ledger, folder=folder, progress=order.progress
+        order.ledger,
+        ledger=planned.ledger,
+        folder=folder,
+        reader=order.reader,
+        progress=order.progress,
     )
     statement = statements.commit(
         ledger=planned.ledger,

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from anchor.records.engine import Database
-from anchor.records.tables import Base, Checkpoint, CheckRow, EvidenceRow, Prune, Run
+from anchor.records.tables import Base, Checkpoint, CheckRow, EvidenceRow, Journal, Prune, Run
 
 START = bytes(32)
 
@@ -23,6 +23,7 @@ COLUMNS: Mapping[type[Base], tuple[str, ...]] = {
     Checkpoint: ("seq", "origin", "log_key", "size", "root", "note", "source", "seen_ms"),
     EvidenceRow: ("seq", "kind", "origin", "digest", "document", "found_ms"),
     Prune: ("seq", "through", "resume", "counts", "pruned_ms"),
+    Journal: ("seq", "kind", "row_id", "value", "at_ms"),
     Run: (
         "seq",
         "id",
@@ -52,6 +53,7 @@ _APPEND_ONLY = (
     "trust",
     "notifications",
     "prunes",
+    "journal",
 )
 _RUNS = frozenset(
     {"runs_end_once", "runs_no_delete", "checks_no_update", "checks_no_delete", "checks_of_running"}
@@ -59,7 +61,7 @@ _RUNS = frozenset(
 TRIGGERS_SQLITE = (
     _RUNS
     | {f"{t}_no_{verb}" for t in _APPEND_ONLY for verb in ("update", "delete", "replace_0")}
-    | {f"{t}_no_replace_1" for t in _APPEND_ONLY if t != "prunes"}
+    | {f"{t}_no_replace_1" for t in _APPEND_ONLY if t not in ("prunes", "journal")}
     | {"runs_no_replace"}
 )
 TRIGGERS_POSTGRESQL = (
@@ -105,6 +107,11 @@ def head(connection: Connection, table: type[Base]) -> tuple[int, bytes]:
 def append(database: Database, connection: Connection, table: type[Base], values: dict[str, Any]) -> int:
     """Insert one row at the end of its chain; returns its number."""
     database.serialise(connection)
+    return add(connection, table, values)
+
+
+def add(connection: Connection, table: type[Base], values: dict[str, Any]) -> int:
+    """The same for a caller who holds `serialise`."""
     seq, previous = head(connection, table)
     row = {**values, "seq": seq + 1}
     connection.execute(_APPEND[table], {**row, "chain": link(previous, table, row)})

@@ -17,7 +17,8 @@ from sqlalchemy.engine import Connection
 from anchor import statement as statements
 from anchor.errors import AnchorError, Refused
 from anchor.merkle.proof import roots_from_consistency
-from anchor.records import chain, history, memory
+from anchor.outcome import TWO_HISTORIES
+from anchor.records import chain, journal, memory, replay
 from anchor.records.engine import Database
 from anchor.records.tables import (
     Anchor,
@@ -25,10 +26,12 @@ from anchor.records.tables import (
     Checkpoint,
     CheckRow,
     EvidenceRow,
+    Journal,
     Proof,
     Prune,
     Release,
     Run,
+    Trust,
 )
 from anchor.tlog import evidence as evidences
 from anchor.tlog.keys import parse_vkey
@@ -47,12 +50,15 @@ def check(database: Database, *, log_keys: Collection[bytes] | None = None) -> V
         ("checkpoint-chain", lambda c: _chain(c, Checkpoint)),
         ("evidence-chain", lambda c: _chain(c, EvidenceRow)),
         ("prune-chain", lambda c: _chain(c, Prune)),
+        ("journal-chain", lambda c: _chain(c, Journal)),
         ("run-chain", _runs),
         ("checkpoints", lambda c: _checkpoints(c, log_keys)),
         ("proofs", _proofs),
         ("evidence", _evidence),
         ("releases", _releases),
-        ("claims", history.fits),
+        ("journal", _journal),
+        ("references", lambda c: _told(journal.dangling(c), "no row refers to one that is gone")),
+        ("claims", replay.fits),
     )
     checks: list[Check] = []
     with database.read() as connection:
@@ -209,7 +215,7 @@ def _evidence(connection: Connection) -> str:
         count += 1
         if hashlib.sha256(row["document"]).hexdigest() != row["digest"]:
             problems.append(f"evidence {row['seq']} is not what its digest says")
-        elif row["kind"] == "two-histories":
+        elif row["kind"] == TWO_HISTORIES:
             try:
                 evidences.check(row["document"])
             except AnchorError as e:
@@ -227,7 +233,16 @@ def _releases(connection: Connection) -> str:
     for row in _rows(connection, Anchor, Anchor.id):
         if hashlib.sha256(row["bundle"]).hexdigest() != row["bundle_sha256"]:
             problems.append(f"the bundle of anchor {row['id']} is not what its digest says")
+    for row in _rows(connection, Trust, Trust.id):
+        if hashlib.sha256(row["document"].encode()).hexdigest() != row["digest"]:
+            problems.append(f"trust {row['id']} is not what its digest says")
     return _told(problems, f"{count} statements and their bundles are as stored")
+
+
+def _journal(connection: Connection) -> str:
+    """Releases, anchors and what is watched are what was written down of them."""
+    problems, count = journal.problems(connection)
+    return _told(problems, f"{count} rows are as they were written down")
 
 
 def _release(row: Mapping[str, Any]) -> str:

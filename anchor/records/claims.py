@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from anchor.records import chain
+from anchor.records import chain, journal
 from anchor.records.engine import Database
 from anchor.records.pace import Pace
 from anchor.records.tables import Claim, Run
@@ -62,7 +62,7 @@ _HOLDER = sa.select(Claim.worker, Claim.lease_ms).where(Claim.target == sa.bindp
 _ANSWERED = sa.select(Run.slot_ms).where(
     Run.claim_id == sa.bindparam("claim"), Run.state == "finished", Run.slot_ms >= sa.bindparam("slot")
 )
-_NAMED = sa.select(Claim.id, Claim.interval_s, Claim.due_ms).where(Claim.target == sa.bindparam("target"))
+_NAMED = sa.select(Claim.__table__).where(Claim.target == sa.bindparam("target"))
 _WATCHED = sa.select(Claim.target, Claim.interval_s, Claim.due_ms).where(Claim.active == 1).order_by(Claim.id)
 _ADD = sa.insert(Claim).returning(Claim.id)
 _OPEN = sa.insert(Run).returning(Run.id)
@@ -121,13 +121,16 @@ def add_all(
 
 
 def _add(connection: Connection, target: str, at: int, interval: int | None) -> int:
-    known = connection.execute(_NAMED, {"target": target}).first()
+    known = connection.execute(_NAMED, {"target": target}).mappings().first()
     if known is not None:
-        change = {"active": 1}
-        if interval is not None and interval != known.interval_s:
-            change |= {"interval_s": interval, "due_ms": min(known.due_ms, at + ms(interval))}
-        connection.execute(_CHANGE, {**change, "claim": known.id})
-        return int(known.id)
+        wanted = known["interval_s"] if interval is None else interval
+        if (known["active"], known["interval_s"]) != (1, wanted):
+            change = {"active": 1, "interval_s": wanted}
+            if wanted != known["interval_s"]:
+                change["due_ms"] = min(known["due_ms"], at + ms(wanted))
+            connection.execute(_CHANGE, {**change, "claim": known["id"]})
+            journal.write(connection, Claim, {**known, **change}, at)
+        return int(known["id"])
     row = {
         "target": target,
         "active": 1,
@@ -137,7 +140,9 @@ def _add(connection: Connection, target: str, at: int, interval: int | None) -> 
         "failing_runs": 0,
         "told": "OK",
     }
-    return int(connection.execute(_ADD, row).scalar_one())
+    added = int(connection.execute(_ADD, row).scalar_one())
+    journal.write(connection, Claim, {**row, "id": added}, at)
+    return added
 
 
 def add_missing(database: Database, wanted: Sequence[Watched], *, now: float) -> None:
@@ -157,11 +162,16 @@ def look_again(connection: Connection, *, now: float) -> None:
     connection.execute(later, {"due_ms": ms(now)})
 
 
-def drop(database: Database, target: str) -> bool:
+def drop(database: Database, target: str, *, now: float) -> bool:
     """Watch a target no more; its records stay. False when it was not watched."""
     with database.write() as connection:
-        query = sa.update(Claim).where(Claim.target == target, Claim.active == 1)
-        return connection.execute(query, {"active": 0}).rowcount == 1
+        database.serialise(connection)
+        known = connection.execute(_NAMED, {"target": target}).mappings().first()
+        if known is None or not known["active"]:
+            return False
+        connection.execute(_CHANGE, {"claim": known["id"], "active": 0})
+        journal.write(connection, Claim, {**known, "active": 0}, ms(now))
+        return True
 
 
 def targets(database: Database) -> list[str]:

@@ -9,14 +9,11 @@ from typing import Any
 
 import msgspec
 import sqlalchemy as sa
-import sqlalchemy.orm
-from sqlalchemy.engine import Connection
 
 from anchor.encoding import rfc3339
-from anchor.errors import Refused
 from anchor.records.claims import Alive
 from anchor.records.engine import Database
-from anchor.records.tables import Checkpoint, CheckRow, Claim, EvidenceRow, Prune, Release, Run
+from anchor.records.tables import Checkpoint, CheckRow, Claim, EvidenceRow, Release, Run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,47 +178,3 @@ def accused(database: Database) -> list[tuple[int, str, str, str]]:
     with database.read() as connection:
         rows = connection.execute(sa.select(*columns).order_by(EvidenceRow.seq))
         return [(seq, kind, origin, digest) for seq, kind, origin, digest in rows]
-
-
-def fits(connection: Connection) -> str:
-    """The state of each target is what its runs came to; raises Refused where someone changed it."""
-    newest = (
-        sa.select(Run.claim_id, sa.func.max(Run.seq).label("seq"))
-        .where(Run.state == "finished")
-        .group_by(Run.claim_id)
-        .subquery()
-    )
-    good = (
-        sa.select(Run.claim_id, sa.func.max(Run.seq).label("seq"))
-        .where(Run.state == "finished", Run.verdict == "OK")
-        .group_by(Run.claim_id)
-        .subquery()
-    )
-    last, best = sa.orm.aliased(Run), sa.orm.aliased(Run)
-    query = (
-        sa.select(
-            Claim.target,
-            Claim.last_class,
-            Claim.last_run_ms,
-            Claim.last_good_ms,
-            last.verdict,
-            last.ended_ms,
-            best.ended_ms.label("good_ms"),
-        )
-        .join(newest, newest.c.claim_id == Claim.id, isouter=True)
-        .join(last, last.seq == newest.c.seq, isouter=True)
-        .join(good, good.c.claim_id == Claim.id, isouter=True)
-        .join(best, best.seq == good.c.seq, isouter=True)
-    )
-    pruned = connection.execute(sa.select(sa.func.max(Prune.through))).scalar() is not None
-    problems = []
-    rows = connection.execute(query).all()
-    for r in rows:
-        ran = r.verdict is not None or not pruned
-        if ran and (r.last_class, r.last_run_ms) != (r.verdict, r.ended_ms):
-            problems.append(f"{r.target}: its last run was {r.verdict}, not {r.last_class}")
-        elif (r.good_ms is not None or not pruned) and r.last_good_ms != r.good_ms:
-            problems.append(f"{r.target}: its last good run was another one")
-    if problems:
-        raise Refused("; ".join(problems[:5]), where="records")
-    return f"{len(rows)} targets stand as their runs say"

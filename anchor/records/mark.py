@@ -18,7 +18,7 @@ from anchor.outcome import SignedCheckpoint
 from anchor.records import chain, claims, memory, store
 from anchor.records.claims import Watched
 from anchor.records.engine import Database
-from anchor.records.tables import Base, Checkpoint, EvidenceRow, Prune, Run
+from anchor.records.tables import Base, Checkpoint, EvidenceRow, Journal, Prune, Run
 from anchor.tlog.checkpoint import parse
 from anchor.verdict import Check, failed, passed
 
@@ -29,6 +29,7 @@ _TABLES: Mapping[str, type[Base]] = {
     "checkpoints": Checkpoint,
     "evidence": EvidenceRow,
     "prunes": Prune,
+    "journal": Journal,
 }
 
 

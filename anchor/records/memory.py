@@ -14,10 +14,11 @@ from sqlalchemy.engine import Connection
 
 from anchor.errors import AnchorError, Refused
 from anchor.monitor.places import HeldCheckpoint
-from anchor.outcome import Evidence, SeenAnchor, SeenRelease, SignedCheckpoint
+from anchor.outcome import Before, Evidence, SeenAnchor, SeenRelease, SignedCheckpoint
 from anchor.records import chain, store
 from anchor.records.engine import Database
 from anchor.records.tables import Anchor, Checkpoint, Claim, EvidenceRow, Release, Run, Sighting, Trust
+from anchor.statement import Previous, says
 from anchor.tlog import checkpoint as checkpoints
 from anchor.tlog import note as notes
 from anchor.tlog.keys import parse_vkey
@@ -39,47 +40,52 @@ _KNOWN = sa.select(Checkpoint.seq).where(
     Checkpoint.size == sa.bindparam("size"),
     Checkpoint.root == sa.bindparam("root"),
 )
-_CONTRADICTIONS = (
-    sa.select(EvidenceRow.kind, EvidenceRow.origin, EvidenceRow.document)
-    .where(EvidenceRow.origin == sa.bindparam("origin"))
-    .order_by(EvidenceRow.seq)
-)
+_EVIDENCE = sa.select(EvidenceRow.__table__).order_by(EvidenceRow.seq)
 _OF_TARGET = Claim.target == sa.bindparam("target")
+_RUNS = Run.claim_id == Claim.id
+_ENDED = sa.select(Run.ended_ms).where(_RUNS, Run.seq.is_not(None)).order_by(Run.seq.desc()).limit(1)
 _TRUST = (
     sa.select(Trust.document)
     .join(Run, Run.trust_id == Trust.id)
-    .join(Claim, Claim.id == Run.claim_id)
-    .where(_OF_TARGET, Run.seq.is_not(None))
+    .where(_RUNS, Run.seq.is_not(None))
     .order_by(Run.seq.desc())
     .limit(1)
 )
-_LAST_RUN = (
-    sa.select(Run.ended_ms)
-    .join(Claim, Claim.id == Run.claim_id)
-    .where(_OF_TARGET, Run.seq.is_not(None))
+_FACTS = sa.select(Run.facts).where(_RUNS, Run.state == "finished").order_by(Run.seq.desc()).limit(1)
+_FOUND = (
+    sa.select(Run.release_id)
+    .where(_RUNS, Run.seq.is_not(None), Run.release_id.is_not(None))
     .order_by(Run.seq.desc())
     .limit(1)
+    .correlate(Claim)
+    .scalar_subquery()
 )
+"""As the chained runs have it: `claims` could be edited to forget a release."""
+_BEFORE = (
+    sa.select(
+        _FOUND.label("found"),
+        _ENDED.correlate(Claim).scalar_subquery().label("ended_ms"),
+        _TRUST.correlate(Claim).scalar_subquery().label("trust"),
+        _FACTS.correlate(Claim).scalar_subquery().label("facts"),
+        Release.__table__,
+    )
+    .select_from(Claim)
+    .outerjoin(Release, Release.id == sa.func.coalesce(_FOUND, Claim.release_id))
+    .where(_OF_TARGET)
+)
+"""One row, so that a run costs one transaction for all that it asks of its target."""
 _LOGS = (
     sa.select(Anchor.origin).join(Claim, Claim.release_id == Anchor.release_id).where(_OF_TARGET).distinct()
 )
-_LAST_FACTS = (
-    sa.select(Run.facts)
-    .join(Claim, Claim.id == Run.claim_id)
-    .where(_OF_TARGET, Run.state == "finished")
-    .order_by(Run.seq.desc())
-    .limit(1)
-)
-_RELEASE = sa.select(Release.__table__).join(Claim, Claim.release_id == Release.id).where(_OF_TARGET)
-_RIVAL = (
+_BESIDE = (
     sa.select(Release.__table__)
     .where(
         Release.ledger == sa.bindparam("ledger"),
-        Release.number == sa.bindparam("number"),
+        Release.number.between(sa.bindparam("number") - 1, sa.bindparam("number") + 1),
         Release.statement_sha256 != sa.bindparam("digest"),
     )
     .order_by(Release.id)
-    .limit(1)
+    .limit(64)
 )
 _ANCHORS = sa.select(Anchor.__table__).where(Anchor.release_id == sa.bindparam("release")).order_by(Anchor.id)
 
@@ -90,6 +96,8 @@ class Memory:
     def __init__(self, database: Database, *, now: float) -> None:
         self._database = database
         self._now = now
+        self._accusations: list[Evidence] | None = None
+        self._says: dict[str, dict[int, Previous]] = {}
 
     def held(self, log_key: str, origin: str, size: int) -> list[HeldCheckpoint]:
         """The first, the largest and those of this size that are held of a log; Refused for an edited row."""
@@ -110,67 +118,77 @@ class Memory:
 
     def preserve(self, seen: Sequence[SignedCheckpoint], evidence: Sequence[Evidence]) -> None:
         """Keep signed notes and the evidence they are, at once and whatever becomes of the run."""
+        self._accusations = None
         store.preserve(self._database, seen, evidence, now=self._now)
 
     def contradictions(self, origin: str) -> list[Evidence]:
-        """Evidence kept against a log's origin or a ledger's name, oldest first."""
-        with self._database.read() as connection:
-            rows = connection.execute(_CONTRADICTIONS, {"origin": origin}).all()
-        return [Evidence(kind=k, origin=o, document=d) for k, o, d in rows]
+        """Evidence kept against a log's origin or a ledger's name, oldest first.
 
-    def trust(self, target: str) -> dict[str, str] | None:
-        """The trust material of the last run of a target that read any."""
-        with self._database.read() as connection:
-            document = connection.execute(_TRUST, {"target": target}).scalar()
-        return msgspec.json.decode(document, type=dict[str, str]) if document else None
+        All of it is read and checked: an edited row may be one that accused this origin.
+        """
+        if self._accusations is None:
+            with self._database.read() as connection:
+                self._accusations = _evidence(connection)
+        return [e for e in self._accusations if e.origin == origin]
 
-    def last_run(self, target: str) -> float | None:
-        """When the newest run of a target ended, in seconds since 1970."""
+    def before(self, target: str) -> Before:
+        """What the runs of a target before left."""
         with self._database.read() as connection:
-            ended = connection.execute(_LAST_RUN, {"target": target}).scalar()
-        return None if ended is None else ended / 1000
+            row = connection.execute(_BEFORE, {"target": target}).mappings().first()
+        if row is None:
+            return Before()
+        entries = msgspec.json.decode(row["facts"]).get("entries", []) if row["facts"] else []
+        gone = row["id"] is None and row["found"] is not None
+        return Before(
+            last_run=None if row["ended_ms"] is None else row["ended_ms"] / 1000,
+            trust=msgspec.json.decode(row["trust"], type=dict[str, str]) if row["trust"] else None,
+            release=None if row["id"] is None else _release(dict(row)),
+            lost=edited(f"release {row['found']} of {target} is gone") if gone else None,
+            entries=tuple(e for e in entries if isinstance(e, dict)),
+        )
 
     def logs_of(self, target: str) -> list[str]:
         """The origins of the logs that the last verified release at a target is in."""
         with self._database.read() as connection:
             return list(connection.execute(_LOGS, {"target": target}).scalars())
 
-    def read_before(self, target: str) -> list[dict[str, object]]:
-        """The entries that the last run of a target proved, as `anchor.monitor.entries` left them."""
-        with self._database.read() as connection:
-            facts = connection.execute(_LAST_FACTS, {"target": target}).scalar()
-        found = msgspec.json.decode(facts).get("entries", []) if facts else []
-        return [e for e in found if isinstance(e, dict)]
-
-    def release_of(self, target: str) -> SeenRelease | None:
-        """The last release that was verified at a target, without its anchors."""
-        with self._database.read() as connection:
-            row = connection.execute(_RELEASE, {"target": target}).mappings().first()
-        return _release(dict(row)) if row else None
-
     def rival(self, release: SeenRelease) -> SeenRelease | None:
-        """Another verified release of this ledger and number with another statement, with its anchors."""
+        """A verified release of this ledger whose statement says something else of one number, with its
+        anchors: another one with this number, or one before or after that belongs to another chain."""
         wanted = {"ledger": release.ledger, "number": release.number, "digest": release.digest}
         with self._database.read() as connection:
-            row = connection.execute(_RIVAL, wanted).mappings().first()
-            if row is None:
-                return None
-            found = [
-                SeenAnchor(
-                    origin=a["origin"],
-                    log_key=a["log_key"],
-                    log_index=a["log_index"],
-                    bundle=a["bundle"],
-                    time=a["time"],
-                )
-                for a in connection.execute(_ANCHORS, {"release": row["id"]}).mappings()
-            ]
-        return _release(dict(row), tuple(found))
+            for row in connection.execute(_BESIDE, wanted).mappings().all():
+                if row["number"] == release.number or self._contradict(release, _release(dict(row))):
+                    return _release(dict(row), _anchors(connection, row["id"]))
+        return None
+
+    def _contradict(self, one: SeenRelease, two: SeenRelease) -> bool:
+        mine, theirs = self._said(one), self._said(two)
+        return any(mine[n] != theirs[n] for n in mine.keys() & theirs.keys())
+
+    def _said(self, release: SeenRelease) -> dict[int, Previous]:
+        """What a statement says of numbers; each is read once, for both of its neighbours."""
+        digest = release.digest
+        if digest not in self._says:
+            try:
+                self._says[digest] = says(release.statement)
+            except AnchorError as e:
+                raise edited(f"release {release.number} of {release.ledger}: {e}") from None
+        return self._says[digest]
 
 
 def _release(row: dict[str, object], anchors: tuple[SeenAnchor, ...] = ()) -> SeenRelease:
     values = {k: row[k] for k in ("ledger", "number", "version", "root", "size", "statement")}
     return SeenRelease(**values, anchors=anchors)  # type: ignore[arg-type]  # columns of these types
+
+
+def _anchors(connection: Connection, release_id: int) -> tuple[SeenAnchor, ...]:
+    """A release's bundles. Without one it would never have been kept, and shows nothing to a stranger."""
+    found = connection.execute(_ANCHORS, {"release": release_id}).mappings().all()
+    if not found:
+        raise edited(f"the bundles of release {release_id} are gone")
+    names = ("origin", "log_key", "log_index", "bundle", "time")
+    return tuple(SeenAnchor(**{name: row[name] for name in names}) for row in found)
 
 
 def _with_times(connection: Connection, row: dict[str, Any]) -> HeldCheckpoint:
@@ -184,6 +202,20 @@ def _held(connection: Connection, row: dict[str, object]) -> SignedCheckpoint:
     if chain.link(before or chain.START, Checkpoint, row) != row["chain"]:
         raise edited(f"checkpoint {row['seq']} does not fit its chain")
     return verified(row)
+
+
+def _evidence(connection: Connection) -> list[Evidence]:
+    """All stored evidence, once the digests and the whole chain are checked."""
+    found: list[Evidence] = []
+    before = chain.START
+    for row in connection.execute(_EVIDENCE).mappings():
+        one = Evidence(kind=row["kind"], origin=row["origin"], document=row["document"])
+        link = chain.link(before, EvidenceRow, dict(row))
+        if (len(found) + 1, one.digest, link) != (row["seq"], row["digest"], row["chain"]):
+            raise edited(f"evidence {row['seq']} does not fit its digest or its chain")
+        found.append(one)
+        before = link
+    return found
 
 
 def verified(row: dict[str, object]) -> SignedCheckpoint:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from anchor.errors import AnchorError
 from anchor.monitor.places import HeldCheckpoint
-from anchor.outcome import Evidence, SeenRelease, SignedCheckpoint
+from anchor.outcome import Before, Evidence, SeenRelease, SignedCheckpoint
 from anchor.records.claims import Watched
 from anchor.records.pace import Pace
 
@@ -81,30 +81,16 @@ class Remembered:
         raise self._error
 
     def contradictions(self, origin: str) -> list[Evidence]:
-        """All kept evidence: whose it is, each document says and its reader checks."""
-        del origin
-        return list(self._evidence)
+        return [e for e in self._evidence if e.origin == origin]
 
-    def trust(self, target: str) -> dict[str, str] | None:
+    def before(self, target: str) -> Before:
         del target
-        return None
-
-    def last_run(self, target: str) -> float | None:
-        del target
-        return None
-
-    def release_of(self, target: str) -> SeenRelease | None:
-        del target
-        return None
+        return Before()
 
     def rival(self, release: SeenRelease) -> SeenRelease | None:
         del release
         return None
 
     def logs_of(self, target: str) -> list[str]:
-        del target
-        return []
-
-    def read_before(self, target: str) -> list[dict[str, object]]:
         del target
         return []

@@ -6,6 +6,7 @@ with the same id in its text: repeated rather than lost. Receivers are named by 
 hold secrets. A message written while none was configured waits for the first one that is.
 """
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -25,6 +26,12 @@ OLDEST = 7 * 86400
 """Seconds after which a message is history to a receiver that is new, and given up where nobody tries it."""
 NOBODY = ""
 """The receiver of what was written while none was configured."""
+
+_TOLD = (
+    sa.select(Notification.id)
+    .where(Notification.claim_id == sa.bindparam("claim"), Notification.verdict == sa.bindparam("verdict"))
+    .limit(1)
+)
 
 Send = Callable[[str, str, str], None]
 """Sends title and body to the receiver with this digest; raises an AnchorError when it was not taken."""
@@ -53,6 +60,22 @@ def post(connection: Connection, message: Message, *, now: float, receivers: Seq
     rows = [_delivery(int(number), receiver, at) for receiver in dict.fromkeys(receivers)]
     connection.execute(sa.insert(Delivery), rows or [_delivery(int(number), NOBODY, at)])
     return True
+
+
+def told(connection: Connection, claim_id: int, verdict: str) -> bool:
+    """Whether there ever was a message of this class about a target."""
+    return connection.execute(_TOLD, {"claim": claim_id, "verdict": str(verdict)}).first() is not None
+
+
+def all_told(connection: Connection, verdict: str) -> set[int | None]:
+    """The claims about which there ever was a message of this class."""
+    query = sa.select(Notification.claim_id).where(Notification.verdict == str(verdict)).distinct()
+    return set(connection.execute(query).scalars())
+
+
+def uid_of(seq: int, claim_id: int, link: bytes) -> str:
+    """The id of the message about a run, by the run's number and its place in the chain."""
+    return hashlib.sha256(b"%d/%d/" % (seq, claim_id) + link).hexdigest()[:16]
 
 
 def _delivery(number: int, receiver: str, at: int) -> dict[str, object]:

@@ -19,7 +19,7 @@ from anchor import alarm
 from anchor.encoding import rfc3339
 from anchor.errors import Unavailable
 from anchor.outcome import Evidence, Outcome, SeenRelease, SignedCheckpoint
-from anchor.records import chain, outbox
+from anchor.records import chain, journal, outbox
 from anchor.records.claims import Lease, ms
 from anchor.records.engine import Database
 from anchor.records.pace import Pace
@@ -89,7 +89,7 @@ class Kept:
     told: str | None
     """The uid of the message that went to the outbox."""
     damped: bool
-    """The run was UNAVAILABLE, not yet told, and a good run is young enough to stand for it."""
+    """UNAVAILABLE for what may pass, not yet told, and a good run is young enough to stand for it."""
 
 
 def preserve(
@@ -147,10 +147,12 @@ def _settle(
     before = alarm.Standing(
         Class(claim["told"]), claim["failing_runs"], since / 1000 if since is not None else None
     )
-    standing, tell = alarm.after(before, found, now=now, rule=terms.rule)
+    news = found is Class.OK and before.told is not Class.OK
+    accused = news and outbox.told(connection, claim["id"], Class.EQUIVOCATION)
+    standing, tell = alarm.after(before, found, now=now, rule=terms.rule, accused=accused)
     told = None
     if tell:
-        told = hashlib.sha256(b"%d/%d/" % (seq, claim["id"]) + link).hexdigest()[:16]
+        told = outbox.uid_of(seq, claim["id"], link)
         when = rfc3339(datetime.fromtimestamp(now, UTC))
         title, body = alarm.message(claim["target"], before, outcome, when=when, uid=told)
         outbox.post(
@@ -186,7 +188,8 @@ def _settle(
     }
     connection.execute(_SETTLE, {**change, "claim": claim["id"]})
     young = good is not None and 0 <= ms(now) - good <= ms(terms.pace.age(age))
-    quiet = found is Class.UNAVAILABLE and standing.told is Class.OK and young
+    weather = found is Class.UNAVAILABLE and not outcome.undamped
+    quiet = weather and standing.told is Class.OK and young
     return Kept(seq, link, next_due, told, damped=quiet)
 
 
@@ -222,7 +225,10 @@ def _insert(
     """The id of the row with this key, inserted if it is new. The caller holds `serialise`."""
     found = _find(connection, table, key)
     if found is None:
-        found = connection.execute(_INSERT[table], {**key, **rest}).scalar_one()
+        row = {**key, **rest}
+        found = connection.execute(_INSERT[table], row).scalar_one()
+        if table in journal.COLUMNS:
+            journal.write(connection, table, {**row, "id": found}, rest["seen_ms"])
     return int(found)
 
 

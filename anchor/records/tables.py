@@ -2,9 +2,10 @@
 """The tables of the records, as typed SQLAlchemy models.
 
 Times are milliseconds since 1970 UTC. `releases, anchors, checkpoints, proofs, evidence, trust, prunes,
-notifications` are append-only; `runs` and `checks` change once (a run ends) and are removed only under a row
-of `prunes`; triggers of both engines enforce it (`migrations/versions/v0002_append_only.py`). Only `claims`,
-`deliveries` and `sightings` are working state. `chain` columns make an edit visible (`check.py`).
+journal, notifications` are append-only; `runs` and `checks` change once (a run ends) and are removed only
+under a row of `prunes`; triggers of both engines enforce it (`migrations/versions/v0002_append_only.py`).
+Only `claims`, `deliveries` and `sightings` are working state. `chain` columns make an edit visible
+(`check.py`).
 """
 
 from typing import Any, ClassVar
@@ -220,6 +221,20 @@ class Prune(Base):
     counts: Mapped[str]
     """JSON: what was removed, by class, with durations and requests, so that counters never run backwards."""
     pruned_ms: Mapped[int]
+    chain: Mapped[bytes]
+
+
+class Journal(Base):
+    """What was added to `releases` and `anchors`, and what was decided of `claims`: see `journal.py`."""
+
+    __tablename__ = "journal"
+    seq: Mapped[int] = mapped_column(_Id, primary_key=True, autoincrement=False)
+    kind: Mapped[str]
+    """The table."""
+    row_id: Mapped[int]
+    value: Mapped[str]
+    """JSON: the row's values."""
+    at_ms: Mapped[int]
     chain: Mapped[bytes]
 
 

@@ -86,7 +86,7 @@ def _text(data: bytes) -> Found | None:
 
 def _json(data: bytes) -> Found | None:
     try:
-        value = parse_json(data, fractions=True)
+        value = parse_json(data, foreign=True)
     except AnchorError as e:
         raise Unsupported(f"not a JSON document that can be read: {e}") from None
     if not isinstance(value, dict):

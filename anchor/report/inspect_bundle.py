@@ -110,7 +110,7 @@ def _json_payload(text: str, at: str) -> Iterator[Field]:
         yield field(under(at, "payload"), str(e), free("not base64: whoever verifies refuses it"))
         return
     try:
-        value = parse_json(data, fractions=True)
+        value = parse_json(data, foreign=True)
     except AnchorError:
         yield field(under(at, "payload"), data.decode("utf-8", "backslashreplace"), rule)
         return

@@ -148,12 +148,12 @@ def read_ledger(data: bytes, *, cut: bool) -> Found:
 
 
 def read_evidence(data: bytes, value: dict[str, Any]) -> Found:
-    """A file of evidence: two histories of a log, or two statements with one number."""
+    """A file of evidence: two histories of a log, or two statements about one release."""
     kind, problem = f"evidence ({_text(value.get('kind'))})", ""
     sentence = "evidence that shows nothing as it stands"
     if value.get("kind") == rivals.KIND:
         ledger, number = _text(value.get("ledger")), _text(value.get("number"))
-        sentence = f"says that two statements were signed for release {number} of {ledger}"
+        sentence = f"says that two signed statements disagree about release {number} of {ledger}"
         rules = _two_statements()
     else:
         rules = _two_histories()
@@ -205,7 +205,7 @@ def _bundle(value: Any, at: str) -> Iterator[Field]:
 
 def _decoded(value: Any, at: str, then: Any) -> Iterator[Field]:
     try:
-        found = parse_json(unbase64(value if isinstance(value, str) else ""), fractions=True)
+        found = parse_json(unbase64(value if isinstance(value, str) else ""), foreign=True)
     except AnchorError as e:
         yield field(under(at, "content"), str(e), free("not base64 of JSON: whoever verifies refuses it"))
         return

@@ -5,13 +5,13 @@ A policy is the verifier's own: what it says binds others, and nothing but its p
 """
 
 import re
-import tomllib
 from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
 from anchor import trust
-from anchor.errors import AnchorError
+from anchor.encoding import parse_toml
+from anchor.errors import AnchorError, Refused
 from anchor.report.inspect_fields import MAX_FIELDS, Field, Found, Rules, field, free, walk
 from anchor.report.inspect_note import vkey_fields
 from anchor.tlog import policy as witnesses
@@ -32,8 +32,8 @@ _RULES: Rules = {
 def toml(data: bytes) -> dict[str, Any] | None:
     """The TOML document that bytes are, if it looks like a trust policy."""
     try:
-        found = tomllib.loads(data.decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError, ValueError):
+        found = parse_toml(data)
+    except Refused:
         return None
     return found if len(_KEYS & found.keys()) >= 2 else None
 

@@ -18,7 +18,7 @@ from anchor.report.inspect_fields import Field, Found, Rule, Rules, bound, free,
 WHOLE = free("nothing inside of the file: a policy's sha256 or TUF vouches for it as a whole")
 TYPE = free("says how to read the file")
 KEY_ID = free(
-    "no more than its key is; recomputed from the key, and for Ed25519 the host, when the file is read"
+    "no more than its key is; recomputed from the key, and for Ed25519 the URL, when the file is read"
 )
 ANCHOR = free(
     "the last of its chain is believed because the file is: a policy's sha256 or TUF vouches for that"

@@ -123,8 +123,8 @@ def _judge(state: TargetState, age: float | None, limit: int) -> tuple[Class, st
     if last in _HARD:
         return last, "so the last run found"
     told = Class(state.told)
-    if told in _HARD and last is not Class.OK:
-        return told, "found before; runs since then could not tell"
+    if told is Class.EQUIVOCATION or (told in _HARD and last is not Class.OK):
+        return told, "found before; no run since then makes that good"
     if age is None:
         return Class.STALE, "there was no good run yet"
     if age < 0:

@@ -55,17 +55,17 @@ class Checkpoint:
         return self.note.raw
 
 
-def rekor_v1(host: str, spki: bytes) -> Log:
+def rekor_v1(host: str, spki: bytes, *, hash_name: str = "sha256") -> Log:
     """A Rekor v1 log by the host of its base URL and its key (SPKI DER); key id = SHA-256(SPKI)[:4]."""
-    key = key_from_spki(host, spki)
+    key = key_from_spki(host, spki, hash_name=hash_name)
     if key.algorithm is not Algorithm.ECDSA:
         raise Refused("a Rekor v1 log with a key that is not ECDSA", where=host)
     return Log(host, key, shards=True)
 
 
-def tiled(host: str, spki: bytes) -> Log:
+def tiled(host: str, spki: bytes, *, hash_name: str = "sha256") -> Log:
     """A Rekor v2 or other tiled log by its origin and its key (SPKI DER): signature name = origin."""
-    return Log(host, key_from_spki(host, spki))
+    return Log(host, key_from_spki(host, spki, hash_name=hash_name))
 
 
 def parse(raw: bytes) -> Checkpoint:
@@ -88,7 +88,11 @@ def verify(raw: bytes, log: Log, *, cosigners: tuple[VerifierKey, ...] = ()) -> 
 
     A cosignature of one of `cosigners` that does not verify refuses the note; the log's own is always needed.
     """
-    found = parse(raw)
+    return check(parse(raw), log, cosigners=cosigners)
+
+
+def check(found: Checkpoint, log: Log, *, cosigners: tuple[VerifierKey, ...] = ()) -> Checkpoint:
+    """The same for a checkpoint that was parsed already, by `parse`."""
     if not log.owns(found.origin):
         raise Refused(f"origin {found.origin!r}, not {log.origin!r}", where="checkpoint")
     signers = notes.verify(found.note, (log.key, *cosigners))

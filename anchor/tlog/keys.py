@@ -8,7 +8,8 @@ A key id is a hint for finding a key, never security: keys are configured and co
 import enum
 import functools
 import hashlib
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
@@ -21,6 +22,14 @@ from anchor.errors import Refused, Unsupported
 MAX_NAME = 1024
 MAX_VKEY = 8192
 """Characters; an ML-DSA-44 key takes 1752 of base64."""
+
+_NO_NAME = re.compile(r"[+\s\x00-\x1f]")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_HASHES: dict[str, hashes.HashAlgorithm] = {
+    "sha256": hashes.SHA256(),
+    "sha384": hashes.SHA384(),
+    "sha512": hashes.SHA512(),
+}
 
 PublicKey = Ed25519PublicKey | ec.EllipticCurvePublicKey | mldsa.MLDSA44PublicKey
 
@@ -49,6 +58,8 @@ class VerifierKey:
     name: str
     algorithm: Algorithm
     public_key: bytes
+    hash_name: str = field(default="sha256", kw_only=True, compare=False)
+    """What an ECDSA key hashes by. Written keys cannot say it: SHA-256 is theirs; a trusted root can."""
 
     def __post_init__(self) -> None:
         check_name(self.name)
@@ -78,7 +89,7 @@ class VerifierKey:
         key = _load(self.algorithm, self.public_key)
         try:
             if isinstance(key, ec.EllipticCurvePublicKey):
-                key.verify(signature, message, ec.ECDSA(hashes.SHA256()))
+                key.verify(signature, message, ec.ECDSA(_HASHES[self.hash_name]))
             else:
                 key.verify(signature, message)
         except (InvalidSignature, ValueError):
@@ -90,9 +101,9 @@ def check_name(name: str, where: str = "") -> None:
     """Refuse a key name that is empty, overlong, or has a space (Unicode's) or a plus."""
     if not name or len(name) > MAX_NAME:
         raise Refused(f"a key name of {len(name)} characters", where=where)
-    if "+" in name or any(c.isspace() or c < " " for c in name):
+    if _NO_NAME.search(name):
         raise Refused("a key name has a space, a plus or a control character", where=where)
-    if any("\ud800" <= c <= "\udfff" for c in name):
+    if _SURROGATE.search(name):
         raise Refused("a key name is not valid Unicode", where=where)
 
 
@@ -125,8 +136,11 @@ def parse_vkey(text: str, *, where: str = "") -> VerifierKey:
     return key
 
 
-def key_from_spki(name: str, spki: bytes) -> VerifierKey:
-    """A log's key under its signature name from SubjectPublicKeyInfo DER: Ed25519 (0x01) or ECDSA (0x02)."""
+def key_from_spki(name: str, spki: bytes, *, hash_name: str = "sha256") -> VerifierKey:
+    """A log's key under its signature name from SubjectPublicKeyInfo DER: Ed25519 (0x01) or ECDSA (0x02).
+
+    `hash_name`: what an ECDSA key hashes by, where whoever names the key says so.
+    """
     try:
         key = serialization.load_der_public_key(spki)
     except (ValueError, TypeError, UnsupportedAlgorithm):
@@ -134,7 +148,7 @@ def key_from_spki(name: str, spki: bytes) -> VerifierKey:
     if isinstance(key, Ed25519PublicKey):
         return VerifierKey(name, Algorithm.ED25519, key.public_bytes_raw())
     if isinstance(key, ec.EllipticCurvePublicKey):
-        return VerifierKey(name, Algorithm.ECDSA, spki)
+        return VerifierKey(name, Algorithm.ECDSA, spki, hash_name=hash_name)
     raise Unsupported(f"notes signed by a {type(key).__name__} are not known", where=name)
 
 

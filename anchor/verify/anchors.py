@@ -4,37 +4,37 @@ put before the stock client as a second opinion. Decides which anchors count.
 """
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 import msgspec
 
-from anchor.encoding import rfc3339
-from anchor.errors import AnchorError, Refused, Unavailable
-from anchor.release import MAX_BUNDLE, MAX_TRUSTED_ROOT, Anchor, Release
-from anchor.statement import PAYLOAD_TYPE
+from anchor.errors import AnchorError, Refused, Unavailable, Unsupported
+from anchor.release import MAX_BUNDLE, Anchor, Release
 from anchor.tlog.policy import WitnessPolicy
 from anchor.trust import Policy
 from anchor.trusted_root import TrustedRoot
 from anchor.trusted_root import parse as parse_root
-from anchor.verdict import Check
-from anchor.verify import witnessed
+from anchor.verdict import Check, Class
+from anchor.verify import copies, material, named, witnessed
 from anchor.verify.bundle import verify_bundle
+from anchor.verify.copies import Copy
 from anchor.verify.files import Files, read_whole
+from anchor.verify.material import Name
 from anchor.verify.release_steps import (
     BUNDLE,
-    COPY,
     COPY_DOES,
     NAMED,
     STOCK,
     TRUSTED,
     broken,
     held,
+    outcome,
     unrun,
 )
-from anchor.verify.report import BundleReport, LogFact
+from anchor.verify.report import BundleReport
 
 EMBEDDED_SUFFIX = ".anchor-embedded.invalid"
 """Ends the origin of every embedded log (design section 7): bound by the checkpoint's signature."""
@@ -53,6 +53,8 @@ class Trust:
     root: TrustedRoot
     checks: Sequence[Check] = ()
     witnesses: WitnessPolicy | None = None
+    versions: Mapping[str, str] = field(default_factory=dict)
+    """Of the TUF metadata that vouches for roots, by repository and role."""
 
     @functools.cached_property
     def each(self) -> tuple[TrustedRoot, ...]:
@@ -78,19 +80,29 @@ class Trust:
 
 @dataclass(kw_only=True)
 class AnchorReport:
-    """One anchor. `counts` when every check of it passed under the verifier's own trust."""
+    """One anchor, at a `place` of release.json from 1. `counts` when all passed by the verifier's trust."""
 
     anchor: Anchor
+    place: int
     checks: list[Check] = field(default_factory=list)
     bundle: BundleReport | None = None
     root: bytes = b""
     """The verifier's trusted root (JSON) that verified it."""
     counts: bool = False
     foreign: bool = False
+    used: frozenset[Name] = frozenset()
+    """Of a foreign one: what of the release's own copy of the trusted root it rests on."""
 
     def add(self, check: Check) -> None:
-        """Keep a check, marked as being about this anchor."""
-        self.checks.append(msgspec.structs.replace(check, about=self.anchor.log.origin))
+        """Keep a check."""
+        self.checks.append(check)
+
+    @property
+    def about(self) -> str:
+        """The log's origin, once the verifier's own trust binds it; before that the anchor's place, and the
+        origin as what release.json claims."""
+        origin = self.anchor.log.origin
+        return origin if self.bundle and self.root else f"anchor {self.place}, which claims {origin}"
 
     @property
     def embedded(self) -> bool:
@@ -115,6 +127,18 @@ class AnchorReport:
         }
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Given:
+    """What all anchors of a release are judged by. `copy`: the trusted root beside the release."""
+
+    payload: bytes
+    files: Files
+    trust: Trust | None
+    now: datetime
+    stock: Stock | None
+    copy: Copy | None
+
+
 def verify_all(
     release: Release,
     payload: bytes,
@@ -123,72 +147,71 @@ def verify_all(
     trust: Trust | None,
     now: datetime,
     stock: Stock | None,
-) -> tuple[list[AnchorReport], Check]:
-    """A report for each anchor, and the check of the release's own copy of the trusted root."""
-    copy, check = _copy(release, files, trust)
+) -> tuple[list[AnchorReport], list[Check]]:
+    """A report for each anchor, and the checks of the release's own copy of the trusted root."""
+    copy, check = copies.read(release, files, trust.known if trust else None)
+    checks = [check]
+    given = _Given(payload=payload, files=files, trust=trust, now=now, stock=stock, copy=copy)
     reports = []
-    for anchor in release.anchors:
-        report = AnchorReport(anchor=anchor)
+    for place, anchor in enumerate(release.anchors, 1):
+        report = AnchorReport(anchor=anchor, place=place)
+        _verify(report, given)
+        report.checks = [msgspec.structs.replace(c, about=report.about) for c in report.checks]
         reports.append(report)
-        try:
-            blob = anchor.bundle
-            data = read_whole(files, blob.path, size=blob.size, sha256=blob.sha256, limit=MAX_BUNDLE)
-        except AnchorError as e:
-            report.add(broken(BUNDLE, e))
-            continue
-        report.add(held(BUNDLE, f"{blob.path} has SHA-256 {blob.sha256}, which release.json names"))
-        if trust is None:
-            if copy is not None:
-                unsigned = verify_bundle(data, trusted_root=copy[1], artifact=None, now=now)
-                _judge(report, unsigned, payload)
-            continue
-        found, report.root = trust.verify(data, now=now)
-        report.foreign = found.foreign
-        _judge(report, found, payload)
-        report.counts = report.bundle is not None
-        if report.counts and report.bundle and trust.witnesses is not None:
-            check_of = witnessed.check(report.bundle, trust.witnesses, now)
-            report.add(check_of)
-            report.counts = check_of.state == "passed"
-        if not report.counts:
-            continue
-        if stock is not None:
-            _ask(report, data, payload, stock, now)
-        if copy is not None and copy[0] == report.root:
-            report.add(
-                held(COPY_DOES, "the copy in the release is, byte for byte, the root that verified it")
-            )
-        elif copy is not None:
-            _with_copy(report, data, payload, copy[1], now)
-    return reports, check
+    if copy is not None and trust is not None and copy.raw not in trust.raw:
+        used = frozenset().union(*(r.used for r in reports))
+        checks.append(outcome(COPY_DOES, lambda: copy.agrees(trust.root, used)))
+    return reports, checks
 
 
-def _copy(
-    release: Release, files: Files, trust: Trust | None
-) -> tuple[tuple[bytes, TrustedRoot] | None, Check]:
-    blob = release.trusted_root
+def _verify(report: AnchorReport, given: _Given) -> None:
+    """All checks of one anchor."""
+    blob, copy, trust, now = report.anchor.bundle, given.copy, given.trust, given.now
     try:
-        data = read_whole(files, blob.path, size=blob.size, sha256=blob.sha256, limit=MAX_TRUSTED_ROOT)
-        root = trust.known(data) if trust else None
-        if root is None:
-            root = parse_root(data, where=blob.path)
+        data = read_whole(given.files, blob.path, size=blob.size, sha256=blob.sha256, limit=MAX_BUNDLE)
     except AnchorError as e:
-        return None, broken(COPY, e)
-    return (data, root), held(COPY, f"{blob.path} has SHA-256 {blob.sha256}, which release.json names")
+        report.add(broken(BUNDLE, e))
+        return
+    report.add(held(BUNDLE, f"{blob.path} has SHA-256 {blob.sha256}, which release.json names"))
+    if trust is None:
+        if copy is not None:
+            _judge(report, copy.verify(data, now), given.payload)
+        return
+    found, report.root = trust.verify(data, now=now)
+    if found.foreign:
+        report.foreign = True
+        report.add(unrun(TRUSTED, "the policy's trusted roots do not name its log or authority"))
+        if copy is not None:
+            found = copy.verify(data, now)
+            _stranger(report, found, given.payload)
+            report.used = material.used(data, found, copy.root)
+        return
+    _judge(report, found, given.payload)
+    if report.bundle is not None:
+        _count(report, report.bundle, data, given, trust)
+
+
+def _count(report: AnchorReport, found: BundleReport, data: bytes, given: _Given, trust: Trust) -> None:
+    """Whether a verified anchor counts: the witnesses that are demanded, and second opinions."""
+    report.counts = True
+    if trust.witnesses is not None:
+        check = witnessed.check(found, trust.witnesses, given.now)
+        report.add(check)
+        report.counts = check.state == "passed"
+    if report.counts:
+        if given.stock is not None:
+            _ask(report, data, given.payload, given.stock, given.now)
+        _with_copy(report, data, given)
 
 
 def _judge(report: AnchorReport, found: BundleReport, payload: bytes) -> None:
     """The strict checks of one bundle, and of what release.json says of it; `bundle` is set if all held."""
-    if report.foreign:
-        line = "the policy's trusted roots do not name its log or authority: it counts for nothing"
-        report.add(unrun(TRUSTED, line))
-        return
     for check in found.checks:
         report.add(check)
     if any(c.state in ("refused", "unknown") for c in found.checks):
         return
     try:
-        line = _compare(report.anchor, found, payload)
+        line = named.compare(report.anchor, found, payload)
     except AnchorError as e:
         report.add(broken(NAMED, e))
         return
@@ -196,38 +219,20 @@ def _judge(report: AnchorReport, found: BundleReport, payload: bytes) -> None:
     report.add(held(NAMED, line))
 
 
-def _compare(anchor: Anchor, found: BundleReport, payload: bytes) -> str:
-    """The bundle signs this statement, and release.json repeats what the bundle binds."""
-    if found.payload_type != PAYLOAD_TYPE or found.payload != payload:
-        raise Refused(
-            "the bundle signs another statement than the one beside release.json", where="statement"
-        )
-    if len(found.logs) != 1:
-        raise Refused(f"{len(found.logs)} log entries where an anchor has one")
-    log = found.logs[0]
-    pairs = (
-        ("log.origin", anchor.log.origin, log.origin),
-        ("log.url", anchor.log.url, log.base_url),
-        ("log.id", anchor.log.id, log.log_id.hex()),
-        ("log.index", anchor.log.index, entry_index(log)),
-        ("identity", anchor.identity, found.identity),
-        ("issuer", anchor.issuer, found.issuer),
-        ("time", anchor.time, time_text(found)),
-    )
-    for name, said, bound in pairs:
-        if said != bound:
-            raise Refused(f"says {said!r} where the bundle binds {bound!r}", where=name)
-    return "what release.json says of statement, log, index, signer and time is what the bundle binds"
-
-
-def entry_index(log: LogFact) -> int:
-    """The index that the log goes by: its own promise where there is one (v1), else the one in the tree."""
-    return log.index if log.promised_index is None else log.promised_index
-
-
-def time_text(found: BundleReport) -> str:
-    """The earliest verified time, RFC 3339 UTC in whole seconds."""
-    return rfc3339(found.earliest) if found.earliest else ""
+def _stranger(report: AnchorReport, found: BundleReport, payload: bytes) -> None:
+    """A foreign anchor proves nothing, and release.json must tell the truth of it: what is not bound by the
+    verifier's roots is bound at least by the copy in the release. It never counts: `bundle` stays unset."""
+    try:
+        bad = next((c for c in found.checks if c.demotes), None)
+        if bad is not None:
+            kind = Unsupported if found.verdict is Class.UNSUPPORTED else Refused
+            raise kind(f"{bad.name}: {bad.detail}", where="under the trusted root that the release carries")
+        named.compare(report.anchor, found, payload)
+    except AnchorError as e:
+        report.add(broken(NAMED, e))
+        return
+    line = "it is what release.json claims, by the trusted root that the release carries: no proof to you"
+    report.add(held(NAMED, line))
 
 
 def _ask(report: AnchorReport, data: bytes, payload: bytes, stock: Stock, now: datetime) -> None:
@@ -251,15 +256,17 @@ def _ask(report: AnchorReport, data: bytes, payload: bytes, stock: Stock, now: d
     )
 
 
-def _with_copy(report: AnchorReport, data: bytes, payload: bytes, copy: TrustedRoot, now: datetime) -> None:
+def _with_copy(report: AnchorReport, data: bytes, given: _Given) -> None:
     """The release's copy of the trust material must do for the anchor what the verifier's own root does."""
-    found = verify_bundle(data, trusted_root=copy, artifact=None, signers=None, now=now)
-    if any(c.state in ("refused", "unknown") for c in found.checks) or found.payload != payload:
-        error = Refused("the copy in the release does not verify what the policy's root verifies")
-        report.add(broken(COPY_DOES, error))
-        report.counts = False
+    copy = given.copy
+    if copy is None:
         return
-    report.add(held(COPY_DOES, "the copy in the release verifies what the policy's trusted root verifies"))
+    if copy.raw == report.root:
+        report.add(held(COPY_DOES, "the copy in the release is, byte for byte, the root that verified it"))
+        return
+    check = outcome(COPY_DOES, lambda: copy.does_the_same(data, given.payload, given.now))
+    report.add(check)
+    report.counts = check.state == "passed" and report.counts
 
 
 def claimed(reports: Sequence[AnchorReport]) -> list[str]:

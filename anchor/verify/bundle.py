@@ -116,10 +116,11 @@ def _material(ctx: Context) -> tuple[str, Key]:
         return detail, _with_prehash(bundle, signing.choose(ask.key, stated), stated)
     if ask.key is not None:
         raise Refused("signed by a certificate, where a managed key is wanted", where="bundle")
-    if any(certificates.is_root(der) for der in bundle.intermediates):
-        raise Refused("it carries a root certificate", where="bundle")
+    if any(certificates.is_self_issued(der) for der in bundle.intermediates):
+        raise Refused("it carries a self-issued certificate, such as a root", where="bundle")
     leaf = certificates.read(bundle.certificate)
     key = _with_prehash(bundle, signing.choose(leaf.key, stated), stated)
+    key = _with_short_hash(bundle, key, stated)
     ctx.leaf = leaf
     return f"signed with a certificate, as wanted; its key is {key.scheme.details}", key
 
@@ -130,6 +131,17 @@ def _with_prehash(bundle: Bundle, key: Key, stated: str) -> Key:
         return key
     hashed = any((e.kind, e.version) == ("hashedrekord", "0.0.1") for e in bundle.entries)
     return key.using("PKIX_ED25519_PH") if hashed or bundle.content.algorithm == "SHA2_512" else key
+
+
+def _with_short_hash(bundle: Bundle, key: Key, stated: str) -> Key:
+    """Keys on P-384 and P-521 signed SHA-256 in keyless bundles of many clients, which say so in the digest
+    alone (sigstore_common.proto, PKIX_ECDSA_P384_SHA_256; sigstore-conformance 203). The entry's body is
+    rebuilt with that hash, so it is one algorithm that is bound, and none that was tried."""
+    content = bundle.content
+    if stated or not isinstance(content, MessageSignature) or content.algorithm != "SHA2_256":
+        return key
+    size = key.scheme.size
+    return key.using(f"PKIX_ECDSA_P{size}_SHA_256") if key.scheme.kind == "ecdsa" and size > 256 else key
 
 
 def _check_content(ctx: Context) -> None:

@@ -9,13 +9,15 @@ from datetime import datetime
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509 import verification
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from anchor import keydetails
-from anchor.errors import AnchorError, Refused
+from anchor.certificates import load_certificate, quiet_name, shown_name
+from anchor.errors import AnchorError, Refused, Unsupported
 from anchor.keydetails import Key
-from anchor.trusted_root import Authority, load_certificate, quiet_name
+from anchor.trusted_root import Authority, TrustedRoot
 
 MAX_CERTIFICATE = 64 << 10
 _ISSUER = x509.ObjectIdentifier("1.3.6.1.4.1.57264.1.1")
@@ -153,17 +155,11 @@ def check_usage(leaf: Leaf) -> str:
     return "digitalSignature and codeSigning, as Fulcio's profile wants"
 
 
-def is_root(der: bytes) -> bool:
-    """Whether bytes are a self-issued certificate of an authority; such are not carried in bundles."""
+def is_self_issued(der: bytes) -> bool:
+    """Whether bytes are a certificate that names itself as its issuer: a root, or one that no authority
+    issued. Such are not carried in bundles."""
     certificate = load_certificate(der, "chain")
-    try:
-        if quiet_name(certificate, "subject") != quiet_name(certificate, "issuer"):
-            return False
-        return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-    except x509.ExtensionNotFound:
-        return False
-    except Exception:  # noqa: BLE001  a lazily parsed certificate fails in many undocumented ways
-        raise Refused("an unreadable certificate", where="chain") from None
+    return quiet_name(certificate, "subject") == quiet_name(certificate, "issuer")
 
 
 @dataclass(frozen=True)
@@ -174,21 +170,23 @@ class Issued:
     issuer_spki: bytes
 
 
-def issued_by(leaf: Leaf, authorities: tuple[Authority, ...], time: datetime) -> Issued:
-    """The authority whose chain issued the certificate and was trusted and valid at `time`; raises Refused.
+def issued_by(leaf: Leaf, root: TrustedRoot, time: datetime) -> Issued:
+    """The authority whose chain issued the certificate and was trusted and valid at `time`; raises Refused,
+    Unsupported for a kind of key, and what `TrustedRoot.unnamed` says when none bears its issuer's name.
 
     An authority's window and certificates are its own: nothing is borrowed from another entry.
     """
-    reasons = []
-    for authority in authorities:
-        if not authority.certificates:
+    reasons: list[tuple[bool, AnchorError]] = []
+    for authority in root.authorities:
+        if leaf.issuer_name not in authority.subjects:
             continue
         try:
             return Issued(authority, _issuer_spki(leaf, authority, time))
-        except Refused as e:
+        except (Refused, Unsupported) as e:
             reasons.append((e.problem.startswith("not issued"), e))
     if not reasons:
-        raise Refused("the trusted root names no certificate authority", where="certificate")
+        issuer = shown_name(leaf.certificate, "issuer")
+        raise root.unnamed(f"the trusted root names no authority {issuer!r}", "certificate")
     raise min(reasons, key=lambda r: r[0])[1]  # an authority that did issue it says more
 
 
@@ -198,11 +196,10 @@ def known(leaf: Leaf, authorities: tuple[Authority, ...]) -> bool:
 
 
 def _issuer_spki(leaf: Leaf, authority: Authority, time: datetime) -> bytes:
-    if leaf.issuer_name not in authority.subjects:
-        raise Refused(f"not issued by {authority.subject or authority.uri}", where="certificate")
     try:
         chain = _verifier(authority, time).verify(leaf.certificate, []).chain
     except verification.VerificationError as e:
+        _check_kinds(leaf, authority)
         raise Refused(f"not issued by {authority.uri}: {_brief(e)}", where="certificate") from None
     except Exception as e:  # noqa: BLE001  the library has errors for each unreadable extension
         raise Refused(f"not issued by {authority.uri}: {type(e).__name__}", where="certificate") from None
@@ -215,6 +212,20 @@ def _issuer_spki(leaf: Leaf, authority: Authority, time: datetime) -> bytes:
         raise Refused(f"{lapsed} was not valid at {time.isoformat()}", where="certificate chain")
     form = serialization.PublicFormat.SubjectPublicKeyInfo
     return chain[1].public_key().public_bytes(serialization.Encoding.DER, form)
+
+
+def _check_kinds(leaf: Leaf, authority: Authority) -> None:
+    """Raise Unsupported where the issuer's kind of key is why the library could not tell."""
+    for certificate in authority.certificates:
+        if quiet_name(certificate, "subject") == leaf.issuer_name:
+            try:
+                key: object = certificate.public_key()
+            except Exception:  # noqa: BLE001  the library has many ways to say that it does not know a key
+                key = None
+            if not isinstance(key, (ec.EllipticCurvePublicKey, rsa.RSAPublicKey)):
+                kind = f"{type(key).__name__.removesuffix('PublicKey')} keys" if key else "such keys"
+                problem = f"certificates that {authority.uri} signs cannot be verified here: not by {kind}"
+                raise Unsupported(problem, where="certificate")
 
 
 def _verifier(authority: Authority, time: datetime) -> verification.ClientVerifier:

@@ -41,6 +41,8 @@ class Context:
     times: list[VerifiedTime] = field(default_factory=list)
     facts: list[LogFact] = field(default_factory=list)
     foreign: bool = False
+    unnamed: bool = False
+    """Whether a log or time-stamper that the trusted root does not name could have said the time."""
 
     @property
     def keyless(self) -> bool:

@@ -47,7 +47,7 @@ def _anchors(reports: Sequence[AnchorReport], policy: Policy) -> Check:
     line = f"anchored in {len(logs)} of at least {policy.min_anchors} logs that the policy trusts"
     if len(logs) >= policy.min_anchors:
         return held(ANCHORS, line)
-    if logs or any(c.demotes for r in reports for c in r.checks):
+    if logs or any(c.demotes for r in reports if not r.foreign for c in r.checks):
         return short_of(ANCHORS, line, Class.PENDING)
     return broken(ANCHORS, Refused(line), meaning="nobody whom you trust vouches for this release")
 

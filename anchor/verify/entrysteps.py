@@ -40,14 +40,16 @@ def _in_tree(ctx: Context, placed: Placed) -> tuple[bool, Checkpoint | None]:
         ctx.run.skip(
             steps.CHECKPOINT, "the proof of this v0.1 bundle has none, so its tree counts for nothing"
         )
-        size, root = proof.tree_size, proof.root_hash
+        size, root, whose = proof.tree_size, proof.root_hash, "the root that it claims"
     else:
         found = ctx.run.run(steps.CHECKPOINT, lambda: _checkpoint(placed))
         if found is None:
             ctx.run.skip(steps.INCLUSION, "no checkpoint that can be believed")
             return False, None
-        size, root = found.size, found.root
-    inside = ctx.run.run(steps.INCLUSION, lambda: (logproof.check_inclusion(placed, size, root), True))
+        size, root, whose = found.size, found.root, "the signed root"
+    inside = ctx.run.run(
+        steps.INCLUSION, lambda: (logproof.check_inclusion(placed, size, root, whose=whose), True)
+    )
     return inside is not None, found if proof.checkpoint is not None else None
 
 

@@ -9,17 +9,16 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from urllib.parse import urlsplit
 
 from anchor.artifact import Artifact
 from anchor.bundle import InclusionProof, LogEntry
 from anchor.encoding import to_base64
-from anchor.errors import Refused
+from anchor.errors import Refused, Unsupported
 from anchor.merkle import leaf_hash, verify_inclusion
 from anchor.tlog import checkpoint as checkpoints
 from anchor.tlog.checkpoint import Checkpoint, Log
-from anchor.tlog.keys import key_from_spki
-from anchor.trusted_root import LogKey
+from anchor.tlog.keys import VerifierKey, key_from_spki
+from anchor.trusted_root import LogKey, TrustedRoot
 from anchor.verify.report import LogFact
 
 MAX_JSON_INTEGER = 2**53 - 1
@@ -39,11 +38,19 @@ class Placed:
         return self.keys[0]
 
 
-def place(entry: LogEntry, tlogs: Sequence[LogKey], where: str) -> Placed:
-    """The entry with its log's key; Refused when the trusted root names no log of that id."""
-    found = tuple(log for log in tlogs if log.id == entry.log_id)
+def named(log_id: bytes, root: TrustedRoot) -> bool:
+    """Whether the trusted root lists a log of that id at all, usable or not."""
+    return log_id in {*(log.id for log in root.tlogs), *(log.id for log in root.unusable_tlogs)}
+
+
+def place(entry: LogEntry, root: TrustedRoot, where: str) -> Placed:
+    """The entry with its log's key; raises when the trusted root names no usable log of that id."""
+    found = tuple(log for log in root.tlogs if log.id == entry.log_id)
     if not found:
-        raise Refused(f"the trusted root names no log {to_base64(entry.log_id)}", where=where)
+        for log in root.unusable_tlogs:
+            if log.id == entry.log_id:
+                raise log.error(where)
+        raise root.unnamed(f"the trusted root names no log {to_base64(entry.log_id)}", where)
     if any(log.key != found[0].key for log in found):
         raise Refused("the trusted root has two keys of one log id", where=where)
     return Placed(entry, found, where)
@@ -87,7 +94,8 @@ def check_checkpoint(placed: Placed) -> Checkpoint:
     entry, proof, where = placed.entry, placed.entry.proof, placed.where
     assert proof is not None
     assert proof.checkpoint is not None
-    found = checkpoints.verify(proof.checkpoint, log_of(placed))
+    parsed = checkpoints.parse(proof.checkpoint)
+    found = checkpoints.check(parsed, log_of(placed, parsed.origin))
     if found.size != proof.tree_size:
         raise Refused(f"tree size {proof.tree_size}, but the log signed {found.size}", where=where)
     if found.root != proof.root_hash:
@@ -99,37 +107,36 @@ def check_checkpoint(placed: Placed) -> Checkpoint:
     return found
 
 
-def log_of(placed: Placed) -> Log:
-    """How the entry's log signs: origin and signature name for its key.
+def log_of(placed: Placed, origin: str) -> Log:
+    """How the entry's log signs a checkpoint of this origin: origin and signature name for its key.
 
     The name of a Rekor v2 log is its URL without scheme (CLIENTS.md). That of a Rekor v1 log is its host
     name, with a tree id behind it in the origin; by default the bare name of the machine, which no URL says.
     """
-    proof, key = placed.entry.proof, placed.key
-    assert proof is not None
-    assert proof.checkpoint is not None
-    spki = key.key.spki
-    origin = checkpoints.parse(proof.checkpoint).origin
-    names = {n for n in (key.host, key.netloc, _schemeless(key.base_url)) if n}
+    key = placed.key
+    names = key.names
     if not names:
         raise Refused("the trusted root gives no base URL for it", where=placed.where)
     if placed.entry.v2:
         name = origin if origin in names else key.host
-        return Log(name, key_from_spki(name, spki))
+        return Log(name, _note_key(name, key))
     tree = _TREE.fullmatch(origin)
     name = tree["name"] if tree else origin
     if name not in names and ("." in name or ":" in name):
         raise Refused(f"origin {origin!r} is not of {key.base_url}", where=placed.where)
-    return Log(name, key_from_spki(name, spki), shards=tree is not None)
+    return Log(name, _note_key(name, key), shards=tree is not None)
 
 
-def _schemeless(url: str) -> str:
-    parts = urlsplit(url)
-    return (parts.netloc + parts.path).rstrip("/")
+def _note_key(name: str, log: LogKey) -> VerifierKey:
+    """The log's key for notes: it signs by what its details say, and by nothing else."""
+    if log.key.scheme.kind == "ed25519ph":
+        raise Unsupported(f"notes signed by {log.key.scheme.details} are not known", where=name)
+    return key_from_spki(name, log.key.spki, hash_name=log.key.scheme.hash)
 
 
-def check_inclusion(placed: Placed, size: int, root: bytes) -> str:
-    """Return if the entry's body is in the tree of this size and root; raises Refused."""
+def check_inclusion(placed: Placed, size: int, root: bytes, *, whose: str) -> str:
+    """Return if the entry's body is in the tree of this size and root; raises Refused. `whose` the root is:
+    the log's, which signed it, or only the proof's."""
     entry, proof = placed.entry, placed.entry.proof
     assert proof is not None
     try:
@@ -137,7 +144,7 @@ def check_inclusion(placed: Placed, size: int, root: bytes) -> str:
     except Refused as e:
         raise e.at(placed.where) from None
     hashes = f"{len(proof.hashes)} hash{'' if len(proof.hashes) == 1 else 'es'}"
-    return f"entry {proof.log_index} of {size}: its hash and {hashes} of the proof give the signed root"
+    return f"entry {proof.log_index} of {size}: its hash and {hashes} of the proof give {whose}"
 
 
 def fact(placed: Placed, checkpoint: Checkpoint | None, *, promised: bool) -> LogFact:

@@ -7,22 +7,24 @@
 4. ledger-json      ledger.json is what the ledger gives                          (FORMAT.md, ledger.json)
 5. anchor <log> ... each bundle, strictly: see `verify.bundle`; then what release.json says of it, the stock
    client's opinion, and whether the release's copy of the trusted root does the same
-6. trusted-root     the copy in the release has the digest named
+6. trusted-root     the copy in the release has the digest named; of all that it names, it says what the
+   verifier's own roots say
 7. policy-...       ledger, number, signer, number of logs, age, as the verifier's policy demands
 
 Nothing here reads a file, a socket or a clock: bytes come through `Files`, the time is passed in. Only what a
 passed check bound is put into the verdict's facts.
 """
 
-import json
 import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+from urllib.parse import urljoin
 
 from anchor import release as release_file
 from anchor import statement as statements
+from anchor.encoding import toml_string
 from anchor.errors import AnchorError
 from anchor.release import Release
 from anchor.statement import Statement
@@ -38,6 +40,7 @@ from anchor.verify.release_steps import (
     STATEMENT,
     broken,
     held,
+    outcome,
     unrun,
 )
 from anchor.verify.steps import Step
@@ -64,12 +67,8 @@ class _Run:
 
     def step(self, step: Step, check: Callable[[], str]) -> bool:
         """Run one check; whether it passed."""
-        try:
-            self.checks.append(held(step, check()))
-        except AnchorError as e:
-            self.checks.append(broken(step, e))
-            return False
-        return True
+        self.checks.append(outcome(step, check))
+        return self.checks[-1].state == "passed"
 
 
 def verify_release(
@@ -127,12 +126,14 @@ def _verify(
         return None
     payload, signed = found
     _contents(run, release, signed, files, progress)
-    reports, root = anchors.verify_all(release, payload, files, trust=trust, now=now, stock=stock)
+    reports, copied = anchors.verify_all(release, payload, files, trust=trust, now=now, stock=stock)
     run.checks += [c for report in reports for c in report.checks]
-    run.checks.append(root)
+    run.checks += copied
     if trust is None:
         run.notes += anchors.claimed(reports)
-        run.notes.append(_accepting(release, target))
+        signers = {(r.bundle.identity, r.bundle.issuer) for r in reports if r.bundle is not None}
+        if signers and not any(c.demotes for c in run.checks):
+            run.notes.append(_accepting(release, target, sorted(signers)))
     else:
         run.checks += trust.checks
         run.checks += demands.check(reports, release, trust.policy, now)
@@ -168,24 +169,27 @@ def _contents(
         run.checks.append(unrun(LEDGER_JSON, "the ledger itself did not verify"))
 
 
-def _accepting(release: Release, target: str) -> str:
-    """The command that would accept the claimed signers; for a person who has checked who they are."""
+def _accepting(release: Release, target: str, signers: Sequence[tuple[str, str]]) -> str:
+    """The command that would accept the claimed signers; for a person who has checked who they are.
+
+    Only of a release in which nothing was refused, and in the words of its bundles.
+    """
     folder = target.rpartition("/")[0] if target.endswith(".json") else target.rstrip("/")
     root = f"{folder}/{release.trusted_root.path}" if folder else release.trusted_root.path
     first = ""
     if "://" in target:
-        first, root = f"save {root} as trusted_root.json, then ", "trusted_root.json"
-    signers = sorted({(a.identity, a.issuer) for a in release.anchors})
+        url = urljoin(target, release.trusted_root.path)
+        first, root = f"save {url} as trusted_root.json, then ", "trusted_root.json"
     name = release.ledger.name
     if len(signers) == 1:
         ((identity, issuer),) = signers
         flags = {"--ledger": name, "--identity": identity, "--issuer": issuer, "--trusted-root": root}
         command = shlex.join(["anchor", "verify", target, *(w for pair in flags.items() for w in pair)])
     else:  # flags name one signer, a policy any number
-        pairs = ", ".join(f"{{identity = {_toml(i)}, issuer = {_toml(s)}}}" for i, s in signers)
+        pairs = ", ".join(f"{{identity = {toml_string(i)}, issuer = {toml_string(s)}}}" for i, s in signers)
         lines = (
-            f"ledger = {_toml(name)}",
-            f"trusted_root = [{{path = {_toml(root)}}}]",
+            f"ledger = {toml_string(name)}",
+            f"trusted_root = [{{path = {toml_string(root)}}}]",
             f"signer = [{pairs}]",
         )
         command = shlex.join(["printf", "%s\\n", *lines]) + " > policy.toml && "
@@ -194,11 +198,6 @@ def _accepting(release: Release, target: str) -> str:
         f"to accept this signer: {first}{command}, once you know from elsewhere that the signer is right "
         f"and that the trusted root has SHA-256 {release.trusted_root.sha256}"
     )
-
-
-def _toml(text: str) -> str:
-    """A TOML basic string; JSON's escapes are TOML's."""
-    return json.dumps(text, ensure_ascii=False)
 
 
 def _facts(release: Release, reports: Sequence[AnchorReport]) -> dict[str, Any]:

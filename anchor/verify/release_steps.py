@@ -5,6 +5,8 @@ The names are stable: scripts read them in `--json`. The steps of each anchor's 
 docs/checks.md lists both.
 """
 
+from collections.abc import Callable
+
 from anchor.errors import AnchorError
 from anchor.verdict import Check, Class, failed, passed, skipped
 from anchor.verify.steps import Step
@@ -52,6 +54,7 @@ NAMED = Step(
     "anchor-named",
     "FORMAT.md, release.json",
     "release.json tells another story about its evidence than the evidence itself",
+    (Class.INVALID, Class.UNSUPPORTED),
 )
 WITNESSES = Step(
     "witnesses",
@@ -69,6 +72,7 @@ COPY_DOES = Step(
     "trusted-root-copy",
     "FORMAT.md, trusted_root.json",
     "the copy beside the release was replaced; your own trusted root was used all the same",
+    (Class.INVALID, Class.UNAVAILABLE),
 )
 COPY = Step(
     "trusted-root",
@@ -142,6 +146,14 @@ def held(step: Step, detail: str) -> Check:
 def broken(step: Step, error: AnchorError, *, meaning: str = "") -> Check:
     """The step that an error ended; `meaning` where it says more than the step's own."""
     return failed(step.name, error, meaning=meaning or step.meaning, clause=step.clause)
+
+
+def outcome(step: Step, check: Callable[[], str]) -> Check:
+    """The step, run: `check` gives the line of what was compared, or raises."""
+    try:
+        return held(step, check())
+    except AnchorError as e:
+        return broken(step, e)
 
 
 def short_of(step: Step, detail: str, demotes: Class) -> Check:

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Evidence that a publisher signed two releases with one number, as one file.
+"""Evidence that a publisher signed two statements that say different things of one release, as one file.
 
 RFC 8785 JSON with `format`, `kind`, `ledger`, `number` and two `releases`, each the base64 of its `statement`
-and of its `bundles`. The statements differ and name the same ledger and number; each is signed in one of its
-bundles, which verifies under the trust of whoever checks.
+and of its `bundles`. Each statement is of this ledger, and is the release with this number or names it as the
+one before; what they say of that number differs. Each is signed in one of its bundles, which verifies under
+the trust of whoever checks.
 """
 
 import hashlib
@@ -14,12 +15,12 @@ from typing import Any
 from anchor import statement as statements
 from anchor.encoding import jcs, parse_json, to_base64, unbase64
 from anchor.errors import Refused, Unsupported
-from anchor.outcome import Evidence, SeenRelease
-from anchor.statement import PAYLOAD_TYPE
+from anchor.outcome import TWO_STATEMENTS, Evidence, SeenRelease
+from anchor.statement import PAYLOAD_TYPE, Previous
 from anchor.tlog.evidence import FORMAT
 from anchor.verify.report import BundleReport
 
-KIND = "two-statements"
+KIND = TWO_STATEMENTS
 MAX_SIZE = 64 << 20
 _MOST = 32
 _MEMBERS = {"format", "kind", "ledger", "number", "releases"}
@@ -41,17 +42,17 @@ class Rivals:
     def sentence(self) -> str:
         """For a person."""
         shown = " and ".join(f"{d} by {s}" for d, s in zip(self.digests, self.signers, strict=True))
-        return f"two statements were signed for release {self.number} of {self.ledger!r}: {shown}"
+        return f"two signed statements disagree about release {self.number} of {self.ledger!r}: {shown}"
 
 
 def build(one: SeenRelease, two: SeenRelease) -> Evidence:
-    """The evidence file of two verified releases that share ledger and number."""
+    """The evidence file of two verified releases that share ledger and number, or follow each other."""
     pair = sorted((one, two), key=lambda r: r.digest)
     value = {
         "format": FORMAT,
         "kind": KIND,
         "ledger": one.ledger,
-        "number": one.number,
+        "number": min(one.number, two.number),
         "releases": [
             {
                 "bundles": [to_base64(a.bundle) for a in r.anchors[:_MOST]],
@@ -81,16 +82,14 @@ def check(data: bytes, verify: VerifyBundle) -> Rivals:
     releases = value["releases"]
     if not isinstance(releases, list) or len(releases) != 2:
         raise Refused("two releases are wanted", where="releases")
-    found = [_release(r, value, verify, f"releases[{i}]") for i, r in enumerate(releases)]
-    if found[0][0] == found[1][0]:
-        raise Refused("the two statements are the same", where="releases")
-    return Rivals(
-        str(value["ledger"]), int(value["number"]), (found[0][0], found[1][0]), (found[0][1], found[1][1])
-    )
+    one, two = (_release(r, value, verify, f"releases[{i}]") for i, r in enumerate(releases))
+    if one[0] == two[0]:
+        raise Refused("the two statements say the same of this release", where="releases")
+    return Rivals(str(value["ledger"]), int(value["number"]), (one[1], two[1]), (one[2], two[2]))
 
 
-def _release(raw: Any, outer: dict[str, Any], verify: VerifyBundle, where: str) -> tuple[str, str]:
-    """Digest of the statement and its signer, once a bundle is verified to sign it."""
+def _release(raw: Any, outer: dict[str, Any], verify: VerifyBundle, where: str) -> tuple[Previous, str, str]:
+    """What the statement says of the number, its digest and its signer, once a bundle verifies that."""
     if not isinstance(raw, dict) or set(raw) != {"bundles", "statement"}:
         raise Refused("a statement and its bundles are wanted", where=where)
     bundles = raw["bundles"]
@@ -99,11 +98,11 @@ def _release(raw: Any, outer: dict[str, Any], verify: VerifyBundle, where: str) 
     if not isinstance(raw["statement"], str):
         raise Refused("not a string", where=f"{where}.statement")
     payload = unbase64(raw["statement"], where=f"{where}.statement")
-    named = statements.decode(payload).ledger
-    if (named.name, named.number) != (outer["ledger"], outer["number"]):
+    said = statements.says(payload).get(outer["number"]) if type(outer["number"]) is int else None
+    if said is None or statements.decode(payload).ledger.name != outer["ledger"]:
         raise Refused("the statement is of another ledger or number", where=where)
     for text in bundles:
         report = verify(unbase64(text, where=f"{where}.bundles"))
         if report.ok and (report.payload_type, report.payload) == (PAYLOAD_TYPE, payload):
-            return hashlib.sha256(payload).hexdigest(), report.identity
+            return said, hashlib.sha256(payload).hexdigest(), report.identity
     raise Refused("no bundle is verified to sign the statement", where=where)

@@ -13,33 +13,45 @@ from cryptography.x509.certificate_transparency import LogEntryType, SignedCerti
 
 from anchor.artifact import Artifact
 from anchor.errors import Refused
-from anchor.trusted_root import LogKey
+from anchor.trusted_root import LogKey, TrustedRoot
 from anchor.verify.certificate import Leaf
 
 _WHERE = "certificate SCT"
 
 
-def check(leaf: Leaf, issuer_spki: bytes, ctlogs: tuple[LogKey, ...]) -> str:
-    """What was compared with what, if the certificate's SCT holds; raises Refused.
+def check(leaf: Leaf, issuer_spki: bytes, root: TrustedRoot) -> str:
+    """What was compared with what, if the certificate's SCT holds; raises Refused or Unsupported.
 
     `issuer_spki`: of the certificate that issued the leaf in its verified chain, never found by name.
     """
     sct = _the_one(leaf)
-    log_id = sct.log_id
-    named = [log for log in ctlogs if log.id == log_id]
-    if not named:
-        raise Refused(f"the trusted root names no certificate log {log_id.hex()[:16]}", where=_WHERE)
     time = sct.timestamp.replace(tzinfo=UTC)
-    log = next((log for log in named if log.window.covers(time)), None)
-    if log is None:
-        span = f"trusted from {named[0].window}, not at {time.isoformat()}"
-        raise Refused(f"{named[0].base_url} is {span}", where=_WHERE)
+    log = _log_of(sct.log_id, time, root)
+    if (
+        time > leaf.not_after
+    ):  # RFC 6962 section 5.2: a time of the future; to the log, the certificate's is past
+        raise Refused(f"of {time.isoformat()}, after the certificate's own end", where=_WHERE)
     if sct.entry_type is not LogEntryType.PRE_CERTIFICATE:
         raise Refused("an SCT for a final certificate, inside of one", where=_WHERE)
     if not isinstance(sct.signature_hash_algorithm, hashes.SHA256) or log.key.scheme.hash != "sha256":
         raise Refused("signed with another hash than SHA-256", where=_WHERE)
     log.key.verify(sct.signature, Artifact(_signed(sct, time, leaf, issuer_spki)), where=_WHERE)
     return f"{log.base_url} signed that it saw this certificate at {time.isoformat()}"
+
+
+def _log_of(log_id: bytes, time: datetime, root: TrustedRoot) -> LogKey:
+    """The certificate log of this id, which was trusted at the time."""
+    named = [log for log in root.ctlogs if log.id == log_id]
+    if not named:
+        for unusable in root.unusable_ctlogs:
+            if unusable.id == log_id:
+                raise unusable.error(_WHERE)
+        raise root.unnamed(f"the trusted root names no certificate log {log_id.hex()[:16]}", _WHERE)
+    for log in named:
+        if log.window.covers(time):
+            return log
+    span = f"trusted from {named[0].window}, not at {time.isoformat()}"
+    raise Refused(f"{named[0].base_url} is {span}", where=_WHERE)
 
 
 def _the_one(leaf: Leaf) -> SignedCertificateTimestamp:

@@ -9,7 +9,7 @@ from typing import Any
 
 from anchor.artifact import ALGORITHMS, Artifact, DigestArtifact
 from anchor.bundle import Envelope
-from anchor.encoding import parse_json
+from anchor.encoding import Number, parse_json
 from anchor.errors import Refused, Unsupported
 from anchor.statement import PAYLOAD_TYPE
 
@@ -24,7 +24,7 @@ def check(envelope: Envelope, artifact: Artifact | None) -> str:
     """
     if envelope.payload_type != PAYLOAD_TYPE:
         raise Unsupported(f"a payload of type {envelope.payload_type[:80]!r}", where="envelope")
-    statement = parse_json(envelope.payload, where="statement", fractions=True)
+    statement = parse_json(envelope.payload, where="statement", foreign=True)
     if not isinstance(statement, dict):
         raise Refused("not a JSON object", where="statement")
     kind = statement.get("_type")
@@ -50,7 +50,7 @@ def _digests(subject: Any, number: int) -> dict[str, bytes]:
         raise Refused("without a digest", where=where)
     known = {}
     for algorithm, value in found.items():
-        if not isinstance(value, str):
+        if not isinstance(value, str) or isinstance(value, Number):
             raise Refused(f"its {algorithm[:20]!r} is no text", where=where)
         if algorithm in ALGORITHMS:
             if not _HEX.fullmatch(value):

@@ -64,7 +64,8 @@ TIMESTAMP = Step(
 LOG_KEY = Step(
     "log-key",
     "rekor-tiles CLIENTS.md: find the log by its id; C2SP signed-note",
-    "the entry is not in a log that the trusted root names: anybody can run such a log",
+    "the entry is not in a log whose key the trusted root gives: anybody can run such a log",
+    (Class.INVALID, Class.UNSUPPORTED, Class.UNAVAILABLE),
 )
 PROMISE = Step(
     "log-promise",
@@ -75,11 +76,13 @@ TIME = Step(
     "signing-time",
     "Sigstore client specification 4, establishing a time for the signature",
     "nobody trusted says when this was signed, so the key may have signed after it was stolen",
+    (Class.INVALID, Class.UNAVAILABLE),
 )
 CHAIN = Step(
     "certificate-chain",
     "RFC 5280 section 6; sigstore_trustroot.proto, CertificateAuthority.valid_for",
     "no trusted authority vouched for the signer when this was signed",
+    (Class.INVALID, Class.UNSUPPORTED, Class.UNAVAILABLE),
 )
 VALIDITY = Step(
     "certificate-time",
@@ -95,6 +98,7 @@ SCT = Step(
     "certificate-log",
     "RFC 6962 section 3.2",
     "the certificate was kept out of the certificate log, so its owner cannot notice it",
+    (Class.INVALID, Class.UNSUPPORTED, Class.UNAVAILABLE),
 )
 SIGNER = Step(
     "signer",

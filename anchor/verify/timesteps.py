@@ -31,7 +31,7 @@ def find_logs(ctx: Context) -> None:
 
 def _without_log(ctx: Context) -> None:
     """A certificate always needs a log; a managed key only when the trusted root names one to ask."""
-    if not ctx.keyless and not ctx.ask.root.tlogs and not ctx.ask.root.unusable:
+    if not ctx.keyless and not ctx.ask.root.tlogs and not ctx.ask.root.unusable_tlogs:
         ctx.run.skip(steps.LOG_KEY, "the trusted root names no log, so none is asked for a managed key")
     else:
         ctx.run.run(steps.LOG_KEY, _no_entry)
@@ -42,13 +42,12 @@ def _no_entry() -> tuple[str, bool]:
 
 
 def _place(ctx: Context, entry: LogEntry, where: str) -> tuple[str, Placed]:
-    if any(entry.log_id == p.entry.log_id and entry.body == p.entry.body for p in ctx.placed):
+    if not logproof.named(entry.log_id, ctx.ask.root):
+        ctx.foreign = ctx.unnamed = True
+    found = logproof.place(entry, ctx.ask.root, where)
+    # By the key: one log may go by several ids.
+    if any(found.key.key.spki == p.key.key.spki and entry.body == p.entry.body for p in ctx.placed):
         raise Refused("the same entry of one log twice", where=where)
-    try:
-        found = logproof.place(entry, ctx.ask.root.tlogs, where)
-    except Refused:
-        ctx.foreign = True
-        raise
     return f"the entry names the log {found.key.base_url} by its id, and so does the trusted root", found
 
 
@@ -74,7 +73,7 @@ def establish_time(ctx: Context) -> None:
     if not ctx.times and not ctx.keyless:
         ctx.run.skip(steps.TIME, "no trusted time; a managed key has no validity to compare it with")
         return
-    ctx.run.run(steps.TIME, lambda: _enough(ctx.times))
+    ctx.run.run(steps.TIME, lambda: _enough(ctx))
 
 
 def _timestamps(ctx: Context) -> None:
@@ -97,13 +96,15 @@ def _timestamp(ctx: Context, token: bytes, number: int, where: str) -> tuple[str
         raise Refused("the same time-stamp twice", where=where)
     found = timestamp.check(token, ctx.bundle.signature, ctx.ask.root.timestamp_authorities, where=where)
     if found is None:
+        ctx.unnamed = True
         return f"{where} is of an authority that the trusted root does not name: it counts for nothing", []
     line = f"{found.authority} signed that it saw this signature at {found.time.isoformat()}"
     return line, [found]
 
 
-def _enough(times: list[VerifiedTime]) -> tuple[str, bool]:
-    if not times:
-        raise Refused("no time that anybody trusted vouches for", where="bundle")
-    said = ", ".join(f"at {t.time.isoformat()} by {t.authority}" for t in times)
+def _enough(ctx: Context) -> tuple[str, bool]:
+    if not ctx.times:
+        problem = "no time that anybody trusted vouches for"
+        raise ctx.ask.root.unnamed(problem, "bundle") if ctx.unnamed else Refused(problem, where="bundle")
+    said = ", ".join(f"at {t.time.isoformat()} by {t.authority}" for t in ctx.times)
     return f"the signature was seen {said}", True

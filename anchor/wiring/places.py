@@ -13,7 +13,7 @@ from urllib.parse import urljoin
 from anchor.edge import files, log_sources, release_files
 from anchor.edge.rekor_v1_reader import RekorV1Reader
 from anchor.edge.service import Budget
-from anchor.errors import Unavailable
+from anchor.errors import Unavailable, Unsupported
 from anchor.monitor.places import LogPlace
 from anchor.tlog import policy as witnesses
 from anchor.tlog.checkpoint import Log, rekor_v1, tiled
@@ -51,6 +51,8 @@ class Places:
         key = self._key(origin, shard["name"] if shard else origin, trust.root.tlogs)
         if key is None:
             return None
+        if (hashed := key.key.scheme.hash) != "sha256":  # the key is kept as a vkey, which cannot say so
+            raise Unsupported(f"a log that signs {hashed} is verified, but cannot be followed", where=origin)
         named = [s for s in trust.policy.logs if s.origin == origin]
         views = tuple((s.url or s.folder, self._source(s)) for s in named[1:])
         ended = key.window.end.timestamp() if key.window.end else None
@@ -77,7 +79,7 @@ class Places:
         seen = self.logs.get(origin)
         if seen is not None:
             return next((k for k in keys if public_key(k) == seen.key.public_key), None)
-        return next((k for k in keys if name in (k.host, k.netloc)), None)
+        return next((k for k in keys if name in k.names), None)
 
     def _first(self, origin: str, target: str, named: list[LogSource], key: LogKey) -> tuple[str, Source]:
         if named:

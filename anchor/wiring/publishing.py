@@ -29,6 +29,7 @@ from anchor.tlog.policy import WitnessPolicy
 from anchor.trust import Policy, Signer
 from anchor.verdict import Verdict
 from anchor.verify import witnessed
+from anchor.verify.anchors import EMBEDDED_SUFFIX
 from anchor.verify.bundle import verify_bundle
 from anchor.verify.release import Trust, verify_release
 from anchor.verify.report import BundleReport
@@ -49,18 +50,47 @@ class Choice:
     rekor: int = 0
     consent: Consent | None = None
     """Before the first entry in a public log; None: it was given."""
+    chosen: bool = True
+    """False when nobody named an instance, so that it is the embedded one."""
 
 
-def sites(names: Sequence[str], choice: Choice) -> list[Site | Unavailable]:
-    """The instances by name, each once, and for those that cannot be reached now why. Raises the rest."""
+def sites(
+    names: Sequence[str], choice: Choice, existing: Release | None, say: Callable[[str], None]
+) -> list[Site | Unavailable]:
+    """The instances by name, each once, and for those that cannot be reached now why. Raises the rest.
+
+    `existing`: the release of this version, where there is one; an embedded instance is not always added.
+    """
     if len(set(names)) != len(names):
         raise Misuse("an instance is named twice", where="--also", remedy="name each once")
+    if EMBEDDED in names and existing is not None and _has_no_place(existing, choice):
+        where = ", ".join(a.log.origin for a in existing.anchors)
+        say(f"no second log entry: this version is anchored in {where}; this home's instance is another one")
+        names = tuple(n for n in names if n != EMBEDDED)
     found = [_reached(name, choice) for name in names]
     logs = [s.name for s in found if isinstance(s, Site)]
     twice = next((name for i, name in enumerate(logs) if name in logs[:i]), None)
     if twice:
         raise Misuse(f"two instances record in the log {twice}", where="--also", remedy="name each log once")
     return found
+
+
+def _has_no_place(existing: Release, choice: Choice) -> bool:
+    """Whether the embedded instance adds nothing to a release but another operator of the same kind.
+
+    A folder that was moved or cloned has another home by default, and so another instance: the release that
+    it made elsewhere is whole. No instance is made to find that out.
+    """
+    origins = {a.log.origin for a in existing.anchors if a.log.origin.endswith(EMBEDDED_SUFFIX)}
+    if not origins:
+        return not choice.chosen
+    if not (choice.home / FOLDER).exists():
+        return True
+    instance = Instance.open(choice.home / FOLDER, create=False)
+    try:
+        return instance.origin not in origins
+    finally:
+        instance.close()
 
 
 def _reached(name: str, choice: Choice) -> Site | Unavailable:

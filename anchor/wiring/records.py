@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The records of a home, and a worker over them: database, mark, evidence files, notifier."""
 
-import contextlib
 import hashlib
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,17 +15,15 @@ from anchor.edge.notify import Notifier
 from anchor.errors import AnchorError, Misuse, Unavailable
 from anchor.outcome import Evidence
 from anchor.records import claims, mark
+from anchor.records.beside import Beside
 from anchor.records.engine import Database, open_database
 from anchor.records.pace import Pace
 from anchor.records.store import Terms
 from anchor.reverify import Parts
+from anchor.verify import rivals
 from anchor.worker import Setting, Worker
 
 T = TypeVar("T")
-
-MAX_KEPT = 1000
-"""Files of evidence that are read while the records cannot be."""
-MAX_EVIDENCE = 64 << 20
 
 
 def url_for(home: Path, database: str | None) -> str:
@@ -33,7 +31,7 @@ def url_for(home: Path, database: str | None) -> str:
     return database or f"sqlite:///{home}/records.db"
 
 
-@contextlib.contextmanager
+@contextmanager
 def opened(home: Path, database: str | None, *, create: bool, patient: bool = False) -> Iterator[Database]:
     """The records, closed afterwards. `create` False: reading only, nothing is made or migrated. `patient`:
     records that cannot be opened now fail when they are used."""
@@ -72,16 +70,6 @@ def watched(home: Path, database: Database) -> list[str]:
         return [one.target for one in mark.watched(found)]
 
 
-def _kept_evidence(home: Path) -> list[Evidence]:
-    """Evidence that was written as files; what it is about, its reader finds in it."""
-    found = []
-    for path in sorted((home / "evidence").glob("*.json"))[:MAX_KEPT]:
-        with contextlib.suppress(AnchorError):
-            document = files.read(path, limit=MAX_EVIDENCE)
-            found.append(Evidence(kind="kept", origin="", document=document))
-    return found
-
-
 def worker(
     database: Database,
     home: Path,
@@ -106,6 +94,12 @@ def worker(
         if not target.exists():
             files.write(target, evidence.document, mode=0o600)
 
+    def spilled(known: Collection[str]) -> Iterator[bytes]:
+        for path in sorted((home / "evidence").glob("*.json")):
+            if path.stem not in known:
+                with suppress(AnchorError):  # nobody's evidence, or not to be read
+                    yield files.read(path, limit=rivals.MAX_SIZE)
+
     return Worker(
         Setting(
             database=database,
@@ -114,10 +108,12 @@ def worker(
             clock=time.time,
             terms=Terms(pace=pace, rule=rule, receivers=notifier.receivers),
             alive=process.alive,
-            spill=_best_effort(spill),
-            load_mark=load,
-            save_mark=_best_effort(save),
-            load_evidence=lambda: _kept_evidence(home),
+            beside=Beside(
+                spill=_best_effort(spill),
+                spilled=spilled,
+                load_mark=load,
+                save_mark=_best_effort(save),
+            ),
             tell=tell or notifier.tell,
         )
     )

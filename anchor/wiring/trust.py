@@ -3,7 +3,8 @@
 
 import contextlib
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -72,10 +73,15 @@ def load(path: Path, *, budget: Budget, offline: bool) -> Trust:
 
 def _trust(policy: Policy, base: Path, budget: Budget, *, offline: bool) -> Trust:
     found = [_load_root(source, base, policy, budget, offline=offline) for source in policy.trusted_roots]
-    raw = [data for data, _ in found]
-    checks = tuple(check for _, check in found if check is not None)
-    root = roots.union(roots.parse(data) for data in raw)
-    return Trust(policy=policy, raw=raw, root=root, checks=checks, witnesses=_witnesses(policy, base, root))
+    root = roots.union(each.root for each in found)
+    return Trust(
+        policy=policy,
+        raw=[each.raw for each in found],
+        root=root,
+        checks=tuple(each.check for each in found if each.check is not None),
+        witnesses=_witnesses(policy, base, root),
+        versions={name: version for each in found for name, version in each.versions.items()},
+    )
 
 
 def _witnesses(policy: Policy, base: Path, root: TrustedRoot) -> WitnessPolicy | None:
@@ -83,13 +89,14 @@ def _witnesses(policy: Policy, base: Path, root: TrustedRoot) -> WitnessPolicy |
     if not policy.tlog_policy:
         return None
     path = base / policy.tlog_policy
+    data = files.read(path, limit=tlog_policy.MAX_POLICY)
     try:
-        found = tlog_policy.parse(files.read(path, limit=tlog_policy.MAX_POLICY))
+        found = tlog_policy.parse(data)
     except Misuse as e:
         raise e.at(str(path)) from None
-    hosts = {log.host for log in root.tlogs} | {log.netloc for log in root.tlogs}
+    names = {name for log in root.tlogs for name in log.names}
     for line in found.logs:
-        if line.key.name not in hosts:
+        if line.key.name not in names:
             raise Misuse(
                 f"the log {line.key.name} is not in the trusted root",
                 where=str(path),
@@ -103,13 +110,24 @@ def tuf_cache() -> Path:
     return platformdirs.user_cache_path("ledger-anchor") / "tuf"
 
 
-def _load_root(
-    source: RootSource, base: Path, policy: Policy, budget: Budget, *, offline: bool
-) -> tuple[bytes, Check | None]:
-    """The bytes of a trusted root that a policy names, checked against its pin or for its freshness."""
+@dataclass(frozen=True)
+class _Root:
+    """A trusted root that a policy names: bytes, value, how fresh it is, TUF versions behind it."""
+
+    raw: bytes
+    root: TrustedRoot
+    check: Check | None = None
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+
+def _load_root(source: RootSource, base: Path, policy: Policy, budget: Budget, *, offline: bool) -> _Root:
+    """A trusted root that a policy names, checked against its pin or for its freshness."""
     if source.name:
         found = named_root(source.name, budget=budget, offline=offline)
-        return found.material.trusted_root, _fresh(source.name, found, policy.max_root_age)
+        data, fresh = found.material.trusted_root, _fresh(source.name, found, policy.max_root_age)
+        return _Root(
+            data, roots.parse(data, where=source.name), fresh, _versions(source.name, found.material)
+        )
     path = base / source.path
     data = files.read(path, limit=release_file.MAX_TRUSTED_ROOT)
     digest = hashlib.sha256(data).digest()
@@ -119,7 +137,22 @@ def _load_root(
             where=str(path),
             remedy="get the trusted root that was pinned; another one trusts other keys",
         )
-    return data, None
+    return _Root(data, own_root(data, where=str(path)))
+
+
+def own_root(data: bytes, *, where: str) -> TrustedRoot:
+    """A trusted root from a file of the verifier's own: Misuse, not Refused, for one that is malformed."""
+    try:
+        return roots.parse(data, where=where)
+    except Refused as e:
+        raise Misuse(e.problem, where=e.where, remedy="give the file of a Sigstore trusted root") from None
+
+
+def _versions(name: str, material: tuf.Material) -> dict[str, str]:
+    """TUF versions by role, under names that people can read."""
+    if not material.versions:
+        return {f"TUF {name}": "the shipped copy, never refreshed here"}
+    return {f"TUF {name} {role}": f"version {number}" for role, number in material.versions.items()}
 
 
 @dataclass(frozen=True)

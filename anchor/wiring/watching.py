@@ -20,18 +20,20 @@ from anchor.edge import files as disk
 from anchor.edge import release_files
 from anchor.edge.notify import Notifier
 from anchor.edge.service import Budget
-from anchor.errors import AnchorError, Misuse
+from anchor.errors import AnchorError, Misuse, Refused
+from anchor.outcome import TWO_HISTORIES, Evidence
 from anchor.records.engine import Database
 from anchor.records.pace import Pace
 from anchor.release import Release
 from anchor.reverify import Examined, Parts
+from anchor.tlog import evidence as evidences
 from anchor.verdict import Verdict
 from anchor.verify import rivals, seen
 from anchor.verify.anchors import AnchorReport, Trust
 from anchor.verify.release import verify_release
 from anchor.wiring import records
 from anchor.wiring.corrupted import Corrupted, Kept
-from anchor.wiring.places import Places, RunBudget
+from anchor.wiring.places import Places, RunBudget, public_key
 from anchor.wiring.trust import trust_for
 from anchor.worker import Worker
 
@@ -111,6 +113,7 @@ class Wired:
             trust=self.material,
             canary=self.canary,
             rivals=rivals.build,
+            shown=self.shown,
             clock=time.time,
             stopwatch=time.monotonic,
             max_run_age=self.max_run_age,
@@ -164,10 +167,21 @@ class Wired:
                     self._places.logs[fact.origin] = log
         return seen.examined(verdict, release, statement, reports, kept.bundles)
 
-    def material(self) -> Mapping[str, str]:
-        """What trust rests on, by name: a digest of policy and roots, each log's key and window."""
+    def shown(self, document: bytes) -> Evidence:
+        """What a file of evidence shows, where its signers or its log are those that are trusted today."""
         trust = self.trust()
-        found = {"policy": self._given.digest()}
+        if rivals.is_rivals(document):
+            two = rivals.check(document, lambda bundle: trust.verify(bundle, now=datetime.now(UTC))[0])
+            return Evidence(kind=rivals.KIND, origin=two.ledger, document=document)
+        one = evidences.check(document)
+        if all(public_key(key) != one.key.public_key for key in trust.root.tlogs):
+            raise Refused("the trusted root names no log with this key", where=one.key.vkey)
+        return Evidence(kind=TWO_HISTORIES, origin=one.origin, document=document)
+
+    def material(self) -> Mapping[str, str]:
+        """What trust rests on, by name: digests of policy and roots, TUF versions, keys of logs."""
+        trust = self.trust()
+        found = {"policy": self._given.digest(), **trust.versions}
         for number, raw in enumerate(trust.raw, 1):
             found[f"trusted root {number}"] = hashlib.sha256(raw).hexdigest()
         for key in trust.root.tlogs:

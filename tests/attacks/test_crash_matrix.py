@@ -5,11 +5,8 @@ After each: exactly one entry, the release that an undisturbed run makes, nothin
 reads the folder between the crash and the repetition finds the old release or the new one, whole.
 """
 
-import json
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -22,9 +19,10 @@ from anchor.publish import pending
 from anchor.tlog import tiles
 from anchor.wiring import publishing
 from tests.support import crash, published
-from tests.support.anchor_cli import ROOT, anchor
+from tests.support.anchor_cli import anchor
 from tests.support.crash import Killer
 from tests.support.published import LEDGER, Site
+from tests.support.served import Served, serving
 
 PARTS = 4
 OTHER = LEDGER.replace("| C | 3 |", "| C | 4 |")
@@ -66,30 +64,10 @@ SCENARIOS = [
 ]
 
 
-@dataclass(frozen=True)
-class Served:
-    """A second instance, served over HTTP by a process of its own."""
-
-    about: dict[str, str]
-    log: Path
-
-    @property
-    def words(self) -> tuple[str, ...]:
-        token = self.about["identity_token_file"]
-        return "--also", self.about["trust_config"], "--identity-token-file", token
-
-    def size(self) -> int:
-        return int((self.log / "checkpoint").read_text().split("\n")[1])
-
-
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    home = tmp_path_factory.mktemp("served")
-    argv = [sys.executable, "-m", "anchor", "instance", "serve", "--home", str(home), "--json"]
-    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
-        assert process.stdout
-        yield Served(json.loads("".join(iter(process.stdout.readline, "}\n")) + "}"), home / "instance/log")
-        process.terminate()
+    with serving(tmp_path_factory.mktemp("served")) as found:
+        yield found
 
 
 @pytest.fixture(autouse=True)
@@ -100,7 +78,7 @@ def _settle(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def run(site: Site, scenario: Scenario, served: Served) -> tuple[int, str, str]:
-    ran = site.publish(scenario.ledger, scenario.version, *(served.words if scenario.also else ()))
+    ran = site.publish(scenario.ledger, scenario.version, *(served.words() if scenario.also else ()))
     return ran.code, ran.out, ran.err
 
 

@@ -2,6 +2,7 @@
 """The log's operator attacks: for each misdeed the class, the exit code, what is stored, who is told."""
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -195,15 +196,31 @@ def test_a_retired_log_that_grows_is_a_finding_and_one_that_is_silent_is_none(at
     assert attacked.told() == ["INVALID"]
 
 
-def retire(attacked: Attacked) -> None:
-    """The verifier's trusted root now says that the log has ended just after the release was made."""
+def test_a_clock_that_jumped_past_a_logs_end_leaves_no_false_alarm(
+    attacked: Attacked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    retire(attacked, days=30)
+    real = time.time
+    monkeypatch.setattr(time, "time", lambda: real() + 60 * 86400)
+    assert attacked.found() is Class.OK
+    monkeypatch.setattr(time, "time", real)
+    attacked.serve(attacked.log.grow(5))
+    assert attacked.found() is Class.UNAVAILABLE  # the clock went back, once
+    for _ in range(2):
+        assert attacked.found() is Class.OK
+    assert "INVALID" not in attacked.told()
+
+
+def retire(attacked: Attacked, days: int = 0) -> None:
+    """The verifier's trusted root now says that the log ends so long after the release was made."""
     import hashlib
-    from datetime import UTC, datetime
+    from datetime import UTC, datetime, timedelta
 
     pinned = attacked.site.policy.read_text()
     path = Path(pinned.split('path = "')[1].split('"')[0])
     root = json.loads(path.read_bytes())
-    root["tlogs"][0]["publicKey"]["validFor"]["end"] = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    end = datetime.now(UTC) + timedelta(days=days)
+    root["tlogs"][0]["publicKey"]["validFor"]["end"] = end.strftime("%Y-%m-%dT%H:%M:%SZ")
     own = attacked.folder / "root.json"
     own.write_text(json.dumps(root))
     digest = hashlib.sha256(own.read_bytes()).hexdigest()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The publisher attacks: two statements with one ledger name and number, shown to different people.
+"""The publisher attacks: two statements that say different things of one release, shown to different people.
 
 Each is a perfect release, and `anchor verify` says so of both. Only who keeps what was seen can tell, and one
 file then shows it to a stranger who trusts the same policy.
@@ -8,6 +8,7 @@ file then shows it to a stranger who trusts the same policy.
 import base64
 import json
 import shutil
+import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -101,6 +102,85 @@ def test_the_second_one_elsewhere(both: TwoTongues) -> None:
 def test_going_back_to_the_first_makes_nothing_good(both: TwoTongues) -> None:
     assert both.run(both.two).code == 6
     assert both.run(both.one).code == 6
+
+
+def test_taking_the_first_one_out_of_the_records_does_not_help_the_second(both: TwoTongues) -> None:
+    with sqlite3.connect(both.home / "records.db") as db:
+        for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            db.execute(f"DROP TRIGGER {name}")
+        db.execute("DELETE FROM anchors")
+    db.close()
+    both.swap()
+    for _ in range(2):
+        assert both.run().code == Class.INVALID.exit_code
+    assert both.hook.titles() == ["INVALID"]
+
+
+@pytest.fixture
+def later(both: TwoTongues, tmp_path: Path) -> Site:
+    """A release 2 on top of the second release 1, as it would be shown to people."""
+    site = Site(tmp_path / "later", both.two.home, tmp_path / "later.toml")
+    shutil.copytree(both.two.root, site.root)
+    ran = site.publish(OTHER + "| D | 4 |\n", "2.0.0")
+    assert ran.code == 0, ran.err
+    return site
+
+
+def test_publishing_again_makes_nothing_good(both: TwoTongues, later: Site) -> None:
+    both.swap()
+    assert both.run().code == 6
+    replaced = TwoTongues(both.one, later, both.home, both.hook)
+    replaced.swap()
+    for _ in range(2):
+        ran = both.run()
+        assert (ran.code, ran.document["verdict"]) == (6, "EQUIVOCATION"), ran.out
+    shutil.rmtree(both.one.root)  # nor does showing nothing
+    assert both.run().code == 6
+    assert both.hook.titles() == ["EQUIVOCATION"]
+    assert anchor("status", "--home", both.home).code == 6
+
+
+def test_a_release_on_top_of_another_one_than_was_shown(both: TwoTongues, later: Site) -> None:
+    """Who saw only the first release 1 never sees the second: release 2 names it."""
+    TwoTongues(both.one, later, both.home, both.hook).swap()
+    ran = both.run()
+    assert (ran.code, ran.document["verdict"]) == (6, "EQUIVOCATION"), ran.out
+    assert "names another release 1 before it" in ran.out
+    assert both.hook.titles() == ["EQUIVOCATION"]
+    file = both.evidence()
+    shutil.rmtree(both.home)
+    shown = anchor("verify-evidence", file, "--policy", both.one.policy, "--json")
+    assert (shown.code, shown.document["facts"]["number"]) == (6, 1)
+
+
+def test_a_release_under_another_one_that_was_shown(both: TwoTongues, later: Site, tmp_path: Path) -> None:
+    fresh = TwoTongues(both.one, later, tmp_path / "fresh", both.hook)
+    assert fresh.run(later).code == 0
+    ran = fresh.run(both.one)
+    assert (ran.code, ran.document["verdict"]) == (6, "EQUIVOCATION"), ran.out
+
+
+def test_a_release_on_top_of_the_one_that_was_shown_is_good(both: TwoTongues) -> None:
+    assert both.one.publish(LEDGER + "| D | 4 |\n", "2.0.0").code == 0
+    assert both.run().code == 0
+    assert both.run(both.two).code == 6
+    assert both.run().code == 6  # the same publisher signed them
+
+
+def test_two_releases_of_one_chain_are_no_evidence(both: TwoTongues, later: Site, tmp_path: Path) -> None:
+    TwoTongues(both.one, later, both.home, both.hook).swap()
+    assert both.run().code == 6
+    value = json.loads(both.evidence().read_bytes())
+    early = next(r for r in value["releases"] if b'"number":2' not in base64.b64decode(r["statement"]))
+    early["statement"] = base64.b64encode((later.root / "release/1.0.0/statement.json").read_bytes()).decode()
+    early["bundles"] = [
+        base64.b64encode(p.read_bytes()).decode() for p in later.root.glob("release/1.0.0/*.sigstore.json")
+    ]
+    forged = tmp_path / "forged.json"
+    forged.write_bytes(jcs(value))
+    ran = anchor("verify-evidence", forged, "--policy", both.one.policy)
+    assert ran.code == Class.INVALID.exit_code
+    assert "say the same" in ran.out
 
 
 def test_one_file_shows_both_to_a_stranger(both: TwoTongues) -> None:

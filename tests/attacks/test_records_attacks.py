@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The records and the clock are attacked: what is lost, what is noticed, what still works."""
 
+import hashlib
 import resource
 import shutil
 import sqlite3
@@ -9,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from anchor.tlog import evidence
 from anchor.verdict import Class
-from tests.support.anchor_cli import anchor, process
+from tests.support.anchor_cli import Ran, anchor, process
 from tests.support.attacked import Attacked
+from tests.support.simlog import SimLog
 
 DAY = 86400
 
@@ -31,14 +34,10 @@ def put_back(attacked: Attacked, copy: Path | None) -> None:
             shutil.copy(file, attacked.home)
 
 
-def edited(attacked: Attacked, *statements: str) -> None:
-    """Edit the database as its owner: triggers are dropped first."""
-    with sqlite3.connect(attacked.home / "records.db") as db:
-        for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
-            db.execute(f"DROP TRIGGER {name}")
-        for statement in statements:
-            assert db.execute(statement).rowcount
-    db.close()
+def cron(attacked: Attacked) -> Ran:
+    """One run as docs/operations.md has it for cron: nobody is told but by what is printed."""
+    given = ("--policy", attacked.folder / "watched.toml", "--home", attacked.home)
+    return anchor("reverify", attacked.target, *given, "--quiet", "--alarm-after", "3/12h")
 
 
 @pytest.mark.parametrize("deleted", [False, True])
@@ -66,33 +65,45 @@ def test_forgetting_does_not_help_a_log_that_forked(attacked: Attacked) -> None:
     assert attacked.counts()[1] == 1
 
 
-@pytest.mark.parametrize(
-    "edit",
-    [
-        "UPDATE checkpoints SET size = 2",
-        "UPDATE checkpoints SET note = X'00'",
-        "UPDATE checkpoints SET root = lower(hex(zeroblob(32)))",
-        "UPDATE checkpoints SET seen_ms = 1",
-    ],
-)
-def test_edited_records_are_invalid_for_check_and_for_the_run(attacked: Attacked, edit: str) -> None:
-    edited(attacked, edit)
-    assert attacked.check() is Class.INVALID
-    assert attacked.found() is Class.INVALID
-    assert attacked.told() == ["INVALID"]
+def test_the_line_for_cron_takes_no_lost_record_for_weather(attacked: Attacked) -> None:
+    copy = saved(attacked)
+    attacked.serve(attacked.log.grow(40))
+    assert attacked.found() is Class.OK
+    put_back(attacked, copy)
+    ran = cron(attacked)
+    assert ran.code == 3
+    assert "put back to an older state" in ran.out
+    again = cron(attacked)
+    assert (again.code, again.out) == (0, "")
 
 
-@pytest.mark.parametrize(
-    "edit",
-    [
-        "UPDATE runs SET verdict = 'INVALID'",
-        "UPDATE checks SET detail = 'x'",
-        "UPDATE claims SET last_class = 'STALE'",
-    ],
-)
-def test_edited_history_is_invalid_for_check(attacked: Attacked, edit: str) -> None:
-    edited(attacked, edit)
-    assert attacked.check() is Class.INVALID
+@pytest.mark.parametrize("mark", [True, False])
+def test_evidence_that_the_records_lost_comes_back_from_its_file(attacked: Attacked, mark: bool) -> None:
+    copy = saved(attacked)
+    honest = attacked.log
+    attacked.serve(honest.fork(1))
+    assert attacked.found() is Class.EQUIVOCATION
+    attacked.serve(honest)
+    put_back(attacked, copy)
+    if not mark:
+        next(attacked.home.glob("*.mark")).unlink()
+    attacked.told()
+    for _ in range(2):
+        assert cron(attacked).code == 6
+    assert anchor("status", "--home", attacked.home).code == 6
+    assert attacked.found() is Class.EQUIVOCATION
+    assert attacked.told().count("EQUIVOCATION") == 1
+
+
+def test_a_file_of_somebody_elses_log_accuses_nobody(attacked: Attacked) -> None:
+    other = SimLog(origin=attacked.log.origin).grow(3)
+    shown = evidence.build(other.log, other.head(), other.fork(1).head())
+    folder = attacked.home / "evidence"
+    folder.mkdir()
+    (folder / f"{hashlib.sha256(shown).hexdigest()}.json").write_bytes(shown)
+    (folder / "none.json").write_bytes(b"no evidence")
+    assert attacked.found() is Class.OK
+    assert attacked.counts()[1] == 0
 
 
 def test_read_only_records_are_misuse_in_one_line(attacked: Attacked) -> None:

@@ -10,11 +10,17 @@ import json
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 import pytest
 
+from anchor import release as releases
+from anchor.publish import documents
+from anchor.trusted_root import parse
 from anchor.verdict import Class
+from anchor.verify.material import entries
+from tests.support.forged_world import own, with_anchors
 from tests.support.in_memory import Held, hold
-from tests.support.published import published
+from tests.support.published import LEDGER, published
 
 NAMED = ("statement", "bundle", "trusted_root", "ledger.md", "ledger.json")
 FLIPS = (0x01, 0x20, 0x80)
@@ -25,6 +31,19 @@ def held(tmp_path_factory: pytest.TempPathFactory) -> Held:
     found = hold(published(tmp_path_factory.mktemp("published")).root)
     assert found.verify().verdict is Class.OK
     return found
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory: pytest.TempPathFactory) -> Held:
+    """The same statement in two logs, for a verifier whose policy names the root of the first alone."""
+    one, other = (hold(published(tmp_path_factory.mktemp(name)).root) for name in ("one", "other"))
+    both = with_anchors(one, own(one), own(other))
+    copy = documents.union([*one.trust.raw, *other.trust.raw])
+    both = both.with_file(both.path("trusted_root"), copy, repaired=True)
+    verdict = both.verify()
+    assert verdict.verdict is Class.OK
+    assert [a["origin"] for a in verdict.facts["anchors"]] == [own(one)[0].log.origin]
+    return both
 
 
 def flipped(data: bytes, at: int, bits: int) -> bytes:
@@ -38,13 +57,56 @@ def never_ok(held: Held, what: object) -> None:
     assert any(c.demotes is verdict.verdict and c.detail for c in verdict.checks)
 
 
-def test_any_byte_of_release_json(held: Held) -> None:
+@pytest.mark.parametrize("anchored", ["held", "two"])
+def test_any_byte_of_release_json(anchored: str, request: pytest.FixtureRequest) -> None:
+    """Also what it says of an anchor that counts for nothing, as nobody trusts its log."""
+    held: Held = request.getfixturevalue(anchored)
     data = held.release
     for at in range(len(data)):
         never_ok(replace(held, release=flipped(data, at, FLIPS[at % 3])), at)
         never_ok(replace(held, release=flipped(data, at, FLIPS[(at + 1) % 3])), at)
         never_ok(replace(held, release=data[:at] + data[at + 1 :]), at)
         never_ok(replace(held, release=data[:at] + data[at : at + 1] + data[at:]), at)
+
+
+def test_any_byte_of_a_bundle_that_counts_for_nothing_with_release_json_repaired(two: Held) -> None:
+    """Release.json has no other story than its bundles, whoever trusts them."""
+    skipped = [c.about for c in two.verify().checks if c.name == "anchor-trusted"]
+    assert len(skipped) == 1
+    anchor = next(a for a in releases.load(two.release).anchors if a.log.origin in skipped[0])
+    data = two.files[anchor.bundle.path]
+    for at in range(0, len(data), 7):
+        changed = two.with_file(anchor.bundle.path, flipped(data, at, FLIPS[at % 3]), repaired=True)
+        verdict = changed.verify()
+        if verdict.verdict is Class.OK:
+            assert bound(changed.files[anchor.bundle.path]) == bound(data), at
+        else:
+            assert verdict.verdict in (Class.INVALID, Class.UNSUPPORTED), (at, verdict)
+
+
+STRANGERS = ("rekor.sigstore.dev", "its own origin")
+
+
+@pytest.mark.parametrize("origin", STRANGERS)
+@pytest.mark.parametrize("over", ["this statement", "another one"])
+def test_a_stranger_that_is_appended_as_an_anchor(
+    held: Held, over: str, origin: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """A bundle that nothing of the release knows, or that the release tells a story of."""
+    ledger = LEDGER if over == "this statement" else LEDGER + "| D | 4 |\n"
+    anchor, data = own(hold(published(tmp_path_factory.mktemp("stranger"), ledger).root))
+    if origin != "its own origin":
+        log = msgspec.structs.replace(
+            anchor.log, origin=origin, url=f"https://{origin}", id="00" * 32, index=9
+        )
+        anchor = msgspec.structs.replace(anchor, log=log, identity="ceo@example.com")
+    appended = with_anchors(held, own(held), (anchor, data))
+    never_ok(appended, anchor)
+    verdict = appended.verify()
+    assert "anchor-named" in {c.name for c in verdict.checks if c.demotes}
+    about = {c.about for c in verdict.checks if c.name == "anchor-trusted"}
+    assert all("which claims" in a for a in about), about
+    assert about
 
 
 @pytest.mark.parametrize("member", NAMED)
@@ -110,14 +172,19 @@ def bound(bundle: bytes) -> Any:
 
 
 def test_any_byte_of_the_trusted_root_copy_with_release_json_repaired(held: Held) -> None:
-    """The copy is no evidence: the verifier's own root decides. It either does the same, or it is refused."""
+    """The copy is no evidence: the verifier's own root decides. It says the same, or it is not accepted."""
     path = held.path("trusted_root")
     data = held.files[path]
     honest = held.verify().facts
     for at in range(0, len(data), 7):
-        verdict = held.with_file(path, flipped(data, at, 1), repaired=True).verify()
-        assert verdict.verdict in (Class.OK, Class.INVALID, Class.UNSUPPORTED)
-        assert verdict.facts == (honest if verdict.verdict is Class.OK else {})
+        changed = held.with_file(path, flipped(data, at, 1), repaired=True)
+        verdict = changed.verify()
+        if verdict.verdict is Class.OK:
+            assert verdict.facts == honest
+            assert list(entries(parse(changed.files[path]))) == list(entries(parse(data))), at
+        else:
+            assert verdict.verdict in (Class.INVALID, Class.UNSUPPORTED, Class.UNAVAILABLE)
+            assert verdict.facts == {}
 
 
 def test_a_file_that_is_missing(held: Held) -> None:

@@ -166,9 +166,15 @@ def test_the_same_statement_signed_by_another_instance_counts_for_nothing(world:
 
 
 def test_a_foreign_anchor_beside_a_good_one_is_skipped(world: World) -> None:
-    both = with_anchors(world.first, own(world.first), own(hold(world.foreign_site.root)))
+    foreign = hold(world.foreign_site.root)
+    both = with_anchors(world.first, own(world.first), own(foreign))
+    refused(both.verify(), "anchor-named")  # nothing in the release says what the foreign one is
+    copy = documents.union([*world.first.trust.raw, *foreign.trust.raw])
+    both = both.with_file(both.path("trusted_root"), copy, repaired=True)
     found = both.verify()
     assert found.verdict is Class.OK
+    (about,) = {c.about for c in found.checks if c.name == "anchor-trusted"}
+    assert about.endswith(f", which claims {world.foreign.origin}")
     assert [a["origin"] for a in found.facts["anchors"]] == [world.honest.origin]
     refused(both.verify(trust=trusting(both, min_anchors=2)), "policy-anchors", Class.PENDING)
 

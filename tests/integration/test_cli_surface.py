@@ -4,13 +4,17 @@
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 
 import anchor as package
-from anchor.cli.main import COMMANDS
+from anchor.cli import common
+from anchor.cli.main import COMMANDS, cli
 from tests.support.anchor_cli import ROOT, anchor, process
+from tests.support.published import LEDGER
 
 HEAVY = ("sigstore", "sqlalchemy", "alembic", "apprise", "apscheduler", "requests", "tuf", "jwt")
 
@@ -24,6 +28,51 @@ def test_a_wrong_option_is_usage_in_one_line_and_as_json(name: str) -> None:
     assert ran.code == 2
     assert ran.document["verdict"] == "USAGE"
     assert ran.document["error"] in ran.line
+
+
+def paths(command: click.Command, *names: str) -> Iterator[tuple[tuple[str, ...], click.Parameter]]:
+    """Every parameter of a command, or of those below it, that is a path or names a file."""
+    if isinstance(command, click.Group):
+        for name, inner in command.commands.items():
+            yield from paths(inner, *names, name)
+        return
+    for param in command.params:
+        if isinstance(param.type, click.Path | common.FileName):
+            yield names, param
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_an_empty_path_is_not_the_current_folder(name: str, tmp_path: Path) -> None:
+    """As a variable of a script that was never set gives it; keys would be written into whatever is here."""
+    command = cli.get_command(click.Context(cli), name)
+    assert command is not None
+    for words, param in paths(command, name):
+        assert isinstance(param.type, common.FilePath | common.FileName), (words, param.name)
+        given = (param.opts[-1], "") if isinstance(param, click.Option) else ("",)
+        ran = anchor(*words, *given, cwd=tmp_path)
+        assert (ran.code, ran.out) == (2, ""), (words, given)
+        assert "an empty path" in ran.line or "Missing" in ran.line, (words, given)
+        assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("instance", "init", "--home", ""),
+        ("seal", "l.md", "--name", "n", "--version", "1", "-o", ""),
+        ("publish", "l.md", "--name", "n", "--version", "1", "--home", "", "--root", "s"),
+        ("publish", "l.md", "--name", "n", "--version", "1", "--home", "h", "--root", ""),
+        ("publish", "l.md", "--name", "n", "--version", "1", "--home", "h", "--also", ""),
+        ("verify", ""),
+        ("verify", "release.json", "--policy", ""),
+    ],
+)
+def test_an_empty_path_among_good_ones(words: tuple[str, ...], tmp_path: Path) -> None:
+    (tmp_path / "l.md").write_text(LEDGER)
+    ran = anchor(*words, cwd=tmp_path)
+    assert ran.code == 2
+    assert "an empty path" in ran.line
+    assert [p.name for p in tmp_path.iterdir()] == ["l.md"]
 
 
 @pytest.mark.parametrize("words", [(), ("--help",), ("-h",), ("--version",)])

@@ -91,6 +91,18 @@ def test_every_root_that_is_pinned_must_be_the_one(site: Site, tmp_path: Path) -
     assert "pins" in ran.line
 
 
+@pytest.mark.parametrize("text", ["", "{}", "[1]", "root"])
+def test_a_root_of_the_policy_that_is_none_is_the_verifiers_mistake(
+    site: Site, tmp_path: Path, text: str
+) -> None:
+    other = tmp_path / "other.json"
+    other.write_text(text)
+    head = f'ledger = "{NAME}"\ntrusted_root = [{{path = "{other}"}}]\n'
+    ran = judged(site, head + signers(signer(site)))
+    assert ran.code == 2
+    assert "other.json" in ran.line
+
+
 def test_a_root_beside_the_policy_is_found_by_a_relative_path(site: Site) -> None:
     (site.policy.parent / "beside.json").write_bytes(site.path("trusted_root").read_bytes())
     head = f'ledger = "{NAME}"\ntrusted_root = [{{path = "beside.json"}}]\n'

@@ -4,9 +4,16 @@
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from anchor import release as releases
+from anchor.edge.service import Budget
+from anchor.edge.tokens import TokenSource
+from anchor.publish.site import Site as SigstoreSite
+from anchor.wiring import publishing
 from tests.support.published import LEDGER, Site, published, snapshot
+from tests.support.served import serving
 
 OTHER = LEDGER.replace("| C | 3 |", "| C | 4 |")
 
@@ -94,3 +101,74 @@ def test_a_wider_trusted_root_put_in_place_is_not_adopted(site: Site) -> None:
     before = snapshot(site.root)
     assert site.publish().code == 8
     assert snapshot(site.root) == before
+
+
+@pytest.mark.parametrize("named", [(), ("--instance", "embedded")])
+def test_the_same_version_again_from_another_home_is_verified_and_gets_no_second_entry(
+    site: Site, named: tuple[str, ...]
+) -> None:
+    """As in a folder that was cloned or moved: its default home, and so its instance, is another one."""
+    before = snapshot(site.root)
+    elsewhere = Site(site.root, site.home.parent / "elsewhere", site.policy)
+    ran = elsewhere.publish(LEDGER, "1.0.0", *named)
+    assert ran.code == 0
+    assert "no second log entry" in ran.err
+    assert "published already, and verifies" in ran.err
+    assert ran.out == site.policy.read_text()
+    assert snapshot(site.root) == before
+    assert not (elsewhere.home / "instance").exists()
+    assert elsewhere.publish(OTHER, "1.0.0", *named).code == 8
+
+
+def test_nor_from_a_home_that_has_an_instance_already(site: Site, tmp_path: Path) -> None:
+    before = snapshot(site.root)
+    (tmp_path / "other").mkdir()
+    other = published(tmp_path / "other")
+    ran = Site(site.root, other.home, site.policy).publish()
+    assert ran.code == 0
+    assert "no second log entry" in ran.err
+    assert snapshot(site.root) == before
+    assert other.entries() == 1
+    assert site.publish(OTHER, "1.1.0").code == 0
+    ran = Site(site.root, other.home, site.policy).publish(LEDGER, "1.2.0")
+    assert ran.code == 0  # another version may be anchored in another log: a chain of releases crosses logs
+    assert len(list(site.root.glob("release/log/*"))) == 2
+
+
+def test_an_instance_that_is_named_is_added(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A Sigstore of one's own; the embedded one is not added beside it where nobody named it."""
+    monkeypatch.setenv("NO_PROXY", "*")
+    with serving(tmp_path / "served") as served:
+        ran = site.publish(LEDGER, "1.0.0", *served.words())
+        assert ran.code == 0, ran.err
+        assert len(site.value["anchors"]) == 2
+        alone = Site(tmp_path / "alone", tmp_path / "alone-home", tmp_path / "alone.toml")
+        ran = alone.publish(LEDGER, "1.0.0", *served.words("--instance"))
+        assert ran.code == 0, ran.err
+    before = snapshot(alone.root)
+    assert "no second log entry" in alone.publish().err
+    assert snapshot(alone.root) == before
+    assert not (alone.home / "instance").exists()
+
+
+@pytest.mark.parametrize("chosen", [False, True])
+def test_the_embedded_instance_beside_a_public_log_only_where_it_is_named(
+    original: Site, tmp_path: Path, *, chosen: bool
+) -> None:
+    release = releases.load(original.release.read_bytes())
+    log = msgspec.structs.replace(release.anchors[0].log, origin="rekor.sigstore.dev")
+    anchor = msgspec.structs.replace(release.anchors[0], log=log)
+    existing = msgspec.structs.replace(release, anchors=(anchor,))
+    choice = publishing.Choice(
+        home=tmp_path, budget=Budget(1.0), tokens=TokenSource(file=None, browser=False), chosen=chosen
+    )
+    said: list[str] = []
+    found = publishing.sites(["embedded"], choice, existing, said.append)
+    for site in found:
+        assert isinstance(site, SigstoreSite)
+        site.close()
+    assert len(found) == chosen
+    assert len(said) == (not chosen)
+    assert (tmp_path / "instance").exists() is chosen

@@ -4,6 +4,7 @@
 import os
 import resource
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -176,6 +177,40 @@ def test_a_root_whose_parent_is_missing_or_a_file(tmp_path: Path) -> None:
     assert file.read_text() == LEDGER
 
 
+NOT_UTF8 = "w\udcffx"
+"""A name as Python gives one whose byte 0xff is no UTF-8."""
+
+
+@pytest.mark.parametrize(
+    ("option", "more"),
+    [
+        ("--root", ()),
+        ("--root", ("--json",)),
+        ("--root", ("--dry-run",)),
+        ("--home", ()),
+        ("--policy", ("--json",)),
+    ],
+)
+def test_a_path_that_no_policy_can_hold(tmp_path: Path, option: str, more: tuple[str, ...]) -> None:
+    """It would be signed and in place before the policy cannot be printed."""
+    file = tmp_path / "ledger.md"
+    file.write_text(LEDGER)
+    folders = {"--root": tmp_path / "site", "--home": tmp_path / "home", option: tmp_path / NOT_UTF8}
+    words = [w for pair in folders.items() for w in pair]
+    ran = anchor("publish", file, "--name", NAME, "--version", "1", *words, *more)
+    assert (ran.code, "not UTF-8" in ran.line, option in ran.line) == (2, True, True), ran
+    assert sorted(tmp_path.iterdir()) == [file]
+
+
+@pytest.mark.parametrize("name", ['quo"te', "back\\slash", "de\x7fl", "new\nline", "naïve ✓"])
+def test_the_printed_policy_is_toml_whatever_the_folder_is_called(tmp_path: Path, name: str) -> None:
+    site = replace(empty(tmp_path), root=tmp_path / name)
+    ran = site.publish()
+    assert ran.code == 0
+    site.policy.write_text(ran.out)
+    assert site.verify().code == 0
+
+
 @pytest.mark.parametrize(
     ("place", "make"),
     [
@@ -197,3 +232,31 @@ def test_something_else_in_the_place_of_what_is_published(
     assert ran.code in (2, 3, 8)
     assert ran.line
     assert sorted(p.name for p in site.root.iterdir()) == [place]
+
+
+@pytest.mark.parametrize("place", ["release", "release/log", "release/1.0.0"])
+@pytest.mark.parametrize("more", [(), ("--dry-run",)])
+def test_a_link_out_of_the_folder_that_verify_would_refuse(
+    tmp_path: Path, place: str, more: tuple[str, ...]
+) -> None:
+    outside = tmp_path / "outside"
+    (outside / ".incoming-mine").mkdir(parents=True)
+    site = empty(tmp_path)
+    (site.root / place).parent.mkdir(parents=True)
+    (site.root / place).symlink_to(outside)
+    ran = site.publish(LEDGER, "1.0.0", *more)
+    assert ran.code == 2
+    assert "leads out of the folder" in ran.line
+    assert place in ran.line
+    assert [p.name for p in outside.iterdir()] == [".incoming-mine"]
+    assert not (site.home / "instance").exists()
+
+
+def test_a_link_to_another_place_in_the_folder_is_followed(tmp_path: Path) -> None:
+    site = empty(tmp_path)
+    (site.root / "public").mkdir(parents=True)
+    (site.root / "release").symlink_to("public")
+    ran = site.publish()
+    assert ran.code == 0
+    site.policy.write_text(ran.out)
+    assert site.verify().code == 0

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The README keeps its promises: two commands that work on their own, and commands that exist."""
 
+import os
 import re
 import shlex
 import shutil
@@ -49,6 +50,20 @@ def test_quick_start_is_one_block_of_exactly_two_commands() -> None:
     (block,) = fenced(section("Quick start"))
     assert len(block.splitlines()) == 2
     assert all(line.strip() for line in block.splitlines())
+
+
+def test_the_quick_start_works_where_temporary_folders_have_a_blank_in_their_name(tmp_path: Path) -> None:
+    """Its shell command, with the program in the place of the one that it installs."""
+    line = fenced(section("Quick start"))[0].splitlines()[0]
+    _, _, rest = line.partition("&& ")
+    shell = re.sub(r"\.uv/bin/uv run .*? sh -c", "sh -c", rest)
+    (tmp_path / "a b").mkdir()
+    env = {**os.environ, "TMPDIR": str(tmp_path / "a b"), "XDG_STATE_HOME": str(tmp_path / "state")}
+    env["PATH"] = f"{Path(sys.executable).parent}:{env['PATH']}"
+    done = subprocess.run(["sh", "-c", shell], cwd=ROOT, env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "OK: " in done.stdout
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a b", "state"]
 
 
 def test_the_first_screen_says_what_is_proven_and_what_is_not() -> None:

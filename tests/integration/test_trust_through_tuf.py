@@ -2,6 +2,7 @@
 """Trust through a TUF repository on loopback: fresh passes, expired is STALE, silent is UNAVAILABLE."""
 
 import hashlib
+import json
 import shutil
 import time
 from collections.abc import Iterator
@@ -61,8 +62,6 @@ def check(ran: Ran, name: str) -> dict[str, str]:
 def age_cache(folder: Path, by: timedelta) -> None:
     """As if the last refresh had been so long ago."""
     (state,) = (folder / "cache").rglob("state.json")
-    import json
-
     value = json.loads(state.read_text())
     value["refreshed"] -= by.total_seconds()
     state.write_text(json.dumps(value))
@@ -177,8 +176,6 @@ def test_offline_an_expired_copy_is_stale(original: Site, tuf: TufRepository, tm
 def test_a_log_that_the_new_root_no_longer_names_counts_for_nothing(
     original: Site, tuf: TufRepository, tmp_path: Path
 ) -> None:
-    import json
-
     assert verify(original, tmp_path).code == 0
     tuf.targets["trusted_root.json"] = json.dumps(forge.trusted_root()).encode()
     tuf.publish()
@@ -187,6 +184,30 @@ def test_a_log_that_the_new_root_no_longer_names_counts_for_nothing(
     assert ran.code == 8
     assert check(ran, "anchor-trusted")["state"] == "skipped"
     assert check(ran, "policy-anchors")["state"] == "refused"
+
+
+def test_the_versions_that_a_run_was_made_under_are_recorded_and_their_change_is_shown(
+    original: Site, tuf: TufRepository, tmp_path: Path
+) -> None:
+    home = tmp_path / "watcher"
+    given = ("--policy", policy(original, tmp_path), "--home", home, "--json")
+    assert anchor("reverify", original.release, *given).code == 0
+    (first,) = recorded_trust(home)
+    roles = ("root", "timestamp", "snapshot", "targets")
+    assert [first[f"TUF public {role}"] for role in roles] == ["version 1"] * 4
+    tuf.publish()
+    age_cache(tmp_path, timedelta(hours=1))
+    ran = anchor("reverify", original.release, *given)
+    assert ran.code == 0
+    (note,) = [n for n in ran.document["notes"] if n.startswith("trust material changed")]
+    assert "TUF public timestamp version 1 -> version 2" in note
+    assert [d["TUF public timestamp"] for d in recorded_trust(home)] == ["version 1", "version 2"]
+
+
+def recorded_trust(home: Path) -> list[dict[str, str]]:
+    """The trust material that is recorded, oldest first."""
+    rows = [json.loads(line) for line in anchor("records", "export", "--home", home).out.splitlines()]
+    return [json.loads(row["document"]) for row in rows if row["table"] == "trust"]
 
 
 def test_show_says_where_the_root_is_from_and_whether_to_rely_on_it(

@@ -48,10 +48,12 @@ def test_a_release_verifies_from_https(site: Site, tmp_path: Path, monkeypatch: 
         assert verify(server, site).code == 0
 
 
+@pytest.mark.parametrize("query", ["", "?v=1", "?path=a/b.json"])
 def test_without_a_policy_the_command_that_accepts_works_once_the_root_is_saved(
-    web: StaticServer, site: Site, tmp_path: Path
+    web: StaticServer, site: Site, tmp_path: Path, query: str
 ) -> None:
-    ran = anchor("verify", web.url + "/release.json")
+    web.answers = {"/release.json" + query: (200, {}, site.release.read_bytes())}
+    ran = anchor("verify", web.url + "/release.json" + query)
     says(ran, 2, "policy")
     (line,) = [x for x in ran.out.splitlines() if "to accept this signer: " in x]
     words = line.partition("signer: ")[2].partition(", once you know")[0]

@@ -207,8 +207,8 @@ def test_the_newest_release_of_a_ledger_is_hourly_and_the_others_daily(database:
 
 def test_a_target_that_is_dropped_keeps_its_records_and_is_not_due(database: Database) -> None:
     store.keep(database, records.taken(database), records.outcome(), now=NOW, terms=store.Terms())
-    assert claims.drop(database, "a/release.json")
-    assert not claims.drop(database, "a/release.json")
+    assert claims.drop(database, "a/release.json", now=NOW)
+    assert not claims.drop(database, "a/release.json", now=NOW)
     assert claims.targets(database) == []
     assert records.due(database, now=NOW + 9 * 86400) == []
     with database.read() as connection:

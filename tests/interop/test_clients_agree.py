@@ -233,7 +233,17 @@ def test_readmes_command_runs_as_printed_from_the_repository_root(
     assert shlex.split(command)[0] == name
     env = {"PATH": f"{BIN}:{cosign.parent}:{os.environ['PATH']}", "HOME": str(tmp_path)}
     assert call("sh", "-ec", command, env=env, cwd=ROOT) == 0
-    # the same for what was never signed
-    changed = command.rstrip().removesuffix("ledger.md") + "statement.json"
-    assert changed != command.rstrip()
-    assert call("sh", "-ec", changed, env=env, cwd=ROOT) != 0
+    never_signed = command.rstrip().removesuffix("ledger.md") + "statement.json"
+    another_type = [command.replace("commitment", "other")] if name == "cosign" else []
+    for changed in (never_signed, command.replace("publisher@", "somebody@"), *another_type):
+        assert changed != command
+        assert call("sh", "-ec", changed, env=env, cwd=ROOT) != 0
+
+
+def test_the_release_of_this_repository_is_accepted_by_npm(npm: Path) -> None:
+    """As `published` says it to the clients, from the files alone."""
+    release = load((ROOT / "release.json").read_bytes())
+    (one,) = release.anchors
+    root, bundle = ROOT / release.trusted_root.path, ROOT / one.bundle.path
+    assert not node.verify(root, bundle, issuer=one.issuer, identity=one.identity)
+    assert node.verify(root, bundle, issuer=one.issuer, identity="somebody@example.com")

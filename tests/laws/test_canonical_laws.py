@@ -5,13 +5,14 @@ import json
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from anchor import naming
 from anchor import release as releases
 from anchor import statement as statements
-from anchor.encoding import decimal, jcs, parse_json, unbase64, unhex
+from anchor.encoding import decimal, is_jcs, jcs, parse_json, unbase64, unhex
 from anchor.errors import AnchorError, Refused, Unsupported
 from anchor.statement import LedgerName, Previous, SourceFile, Tree
 from tests.support import samples
@@ -19,6 +20,11 @@ from tests.support import samples
 json_values: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53) + 1, 2**53 - 1) | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=12,
+)
+plain_values: st.SearchStrategy[Any] = st.recursive(
+    st.integers(-(10**15), 10**15) | st.text(st.characters(max_codepoint=0x7F)),
+    lambda inner: st.dictionaries(st.text(st.characters(max_codepoint=0x7F)), inner, max_size=4),
     max_leaves=12,
 )
 names = st.text(min_size=1, max_size=128).filter(lambda n: not naming.name_problem(n))
@@ -73,6 +79,38 @@ def test_any_json_is_read_as_written_and_has_one_canonical_form(value: Any) -> N
     data = jcs(value)
     assert parse_json(data) == value
     assert jcs(parse_json(json.dumps(value, indent=1).encode())) == data
+
+
+@given(json_values | plain_values)
+def test_the_quick_look_at_a_canonical_form_says_what_the_slow_one_says(value: Any) -> None:
+    """RFC 8785: its own bytes and no others, whichever encoder was asked."""
+    data = jcs(value)
+    forms = [data, data + b" ", json.dumps(value).encode(), msgspec.json.encode(value)]
+    forms += [msgspec.json.encode(value, order="sorted"), data.replace(b'"a', b'"\\u0061')]
+    for form in forms:
+        assert is_jcs(parse_json(form), form) == (jcs(parse_json(form)) == form)
+
+
+@pytest.mark.parametrize(
+    "text", ['{"a":9007199254740992}', '{"a":-9007199254740993}', '{"a":[99999999999999999999]}']
+)
+def test_a_number_beyond_2_to_the_53_has_no_canonical_form(text: str) -> None:
+    """RFC 8785 section 3.2.2.3: also where the quick encoder would have written it."""
+    with pytest.raises(Refused, match="no canonical form"):
+        is_jcs(parse_json(text.encode()), text.encode())
+
+
+def test_keys_are_ordered_as_utf_16() -> None:
+    """RFC 8785 section 3.2.3: an astral key goes before one at the end of the first plane."""
+    good, bad = '{"\U0001f600":1,"\ufb33":2}'.encode(), '{"\ufb33":2,"\U0001f600":1}'.encode()
+    assert is_jcs(parse_json(good), good)
+    assert not is_jcs(parse_json(bad), bad)
+
+
+@given(json_values)
+def test_a_file_for_people_is_written_as_json_writes_it(value: Any) -> None:
+    """Design 2.3: two spaces, and no escapes that are not needed; release.json is written by msgspec."""
+    assert msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n" == _people(value)
 
 
 @given(json_values | st.binary(max_size=60), st.booleans())

@@ -3,6 +3,7 @@
 
 import dataclasses
 import json
+import tracemalloc
 import warnings
 from pathlib import Path
 
@@ -194,6 +195,16 @@ def test_any_document_under_a_known_type(value: object, kind: str) -> None:
 )
 def test_hostile_sizes_end_soon(data: bytes) -> None:
     described(data)
+
+
+def test_a_toml_key_of_many_parts_costs_no_memory_in_their_square() -> None:
+    tracemalloc.start()
+    try:
+        described(b"a." * 8_000 + b"a = 1\n")
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 50 << 20
 
 
 HOSTILE = "\x1b[2J\x9b31m\u202e\u0007\r\x7fgood"

@@ -56,8 +56,8 @@ RELEASE = (
 RUN = {
     "clock": "the clock of this machine is behind the last run: ages cannot be judged",
     "release": "what was published is no longer OK, and by which class",
-    "number": "an older release than before is served (UNAVAILABLE), or the publisher signed two releases "
-    "with one number (EQUIVOCATION)",
+    "number": "an older release than before is served (UNAVAILABLE), or the publisher signed statements that "
+    "contradict each other (EQUIVOCATION)",
     "log <tree>": "the log was not followed from what is held to its head; or whoever holds its key signed "
     "two histories (EQUIVOCATION), or used the key after the log had ended",
     "logs": "no log could be looked for",
@@ -78,12 +78,15 @@ RECORDS = {
     "checkpoint-chain": "stored checkpoints were edited, added or taken out",
     "evidence-chain": "stored evidence was edited, added or taken out",
     "prune-chain": "more was taken out than what is recorded as pruned",
+    "journal-chain": "what was written down of releases and watched targets was edited, added or taken out",
     "run-chain": "stored runs were edited, added or taken out",
     "checkpoints": "a stored checkpoint is not signed by its log, or by a log that the policy trusts",
     "proofs": "a stored proof does not lead from one stored checkpoint to the next",
     "evidence": "a stored piece of evidence does not show what it says",
     "releases": "a stored release does not fit its statement",
-    "claims": "the history of who worked on what does not fit the runs",
+    "journal": "releases, their bundles, or what is watched are not what was written down of them",
+    "references": "rows refer to others that were taken out",
+    "claims": "the state of a target is not what its runs came to, or somebody was not told of one",
     "contradictions": "statements that are stored contradict each other (EQUIVOCATION)",
     "records": "the records are older than what this machine wrote: they were put back or deleted",
 }
@@ -107,7 +110,8 @@ This file is made by `python -m tests.support.check_names`; a test compares it.
 
 
 BETWEEN = """The checks of each anchor's bundle stand between `bundle-file` and `anchor-named`; in `--json`
-they carry the log's origin in `about`.
+they carry the log's origin in `about`, or, where your own trust does not bind it, the anchor's place in
+release.json and what it claims.
 """
 
 

@@ -59,13 +59,14 @@ def authority(
     intermediate: bool = True,
     intermediate_eku: bool = True,
     common: str | None = None,
+    keys: Callable[[str], Key] = ecdsa,
 ) -> Authority:
     """A root, and under it an intermediate that may issue code-signing leaves."""
-    root_key = ecdsa(f"{name} root")
+    root_key = keys(f"{name} root")
     root = _ca(f"{name} root", root_key, None, root_key, start, end, 1, eku=None)
     if not intermediate:
         return Authority(root_key, (root,))
-    key = ecdsa(f"{name} intermediate")
+    key = keys(f"{name} intermediate")
     eku = ExtendedKeyUsageOID.CODE_SIGNING if intermediate_eku else None
     middle = _ca(common or f"{name} intermediate", key, root, root_key, start, end, 0, eku=eku)
     return Authority(key, (middle, root))
@@ -132,6 +133,8 @@ def _begin(
 
 
 def _signed(builder: x509.CertificateBuilder, key: Key) -> x509.Certificate:
+    if key.details == "PKIX_ED25519":
+        return builder.sign(key.private, None)
     return builder.sign(key.private, hashes.SHA256(), ecdsa_deterministic=True)
 
 

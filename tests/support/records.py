@@ -149,14 +149,21 @@ def consistency(log: SimLog, old: int, new: int) -> ConsistencyProof:
     )
 
 
-def release(number: int = 1, statement: bytes = b"{}", ledger: str = "prices") -> SeenRelease:
+def release(
+    number: int = 1,
+    statement: bytes = b"{}",
+    ledger: str = "prices",
+    *,
+    version: str = "",
+    root: str = "ab" * 32,
+) -> SeenRelease:
     """A verified release."""
     anchor = SeenAnchor(origin="log.example", log_key="k", log_index=7, bundle=b"bundle" + statement)
     return SeenRelease(
         ledger=ledger,
         number=number,
-        version=f"v{number}",
-        root="ab" * 32,
+        version=version or f"v{number}",
+        root=root,
         size=3,
         statement=statement,
         anchors=(anchor,),

@@ -4,7 +4,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from anchor.errors import AnchorError
+from anchor.errors import AnchorError, Refused
 from anchor.monitor.places import LogPlace
 from anchor.outcome import Evidence, Outcome, SeenAnchor, SeenRelease
 from anchor.records import claims, store
@@ -49,8 +49,6 @@ class World:
             check = failed("facts", error)
             return Examined(verdict=_verdict(target, (check,)))
         if corrupt and not self.blind:
-            from anchor.errors import Refused
-
             return Examined(verdict=_verdict(target, (failed("facts", Refused("one byte is another")),)))
         anchor = SeenAnchor(
             origin=self.log.origin, log_key=self.log.key.vkey, log_index=self.index, bundle=b"bundle"
@@ -85,6 +83,7 @@ class World:
             rivals=lambda one, two: Evidence(
                 kind="two-statements", origin=one.ledger, document=one.statement + b"\n" + two.statement
             ),
+            shown=_shown,
             clock=lambda: self.now,
             stopwatch=stopwatch,
         )
@@ -108,6 +107,10 @@ class World:
     def found(self, target: str = TARGET) -> Class:
         """The class of one run."""
         return self.run(target).verdict.verdict
+
+
+def _shown(_document: bytes) -> Evidence:
+    raise Refused("no evidence")
 
 
 def _verdict(target: str, checks: tuple[object, ...]) -> Verdict:

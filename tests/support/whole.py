@@ -2,6 +2,7 @@
 """A whole bundle verified as a caller would, and which checks refused it."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 from anchor import keydetails, trusted_root
@@ -22,10 +23,12 @@ def verified(
     artifact: Artifact | None = None,
     signers: tuple[Signer, ...] | None = WHO,
     key: forge_keys.Key | None = None,
+    doubt: str = "",
 ) -> BundleReport:
+    believed = trusted_root.parse(json.dumps(root or forge.trusted_root()).encode())
     return verify_bundle(
         json.dumps(bundle).encode(),
-        trusted_root=trusted_root.parse(json.dumps(root or forge.trusted_root()).encode()),
+        trusted_root=replace(believed, doubt=doubt),
         artifact=artifact or Artifact(forge.ARTIFACT),
         now=forge.NOW,
         signers=None if key else signers,

@@ -40,10 +40,17 @@ def test_what_matters_is_told_at_once_and_once(bad: Class) -> None:
     assert told(bad) == [(0, bad)]
 
 
-@pytest.mark.parametrize("bad", [*BAD, Class.UNAVAILABLE])
+@pytest.mark.parametrize("bad", [*(c for c in BAD if c is not Class.EQUIVOCATION), Class.UNAVAILABLE])
 def test_recovery_is_told_once(bad: Class) -> None:
     assert told(*[bad] * 5, Class.OK, Class.OK)[-1] == (5, Class.OK)
     assert len(told(*[bad] * 5, Class.OK, Class.OK)) == 2
+
+
+def test_nothing_is_a_recovery_from_equivocation() -> None:
+    heard = told(Class.EQUIVOCATION, *[Class.OK] * 3, Class.EQUIVOCATION, Class.UNAVAILABLE, Class.OK)
+    assert heard == [(0, Class.EQUIVOCATION)]
+    standing, tell = alarm.after(Standing(told=Class.INVALID), Class.OK, now=NOW, rule=RULE, accused=True)
+    assert (standing.told, tell) == (Class.EQUIVOCATION, False)
 
 
 def test_weather_is_told_only_when_runs_and_hours_have_passed() -> None:

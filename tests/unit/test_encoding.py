@@ -6,8 +6,18 @@ from typing import Any
 
 import pytest
 
-from anchor.encoding import MAX_DEPTH, decimal, jcs, parse_json, parse_toml, to_base64, unbase64, unhex
-from anchor.errors import Refused
+from anchor.encoding import (
+    MAX_DEPTH,
+    Number,
+    decimal,
+    jcs,
+    parse_json,
+    parse_toml,
+    to_base64,
+    unbase64,
+    unhex,
+)
+from anchor.errors import Refused, Unsupported
 
 
 @pytest.mark.parametrize(
@@ -125,7 +135,7 @@ def test_a_decimal_has_a_limit() -> None:
         b'"\\udc00\\ud800"',
         b'{"\\ud800":1}',
         b"1" * 21,
-        b"-" + b"1" * 20,
+        b"-" + b"1" * 21,
         b"1" * 100_000,
         b"[" * 65 + b"]" * 65,
         b"[" * 1_000_000,
@@ -207,6 +217,13 @@ def test_nesting_is_counted_whatever_it_is_made_of(pair: tuple[bytes, bytes]) ->
         "a = " + "[" * 200_000,
         "a = {" * 200_000,
         "a = 1" + "_1" * 200_000,
+        'a = ["""a"""", {' + "a." * 200_000 + "b = 1}]",
+        'a = ["""a""""", {' + "a." * 200_000 + "b = 1}]",
+        'a = ["""\\"""", {' + "a." * 200_000 + "b = 1}]",
+        "a = ['''a'''', {" + "a." * 200_000 + "b = 1}]",
+        'a = """\n' * 100_000,
+        "a = '''\n" * 100_000,
+        'a = """' + '""a' * 200_000,
     ],
 )
 def test_hostile_toml_costs_no_more_than_its_size(text: str) -> None:
@@ -219,4 +236,23 @@ def test_hostile_toml_costs_no_more_than_its_size(text: str) -> None:
 def test_dots_in_toml_strings_are_no_keys() -> None:
     dots = "a." * 50
     text = f'a."b.c".d = "{dots}\\" {dots}"\nu = \'{dots}\'  # {dots}\nm = """{dots}\n{dots}"""\n'
+    text += f'n = """{dots}""{dots}"""""\no = """{dots}\\"""""\np = \'\'\'{dots}\'\'{dots}\'\'\'\'\n'
     assert parse_toml(text.encode())["u"] == dots
+
+
+def test_numbers_of_other_peoples_documents_are_kept_as_they_are_written() -> None:
+    texts = ("1.50", "-2e400", "1" * 21, "-" + "9" * 100_000)
+    found = parse_json(f"[{','.join(texts)},7]".encode(), foreign=True)
+    assert found == [*texts, 7]
+    assert all(isinstance(n, Number) for n in found[:-1])
+    assert parse_json(b"-" + b"1" * 20) == -int("1" * 20)
+    with pytest.raises(Refused, match="of 21 digits"):
+        parse_json(b"-" + b"1" * 21)
+
+
+def test_deep_nesting_of_other_peoples_documents_is_only_not_known_here() -> None:
+    deep = b"[" * (MAX_DEPTH + 1) + b"]" * (MAX_DEPTH + 1)
+    with pytest.raises(Unsupported, match="nested deeper"):
+        parse_json(deep, foreign=True)
+    with pytest.raises(Refused, match="nested deeper"):
+        parse_json(deep)

@@ -3,6 +3,7 @@
 
 import hashlib
 import json
+import os
 import tomllib
 from pathlib import Path
 
@@ -86,8 +87,30 @@ def test_a_pin_is_the_line_of_a_policy(root: Path, tmp_path: Path) -> None:
     assert copy.read_bytes() == root.read_bytes()
 
 
+@pytest.mark.parametrize("name", ['a"b\\c.json', "a\n\x7f\x85\xa0b.json", "\u202e\U000e0001\U0001f600.json"])
+def test_a_pin_names_any_file_in_toml(root: Path, name: str) -> None:
+    path = root.rename(root.with_name(name))
+    ran = anchor("trust", "pin", path)
+    assert ran.out.rstrip("\n").isprintable()
+    assert tomllib.loads(ran.out)["trusted_root"][0]["path"] == str(path)
+
+
+def test_a_file_whose_name_is_not_utf8_is_shown_and_not_pinned(root: Path) -> None:
+    """TOML has no way to write such a name."""
+    path = Path(os.fsdecode(os.fsencode(root.parent) + b"/r\xff.json"))
+    root.rename(path)
+    shown = anchor("trust", "show", path, "--json")
+    assert shown.code == 0
+    assert shown.document["root"].endswith("r\\udcff.json")
+    for words in ((), ("--json",), ("-o", path)):
+        ran = anchor("trust", "pin", path, *words)
+        assert ran.code == 2
+        assert "not UTF-8" in ran.line
+    assert anchor("trust", "pin", path, "-o", root).code == 0
+
+
 @pytest.mark.parametrize(
-    ("data", "code"), [(b"", 8), (b"{}", 8), (b'{"mediaType":"x"}', 7), (b"[1]", 8), (b"\xff", 8)]
+    ("data", "code"), [(b"", 2), (b"{}", 2), (b'{"mediaType":"x"}', 7), (b"[1]", 2), (b"\xff", 2)]
 )
 @pytest.mark.parametrize("what", ["show", "pin"])
 def test_what_is_no_trusted_root_is_neither_shown_nor_pinned(

@@ -61,6 +61,22 @@ def _log(r: dict[str, Any]) -> dict[str, Any]:
     [
         lambda r: r.pop("mediaType"),
         lambda r: r.update(mediaType=1),
+        lambda r: r["certificateAuthorities"][0].pop("validFor"),
+        lambda r: r["certificateAuthorities"][0]["certChain"]["certificates"][0].update(rawBytes="MAA="),
+        lambda r: r["timestampAuthorities"][0].pop("certChain"),
+        lambda r: r.update(tlogs={}),
+        lambda r: r.update(tlogs=[1]),
+        lambda r: r.update(tlogs=[_log(r)] * 1001),
+    ],
+)
+def test_a_malformed_root_is_refused(edit: Edit) -> None:
+    with pytest.raises(Refused):
+        root(edit)
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
         lambda r: _log(r)["publicKey"].pop("validFor"),
         lambda r: _log(r)["publicKey"]["validFor"].pop("start"),
         lambda r: _log(r)["publicKey"]["validFor"].update(start=None),
@@ -76,17 +92,15 @@ def _log(r: dict[str, Any]) -> dict[str, Any]:
         lambda r: _log(r).update(logId={"keyId": forge.b64(b"x" * 32)}),
         lambda r: _log(r).update(checkpointKeyId={"keyId": forge.b64(b"x" * 4)}),
         lambda r: _log(r).update(baseUrl="https://[x"),
-        lambda r: r["certificateAuthorities"][0].pop("validFor"),
-        lambda r: r["certificateAuthorities"][0]["certChain"]["certificates"][0].update(rawBytes="MAA="),
-        lambda r: r["timestampAuthorities"][0].pop("certChain"),
-        lambda r: r.update(tlogs={}),
-        lambda r: r.update(tlogs=[1]),
-        lambda r: r.update(tlogs=[_log(r)] * 1001),
     ],
 )
-def test_a_malformed_root_is_refused(edit: Edit) -> None:
-    with pytest.raises(Refused):
-        root(edit)
+def test_a_malformed_log_is_unusable_by_itself_and_no_stranger(edit: Edit) -> None:
+    whole, found = root(), root(edit)
+    (odd,) = found.unusable_tlogs
+    assert found.tlogs == whole.tlogs[1:]
+    assert found.authorities == whole.authorities
+    assert isinstance(odd.error("entry"), Refused)
+    assert "tlogs[0]" in found.unusable[0]
 
 
 @pytest.mark.parametrize(
@@ -107,6 +121,8 @@ def test_a_log_with_an_unknown_kind_of_key_is_listed_and_never_used(details: str
     found = root(lambda r: _log(r)["publicKey"].update(keyDetails=details))
     assert len(found.tlogs) == 1
     assert details in found.unusable[0]
+    assert found.unusable_tlogs[0].id == root().tlogs[0].id
+    assert isinstance(found.unusable_tlogs[0].error("entry"), Unsupported)
 
 
 def test_a_log_that_hashes_otherwise_is_listed_and_never_used() -> None:

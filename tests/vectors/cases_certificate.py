@@ -239,10 +239,17 @@ sct.refuse(
     "The CT key starts a second after.",
     root=put("ctlogs.0.publicKey.validFor", window(SIGNED + 1 * S)),
 )
+sct.refuse(
+    "sct-after-certificate",
+    Checks.SCT,
+    "The log says that it saw the certificate a second after its end.",
+    leaf=Leaf(scts=(Sct(time=Leaf().end + S),)),
+    clause="RFC 6962 5.2: clients SHOULD reject an SCT whose timestamp is in the future",
+)
 sct.refuse("sct-no-ct-logs", Checks.SCT, "A trusted root without CT logs.", root=put("ctlogs", []))
 sct.refuse(
     "sct-root-key-mislabelled",
-    Checks.ROOT,
+    Checks.SCT,
     "The trusted root gives the CT log's id to another key.",
     root=put("ctlogs.0.publicKey.rawBytes", ct_instance(ecdsa("mallory"))["publicKey"]["rawBytes"]),
 )
@@ -260,6 +267,23 @@ who.accept(
     "A leaf with a P-384 key, which signs SHA-384.",
     leaf=Leaf(key=ecdsa("leaf", "p384")),
     clause="sigstore algorithm registry: PKIX_ECDSA_P384_SHA_384",
+)
+for curve in ("p384", "p521"):
+    who.accept(
+        f"certificate-{curve}-v1-signs-sha256",
+        "SHA-256 signed by a longer key, as many clients did: the bundle's digest and the entry say so.",
+        recipe=V1,
+        leaf=Leaf(key=ecdsa("leaf", curve).using(f"PKIX_ECDSA_{curve.upper()}_SHA_256")),
+        clause="sigstore algorithm registry: PKIX_ECDSA_P384_SHA_256, PKIX_ECDSA_P521_SHA_256",
+    )
+who.refuse(
+    "certificate-p384-v1-says-sha256",
+    Checks.SIGNATURE,
+    "The bundle's digest and the entry say SHA-256, the signature is over SHA-384: nothing is tried.",
+    recipe=V1,
+    sign_hash="SHA2_384",
+    leaf=Leaf(key=ecdsa("leaf", "p384").using("PKIX_ECDSA_P384_SHA_256")),
+    clause="sigstore algorithm registry: PKIX_ECDSA_P384_SHA_256",
 )
 who.refuse(
     "certificate-pss-only-signs-pkcs1",

@@ -197,3 +197,33 @@ for name, why, payload in (
     ("array", "A payload that is an array.", b"[]"),
 ):
     envelope.refuse(f"statement-{name}", Checks.STATEMENT, why, payload=payload)
+
+
+def predicate(text: bytes) -> bytes:
+    """A statement about the artifact with this predicate."""
+    return bodies.statement(ARTIFACT, predicate={"n": 0}).replace(b'{"n":0}', text)
+
+
+others = Setting(
+    clause="in-toto attestation Statement v1: the predicate is its reader's question", recipe=V2_DSSE
+)
+others.accept(
+    "statement-predicate-numbers",
+    "Numbers of other people's predicates: long, with fractions, out of every range.",
+    payload=predicate(b'{"n":[-12345678901234567890,123456789012345678901234567890,1.50,1e400]}'),
+)
+others.refuse(
+    "statement-predicate-nested",
+    Checks.STATEMENT,
+    "A predicate that is nested deeper than is read here: not wrong, not known.",
+    expect="UNSUPPORTED",
+    payload=predicate(b'{"n":' + b"[" * 64 + b"]" * 64 + b"}"),
+)
+others.refuse(
+    "statement-digest-is-a-number",
+    Checks.STATEMENT,
+    "A digest that reads as hex, and is a number.",
+    payload=bodies.statement(ARTIFACT, subject=[{"name": "a", "digest": {"sha256": "N"}}]).replace(
+        b'"N"', b"1e" + b"1" * 62
+    ),
+)

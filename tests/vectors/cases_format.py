@@ -117,7 +117,13 @@ form.refuse(
 )
 
 roots = Setting(clause="sigstore_trustroot.proto")
-roots.refuse("root-not-json", Checks.ROOT, "A trusted root that is no JSON.", raw_root=lambda data: b"root")
+roots.refuse(
+    "root-not-json",
+    Checks.ROOT,
+    "A trusted root that is no JSON.",
+    expect="USAGE",
+    raw_root=lambda data: b"root",
+)
 roots.refuse(
     "root-other-media-type",
     Checks.ROOT,
@@ -143,44 +149,46 @@ roots.refuse(
     "root-duplicate-member",
     Checks.ROOT,
     "tlogs twice.",
+    expect="USAGE",
     raw_root=lambda data: data.replace(b'"tlogs": [', b'"tlogs": [],\n"tlogs": [', 1),
 )
 roots.refuse(
     "root-broken-window",
-    Checks.ROOT,
+    Checks.LOG,
     "A window that ends before it starts.",
     root=put("tlogs.1.publicKey.validFor", {"start": "2026-03-01T12:00:00Z", "end": "2026-01-01T00:00:00Z"}),
 )
 roots.refuse(
     "root-window-not-a-time",
-    Checks.ROOT,
+    Checks.LOG,
     "A window that is no time.",
     root=put("tlogs.1.publicKey.validFor", {"start": "yesterday"}),
 )
 roots.refuse(
     "root-log-key-mislabelled",
-    Checks.ROOT,
+    Checks.LOG,
     "The log's id with another log's key.",
     root=put("tlogs.1.publicKey.rawBytes", log_instance(v2_log("mallory"))["publicKey"]["rawBytes"]),
 )
 roots.refuse(
     "root-log-url-other",
-    Checks.ROOT,
+    Checks.LOG,
     "The log's key under another address.",
     root=put("tlogs.1.baseUrl", "https://log2031-1.vectors.example"),
 )
 roots.refuse(
     "root-log-key-details",
-    Checks.ROOT,
+    Checks.LOG,
     "An Ed25519 key told as ECDSA.",
     root=put("tlogs.1.publicKey.keyDetails", "PKIX_ECDSA_P256_SHA_256"),
 )
 roots.refuse(
-    "root-log-key-missing", Checks.ROOT, "A log without a key.", root=drop("tlogs.1.publicKey.rawBytes")
+    "root-log-key-missing", Checks.LOG, "A log without a key.", root=drop("tlogs.1.publicKey.rawBytes")
 )
 roots.refuse(
     "root-certificate-broken",
     Checks.ROOT,
     "An authority whose certificate is none.",
+    expect="USAGE",
     root=put("certificateAuthorities.0.certChain.certificates.0.rawBytes", b64(b"0" * 100)),
 )

@@ -269,7 +269,7 @@ key.refuse(
 )
 key.refuse(
     "window-log-no-start",
-    Checks.ROOT,
+    Checks.LOG,
     "A log key whose window has no start is no window.",
     root=put("tlogs.1.publicKey.validFor", {}),
     clause="sigstore-conformance trust-root-tlog-missing-validity-start_fail",

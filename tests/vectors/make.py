@@ -25,6 +25,7 @@ GROUPS = (
     "body",
     "managed",
     "format",
+    "root",
 )
 
 for group in GROUPS:

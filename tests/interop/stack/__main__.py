@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Run a command against the real servers, or build them.
 
-python -m tests.interop.stack --build                 build what is missing (Go; about ten minutes)
+python -m tests.interop.stack --build                 build and fetch what is missing (about ten minutes)
 python -m tests.interop.stack --key                   the name of this set of pins, for CI's cache
 python -m tests.interop.stack -- COMMAND [ARG...]     run COMMAND with STACK_* in its environment
 python -m tests.interop.stack                         serve until interrupted; the environment as JSON
@@ -19,6 +19,7 @@ from pathlib import Path
 from tests.interop.stack import builds, netns, node
 from tests.interop.stack.process import NotStarted
 from tests.interop.stack.stack import Stack
+from tests.support import public_material
 
 
 def main() -> int:
@@ -42,6 +43,7 @@ def main() -> int:
     if args.build:
         print(builds.build())
         node.install()
+        public_material.fetch()
         return 0
     if lacking := builds.missing():
         print(f"not built: {', '.join(lacking)}; run with --build", file=sys.stderr)

@@ -66,3 +66,13 @@ def test_the_reader_can_be_named(tmp_path: Path) -> None:
     assert anchor("seal", path, *NAMED, "--reader", "csv-v1").code == 0
     assert anchor("lint", path, "--reader", "csv-v1").code == 0
     assert anchor("lint", path, "--reader", "jsonl-v1").code == 2
+
+
+def test_an_object_in_a_json_file_is_told_what_a_ledger_looks_like(tmp_path: Path) -> None:
+    path = tmp_path / "x.json"
+    for text in ('{"a":1}', '{"a":1}\n', '{\n "a": 1\n}\n'):
+        path.write_text(text)
+        ran = anchor("lint", path)
+        assert ran.code == 2
+        assert "array of facts" in ran.line
+        assert "LF" not in ran.line

@@ -79,6 +79,7 @@ def test_a_second_release_follows_a_first(ledger: Path, tmp_path: Path) -> None:
         ("seal", ledger, *NAMED, "--previous", first),
         ("seal", ledger, *NAMED, "--previous", ledger),
         ("seal", ledger, *NAMED, "--previous", tmp_path / "missing"),
+        ("seal", ledger, "--name", "another", "--version", "2", "--previous", first),
     ):
         found = anchor(*wrong)
         assert (found.code, found.out, found.err.count("\n")) == (2, "", 1)

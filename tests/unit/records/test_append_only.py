@@ -21,6 +21,7 @@ KEPT = [
     "evidence",
     "trust",
     "notifications",
+    "journal",
     "runs",
     "checks",
 ]
@@ -44,7 +45,9 @@ def filled(database: Database) -> None:
 @pytest.mark.parametrize("attack", ["UPDATE {0} SET {1} = {1}", "DELETE FROM {0}"])
 def test_a_kept_row_cannot_be_changed_or_removed(database: Database, table: str, attack: str) -> None:
     filled(database)
-    column = {"checks": "detail", "evidence": "kind", "checkpoints": "source"}.get(table, "id")
+    column = {"checks": "detail", "evidence": "kind", "checkpoints": "source", "journal": "value"}.get(
+        table, "id"
+    )
     with pytest.raises(Misuse, match="append-only"), database.write() as connection:
         connection.execute(sa.text(attack.format(table, column)))
     with database.read() as connection:

@@ -4,18 +4,21 @@
 import pytest
 import sqlalchemy as sa
 
+from anchor import alarm
 from anchor.errors import Misuse
 from anchor.records import chain, check, mark, memory, retention, store
 from anchor.records.engine import Database
 from anchor.records.tables import Checkpoint, Claim, EvidenceRow, Run
+from anchor.statement import encode
 from anchor.tlog import evidence as evidences
 from anchor.tlog.checkpoint import Checkpoint as Head
 from anchor.verdict import Class
-from tests.support import records
+from tests.support import records, samples
 from tests.support.records import NOW
 from tests.support.simlog import SimLog
 
 DAY = 86400.0
+FIRST = encode(samples.statement())
 
 
 def filled(database: Database, runs: int = 5) -> SimLog:
@@ -30,6 +33,7 @@ def filled(database: Database, runs: int = 5) -> SimLog:
             checkpoints=(seen, records.signed(log)),
             proofs=(records.consistency(log, old, log.size),),
             trust={"policy": "1"},
+            release=records.release(1, FIRST, "sample-ledger", version="1.0.0", root=samples.HEX),
         )
         at = NOW + n * DAY
         store.keep(database, records.taken(database, now=at), found, now=at, terms=store.Terms())
@@ -81,16 +85,52 @@ def test_records_as_they_were_written_pass(database: Database) -> None:
         ("UPDATE proofs SET new_size = new_size + 1 WHERE id = 2", "proofs"),
         ("UPDATE runs SET verdict = 'OK' WHERE verdict = 'INVALID'", "run-chain"),
         ("UPDATE runs SET ended_ms = ended_ms + 1 WHERE seq = 3", "run-chain"),
+        ("UPDATE runs SET verdict = 'FINE' WHERE seq = 3", "claims"),
+        ("UPDATE runs SET facts = '[' WHERE seq = 3", "claims"),
+        ("UPDATE runs SET ended_ms = NULL WHERE seq = 3", "run-chain"),
         ("UPDATE checks SET detail = 'fine'", "run-chain"),
         ("DELETE FROM checks WHERE run_id = 1", "run-chain"),
         ("UPDATE claims SET last_class = 'PENDING'", "claims"),
         ("UPDATE claims SET last_good_ms = last_good_ms + 1000", "claims"),
+        ("UPDATE claims SET told = 'INVALID'", "claims"),
+        ("UPDATE claims SET due_ms = due_ms + 604800000", "claims"),
+        ("UPDATE claims SET active = 0", "journal"),
+        ("UPDATE claims SET interval_s = 604800", "journal"),
+        ("UPDATE releases SET seen_ms = 1", "journal"),
+        ("UPDATE anchors SET log_index = 8", "journal"),
+        ("DELETE FROM anchors", "journal"),
+        ("DELETE FROM journal WHERE seq = 1", "journal-chain"),
+        ("UPDATE journal SET value = '[1]' WHERE seq = 1", "journal-chain"),
+        ("UPDATE trust SET document = '{}'", "releases"),
     ],
 )
 def test_an_edit_is_noticed(database: Database, edit: str, by: str) -> None:
     filled(database)
     unlocked(database, edit)
     assert by in refused(database)
+
+
+def test_alarms_and_weather_are_no_edit_also_where_runs_were_pruned(database: Database) -> None:
+    weather = [Class.UNAVAILABLE] * 4
+    seen = [*weather, Class.OK, Class.INVALID, *weather, Class.EQUIVOCATION, Class.OK, *weather, Class.OK]
+    terms = store.Terms(rule=alarm.Rule(2, 0))
+    for n, found in enumerate(seen):
+        at = NOW + n * DAY
+        store.keep(database, records.taken(database, now=at), records.outcome(found), now=at, terms=terms)
+        assert refused(database) == set(), (n, found)
+    for n in range(1, len(seen)):
+        retention.prune(database, before=NOW + (n - 0.5) * DAY, now=NOW + 99 * DAY)
+        assert refused(database) == set(), n
+    unlocked(database, "UPDATE claims SET told = 'OK'")
+    assert refused(database) == {"claims"}
+
+
+def test_a_release_that_is_gone_leaves_references(database: Database) -> None:
+    if database.dialect == "sqlite":
+        return  # refuses it where foreign keys are on; see tests/attacks
+    filled(database)
+    unlocked(database, "DELETE FROM anchors", "DELETE FROM releases")
+    assert refused(database) >= {"journal", "references"}
 
 
 def test_a_run_taken_out_of_the_middle_is_noticed(database: Database) -> None:

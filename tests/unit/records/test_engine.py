@@ -13,9 +13,10 @@ from alembic.migration import MigrationContext
 
 from anchor.errors import AnchorError, Misuse, Unavailable, Unsupported
 from anchor.records import claims, engine, store
+from anchor.records.check import check
 from anchor.records.engine import Database, open_database
-from anchor.records.tables import Base
-from tests.support import records
+from anchor.records.tables import Anchor, Base, Claim, Release
+from tests.support import records, samples
 from tests.support.records import NOW, opened
 
 
@@ -29,6 +30,34 @@ def test_opening_again_changes_nothing(database: Database, url: str) -> None:
     claims.add(database, "a", now=NOW)
     with opened(url) as again:
         assert claims.targets(again) == ["a"]
+
+
+def test_records_of_the_schema_before_are_brought_up_to_date(
+    request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    """Releases, anchors and claims that are there already are written down in the journal as they stand."""
+    from tests.support import postgres
+
+    for fresh in (
+        f"sqlite:///{tmp_path}/new.db",
+        postgres.new_database(request.getfixturevalue("postgresql")),
+    ):
+        old = engine.Database(sa.create_engine(fresh), fresh)
+        engine.upgrade(old, "0003")
+        strange = 'prix "\u00e9\u2028\x1f\x01\n\x7f/\\'
+        release = {"ledger": strange, "number": 1, "version": "1.0.0", "root": samples.HEX, "size": 3}
+        release |= {"statement": b"{}", "statement_sha256": "00", "seen_ms": 1}
+        anchor = {"release_id": 1, "origin": "o", "log_key": "k", "log_index": 7, "bundle": b"b"}
+        anchor |= {"bundle_sha256": "00", "time": "", "seen_ms": 1}
+        claim = {"target": "a", "active": 1, "added_ms": 1, "due_ms": 1, "failing_runs": 0, "told": "OK"}
+        with old.write() as connection:
+            for table, row in ((Release, release), (Anchor, anchor), (Claim, claim)):
+                connection.execute(sa.insert(table), row)
+        old.close()
+        with opened(fresh) as database:
+            claims.add(database, "b", now=NOW)
+            found = {c.name: c.state for c in check(database).checks}
+            assert found["journal-chain"] == found["journal"] == found["claims"] == "passed"
 
 
 def test_workers_that_start_together_migrate_once(request: pytest.FixtureRequest, tmp_path: Path) -> None:

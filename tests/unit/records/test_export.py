@@ -6,9 +6,11 @@ import json
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from anchor.records import export, history, store
 from anchor.records.engine import Database
+from anchor.records.tables import Notification
 from anchor.report import history as lines
 from anchor.report import metrics
 from anchor.report.status import status, text
@@ -84,7 +86,7 @@ def test_runs_that_could_not_tell_turn_stale(database: Database) -> None:
     assert stands(database, 2.1) is Class.STALE
 
 
-@pytest.mark.parametrize("bad", [Class.INVALID, Class.EQUIVOCATION, Class.ERROR, Class.USAGE])
+@pytest.mark.parametrize("bad", [Class.INVALID, Class.ERROR, Class.USAGE])
 def test_an_alarm_stands_through_age_and_weather_until_a_good_run(database: Database, bad: Class) -> None:
     kept(database, Class.OK, bad)
     assert stands(database, 900) is bad
@@ -92,6 +94,17 @@ def test_an_alarm_stands_through_age_and_weather_until_a_good_run(database: Data
     assert stands(database, 900) is bad
     kept(database, Class.OK)
     assert stands(database, 0) is Class.OK
+
+
+def test_equivocation_stands_through_good_runs_and_other_alarms(database: Database) -> None:
+    for found in (Class.EQUIVOCATION, Class.OK, Class.UNAVAILABLE, Class.OK):
+        kept(database, found)
+        assert stands(database, 0) is Class.EQUIVOCATION
+    kept(database, Class.INVALID, Class.OK)
+    assert stands(database, 0) is Class.EQUIVOCATION
+    with database.read() as connection:
+        told = connection.execute(sa.select(Notification.verdict).order_by(Notification.id)).scalars().all()
+    assert told == ["EQUIVOCATION", "INVALID"]
 
 
 def test_a_good_run_in_the_future_is_none(database: Database) -> None:

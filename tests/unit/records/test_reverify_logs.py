@@ -228,6 +228,37 @@ def test_growth_up_to_the_end_is_none(world: World) -> None:
     assert world.found() is Class.OK
 
 
+def test_a_clock_that_jumped_past_the_end_makes_no_growth_after_it(world: World) -> None:
+    """The end is announced; a run by a clock that is ahead sees the log after it; then the clock is right."""
+    start = world.now
+    world.ended = start + 30 * 86400
+    assert world.found() is Class.OK
+    world.now = start + 60 * 86400
+    assert world.found() is Class.OK
+    world.now = start + 86400
+    world.log.grow(5)
+    assert world.found() is Class.UNAVAILABLE  # the clock is behind the last run, once
+    assert world.found() is Class.OK
+    for day in (29, 31, 59, 62):
+        world.now = start + day * 86400
+        assert world.found() is Class.OK, day
+    world.log.grow(1)
+    assert "after its end" in detail(world.run(), "log")
+
+
+def test_growth_that_was_seen_before_the_end_is_none_after_it(world: World) -> None:
+    start = world.now
+    world.ended = start + 30 * 86400
+    world.run()
+    world.now = start + 60 * 86400
+    world.run()
+    world.now = start + 86400
+    world.log.grow(5)
+    world.run()
+    world.now = start + 62 * 86400
+    assert world.found() is Class.OK
+
+
 def test_more_bundles_than_are_read_again_are_proven_and_not_fetched(world: World) -> None:
     """Releases spread over a large log: first sight reads each bundle, an unchanged head only a few."""
     world.log = SimLog().grow(20 * 256 + 3)

@@ -5,7 +5,9 @@ import pytest
 import sqlalchemy as sa
 
 from anchor.errors import Refused, Unavailable
+from anchor.statement import encode, link
 from anchor.verdict import Class
+from tests.support import samples
 from tests.support.reverified import TARGET, World, detail
 
 
@@ -26,9 +28,11 @@ def test_what_the_files_come_to_is_the_verdict(world: World, error: Refused, fou
 
 
 def test_an_older_release_than_before_is_a_lagging_source(world: World) -> None:
-    world.number, world.statement = 2, b"[2]"
+    first = encode(samples.statement())
+    world.number = 2
+    world.statement = encode(samples.statement(number=2, version="2", previous=link(first)))
     world.run()
-    world.number, world.statement = 1, b"{}"
+    world.number, world.statement = 1, first
     found = world.run()
     assert found.verdict.verdict is Class.UNAVAILABLE
     assert "release 1 is served where 2 was verified" in detail(found, "number")

@@ -6,12 +6,13 @@ import pytest
 import sqlalchemy as sa
 
 from anchor.errors import Refused, Unavailable
-from anchor.outcome import SignedCheckpoint
+from anchor.outcome import Before, SeenRelease, SignedCheckpoint
 from anchor.records import claims, memory, store
 from anchor.records.engine import Database
 from anchor.records.tables import Checkpoint, Claim, Delivery, EvidenceRow, Notification, Run
+from anchor.statement import Statement, encode, link
 from anchor.verdict import Class
-from tests.support import records
+from tests.support import records, samples
 from tests.support.records import NOW
 from tests.support.simlog import SimLog
 
@@ -38,9 +39,10 @@ def test_what_is_kept_is_remembered(database: Database) -> None:
     assert not remembered.knows(log.origin, 3, last.root)
     assert not remembered.knows(log.origin, 4, first.root)
     assert remembered.logs_of("a/release.json") == ["log.example"]
-    assert remembered.trust("a/release.json") == {"policy": "1"}
-    assert remembered.last_run("a/release.json") == NOW
-    seen = remembered.release_of("a/release.json")
+    before = remembered.before("a/release.json")
+    assert before.trust == {"policy": "1"}
+    assert before.last_run == NOW
+    seen = before.release
     assert seen is not None
     assert (seen.ledger, seen.number, seen.statement) == ("prices", 1, b"{}")
     assert remembered.rival(seen) is None
@@ -51,9 +53,7 @@ def test_nothing_is_remembered_of_nothing(database: Database) -> None:
     assert remembered.held("k", "o", 1) == []
     assert remembered.logs_of("x") == []
     assert remembered.contradictions("o") == []
-    assert remembered.trust("x") is None
-    assert remembered.last_run("x") is None
-    assert remembered.release_of("x") is None
+    assert remembered.before("x") == Before()
 
 
 def test_one_row_for_one_origin_size_and_root(database: Database) -> None:
@@ -82,7 +82,27 @@ def test_two_statements_with_one_number_are_rivals(database: Database) -> None:
     store.keep(database, records.taken(database), found, now=NOW, terms=TERMS)
     rival = memory.Memory(database, now=NOW).rival(two)
     assert rival == one  # with its anchors: both sides can be exported
-    assert memory.Memory(database, now=NOW).rival(records.release(2, statement=b"[]")) is None
+    assert memory.Memory(database, now=NOW).rival(records.release(3, statement=b"[]")) is None
+
+
+def test_a_release_of_another_chain_is_a_rival_of_its_neighbours(database: Database) -> None:
+    a, b = (encode(samples.statement(version=v)) for v in ("1.0", "1.0b"))
+    one, other = records.release(1, a), records.release(1, b)
+    two = records.release(2, encode(samples.statement(number=2, version="2.0", previous=link(b))))
+    spoilt = msgspec.structs.replace(link(b), version="1.0c")
+    renamed = records.release(2, encode(samples.statement(number=2, version="2.0", previous=spoilt)))
+    store.keep(database, records.taken(database), records.outcome(release=one), now=NOW, terms=TERMS)
+    assert memory.Memory(database, now=NOW).rival(two) == one
+    store.keep(database, records.taken(database, "b"), records.outcome(release=two), now=NOW, terms=TERMS)
+    assert memory.Memory(database, now=NOW).rival(one) == two
+    with_chain = memory.Memory(database, now=NOW)
+    assert with_chain.rival(records.release(3, encode(third(two)))) is None
+    assert with_chain.rival(renamed) is not None
+    assert with_chain.rival(other) == one
+
+
+def third(two: SeenRelease) -> Statement:
+    return samples.statement(number=3, version="3.0", previous=link(two.statement))
 
 
 def test_a_run_that_was_taken_over_keeps_nothing(database: Database) -> None:

@@ -10,15 +10,22 @@ from pathlib import Path
 
 import pytest
 
+from anchor import trusted_root
 from anchor.edge import http
 from anchor.edge.log_sources import FolderCache, FolderSource, HttpSource, rekor_v2
-from anchor.errors import Misuse, Unavailable
+from anchor.errors import Misuse, Unavailable, Unsupported
 from anchor.tlog import checkpoint, tiles
 from anchor.tlog.follow import News, follow
 from anchor.tlog.reader import TileReader
 from anchor.tlog.source import Missing
+from anchor.trust import Policy, Signer
+from anchor.verify.anchors import Trust
+from anchor.wiring.places import Places, RunBudget
 from tests.support import needed_tiles
+from tests.support.forge_log import V2_ORIGIN
 from tests.support.simlog import SimLog
+from tests.vectors import cases_root
+from tests.vectors.case import CASES
 
 LOG = SimLog().grow(600)
 PATHS = [t.path for t in needed_tiles.for_inclusion(3, 600)] + [
@@ -216,3 +223,11 @@ def test_a_cache_stays_below_its_limit(tmp_path: Path) -> None:
         assert sum(f.stat().st_size for f in tmp_path.rglob("*") if f.is_file()) <= 10_000
     assert cache.get("tile/0/049") is not None
     assert cache.get("tile/0/000") is None
+
+
+def test_a_log_whose_way_of_signing_no_written_key_can_say_is_not_followed(tmp_path: Path) -> None:
+    assert cases_root.P384.hash_name == "SHA2_384"
+    root = trusted_root.parse(CASES["root-log-p384"].root)
+    trust = Trust(policy=Policy(ledger="l", signers=(Signer(issuer="i", identity="x"),)), raw=[], root=root)
+    with pytest.raises(Unsupported, match="sha384"):
+        Places(tmp_path, tmp_path, RunBudget(1)).find(V2_ORIGIN, "release", trust)

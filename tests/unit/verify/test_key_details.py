@@ -4,12 +4,13 @@
 import hashlib
 
 import pytest
-from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519
 
 from anchor import ed25519ph, keydetails
 from anchor.artifact import Artifact, DigestArtifact, from_digest
 from anchor.errors import AnchorError, Misuse, Refused, Unsupported
+from anchor.tlog.keys import key_from_spki, parse_vkey
 from tests.support import forge_keys
 
 FILE = b"what was signed"
@@ -165,3 +166,17 @@ def test_pure_and_prehashed_signatures_are_not_each_other() -> None:
     for signature, details in ((plain, "PKIX_ED25519_PH"), (prehashed, "PKIX_ED25519")):
         with pytest.raises(Refused):
             found.using(details).verify(signature, Artifact(FILE))
+
+
+@pytest.mark.parametrize("wanted", ["sha256", "sha384", "sha512"])
+def test_a_log_key_hashes_notes_by_what_its_details_say_and_a_written_one_by_sha256(wanted: str) -> None:
+    private = ec.generate_private_key(ec.SECP384R1())
+    held = key_from_spki("log.example", keydetails.spki_of(private.public_key()), hash_name=wanted)
+    for name, algorithm in (
+        ("sha256", hashes.SHA256()),
+        ("sha384", hashes.SHA384()),
+        ("sha512", hashes.SHA512()),
+    ):
+        signature = private.sign(b"note\n", ec.ECDSA(algorithm))
+        assert held.signed(b"note\n", signature) == (name == wanted)
+        assert parse_vkey(held.vkey).signed(b"note\n", signature) == (name == "sha256")

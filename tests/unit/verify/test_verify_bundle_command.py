@@ -3,6 +3,7 @@
 
 import hashlib
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -86,10 +87,16 @@ def test_everything_else_exits_otherwise_with_one_line(
     assert ran.line
 
 
-def test_a_file_named_like_a_digest_is_the_file(folder: Path) -> None:
-    name = "sha256:" + "0" * 64
-    (folder / name).write_bytes(forge.ARTIFACT)
-    assert run(folder, *WHO, name).code == 0
+def test_a_file_named_like_a_digest_does_not_stand_for_it(folder: Path) -> None:
+    """Whoever can leave a file in the working folder must not choose what a digest means."""
+    (folder / DIGEST).write_bytes(b"another file")
+    assert run(folder, *WHO, DIGEST).code == 0
+    assert run(folder, *WHO, f"./{DIGEST}").code == 8
+    other = "sha256:" + "0" * 64
+    (folder / other).write_bytes(forge.ARTIFACT)
+    assert run(folder, *WHO, other).code == 8
+    assert run(folder, *WHO, f"./{other}").code == 0
+    assert "./sha256:" in anchor("verify-bundle", "--help").out
 
 
 def test_bundles_that_cannot_be_read_are_evidence_and_missing_ones_are_usage(folder: Path) -> None:
@@ -107,10 +114,12 @@ def test_bundles_that_cannot_be_read_are_evidence_and_missing_ones_are_usage(fol
     assert run(folder, *WHO, "artifact", bundle="missing").code == 2
 
 
-def test_a_broken_trusted_root_never_passes(folder: Path) -> None:
-    for text in ("", "{}", '{"mediaType": "x"}', "[" * 100_000):
+def test_a_broken_trusted_root_is_the_verifiers_own_mistake(folder: Path) -> None:
+    for text, code in (("", 2), ("{}", 2), ('{"mediaType": "x"}', 7), ("[" * 100_000, 2)):
         (folder / "spoilt").write_text(text)
-        assert run(folder, *WHO, "artifact", root="spoilt").code in (7, 8)
+        ran = run(folder, *WHO, "artifact", root="spoilt")
+        assert (ran.code, ran.out) == (code, "")
+        assert "spoilt" in ran.line
     assert run(folder, *WHO, "artifact", root="missing").code == 2
 
 
@@ -126,6 +135,19 @@ def test_json_is_one_document_with_stable_names_and_only_bound_facts(folder: Pat
     refused = [c for c in bad["checks"] if c["state"] == "refused"]
     assert {c["name"] for c in refused} == {"log-entry", "artifact-digest", "signature"}
     assert all(c["meaning"] and c["clause"] for c in refused)
+
+
+def test_names_that_are_not_utf8_are_written_out(folder: Path) -> None:
+    bundle, file = os.fsdecode(b"n\xff.json"), os.fsdecode(b"n\xff")
+    (folder / "bundle.json").rename(folder / bundle)
+    (folder / "artifact").rename(folder / file)
+    ran = run(folder, *WHO, file, "--json", bundle=bundle)
+    assert (ran.code, ran.document["verdict"]) == (0, "OK")
+    assert ran.document["target"] == "n\\udcff.json"
+    missing = run(folder, *WHO, file + "x", "--json", bundle=bundle)
+    assert (missing.code, missing.document["verdict"]) == (2, "USAGE")
+    inspected = anchor("inspect", bundle, "--json", cwd=folder)
+    assert (inspected.code, inspected.document["file"]) == (0, "n\\udcff.json")
 
 
 def test_usage_errors_are_one_document_too(folder: Path) -> None:

@@ -17,7 +17,7 @@ from anchor.verify import steps
 from anchor.verify.bundle import verify_bundle
 from tests.support import forge, forge_keys
 from tests.support.check_names import BUNDLE
-from tests.support.forge_ca import IDENTITY, ISSUER
+from tests.support.forge_ca import IDENTITY, ISSUER, tsa
 from tests.support.whole import WHO, failed, verified
 
 Json = dict[str, Any]
@@ -138,6 +138,23 @@ def test_a_managed_key_needs_a_log_wherever_the_root_names_one() -> None:
     assert "log-key" in failed(verified(keyless, root=bare))
 
 
+def test_an_entry_counts_once_by_whichever_ids_its_log_is_named() -> None:
+    """A root may list one key under its digest and under its note id: that makes no second log of it."""
+    other = forge.b64(hashlib.sha256(forge.v2_log().key.spki).digest())
+
+    def twice(entries: list[Json]) -> None:
+        entries.append({**entries[-1], "logId": {"keyId": other}})
+
+    root = forge.trusted_root(lambda r: twice(r["tlogs"]))
+    assert "checkpointKeyId" in root["tlogs"][2]
+    bundle = forge.make(forge.V2)
+    assert verified(bundle, root=root).ok
+    twice(bundle["verificationMaterial"]["tlogEntries"])
+    report = verified(bundle, root=root)
+    assert failed(report) == ["log-key"]
+    assert not report.foreign
+
+
 @pytest.mark.parametrize("time", ["0", str(2**53), str(2**62)])
 def test_a_promise_of_a_number_that_json_cannot_carry_is_refused(time: str) -> None:
     bundle = forge.make(forge.V1.but(edit=lambda b: None))
@@ -151,3 +168,49 @@ def test_a_certificate_of_an_unknown_authority_is_foreign_and_of_a_known_one_is_
     assert stranger.verdict is Class.INVALID
     assert stranger.foreign
     assert not verified(bundle, signers=(Signer(identity="x", issuer=ISSUER),)).foreign
+
+
+@pytest.mark.parametrize("details", ["PKIX_FUTURE_2031", "PKIX_RSA_PKCS1V5"])
+def test_a_log_that_the_root_lists_and_cannot_be_used_is_not_foreign(details: str) -> None:
+    root = forge.trusted_root(lambda r: r["tlogs"][1]["publicKey"].update(keyDetails=details))
+    report = verified(forge.make(forge.V2), root=root)
+    assert failed(report) == ["log-key"]
+    assert not report.foreign
+
+
+OLD = "the copy of 2024-12-25 could not be refreshed"
+LACKING: dict[str, tuple[forge.Edit, str, list[str]]] = {
+    "log": (lambda r: r["tlogs"].pop(1), "log-key", ["log-key"]),
+    "certificate log": (lambda r: r["ctlogs"].pop(), "certificate-log", ["certificate-log"]),
+    "authority": (lambda r: r["certificateAuthorities"].pop(), "certificate-chain", ["certificate-chain"]),
+    "time-stamper": (
+        lambda r: r.update(timestampAuthorities=[forge.ca_instance(tsa("tsa b"), "tsa-b")]),
+        "signing-time",
+        ["signing-time"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LACKING)
+def test_what_an_old_root_does_not_name_may_be_in_a_newer_one_and_is_no_alarm(name: str) -> None:
+    edit, check, failing = LACKING[name]
+    bundle, root = forge.make(forge.V2), forge.trusted_root(edit)
+    assert verified(bundle, root=root).verdict is Class.INVALID
+    report = verified(bundle, root=root, doubt=OLD)
+    assert report.verdict is Class.UNAVAILABLE
+    assert failed(report) == failing
+    (doubted,) = [c for c in report.checks if c.name == check]
+    assert OLD in doubted.detail
+    assert not doubted.meaning
+
+
+def test_a_promise_of_a_log_that_an_old_root_does_not_name_is_no_alarm_either() -> None:
+    root = forge.trusted_root(lambda r: r["tlogs"].pop(0))
+    report = verified(forge.make(forge.V1), root=root, doubt=OLD)
+    assert report.verdict is Class.UNAVAILABLE, failed(report)
+
+
+@pytest.mark.parametrize("stamps", [(), (forge.Stamp(over=b"another signature"),)])
+def test_an_old_root_does_not_excuse_what_it_does_name(stamps: tuple[forge.Stamp, ...]) -> None:
+    """Without a time, or with a false one of a known time-stamper, nothing newer could help."""
+    assert verified(forge.make(forge.V2.but(stamps=stamps)), doubt=OLD).verdict is Class.INVALID

@@ -5,11 +5,17 @@ import base64
 import hashlib
 import json
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from tests.support import forge, forge_bodies
+from tests.support.forge_ca import SIGNED
 from tests.support.forge_log import Checkpoint
 from tests.support.whole import failed, verified
 
@@ -78,3 +84,19 @@ def test_an_envelope_logged_as_dsse_of_rekor_v2_is_bound_whole() -> None:
     assert verified(forge.make(recipe)).ok
     spoilt = (recipe.raw_body or b"").replace(b"SHA2_256", b"SHA2_512", 1)
     assert failed(verified(forge.make(recipe.but(raw_body=spoilt)))) == ["log-entry"]
+
+
+def test_a_self_issued_certificate_beside_the_leaf_is_refused_whatever_it_says_of_itself() -> None:
+    """sigstore-conformance 66: neither a root nor a leaf that no authority issued is carried in a bundle."""
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "nobody issued me")])
+    key = ec.generate_private_key(ec.SECP256R1())
+    stray = (
+        x509.CertificateBuilder(name, name, key.public_key(), 1, SIGNED, SIGNED + timedelta(days=1))
+        .sign(key, hashes.SHA256())
+        .public_bytes(serialization.Encoding.DER)
+    )
+    bundle = forge.make(forge.V1.but(version="0.2"))
+    assert not failed(verified(bundle))
+    chain = bundle["verificationMaterial"]["x509CertificateChain"]["certificates"]
+    chain.append({"rawBytes": base64.b64encode(stray).decode()})
+    assert failed(verified(bundle)) == ["signing-material"]

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The journal: what was added to tables without a chain of their own, and what the user decided, chained.
+
+A release, an anchor and a claim (which target is watched, how often) are each written down once more as a row
+of the journal, a claim again whenever that changes. So a row that is edited, added or taken out is seen.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from anchor.errors import Refused
+from anchor.records import chain
+from anchor.records.tables import Anchor, Base, Claim, Journal, Release
+
+COLUMNS: Mapping[type[Base], tuple[str, ...]] = {
+    # Statements and bundles are written down by their digests.
+    Release: ("id", "ledger", "number", "version", "root", "size", "statement_sha256", "seen_ms"),
+    Anchor: ("id", "release_id", "origin", "log_key", "log_index", "bundle_sha256", "time", "seen_ms"),
+    Claim: ("id", "target", "active", "interval_s", "added_ms"),
+}
+"""What is written down of a row, `id` first."""
+_ClaimValue = tuple[int, str, int, int | None, int]
+
+
+def value(table: type[Base], row: Mapping[str, Any]) -> str:
+    """A row as the journal has it."""
+    return msgspec.json.encode([row[name] for name in COLUMNS[table]]).decode()
+
+
+def write(connection: Connection, table: type[Base], row: Mapping[str, Any], at: int) -> None:
+    """Write a row down that was added or changed in this transaction. The caller holds `serialise`."""
+    entry = {"kind": table.__tablename__, "row_id": row["id"], "value": value(table, row), "at_ms": at}
+    chain.add(connection, Journal, entry)
+
+
+def problems(connection: Connection) -> tuple[list[str], int]:
+    """Where tables differ from what was written down of them, and how many rows were compared."""
+    query = sa.select(Journal.kind, Journal.row_id, Journal.value).order_by(Journal.seq)
+    last = {(kind, number): text for kind, number, text in connection.execute(query)}
+    found, count = [], 0
+    for table, names in COLUMNS.items():
+        columns = table.__table__.c
+        name = table.__tablename__
+        rows = connection.execute(sa.select(*(columns[n] for n in names)).order_by(columns.id)).mappings()
+        for row in rows:
+            count += 1
+            written = last.pop((name, row["id"]), None)
+            if written is None:
+                found.append(f"{name} {row['id']} was never written down")
+            elif written != value(table, dict(row)):
+                found.append(f"{name} {row['id']} is not what was written down: {written}")
+    found += [f"{kind} {number} is gone: {text}" for (kind, number), text in last.items()]
+    return found, count
+
+
+def intervals(connection: Connection) -> dict[int, list[int | None]]:
+    """The intervals that each claim ever had, in seconds."""
+    query = sa.select(Journal.row_id, Journal.value).where(Journal.kind == Claim.__tablename__)
+    found: dict[int, list[int | None]] = {}
+    for number, text in connection.execute(query):
+        try:
+            _, _, _, interval, _ = msgspec.json.decode(text, type=_ClaimValue)
+        except msgspec.DecodeError:
+            raise Refused(f"the journal has no claim in the place of one: {text[:80]}") from None
+        found.setdefault(number, []).append(interval)
+    return found
+
+
+def dangling(connection: Connection) -> list[str]:
+    """Rows that refer to a row that is not there, which no engine lets happen by itself."""
+    found = []
+    for table in Base.metadata.sorted_tables:
+        for key in sorted(table.foreign_keys, key=lambda k: k.parent.name):
+            parent = key.column.table.alias()
+            missing = sa.and_(key.parent.is_not(None), parent.c[key.column.name].is_(None))
+            query = (
+                sa.select(sa.func.count())
+                .select_from(table.outerjoin(parent, key.parent == parent.c[key.column.name]))
+                .where(missing)
+            )
+            if count := connection.execute(query).scalar():
+                found.append(f"{count} rows of {table.name} name {key.column.table.name} that are gone")
+    return found

@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Without a policy the signer is claimed, and verify says how to accept him: nobody else is offered."""
+
+import msgspec
+import pytest
+
+from anchor.publish import documents
+from anchor.verify.release import verify_release
+from tests.support.forged_world import World, make_world, own, with_anchors
+from tests.support.in_memory import Held, Memory
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    return make_world(tmp_path_factory.mktemp)
+
+
+OFFER = "to accept this signer"
+
+
+def test_without_a_policy_nobody_is_offered_whom_no_bundle_names(world: World) -> None:
+    def notes(held: Held) -> str:
+        found = verify_release("r", held.release, Memory(held.files), trust=None, now=held.now)
+        return "\n".join(found.notes)
+
+    anchor, _ = own(world.first)
+    assert OFFER in notes(world.first)
+    assert anchor.identity in notes(world.first)
+    value = world.first.value
+    value["anchors"][0]["identity"] = "ceo@example.com"
+    assert "ceo@" not in notes(world.first.with_value(value))
+    assert OFFER not in notes(world.first.with_value(value))
+    log = msgspec.structs.replace(anchor.log, index=anchor.log.index + 1)
+    junk = msgspec.structs.replace(
+        anchor, log=log, identity="ceo@example.com", bundle=documents.blob("junk.sigstore.json", b"{}")
+    )
+    both = with_anchors(world.first, own(world.first), (junk, b"{}"))
+    assert "ceo@" not in notes(both)
+    assert OFFER not in notes(both)
+    spoilt = world.first.with_file(world.first.path("ledger.md"), b"x", repaired=False)
+    assert OFFER not in notes(spoilt)

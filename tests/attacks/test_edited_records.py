@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The owner of the database edits it and takes the triggers off: who notices, the run or `records check`."""
+
+import sqlite3
+
+import pytest
+
+from anchor.verdict import Class
+from tests.support.anchor_cli import anchor
+from tests.support.attacked import Attacked
+
+
+def edited(attacked: Attacked, *statements: str) -> None:
+    """Edit the database as its owner: triggers are dropped first, and put back."""
+    with sqlite3.connect(attacked.home / "records.db") as db:
+        triggers = db.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
+        for name, _ in triggers:
+            db.execute(f"DROP TRIGGER {name}")
+        for statement in statements:
+            assert db.execute(statement).rowcount
+        for _, sql in triggers:
+            db.execute(sql)
+    db.close()
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        "UPDATE evidence SET document = X'7b7d'",
+        "UPDATE evidence SET origin = 'x'",
+        "UPDATE evidence SET kind = 'x'",
+        "UPDATE evidence SET digest = lower(hex(zeroblob(32)))",
+        "UPDATE evidence SET found_ms = 1",
+    ],
+)
+def test_edited_evidence_is_invalid_and_no_recovery(attacked: Attacked, edit: str) -> None:
+    attacked.serve(attacked.log.fork(1))
+    assert attacked.found() is Class.EQUIVOCATION
+    attacked.serve(attacked.log)
+    edited(attacked, edit)
+    assert attacked.found() is Class.INVALID
+    assert attacked.found() is Class.INVALID
+    assert attacked.told() == ["EQUIVOCATION", "INVALID"]
+    assert attacked.check() is Class.EQUIVOCATION
+    assert anchor("status", "--home", attacked.home).code == 6
+
+
+def test_evidence_that_was_taken_out_comes_back_from_its_file(attacked: Attacked) -> None:
+    attacked.serve(attacked.log.fork(1))
+    assert attacked.found() is Class.EQUIVOCATION
+    attacked.serve(attacked.log)
+    edited(attacked, "DELETE FROM evidence")
+    assert attacked.found() is Class.EQUIVOCATION
+    assert "recovered" not in attacked.told()
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        "UPDATE checkpoints SET size = 2",
+        "UPDATE checkpoints SET note = X'00'",
+        "UPDATE checkpoints SET root = lower(hex(zeroblob(32)))",
+        "UPDATE checkpoints SET seen_ms = 1",
+    ],
+)
+def test_edited_records_are_invalid_for_check_and_for_the_run(attacked: Attacked, edit: str) -> None:
+    edited(attacked, edit)
+    assert attacked.check() is Class.INVALID
+    assert attacked.found() is Class.INVALID
+    assert attacked.told() == ["INVALID"]
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        "UPDATE runs SET verdict = 'INVALID'",
+        "UPDATE checks SET detail = 'x'",
+        "UPDATE claims SET last_class = 'STALE'",
+        "UPDATE claims SET active = 0",
+        "UPDATE claims SET told = 'INVALID'",
+        "UPDATE claims SET told = 'UNAVAILABLE'",
+        "UPDATE claims SET due_ms = due_ms + 604800000",
+        "UPDATE claims SET interval_s = 604800",
+        "UPDATE claims SET max_run_age_s = 31536000",
+        "UPDATE claims SET failing_runs = 1",
+        "UPDATE claims SET release_id = NULL",
+        "UPDATE releases SET seen_ms = 1",
+        "UPDATE anchors SET time = 'x'",
+        "UPDATE trust SET document = '{}'",
+        "DELETE FROM anchors",
+        "DELETE FROM claims",
+        "DELETE FROM journal WHERE kind = 'claims'",
+        "UPDATE journal SET at_ms = 1",
+    ],
+)
+def test_edited_history_is_invalid_for_check(attacked: Attacked, edit: str) -> None:
+    edited(attacked, edit)
+    assert attacked.check() is Class.INVALID
+
+
+def test_a_release_that_was_taken_out_is_invalid_for_check_and_for_the_run(attacked: Attacked) -> None:
+    taken_out = ("DELETE FROM anchors", "DELETE FROM releases", "UPDATE claims SET release_id = NULL")
+    edited(attacked, *taken_out)
+    assert attacked.check() is Class.INVALID
+    for _ in range(2):
+        assert attacked.found() is Class.INVALID
+    assert attacked.told() == ["INVALID"]
+
+
+def test_a_message_that_was_taken_out_is_invalid_for_check(attacked: Attacked) -> None:
+    release = attacked.site.release
+    release.write_bytes(release.read_bytes() + b" ")
+    assert attacked.found() is Class.INVALID
+    assert attacked.check() is Class.OK
+    edited(attacked, "DELETE FROM deliveries", "DELETE FROM notifications")
+    assert attacked.check() is Class.INVALID
+
+
+def test_what_the_user_does_is_no_edit(attacked: Attacked) -> None:
+    given = ("--policy", attacked.folder / "watched.toml", "--home", attacked.home)
+    assert anchor("reverify", attacked.target, *given, "--interval", "7d").code == 0
+    assert anchor("reverify", attacked.target, *given, "--interval", "1h").code == 0
+    assert attacked.check() is Class.OK
+    assert anchor("reverify", "--forget", attacked.target, "--home", attacked.home).code == 0
+    assert attacked.check() is Class.OK
+    assert attacked.found() is Class.OK
+    assert attacked.check() is Class.OK
