@@ -112,7 +112,7 @@ def post(  # noqa: PLR0913 - keywords, each with its meaning below
     retry_unsent: bool = False,
 ) -> Response:
     """Send `body` once. `safe`: repeating has no further effect, so it is retried as a GET is.
-    `retry_unsent`: repeat only what was certainly not taken (no connection, 429). A redirect is an error.
+    `retry_unsent`: repeat only what certainly never left (no connection). A redirect is an error.
 
     Raises as `get`; LostAnswer and HttpError with `maybe_taken` mean: look before you send again.
     """
@@ -145,7 +145,8 @@ class _Call:
         began, tried, asked = self.budget.spent(), 0, False
         while True:
             if self.budget.left() <= 0:
-                raise self.told(NotSent("the time for this command is used up"), tried, began)
+                kind = LostAnswer if asked else NotSent
+                raise self.told(kind("the time for this command is used up"), tried, began)
             tried += 1
             wait: float | None = None
             error: ServiceError
@@ -161,13 +162,12 @@ class _Call:
                     if problem := self._wrong_type(answer):
                         raise self.told(problem, tried, began)
                     return answer
+                asked = True
                 error = _http_error(answer)
                 wait = _retry_after(answer.headers)
-                again = answer.status in _AGAIN and (retry_unsent if answer.status == 429 else retry_sent)
-            if not again or tried >= self.patience.attempts:
-                raise self.told(error, tried, began)
+                again = answer.status in _AGAIN and retry_sent
             pause = self._pause(tried, wait)
-            if pause >= self.budget.left():
+            if not again or tried >= self.patience.attempts or pause >= self.budget.left():
                 raise self.told(error, tried, began, wait)
             time.sleep(pause)
 
@@ -215,7 +215,7 @@ class _Call:
             error.remedy = "check the URL and what is asked of it" if refused else "try again later"
             if isinstance(error, HttpError) and error.status in _REDIRECT:
                 error.remedy = "only the same host is followed: name the right URL yourself"
-            if error.maybe_taken and self.method == "POST":
+            elif error.maybe_taken and self.method == "POST" and not refused:
                 error.remedy = "look whether it was taken before it is sent again"
         return error
 

@@ -64,7 +64,7 @@ class Journal:
         self._store("entry", entry)
 
     def forget_sending(self) -> None:
-        """The request is known not to be in the log."""
+        """The only request is known not to be in the log, and not to come there."""
         (self.folder / "sending.json").unlink(missing_ok=True)
         files.sync_folder(self.folder)
 

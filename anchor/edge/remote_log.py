@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """A Rekor over HTTP as a log that is written to once and asked afterwards whether it took it.
 
-Decides what becomes of a request: taken, there before, refused for good, not sent, or not known, which is
-never read as not sent. What the answers of each version look like is for `remote_log_v1` and `remote_log_v2`.
+Decides what an answer says of a request: taken, there before, refused, not sent, or not known. Only "not
+sent" is certain: whatever answered may have been a gateway that passed the request on. What the answers of
+each version look like is for `remote_log_v1` and `remote_log_v2`.
 """
 
 from abc import ABC, abstractmethod
@@ -58,8 +59,8 @@ class RemoteLog(ABC):
     def append(self, request: bytes) -> bytes:
         """Send a request once; its TransparencyLogEntry (protobuf JSON), also when it was there (409).
 
-        Raises `LostAnswer` (or another `ServiceError` with `maybe_taken`) when the log may have taken it,
-        `Refused` when it never will, `Unavailable` when it did not.
+        Raises `NotSent` when the request never left. After any other error it may be in the log: `Refused`
+        when the answer is that it never will be, `LostAnswer` or another `ServiceError` for the rest.
         """
         body = self._body(request)
         try:

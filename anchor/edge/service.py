@@ -83,16 +83,15 @@ class LostAnswer(ServiceError):
 
 
 class HttpError(ServiceError):
-    """A status that was not asked for. Callers tell 4xx apart by `status`, `headers`, `body`."""
+    """A status that was not asked for. Callers tell 4xx apart by `status`, `headers`, `body`.
 
+    No status says that nothing was taken: a gateway may have passed the request on, and then answered itself.
+    """
+
+    maybe_taken = True
     status = 0
     headers: Mapping[str, str] = {}
     body = b""
-
-    @property
-    def maybe_taken(self) -> bool:  # type: ignore[override]  # depends on the status here
-        """A gateway's 5xx says nothing about the server behind it."""
-        return self.status >= 500
 
 
 def check_url(url: str, *, where: str) -> None:

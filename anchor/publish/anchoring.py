@@ -19,8 +19,8 @@ from rfc3161_client import decode_timestamp_response
 from anchor.edge import signing
 from anchor.edge.journal import Journal
 from anchor.edge.prepared import Prepared
-from anchor.edge.service import ServiceError
-from anchor.errors import Pending, Refused, Unavailable
+from anchor.edge.service import NotSent
+from anchor.errors import AnchorError, Pending, Refused, Unavailable
 from anchor.publish.site import Site
 
 POLL = 1.0
@@ -132,33 +132,48 @@ class Anchoring:
 
     def _send(self, prepared: Prepared) -> bytes:
         self.ready()
-        self._check_times(prepared)
-        self.journal.note_signed(prepared)
-        earlier = self.journal.sending()
-        # a request that was sent before may still be on its way: it is looked for from where it began
-        size = earlier.size if earlier else self.site.log.size()
-        self.journal.note_sending(size)
+        again = self.journal.sending() is not None
+        if not again:  # else where the first request began stays noted: it may still be on its way
+            self._check_times(prepared)
+            self.journal.note_signed(prepared)
+            self.journal.note_sending(self.site.log.size())
         self.say(f"{self.site.name}: recording")
         try:
             entry = self.site.log.append(prepared.request)
-        except ServiceError as error:
-            if not error.maybe_taken:
+        except NotSent:
+            if not again:
                 self.journal.forget_sending()
-                raise
-            remedy = "run the same command again: it looks before it sends"
-            try:
-                found = self._look(prepared, size)
-            except Unavailable:
-                problem = f"{error.problem}; the log could not be asked whether it has the entry"
-                raise Unavailable(problem, where=error.where, remedy=remedy) from None
-            if found is None:
-                problem = f"{error.problem}; the entry is not in the log"
-                raise Unavailable(problem, where=error.where, remedy=remedy) from None
-            return found
-        except Refused:
-            self.journal.forget_sending()
             raise
-        return self._keep(prepared, entry)
+        except Refused as error:
+            return self._confirmed(prepared, error, forget=not again)
+        except Unavailable as error:
+            return self._confirmed(prepared, error)
+        try:
+            return self._keep(prepared, entry)
+        except Refused as error:
+            return self._confirmed(prepared, error)
+
+    def _confirmed(self, prepared: Prepared, error: AnchorError, *, forget: bool = False) -> bytes:
+        """The log's entry for a request that left and was not confirmed; without one, the error.
+
+        `forget`: nothing else was sent, and what answered says that the log never takes it.
+        """
+        sending = self.journal.sending()
+        assert sending is not None
+        remedy = "run the same command again: it looks before it sends"
+        try:
+            found = self._look(prepared, sending.size)
+        except Unavailable:
+            problem = f"{error.problem}; the log could not be asked whether it has the entry"
+            raise Unavailable(problem, where=error.where, remedy=remedy) from None
+        if found is not None:
+            return found
+        if forget:
+            self.journal.forget_sending()
+        problem = f"{error.problem}; the entry is not in the log"
+        if isinstance(error, Refused):
+            raise Refused(problem, where=error.where, remedy=error.remedy)
+        raise Unavailable(problem, where=error.where, remedy=remedy)
 
     def _check_times(self, prepared: Prepared) -> None:
         """No entry for a signature whose time stamp is outside of its certificate: it would never verify."""

@@ -19,8 +19,9 @@ class LogClient(Protocol):
     def append(self, request: bytes) -> bytes:
         """Send a request once; the TransparencyLogEntry (protobuf JSON) of it.
 
-        An entry that was there before (409) is recovered, not refused. Raises `LostAnswer` when the log may
-        have taken the request, `Unavailable` when it did not, `Refused` when it never will.
+        An entry that was there before (409) is recovered, not refused. Raises `NotSent` when the request
+        never left. After any other error it may be in the log: `Refused` when the answer is that it never
+        will be, `Unavailable` for the rest.
         """
         ...
 
@@ -47,7 +48,7 @@ class Site:
     token: Callable[[], str]
     """Gets an identity token; called only when a new signature is needed."""
     settle: float = 0.0
-    """Seconds after which a request whose answer was lost is in the log, or never will be."""
+    """Seconds for which a request that was not confirmed is looked for before it may be sent again."""
     patience: float = 30.0
     """Seconds for which witnesses are waited for."""
     check: Callable[[Path], None] | None = None

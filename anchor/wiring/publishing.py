@@ -37,7 +37,7 @@ from anchor.wiring.trust import NAMED, tuf_cache
 
 EMBEDDED = "embedded"
 SETTLE = 25.0
-"""Seconds: a Rekor server gives up on a write after 20, so no entry appears later than this."""
+"""Seconds: a Rekor server gives up on a write after 20. What Rekor v1 has queued by then can come later."""
 
 
 @dataclass(frozen=True, kw_only=True)
