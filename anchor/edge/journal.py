@@ -24,6 +24,8 @@ from anchor.errors import Misuse, Refused
 
 MAX_STEP = 64 << 20
 """A step holds at most a statement, a certificate, a token and a log entry."""
+ASIDE = "~"
+"""Between number and log in the name of a journal that another one took the place of."""
 
 
 class Sending(msgspec.Struct, frozen=True):
@@ -89,6 +91,18 @@ class Journal:
     def abandon(self) -> None:
         """It will not be completed, and it is kept: its signature may be in the log for ever."""
         self._store("abandoned", b"{}")
+
+    def set_aside(self) -> None:
+        """Give it up, and make room for another one of the same statement and log."""
+        self.abandon()
+        number = 1
+        while (aside := self.folder.with_name(f"{number}{ASIDE}{self.folder.name}")).exists():
+            number += 1
+        try:
+            os.replace(self.folder, aside)
+            files.sync_folder(aside.parent)
+        except OSError as e:
+            raise files.os_error(e, self.folder, "set the journal aside") from None
 
     def abandoned(self) -> bool:
         return (self.folder / "abandoned.json").exists()

@@ -7,6 +7,7 @@ looked for in the log before anything is sent again: repeating it would be a sec
 """
 
 import contextlib
+import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from anchor.edge import signing
 from anchor.edge.journal import Journal
 from anchor.edge.prepared import Prepared
 from anchor.edge.service import NotSent
+from anchor.encoding import parse_json
 from anchor.errors import AnchorError, Pending, Refused, Unavailable
 from anchor.publish.site import Site
 
@@ -42,20 +44,19 @@ class Anchoring:
     say: Callable[[str], None]
     ready: Callable[[], None]
     """Raises when it must not be sent any more: somebody published meanwhile."""
+    abandon: bool = False
+    """Whether what cannot be completed any more is given up, and signed anew."""
     lacks: Callable[[bytes], str] | None = None
     """What a bundle lacks of the witness quorum; None when no quorum is demanded."""
 
     def run(self) -> bytes:
         """The bundle, JSON; the log has exactly one entry for it."""
         prepared = self._resumable()
-        if prepared is None:
-            bundle = self._sign()
-            return bundle if self.lacks is None else self._witnessed(bundle)
-        entry = self.journal.entry()
-        if entry is None:
+        entry = None
+        if prepared is not None and (entry := self.journal.entry()) is None:
             self.say(f"{self.site.name}: going on from the journal")
             entry = self._settle(prepared)
-        bundle = signing.assemble(prepared, entry)
+        bundle = self._sign() if prepared is None or entry is None else signing.assemble(prepared, entry)
         return bundle if self.lacks is None else self._witnessed(bundle)
 
     def _witnessed(self, bundle: bytes) -> bytes:
@@ -88,7 +89,7 @@ class Anchoring:
             raise Refused("the journal is of another statement", where=str(self.journal.folder))
         if self.journal.sending() or self.journal.entry():
             return prepared
-        if _expired(prepared):
+        if prepared.expires < datetime.now(UTC):
             # Nothing of it is in the log, and a late entry would not verify: sign anew.
             self.journal.discard()
             return None
@@ -113,22 +114,33 @@ class Anchoring:
             log_version=self.site.log_version,
         )
 
-    def _settle(self, prepared: Prepared) -> bytes:
-        """The log's entry for a request that may have been sent; it is sent only if it is not there."""
+    def _settle(self, prepared: Prepared) -> bytes | None:
+        """The log's entry for a request that may have been sent; it is sent only if it is not there.
+
+        None when it was given up. What was sent is never forgotten here: Rekor v1 queues for as long as it
+        takes. The same bytes again are one entry there, by their leaf, for ever.
+        """
         sending = self.journal.sending()
         if sending is None:
             return self._send(prepared)
-        found = self._look(prepared, sending.size)
-        if found is not None:
-            return found
-        if _expired(prepared) and self.site.log_version == 1:
-            self.journal.discard()
-            raise Unavailable(
-                "the request never reached the log, and its certificate has expired",
-                where=self.site.name,
-                remedy="run the same command again",
-            )
-        return self._send(prepared)
+        late = prepared.late(datetime.now(UTC))
+        try:
+            found = self._look(prepared, sending.size)
+        except Refused:
+            if not late:
+                raise
+            found = None
+        if found is not None or not late:
+            return found or self._send(prepared)
+        if self.abandon:
+            self.say(f"{self.site.name}: given up what was sent")
+            self.journal.set_aside()
+            return None
+        raise Unavailable(
+            "its certificate has expired, and it has no time stamp: an entry that comes now does not verify",
+            where=self.site.name,
+            remedy="it may still come into the log; --abandon gives it up and signs anew",
+        )
 
     def _send(self, prepared: Prepared) -> bytes:
         self.ready()
@@ -204,11 +216,22 @@ class Anchoring:
 
     def _keep(self, prepared: Prepared, entry: bytes) -> bytes:
         """An answer is kept only when the bundle made of it verifies: a foreign one must not be resumed."""
+        entry = _timely(prepared, entry)
         self.check(signing.assemble(prepared, entry))
         self.journal.note_entry(entry)
         return entry
 
 
-def _expired(prepared: Prepared) -> bool:
-    end = x509.load_der_x509_certificate(prepared.certificate).not_valid_after_utc
-    return datetime.now(UTC) > end
+def _timely(prepared: Prepared, entry: bytes) -> bytes:
+    """The entry, without the log's promise when that is of a time after the certificate's end.
+
+    Rekor v1 queues, and promises the time at which it got to it. Every time in a bundle must be within the
+    certificate, and where a time stamp says that the signature was, the promise is not needed.
+    """
+    found = parse_json(entry, where="log entry")
+    if not prepared.tokens or not found.get("inclusionPromise"):
+        return entry
+    if int(found["integratedTime"]) <= prepared.expires.timestamp():
+        return entry
+    found |= {"inclusionPromise": None, "integratedTime": "0"}
+    return json.dumps(found, ensure_ascii=False, separators=(",", ":")).encode()

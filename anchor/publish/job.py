@@ -168,6 +168,7 @@ class _Job:
                     check=partial(self._check, site),
                     ready=partial(place.check_unchanged, self.plan),
                     say=self.tools.say,
+                    abandon=self.order.abandon,
                     lacks=partial(self._lacks, site) if self.tools.witnessed else None,
                 ).run()
                 report = self._examine(bundle, site)

@@ -11,12 +11,13 @@ import hashlib
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
 from anchor import statement as statements
 from anchor.edge import files, lock
-from anchor.edge.journal import Journal
+from anchor.edge.journal import ASIDE, Journal
 from anchor.errors import AnchorError, Misuse, Unsupported
 from anchor.publish.documents import BUNDLE
 from anchor.statement import LedgerName
@@ -25,7 +26,7 @@ FOLDER = "journal"
 Step = Literal["signed", "sent", "recorded", "damaged"]
 _STEPS: dict[Step, str] = {
     "signed": "signed, in no log",
-    "sent": "sent, and no answer came: it may be in the log",
+    "sent": "sent, and not confirmed: it may be in the log",
     "recorded": "in the log",
     "damaged": "its journal cannot be read, so it may be in the log",
 }
@@ -45,6 +46,8 @@ class Interrupted:
     ledger: LedgerName | None
     abandoned: bool
     """Whoever publishes gave it up: it is not completed any more, and it is still in the log."""
+    late: bool = False
+    """An entry that the log makes from now on would not verify."""
 
     @property
     def name(self) -> str:
@@ -54,7 +57,10 @@ class Interrupted:
 
     def __str__(self) -> str:
         what = "given up" if self.abandoned else "interrupted"
-        return f"{self.name}, {what}, in {self.log}: {_STEPS[self.step]}"
+        line = f"{self.name}, {what}, in {self.log}: {_STEPS[self.step]}"
+        if self.late and self.step == "sent" and not self.abandoned:
+            line += "; its certificate has expired, so look with --resume, or give it up with --abandon"
+        return line
 
 
 def journal_folder(home: Path, statement: bytes) -> Path:
@@ -76,12 +82,14 @@ def interrupted(home: Path) -> list[Interrupted]:
 def _read(folder: Path) -> Interrupted:
     journal = Journal(folder)
     step: Step = "recorded"
-    ledger = None
+    ledger, late = None, False
     try:
         if journal.entry() is None:
             step = "sent" if journal.sending() else "signed"
         signed = journal.signed()
-        ledger = statements.decode(signed.payload).ledger if signed else None
+        if signed:
+            late = signed.late(datetime.now(UTC))
+            ledger = statements.decode(signed.payload).ledger
     except Unsupported:  # a statement of a newer program
         pass
     except AnchorError:
@@ -89,10 +97,11 @@ def _read(folder: Path) -> Interrupted:
     return Interrupted(
         folder=folder,
         statement=folder.parent.name,
-        log=folder.name.removesuffix(BUNDLE),
+        log=folder.name.removesuffix(BUNDLE).rpartition(ASIDE)[2],
         step=step,
         ledger=ledger,
         abandoned=journal.abandoned(),
+        late=late,
     )
 
 

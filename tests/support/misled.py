@@ -88,13 +88,17 @@ class World:
 
 
 @contextlib.contextmanager
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+def world(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, made: timedelta = timedelta()
+) -> Iterator[World]:
+    """`made`: when its keys were made, from now."""
     monkeypatch.setattr(publish, "BUDGET", BUDGET)
     monkeypatch.setattr(publishing, "SETTLE", 0.3)
     monkeypatch.setenv("NO_PROXY", "*")
     (tmp_path / "ledger.md").write_text(LEDGER)
     (tmp_path / "site").mkdir()
-    instance = Instance.open(tmp_path / "instance", create=True)
+    Instance.open(tmp_path / "instance", create=True, clock=lambda: datetime.now(UTC) + made).close()
+    instance = Instance.open(tmp_path / "instance", create=False)
     served = server.Server(instance, host="127.0.0.1", port=0, secret="s")
     thread = threading.Thread(target=served.serve_forever, args=(0.05,), daemon=True)
     thread.start()

@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A real Rekor v1 whose signer is down: it queues what it was sent, and integrates it much later.
+
+By then the certificate may have expired. The same bytes are one entry there however often they are sent, so
+what was sent is kept until it is found; where only the log's promise says when it was signed, a late entry
+is worth nothing, and whoever publishes gives it up.
+"""
+
+import json
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from anchor.cli import publish
+from anchor.edge.prepared import Prepared
+from anchor.embedded.ca import LIFETIME
+from anchor.publish import pending
+from anchor.release import load
+from anchor.wiring import publishing
+from tests.interop.publication import Attempt, entries
+from tests.interop.stack import documents
+from tests.interop.stack.keys import Pki
+from tests.interop.stack.process import Server
+from tests.interop.stack.stack import Stack
+from tests.interop.stack.trillian import RekorV1
+from tests.interop.test_clients_agree import Signed, by_cosign, by_npm, by_sigstore, by_us
+from tests.support import misled
+from tests.support.anchor_cli import anchor
+from tests.support.badserver import Exchange, forward
+
+PAST = datetime(2020, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def signer(rekor_v1: RekorV1, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    """What integrates; killed."""
+    monkeypatch.setattr(publishing, "SETTLE", 1.0)
+    monkeypatch.setattr(publish, "BUDGET", 4.0)
+    (found,) = [s for s in rekor_v1.trillian if "signer" in s.name]
+    found.kill()
+    yield found
+    if found.ended():
+        found.start()
+
+
+def without_stamps(document: Any) -> None:
+    document["signingConfig"].pop("tsaUrls")
+    document["signingConfig"].pop("tsaConfig")
+
+
+def expire(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The certificates of all journals have expired."""
+    monkeypatch.setattr(Prepared, "expires", PAST)
+
+
+def started(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    server.start()
+    monkeypatch.setattr(publish, "BUDGET", 60.0)
+    monkeypatch.setattr(publishing, "SETTLE", 20.0)
+
+
+def test_what_is_integrated_after_its_certificate_has_expired_is_one_entry_and_a_release(
+    stack: Stack, rekor_v1: RekorV1, signer: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attempt = Attempt(stack, tmp_path / "queued", stack.instance(rekor_v1, name="queued"))
+    before = len(entries(rekor_v1))
+    assert attempt.publish()[0] == 3
+    expire(monkeypatch)
+    code, _, err = attempt.publish()
+    assert code == 3, err
+    (left,) = pending.interrupted(attempt.folder / "home")
+    assert (left.step, left.late) == ("sent", False)
+    started(signer, monkeypatch)
+    code, err, verified = attempt.again()
+    assert (code, verified) == (0, 0), err
+    attempt.check(rekor_v1)
+    assert len(entries(rekor_v1)) == before + 1
+
+
+def test_without_a_time_stamp_it_is_kept_and_listed_until_it_is_given_up(
+    stack: Stack, rekor_v1: RekorV1, signer: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    instance = stack.instance(rekor_v1, name="unstamped", change=without_stamps)
+    attempt = Attempt(stack, tmp_path / "unstamped", instance)
+    assert attempt.publish()[0] == 3
+    expire(monkeypatch)
+    monkeypatch.setattr(publish, "BUDGET", 20.0)
+    for _ in range(2):
+        code, _, err = attempt.publish()
+        assert code == 3, err
+        assert "--abandon gives it up" in err.splitlines()[-1]
+    shown = anchor("status", "--root", attempt.site, "--home", attempt.folder / "home").err
+    assert "it may be in the log; its certificate has expired" in shown
+    assert "--abandon" in shown
+    before = len(entries(rekor_v1))
+    monkeypatch.setattr(publish, "BUDGET", 4.0)
+    assert attempt.publish("--abandon")[0] == 3
+    assert [i.abandoned for i in pending.interrupted(attempt.folder / "home")] == [True, False]
+    started(signer, monkeypatch)
+    code, err, verified = attempt.again()
+    assert (code, verified) == (0, 0), err
+    (orphan,) = pending.interrupted(attempt.folder / "home")
+    assert (orphan.abandoned, orphan.log, orphan.step) == (True, rekor_v1.origin, "sent")
+    assert "given up" in str(orphan)
+    assert len(entries(rekor_v1)) == before + 2
+
+
+def test_without_a_time_stamp_an_entry_that_came_in_time_completes_it(
+    stack: Stack, rekor_v1: RekorV1, signer: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    instance = stack.instance(rekor_v1, name="in-time", change=without_stamps)
+    attempt = Attempt(stack, tmp_path / "in-time", instance)
+    assert attempt.publish()[0] == 3
+    expire(monkeypatch)
+    started(signer, monkeypatch)
+    code, err, verified = attempt.again()
+    assert (code, verified) == (0, 0), err
+    attempt.check(rekor_v1)
+
+
+def in_rekor_v1(file: Path, log: RekorV1, pki: Pki) -> None:
+    """The instance of this file, with another log."""
+    document = json.loads(file.read_text())
+    tlogs = documents.trusted_root(pki, [log.facts])["tlogs"]
+    tlogs[0]["publicKey"]["validFor"]["start"] = "2020-01-01T00:00:00Z"  # also when the time stamp was made
+    document["trustedRoot"]["tlogs"] = tlogs
+    (service,) = document["signingConfig"]["rekorTlogUrls"]
+    service["majorApiVersion"] = 1
+    documents.write(file, document)
+
+
+def test_promise_of_a_time_after_the_certificates_end_is_left_out_and_everybody_agrees(
+    stack: Stack,
+    rekor_v1: RekorV1,
+    cosign: Path,
+    npm: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The certificate ends in three seconds, and the log is slow."""
+
+    def slow(x: Exchange) -> None:
+        if x.request().method == "POST":
+            time.sleep(4)
+        forward(int(urlsplit(rekor_v1.url).port or 0))(x)
+
+    with misled.world(tmp_path, monkeypatch, made=timedelta(hours=-1)) as world:
+        past = world.shifted(timedelta(seconds=3) - LIFETIME)
+        monkeypatch.setattr(publish, "BUDGET", 30.0)
+        world.ca.behaviours[:] = [misled.answered(lambda b: past.authority.issue(b, past.mint()), status=201)]
+        world.tsa.behaviours[:] = [misled.answered(past.timestamps.stamp, "application/timestamp-reply")]
+        world.log.behaviours[:] = [slow]
+        in_rekor_v1(world.folder / "instance.json", rekor_v1, stack.pki)
+        world.succeeds()
+    folder = tmp_path / "site" / "release" / "1.0.0"
+    release = load((folder / "release.json").read_bytes())
+    (anchor_,) = release.anchors
+    signed = Signed(
+        file=folder / "ledger.md",
+        bundle=folder / anchor_.bundle.path,
+        root=folder / release.trusted_root.path,
+        identity=anchor_.identity,
+        issuer=anchor_.issuer,
+        config=tmp_path / "instance.json",
+    )
+    (entry,) = json.loads(signed.bundle.read_bytes())["verificationMaterial"]["tlogEntries"]
+    assert "inclusionPromise" not in entry
+    assert entry["kindVersion"] == {"kind": "dsse", "version": "0.0.1"}
+    for client in (by_us, by_sigstore, by_cosign, by_npm):
+        assert client(cosign, signed, signed.identity, signed.file), client.__name__
