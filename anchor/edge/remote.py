@@ -105,7 +105,8 @@ def connect(
     """The first log that the config chooses, with its key from the root, and what signing needs besides.
 
     Asks the log for its checkpoint only when the root has several it can be. Raises `Refused` when config
-    and root do not fit together, `Misuse` for URLs that must not be used, `Unavailable`.
+    and root do not fit together, `Misuse` for URLs that must not be used or a config that lists too few
+    services, `Unavailable` also when none may be used at this time.
     """
     authority = config.authority(now)
     stamps = config.chosen_timestamps(now)

@@ -15,6 +15,7 @@ import json
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, cast
 
 import msgspec
@@ -30,6 +31,7 @@ from sigstore.sign import SigningContext
 from sigstore_models.rekor import v1 as rekor
 from sigstore_models.trustroot import v1 as trustroot
 
+from anchor.edge import token_claims
 from anchor.edge.prepared import Prepared
 from anchor.encoding import parse_json
 from anchor.errors import AnchorError, Misuse, Refused, Unavailable
@@ -73,9 +75,7 @@ def sign(statement: bytes, *, steps: Steps, trusted_root: bytes, token: str, log
     except AnchorError:
         raise
     except (IdentityError, ExpiredIdentity) as e:
-        raise Misuse(
-            f"the identity token is not usable: {str(e) or 'expired'}", where="token", remedy="get a new one"
-        ) from None
+        raise _unusable(token, e) from None
     except SigstoreError as e:
         raise Refused(
             f"the sigstore client refuses an answer of the instance: {e}", where="signing"
@@ -146,6 +146,13 @@ class _Flow:
             raise Refused("not a signing certificate with its chain", where="CA answer") from None
         if not rest:
             raise Refused("the chain has no issuer", where="CA answer")
+        if (now := datetime.now(UTC)) > (end := first.not_valid_after_utc):
+            raise Unavailable(
+                f"the certificate just issued ended at {end:%Y-%m-%dT%H:%M:%SZ}, and by this machine's "
+                f"clock it is {now:%Y-%m-%dT%H:%M:%SZ}",
+                where="clock",
+                remedy="see that the clock is right; if it is, the certificate authority's is not",
+            )
         return _Issued(first, rest)
 
     # Rekor: the request is built before the time stamp is asked for
@@ -197,6 +204,12 @@ def _request_v1(envelope: dsse.Envelope, certificate: x509.Certificate) -> dict[
     return {"apiVersion": "0.0.1", "kind": "dsse", "spec": {"proposedContent": proposed}}
 
 
+def _unusable(token: str, error: Exception) -> Misuse:
+    problem, remedy = token_claims.fault(token, datetime.now(UTC))
+    problem = f"the identity token is not usable: {problem or error}"
+    return Misuse(problem, where="token", remedy=remedy or "get a new one")
+
+
 def claims(token: str) -> tuple[str, str]:
     """Identity and issuer that a token claims and a certificate will name. Raises `Misuse`.
 
@@ -205,12 +218,9 @@ def claims(token: str) -> tuple[str, str]:
     """
     try:
         found = IdentityToken(token)
-        body = token.split(".")[1]
-        email = parse_json(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4))).get("email")
-    except (IdentityError, AnchorError, ValueError, AttributeError) as e:
-        raise Misuse(
-            f"the identity token is not usable: {e}", where="token", remedy="get a new one"
-        ) from None
+    except IdentityError as e:
+        raise _unusable(token, e) from None
+    email = (token_claims.read(token) or {}).get("email")
     return email if isinstance(email, str) else found.identity, found.federated_issuer
 
 

@@ -6,12 +6,12 @@ Form: sigstore_trustroot.proto, SigningConfig and ClientTrustConfig.
 """
 
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from anchor.encoding import parse_json
-from anchor.errors import Refused, Unsupported
+from anchor.errors import Misuse, Refused, Unavailable, Unsupported
 from anchor.protojson import Message, to_time
 from anchor.trusted_root import Window
 
@@ -55,7 +55,7 @@ class SigningConfig:
     timestamp_selector: Selector
 
     def authority(self, now: datetime) -> Service:
-        """The certificate authority to ask. Raises `Refused` when none may be used now."""
+        """The certificate authority to ask. Raises as `select` when none may be used now."""
         return select(self.authorities, {1}, Selector(), now, what="certificate authority")[0]
 
     def issuer(self, now: datetime) -> Service | None:
@@ -78,17 +78,32 @@ def select(
 ) -> tuple[Service, ...]:
     """Valid now, of the highest supported version, the newest one an operator; as many as asked.
 
-    Raises `Refused` when fewer are left than the selector demands.
+    Raises `Unavailable` when fewer are left than the selector demands and others are of another time, which
+    may be this machine's fault; `Misuse` when there are not so many at all.
     """
+    services = tuple(services)
     usable = _usable(services, versions, now)
     wanted = {"ANY": 1, "ALL": max(1, len(usable)), "EXACT": selector.count}[selector.kind]
-    if len(usable) < wanted:
-        raise Refused(
-            f"{len(usable)} usable {what}, {wanted} wanted ({selector.kind})",
-            where="signing config",
-            remedy="get the instance's current signing config",
-        )
-    return usable[:wanted]
+    if len(usable) >= wanted:
+        return usable[:wanted]
+    problem = f"{len(usable)} usable {what}, {wanted} wanted ({selector.kind})"
+    remedy = "get the instance's current signing config"
+    others = [s.window for s in services if s.version in versions and not s.window.covers(now)]
+    if not others:
+        raise Misuse(problem, where="signing config", remedy=remedy)
+    problem += (
+        f": {len(others)} {_out_of(others, now)}, and by this machine's clock it is {now:%Y-%m-%dT%H:%M:%SZ}"
+    )
+    raise Unavailable(problem, where="signing config", remedy=f"see that the clock is right, or {remedy}")
+
+
+def _out_of(windows: Sequence[Window], now: datetime) -> str:
+    """The window nearest to a time that none of them covers."""
+    starts = [w.start for w in windows if now < w.start]
+    if starts:
+        return f"from {min(starts):%Y-%m-%dT%H:%M:%SZ} on"
+    ends = [w.end for w in windows if w.end is not None]
+    return f"until {max(ends):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _usable(services: Iterable[Service], versions: Collection[int], now: datetime) -> tuple[Service, ...]:

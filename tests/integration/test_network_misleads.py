@@ -6,6 +6,7 @@ happens, the log has no entry that no release names, and never two.
 """
 
 import json
+import re
 import time
 from collections.abc import Iterator
 from datetime import timedelta
@@ -14,7 +15,9 @@ from pathlib import Path
 import pytest
 
 from tests.support import misled
+from tests.support.anchor_cli import process
 from tests.support.badserver import BadServer, Exchange, answer, forward
+from tests.support.clock import WallClock
 from tests.support.embedded import csr_request, entry_request
 from tests.support.misled import BUDGET, LOST, World, answered, only_post, taken
 
@@ -132,6 +135,8 @@ def test_certificate_of_a_clock_an_hour_off_is_refused_before_anything_is_logged
     assert ran.code in (3, 8), ran
     assert world.size() == 0
     assert not world.published()
+    if hours < 0:
+        assert "by this machine's clock it is" in ran.err.splitlines()[-1], ran
     world.ca.behaviours[:] = [forward(world.port)]
     world.succeeds()
     assert world.size() == 1
@@ -158,3 +163,25 @@ def test_certificate_or_time_stamp_that_does_not_come_leaves_the_log_alone(
     front.behaviours[:] = [forward(world.port)]
     world.succeeds()
     assert world.size() == 1
+
+
+@pytest.mark.parametrize(
+    ("hours", "code", "words"),
+    [
+        (-1, 3, r"0 usable certificate authority, .* from .* on, and by this machine's clock it is"),
+        (1, 2, r"the identity token is not usable: expired at .*, and by this machine's clock it is"),
+    ],
+)
+def test_clock_of_this_machine_an_hour_off_is_named(
+    world: World, hours: int, code: int, words: str, tmp_path: Path
+) -> None:
+    (tmp_path / "clock").mkdir()
+    clock = WallClock(tmp_path / "clock")
+    clock.jump(3600 * hours)
+    ran = process(*world.words(), env=clock.env)
+    assert ran.code == code, ran
+    assert re.search(words, ran.line), ran
+    assert "see that the clock is right" in ran.line
+    assert world.size() == 0
+    assert not world.published()
+    world.succeeds()

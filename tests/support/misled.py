@@ -55,15 +55,19 @@ class World:
     def size(self) -> int:
         return self.instance.log.size()
 
-    def publish(self) -> Ran:
+    def words(self) -> list[object]:
+        """The command, with a new token."""
         token = self.folder / "token"
         token.write_text(self.instance.mint())
-        return anchor(
+        return [
             "publish", self.folder / "ledger.md", "--name", "l", "--version", "1.0.0",
             "--root", self.folder / "site", "--home", self.folder / "home",
             "--instance", self.folder / "instance.json",
             "--identity-token-file", token, "--yes",
-        )  # fmt: skip
+        ]  # fmt: skip
+
+    def publish(self) -> Ran:
+        return anchor(*self.words())
 
     def published(self) -> bool:
         return (self.folder / "site" / "release.json").exists()

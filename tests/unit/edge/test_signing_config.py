@@ -9,7 +9,7 @@ import pytest
 
 from anchor.edge import signing_config
 from anchor.edge.signing_config import SigningConfig
-from anchor.errors import Refused, Unsupported
+from anchor.errors import Misuse, Refused, Unavailable, Unsupported
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 
@@ -51,7 +51,7 @@ def test_all_is_one_an_operator() -> None:
 def test_exact_counts_operators_and_refuses_fewer() -> None:
     two = {"selector": "EXACT", "count": 2}
     assert len(logs(service("https://x"), service("https://y", operator="b"), selector=two)) == 2
-    with pytest.raises(Refused, match=r"1 usable transparency log, 2 wanted \(EXACT\)"):
+    with pytest.raises(Misuse, match=r"1 usable transparency log, 2 wanted \(EXACT\)"):
         logs(service("https://x"), service("https://y"), selector=two)
 
 
@@ -69,8 +69,23 @@ def test_only_services_valid_now() -> None:
     past = service("https://past", 2, end="2026-01-01")
     future = service("https://future", 2, start="2026-07-01")
     assert logs(past, future, service("https://now")) == ["https://now"]
-    with pytest.raises(Refused, match="0 usable"):
+    with pytest.raises(Unavailable, match="0 usable"):
         logs(past, future)
+
+
+@pytest.mark.parametrize(
+    ("listed", "said"),
+    [
+        (service("https://x", start="2026-07-01"), "1 from 2026-07-01T00:00:00Z on"),
+        (service("https://x", end="2026-05-01"), "1 until 2026-05-01T00:00:00Z"),
+    ],
+)
+def test_services_of_another_time_may_be_this_machines_clock(listed: Any, said: str) -> None:
+    with pytest.raises(Unavailable) as e:
+        logs(listed)
+    assert said in str(e.value)
+    assert "by this machine's clock it is 2026-06-01T00:00:00Z" in str(e.value)
+    assert "see that the clock is right" in e.value.remedy
 
 
 def test_newest_shard_is_used_when_windows_overlap() -> None:
@@ -78,13 +93,13 @@ def test_newest_shard_is_used_when_windows_overlap() -> None:
 
 
 def test_unsupported_versions_alone_are_none() -> None:
-    with pytest.raises(Refused, match="0 usable"):
+    with pytest.raises(Misuse, match="0 usable"):
         logs(service("https://v9", 9))
 
 
 def test_timestamps_may_be_left_out_and_the_authority_may_not() -> None:
     assert config().chosen_timestamps(NOW) == ()
-    with pytest.raises(Refused, match="certificate authority"):
+    with pytest.raises(Misuse, match="certificate authority"):
         config(caUrls=[]).authority(NOW)
 
 

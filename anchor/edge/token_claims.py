@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What an identity token says, unverified, and why it cannot be used.
+
+The certificate authority decides; here a fault is named before anybody is asked, as it answers all of them
+with the same words. A time that does not fit may be this machine's clock.
+"""
+
+import base64
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+AUDIENCE = "sigstore"
+LEEWAY = 5.0
+"""Seconds that the sigstore client grants."""
+_NEEDED = ("aud", "sub", "iat", "exp", "iss")
+
+
+def read(token: str) -> Mapping[str, Any] | None:
+    """The claims of a JWT; None for what is none."""
+    parts = token.split(".")
+    try:
+        body = parts[1]
+        # times may be fractions, which the JSON of our own forms never holds
+        found = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
+    except (IndexError, ValueError, RecursionError):
+        return None
+    return found if len(parts) == 3 and isinstance(found, dict) else None
+
+
+def fault(token: str, now: datetime) -> tuple[str, str]:
+    """What is wrong with a token, and what to do about it; empty when nothing is seen here."""
+    claims = read(token)
+    if claims is None:
+        return "it is not a JWT", "give the token alone"
+    if missing := [name for name in _NEEDED if name not in claims]:
+        return f"it has no {' and no '.join(missing)}", "get one of an OIDC issuer"
+    audience = claims["aud"]
+    if AUDIENCE not in (audience if isinstance(audience, list) else [audience]):
+        said = repr(audience)[:80]
+        return f"its audience is {said}, not {AUDIENCE}", f"ask for one with the audience {AUDIENCE}"
+    here = f"and by this machine's clock it is {_said(now.timestamp())}"
+    if _time(claims["exp"]) <= now.timestamp():
+        return f"expired at {_said(claims['exp'])}, {here}", "get a new one, and see that the clock is right"
+    for name, verb in (("iat", "issued at"), ("nbf", "valid from")):
+        if _time(claims.get(name, 0)) > now.timestamp() + LEEWAY:
+            return f"{verb} {_said(claims[name])}, {here}", "see that the clock is right"
+    return "", ""
+
+
+def _time(value: object) -> float:
+    return float(value) if isinstance(value, int | float) else 0.0
+
+
+def _said(value: object) -> str:
+    try:
+        return datetime.fromtimestamp(_time(value), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    except (ValueError, OverflowError, OSError):
+        return "no time"
