@@ -82,7 +82,8 @@ class Instance:
     """The services of an instance that a signing config chose for one log."""
 
     authority: RemoteAuthority
-    timestamps: RemoteTimestamps | None
+    timestamps: tuple[RemoteTimestamps, ...]
+    """Each of them stamps each signature."""
     log: RekorV1 | RekorV2
     log_version: int
     issuer: str
@@ -98,11 +99,11 @@ def connect(
     config: SigningConfig,
     root: TrustedRoot,
     *,
+    log: Service,
     budget: Budget,
     now: datetime,
-    versions: tuple[int, ...] = (1, 2),
 ) -> Instance:
-    """The first log that the config chooses, with its key from the root, and what signing needs besides.
+    """One of the logs that the config chooses, with its key from the root, and what signing needs besides.
 
     Asks the log for its checkpoint only when the root has several it can be. Raises `Refused` when config
     and root do not fit together, `Misuse` for URLs that must not be used or a config that lists too few
@@ -111,14 +112,13 @@ def connect(
     authority = config.authority(now)
     stamps = config.chosen_timestamps(now)
     issuer = config.issuer(now)
-    service = config.chosen_logs(now, versions=versions)[0]
-    for used in (authority, service, *stamps):
+    for used in (authority, log, *stamps):
         http.check_url(used.url, where="signing config")
     return Instance(
         authority=RemoteAuthority(_host_root(authority.url), budget),
-        timestamps=RemoteTimestamps(stamps[0].url, budget) if stamps else None,
-        log=connect_log(service, root, budget=budget),
-        log_version=service.version,
+        timestamps=tuple(RemoteTimestamps(s.url, budget) for s in stamps),
+        log=connect_log(log, root, budget=budget),
+        log_version=log.version,
         issuer=issuer.url if issuer else "",
     )
 

@@ -45,14 +45,14 @@ BUNDLE_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json"
 class Steps:
     """What the signing flow needs from its caller, in the order in which it is called.
 
-    `signed` makes a signature durable; `stamp` returns a verified token for it (None where the instance has
-    no time-stamp authority, which only Rekor v1 can do without); `append` makes the request durable, writes
-    it to the log and returns the TransparencyLogEntry (protobuf JSON).
+    `signed` makes a signature durable; each of `stamps` returns a verified token for it (none where the
+    instance has no time-stamp authority, which only Rekor v1 can do without); `append` makes the request
+    durable, writes it to the log and returns the TransparencyLogEntry (protobuf JSON).
     """
 
     authority: CertificateAuthority
     signed: Callable[[Prepared], None]
-    stamp: Callable[[bytes], bytes] | None
+    stamps: tuple[Callable[[bytes], bytes], ...]
     append: Callable[[Prepared], bytes]
 
 
@@ -67,7 +67,7 @@ def sign(statement: bytes, *, steps: Steps, trusted_root: bytes, token: str, log
         fulcio=cast("Any", flow),
         rekor=cast("Any", flow),
         trusted_root=TrustedRoot(trustroot.TrustedRoot.from_json(trusted_root)),
-        tsa_clients=[cast("Any", flow)] if steps.stamp else [],
+        tsa_clients=[cast("Any", _Stamper(flow, stamp)) for stamp in steps.stamps],
     )
     try:
         with context.signer(IdentityToken(token)) as signer:
@@ -122,7 +122,7 @@ class _Issued:
 
 
 class _Flow:
-    """The client's Fulcio, time-stamp and Rekor services in one object, for one signature."""
+    """The client's Fulcio and Rekor services in one object, for one signature."""
 
     url = "anchor"
 
@@ -169,18 +169,29 @@ class _Flow:
         self._steps.signed(self._prepared)
         return body
 
-    # Time stamping: an error of ours is not the client's TimestampError, so it is not swallowed
-    def request_timestamp(self, signature: bytes) -> TimeStampResponse:
+    def add(self, token: bytes) -> None:
         assert self._prepared is not None
-        assert self._steps.stamp is not None
-        token = self._steps.stamp(signature)
-        self._prepared = msgspec.structs.replace(self._prepared, tokens=(token,))
-        return decode_timestamp_response(token)
+        self._prepared = msgspec.structs.replace(self._prepared, tokens=(*self._prepared.tokens, token))
 
     def create_entry(self, _: dict[str, Any]) -> TransparencyLogEntry:
         assert self._prepared is not None
         entry = self._steps.append(self._prepared)
         return TransparencyLogEntry(rekor.TransparencyLogEntry.from_json(entry))
+
+
+@dataclass(frozen=True)
+class _Stamper:
+    """One of the client's time-stamp services. An error of ours is not its TimestampError, which it logs and
+    goes on without."""
+
+    flow: _Flow
+    stamp: Callable[[bytes], bytes]
+    url = "anchor"
+
+    def request_timestamp(self, signature: bytes) -> TimeStampResponse:
+        token = self.stamp(signature)
+        self.flow.add(token)
+        return decode_timestamp_response(token)
 
 
 def _request_v2(envelope: dsse.Envelope, certificate: x509.Certificate) -> dict[str, Any]:

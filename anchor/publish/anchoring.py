@@ -22,7 +22,7 @@ from anchor.edge.journal import Journal
 from anchor.edge.prepared import Prepared
 from anchor.edge.service import NotSent
 from anchor.encoding import parse_json
-from anchor.errors import AnchorError, Pending, Refused, Unavailable
+from anchor.errors import AnchorError, Misuse, Pending, Refused, Unavailable
 from anchor.publish.site import Site
 
 POLL = 1.0
@@ -33,13 +33,13 @@ POLL = 1.0
 class Anchoring:
     """One statement on its way into one log.
 
-    `check` raises `Refused` for a bundle that does not verify; `stamp` gets a verified time-stamp token.
+    `check` raises `Refused` for a bundle that does not verify; each of `stamps` gets a verified token.
     """
 
     statement: bytes
     site: Site
     journal: Journal
-    stamp: Callable[[bytes], bytes] | None
+    stamps: tuple[Callable[[bytes], bytes], ...]
     check: Callable[[bytes], None]
     say: Callable[[str], None]
     ready: Callable[[], None]
@@ -93,8 +93,9 @@ class Anchoring:
             # Nothing of it is in the log, and a late entry would not verify: sign anew.
             self.journal.discard()
             return None
-        if self.stamp and not prepared.tokens:
-            prepared = msgspec.structs.replace(prepared, tokens=(self.stamp(prepared.signature),))
+        if self.stamps and not prepared.tokens:
+            tokens = tuple(stamp(prepared.signature) for stamp in self.stamps)
+            prepared = msgspec.structs.replace(prepared, tokens=tokens)
             self.journal.note_signed(prepared)
         return prepared
 
@@ -103,7 +104,7 @@ class Anchoring:
         steps = signing.Steps(
             authority=self.site.authority,
             signed=self.journal.note_signed,
-            stamp=self.stamp,
+            stamps=self.stamps,
             append=self._send,
         )
         return signing.sign(
@@ -146,7 +147,7 @@ class Anchoring:
         self.ready()
         again = self.journal.sending() is not None
         if not again:  # else where the first request began stays noted: it may still be on its way
-            self._check_times(prepared)
+            self._check_stamps(prepared)
             self.journal.note_signed(prepared)
             self.journal.note_sending(self.site.log.size())
         self.say(f"{self.site.name}: recording")
@@ -187,12 +188,14 @@ class Anchoring:
             raise Refused(problem, where=error.where, remedy=error.remedy)
         raise Unavailable(problem, where=error.where, remedy=remedy)
 
-    def _check_times(self, prepared: Prepared) -> None:
-        """No entry for a signature whose time stamp is outside of its certificate: it would never verify."""
+    def _check_stamps(self, prepared: Prepared) -> None:
+        """No entry for a signature whose time stamps are not what they should be: it would never verify."""
         certificate = x509.load_der_x509_certificate(prepared.certificate)
         start, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
-        for token in prepared.tokens:
-            time_stamp = decode_timestamp_response(token).tst_info.gen_time
+        signers = set()
+        for response in map(decode_timestamp_response, prepared.tokens):
+            time_stamp = response.tst_info.gen_time
+            signers |= {(s.issuer, s.serial_number) for s in response.signed_data.signer_infos}
             if not start <= time_stamp <= end:
                 self.journal.discard()  # nothing of it is in the log, and nothing of it can be used
                 raise Unavailable(
@@ -201,6 +204,13 @@ class Anchoring:
                     where=self.site.name,
                     remedy="nothing was logged: run the same command again",
                 )
+        if len(signers) < len(prepared.tokens):  # other clients take the second one for a copy
+            self.journal.discard()
+            raise Misuse(
+                f"{len(prepared.tokens)} time-stamp authorities are asked for, and {len(signers)} answered",
+                where="signing config",
+                remedy="two of its operators have one authority: get the instance's current signing config",
+            )
 
     def _look(self, prepared: Prepared, since: int) -> bytes | None:
         """Look until the request can no longer be on its way."""

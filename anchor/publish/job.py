@@ -33,13 +33,13 @@ class Tools:
     """What publishing is given by whoever wires it.
 
     `examine` verifies a bundle over these statement bytes with a trusted root and raises `Refused`;
-    `stamp` makes the function that gets verified time-stamp tokens from a site; `verify` runs `anchor
+    `stamps` makes the functions that get verified time-stamp tokens from a site; `verify` runs `anchor
     verify` on a release.json on disk with the publisher's own policy; `witnessed` says what a report lacks
     of the witness quorum that this policy demands, None where it demands none.
     """
 
     examine: Callable[[bytes, bytes, bytes], BundleReport]
-    stamp: Callable[[Site], Callable[[bytes], bytes] | None]
+    stamps: Callable[[Site], tuple[Callable[[bytes], bytes], ...]]
     verify: Callable[[Path, Release, bytes], Verdict]
     say: Callable[[str], None]
     witnessed: Callable[[BundleReport], str] | None = None
@@ -164,7 +164,7 @@ class _Job:
                     statement=self.sealing.data,
                     site=site,
                     journal=Journal(self.journals / documents.bundle_path(site.name)),
-                    stamp=self.tools.stamp(site),
+                    stamps=self.tools.stamps(site),
                     check=partial(self._check, site),
                     ready=partial(place.check_unchanged, self.plan),
                     say=self.tools.say,

@@ -41,7 +41,7 @@ class Site:
     trusted_root: bytes
     """Sigstore TrustedRoot, JSON."""
     authority: CertificateAuthority
-    stamps: TimestampAuthority | None
+    stamps: tuple[TimestampAuthority, ...]
     log: LogClient
     log_version: int
     """Rekor major version, 1 or 2."""

@@ -15,7 +15,7 @@ from anchor import trusted_root
 from anchor.edge import files, remote, roots, signing_config, stamping, stock
 from anchor.edge.release_files import Folder
 from anchor.edge.service import Budget
-from anchor.edge.signing_config import SigningConfig
+from anchor.edge.signing_config import Service, SigningConfig
 from anchor.edge.tokens import Consent, Signing, TokenSource
 from anchor.embedded.export import check_published
 from anchor.embedded.instance import FOLDER, Instance
@@ -67,7 +67,7 @@ def sites(
         where = ", ".join(a.log.origin for a in existing.anchors)
         say(f"no second log entry: this version is anchored in {where}; this home's instance is another one")
         names = tuple(n for n in names if n != EMBEDDED)
-    found = [_reached(name, choice) for name in names]
+    found = [site for name in names for site in _of_instance(name, choice)]
     logs = [s.name for s in found if isinstance(s, Site)]
     twice = next((name for i, name in enumerate(logs) if name in logs[:i]), None)
     if twice:
@@ -93,21 +93,34 @@ def _has_no_place(existing: Release, choice: Choice) -> bool:
         instance.close()
 
 
-def _reached(name: str, choice: Choice) -> Site | Unavailable:
+def _of_instance(name: str, choice: Choice) -> list[Site | Unavailable]:
+    """One site for each log that the instance's signing config asks for: a bundle each."""
     try:
-        return _site(name, choice)
+        if name == EMBEDDED:
+            return [_embedded(choice.home)]
+        root, config = _documents(name, choice)
+        logs = config.chosen_logs(datetime.now(UTC), versions=(choice.rekor,) if choice.rekor else (1, 2))
+    except Unavailable as e:
+        return [e]
+    return [_reached(name, root, config, log, choice) for log in logs]
+
+
+def _reached(
+    name: str, root: bytes, config: SigningConfig, log: Service, choice: Choice
+) -> Site | Unavailable:
+    try:
+        return _remote(name, root, config, log, choice)
     except Unavailable as e:
         return e
 
 
-def _site(name: str, choice: Choice) -> Site:
-    if name == EMBEDDED:
-        return _embedded(choice.home)
+def _documents(name: str, choice: Choice) -> tuple[bytes, SigningConfig]:
+    """Trusted root and signing config of an instance."""
     if name in NAMED:
         now = datetime.now(UTC)
         material = roots.load(roots.REPOSITORIES[name], cache=tuf_cache(), budget=choice.budget, now=now)
         config = signing_config.parse(material.signing_config("rekor-v2" if choice.rekor == 2 else "default"))
-        return _remote(name, material.trusted_root, config, choice)
+        return material.trusted_root, config
     path = Path(name)
     if not path.exists():
         raise Misuse(
@@ -117,20 +130,14 @@ def _site(name: str, choice: Choice) -> Site:
         )
     data = files.read(path, limit=signing_config.MAX_SIZE)
     try:
-        root, config = signing_config.parse_trust_config(data, where=name)
+        return signing_config.parse_trust_config(data, where=name)
     except Refused as e:
         raise Misuse(e.problem, where=e.where, remedy=e.remedy) from None
-    return _remote(name, root, config, choice)
 
 
-def _remote(name: str, root: bytes, config: SigningConfig, choice: Choice) -> Site:
-    versions = (choice.rekor,) if choice.rekor else (1, 2)
+def _remote(name: str, root: bytes, config: SigningConfig, log: Service, choice: Choice) -> Site:
     found = remote.connect(
-        config,
-        trusted_root.parse(root),
-        budget=choice.budget,
-        now=datetime.now(UTC),
-        versions=versions,
+        config, trusted_root.parse(root), log=log, budget=choice.budget, now=datetime.now(UTC)
     )
 
     def token() -> str:
@@ -193,7 +200,7 @@ def _embedded(home: Path) -> Site:
         name=instance.origin,
         trusted_root=instance.trusted_root(),
         authority=instance.authority,
-        stamps=instance.timestamps,
+        stamps=(instance.timestamps,),
         log=EmbeddedLog(instance.log),
         log_version=2,
         token=instance.mint,
@@ -209,7 +216,7 @@ def tools(say: Callable[[str], None], own: Trust | None) -> Tools:
     witnesses = own.witnesses if own else None
     return Tools(
         examine=examine,
-        stamp=_stamper,
+        stamps=_stampers,
         verify=partial(verify_own, own),
         say=say,
         witnessed=None if witnesses is None else partial(_witnessed, witnesses),
@@ -233,12 +240,9 @@ def examine(bundle: bytes, payload: bytes, root: bytes) -> BundleReport:
     return found
 
 
-def _stamper(site: Site) -> Callable[[bytes], bytes] | None:
-    authority = site.stamps
-    if authority is None:
-        return None
+def _stampers(site: Site) -> tuple[Callable[[bytes], bytes], ...]:
     root = trusted_root.parse(site.trusted_root)
-    return lambda signature: stamping.stamp(authority, signature, root)
+    return tuple(partial(stamping.stamp, authority, root=root) for authority in site.stamps)
 
 
 def verify_own(own: Trust | None, path: Path, release: Release, root: bytes) -> Verdict:

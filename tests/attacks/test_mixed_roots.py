@@ -61,7 +61,7 @@ def lent(two: Two) -> Held:
     steps = signing.Steps(
         authority=two.lender.authority,
         signed=lambda prepared: None,
-        stamp=lambda signature: stamping.stamp(two.lender.timestamps, signature, theirs),
+        stamps=(lambda signature: stamping.stamp(two.lender.timestamps, signature, theirs),),
         append=lambda prepared: two.log.log.append(prepared.request),
     )
     bundle = signing.sign(

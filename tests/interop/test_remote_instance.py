@@ -40,7 +40,8 @@ def connect(stack: Stack, log: Log | None = None, *, seconds: float = 60) -> Ins
     config = stack.instance(log, name=f"connect-{threading.get_ident()}").read_bytes()
     root, chosen = signing_config.parse_trust_config(config)
     now = datetime.now(UTC)
-    return remote.connect(chosen, trusted_root.parse(root), budget=Budget(seconds), now=now)
+    (service,) = chosen.chosen_logs(now)
+    return remote.connect(chosen, trusted_root.parse(root), log=service, budget=Budget(seconds), now=now)
 
 
 def v2(stack: Stack, log: Log | None = None) -> RekorV2:
@@ -56,14 +57,13 @@ def prepare(stack: Stack, instance: Instance, log: Log | None = None) -> list[Pr
     seen: list[Prepared] = []
 
     def stamp(signature: bytes) -> bytes:
-        assert instance.timestamps is not None
         builder = TimestampRequestBuilder().data(signature).hash_algorithm(HashAlgorithm.SHA256)
-        return instance.timestamps.stamp(builder.build().as_bytes())
+        return instance.timestamps[0].stamp(builder.build().as_bytes())
 
     def append(prepared: Prepared) -> bytes:
         raise Unavailable("stopped before the log")
 
-    steps = Steps(authority=instance.authority, signed=seen.append, stamp=stamp, append=append)
+    steps = Steps(authority=instance.authority, signed=seen.append, stamps=(stamp,), append=append)
     root = json.dumps(stack.trusted_root(log or stack.log)).encode()
     with pytest.raises(Unavailable, match="stopped before the log"):
         signing.sign(
@@ -110,8 +110,9 @@ def _stamped(stack: Stack, instance: Instance, prepared: Prepared) -> Prepared:
     from rfc3161_client import HashAlgorithm, TimestampRequestBuilder
 
     builder = TimestampRequestBuilder().data(prepared.signature).hash_algorithm(HashAlgorithm.SHA256)
-    assert instance.timestamps is not None
-    return msgspec.structs.replace(prepared, tokens=(instance.timestamps.stamp(builder.build().as_bytes()),))
+    return msgspec.structs.replace(
+        prepared, tokens=(instance.timestamps[0].stamp(builder.build().as_bytes()),)
+    )
 
 
 @pytest.mark.parametrize("claims", [{"aud": "other"}, {"ttl": -60}, {"email": ""}])
@@ -210,17 +211,19 @@ def test_log_behind_another_url_is_known_by_its_origin(stack: Stack) -> None:
     instance = connect(stack, second)
     assert instance.name == "second.stack.internal"
     config = signing_config.parse(json.dumps(stack.signing_config(second)).encode())
-    both = trusted_root.parse(json.dumps(stack.trusted_root(stack.log, second)).encode())
-    assert remote.connect(config, both, budget=Budget(10), now=datetime.now(UTC)).name == second.origin
+
+    def with_root(*logs: Log) -> Instance:
+        root, now = trusted_root.parse(json.dumps(stack.trusted_root(*logs)).encode()), datetime.now(UTC)
+        return remote.connect(config, root, log=config.chosen_logs(now)[0], budget=Budget(10), now=now)
+
+    assert with_root(stack.log, second).name == second.origin
     # the root of one log, the URL of another
-    wrong = trusted_root.parse(json.dumps(stack.trusted_root(stack.log)).encode())
-    found = remote.connect(config, wrong, budget=Budget(10), now=datetime.now(UTC))
+    found = with_root(stack.log)
     with pytest.raises(Unavailable, match=r"serves a checkpoint that is not log\.stack\.internal's"):
         found.log.size()
     third = stack.new_log("third.stack.internal")
-    root = trusted_root.parse(json.dumps(stack.trusted_root(stack.log, third)).encode())
     with pytest.raises(Refused, match="calls itself 'second"):
-        remote.connect(config, root, budget=Budget(10), now=datetime.now(UTC))
+        with_root(stack.log, third)
 
 
 def test_v1_request_becomes_the_entry_that_we_expect(stack: Stack, rekor_v1: ServerV1) -> None:

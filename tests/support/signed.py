@@ -19,7 +19,7 @@ def sign(instance: Instance, statement: bytes, *, identity: str | None = None) -
     steps = signing.Steps(
         authority=instance.authority,
         signed=lambda prepared: None,
-        stamp=lambda signature: stamping.stamp(instance.timestamps, signature, root),
+        stamps=(lambda signature: stamping.stamp(instance.timestamps, signature, root),),
         append=lambda prepared: instance.log.append(prepared.request),
     )
     return signing.sign(

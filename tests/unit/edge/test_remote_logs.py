@@ -191,7 +191,8 @@ def resolve(pki: keys.Pki, logs: list[LogFacts], url: str, version: int, **more:
     }
     config = json.dumps(documents.signing_config(pki, log=facts, **urls)).encode()
     root = trusted_root.parse(json.dumps(documents.trusted_root(pki, logs)).encode())
-    return remote.connect(signing_config.parse(config), root, budget=Budget(1), now=datetime.now(UTC))
+    chosen, now = signing_config.parse(config), datetime.now(UTC)
+    return remote.connect(chosen, root, log=chosen.chosen_logs(now)[0], budget=Budget(1), now=now)
 
 
 def facts(pki: keys.Pki, origin: str, *, ed: bool) -> LogFacts:
@@ -204,8 +205,7 @@ def test_log_is_known_by_the_host_of_its_url_without_asking(pki: keys.Pki) -> No
     found = resolve(pki, logs, "https://b.example", 2)
     assert (found.name, found.log_version) == ("b.example", 2)
     assert found.authority.url == "https://ca.example", "the CA's API is at the root of its host"
-    assert found.timestamps is not None
-    assert found.timestamps.url == "https://t.example/stamp"
+    assert [t.url for t in found.timestamps] == ["https://t.example/stamp"]
 
 
 def test_only_log_of_its_kind_is_known_without_asking(pki: keys.Pki) -> None:
