@@ -54,7 +54,7 @@ class Published:
     new: bool
     """False when the version was there with these very bytes and nothing was added."""
     missing: tuple[str, ...] = ()
-    """One line for each log that could not be reached."""
+    """One line for each log that does not have it."""
 
 
 Sites = Callable[[Release | None], Sequence[Site | Unavailable]]
@@ -154,9 +154,10 @@ class _Job:
 
     def _anchor(
         self, sites: Sequence[Site], down: Sequence[Unavailable]
-    ) -> tuple[list[Anchored], list[Unavailable]]:
+    ) -> tuple[list[Anchored], list[AnchorError]]:
+        """What is recorded, and why the rest is not. What one log has is not held up by another's refusal."""
         found: list[Anchored] = []
-        errors = list(down)
+        errors: list[AnchorError] = list(down)
         self._roots: list[bytes] = []
         for site in sites:
             try:
@@ -172,7 +173,10 @@ class _Job:
                     lacks=partial(self._lacks, site) if self.tools.witnessed else None,
                 ).run()
                 report = self._examine(bundle, site)
-            except Unavailable as e:
+            except AnchorError as e:
+                recorded = bool(found) or self.plan.existing is not None
+                if not recorded and not isinstance(e, Unavailable):
+                    raise
                 errors.append(e)
                 self.tools.say(str(e))
                 continue

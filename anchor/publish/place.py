@@ -14,7 +14,7 @@ from pathlib import Path
 
 from anchor.edge import files
 from anchor.edge.release_files import Folder
-from anchor.errors import Refused
+from anchor.errors import AnchorError, Refused
 from anchor.publish.plan import FOLDER, INCOMING, Plan
 from anchor.release import MAX_RELEASE, Blob, File, Release, dump, paths, relocate
 from anchor.schemas import documents
@@ -37,17 +37,37 @@ def clean(root: Path) -> None:
         if _HALF.fullmatch(path.name):
             with contextlib.suppress(OSError):
                 path.unlink(missing_ok=True)
-    with contextlib.suppress(OSError):  # made for a version that did not come
-        folder.rmdir()
+    if not _published(root):  # made for a version that did not come
+        _unexplain(folder)
+
+
+def _published(root: Path) -> bool:
+    return (root / RELEASE).exists() or any((root / FOLDER).glob(f"[!.]*/{RELEASE}"))
+
+
+def _unexplain(folder: Path) -> None:
+    """Remove what `explain` wrote, and the folders that are empty then."""
+    for name, data in documents().items():
+        with contextlib.suppress(OSError):
+            if (folder / name).read_bytes() == data:
+                (folder / name).unlink()
+    for made in (*{(folder / name).parent for name in documents()} - {folder}, folder):
+        with contextlib.suppress(OSError):
+            made.rmdir()
 
 
 @contextlib.contextmanager
 def swept(root: Path) -> Iterator[None]:
-    """`clean` before and after; the caller holds the lock."""
+    """`clean` before and after; the caller holds the lock. Of a first release that did not come, the log's
+    public side goes, too: the log itself has it."""
     clean(root)
+    logs = root / FOLDER / "log"
+    there = logs.exists()
     try:
         yield
     finally:
+        if not there and not _published(root):
+            shutil.rmtree(logs, ignore_errors=True)
         clean(root)
 
 
@@ -95,32 +115,36 @@ def log_folder(root: Path, name: str) -> Path:
 
 def check_unchanged(plan: Plan) -> None:
     """Raise `Refused` when somebody published here since the plan was made, on another machine perhaps."""
-    path = plan.root / RELEASE
-    now = files.read(path, limit=MAX_RELEASE) if path.exists() else None
-    if now != plan.current:
+    if _current(plan) != plan.current:
         raise Refused(
             "another release was published here meanwhile",
-            where=str(path),
+            where=str(plan.root / RELEASE),
             remedy="get the newest state of this folder and publish the next version",
         )
+
+
+def _current(plan: Plan) -> bytes | None:
+    """The root release.json."""
+    path = plan.root / RELEASE
+    return files.read(path, limit=MAX_RELEASE) if path.exists() else None
 
 
 def commit(plan: Plan, release: Release) -> None:
     """The commit point: the root release.json, unless it names a newer release already.
 
-    Where somebody published meanwhile, the version's new folder is taken away again.
+    Where somebody published meanwhile, or it cannot be written, the version's new folder is taken away again.
     """
+    data = dump(relocate(release, f"{FOLDER}/{plan.ledger.version}/"))
     try:
         check_unchanged(plan)
-    except Refused:
-        if plan.existing is None:
+        if plan.newest <= plan.ledger.number and data != plan.current:
+            files.write(plan.root / RELEASE, data)
+    except AnchorError:
+        if plan.existing is None and _current(plan) != data:
             shutil.rmtree(plan.incoming, ignore_errors=True)
             with contextlib.suppress(OSError):
                 os.replace(plan.folder, plan.incoming)
         raise
-    data = dump(relocate(release, f"{FOLDER}/{plan.ledger.version}/"))
-    if plan.newest <= plan.ledger.number and data != plan.current:
-        files.write(plan.root / RELEASE, data)
 
 
 def check_whole(plan: Plan) -> None:

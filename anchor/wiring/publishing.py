@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from anchor import release as release_file
 from anchor import trusted_root
@@ -136,13 +137,13 @@ def _documents(name: str, choice: Choice) -> tuple[bytes, SigningConfig]:
 
 
 def _remote(name: str, root: bytes, config: SigningConfig, log: Service, choice: Choice) -> Site:
-    found = remote.connect(
-        config, trusted_root.parse(root), log=log, budget=choice.budget, now=datetime.now(UTC)
-    )
+    trusted = trusted_root.parse(root)
+    found = remote.connect(config, trusted, log=log, budget=choice.budget, now=datetime.now(UTC))
+    keys = {k.key.spki for k in trusted.tlogs if k.id == found.log.key_id}
 
     def token() -> str:
         got = choice.tokens.get(found.issuer, choice.budget)
-        if choice.consent is not None and name in NAMED:
+        if choice.consent is not None and (name in NAMED or _is_public(log.url, keys)):
             choice.consent.ask(got, found.name, choice.budget)
         return got
 
@@ -157,6 +158,22 @@ def _remote(name: str, root: bytes, config: SigningConfig, log: Service, choice:
         token=token,
         settle=SETTLE,
     )
+
+
+def _is_public(url: str, keys: set[bytes]) -> bool:
+    """Whether a log is one of a public instance, whatever file led to it: by its host, or its key (SPKI)."""
+    host = urlsplit(url).hostname
+    for repository in roots.REPOSITORIES.values():
+        try:
+            material = roots.load(
+                repository, cache=tuf_cache(), budget=Budget(0), now=datetime.now(UTC), offline=True
+            )
+            public = trusted_root.parse(material.trusted_root).tlogs
+        except AnchorError:  # no copy is here, so nothing was ever published there from here by its name
+            continue
+        if any(k.host == host or k.key.spki in keys for k in public):
+            return True
+    return False
 
 
 def recorded(root: Path) -> frozenset[Signing]:

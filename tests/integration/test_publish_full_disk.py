@@ -4,15 +4,19 @@
 Limits and mounts hold for root too, whom permissions do not stop.
 """
 
+import errno
 import os
 import resource
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from anchor.edge import files
+from anchor.schemas import documents
 from tests.support.anchor_cli import anchor, process
 from tests.support.disks import mounts
 from tests.support.need import need
@@ -64,13 +68,37 @@ def test_a_disk_that_is_full_at_some_write_of_a_first_release(tmp_path: Path, si
     assert ran.code == 3, ran
     assert ran.line
     assert ran.out == ""
-    assert not site.release.exists()
-    assert not any(".incoming" in p or ".tmp" in p for p in snapshot(site.root))
+    assert not site.root.exists()
     again = anchor("publish", file, *named)
     assert again.code == 0, again
     site.policy.write_text(again.out)
     assert site.verify().code == 0
     assert site.entries() == 1
+
+
+@pytest.mark.parametrize("name", [*documents(), "release.json", "statement.json"])
+def test_a_disk_that_is_full_at_a_file_of_a_first_release_leaves_nothing_in_a_folder_that_was_there(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = empty(tmp_path)
+    site.root.mkdir()
+    real = files.write
+
+    def write(path: Path, data: bytes, **more: Any) -> None:
+        if str(path.relative_to(path.anchor)).endswith(f"site/{name}" if name == "release.json" else name):
+            raise files.os_error(OSError(errno.ENOSPC, "No space left on device"), path, "write")
+        real(path, data, **more)
+
+    monkeypatch.setattr(files, "write", write)
+    ran = site.publish()
+    assert ran.code == 3, ran
+    assert "No space left on device" in ran.line
+    assert list(site.root.iterdir()) == []
+    monkeypatch.undo()
+    ran = site.publish()
+    assert ran.code == 0, ran
+    site.policy.write_text(ran.out)
+    assert (site.verify().code, site.entries()) == (0, 1)
 
 
 @pytest.mark.parametrize("room", range(8, 132, 8))

@@ -106,6 +106,8 @@ class Between:
         self.taken = 0
         self.before: Callable[[], object] = lambda: None
         """Called when a write has come in, before it is passed on."""
+        self.status = 0
+        """What a write is answered with, unless it is 0; nothing is passed on then."""
         self.victim = 0
         """Who is killed when the log has answered, in the mode "kill"."""
 
@@ -126,6 +128,9 @@ class Between:
     def _post(self, h: Handler, url: str) -> None:
         body = h.body()
         self.before()
+        if self.status:
+            h.out(self.status, {"code": self.status})
+            return
         if self.mode == "swallow":
             h.close_connection = True
             return

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.interop.publication import Between
 from tests.interop.stack.stack import Stack
 from tests.interop.stack.tufrepo import TufRepository
 from tests.interop.test_tokens import CI, MAIN, Terminal, nothing_left, words
@@ -71,6 +72,37 @@ def test_first_entry_in_a_public_log_asks_and_names_identity_and_log(
     assert "other@example.com" in other.until(r"Record [^?]*\?")[0]
     other.type("n")
     assert other.end() == 2
+
+
+def test_public_log_that_a_file_leads_to_asks_all_the_same(stack: Stack, public: str, tmp_path: Path) -> None:
+    """Behind another URL, too: its key is the public one's. A private log needs no answer."""
+    env = {"XDG_CACHE_HOME": str(tmp_path / "cache"), "ANCHOR_IDENTITY_TOKEN": stack.oidc.token()}
+
+    def run(instance: Path | str, *more: str) -> subprocess.CompletedProcess[str]:
+        folder = tmp_path / f"run{len(list(tmp_path.glob('run*')))}"
+        folder.mkdir()
+        return subprocess.run(
+            [sys.executable, "-c", public, *words(stack, folder, instance), *more],
+            env={**os.environ, "NO_PROXY": "127.0.0.1", **env},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            cwd=ROOT,
+        )
+
+    assert run("public", "--yes").returncode == 0
+    before = stack.log.size()
+    between = Between(stack.log.url)
+    for instance in (stack.instance(name="as-file"), stack.instance(name="b", log_url=between.front.url)):
+        done = run(instance)
+        assert done.returncode == 2, done.stderr
+        assert f"in the public log {stack.log.origin}, for ever?" in done.stderr
+    assert stack.log.size() == before
+    between.front.stop()
+    private = stack.new_log("private.stack.internal")
+    done = run(stack.instance(private, name="private"))
+    assert done.returncode == 0, done.stderr
+    private.stop()
 
 
 def test_question_without_anybody_to_answer_names_identity_and_log(

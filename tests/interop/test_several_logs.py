@@ -157,6 +157,27 @@ def test_request_that_the_second_log_may_have_taken_is_not_forgotten_with_the_re
     between.front.stop()
 
 
+@pytest.mark.parametrize("status", [400, 403])
+def test_refusal_of_the_second_log_does_not_hold_up_what_the_first_one_has(
+    stack: Stack, second: RekorV2, tmp_path: Path, status: int
+) -> None:
+    between = Between(second.url)
+    also = stack.instance(second, name="also-refuses", log_url=between.front.url)
+    attempt = Attempt(stack, tmp_path / "refused", stack.instance(), (also,))
+    between.status = status
+    for more in ((), ("--resume",)):
+        code, _, err = attempt.publish(*more)
+        assert (code, between.taken, attempt.verify()) == (5, 0, 0), err
+        assert f"PENDING: transparency log {between.front.url}" in err
+        assert f"HTTP {status}" in err
+        assert origins(attempt) == [stack.log.origin]
+    between.status = 0
+    code, _, err = attempt.publish("--resume")
+    assert (code, between.taken, attempt.verify()) == (0, 1, 0), err
+    attempt.check(second)
+    between.front.stop()
+
+
 def other_machine(stack: Stack, folder: Path) -> Path:
     """What somebody else published in the meantime, in a copy of the same folder."""
     other = Attempt(stack, folder / "elsewhere", "embedded")
