@@ -241,7 +241,10 @@ def _timely(prepared: Prepared, entry: bytes) -> bytes:
     found = parse_json(entry, where="log entry")
     if not prepared.tokens or not found.get("inclusionPromise"):
         return entry
-    if int(found["integratedTime"]) <= prepared.expires.timestamp():
+    try:
+        if int(found["integratedTime"]) <= prepared.expires.timestamp():
+            return entry
+    except (KeyError, TypeError, ValueError):  # no entry, which the check says better
         return entry
     found |= {"inclusionPromise": None, "integratedTime": "0"}
     return json.dumps(found, ensure_ascii=False, separators=(",", ":")).encode()

@@ -168,7 +168,7 @@ def test_certificate_or_time_stamp_that_does_not_come_leaves_the_log_alone(
 @pytest.mark.parametrize(
     ("hours", "code", "words"),
     [
-        (-1, 3, r"0 usable certificate authority, .* from .* on, and by this machine's clock it is"),
+        (-1, 3, r"0 usable transparency log, .* from .* on, and by this machine's clock it is"),
         (1, 2, r"the identity token is not usable: expired at .*, and by this machine's clock it is"),
     ],
 )

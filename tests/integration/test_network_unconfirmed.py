@@ -8,6 +8,7 @@ sent again, and what is known of an earlier request outlives every later one.
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -100,12 +101,20 @@ def test_refused_repetition_forgets_nothing_of_the_request_before_it(world: Worl
     assert world.size() == 2
 
 
-def test_answer_that_does_not_verify_is_looked_for_in_the_log(world: World) -> None:
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"inclusionProof": {}},
+        {"inclusionPromise": {"signedEntryTimestamp": "AAAA"}, "integratedTime": "soon"},
+        {"inclusionPromise": 7, "integratedTime": None},
+        {"inclusionPromise": {"signedEntryTimestamp": "AAAA"}, "integratedTime": "99999999999"},
+    ],
+)
+def test_answer_that_does_not_verify_is_looked_for_in_the_log(world: World, change: dict[str, Any]) -> None:
     def spoil(x: Exchange, raw: bytes) -> None:
         body = raw.partition(b"\r\n\r\n")[2]
         entry = json.loads(body)
-        entry["inclusionProof"]["rootHash"] = "AAAA"
-        data = json.dumps(entry).encode()
+        data = json.dumps(entry | change).encode()
         x.send(head(201, len(data)) + data)
 
     world.log.behaviours[:] = only_post(world, forward(world.port, spoil))
