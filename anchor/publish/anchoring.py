@@ -183,7 +183,7 @@ class Anchoring:
             return found
         if forget:
             self.journal.forget_sending()
-        problem = f"{error.problem}; the entry is not in the log"
+        problem = f"{error.problem}; the entry is not in the log so far"
         if isinstance(error, Refused):
             raise Refused(problem, where=error.where, remedy=error.remedy)
         raise Unavailable(problem, where=error.where, remedy=remedy)
