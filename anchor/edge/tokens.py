@@ -10,14 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import id as ambient
-
-from anchor.edge import files, signing
+from anchor.edge import ambient, files, signing
 from anchor.edge.service import Budget
-from anchor.errors import Misuse, Unavailable
+from anchor.errors import Misuse
 
 VARIABLE = "ANCHOR_IDENTITY_TOKEN"
-AUDIENCE = "sigstore"
 MAX_TOKEN = 64 << 10
 
 
@@ -36,7 +33,7 @@ class TokenSource:
 
         Raises `Misuse` when there is none to be had, `Unavailable` when its source did not answer.
         """
-        for source in (self._from_file, _from_environment, _from_ambient):
+        for source in (self._from_file, _from_environment, lambda: ambient.token(budget)):
             token = source()
             if token is not None:
                 return token.strip()
@@ -60,23 +57,6 @@ class TokenSource:
 
 def _from_environment() -> str | None:
     return os.environ.get(VARIABLE) or None
-
-
-def _from_ambient() -> str | None:
-    try:
-        return ambient.detect_credential(AUDIENCE)
-    except ambient.GitHubOidcPermissionCredentialError:
-        raise Misuse(
-            "this workflow may not ask for an identity token",
-            where="GitHub Actions",
-            remedy="give the job the permission 'id-token: write'",
-        ) from None
-    except ambient.IdentityError as e:
-        raise Unavailable(f"the CI system gave no identity token: {e}", where="token") from None
-    except Exception as e:  # noqa: BLE001  it lets errors of its HTTP library through
-        raise Unavailable(
-            f"the CI system gave no identity token: {type(e).__name__}", where="token"
-        ) from None
 
 
 Signing = tuple[str, str, str]
