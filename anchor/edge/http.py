@@ -143,13 +143,13 @@ class _Call:
     def run(self, *, retry_sent: bool, retry_unsent: bool) -> Answer:
         check_url(self.url, where=self.service)
         began, tried, asked = self.budget.spent(), 0, False
+        error: ServiceError | None = None
         while True:
             if self.budget.left() <= 0:
-                kind = LostAnswer if asked else NotSent
-                raise self.told(kind("the time for this command is used up"), tried, began)
+                # with the reason of the last attempt, where a pause took longer than was asked for
+                raise self.told(error or NotSent("the time for this command is used up"), tried, began)
             tried += 1
             wait: float | None = None
-            error: ServiceError
             try:
                 answer = self._exchange(pooled=retry_sent)
             except Fault as e:

@@ -272,6 +272,22 @@ def test_a_spent_budget_sends_nothing() -> None:
     assert not s.requests
 
 
+def test_a_pause_that_takes_longer_than_the_budget_does_not_hide_the_reason(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    late = 0.0
+    budget = Budget(5, clock=lambda: time.monotonic() + late)
+
+    def oversleep(_seconds: float) -> None:
+        nonlocal late
+        late = 10
+
+    monkeypatch.setattr("anchor.edge.http.time.sleep", oversleep)
+    with bad_server(answer(503, b"busy")) as s, pytest.raises(HttpError, match="HTTP 503: busy"):
+        http.get("the log", s.url, budget=budget, limit=1000, patience=FAST)
+    assert len(s.requests) == 1
+
+
 def test_an_outer_place_keeps_what_is_known() -> None:
     with bad_server(answer(404, b"x")) as s, pytest.raises(HttpError) as e:
         fetch(s.url)
