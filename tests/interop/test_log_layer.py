@@ -79,17 +79,17 @@ def test_a_real_log_that_was_wiped_is_a_rewind_and_then_equivocation(stack: Stac
 
 
 def test_real_witnesses_are_counted(stack: Stack) -> None:
-    log = stack.new_log("witnessed.stack.internal", witnesses=2, quorum=1)
-    assert post(log.url, request(b"seen"))[0] == 201
+    with stack.new_log("counted.stack.internal", witnesses=2, quorum=1) as log:
+        assert post(log.url, request(b"seen"))[0] == 201
+        raw = rekor_v2(log.url, budget=Budget(20)).checkpoint()
+        entry = log.entries()[0]
     rules = policy.parse(log.tlog_policy().encode())
     one = policy.parse(log.tlog_policy().replace("group g 1", "group g all").encode())
     now = int(time.time())
-    raw = rekor_v2(log.url, budget=Budget(20)).checkpoint()
     head, quorum = policy.verify(rules, raw, now=now)
     assert quorum.met
     assert {c.witness for c in quorum.cosigned} <= {"w0", "w1"}
     assert all(abs(c.time - now) < 60 for c in quorum.cosigned)
-    entry = log.entries()[0]
     whole = TlogProof(0, tuple(TileReader(FolderSource(log.storage), head).inclusion_proof(0)), raw)
     parsed = proof.parse(proof.serialise(whole))
     assert proof.verify(parsed, merkle.leaf_hash(entry), policy=rules, now=now).quorum.met

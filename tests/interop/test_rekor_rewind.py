@@ -154,7 +154,7 @@ def _details(ran: Ran) -> str:
 
 
 def _until(done: Callable[[], bool]) -> None:
-    limit = time.monotonic() + 10
+    limit = time.monotonic() + 60
     while not done():
         assert time.monotonic() < limit
         time.sleep(0.05)

@@ -161,21 +161,26 @@ def test_v2_killed_while_it_works_is_asked_before_anything_is_sent_again(stack: 
     log = v2(stack, server)
     since = log.size()
     lost: list[bytes] = []
+    ready = threading.Barrier(len(requests) + 1)
 
-    def send(asked: bytes) -> None:
+    def send(client: RekorV2, asked: bytes) -> None:
+        ready.wait(60)
         try:
-            v2(stack, server).append(asked)
-        except LostAnswer:
+            client.append(asked)
+        except (LostAnswer, NotSent):  # the latter while nobody listens
             lost.append(asked)
 
-    threads = [threading.Thread(target=send, args=(r,)) for r in requests]
+    threads = [threading.Thread(target=send, args=(v2(stack, server), r)) for r in requests]
     for t in threads:
         t.start()
+    ready.wait(60)
     threading.Event().wait(0.35)
     server.server.restart()
     for t in threads:
         t.join()
-    threading.Event().wait(1.0)
+    # entries keep their order: what the log took before this one is in the tree when this one is
+    log = v2(stack, server)
+    log.append(request(b"the next entry"))
     there = {asked: log.find(asked, since) for asked in lost}
     for asked, entry in there.items():
         if entry is None:

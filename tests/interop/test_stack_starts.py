@@ -128,8 +128,8 @@ def test_with_persistent_antispam_a_restart_forgets_nothing(stack: Stack) -> Non
 
 
 def test_witnesses_cosign_each_checkpoint(stack: Stack) -> None:
-    log = stack.new_log("witnessed.stack.internal", witnesses=2)
-    _, _, entry = post(log.url, request(b"witnessed"))
+    with stack.new_log("cosigned.stack.internal", witnesses=2) as log:
+        _, _, entry = post(log.url, request(b"witnessed"))
     note = json.loads(entry)["inclusionProof"]["checkpoint"]["envelope"]
     signers = {line.split()[1] for line in note.splitlines() if line.startswith("— ")}
     assert signers == {log.origin, *(w.name for w in log.witnesses)}
@@ -153,10 +153,10 @@ def test_browser_flow_of_the_issuer_gives_a_token_once(stack: Stack) -> None:
 
     with requests.Session() as session:
         query = {"redirect_uri": "http://127.0.0.1:1/back", "state": "s", "nonce": "n"}
-        went = session.get(f"{stack.oidc.url}/auth", params=query, allow_redirects=False, timeout=5)
+        went = session.get(f"{stack.oidc.url}/auth", params=query, allow_redirects=False, timeout=30)
         code = went.headers["Location"].split("code=")[1].split("&")[0]
-        first = session.post(f"{stack.oidc.url}/token", data={"code": code}, timeout=5)
-        again = session.post(f"{stack.oidc.url}/token", data={"code": code}, timeout=5)
+        first = session.post(f"{stack.oidc.url}/token", data={"code": code}, timeout=30)
+        again = session.post(f"{stack.oidc.url}/token", data={"code": code}, timeout=30)
     claims = json.loads(base64.urlsafe_b64decode(first.json()["id_token"].split(".")[1] + "=="))
     assert (claims["nonce"], again.status_code) == ("n", 400)
 
@@ -183,7 +183,7 @@ def test_killed_tests_leave_no_server_behind(stack: Stack, tmp_path: Path) -> No
         pid = int(parent.stdout.readline())
         parent.kill()
         parent.wait()
-    for _ in range(100):
+    for _ in range(1000):
         status = Path(f"/proc/{pid}/stat")
         if not status.exists() or status.read_text().rsplit(")", 1)[1].split()[0] in "ZX":
             return

@@ -202,7 +202,7 @@ class Terminal:
             )  # fmt: skip
         os.close(other)
 
-    def until(self, pattern: str, seconds: float = 30) -> re.Match[str]:
+    def until(self, pattern: str, seconds: float = 60) -> re.Match[str]:
         deadline = time.monotonic() + seconds
         while not (found := re.search(pattern, self.screen)):
             ready, _, _ = select.select([self._main], [], [], max(0.0, deadline - time.monotonic()))
@@ -231,7 +231,7 @@ def log_in(url: str) -> str:
     """What a person does with the URL; the code that the issuer shows."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _Stay)
     try:
-        opener.open(url, timeout=5)
+        opener.open(url, timeout=30)
     except urllib.error.HTTPError as e:
         with e:
             return parse_qs(urlsplit(e.headers["Location"]).query)["code"][0]
@@ -265,7 +265,7 @@ def test_browser_is_opened_and_its_redirect_taken(stack: Stack, tmp_path: Path) 
     browser = tmp_path / "browser"
     browser.write_text(
         f"#!{sys.executable}\nimport sys, urllib.request as u\n"
-        "u.build_opener(u.ProxyHandler({})).open(sys.argv[1], timeout=5).read()\n"
+        "u.build_opener(u.ProxyHandler({})).open(sys.argv[1], timeout=30).read()\n"
     )
     browser.chmod(0o755)
     argv = words(stack, tmp_path, stack.instance(name="tokens"))

@@ -37,8 +37,8 @@ def patient(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
 def log(stack: Stack, namespace: netns.Namespace | None) -> Iterator[RekorV2]:
     with namespace.entered() if namespace else contextlib.nullcontext():
         made = stack.new_log("witnessed.stack.internal", witnesses=2)
-    yield made
-    made.stop()
+    with made:
+        yield made
 
 
 @pytest.fixture(autouse=True)
@@ -148,7 +148,8 @@ def test_cosignature_of_a_key_that_the_policy_does_not_name_counts_for_nothing(
 ) -> None:
     attempt = new_attempt(stack, log, tmp_path)
     assert attempt.publish()[0] == 0
-    stranger = stack.new_log("stranger.stack.internal", witnesses=1)
+    with stack.new_log("stranger.stack.internal", witnesses=1) as stranger:
+        pass  # only its witness' key is wanted
     swapped = log.tlog_policy().replace(log.witnesses[1].vkey, stranger.witnesses[0].vkey)
     assert check(attempt, policy(stack, log, tmp_path, swapped)) == 5
     one_is_enough = swapped.replace("group g all", "group g any")

@@ -109,14 +109,14 @@ def test_a_message_names_the_services_and_stays_small() -> None:
 
 
 class Hook(BaseHTTPRequestHandler):
-    """A webhook that takes, refuses or hangs."""
+    """A webhook that takes, refuses or hangs until it is let go."""
 
     seen: list[bytes] = []  # noqa: RUF012 - emptied by the fixture
     status = 200
-    delay = 0.0
+    go = threading.Event()
 
     def do_POST(self) -> None:
-        time.sleep(type(self).delay)
+        type(self).go.wait(60)
         length = int(self.headers.get("Content-Length", 0))
         type(self).seen.append(self.rfile.read(length))
         self.send_response(type(self).status)
@@ -130,13 +130,15 @@ class Hook(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def hook() -> Iterator[str]:
-    Hook.seen, Hook.status, Hook.delay = [], 200, 0.0
+    Hook.seen, Hook.status = [], 200
+    Hook.go.set()
     server = HTTPServer(("127.0.0.1", 0), Hook)
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     try:
         yield f"127.0.0.1:{server.server_port}"
     finally:
+        Hook.go.set()
         server.shutdown()
         server.server_close()
         thread.join()
@@ -157,13 +159,16 @@ def test_a_receiver_that_refuses_is_unavailable_and_its_secret_stays_secret(hook
 
 
 def test_a_receiver_that_hangs_is_left_behind(hook: str) -> None:
-    Hook.delay = 0.7
+    Hook.go.clear()
     notifier = Notifier([f"json://{hook}/"], patience=0.1)
     began = time.monotonic()
     with pytest.raises(Unavailable, match="did not answer"):
         notifier.send(notifier.receivers[0], "title", "body")
-    assert time.monotonic() - began < 0.6
-    time.sleep(0.8)  # the hung thread ends before its server does
+    assert time.monotonic() - began < 20
+    Hook.go.set()
+    for thread in threading.enumerate():  # the hung thread ends before its server does
+        if thread.name.startswith("receiver "):
+            thread.join(20)
 
 
 def test_a_url_that_apprise_does_not_know_is_misuse_and_not_printed() -> None:

@@ -30,34 +30,44 @@ def _counting(runs: list[int]) -> Callable[[], Verdict]:
     return run
 
 
-def serve(watch: Watch, seconds: float) -> int:
-    """Serve in this (main) thread and stop after a while."""
-    timer = threading.Timer(seconds, watch.stop)
-    timer.start()
+def serve(watch: Watch, enough: Callable[[], bool]) -> int:
+    """Serve in this (main) thread and stop when it is enough, or after a minute."""
+    ended = threading.Event()
+
+    def stop() -> None:
+        limit = time.monotonic() + 60
+        while not ended.wait(0.02) and not enough() and time.monotonic() < limit:
+            pass
+        watch.stop()
+
+    stopper = threading.Thread(target=stop)
+    stopper.start()
     try:
         return watch.serve()
     finally:
-        timer.cancel()
-        timer.join()
+        ended.set()
+        stopper.join()
 
 
 def test_ticks_come_again_and_are_kept() -> None:
     kept: list[Verdict] = []
-    assert serve(Watch(lambda: GOOD, kept.append, every=0.05, jitter=0), 0.5) == 0
+    watch = Watch(lambda: GOOD, kept.append, every=0.05, jitter=0)
+    assert serve(watch, lambda: len(kept) > 1) == 0
     assert len(kept) > 1
 
 
 def test_two_ticks_never_overlap() -> None:
-    inside, most = [0], [0]
+    inside, most, runs = [0], [0], [0]
 
     def run() -> Verdict:
         inside[0] += 1
         most[0] = max(most[0], inside[0])
         time.sleep(0.1)
         inside[0] -= 1
+        runs[0] += 1
         return GOOD
 
-    serve(Watch(run, lambda _: None, every=0.02, jitter=0), 0.5)
+    serve(Watch(run, lambda _: None, every=0.02, jitter=0), lambda: runs[0] > 3)
     assert most == [1]
 
 
@@ -70,7 +80,8 @@ def test_a_run_that_raises_is_a_verdict_and_the_watch_goes_on(raised: Exception,
     def run() -> Verdict:
         raise raised
 
-    serve(Watch(run, lambda v: kept.append(v.verdict), every=0.05, jitter=0), 0.4)
+    watch = Watch(run, lambda v: kept.append(v.verdict), every=0.05, jitter=0)
+    serve(watch, lambda: len(kept) > 1)
     assert len(kept) > 1
     assert set(kept) == {found}
 
@@ -85,7 +96,7 @@ def test_a_verdict_that_cannot_be_passed_on_does_not_stop_the_watch() -> None:
     import logging
 
     logging.getLogger("anchor.schedule").setLevel(logging.CRITICAL)
-    serve(watch, 0.4)
+    serve(watch, lambda: len(runs) > 1)
     assert len(runs) > 1
 
 

@@ -115,8 +115,17 @@ class RekorV2:
         return path
 
     def stop(self) -> None:
+        """End it with its witnesses; once more does nothing."""
         self.server.stop()
+        for witness in self.witnesses:
+            witness.server.stop()
         self.front.stop()
+
+    def __enter__(self) -> "RekorV2":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
 
 
 def start_witness(name: str, folder: Path, *, binary: Path, logs: Path, of: dict[str, str]) -> Witness:

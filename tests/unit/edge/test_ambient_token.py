@@ -33,12 +33,12 @@ def github(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     return monkeypatch
 
 
-def ask(github: pytest.MonkeyPatch, url: str, seconds: float = 5) -> str | None:
+def ask(github: pytest.MonkeyPatch, url: str, seconds: float = 10) -> str | None:
     github.setenv("ACTIONS_ID_TOKEN_REQUEST_URL", url)
     return ambient.token(Budget(seconds))
 
 
-def fails(github: pytest.MonkeyPatch, url: str, seconds: float = 5) -> AnchorError:
+def fails(github: pytest.MonkeyPatch, url: str, seconds: float = 10) -> AnchorError:
     with pytest.raises(AnchorError) as e:
         ask(github, url, seconds)
     assert BEARER not in str(e.value)
@@ -61,7 +61,7 @@ def test_runner_is_asked_for_the_audience_with_its_bearer_token(github: pytest.M
 def test_proxies_are_honoured(github: pytest.MonkeyPatch) -> None:
     with bad_server(answer(403)) as proxy:
         github.setenv("HTTPS_PROXY", proxy.url)
-        error = fails(github, "https://runner.example/token?x=1", 1)
+        error = fails(github, "https://runner.example/token?x=1")
         assert {r.method for r in proxy.requests} == {"CONNECT"}
     assert isinstance(error, Unavailable)
     assert str(error).startswith(
@@ -80,7 +80,7 @@ def test_an_answer_that_drips_ends_with_the_budget(github: pytest.MonkeyPatch) -
 def test_a_passing_fault_is_tried_again_and_told(github: pytest.MonkeyPatch) -> None:
     with bad_server(answer(503), GIVEN) as runner:
         assert ask(github, runner.url) == "a.b.c"
-    error = fails(github, f"http://127.0.0.1:{closed_port()}", 1)
+    error = fails(github, f"http://127.0.0.1:{closed_port()}")
     assert "Connection refused" in str(error)
     assert "(tried " in str(error)
 
@@ -103,7 +103,7 @@ def test_a_passing_fault_is_tried_again_and_told(github: pytest.MonkeyPatch) -> 
 )
 def test_what_gives_no_token_is_unavailable(github: pytest.MonkeyPatch, answered: object) -> None:
     with bad_server(answered) as runner:  # type: ignore[arg-type]
-        error = fails(github, runner.url, 2)
+        error = fails(github, runner.url)
     assert isinstance(error, Unavailable)
     assert "the CI system gave no identity token: " in str(error)
     assert len(runner.requests) == 1 or "HTTP 500 (tried " in str(error)
@@ -143,11 +143,11 @@ def test_agent_that_hangs_is_given_up_with_the_budget(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     agent = tmp_path / "buildkite-agent"
-    agent.write_text('#!/bin/sh\necho begun > "$0.begun"\nexec sleep 5\n')
+    agent.write_text('#!/bin/sh\necho begun > "$0.begun"\nexec sleep 30\n')
     agent.chmod(0o755)
     monkeypatch.setenv("BUILDKITE", "true")
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     began = time.monotonic()
     with pytest.raises(Unavailable, match=r"gave no identity token: no answer within [0-9.]+ s"):
         ambient.token(Budget(0.5))
-    assert time.monotonic() - began < 4
+    assert time.monotonic() - began < 20

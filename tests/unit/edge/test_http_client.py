@@ -27,6 +27,10 @@ from tests.support.badserver import (
 )
 
 FAST = Patience(connect=0.5, read=0.5, attempts=3, pause=0.01)
+SLOW = Patience(connect=60, read=60, attempts=3, pause=0.01)
+"""With it only the budget ends a call."""
+LATE = 10.0
+"""Seconds that a busy machine may take longer; a call that nothing ends takes longer than this."""
 
 
 @pytest.fixture(autouse=True)
@@ -36,8 +40,11 @@ def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
 
 
-def fetch(url: str, *, seconds: float = 5, limit: int = 1000, **kw: object) -> http.Response:
-    return http.get("the log", url, budget=Budget(seconds), limit=limit, patience=FAST, **kw)  # type: ignore[arg-type]
+def fetch(
+    url: str, *, seconds: float = 5, limit: int = 1000, patience: Patience = FAST, **kw: object
+) -> http.Response:
+    budget = Budget(seconds)
+    return http.get("the log", url, budget=budget, limit=limit, patience=patience, **kw)  # type: ignore[arg-type]
 
 
 def send(url: str, *, seconds: float = 5, safe: bool = False, retry_unsent: bool = False) -> http.Response:
@@ -68,16 +75,16 @@ def test_drip_of_body_ends_within_the_budget() -> None:
     with bad_server(drip(each=0.05)) as s:
         began = time.monotonic()
         with pytest.raises(LostAnswer, match="no whole answer"):
-            fetch(s.url, seconds=0.5)
-        assert time.monotonic() - began < 0.8
+            fetch(s.url, seconds=0.5, patience=SLOW)
+        assert time.monotonic() - began < 0.5 + LATE
 
 
 def test_drip_of_headers_ends_within_the_budget() -> None:
     with bad_server(drip(each=0.05, headers_too=True)) as s:
         began = time.monotonic()
         with pytest.raises(LostAnswer):
-            fetch(s.url, seconds=0.5)
-        assert time.monotonic() - began < 0.8
+            fetch(s.url, seconds=0.5, patience=SLOW)
+        assert time.monotonic() - began < 0.5 + LATE
 
 
 @pytest.mark.parametrize("behaviour", [hang_before, hang_after])
@@ -85,8 +92,8 @@ def test_hanging_server_ends_within_the_budget(behaviour: Behaviour) -> None:
     with bad_server(behaviour) as s:
         began = time.monotonic()
         with pytest.raises(LostAnswer):
-            fetch(s.url, seconds=0.9)
-        assert time.monotonic() - began < 1.3
+            fetch(s.url, seconds=0.9, patience=SLOW)
+        assert time.monotonic() - began < 0.9 + LATE
 
 
 @pytest.mark.parametrize("announced", [True, False])
@@ -95,7 +102,7 @@ def test_hundred_megabytes_are_refused_at_the_cap(announced: bool) -> None:
         began = time.monotonic()
         with pytest.raises(Unavailable, match="more than 1000 bytes"):
             fetch(s.url)
-        assert time.monotonic() - began < 1.0
+        assert time.monotonic() - began < LATE
         assert len(s.times) == 1
 
 
@@ -161,8 +168,8 @@ def test_retry_after_beyond_the_budget_ends_at_once(value: str) -> None:
     with bad_server(answer(503, Retry_After=value)) as s:
         began = time.monotonic()
         with pytest.raises(HttpError, match="503"):
-            fetch(s.url, seconds=2)
-        assert time.monotonic() - began < 1.0
+            fetch(s.url, seconds=60)
+        assert time.monotonic() - began < LATE
 
 
 @pytest.mark.parametrize("value", ["soon", "-5", "\xff"])

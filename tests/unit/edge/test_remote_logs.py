@@ -142,20 +142,20 @@ def test_what_the_log_never_takes_is_refused(status: int) -> None:
         with pytest.raises(Refused, match="does not take the entry"):
             v1(server).append(DSSE)
         with pytest.raises(Refused, match="does not take the entry"):
-            RekorV2(server.url, KNOWN, b"k", budget=Budget(1)).append(entry_request("x"))
+            RekorV2(server.url, KNOWN, b"k", budget=Budget(30)).append(entry_request("x"))
 
 
 def test_frozen_log_is_unavailable() -> None:
     frozen = answer(405, b"This log has been frozen, please switch to the latest log.")
     with bad_server(frozen) as server, pytest.raises(ServiceError, match="has been frozen"):
-        RekorV2(server.url, KNOWN, b"k", budget=Budget(1)).append(entry_request("x"))
+        RekorV2(server.url, KNOWN, b"k", budget=Budget(30)).append(entry_request("x"))
 
 
 @pytest.mark.parametrize("index", ["", "-1", "1e3", "9" * 30, "x"])
 def test_v2_409_without_a_place_is_not_believed(index: str) -> None:
     conflict = answer(409, b"{}", X_Log_Index=index)
     with bad_server(conflict) as server, pytest.raises(LostAnswer, match="and not where"):
-        RekorV2(server.url, KNOWN, b"k", budget=Budget(1)).append(entry_request("x"))
+        RekorV2(server.url, KNOWN, b"k", budget=Budget(30)).append(entry_request("x"))
 
 
 @pytest.mark.parametrize(
@@ -192,7 +192,7 @@ def resolve(pki: keys.Pki, logs: list[LogFacts], url: str, version: int, **more:
     config = json.dumps(documents.signing_config(pki, log=facts, **urls)).encode()
     root = trusted_root.parse(json.dumps(documents.trusted_root(pki, logs)).encode())
     chosen, now = signing_config.parse(config), datetime.now(UTC)
-    return remote.connect(chosen, root, log=chosen.chosen_logs(now)[0], budget=Budget(1), now=now)
+    return remote.connect(chosen, root, log=chosen.chosen_logs(now)[0], budget=Budget(30), now=now)
 
 
 def facts(pki: keys.Pki, origin: str, *, ed: bool) -> LogFacts:

@@ -35,7 +35,7 @@ def tuf(tmp_path: Path) -> Iterator[TufRepository]:
 
 def load(tuf: TufRepository, tmp_path: Path, **kw: object) -> Material:
     repository = Repository("public", tuf.serve(), tuf.root)
-    arguments = {"now": datetime.now(UTC), "budget": Budget(5), **kw}
+    arguments = {"now": datetime.now(UTC), "budget": Budget(30), **kw}
     return roots.load(repository, cache=tmp_path / "cache", **arguments)  # type: ignore[arg-type]
 
 
@@ -89,7 +89,7 @@ def test_unreachable_repository_is_unavailable_not_stale(tuf: TufRepository, tmp
     tuf.stop()
     repository = Repository("public", url, tuf.root)
     with pytest.raises(Unavailable, match="no connection: Connection refused") as e:
-        roots.load(repository, cache=tmp_path / "cache", budget=Budget(3), now=datetime.now(UTC))
+        roots.load(repository, cache=tmp_path / "cache", budget=Budget(30), now=datetime.now(UTC))
     assert not isinstance(e.value, Stale)
 
 
@@ -98,11 +98,11 @@ def test_unrefreshable_copy_never_passes_in_silence(tuf: TufRepository, tmp_path
     url = tuf.serve()
     repository = Repository("public", url, tuf.root)
     cache, now = tmp_path / "cache", datetime.now(UTC)
-    roots.load(repository, cache=cache, budget=Budget(5), now=now)
+    roots.load(repository, cache=cache, budget=Budget(30), now=now)
     tuf.stop()
     later = now + timedelta(hours=1)
     with pytest.raises(Unavailable):
-        roots.load(repository, cache=cache, budget=Budget(3), now=later)
+        roots.load(repository, cache=cache, budget=Budget(30), now=later)
     kept = roots.load(repository, cache=cache, budget=Budget(0), now=later, offline=True)
     assert (kept.origin, kept.trusted_root) == ("cache", b'{"root":1}')
     kept.check_fresh(later)
@@ -149,7 +149,7 @@ def test_someone_elses_repository_is_not_accepted(tuf: TufRepository, tmp_path: 
     other = TufRepository(tmp_path / "other", targets={"trusted_root.json": b"{}"}).publish()
     repository = Repository("public", tuf.serve(), other.root)
     with pytest.raises(Unavailable, match="not accepted"):
-        roots.load(repository, cache=tmp_path / "cache", budget=Budget(5), now=datetime.now(UTC))
+        roots.load(repository, cache=tmp_path / "cache", budget=Budget(30), now=datetime.now(UTC))
 
 
 def test_garbage_is_no_repository(tuf: TufRepository, tmp_path: Path) -> None:

@@ -88,11 +88,11 @@ def test_a_record_and_a_field_beyond_the_limit_are_refused() -> None:
 
 
 def test_a_quoted_mebibyte_takes_linear_time() -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     refusal('a\n"' + '""' * (MAX_LINE // 2 - 10) + "x\n", CSV)
     refusal('a\n"' + "\n" * (MAX_LINE // 3 - 10), CSV)
     refusal("a\n" + '"",' * (MAX_LINE // 3 - 10) + "\n", CSV)
-    assert time.perf_counter() - start < 10  # quadratic would take hours
+    assert time.process_time() - start < 10  # quadratic would take hours
 
 
 VALUES = st.text(st.characters(exclude_categories=["Cs", "Cc"]) | st.sampled_from("\t\n,\"'\r "), max_size=8)

@@ -218,7 +218,7 @@ def test_a_line_beyond_the_limit_is_refused() -> None:
 
 def test_many_duplicate_keys_take_no_quadratic_time() -> None:
     fact = "{" + ",".join(f'"k{i}":""' for i in range(50_000)) + "}"
-    start = time.perf_counter()
+    start = time.process_time()
     assert refusal(f'{{"a":"1"}}\n{fact}\n', "jsonl-v1")
     assert refusal(f'{{"a":"1"}}\n{{"a":"1"{fact[1:-1].replace("{", ",")}}}\n', "jsonl-v1")
-    assert time.perf_counter() - start < 5  # quadratic would take minutes
+    assert time.process_time() - start < 5  # quadratic would take minutes

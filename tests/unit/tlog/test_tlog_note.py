@@ -222,17 +222,17 @@ def test_sixteen_post_quantum_signatures_fit() -> None:
 @pytest.mark.parametrize("lines", [note.MAX_SIGNATURES, 1_000, 1_000_000])
 def test_a_flood_of_signature_lines_is_refused_at_once(lines: int) -> None:
     raw = signed() + b"\xe2\x80\x94 a AQIDBAU=\n" * lines
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(Refused):
         note.parse(raw)
-    assert time.perf_counter() - start < 0.5
+    assert time.process_time() - start < 2
 
 
 def test_a_hundred_megabytes_are_refused_at_once() -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(Refused, match="more than"):
         note.parse(bytes(100 << 20))
-    assert time.perf_counter() - start < 0.5
+    assert time.process_time() - start < 2
 
 
 # -- who signed ---------------------------------------------------------------------------------------------
