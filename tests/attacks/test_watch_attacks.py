@@ -17,7 +17,7 @@ from tests.support.anchor_cli import anchor, process
 from tests.support.attacked import Hook
 from tests.support.clock import WallClock
 from tests.support.log_server import serve_logs
-from tests.support.online import Online, rows, until, watching
+from tests.support.online import Online, rows, slow_run, until, watching
 from tests.support.published import Site
 
 HOUR, DAY, YEAR = 3600, 86400, 365 * 86400
@@ -50,7 +50,7 @@ def finished(online: Online) -> int:
     return len(rows(online, "SELECT id FROM runs WHERE state = 'finished'"))
 
 
-def runs_on(online: Online, more: int = 2, seconds: float = 30) -> None:
+def runs_on(online: Online, more: int = 2, seconds: float = 90) -> None:
     """Waits until so many more runs have ended."""
     before = finished(online)
     until(lambda: finished(online) >= before + more, seconds)
@@ -60,7 +60,7 @@ def test_a_fork_under_a_running_watch_is_told_at_once_and_once_over_restarts(onl
     with watching(online) as daemon:
         daemon.says("OK")
         online.server.logs["log"] = online.log.fork(2)
-        until(lambda: online.hook.messages, 20)
+        until(lambda: online.hook.messages, 60)
         daemon.says("EQUIVOCATION")
         runs_on(online)  # the watch goes on
         daemon.kill()
@@ -77,8 +77,7 @@ def test_a_fork_under_a_running_watch_is_told_at_once_and_once_over_restarts(onl
 def test_a_watch_that_is_killed_in_a_run_leaves_it_interrupted_and_loses_nothing(online: Online) -> None:
     with watching(online) as daemon:
         daemon.says("OK")
-        online.server.pause = 3.0
-        until(lambda: rows(online, "SELECT id FROM runs WHERE state = 'running'"), 20)
+        slow_run(online, 3.0)
         daemon.kill()
     online.server.pause = 0.0
     assert rows(online, "SELECT id FROM runs WHERE state = 'running'")
@@ -91,8 +90,7 @@ def test_a_watch_that_is_killed_in_a_run_leaves_it_interrupted_and_loses_nothing
 def test_sigterm_lets_the_run_in_progress_end(online: Online) -> None:
     with watching(online) as daemon:
         daemon.says("OK")
-        online.server.pause = 1.0
-        until(lambda: rows(online, "SELECT id FROM runs WHERE state = 'running'"), 20)
+        slow_run(online, 1.0)
         assert daemon.stop() == 0
     online.server.pause = 0.0
     assert not rows(online, "SELECT id FROM runs WHERE state <> 'finished'")
@@ -101,8 +99,7 @@ def test_sigterm_lets_the_run_in_progress_end(online: Online) -> None:
 def test_a_run_beside_the_watch_waits_or_says_who_holds_it(online: Online) -> None:
     with watching(online) as daemon:
         daemon.says("OK")
-        online.server.pause = 4.0
-        until(lambda: rows(online, "SELECT id FROM runs WHERE state = 'running'"), 20)
+        slow_run(online, 4.0)
         ran = online.run("--wait", "0s")
         online.server.pause = 0.0
         assert ran.code == 3

@@ -56,7 +56,9 @@ def test_kill_9_loses_no_acknowledged_entry_and_tears_nothing(tmp_path: Path) ->
     acknowledged: list[tuple[bytes, bytes]] = []
     notes: list[bytes] = []
     pace = random.Random(20261122)
-    for number in range(ROUNDS):
+    for number in range(10 * ROUNDS):  # more of them where a busy machine acknowledges little
+        if number >= ROUNDS and len(acknowledged) > ROUNDS:
+            break
         acknowledged += run_and_kill(folder, f"round {number}", pace.uniform(0.02, 0.4))
         instance = Instance.open(folder, create=False)
         log = instance.log

@@ -37,7 +37,7 @@ class Run:
             env=env,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=120,
             check=False,
         )
         assert done.returncode == code, done.stdout + done.stderr
@@ -71,7 +71,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
         about = json.loads(text)
         yield Run(about, tmp_path_factory.mktemp("work"))
         process.send_signal(signal.SIGTERM)
-        _, errors = process.communicate(timeout=10)
+        _, errors = process.communicate(timeout=60)
     assert (process.returncode, errors) == (0, "")
     assert not Path(about["identity_token_file"]).exists()
     assert not Path(about["mint_secret_file"]).exists()

@@ -155,7 +155,7 @@ def test_log_killed_while_it_works_on_our_request_has_one_entry_in_the_end(
     done: list[Any] = []
     thread = threading.Thread(target=lambda: done.append(crash.forked(attempt.publish)))
     thread.start()
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not list(sending.glob("*/*/sending.json")) and time.monotonic() < deadline:
         time.sleep(0.002)
     time.sleep(delay)

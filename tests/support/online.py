@@ -55,19 +55,19 @@ class Daemon:
         for line in self.process.stdout:
             self.lines.append(line.rstrip("\n"))
 
-    def says(self, found: str, seconds: float = 30) -> None:
+    def says(self, found: str, seconds: float = 90) -> None:
         """Waits until a line begins so."""
         until(lambda: any(line.startswith(found) for line in self.lines), seconds, self.process)
 
     def stop(self) -> int:
         """SIGTERM; the exit code."""
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(30)
+        return self.process.wait(90)
 
     def kill(self) -> None:
         """SIGKILL."""
         self.process.kill()
-        self.process.wait(10)
+        self.process.wait(60)
 
 
 def until(done: Callable[[], object], seconds: float, process: subprocess.Popen[str] | None = None) -> None:
@@ -109,3 +109,10 @@ def rows(found: Attacked, query: str) -> list[tuple[object, ...]]:
     """What a query gives of the watcher's records."""
     with contextlib.closing(sqlite3.connect(f"file:{found.home}/records.db?mode=ro", uri=True)) as db:
         return db.execute(query).fetchall()
+
+
+def slow_run(found: Online, pause: float) -> None:
+    """Answer each request so late, and wait for a run of the watch that began since: it is held up by all."""
+    found.server.pause = pause
+    known = set(rows(found, "SELECT id FROM runs"))
+    until(lambda: set(rows(found, "SELECT id FROM runs WHERE state = 'running'")) - known, 60)

@@ -141,7 +141,7 @@ def test_a_signal_lets_the_run_in_progress_end_and_exits_0(number: signal.Signal
         assert lines.readline() == "begun\n"
         os.kill(child.pid, number)
         assert lines.read() == "ended\nkept\n"
-    assert child.wait(10) == 0
+    assert child.wait(60) == 0
 
 
 # -- when a target is due again -----------------------------------------------------------------------------
