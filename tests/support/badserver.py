@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """An HTTP server on loopback that misbehaves as told: a behaviour for each request, the last for the rest."""
 
+import functools
 import socket
 import threading
 import time
@@ -200,10 +201,16 @@ def bad_server(*behaviours: Behaviour) -> Iterator[BadServer]:
             thread.join(5)
 
 
+@functools.cache
+def _taken() -> socket.socket:
+    found = socket.socket()
+    found.bind(("127.0.0.1", 0))
+    return found
+
+
 def closed_port() -> int:
-    """A port on which nothing listens."""
-    with socket.create_server(("127.0.0.1", 0)) as s:
-        return int(s.getsockname()[1])
+    """A port on which nothing listens; it is held, so that no other test's server gets it meanwhile."""
+    return int(_taken().getsockname()[1])
 
 
 def _read(conn: socket.socket) -> Request:
