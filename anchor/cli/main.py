@@ -7,6 +7,7 @@ A command module is imported only when it is called, so that no command pays for
 import gc
 import importlib
 import os
+import signal
 import sys
 import warnings
 from collections.abc import Sequence
@@ -150,4 +151,6 @@ def main() -> None:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
+    # It is done and told: Ctrl-C while Python takes itself apart must not make a death by signal of it.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     sys.exit(code)

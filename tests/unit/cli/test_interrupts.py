@@ -47,6 +47,23 @@ def test_an_interrupted_publication_is_resumed_with_one_entry(
     assert checkpoint.read_text().splitlines()[1] == "1"
 
 
+AT_THE_END = """
+import atexit, os, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job inherits it ignored
+from anchor.__main__ import main
+atexit.register(lambda: os.kill(os.getpid(), signal.SIGINT))
+main()
+"""
+
+
+def test_an_interrupt_after_the_result_was_told_changes_nothing() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", AT_THE_END, "--version"], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout
+
+
 def test_a_folder_that_went_away_is_one_line(tmp_path: Path) -> None:
     gone = tmp_path / "gone"
     gone.mkdir()
