@@ -19,7 +19,7 @@ from tests.support.anchor_cli import process
 from tests.support.badserver import BadServer, Exchange, answer, forward
 from tests.support.clock import WallClock
 from tests.support.embedded import csr_request, entry_request
-from tests.support.misled import LOST, SHORT, World, answered, only_post, taken
+from tests.support.misled import LATE, LOST, SHORT, World, answered, only_post, taken
 
 
 @pytest.fixture

@@ -40,7 +40,7 @@ PAST = datetime(2020, 1, 1, tzinfo=UTC)
 def signer(rekor_v1: RekorV1, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     """What integrates; killed."""
     monkeypatch.setattr(publishing, "SETTLE", 1.0)
-    monkeypatch.setattr(publish, "BUDGET", 4.0)
+    monkeypatch.setattr(publish, "BUDGET", 8.0)
     (found,) = [s for s in rekor_v1.trillian if "signer" in s.name]
     found.kill()
     yield found
@@ -98,7 +98,7 @@ def test_without_a_time_stamp_it_is_kept_and_listed_until_it_is_given_up(
     assert "it may be in the log; its certificate has expired" in shown
     assert "--abandon" in shown
     before = len(entries(rekor_v1))
-    monkeypatch.setattr(publish, "BUDGET", 4.0)
+    monkeypatch.setattr(publish, "BUDGET", 8.0)
     assert attempt.publish("--abandon")[0] == 3
     assert [i.abandoned for i in pending.interrupted(attempt.folder / "home")] == [True, False]
     started(signer, monkeypatch)
