@@ -5,6 +5,7 @@ The daemon is a process of its own, and its wall clock is moved under it.
 """
 
 import contextlib
+import signal
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -120,10 +121,12 @@ def test_records_that_are_deleted_or_replaced_under_a_running_watch_are_noticed(
             db.execute("VACUUM INTO ?", (str(saved),))
         runs_on(online)
         assert online.told() == []
+        daemon.process.send_signal(signal.SIGSTOP)  # or it may find nothing, before it finds the copy
         for file in online.home.glob("records.db*"):
             file.unlink()
         if copy:
             saved.rename(online.home / "records.db")
+        daemon.process.send_signal(signal.SIGCONT)
         daemon.says("UNAVAILABLE")
         beaten = online.hook.beats
         assert beaten
@@ -132,7 +135,9 @@ def test_records_that_are_deleted_or_replaced_under_a_running_watch_are_noticed(
         until(lambda: online.hook.beats > beaten, 20)
         assert daemon.stop() == 0
     said = [line for line in daemon.lines if line.startswith("UNAVAILABLE")]
-    assert "put back to an older state" in said[0]
+    assert any(
+        "put back to an older state" in line for line in said
+    )  # after a run that it cut short, perhaps
     assert online.told() == ["the records were put back to an older state"]
     assert daemon.lines[-1].startswith("OK")
     assert online.check() is Class.OK
