@@ -6,6 +6,7 @@ its key: everything served is signed as a real log would sign.
 """
 
 import json
+import secrets
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -39,16 +40,18 @@ class Hook(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Taker)
         self.messages: list[dict[str, Any]] = []
         self.beats = 0
+        self.path = f"/{secrets.token_hex(8)}"
+        """Its own: another test's client may call at a port that was somebody else's before."""
 
     @property
     def beat(self) -> str:
         """As --heartbeat takes it."""
-        return f"http://127.0.0.1:{self.server_port}/"
+        return f"http://127.0.0.1:{self.server_port}{self.path}"
 
     @property
     def url(self) -> str:
         """As apprise takes it."""
-        return f"json://127.0.0.1:{self.server_port}/"
+        return f"json://127.0.0.1:{self.server_port}{self.path}"
 
     def titles(self) -> list[str]:
         """What people were told since the last time, without the targets."""
@@ -61,12 +64,13 @@ class _Taker(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         assert isinstance(self.server, Hook)
-        self.server.messages.append(json.loads(body))
+        if self.path == self.server.path:
+            self.server.messages.append(json.loads(body))
         self._done(self.server.taking)
 
     def do_GET(self) -> None:
         assert isinstance(self.server, Hook)
-        self.server.beats += 1
+        self.server.beats += self.path == self.server.path
         self._done(self.server.status)
 
     def _done(self, status: int = 200) -> None:
