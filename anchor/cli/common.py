@@ -131,10 +131,11 @@ def home_for(root: Path, home: Path | None) -> Path:
     A default home inside the root would be published with it: refused.
     """
     if home is not None:
-        return home.resolve()
+        return writable(home.resolve(), "--home")
     base = root.resolve()
     digest = hashlib.sha256(os.fsencode(base)).hexdigest()[:16]
-    found = platformdirs.user_state_path("ledger-anchor") / f"{base.name or 'root'}-{digest}"
+    name = base.name.encode(errors="ignore").decode() or "root"
+    found = platformdirs.user_state_path("ledger-anchor") / f"{name}-{digest}"
     if found.resolve().is_relative_to(base):
         raise Misuse(
             "keys and journal would lie inside the folder that is published",
@@ -145,12 +146,12 @@ def home_for(root: Path, home: Path | None) -> Path:
 
 
 def writable(path: Path, option: str) -> Path:
-    """A path that can be written down: a policy is UTF-8, and so is JSON. Raises Misuse."""
+    """A path that can be written down: policies, records and JSON are UTF-8. Raises Misuse."""
     try:
         str(path).encode()
     except UnicodeEncodeError:
         raise Misuse(
-            "a name that is not UTF-8, which no policy file can hold",
+            "a name that is not UTF-8, which no policy and no records can hold",
             where=option,
             remedy="rename the folder",
         ) from None

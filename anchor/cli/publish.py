@@ -77,7 +77,7 @@ def command(as_json: bool, home: Path | None, **given: Any) -> int:  # noqa: FBT
     named = {key: given[key] for key in ("ledger", "name", "version", "reader")}
     if given["dry_run"]:
         return _dry_run(Order(**named, root=root, home=Path()), as_json=as_json)
-    home = common.writable(common.home_for(root, home), "--home")
+    home = common.home_for(root, home)
     if given["policy"]:
         common.writable(given["policy"], "--policy")
     # The client is imported only by those who sign.
@@ -140,8 +140,7 @@ def _dry_run(order: Order, *, as_json: bool) -> int:
 
 def _report(published: "Published", order: Order, *, as_json: bool) -> int:
     root = order.root / "release" / order.version / published.release.trusted_root.path
-    independent = not published.verdict.notes
-    policy = policy_text(published.release, str(root), independent=independent)
+    policy = policy_text(published.release, str(root))
     if as_json:
         verdict = published.verdict
         common.print_json(

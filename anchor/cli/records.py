@@ -121,9 +121,7 @@ def check(
     found_home = common.home_for(root, home)
     with records.opened(found_home, database, create=False) as opened:
         verdict = checking.check(opened, log_keys=_known(given))
-        path = records.mark_path(found_home, opened)
-        data = files.read(path, limit=mark.MAX_MARK) if path.exists() else None
-        kept = mark.decode(data) if data is not None else None
+        kept = records.read_mark(found_home, opened)
         if kept is not None:
             checks = (*verdict.checks, mark.compare(opened, kept))
             verdict = Verdict(kind="records", target=verdict.target, verdict=judge(checks), checks=checks)

@@ -83,7 +83,7 @@ def _forget(releases: tuple[str, ...], home: Path, database: str | None) -> int:
         raise Misuse("which releases?", where="--forget", remedy="name them as anchor status does")
     with records.opened(home, database, create=True) as opened:
         for target in records.absolute(releases):
-            if not claims.drop(opened, target, now=time.time()):
+            if not records.forget(home, opened, target, now=time.time()):
                 raise Misuse("is not watched", where=target, remedy="anchor status names what is")
     return 0
 

@@ -3,6 +3,7 @@
 
 from anchor.encoding import toml_string
 from anchor.release import Release
+from anchor.verify.anchors import EMBEDDED_SUFFIX
 
 
 def pin_line(path: str, sha256: str) -> str:
@@ -10,16 +11,14 @@ def pin_line(path: str, sha256: str) -> str:
     return f'trusted_root = [{{ path = {toml_string(path)}, sha256 = "{sha256}" }}]'
 
 
-def policy_text(release: Release, trusted_root: str, *, independent: bool) -> str:
+def policy_text(release: Release, trusted_root: str) -> str:
     """A `policy.toml`; `trusted_root` is the path of the copy that was published, its digest is the pin."""
     lines = [
         f"# Accepts {toml_string(release.ledger.name)} as its publisher signs it. Take the digest below from",
         "# somewhere else than the release: whoever can change both can be anyone.",
     ]
-    if not independent:
-        lines += [
-            "# The log is embedded: run by the publisher, so no independent evidence.",
-        ]
+    if all(a.log.origin.endswith(EMBEDDED_SUFFIX) for a in release.anchors):
+        lines += ["# The log is embedded: run by the publisher, so no independent evidence."]
     lines += [
         f"ledger = {toml_string(release.ledger.name)}",
         f"min_number = {release.ledger.number}",

@@ -165,6 +165,7 @@ def _file(url: URL) -> Path | None:
 
 def _parse(url: str) -> URL:
     try:
+        url.encode()  # a path in it that is not UTF-8 is none either
         parsed = make_url(url)
     except (exc.ArgumentError, ValueError):
         raise Misuse(

@@ -133,6 +133,12 @@ def watched(mark: Mark) -> list[Watched]:
     return [Watched(target, interval) for target, interval in mark.watched]
 
 
+def without(mark: Mark, target: str) -> bytes:
+    """The same mark, in which this target is watched no more."""
+    kept = [one for one in mark.watched if one[0] != target]
+    return msgspec.json.encode(msgspec.structs.replace(mark, watched=kept)) + b"\n"
+
+
 def restore(database: Database, mark: Mark, *, now: float) -> int:
     """Keep what the records have lost of the mark: signed notes, and what is watched; returns how many notes
     verify."""

@@ -57,17 +57,34 @@ def mark_path(home: Path, database: Database) -> Path:
     return home / f"records-{hashlib.sha256(database.name.encode()).hexdigest()[:8]}.mark"
 
 
+def read_mark(home: Path, database: Database) -> mark.Mark | None:
+    """The mark of these records; None for none."""
+    path = mark_path(home, database)
+    return mark.decode(files.read(path, limit=mark.MAX_MARK)) if path.exists() else None
+
+
 def watched(home: Path, database: Database) -> list[str]:
-    """What is watched, by the records, or by their mark while they cannot be read. Raises why they cannot be
-    where there is no mark."""
+    """What is watched, by the records, or by their mark where they cannot be read or know of nothing, as when
+    they were deleted. Raises why they cannot be read where there is no mark."""
+    trouble: Unavailable | None = None
     try:
-        return claims.targets(database)
-    except Unavailable:
-        path = mark_path(home, database)
-        found = mark.decode(files.read(path, limit=mark.MAX_MARK)) if path.exists() else None
-        if found is None:
-            raise
-        return [one.target for one in mark.watched(found)]
+        if known := claims.targets(database):
+            return known
+    except Unavailable as e:
+        trouble = e
+    found = read_mark(home, database)
+    if found is None and trouble is not None:
+        raise trouble
+    return [one.target for one in mark.watched(found)] if found is not None else []
+
+
+def forget(home: Path, database: Database, target: str, *, now: float) -> bool:
+    """Watch a target no more, and have the mark not bring it back; False when it was not watched."""
+    dropped = claims.drop(database, target, now=now)
+    found = read_mark(home, database)
+    if dropped and found is not None:
+        files.write(mark_path(home, database), mark.without(found, target), mode=0o600)
+    return dropped
 
 
 def worker(
@@ -141,5 +158,14 @@ def absolute(targets: Sequence[str]) -> list[str]:
         path = Path(os.path.abspath(target))  # noqa: PTH100 - links stay as named
         if "\0" in target:
             raise Misuse("a path with a NUL", where=repr(target))
-        found.append(str(path / "release.json" if path.is_dir() else path))
+        found.append(str(_sayable(path) / "release.json" if path.is_dir() else _sayable(path)))
     return list(dict.fromkeys(found))
+
+
+def _sayable(path: Path) -> Path:
+    """A path that the records can hold."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        raise Misuse("a path that is not UTF-8", where=str(path), remedy="rename the folder") from None
+    return path

@@ -200,3 +200,24 @@ def test_nothing_ever_checked_is_never_0(fresh: Attacked) -> None:
         == 3
     )
     assert anchor("reverify", fresh.target, "--home", fresh.home).code == 2  # no policy
+
+
+def test_records_that_were_deleted_still_say_what_is_watched(attacked: Attacked) -> None:
+    """By their mark, where no release is named: cron goes on with what it had."""
+    assert attacked.check() is Class.OK
+    put_back(attacked, None)
+    given = ("--policy", attacked.folder / "watched.toml", "--home", attacked.home, "--json")
+    ran = anchor("reverify", *given)
+    assert (ran.code, ran.document["target"]) == (3, attacked.target), ran
+    assert "put back to an older state" in ran.out
+    assert anchor("reverify", *given).code == 0
+
+
+def test_what_is_forgotten_stays_forgotten_when_the_records_are_deleted(attacked: Attacked) -> None:
+    assert attacked.check() is Class.OK
+    home = ("--home", attacked.home, "--root", attacked.folder / "nothing")
+    assert anchor("reverify", attacked.target, "--forget", *home).code == 0
+    put_back(attacked, None)
+    ran = anchor("reverify", "--policy", attacked.folder / "watched.toml", *home)
+    assert ran.code == 3
+    assert "nothing is watched" in ran.line

@@ -30,6 +30,9 @@ def test_a_wrong_option_is_usage_in_one_line_and_as_json(name: str) -> None:
     assert ran.document["error"] in ran.line
 
 
+ANYBODY = ("--ledger", "l", "--identity", "i", "--issuer", "https://i", "--trusted-root", "public")
+
+
 def paths(command: click.Command, *names: str) -> Iterator[tuple[tuple[str, ...], click.Parameter]]:
     """Every parameter of a command, or of those below it, that is a path or names a file."""
     if isinstance(command, click.Group):
@@ -73,6 +76,34 @@ def test_an_empty_path_among_good_ones(words: tuple[str, ...], tmp_path: Path) -
     assert ran.code == 2
     assert "an empty path" in ran.line
     assert [p.name for p in tmp_path.iterdir()] == ["l.md"]
+
+
+NOT_UTF8 = "h\udcff"
+"""A name as Python gives one whose second byte, 0xff, is no UTF-8."""
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("status", "--home", NOT_UTF8),
+        ("history", "--home", NOT_UTF8),
+        ("records", "check", "--home", NOT_UTF8),
+        ("records", "export", "--database", f"sqlite:///{NOT_UTF8}/records.db"),
+        ("reverify", "--home", NOT_UTF8, *ANYBODY),
+        ("watch", "--home", NOT_UTF8, *ANYBODY, "release.json"),
+        ("reverify", "--home", "home", *ANYBODY, f"{NOT_UTF8}/release.json"),
+        ("instance", "init", "--home", NOT_UTF8),
+    ],
+    ids=" ".join,
+)
+def test_records_are_kept_under_no_name_that_they_cannot_hold(words: tuple[str, ...], tmp_path: Path) -> None:
+    """One line, exit 2, and nothing is made."""
+    (tmp_path / NOT_UTF8).mkdir()
+    for given in (words, (*words, "--json")):
+        ran = anchor(*given, cwd=tmp_path)
+        assert ran.code == 2, ran
+        assert ran.line
+    assert [*(tmp_path / NOT_UTF8).iterdir()] == []
 
 
 @pytest.mark.parametrize("words", [(), ("--help",), ("-h",), ("--version",)])
