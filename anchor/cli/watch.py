@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`anchor watch`: re-verify for years, as a daemon."""
 
+import gc
 import threading
 import time
 from collections.abc import Callable
@@ -104,6 +105,7 @@ class _Cycle:
         self.watch: Watch | None = None
 
     def __call__(self) -> Verdict:
+        gc.collect()  # a command is set to collect hardly ever, which a daemon would pay for in memory
         done = self._worker.cycle(stopping=lambda: self.watch is not None and self.watch.stopping())
         for one in done:
             verdict = one.outcome.verdict
