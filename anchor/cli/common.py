@@ -14,6 +14,7 @@ import platformdirs
 from click.core import ParameterSource
 
 from anchor.cli.output import document, out, say
+from anchor.edge import files
 from anchor.errors import Misuse
 from anchor.verdict import Class, Verdict
 
@@ -131,7 +132,7 @@ def home_for(root: Path, home: Path | None) -> Path:
     A default home inside the root would be published with it: refused.
     """
     if home is not None:
-        return writable(home.resolve(), "--home")
+        return files.writable(home.resolve(), "--home")
     base = root.resolve()
     digest = hashlib.sha256(os.fsencode(base)).hexdigest()[:16]
     name = base.name.encode(errors="ignore").decode() or "root"
@@ -143,19 +144,6 @@ def home_for(root: Path, home: Path | None) -> Path:
             remedy="name another folder with --home",
         )
     return found
-
-
-def writable(path: Path, option: str) -> Path:
-    """A path that can be written down: policies, records and JSON are UTF-8. Raises Misuse."""
-    try:
-        str(path).encode()
-    except UnicodeEncodeError:
-        raise Misuse(
-            "a name that is not UTF-8, which no policy and no records can hold",
-            where=option,
-            remedy="rename the folder",
-        ) from None
-    return path
 
 
 def print_json(value: Any) -> None:

@@ -10,6 +10,7 @@ import click
 from anchor.cli import common
 from anchor.cli.output import document, say
 from anchor.cli.progress import Counter, Stages
+from anchor.edge import files
 from anchor.edge.service import Budget
 from anchor.errors import Misuse, printable
 from anchor.ledger import READERS
@@ -73,13 +74,13 @@ def command(as_json: bool, home: Path | None, **given: Any) -> int:  # noqa: FBT
 
     The policy that a stranger needs is printed on stdout, everything else on stderr.
     """
-    root = common.writable(given["root"].resolve(), "--root")
+    root = files.writable(given["root"].resolve(), "--root")
     named = {key: given[key] for key in ("ledger", "name", "version", "reader")}
     if given["dry_run"]:
         return _dry_run(Order(**named, root=root, home=Path()), as_json=as_json)
     home = common.home_for(root, home)
     if given["policy"]:
-        common.writable(given["policy"], "--policy")
+        files.writable(given["policy"], "--policy")
     # The client is imported only by those who sign.
     from anchor.edge import journal
     from anchor.edge.tokens import Consent, TokenSource

@@ -121,3 +121,16 @@ def sync_folder(folder: Path) -> None:
         os.fsync(fd)
     finally:
         os.close(fd)
+
+
+def writable(path: Path, where: str) -> Path:
+    """A path that can be written down: policies, records and JSON are UTF-8. Raises Misuse."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        raise Misuse(
+            "a name that is not UTF-8, which no policy and no records can hold",
+            where=where,
+            remedy="rename the folder",
+        ) from None
+    return path

@@ -158,14 +158,6 @@ def absolute(targets: Sequence[str]) -> list[str]:
         path = Path(os.path.abspath(target))  # noqa: PTH100 - links stay as named
         if "\0" in target:
             raise Misuse("a path with a NUL", where=repr(target))
-        found.append(str(_sayable(path) / "release.json" if path.is_dir() else _sayable(path)))
+        path = files.writable(path, str(path))
+        found.append(str(path / "release.json" if path.is_dir() else path))
     return list(dict.fromkeys(found))
-
-
-def _sayable(path: Path) -> Path:
-    """A path that the records can hold."""
-    try:
-        str(path).encode()
-    except UnicodeEncodeError:
-        raise Misuse("a path that is not UTF-8", where=str(path), remedy="rename the folder") from None
-    return path
