@@ -15,7 +15,7 @@ OURS = sorted(
     p for p in (ROOT / "anchor").rglob("*.py") if p.parent.name != "versions"
 )  # migrations are lists
 ALL = sorted([*OURS, *(p for p in (ROOT / "tests").rglob("*.py") if "node_modules" not in p.parts)])
-MOST_LINES = 300
+MOST_LINES = 600
 MOST_FUNCTION_LINES = 60
 OPEN_ENDS = re.compile(r"\b(?:TO(?:DO)|FIX(?:ME)|XX(?:X))\b")  # written so that it does not match itself
 
