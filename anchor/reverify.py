@@ -10,6 +10,7 @@ A function of parts that are passed in. Its steps, in order; each is a named che
  6. entry      the release's entry, read from the log, equal, under today's head
  7. trust      what changed in the trust material since the last run: shown, never judged
  8. canary     a corrupted copy of the release is found bad, else this program is no verifier
+ 9. complete   all of this was done: a run that found nothing wrong has a release, and looked at its entries
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -17,40 +18,18 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from anchor.errors import AnchorError, Unavailable
+from anchor.examined import Entry, Examined
 from anchor.monitor import entries, findings, views
 from anchor.monitor.places import LogMemory, LogPlace
 from anchor.monitor.session import Session
 from anchor.outcome import Before, Evidence, Outcome, SeenRelease
-from anchor.tlog.checkpoint import Checkpoint
+from anchor.tlog.checkpoint import Log
 from anchor.verdict import Check, Class, Verdict, failed, judge, passed, skipped
 
 _GOOD = (Class.OK, Class.STALE, Class.PENDING)
 
 BACKWARDS = 300
 """Seconds by which a clock may be behind the last run before that is worth saying."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Entry:
-    """Where a verified bundle says its entry is. `body`: the exact entry bytes that were hashed."""
-
-    origin: str
-    index: int
-    body: bytes
-    checkpoint: Checkpoint | None = None
-    """The bundle's own checkpoint, verified under the log's key."""
-    place: int | None = None
-    """Its index in the tree of that checkpoint: a Rekor v1 log counts over all its trees in `index`."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Examined:
-    """The published files, verified strictly."""
-
-    verdict: Verdict
-    release: SeenRelease | None = None
-    """None where the verdict does not bind one."""
-    entries: tuple[Entry, ...] = ()
 
 
 class Memory(LogMemory, Protocol):
@@ -67,9 +46,9 @@ class Parts:
 
     examine: Callable[[str], Examined]
     """Fetch a target's published files and verify them strictly."""
-    place: Callable[[str, str], LogPlace | None]
+    place: Callable[[str, str, Log | None], LogPlace | None]
     """The log with this checkpoint origin, and where it is read for this target; None when nothing of the
-    verifier's says it."""
+    verifier's says it. Where a verified bundle showed it, the log is passed in."""
     trust: Callable[[], Mapping[str, str]]
     """The trust material in use: TUF versions, log keys, policy digest."""
     canary: Callable[[str], Verdict]
@@ -96,6 +75,8 @@ class Cycle:
     """Checks about the records themselves, part of every verdict of this cycle."""
     requests: int = 0
     _sessions: dict[tuple[str, str], Session] = field(default_factory=dict)
+    _seen: dict[str, Log] = field(default_factory=dict)
+    """By origin: the logs of bundles that were verified in this cycle."""
     _canary: Check | None = None
     _trust: dict[str, str] | AnchorError | None = None
 
@@ -104,7 +85,16 @@ class Cycle:
         began, before = self.parts.stopwatch(), self._counted()
         run = _Run(target, list(self.standing))
         examined: Examined | None = None
-        for step in (self._clock, self._release, self._number, self._logs, self._drift, self._sing):
+        steps = (
+            self._clock,
+            self._release,
+            self._number,
+            self._logs,
+            self._drift,
+            self._sing,
+            self._complete,
+        )
+        for step in steps:
             try:
                 examined = step(run, examined) or examined
             except AnchorError as e:
@@ -178,6 +168,7 @@ class Cycle:
 
     def _logs(self, run: "_Run", examined: Examined | None) -> None:
         found = examined.entries if examined is not None else ()
+        self._seen |= {e.origin: e.log for e in found if e.log is not None}
         for origin in dict.fromkeys([e.origin for e in found] or self.memory.logs_of(run.target)):
             try:
                 self._log(run, origin, [e for e in found if e.origin == origin])
@@ -199,11 +190,12 @@ class Cycle:
                 place=entry.place,
                 read_before=self._before(run).entries,
             )
+            run.looked.add(entry.anchor)
         run.take(session)
 
     def _session(self, origin: str, target: str) -> Session | None:
         """The log, followed once in this cycle for each place it is read from."""
-        place = self.parts.place(origin, target)
+        place = self.parts.place(origin, target, self._seen.get(origin))
         if place is None:
             return None
         key = (origin, place.name)
@@ -238,6 +230,12 @@ class Cycle:
             self._canary = sung
         run.checks.append(self._canary or skipped("canary", "no release was found good in this cycle yet"))
 
+    def _complete(self, run: "_Run", examined: Examined | None) -> None:
+        """Fails closed: whoever makes the steps above find nothing to do has not made them pass."""
+        counted = examined.counted if examined is not None else 0
+        if judge(run.checks) in _GOOD:
+            run.checks.append(findings.complete(run.release, looked=len(run.looked), counted=counted))
+
 
 _NAMES = {
     "_clock": "clock",
@@ -246,6 +244,7 @@ _NAMES = {
     "_logs": "logs",
     "_drift": "trust",
     "_sing": "canary",
+    "_complete": "complete",
 }
 
 
@@ -260,6 +259,8 @@ class _Run:
     facts: dict[str, Any] = field(default_factory=dict)
     services: list[str] = field(default_factory=list)
     release: SeenRelease | None = None
+    looked: set[int] = field(default_factory=set)
+    """Places of the anchors whose entries were looked at."""
     trust: dict[str, str] | None = None
     evidence: list[Evidence] = field(default_factory=list)
     sessions: list[tuple[Session, Any]] = field(default_factory=list)

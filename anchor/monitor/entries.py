@@ -17,7 +17,7 @@ from anchor.tlog import checkpoint as checkpoints
 from anchor.tlog.checkpoint import Checkpoint
 from anchor.tlog.follow import News
 from anchor.tlog.tiles import FULL
-from anchor.verdict import Check, failed, passed
+from anchor.verdict import Check, failed, passed, skipped
 
 REREAD = 8
 """Entry bundles that are read again in a cycle although the head has not changed."""
@@ -35,14 +35,14 @@ def prove(
     place: int | None = None,
     read_before: Sequence[Proven] = (),
 ) -> list[Check]:
-    """The checks of one entry; none when the log has no head today, which `session.checks` says.
+    """The checks of one entry; a skipped one when the log has no head today, which `session.checks` says.
 
     `body`: the exact entry bytes of the bundle; `then`: the verified checkpoint of the bundle; `place`:
     the entry's index in its tree; `read_before`: what the target's last run left.
     """
-    if session.followed is None or session.followed.news is News.EQUIVOCATION:
-        return []
     name = f"entry {index} of {session.place.tree}"
+    if session.followed is None or session.followed.news is News.EQUIVOCATION:
+        return [skipped(name, "the log has no head today that it could be proven under")]
     found = _entry(session, name, index, body, place, read_before)
     # After the entry: the tile that a full bundle's hashes make is the one this proof needs.
     return [found] if then is None else [_since(session, name, then), found]

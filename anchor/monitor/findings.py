@@ -24,6 +24,20 @@ def canary(found: Verdict, target: str) -> Check:
     )
 
 
+def complete(release: SeenRelease | None, *, looked: int, counted: int) -> Check:
+    """A run that found nothing wrong must have had a release, and an entry of each anchor that counted."""
+    if release is not None and looked >= max(1, counted):
+        return passed("complete", f"a release, and the entries of {looked} anchors in their logs")
+    what = "no release" if release is None else f"entries of {looked} anchors, where {counted} counted"
+    return Check(
+        name="complete",
+        state="refused",
+        detail=f"nothing was found wrong, and the run looked at {what}",
+        meaning="checks were left out: this run says nothing, and the program is at fault",
+        demotes=Class.ERROR,
+    )
+
+
 def differences(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
     """What changed in the trust material, one phrase each."""
     lost = [f"{k} gone (was {before[k]})" for k in sorted(before.keys() - now.keys())]

@@ -78,6 +78,21 @@ class Trust:
         return next((t for t in tried if not t[0].foreign), tried[0])
 
 
+@dataclass(frozen=True, kw_only=True)
+class VerifiedAnchor:
+    """An anchor whose bundle passed every strict check under the verifier's own trust, and of which
+    release.json tells the truth. `data` are the bundle's exact bytes; `report.logs` its log entries."""
+
+    anchor: Anchor
+    place: int
+    """In release.json, from 1."""
+    data: bytes
+    report: BundleReport
+    counts: bool
+    """Whether it also has what else is demanded: witnesses, the stock client's agreement, the same by the
+    release's copy of the trusted root."""
+
+
 @dataclass(kw_only=True)
 class AnchorReport:
     """One anchor, at a `place` of release.json from 1. `counts` when all passed by the verifier's trust."""
@@ -86,6 +101,8 @@ class AnchorReport:
     place: int
     checks: list[Check] = field(default_factory=list)
     bundle: BundleReport | None = None
+    data: bytes = b""
+    """The bundle's exact bytes, which have the digest that release.json names."""
     root: bytes = b""
     """The verifier's trusted root (JSON) that verified it."""
     counts: bool = False
@@ -113,6 +130,15 @@ class AnchorReport:
         others = (self.bundle.authority, *(t.authority for t in self.bundle.times))
         logs = any(log.origin.endswith(EMBEDDED_SUFFIX) for log in self.bundle.logs)
         return logs or any(EMBEDDED_SUFFIX in name for name in others)
+
+    @property
+    def verified(self) -> VerifiedAnchor | None:
+        """What was verified; None of an anchor that was refused, is foreign, or is only claimed."""
+        if self.bundle is None or not self.root:
+            return None
+        return VerifiedAnchor(
+            anchor=self.anchor, place=self.place, data=self.data, report=self.bundle, counts=self.counts
+        )
 
     def facts(self) -> dict[str, Any]:
         """What was bound, for the verdict."""
@@ -172,6 +198,7 @@ def _verify(report: AnchorReport, given: _Given) -> None:
     except AnchorError as e:
         report.add(broken(BUNDLE, e))
         return
+    report.data = data
     report.add(held(BUNDLE, f"{blob.path} has SHA-256 {blob.sha256}, which release.json names"))
     if trust is None:
         if copy is not None:

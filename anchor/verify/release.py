@@ -30,7 +30,7 @@ from anchor.release import Release
 from anchor.statement import Statement
 from anchor.verdict import Check, Class, Verdict, judge
 from anchor.verify import anchors, contents, demands
-from anchor.verify.anchors import AnchorReport, Stock, Trust
+from anchor.verify.anchors import AnchorReport, Stock, Trust, VerifiedAnchor
 from anchor.verify.files import Files
 from anchor.verify.release_steps import (
     FACTS,
@@ -50,11 +50,42 @@ EMBEDDED = (
     "no independent evidence"
 )
 
-__all__ = ["EMBEDDED", "Stock", "Trust", "verify_release"]
+__all__ = [
+    "EMBEDDED",
+    "ReleaseResult",
+    "Stock",
+    "Trust",
+    "VerifiedAnchor",
+    "examine_release",
+    "verify_release",
+]
+
+_BOUND = (Class.OK, Class.STALE, Class.PENDING)
 
 
-Seen = Callable[[Release, bytes, Sequence[anchors.AnchorReport]], object]
-"""Takes the release, its statement's bytes and the reports of its anchors."""
+@dataclass(frozen=True, kw_only=True)
+class ReleaseResult:
+    """What examining a release came to: the verdict, and what was read on the way to it.
+
+    `release` and `statement` (the exact signed bytes) agree with each other whenever they are there; they are
+    the publisher's only where `bound` holds. `anchors` are those whose bundles are verified under the
+    verifier's own trust, in the order of release.json.
+    """
+
+    verdict: Verdict
+    release: Release | None = None
+    statement: bytes = b""
+    anchors: tuple[VerifiedAnchor, ...] = ()
+
+    @property
+    def bound(self) -> bool:
+        """Whether the verdict binds the release to an accepted signer."""
+        return self.verdict.verdict in _BOUND and self.release is not None and bool(self.anchors)
+
+    @property
+    def counted(self) -> int:
+        """How many anchors count."""
+        return sum(a.counts for a in self.anchors)
 
 
 @dataclass
@@ -64,6 +95,9 @@ class _Run:
     checks: list[Check] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    release: Release | None = None
+    statement: bytes = b""
+    anchors: tuple[VerifiedAnchor, ...] = ()
 
     def step(self, step: Step, check: Callable[[], str]) -> bool:
         """Run one check; whether it passed."""
@@ -80,22 +114,33 @@ def verify_release(
     now: datetime,
     stock: Stock | None = None,
     progress: Callable[[int], object] | None = None,
-    seen: Seen | None = None,
 ) -> Verdict:
-    """Verify a release.json (`data`) and every file that it names.
+    """The verdict of `examine_release`, which takes the same arguments."""
+    found = examine_release(target, data, files, trust=trust, now=now, stock=stock, progress=progress)
+    return found.verdict
+
+
+def examine_release(
+    target: str,
+    data: bytes,
+    files: Files,
+    *,
+    trust: Trust | None,
+    now: datetime,
+    stock: Stock | None = None,
+    progress: Callable[[int], object] | None = None,
+) -> ReleaseResult:
+    """Verify a release.json (`data`) and every file that it names; what was verified, with its bytes.
 
     `trust` None: what needs no policy is checked, the signer is only claimed, and the class is USAGE at best.
-    `now` is aware. `seen` gets what was read, once its anchors were judged; of those only what counts is
-    bound. Raises none of our errors: each becomes a check.
+    `now` is aware. Raises none of our errors: each becomes a check.
     """
     run = _Run()
-    found = _verify(run, target, data, files, trust, now, stock, progress)
-    if seen is not None and found is not None:
-        seen(*found)
-    if trust is None and found is not None:  # what cannot be read is not a question of trust
+    _verify(run, target, data, files, trust, now, stock, progress)
+    if trust is None and run.release is not None:  # what cannot be read is not a question of trust
         line = "no policy was given, so nobody said whose signature counts"
         run.checks.append(unrun(POLICY, line, demotes=Class.USAGE))
-    return Verdict(
+    verdict = Verdict(
         kind="release",
         target=target,
         verdict=judge(run.checks),
@@ -103,6 +148,7 @@ def verify_release(
         facts=run.facts,
         notes=tuple(run.notes),
     )
+    return ReleaseResult(verdict=verdict, release=run.release, statement=run.statement, anchors=run.anchors)
 
 
 def _verify(
@@ -114,19 +160,21 @@ def _verify(
     now: datetime,
     stock: Stock | None,
     progress: Callable[[int], object] | None,
-) -> tuple[Release, bytes, Sequence[anchors.AnchorReport]] | None:
+) -> None:
     try:
         release = release_file.load(data)
     except AnchorError as e:
         run.checks.append(broken(RELEASE, e))
-        return None
+        return
     run.checks.append(held(RELEASE, "written again from what it says, release.json has the same bytes"))
     found = _statement(run, release, files)
     if found is None:
-        return None
+        return
     payload, signed = found
+    run.release, run.statement = release, payload
     _contents(run, release, signed, files, progress)
     reports, copied = anchors.verify_all(release, payload, files, trust=trust, now=now, stock=stock)
+    run.anchors = tuple(v for report in reports if (v := report.verified) is not None)
     run.checks += [c for report in reports for c in report.checks]
     run.checks += copied
     if trust is None:
@@ -141,7 +189,6 @@ def _verify(
         run.notes.append(EMBEDDED)
     if trust is not None and not any(c.demotes for c in run.checks):
         run.facts |= _facts(release, reports)
-    return release, payload, reports
 
 
 def _statement(run: _Run, release: Release, files: Files) -> tuple[bytes, Statement] | None:

@@ -1,30 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The files of a release as a re-verification reads them, and as its canary does: with one bit changed."""
+"""The files of a release as the canary of a re-verification reads them: with one bit changed."""
 
 import contextlib
-import io
 from collections.abc import Iterator
 from typing import BinaryIO, cast
 
-from anchor.release import MAX_BUNDLE
 from anchor.verify.files import Files
-
-
-class Kept:
-    """Files of a release; the bundles that go by are kept."""
-
-    def __init__(self, files: Files) -> None:
-        self._files = files
-        self.bundles: dict[str, bytes] = {}
-
-    @contextlib.contextmanager
-    def open(self, path: str, *, size: int) -> Iterator[BinaryIO]:
-        with self._files.open(path, size=size) as stream:
-            if path.endswith(".sigstore.json") and size <= MAX_BUNDLE:
-                self.bundles[path] = stream.read(size + 1)
-                yield io.BytesIO(self.bundles[path])
-            else:
-                yield stream
 
 
 class Corrupted:

@@ -6,7 +6,7 @@ The key always comes from the verifier's trusted root; a place is never trusted.
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urljoin
 
@@ -42,13 +42,12 @@ class Places:
     tiles: Path
     budget: RunBudget
     offline: bool = False
-    logs: dict[str, Log] = field(default_factory=dict)
-    """By origin: the logs of bundles that were verified in this cycle."""
 
-    def find(self, origin: str, target: str, trust: Trust) -> LogPlace | None:
-        """The log with this checkpoint origin; None when the trusted root names no such log."""
+    def find(self, origin: str, target: str, trust: Trust, seen: Log | None) -> LogPlace | None:
+        """The log with this checkpoint origin; None when the trusted root names no such log. `seen`: the log
+        that signed the checkpoint of a verified bundle."""
         shard = _V1.fullmatch(origin)
-        key = self._key(origin, shard["name"] if shard else origin, trust.root.tlogs)
+        key = _key(shard["name"] if shard else origin, trust.root.tlogs, seen)
         if key is None:
             return None
         if (hashed := key.key.scheme.hash) != "sha256":  # the key is kept as a vkey, which cannot say so
@@ -57,12 +56,12 @@ class Places:
         views = tuple((s.url or s.folder, self._source(s)) for s in named[1:])
         ended = key.window.end.timestamp() if key.window.end else None
         if shard:
-            log = self.logs.get(origin) or rekor_v1(shard["name"], key.key.spki)
+            log = seen or rekor_v1(shard["name"], key.key.spki)
             url = named[0].url if named and named[0].url else key.base_url
             self._allowed(url)
             online = RekorV1Reader(url, budget=self.budget, tree=shard["tree"])
             return LogPlace(log=log, name=url, online=online, origin=origin, views=views, ended=ended)
-        log = self.logs.get(origin) or tiled(origin, key.key.spki)
+        log = seen or tiled(origin, key.key.spki)
         name, source = self._first(origin, target, named, key)
         return LogPlace(
             log=log,
@@ -73,13 +72,6 @@ class Places:
             quorum=self._quorum(trust.policy, log),
             cache=log_sources.FolderCache(self.tiles, origin),
         )
-
-    def _key(self, origin: str, name: str, keys: Sequence[LogKey]) -> LogKey | None:
-        """The key that signed the release's own checkpoint, else the one whose host the origin names."""
-        seen = self.logs.get(origin)
-        if seen is not None:
-            return next((k for k in keys if public_key(k) == seen.key.public_key), None)
-        return next((k for k in keys if name in k.names), None)
 
     def _first(self, origin: str, target: str, named: list[LogSource], key: LogKey) -> tuple[str, Source]:
         if named:
@@ -119,6 +111,13 @@ class Places:
         path = self.base / policy.tlog_policy
         found = witnesses.parse(files.read(path, limit=witnesses.MAX_POLICY))
         return found if any(known.key == log.key for known in found.known_logs) else None
+
+
+def _key(name: str, keys: Sequence[LogKey], seen: Log | None) -> LogKey | None:
+    """The key that signed the release's own checkpoint, else the one whose host the origin names."""
+    if seen is not None:
+        return next((k for k in keys if public_key(k) == seen.key.public_key), None)
+    return next((k for k in keys if name in k.names), None)
 
 
 def public_key(key: LogKey) -> bytes:

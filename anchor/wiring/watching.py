@@ -6,7 +6,7 @@ Trust is loaded when it is first asked for, so that its absence is a check of ea
 
 import hashlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,18 +21,18 @@ from anchor.edge import release_files
 from anchor.edge.notify import Notifier
 from anchor.edge.service import Budget
 from anchor.errors import AnchorError, Misuse, Refused
+from anchor.examined import Examined, examined
 from anchor.outcome import TWO_HISTORIES, Evidence
 from anchor.records.engine import Database
 from anchor.records.pace import Pace
-from anchor.release import Release
-from anchor.reverify import Examined, Parts
+from anchor.reverify import Parts
 from anchor.tlog import evidence as evidences
 from anchor.verdict import Verdict
-from anchor.verify import rivals, seen
-from anchor.verify.anchors import AnchorReport, Trust
-from anchor.verify.release import verify_release
+from anchor.verify import rivals
+from anchor.verify.anchors import Trust
+from anchor.verify.release import examine_release
 from anchor.wiring import records
-from anchor.wiring.corrupted import Corrupted, Kept
+from anchor.wiring.corrupted import Corrupted
 from anchor.wiring.places import Places, RunBudget, public_key
 from anchor.wiring.trust import trust_for
 from anchor.worker import Worker
@@ -109,7 +109,7 @@ class Wired:
         """What a cycle asks for."""
         return Parts(
             examine=self.examine,
-            place=lambda origin, target: self._places.find(origin, target, self.trust(target)),
+            place=lambda origin, target, log: self._places.find(origin, target, self.trust(target), log),
             trust=self.material,
             canary=self.canary,
             rivals=rivals.build,
@@ -147,25 +147,11 @@ class Wired:
     def _verify(self, target: str, *, corrupt: bool) -> Examined:
         trust = self.trust(target)
         data, files = release_files.load(target, self._places.budget, offline=self._offline)
-        kept = Kept(Corrupted(files) if corrupt else files)
-        read: list[tuple[Release, bytes, Sequence[AnchorReport]]] = []
-        verdict = verify_release(
-            target,
-            data,
-            kept,
-            trust=trust,
-            now=datetime.now(UTC),
-            seen=lambda release, statement, reports: read.append((release, statement, reports)),
+        return examined(
+            examine_release(
+                target, data, Corrupted(files) if corrupt else files, trust=trust, now=datetime.now(UTC)
+            )
         )
-        if not read:
-            return Examined(verdict=verdict)
-        release, statement, reports = read[0]
-        for report in reports:
-            for fact in report.bundle.logs if report.counts and report.bundle else ():
-                log = seen.log_of(fact.checkpoint) if fact.checkpoint else None
-                if log is not None:
-                    self._places.logs[fact.origin] = log
-        return seen.examined(verdict, release, statement, reports, kept.bundles)
 
     def shown(self, document: bytes) -> Evidence:
         """What a file of evidence shows, where its signers or its log are those that are trusted today."""

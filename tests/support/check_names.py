@@ -68,6 +68,8 @@ RUN = {
     "made in: whoever holds the log's key signed two histories (EQUIVOCATION)",
     "trust": "the trust material could not be loaded; changes of it are shown, never judged",
     "canary": "this verifier passes a copy that was corrupted on purpose: no verdict of it counts (ERROR)",
+    "complete": "nothing was found wrong, and yet no release or not every entry was looked at: the run says "
+    "nothing (ERROR)",
     "records": "the records could not be written or believed, so this run proves less to the next one",
     "claim": "another run holds this release, or the records could not be reached",
     "cycle": "no run could be made at all",

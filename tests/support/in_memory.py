@@ -16,7 +16,7 @@ from anchor.errors import Refused
 from anchor.trust import Policy, Signer
 from anchor.verdict import Verdict
 from anchor.verify.anchors import Stock
-from anchor.verify.release import Trust, verify_release
+from anchor.verify.release import ReleaseResult, Trust, examine_release
 
 
 @dataclass(frozen=True)
@@ -56,8 +56,11 @@ class Held:
         return str(next(f["path"] for f in self.value["files"] if f["name"] == member))
 
     def verify(self, *, stock: Stock | None = None, trust: Trust | None = None) -> Verdict:
+        return self.examine(stock=stock, trust=trust).verdict
+
+    def examine(self, *, stock: Stock | None = None, trust: Trust | None = None) -> ReleaseResult:
         files = Memory(self.files)
-        return verify_release(
+        return examine_release(
             "release.json", self.release, files, trust=trust or self.trust, now=self.now, stock=stock
         )
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from anchor import release as releases
 from tests.support.anchor_cli import Ran, anchor
 
 LEDGER = "| Label | Value |\n|---|---|\n| A | 1 |\n| B | 2 |\n| C | 3 |\n"
@@ -38,6 +39,21 @@ class Site:
         if member in value:
             return self.root / str(value[member]["path"])
         return self.root / str(next(f["path"] for f in value["files"] if f["name"] == member))
+
+    def rename(self, member: str, to: str) -> None:
+        """Another path for the file that release.json names so: nothing signed says where a file lies."""
+        old, new = self.path(member), self.root / to
+        new.parent.mkdir(parents=True, exist_ok=True)
+        old.rename(new)
+        named = f'"path": "{old.relative_to(self.root)}"'.encode()
+        data = self.release.read_bytes()
+        assert data.count(named) == 1
+        self.release.write_bytes(data.replace(named, f'"path": "{to}"'.encode()))
+
+    def roll_back(self, version: str) -> None:
+        """From now on the site shows this version as its newest."""
+        old = releases.load((self.root / "release" / version / "release.json").read_bytes())
+        self.release.write_bytes(releases.dump(releases.relocate(old, f"release/{version}/")))
 
     def publish(self, ledger: str = LEDGER, version: str = "1.0.0", *more: object) -> Ran:
         """Publish a ledger's text here."""

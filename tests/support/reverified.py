@@ -5,13 +5,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from anchor.errors import AnchorError, Refused
+from anchor.examined import Entry, Examined
 from anchor.monitor.places import LogPlace
 from anchor.outcome import Evidence, Outcome, SeenAnchor, SeenRelease
 from anchor.records import claims, store
 from anchor.records.engine import Database
 from anchor.records.memory import Memory
-from anchor.reverify import Cycle, Entry, Examined, Parts
-from anchor.tlog.checkpoint import Checkpoint
+from anchor.reverify import Cycle, Parts
+from anchor.tlog.checkpoint import Checkpoint, Log
 from anchor.verdict import Class, Verdict, failed, judge, passed
 from tests.support.records import NOW
 from tests.support.simlog import SimLog
@@ -39,6 +40,10 @@ class World:
     """A verifier that passes everything."""
     place: LogPlace | None = None
     nowhere: bool = False
+    nameless: bool = False
+    """A verification that is good and gives no release."""
+    entryless: bool = False
+    """One that gives fewer entries than anchors counted."""
 
     def __post_init__(self) -> None:
         self.then: Checkpoint | None = self.log.head()
@@ -64,10 +69,13 @@ class World:
         )
         entry = Entry(origin=self.log.origin, index=self.index, body=self.body, checkpoint=self.then)
         return Examined(
-            verdict=_verdict(target, (passed("facts", "3 facts"),)), release=release, entries=(entry,)
+            verdict=_verdict(target, (passed("facts", "3 facts"),)),
+            release=None if self.nameless else release,
+            entries=() if self.entryless else (entry,),
+            counted=1,
         )
 
-    def place_of(self, origin: str, _target: str) -> LogPlace | None:
+    def place_of(self, origin: str, _target: str, _log: Log | None) -> LogPlace | None:
         if self.nowhere or origin != self.log.origin:
             return None
         return self.place or LogPlace(

@@ -55,6 +55,18 @@ def test_a_verifier_that_passes_everything_is_an_error(world: World) -> None:
     assert "came to OK" in detail(found, "canary")
 
 
+@pytest.mark.parametrize("missing", ["release", "entry"])
+def test_a_good_run_without_a_release_or_an_entry_is_an_error(world: World, missing: str) -> None:
+    """Whatever made it skip what it should look at."""
+    world.run()
+    world.nameless, world.entryless = missing == "release", missing == "entry"
+    found = world.run()
+    assert found.verdict.verdict is Class.ERROR
+    assert "refused: nothing was found wrong" in detail(found, "complete")
+    world.nameless = world.entryless = False
+    assert world.found() is Class.OK
+
+
 def test_a_log_that_is_read_nowhere_is_no_coverage(world: World) -> None:
     world.nowhere = True
     assert world.found() is Class.UNAVAILABLE
