@@ -5,9 +5,12 @@ Only of anchors that are verified under the verifier's own trust. Nothing is ver
 is looked up by a name: each anchor comes with its own bytes.
 """
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import BinaryIO, Protocol
 
 from anchor.outcome import SeenAnchor, SeenRelease
+from anchor.release import File
 from anchor.tlog.checkpoint import Checkpoint, Log
 from anchor.verdict import Verdict
 from anchor.verify.anchors import VerifiedAnchor
@@ -32,6 +35,22 @@ class Entry:
     """Its index in the tree of that checkpoint: a Rekor v1 log counts over all its trees in `index`."""
 
 
+class HeldFiles(Protocol):
+    """Files that were read once, to be read again as they were then."""
+
+    def again(self, path: str, *, size: int) -> AbstractContextManager[BinaryIO]: ...
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeldRelease:
+    """The bytes that a verdict is about: release.json and what it names. `ledger` is that of the facts."""
+
+    data: bytes
+    ledger: File
+    files: HeldFiles
+
+
 @dataclass(frozen=True, kw_only=True)
 class Examined:
     """The published files, verified strictly."""
@@ -42,16 +61,20 @@ class Examined:
     entries: tuple[Entry, ...] = ()
     counted: int = 0
     """How many anchors count: each has an entry that is to be looked at."""
+    held: HeldRelease | None = None
+    """What was read, for the canary; None where it was not asked for or the release is not good."""
 
 
-def examined(result: ReleaseResult) -> Examined:
-    """What a re-verification goes on with."""
+def examined(result: ReleaseResult, *, data: bytes = b"", files: HeldFiles | None = None) -> Examined:
+    """What a re-verification goes on with. `data`: release.json; `files`: what was read, where it is held."""
+    ledger = result.ledger if result.bound else None
     pairs = [(anchor, fact) for anchor in result.anchors for fact in anchor.report.logs]
     return Examined(
         verdict=result.verdict,
         release=_release(result, pairs),
         entries=tuple(_entry(anchor, fact) for anchor, fact in pairs),
         counted=result.counted,
+        held=HeldRelease(data=data, ledger=ledger, files=files) if ledger and files else None,
     )
 
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from anchor.errors import AnchorError, Unavailable
-from anchor.examined import Entry, Examined
+from anchor.examined import Entry, Examined, HeldRelease
 from anchor.monitor import entries, findings, views
 from anchor.monitor.places import LogMemory, LogPlace
 from anchor.monitor.session import Session
@@ -44,15 +44,15 @@ class Memory(LogMemory, Protocol):
 class Parts:
     """What a cycle is made of. Each may raise an AnchorError, which becomes a check."""
 
-    examine: Callable[[str], Examined]
-    """Fetch a target's published files and verify them strictly."""
+    examine: Callable[[str, bool], Examined]
+    """Fetch a target's published files and verify them strictly; whether to hold what was read."""
     place: Callable[[str, str, Log | None], LogPlace | None]
     """The log with this checkpoint origin, and where it is read for this target; None when nothing of the
     verifier's says it. Where a verified bundle showed it, the log is passed in."""
     trust: Callable[[], Mapping[str, str]]
     """The trust material in use: TUF versions, log keys, policy digest."""
-    canary: Callable[[str], Verdict]
-    """The verdict on a copy of the target with one byte changed."""
+    canary: Callable[[str, HeldRelease], Verdict]
+    """The verdict on what is held of a target, with one bit of the ledger changed."""
     rivals: Callable[[SeenRelease, SeenRelease], Evidence]
     """The evidence file of two verified statements of one ledger that contradict each other."""
     shown: Callable[[bytes], Evidence]
@@ -78,10 +78,13 @@ class Cycle:
     _seen: dict[str, Log] = field(default_factory=dict)
     """By origin: the logs of bundles that were verified in this cycle."""
     _canary: Check | None = None
+    """What it came to for all: it was found bad, or two targets agree that this program is at fault."""
+    _mute: set[str] = field(default_factory=set)
+    """Targets whose corrupted copy was passed."""
     _trust: dict[str, str] | AnchorError | None = None
 
     def run(self, target: str) -> Outcome:
-        """Re-verify one target. Never raises an AnchorError: what went wrong is in the verdict."""
+        """Re-verify one target. Raises only what stops a process: what went wrong is in the verdict."""
         began, before = self.parts.stopwatch(), self._counted()
         run = _Run(target, list(self.standing))
         examined: Examined | None = None
@@ -94,13 +97,19 @@ class Cycle:
             self._sing,
             self._complete,
         )
-        for step in steps:
-            try:
-                examined = step(run, examined) or examined
-            except AnchorError as e:
-                run.checks.append(failed(_NAMES[step.__name__], e))
-                if isinstance(e, Unavailable):
-                    run.services.append(e.where or _NAMES[step.__name__])
+        try:
+            for step in steps:
+                try:
+                    examined = step(run, examined) or examined
+                except AnchorError as e:
+                    run.checks.append(failed(_NAMES[step.__name__], e))
+                    if isinstance(e, Unavailable):
+                        run.services.append(e.where or _NAMES[step.__name__])
+                except Exception as e:  # noqa: BLE001 - a defect met at one target ends no other's run
+                    run.checks.append(findings.defect(_NAMES[step.__name__], e))
+        finally:
+            if examined is not None and examined.held is not None:
+                examined.held.files.close()
         age = self._age()
         run.facts |= {} if age is None else {"max_run_age": age}
         return run.outcome(
@@ -113,7 +122,7 @@ class Cycle:
     def _age(self) -> int | None:
         try:
             return self.parts.max_run_age()
-        except AnchorError:
+        except Exception:  # noqa: BLE001
             return None  # the trust that could not be read is a check already
 
     def _before(self, run: "_Run") -> Before:
@@ -131,7 +140,7 @@ class Cycle:
             raise Unavailable(back, where="clock", remedy="set the clock; this run cannot judge ages")
 
     def _release(self, run: "_Run", _: Examined | None) -> Examined:
-        examined = self.parts.examine(run.target)
+        examined = self.parts.examine(run.target, self._canary is None)
         run.checks += examined.verdict.checks
         run.notes += examined.verdict.notes
         run.facts |= examined.verdict.facts
@@ -175,6 +184,8 @@ class Cycle:
             except AnchorError as e:  # one log that cannot be read hides no other
                 run.checks.append(failed(f"log {origin}", e))
                 run.services.append(origin)
+            except Exception as e:  # noqa: BLE001 - nor does one that this program cannot follow
+                run.checks.append(findings.defect(f"log {origin}", e))
 
     def _log(self, run: "_Run", origin: str, found: Sequence[Entry]) -> None:
         session = self._session(origin, run.target)
@@ -222,13 +233,29 @@ class Cycle:
         run.checks.append(passed("trust", f"{len(run.trust)} items, {detail}"))
 
     def _sing(self, run: "_Run", examined: Examined | None) -> None:
-        if self._canary is None and examined is not None and examined.verdict.verdict in _GOOD:
-            sung = findings.canary(self.parts.canary(run.target), run.target)
-            if sung.demotes is Class.UNAVAILABLE:
-                run.checks.append(sung)  # of this run alone: the next one tries again
-                return
+        """Once a cycle, with what a good target served. A target where it fails stands alone in that until a
+        second one confirms it, and neither a failure nor its cause says anything of what was found bad."""
+        good = examined is not None and examined.verdict.verdict in _GOOD
+        if not good or judge(run.checks) in (Class.EQUIVOCATION, Class.INVALID):
+            sung = skipped("canary", "this release, or its log, was not found good")
+        elif self._canary is not None:
+            sung = self._canary
+        else:
+            sung = self._sung(run.target, examined)
+        run.checks.append(sung)
+
+    def _sung(self, target: str, examined: Examined | None) -> Check:
+        if examined is None or examined.held is None:
+            raise Unavailable("nothing of the release is held that could be corrupted", where=target)
+        found = self.parts.canary(target, examined.held)
+        sung = findings.canary(found, target)
+        if sung.demotes is None:
             self._canary = sung
-        run.checks.append(self._canary or skipped("canary", "no release was found good in this cycle yet"))
+            return sung
+        self._mute.add(target)
+        if len(self._mute) > 1:
+            self._canary = findings.canary(found, " and of ".join(sorted(self._mute)))
+        return self._canary or sung
 
     def _complete(self, run: "_Run", examined: Examined | None) -> None:
         """Fails closed: whoever makes the steps above find nothing to do has not made them pass."""

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from anchor.errors import AnchorError, Unavailable
+from anchor.monitor import findings
 from anchor.outcome import Outcome
 from anchor.records import claims, history, mark, outage, outbox, store
 from anchor.records.beside import Beside
@@ -219,7 +220,7 @@ class Worker:
         for evidence in outcome.evidence:
             setting.beside.spill(evidence)
         try:
-            kept = store.keep(setting.database, lease, outcome, now=setting.clock(), terms=setting.terms)
+            outcome, kept = self._keep(lease, outcome)
         except AnchorError as e:
             self.trouble = e
             self._schedule.tried(lease.target, setting.clock())
@@ -231,6 +232,18 @@ class Worker:
         if news and kept.told is None and outcome.verdict.verdict is Class.OK:
             setting.tell(f"[anchor] recovered: {lease.target} is OK again", f"told before: {told}")
         return Done(outcome, kept)
+
+    def _keep(self, lease: Lease, outcome: Outcome) -> tuple[Outcome, store.Kept]:
+        """Keep what a run found. What the records cannot hold is an ERROR of that target, which they can."""
+        setting = self.setting
+        try:
+            kept = store.keep(setting.database, lease, outcome, now=setting.clock(), terms=setting.terms)
+        except AnchorError:
+            raise
+        except Exception as e:  # noqa: BLE001 - a defect met at one target ends no other's run
+            outcome = _with_check(Outcome(verdict=outcome.verdict), findings.defect("records", e))
+            kept = store.keep(setting.database, lease, outcome, now=setting.clock(), terms=setting.terms)
+        return outcome, kept
 
     def _unkept(self, outcome: Outcome, error: AnchorError) -> None:
         """An alarm that the outbox could not take is told directly, once for each class."""
@@ -278,8 +291,12 @@ def _busy(target: str, held: Held | None) -> Outcome:
 
 def _with(outcome: Outcome, error: AnchorError) -> Outcome:
     """The outcome with the failure of the records as one more check, unless it is one already."""
-    checks, trouble = outcome.verdict.checks, failed("records", error, meaning=_UNRECORDED)
-    checks = checks if trouble in checks else (*checks, trouble)
+    return _with_check(outcome, failed("records", error, meaning=_UNRECORDED))
+
+
+def _with_check(outcome: Outcome, check: Check) -> Outcome:
+    checks = outcome.verdict.checks
+    checks = checks if check in checks else (*checks, check)
     verdict = Verdict(
         kind="run",
         target=outcome.verdict.target,

@@ -1,20 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a re-verification says of things beside release and logs: canary, trust drift, rivals."""
 
+import traceback
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
-from anchor.errors import Refused, Unavailable
+from anchor.errors import AnchorError, Refused, Unavailable
 from anchor.outcome import TWO_STATEMENTS, Evidence, SeenRelease
-from anchor.verdict import Check, Class, Verdict, failed, passed, skipped
+from anchor.verdict import Check, Class, Verdict, failed, passed
 
 
 def canary(found: Verdict, target: str) -> Check:
-    """A corrupted copy of the release must be INVALID; a verifier that passes it is defective."""
+    """A corrupted copy of the release must be INVALID; a verifier that passes it is defective.
+
+    All of the copy is held, so nothing but the changed bit can have been in the way.
+    """
     if found.verdict is Class.INVALID:
         bad = next(c for c in found.checks if c.demotes is Class.INVALID)
         return passed("canary", f"a corrupted copy of {target} was found bad ({bad.name})")
-    if found.verdict is Class.UNAVAILABLE:
-        return skipped("canary", "the corrupted copy could not be judged", demotes=Class.UNAVAILABLE)
     return Check(
         name="canary",
         state="refused",
@@ -35,6 +38,19 @@ def complete(release: SeenRelease | None, *, looked: int, counted: int) -> Check
         detail=f"nothing was found wrong, and the run looked at {what}",
         meaning="checks were left out: this run says nothing, and the program is at fault",
         demotes=Class.ERROR,
+    )
+
+
+def defect(name: str, error: Exception) -> Check:
+    """What this program did not foresee: an ERROR of one target where it was met, and where in the code."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [f for f in frames if "anchor" in Path(f.filename).parts] or frames
+    place = f" ({Path(own[-1].filename).name}:{own[-1].lineno})" if own else ""
+    problem = f"a defect of this program: {type(error).__name__}: {error}{place}"
+    if isinstance(error, MemoryError):
+        problem = f"not enough memory{place}"
+    return failed(
+        name, AnchorError(problem, remedy="please report it; other releases are verified all the same")
     )
 
 

@@ -40,6 +40,11 @@ def compare(release: Release, signed: Statement) -> str:
     return "what release.json says of ledger, tree, previous and files is what the statement says"
 
 
+def ledger_file(release: Release, signed: Statement) -> File | None:
+    """The file of the ledger itself: the role is the statement's to give, not a file name's."""
+    return next((f for f in release.files if f.name == signed.original.name), None)
+
+
 def _brief(value: object) -> str:
     text = msgspec.json.encode(value).decode()
     return text if len(text) <= MAX_SHOWN else text[:MAX_SHOWN] + "..."

@@ -26,7 +26,7 @@ from anchor import release as release_file
 from anchor import statement as statements
 from anchor.encoding import toml_string
 from anchor.errors import AnchorError
-from anchor.release import Release
+from anchor.release import File, Release
 from anchor.statement import Statement
 from anchor.verdict import Check, Class, Verdict, judge
 from anchor.verify import anchors, contents, demands
@@ -75,6 +75,8 @@ class ReleaseResult:
     verdict: Verdict
     release: Release | None = None
     statement: bytes = b""
+    ledger: File | None = None
+    """The file of `release` that the statement names as the ledger itself."""
     anchors: tuple[VerifiedAnchor, ...] = ()
 
     @property
@@ -97,6 +99,7 @@ class _Run:
     notes: list[str] = field(default_factory=list)
     release: Release | None = None
     statement: bytes = b""
+    ledger: File | None = None
     anchors: tuple[VerifiedAnchor, ...] = ()
 
     def step(self, step: Step, check: Callable[[], str]) -> bool:
@@ -148,7 +151,13 @@ def examine_release(
         facts=run.facts,
         notes=tuple(run.notes),
     )
-    return ReleaseResult(verdict=verdict, release=run.release, statement=run.statement, anchors=run.anchors)
+    return ReleaseResult(
+        verdict=verdict,
+        release=run.release,
+        statement=run.statement,
+        ledger=run.ledger,
+        anchors=run.anchors,
+    )
 
 
 def _verify(
@@ -172,6 +181,7 @@ def _verify(
         return
     payload, signed = found
     run.release, run.statement = release, payload
+    run.ledger = contents.ledger_file(release, signed)
     _contents(run, release, signed, files, progress)
     reports, copied = anchors.verify_all(release, payload, files, trust=trust, now=now, stock=stock)
     run.anchors = tuple(v for report in reports if (v := report.verified) is not None)

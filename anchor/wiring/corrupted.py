@@ -1,27 +1,41 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The files of a release as the canary of a re-verification reads them: with one bit changed."""
+"""The canary's copy of a release: the bytes that were verified, with one bit of the ledger changed.
+
+Nothing is asked for again: a suspect that serves the self-test decides how it ends.
+"""
 
 import contextlib
 from collections.abc import Iterator
 from typing import BinaryIO, cast
 
-from anchor.verify.files import Files
+from anchor.errors import Refused, Unavailable
+from anchor.examined import HeldRelease
+from anchor.verify.files import HashedStream
 
 
 class Corrupted:
-    """The same files with the lowest bit of the published ledger's middle byte changed."""
+    """What is held of a release, with the lowest bit of the ledger's middle byte changed."""
 
-    def __init__(self, files: Files) -> None:
-        self._files = files
+    def __init__(self, held: HeldRelease) -> None:
+        self._held = held
 
     @contextlib.contextmanager
     def open(self, path: str, *, size: int) -> Iterator[BinaryIO]:
-        with self._files.open(path, size=size) as stream:
-            name = path.rsplit("/", 1)[-1]
-            if name == "source.json" or (name.startswith("ledger.") and name != "ledger.json"):
-                yield cast("BinaryIO", _Flipped(stream, at=size // 2))
-            else:
-                yield stream
+        """As `Files.open`."""
+        with self._held.files.again(path, size=size) as stream:
+            yield (
+                cast("BinaryIO", _Flipped(stream, at=size // 2)) if path == self._held.ledger.path else stream
+            )
+
+
+def check(held: HeldRelease) -> None:
+    """Raise Unavailable unless the ledger still is what release.json promises: then a changed bit is ours."""
+    ledger = held.ledger
+    try:
+        with held.files.again(ledger.path, size=ledger.size) as stream:
+            HashedStream(stream).finish(size=ledger.size, sha256=ledger.sha256, where=ledger.path)
+    except Refused as e:
+        raise Unavailable(f"changed since it was verified: {e.problem}", where=ledger.path) from None
 
 
 class _Flipped:

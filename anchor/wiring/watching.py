@@ -18,10 +18,11 @@ from anchor import alarm
 from anchor import trust as policies
 from anchor.edge import files as disk
 from anchor.edge import release_files
+from anchor.edge.held_files import Held
 from anchor.edge.notify import Notifier
 from anchor.edge.service import Budget
 from anchor.errors import AnchorError, Misuse, Refused
-from anchor.examined import Examined, examined
+from anchor.examined import Examined, HeldRelease, examined
 from anchor.outcome import TWO_HISTORIES, Evidence
 from anchor.records.engine import Database
 from anchor.records.pace import Pace
@@ -30,9 +31,8 @@ from anchor.tlog import evidence as evidences
 from anchor.verdict import Verdict
 from anchor.verify import rivals
 from anchor.verify.anchors import Trust
-from anchor.verify.release import examine_release
-from anchor.wiring import records
-from anchor.wiring.corrupted import Corrupted
+from anchor.verify.release import examine_release, verify_release
+from anchor.wiring import corrupted, records
 from anchor.wiring.places import Places, RunBudget, public_key
 from anchor.wiring.trust import trust_for
 from anchor.worker import Worker
@@ -135,23 +135,28 @@ class Wired:
         age = self.trust().policy.max_run_age
         return None if age is None else int(age.total_seconds())
 
-    def examine(self, target: str) -> Examined:
-        """Fetch a target's published files and verify them strictly."""
+    def examine(self, target: str, hold: bool) -> Examined:  # noqa: FBT001 - as `Parts` asks
+        """Fetch a target's published files and verify them strictly; `hold` what was read."""
         self._places.budget.restart()
-        return self._verify(target, corrupt=False)
-
-    def canary(self, target: str) -> Verdict:
-        """The verdict on the same files with one bit of the ledger changed."""
-        return self._verify(target, corrupt=True).verdict
-
-    def _verify(self, target: str, *, corrupt: bool) -> Examined:
         trust = self.trust(target)
         data, files = release_files.load(target, self._places.budget, offline=self._offline)
-        return examined(
-            examine_release(
-                target, data, Corrupted(files) if corrupt else files, trust=trust, now=datetime.now(UTC)
-            )
-        )
+        held = Held(files) if hold else None
+        try:
+            result = examine_release(target, data, held or files, trust=trust, now=datetime.now(UTC))
+            found = examined(result, data=data, files=held)
+        except BaseException:
+            if held is not None:
+                held.close()
+            raise
+        if held is not None and found.held is None:
+            held.close()
+        return found
+
+    def canary(self, target: str, held: HeldRelease) -> Verdict:
+        """The verdict on what is held, with one bit of the ledger changed."""
+        corrupted.check(held)
+        files, trust = corrupted.Corrupted(held), self.trust(target)
+        return verify_release(target, held.data, files, trust=trust, now=datetime.now(UTC))
 
     def shown(self, document: bytes) -> Evidence:
         """What a file of evidence shows, where its signers or its log are those that are trusted today."""

@@ -3,6 +3,7 @@
 and a re-verification looks at the same things under every name.
 """
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from anchor.verdict import Class
 from tests.support.anchor_cli import anchor
 from tests.support.attacked import Attacked
+from tests.support.cdn import cdn
 from tests.support.published import LEDGER, Site
 
 PATHS = ["bundle.json", "a/b.json", "x", "ledger.json.d/ledger.csv", "release/3/_.SIGSTORE.JSON", "1.._+-"]
@@ -76,3 +78,44 @@ def test_a_log_that_hides_the_entry_of_a_renamed_bundle(fresh: Attacked, path: s
     ran = fresh.run()
     assert ran.document["verdict"] == "UNAVAILABLE", ran.out
     assert any(c["name"].startswith("entry ") and c["state"] == "unknown" for c in ran.document["checks"])
+
+
+LEDGERS = ["facts.md", "ledger.json.md", "source.json", "a/ledger.json", "x"]
+
+
+@pytest.mark.parametrize("path", LEDGERS)
+def test_a_renamed_ledger_is_what_the_canary_corrupts(fresh: Attacked, path: str) -> None:
+    fresh.site.rename("ledger.md", path)
+    fresh.site.rename("ledger.json", "ledger.csv")
+    assert anchor("verify", fresh.target, "--policy", fresh.site.policy).code == 0
+    ran = fresh.run()
+    assert (ran.code, ran.document["verdict"]) == (0, "OK"), ran.out
+    assert any(c["name"] == "canary" and "found bad (facts)" in c["detail"] for c in ran.document["checks"])
+
+
+def test_a_renamed_ledger_silences_no_alarm_of_another_target(fresh: Attacked, tmp_path: Path) -> None:
+    """Two sites in one cycle: the first with its ledger renamed, the second tampered with."""
+    other = Site(tmp_path / "other", fresh.site.home, fresh.site.policy)
+    shutil.copytree(fresh.site.root, other.root)
+    fresh.site.rename("ledger.md", "facts.md")
+    ledger = other.path("ledger.md")
+    ledger.write_bytes(ledger.read_bytes().replace(b"| A | 1 |", b"| A | 9 |"))
+    ran = fresh.run(other.release)
+    found = {run["target"]: run["verdict"] for run in ran.document["facts"]["runs"]}
+    assert found == {fresh.target: "OK", str(other.release): "INVALID"}
+    assert fresh.told() == ["INVALID"]
+
+
+@pytest.mark.parametrize("what", ["one bit flipped", "nothing", "another ledger"])
+def test_the_suspect_does_not_serve_the_canary(fresh: Attacked, what: str) -> None:
+    path = str(fresh.site.path("ledger.md").relative_to(fresh.site.root))
+    good = fresh.site.path("ledger.md").read_bytes()
+    at = len(good) // 2
+    flipped = good[:at] + bytes([good[at] ^ 1]) + good[at + 1 :]
+    with cdn(fresh.site.root) as server:
+        fresh.target = f"{server.url}/release.json"
+        server.then = {path: {"one bit flipped": flipped, "nothing": b"", "another ledger": b"x"}[what]}
+        assert fresh.found() is Class.OK
+        assert server.asked.count(path) == 1
+        assert len(server.asked) == len(set(server.asked))
+        assert fresh.found() is not Class.OK  # the next run reads what is served then

@@ -11,7 +11,7 @@ from tests.support.serving import running
 
 class Cdn(ThreadingHTTPServer):
     """Serves `folder`; `bodies` replaces files, `status` all answers, `huge` a path by 100 MB, `moved` a path
-    by a redirect."""
+    by a redirect, `then` replaces files from their second request on. `asked` is what was asked for."""
 
     daemon_threads = True
 
@@ -22,6 +22,8 @@ class Cdn(ThreadingHTTPServer):
         self.status = 200
         self.huge: set[str] = set()
         self.moved: dict[str, str] = {}
+        self.then: dict[str, bytes] = {}
+        self.asked: list[str] = []
         self.sent = 0
 
     @property
@@ -37,10 +39,14 @@ class _Handler(BaseHTTPRequestHandler):
         assert isinstance(cdn, Cdn)
         path = self.path.lstrip("/")
         file = cdn.folder / path
+        again = path in cdn.asked
+        cdn.asked.append(path)
         if path in cdn.moved:
             self._answer(302, b"", Location=cdn.moved[path])
         elif path in cdn.huge:
             self._pour(cdn)
+        elif again and path in cdn.then:
+            self._answer(200, cdn.then[path])
         elif path in cdn.bodies:
             self._answer(200, cdn.bodies[path])
         elif cdn.status != 200 or not file.is_file():

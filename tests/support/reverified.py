@@ -2,15 +2,18 @@
 """Parts of a re-verification over a simulated log: a release that is good until a test says otherwise."""
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from typing import BinaryIO
 
 from anchor.errors import AnchorError, Refused
-from anchor.examined import Entry, Examined
+from anchor.examined import Entry, Examined, HeldRelease
 from anchor.monitor.places import LogPlace
 from anchor.outcome import Evidence, Outcome, SeenAnchor, SeenRelease
 from anchor.records import claims, store
 from anchor.records.engine import Database
 from anchor.records.memory import Memory
+from anchor.release import File
 from anchor.reverify import Cycle, Parts
 from anchor.tlog.checkpoint import Checkpoint, Log
 from anchor.verdict import Class, Verdict, failed, judge, passed
@@ -18,6 +21,21 @@ from tests.support.records import NOW
 from tests.support.simlog import SimLog
 
 TARGET = "site/release.json"
+
+
+class _Nothing:
+    """Held files that nobody reads."""
+
+    def again(self, path: str, *, size: int) -> AbstractContextManager[BinaryIO]:
+        raise AssertionError
+
+    def close(self) -> None:
+        pass
+
+
+HELD = HeldRelease(
+    data=b"", ledger=File(name="ledger.md", path="l", size=1, sha256="ab" * 32), files=_Nothing()
+)
 
 
 @dataclass
@@ -36,8 +54,16 @@ class World:
     """By target: what the published files come to."""
     views: list[tuple[str, SimLog]] = field(default_factory=list)
     ended: float | None = None
-    blind: bool = False
-    """A verifier that passes everything."""
+    blind: set[str] = field(default_factory=set)
+    """Targets of which the verifier passes everything."""
+    defects: dict[str, BaseException] = field(default_factory=dict)
+    """By target: what the verifier raises."""
+    unheld: set[str] = field(default_factory=set)
+    """Targets of which nothing is held."""
+    indices: dict[str, int] = field(default_factory=dict)
+    """By target: the log index that release.json names."""
+    sung: list[str] = field(default_factory=list)
+    """Targets whose corrupted copy was verified."""
     place: LogPlace | None = None
     nowhere: bool = False
     nameless: bool = False
@@ -48,15 +74,21 @@ class World:
     def __post_init__(self) -> None:
         self.then: Checkpoint | None = self.log.head()
 
-    def examine(self, target: str, *, corrupt: bool = False) -> Examined:
+    def examine(self, target: str, hold: bool = False, *, corrupt: bool = False) -> Examined:
+        defect = self.defects.get(target)
+        if defect is not None:
+            raise defect
         error = self.broken.get(target)
         if error is not None:
             check = failed("facts", error)
             return Examined(verdict=_verdict(target, (check,)))
-        if corrupt and not self.blind:
+        if corrupt and target not in self.blind:
             return Examined(verdict=_verdict(target, (failed("facts", Refused("one byte is another")),)))
         anchor = SeenAnchor(
-            origin=self.log.origin, log_key=self.log.key.vkey, log_index=self.index, bundle=b"bundle"
+            origin=self.log.origin,
+            log_key=self.log.key.vkey,
+            log_index=self.indices.get(target, self.index),
+            bundle=b"bundle",
         )
         release = SeenRelease(
             ledger="prices",
@@ -73,7 +105,12 @@ class World:
             release=None if self.nameless else release,
             entries=() if self.entryless else (entry,),
             counted=1,
+            held=HELD if hold and target not in self.unheld else None,
         )
+
+    def canary(self, target: str, held: HeldRelease) -> Verdict:
+        self.sung.append(target)
+        return self.examine(target, corrupt=True).verdict
 
     def place_of(self, origin: str, _target: str, _log: Log | None) -> LogPlace | None:
         if self.nowhere or origin != self.log.origin:
@@ -87,7 +124,7 @@ class World:
             examine=self.examine,
             place=self.place_of,
             trust=self._trust,
-            canary=lambda target: self.examine(target, corrupt=True).verdict,
+            canary=self.canary,
             rivals=lambda one, two: Evidence(
                 kind="two-statements", origin=one.ledger, document=one.statement + b"\n" + two.statement
             ),

@@ -49,10 +49,79 @@ def test_two_statements_with_one_number_are_equivocation_and_both_are_kept(world
 
 
 def test_a_verifier_that_passes_everything_is_an_error(world: World) -> None:
-    world.blind = True
+    world.blind.add(TARGET)
     found = world.run()
     assert found.verdict.verdict is Class.ERROR
     assert "came to OK" in detail(found, "canary")
+
+
+def test_a_canary_that_fails_at_one_target_says_nothing_of_the_others(world: World) -> None:
+    world.blind.add("a")
+    world.broken["b"] = Refused("tampered")
+    cycle = world.cycle()
+    found = {t: cycle.run(t).verdict.verdict for t in ("a", "b", "c", "d", "b", "a")}
+    assert found == {"a": Class.OK, "b": Class.INVALID, "c": Class.OK, "d": Class.OK}  # a: its second run
+    assert world.sung == ["a", "c"]
+
+
+def test_a_canary_that_fails_alone_stays_the_error_of_its_target(world: World) -> None:
+    world.blind.add("a")
+    world.broken["b"] = Refused("tampered")
+    cycle = world.cycle()
+    found = [cycle.run(t).verdict.verdict for t in ("a", "b", "a", "b")]
+    assert found == [Class.ERROR, Class.INVALID, Class.ERROR, Class.INVALID]
+
+
+def test_two_targets_confirm_a_canary_and_hide_nothing_that_is_bad(world: World) -> None:
+    world.blind |= {"a", "b"}
+    world.broken["d"] = Refused("tampered")
+    cycle = world.cycle()
+    found = {t: cycle.run(t) for t in ("a", "b", "c", "d")}
+    assert [o.verdict.verdict for o in found.values()] == [Class.ERROR] * 3 + [Class.INVALID]
+    assert "of a and of b" in detail(found["c"], "canary")
+    assert world.sung == ["a", "b"]
+    world.log = world.log.fork(7)
+    assert cycle.run("e").verdict.verdict is Class.ERROR  # its log was followed in this cycle already
+    assert world.cycle().run("a").verdict.verdict is Class.EQUIVOCATION
+
+
+def test_a_canary_of_which_nothing_is_held_is_unavailable_for_its_target(world: World) -> None:
+    world.unheld.add("a")
+    cycle = world.cycle()
+    assert cycle.run("a").verdict.verdict is Class.UNAVAILABLE
+    assert cycle.run("b").verdict.verdict is Class.OK
+    assert cycle.run("a").verdict.verdict is Class.OK
+
+
+@pytest.mark.parametrize("error", [ValueError("year 10000"), RecursionError(), MemoryError(), KeyError("x")])
+def test_what_a_target_makes_this_program_raise_is_an_error_of_that_target(
+    world: World, error: Exception
+) -> None:
+    world.run()
+    world.defects["a"] = error
+    cycle = world.cycle()
+    found = cycle.run("a")
+    assert found.verdict.verdict is Class.ERROR
+    named = "not enough memory" if isinstance(error, MemoryError) else f"{type(error).__name__}: "
+    assert named in detail(found, "release")
+    assert "(reverify.py:" in detail(found, "release")
+    assert cycle.run(TARGET).verdict.verdict is Class.OK
+
+
+def test_a_defect_at_a_release_hides_no_fork_of_its_log(world: World) -> None:
+    world.run()
+    world.defects[TARGET] = ValueError()
+    world.log = world.log.fork(7)
+    found = world.run()
+    assert [e.kind for e in found.evidence] == ["two-histories"]
+    assert any(c.demotes is Class.EQUIVOCATION for c in found.verdict.checks)
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, SystemExit])
+def test_what_stops_a_process_stops_a_run(world: World, stop: type[BaseException]) -> None:
+    world.defects[TARGET] = stop()
+    with pytest.raises(stop):
+        world.cycle().run(TARGET)
 
 
 @pytest.mark.parametrize("missing", ["release", "entry"])
