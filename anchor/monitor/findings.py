@@ -3,7 +3,6 @@
 
 import traceback
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from anchor.errors import AnchorError, Refused, Unavailable
 from anchor.outcome import TWO_STATEMENTS, Evidence, SeenRelease
@@ -44,8 +43,8 @@ def complete(release: SeenRelease | None, *, looked: int, counted: int) -> Check
 def defect(name: str, error: Exception) -> Check:
     """What this program did not foresee: an ERROR of one target where it was met, and where in the code."""
     frames = traceback.extract_tb(error.__traceback__)
-    own = [f for f in frames if "anchor" in Path(f.filename).parts] or frames
-    place = f" ({Path(own[-1].filename).name}:{own[-1].lineno})" if own else ""
+    own = [f for f in frames if "/anchor/" in f.filename] or frames
+    place = f" ({own[-1].filename.rpartition('/')[2]}:{own[-1].lineno})" if own else ""
     problem = f"a defect of this program: {type(error).__name__}: {error}{place}"
     if isinstance(error, MemoryError):
         problem = f"not enough memory{place}"
