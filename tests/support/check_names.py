@@ -67,7 +67,7 @@ RUN = {
     "history since entry <index> of <tree>": "today's head does not grow from the tree that the bundle was "
     "made in: whoever holds the log's key signed two histories (EQUIVOCATION)",
     "trust": "the trust material could not be loaded; changes of it are shown, never judged",
-    "canary": "this verifier passes a copy of the release that was corrupted on purpose (ERROR of this target; of "
+    "canary": "this verifier passes a copy that was corrupted on purpose (ERROR, of this target alone; of "
     "every good one, once a second target of the cycle confirms it)",
     "complete": "nothing was found wrong, and yet no release or not every entry was looked at: the run says "
     "nothing (ERROR)",
