@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What was signed: an artifact known by its bytes or only by its SHA-256.
+"""What was signed: an artifact known by its bytes or only by one digest.
 
 Decides which digests can be had. It reads no file: a file is a subclass of `edge` or the command line.
 """
 
 import hashlib
+import re
+from typing import Final
 
-from anchor.encoding import unhex
 from anchor.errors import Misuse
 
-ALGORITHMS = ("sha256", "sha384", "sha512")
+DIGEST_SIZES: Final = {"sha256": 32, "sha384": 48, "sha512": 64}
+"""The algorithms that an artifact can be named by, and the bytes of a digest of each."""
+_DIGEST = re.compile(r"(sha\d{1,3}):([0-9a-fA-F]+)", re.ASCII)
 
 
 class Artifact:
@@ -34,13 +37,15 @@ class Artifact:
 
 
 class DigestArtifact(Artifact):
-    """An artifact of which only the SHA-256 (32 bytes) is known."""
+    """An artifact of which only one digest is known, by one of `DIGEST_SIZES`."""
 
-    def __init__(self, sha256: bytes) -> None:
+    def __init__(self, algorithm: str, digest: bytes) -> None:
         super().__init__(b"")
-        if len(sha256) != 32:
-            raise Misuse(f"{len(sha256)} bytes are no SHA-256", where="artifact")
-        self._digests["sha256"] = sha256
+        size = DIGEST_SIZES.get(algorithm)
+        if len(digest) != size:
+            raise Misuse(f"{len(digest)} bytes are no digest by {algorithm}", where="artifact")
+        self.algorithm = algorithm
+        self._digests[algorithm] = digest
 
     def content(self) -> bytes:
         raise Misuse(
@@ -52,11 +57,19 @@ class DigestArtifact(Artifact):
 
 
 def from_digest(text: str) -> DigestArtifact | None:
-    """The artifact of `sha256:<64 hex>`; None for any other text."""
-    name, colon, value = text.partition(":")
-    if name != "sha256" or not colon or len(value) != 64:
+    """The artifact of `sha256:<64 hex>`, `sha384:<96 hex>` or `sha512:<128 hex>`; None for any other text.
+
+    Raises Misuse for what can only be meant as a digest and is none: another algorithm of that family, or
+    another number of digits.
+    """
+    found = _DIGEST.fullmatch(text)
+    if found is None:
         return None
-    try:
-        return DigestArtifact(unhex(value.lower(), size=32))
-    except Exception:  # noqa: BLE001  any text that is no hex is a file's name
-        return None
+    algorithm, digits = found[1], found[2]
+    size = DIGEST_SIZES.get(algorithm)
+    if size is None or len(digits) != 2 * size:
+        problem = f"a digest by {algorithm} with {len(digits)} digits is not taken"
+        known = ", ".join(f"{name}:<{2 * n} hex>" for name, n in DIGEST_SIZES.items())
+        remedy = f"give one of {known}; name a file ./{text[:20]}... if it is one"
+        raise Misuse(problem, where="FILE_OR_DIGEST", remedy=remedy)
+    return DigestArtifact(algorithm, bytes.fromhex(digits))

@@ -71,9 +71,10 @@ def command(
     file_or_digest: str,
     as_json: bool,
 ) -> int:
-    """Verify that a Sigstore bundle was made for FILE_OR_DIGEST (a file, or sha256:<64 hex>).
+    """Verify that a Sigstore bundle was made for FILE_OR_DIGEST (a file, or a digest of one).
 
-    What reads as a digest is one; a file of such a name is given as ./sha256:...
+    A digest is sha256:<64 hex>, sha384:<96 hex> or sha512:<128 hex>. What reads as a digest is one; a file of
+    such a name is given as ./sha256:...
 
     Exits 0 only when all of it was verified, 8 when something is refused, 7 for a kind that is not known.
 

@@ -142,9 +142,11 @@ def artifact_of(bundle: bytes) -> Artifact | None:
     try:
         found: Any = json.loads(bundle)
         if "messageSignature" in found:
-            return DigestArtifact(base64.b64decode(found["messageSignature"]["messageDigest"]["digest"]))
+            return DigestArtifact(
+                "sha256", base64.b64decode(found["messageSignature"]["messageDigest"]["digest"])
+            )
         statement = json.loads(base64.b64decode(found["dsseEnvelope"]["payload"]))
-        return DigestArtifact(bytes.fromhex(statement["subject"][0]["digest"]["sha256"]))
+        return DigestArtifact("sha256", bytes.fromhex(statement["subject"][0]["digest"]["sha256"]))
     except (ValueError, KeyError):
         return None
 

@@ -4,12 +4,13 @@
 import fnmatch
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.support.forge_stock import NO_KEYS, cosign_opinion, cosign_path
 from tests.support.need import need
-from tests.vectors import differ, make
+from tests.vectors import differ, kinds, make
 from tests.vectors.case import CASES
 
 assert make.GROUPS  # importing it registers the cases
@@ -42,6 +43,24 @@ def test_no_mutation_is_accepted_by_us_alone_beyond_the_list(base: str) -> None:
         row = differ.row(label, case)
         if row.ours is None and row.stock is not None and row.stock != NO_KEYS and base not in LENIENT:
             assert any(fnmatch.fnmatchcase(label, p) for p in patterns), (label, row.stock)
+
+
+def test_what_only_we_accept_of_what_is_no_vector_is_listed_and_told() -> None:
+    """Each member of a statement changed and signed anew, and honest bundles of every combination of kinds."""
+    listed = differ.table("ours_only_accepts.toml")
+    rows = [differ.row(case.name, case) for case in (*kinds.statements(), *kinds.products())]
+    only = {r.name: r.stock for r in rows if r.ours is None and r.stock is not None}
+    seen = {
+        pattern: [name for name in only if fnmatch.fnmatchcase(name, pattern)] for pattern in listed["kinds"]
+    }
+    assert set(only) == {name for names in seen.values() for name in names}
+    assert all(seen.values()), seen
+    assert len([r for r in rows if r.ours is None and r.stock is None]) > 100
+    page = " ".join(Path("docs/stricter.md").read_text().split())
+    told = page.split("## Accepted here, refused by the stock client")[1].split("## ")[0]
+    for kind in listed["kinds"].values():
+        assert kind["told"] in told
+        assert kind["as"] in listed["vectors"]
 
 
 LENIENT = ("v1-intoto-0.0.2",)

@@ -34,7 +34,7 @@ def judge(case: Case) -> Outcome:
         return Outcome(class_of(e), {"trusted-root": str(e)})
     artifact = Artifact(case.artifact)
     if case.by_digest:
-        artifact = DigestArtifact(artifact.digest("sha256"))
+        artifact = DigestArtifact(case.by_digest, artifact.digest(case.by_digest))
     report = verify_bundle(
         case.bundle,
         trusted_root=root,

@@ -48,7 +48,8 @@ class Case:
     bundle: bytes
     root: bytes
     artifact: bytes = ARTIFACT
-    by_digest: bool = False
+    by_digest: str = ""
+    """The algorithm of the digest that the artifact is given as; empty for the file itself."""
     identity: str | None = IDENTITY
     issuer: str | None = ISSUER
     key: bytes | None = None
@@ -64,7 +65,8 @@ class Case:
         if self.check:
             about["check"] = self.check
         if self.by_digest:
-            about["digest"] = f"sha256:{hashlib.sha256(self.artifact).hexdigest()}"
+            digest = hashlib.new(self.by_digest, self.artifact).hexdigest()
+            about["digest"] = f"{self.by_digest}:{digest}"
         if self.key is None:
             about |= {"identity": self.identity, "issuer": self.issuer}
         found = {

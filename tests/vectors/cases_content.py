@@ -21,7 +21,11 @@ signed = Setting(
 )
 signed.refuse("artifact-other", Checks.ARTIFACT, "Another artifact.", given=OTHER)
 signed.refuse(
-    "artifact-other-digest", Checks.ARTIFACT, "The digest of another artifact.", given=OTHER, by_digest=True
+    "artifact-other-digest",
+    Checks.ARTIFACT,
+    "The digest of another artifact.",
+    given=OTHER,
+    by_digest="sha256",
 )
 signed.refuse("artifact-other-v1", Checks.ARTIFACT, "Another artifact, Rekor v1.", recipe=V1, given=OTHER)
 signed.refuse(
@@ -37,7 +41,7 @@ signed.refuse(
     "Nor is its digest.",
     recipe=V2_DSSE,
     given=OTHER,
-    by_digest=True,
+    by_digest="sha256",
 )
 signed.refuse("artifact-no-subject-v1", Checks.STATEMENT, "Nor in Rekor v1.", recipe=V1_DSSE, given=OTHER)
 signed.refuse(

@@ -28,9 +28,9 @@ ok = Setting(clause="sigstore bundle v0.1-v0.3; Rekor v2 CLIENTS.md, Verifying")
 
 ok.accept("v2-message", "A message signature, logged in Rekor v2, timed by RFC 3161.")
 ok.accept("v2-dsse", "An in-toto statement, logged in Rekor v2 as SHA-256 of its PAE.", recipe=V2_DSSE)
-ok.accept("v2-by-digest", "The artifact is given as sha256:<hex>.", by_digest=True)
+ok.accept("v2-by-digest", "The artifact is given as sha256:<hex>.", by_digest="sha256")
 ok.accept(
-    "v2-dsse-by-digest", "The subject is looked up by its digest alone.", recipe=V2_DSSE, by_digest=True
+    "v2-dsse-by-digest", "The subject is looked up by its digest alone.", recipe=V2_DSSE, by_digest="sha256"
 )
 ok.accept("v2-media-type-alternative", "Bundle v0.3 under its older media type.", version="0.3-alt")
 ok.accept(

@@ -22,6 +22,7 @@ GROUPS = (
     "material",
     "time",
     "content",
+    "statement",
     "body",
     "managed",
     "format",

@@ -124,10 +124,25 @@ def test_a_digest_stands_for_its_file_only_where_the_digest_is_what_is_signed() 
 
 
 @pytest.mark.parametrize(
-    "text", ["sha256:", "sha256:" + "g" * 64, "sha256:" + "0" * 63, "sha512:" + "0" * 64, "x"]
+    "text", ["sha256:", "sha256:" + "g" * 64, "sha256:artifact.txt", "md5:" + "0" * 32, "x"]
 )
 def test_what_is_no_digest_is_a_file_name(text: str) -> None:
     assert from_digest(text) is None
+
+
+@pytest.mark.parametrize("size", [("sha256", 64), ("sha384", 96), ("sha512", 128)])
+def test_each_algorithm_has_its_number_of_digits_and_another_number_says_which_are_taken(
+    size: tuple[str, int],
+) -> None:
+    name, digits = size
+    found = from_digest(f"{name}:" + "aB" * (digits // 2))
+    assert found is not None
+    assert found.digest(name) == b"\xab" * (digits // 2)
+    for wrong in (2, digits - 1, digits + 1, 64 if digits != 64 else 96):
+        with pytest.raises(Misuse, match=r"sha256:<64 hex>, sha384:<96 hex>, sha512:<128 hex>"):
+            from_digest(f"{name}:" + "0" * wrong)
+    with pytest.raises(Misuse, match="sha1 with 40 digits is not taken"):
+        from_digest("sha1:" + "0" * 40)
 
 
 def test_ed25519ph_holds_for_the_example_of_rfc_8032() -> None:

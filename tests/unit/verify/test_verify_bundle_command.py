@@ -11,8 +11,9 @@ import pytest
 
 from anchor.verify import steps
 from tests.support import forge, forge_keys
+from tests.support import forge_bodies as bodies
 from tests.support.anchor_cli import Ran, anchor
-from tests.support.forge_ca import IDENTITY, ISSUER
+from tests.support.forge_ca import IDENTITY, ISSUER, Leaf
 
 KEY = forge_keys.ecdsa("managed")
 DIGEST = "sha256:" + hashlib.sha256(forge.ARTIFACT).hexdigest()
@@ -85,6 +86,37 @@ def test_everything_else_exits_otherwise_with_one_line(
     ran = run(folder, *words)
     assert ran.code == code
     assert ran.line
+
+
+@pytest.mark.parametrize("algorithm", ["sha256", "sha384", "sha512"])
+def test_a_digest_is_compared_with_the_one_of_its_own_algorithm(folder: Path, algorithm: str) -> None:
+    """npm signs SHA-512 alone; a bundle of a P-384 key states SHA-384."""
+    digest = hashlib.new(algorithm, forge.ARTIFACT).hexdigest()
+    subject = [{"name": "x", "digest": {algorithm: digest}}]
+    made = forge.make(forge.V2_DSSE.but(payload=bodies.statement(forge.ARTIFACT, subject=subject)))
+    (folder / "own.json").write_text(json.dumps(made))
+    assert run(folder, *WHO, f"{algorithm}:{digest}", bundle="own.json").code == 0
+    assert run(folder, *WHO, f"{algorithm}:{'0' * len(digest)}", bundle="own.json").code == 8
+    other = "sha384" if algorithm == "sha256" else "sha256"
+    named = f"{other}:{hashlib.new(other, forge.ARTIFACT).hexdigest()}"
+    assert run(folder, *WHO, named, bundle="own.json").code == 8
+
+
+def test_a_message_of_a_longer_key_is_verified_by_the_digest_that_it_signed(folder: Path) -> None:
+    leaf = Leaf(key=forge_keys.ecdsa("leaf", "p384"))
+    (folder / "p384.json").write_text(json.dumps(forge.make(forge.V2.but(leaf=leaf))))
+    known = f"sha384:{hashlib.sha384(forge.ARTIFACT).hexdigest()}"
+    assert run(folder, *WHO, known, bundle="p384.json").code == 0
+    ran = run(folder, *WHO, DIGEST, bundle="p384.json")
+    assert ran.code == 2
+    assert "name the file" in ran.line
+
+
+def test_a_digest_with_a_wrong_number_of_digits_says_which_are_taken(folder: Path) -> None:
+    for text in ("sha256:" + "0" * 96, "sha512:" + "0" * 127, "sha1:" + "0" * 40):
+        ran = run(folder, *WHO, text)
+        assert ran.code == 2
+        assert "sha256:<64 hex>, sha384:<96 hex>, sha512:<128 hex>" in ran.line
 
 
 def test_a_file_named_like_a_digest_does_not_stand_for_it(folder: Path) -> None:

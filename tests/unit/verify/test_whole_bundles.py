@@ -16,6 +16,7 @@ from anchor.verdict import Class
 from anchor.verify import steps
 from anchor.verify.bundle import verify_bundle
 from tests.support import forge, forge_keys
+from tests.support import forge_bodies as bodies
 from tests.support.check_names import BUNDLE
 from tests.support.forge_ca import IDENTITY, ISSUER, tsa
 from tests.support.whole import WHO, failed, verified
@@ -98,15 +99,13 @@ def test_checks_keep_their_names_and_their_order() -> None:
 
 def statement(**digests: str) -> forge.Recipe:
     subject = [{"name": "x", "digest": digests}]
-    return forge.V2.but(
-        payload=json.dumps({"_type": "https://in-toto.io/Statement/v1", "subject": subject}).encode()
-    )
+    return forge.V2.but(payload=bodies.statement(forge.ARTIFACT, subject=subject))
 
 
 def test_a_subject_by_sha512_is_found_for_a_file_and_not_for_a_sha256() -> None:
     bundle = forge.make(statement(sha512=hashlib.sha512(forge.ARTIFACT).hexdigest()))
     assert verified(bundle).ok
-    digest = DigestArtifact(hashlib.sha256(forge.ARTIFACT).digest())
+    digest = DigestArtifact("sha256", hashlib.sha256(forge.ARTIFACT).digest())
     assert failed(verified(bundle, artifact=digest)) == ["statement"]
 
 
