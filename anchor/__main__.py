@@ -12,10 +12,18 @@ def main() -> None:
 
         run()
     except KeyboardInterrupt:
-        sys.stderr.write("anchor: stopped\n")
-        sys.stderr.flush()
-        # Python would end by the signal where the interrupt fell into an exec, as of a dataclass being made.
-        os._exit(130)  # anchor.cli.main.STOPPED, which may not have been imported
+        _end("stopped", 130)  # anchor.cli.main.STOPPED, which may not have been imported
+    except (ImportError, MemoryError) as e:
+        if isinstance(e, ImportError) and "failed to map segment" not in str(e):
+            raise
+        _end("not enough memory; give it more memory and run it again", 3)
+
+
+def _end(line: str, code: int) -> None:
+    sys.stderr.write(f"anchor: {line}\n")
+    sys.stderr.flush()
+    # Python would end by the signal where the interrupt fell into an exec, as of a dataclass being made.
+    os._exit(code)
 
 
 if __name__ == "__main__":

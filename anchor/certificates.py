@@ -18,6 +18,8 @@ def load_certificate(raw: bytes, where: str) -> x509.Certificate:
     try:
         found = x509.load_der_x509_certificate(raw)
         same = found.public_bytes(Encoding.DER) == raw
+    except MemoryError:  # the machine's limit, and nobody's forgery
+        raise
     except Exception:  # noqa: BLE001  the library has many ways to say that this is no certificate
         raise Refused("not an X.509 certificate", where=where) from None
     if not same:
@@ -31,6 +33,8 @@ def quiet_name(certificate: x509.Certificate, which: Literal["subject", "issuer"
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return certificate.subject if which == "subject" else certificate.issuer
+    except MemoryError:  # the machine's limit, and nobody's forgery
+        raise
     except Exception:  # noqa: BLE001  a lazily parsed name fails in many undocumented ways
         raise Refused(f"a certificate with an unreadable {which}", where="certificate") from None
 

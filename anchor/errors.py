@@ -7,6 +7,8 @@ alarm, the second is weather.
 
 MAX_LINE = 1000
 """Characters of an error's line; what it quotes may be as long as an attacker likes."""
+_MAX_PLACE = 300
+"""Characters of a place, and of a remedy, in a line that is too long: what is wrong must stand in it too."""
 
 
 def printable(text: str) -> str:
@@ -19,6 +21,19 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
+def _joined(where: str, problem: str, remedy: str) -> str:
+    line = f"{where}: {problem}" if where else problem
+    return f"{line}; {remedy}" if remedy else line
+
+
+def _cut(text: str, room: int) -> str:
+    """The text, or its two ends where it is longer than `room`: a path says most at its end."""
+    if len(text) <= room:
+        return text
+    half = (room - 3) // 2
+    return f"{text[: room - 3 - half]}...{text[-half:]}"
+
+
 class AnchorError(Exception):
     """One line for a person: where it is, what is wrong, what to do."""
 
@@ -29,10 +44,15 @@ class AnchorError(Exception):
         self.remedy = remedy
 
     def __str__(self) -> str:
-        line = f"{self.where}: {self.problem}" if self.where else self.problem
-        line = f"{line}; {self.remedy}" if self.remedy else line
-        line = printable(" ".join(line.split()))
-        return line if len(line) <= MAX_LINE else line[:MAX_LINE] + "..."
+        where, problem, remedy = (
+            printable(" ".join(t.split())) for t in (self.where, self.problem, self.remedy)
+        )
+        line = _joined(where, problem, remedy)
+        if len(line) <= MAX_LINE:
+            return line
+        where, remedy = _cut(where, _MAX_PLACE), _cut(remedy, _MAX_PLACE)
+        room = MAX_LINE - len(_joined(where, "", remedy))
+        return _joined(where, _cut(problem, room), remedy)
 
     def at(self, where: str) -> "AnchorError":
         """The same error, with an outer place (a file, a URL) put before the inner one (a line, a field)."""

@@ -163,6 +163,8 @@ def load_der(raw: bytes, details: str, *, where: str = "key") -> Key:
     try:
         # OpenSSL reads both SubjectPublicKeyInfo and PKCS#1 RSAPublicKey here.
         public = serialization.load_der_public_key(raw)
+    except MemoryError:  # the machine's limit, and nobody's forgery
+        raise
     except Exception:  # noqa: BLE001  the library has many ways to say that this is no key
         raise Refused("not a public key in DER", where=where) from None
     key = _with_spki(key_of(public, pss_only=_RSASSA_PSS in raw[:32], where=where), raw)
@@ -179,6 +181,8 @@ def load_pem(data: bytes, *, where: str = "key") -> Key:
     raw = unbase64(b"".join(found.group(1).split()), where=where)
     try:
         public = serialization.load_der_public_key(raw)
+    except MemoryError:  # the machine's limit, and nobody's forgery
+        raise
     except Exception:  # noqa: BLE001  the library has many ways to say that this is no key
         raise Refused("not a public key in PEM", where=where) from None
     return _with_spki(key_of(public, pss_only=_RSASSA_PSS in raw[:32], where=where), raw)

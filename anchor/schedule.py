@@ -77,6 +77,8 @@ class Watch:
             verdict = self._run()
         except AnchorError as e:
             verdict = _failure(e, class_of(e))
+        except MemoryError:
+            verdict = _failure(AnchorError("not enough memory"), Class.UNAVAILABLE)
         except Exception as e:  # noqa: BLE001 - whatever it is, the watch goes on and says so
             defect = AnchorError(f"a defect of this program: {type(e).__name__}: {e}")
             verdict = _failure(defect, Class.ERROR)

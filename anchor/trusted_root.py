@@ -92,6 +92,8 @@ class Authority:
         for lower, upper in zip(self.certificates, self.certificates[1:], strict=False):
             try:
                 lower.verify_directly_issued_by(upper)
+            except MemoryError:  # the machine's limit, and nobody's forgery
+                raise
             except Exception:  # noqa: BLE001  the library raises by key type and by what is wrong
                 return f"{shown_name(lower)} was not issued by {shown_name(upper)}"
         return ""

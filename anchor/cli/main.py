@@ -20,7 +20,7 @@ import anchor
 from anchor.cli import common, configuration, streams
 from anchor.cli.output import say
 from anchor.edge import files
-from anchor.errors import AnchorError
+from anchor.errors import AnchorError, Unavailable
 from anchor.verdict import Class, class_of
 
 COMMANDS = {
@@ -84,10 +84,9 @@ def run(argv: Sequence[str]) -> int:
             list(argv),
             prog_name="anchor",
             standalone_mode=False,
-            default_map=configuration.load(frozenset(COMMANDS)),
+            default_map=None if _asks_for_help(argv) else configuration.load(frozenset(COMMANDS)),
         )
-        code = result if isinstance(result, int) else 0
-        sys.stdout.flush()
+        return _written(result if isinstance(result, int) else 0)
     except (click.exceptions.Abort, KeyboardInterrupt):
         return _failed("stopped", STOPPED, Class.USAGE, as_json=as_json)
     except click.exceptions.NoArgsIsHelpError as e:
@@ -100,27 +99,46 @@ def run(argv: Sequence[str]) -> int:
     except AnchorError as e:
         found = class_of(e)
         return _failed(str(e), found.exit_code, found, as_json=as_json)
+    except (ImportError, MemoryError) as e:
+        if isinstance(e, ImportError) and "failed to map segment" not in str(e):
+            return _defect(e, as_json=as_json)
+        weather = Unavailable("not enough memory", remedy="give it more memory and run it again")
+        return _failed(str(weather), class_of(weather).exit_code, class_of(weather), as_json=as_json)
     except OSError as e:
         return _system(e, as_json=as_json)
     except SystemExit:  # click's answer to a broken pipe, with a code of its own
         return _failed("a pipe was closed", Class.UNAVAILABLE.exit_code, Class.UNAVAILABLE, as_json=as_json)
-    except Exception as e:  # the last line of defence: a defect is ERROR, never an alarm
-        if os.environ.get("ANCHOR_DEBUG"):
-            raise
-        line = f"a defect of this program: {type(e).__name__}: {e}; set ANCHOR_DEBUG=1 for the trace"
-        return _failed(" ".join(line.split()), Class.ERROR.exit_code, Class.ERROR, as_json=as_json)
-    return code
+    except Exception as e:  # noqa: BLE001  the last line of defence: a defect is ERROR, never an alarm
+        return _defect(e, as_json=as_json)
+
+
+def _defect(error: Exception, *, as_json: bool) -> int:
+    if os.environ.get("ANCHOR_DEBUG"):
+        raise error
+    line = f"a defect of this program: {type(error).__name__}: {error}; set ANCHOR_DEBUG=1 for the trace"
+    return _failed(" ".join(line.split()), Class.ERROR.exit_code, Class.ERROR, as_json=as_json)
+
+
+def _asks_for_help(argv: Sequence[str]) -> bool:
+    """Whether help or the version is all that is wanted: neither needs a configuration file that is right."""
+    words = argv[: argv.index("--")] if "--" in argv else argv
+    return any(word in ("-h", "--help") for word in words) or words[:1] == ["--version"]
+
+
+def _written(code: int) -> int:
+    """The exit code, unless it says that all is well and the results could not be written."""
+    lost = streams.trouble()
+    if lost is None:
+        return code
+    found = files.os_error(lost, "stdout", "write")
+    say(f"anchor: {found}")
+    return code or class_of(found).exit_code
 
 
 def _system(error: OSError, *, as_json: bool) -> int:
-    """An error of the system that nobody expected; where stdout cannot be written, it stays silent."""
+    """An error of the system that nobody expected."""
     where = str(error.filename or ("system" if _has_folder() else "the current folder"))
-    try:
-        sys.stdout.flush()
-    except OSError:
-        streams.abandon()
-        where = "stdout"
-    found = files.os_error(error, where, "write" if where == "stdout" else "go on")
+    found = files.os_error(error, where, "go on")
     return _failed(str(found), class_of(found).exit_code, class_of(found), as_json=as_json)
 
 

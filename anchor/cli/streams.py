@@ -24,9 +24,14 @@ def prepare() -> None:
     sys.stderr = _output(sys.stderr, 2)
 
 
-def abandon() -> None:
-    """Give up on stdout: nothing more is written to it, not even what is buffered, when the process ends."""
-    sys.stdout = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", errors="backslashreplace")
+def trouble() -> OSError | None:
+    """Why some of what was written to stdout is lost; None where nothing is."""
+    try:
+        sys.stdout.flush()
+    except OSError as e:  # a stream that is not ours, as in tests
+        return e
+    raw = getattr(getattr(sys.stdout, "buffer", None), "raw", None)
+    return raw.lost if isinstance(raw, _Survivor) else None
 
 
 def _output(found: TextIO | None, number: int) -> TextIO:
@@ -44,16 +49,19 @@ def _output(found: TextIO | None, number: int) -> TextIO:
 
 
 class _Survivor(io.FileIO):
-    """A descriptor; once nobody reads what is written to it, it is written nowhere. Nor do diagnostics that
-    cannot be written change the exit code; results that cannot (a full disk) do."""
+    """A descriptor; once nobody reads what is written to it, it is written nowhere. What cannot be written
+    for another reason (a full disk) is dropped and remembered: the command ends with what it has found."""
+
+    lost: OSError | None = None
 
     def write(self, data: Any, /) -> int:
         try:
             return super().write(data)
-        except OSError as e:
-            if not isinstance(e, BrokenPipeError) and self.fileno() != 2:
-                raise
+        except BrokenPipeError:
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self.fileno())
             os.close(nowhere)
             return super().write(data)
+        except OSError as e:
+            self.lost = self.lost or e
+            return len(data)

@@ -15,15 +15,17 @@ from anchor.errors import AnchorError, Misuse, Refused, Unavailable
 
 _PASSING = {
     *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EINTR),
-    *(errno.EAGAIN, errno.EMFILE, errno.ENFILE),
+    *(errno.EAGAIN, errno.EMFILE, errno.ENFILE, errno.ENOMEM),
 }
+_REMEDIES = {errno.ENOMEM: "give it more memory and run it again"}
 
 
 def os_error(error: OSError, where: str | Path, doing: str) -> AnchorError:
     """The error of ours for one of the system's: passing troubles are UNAVAILABLE, the rest is USAGE."""
     reason = error.strerror or str(error)
     if error.errno in _PASSING:
-        return Unavailable(f"cannot {doing}: {reason}", where=str(where), remedy="make room and run it again")
+        remedy = _REMEDIES.get(error.errno, "make room and run it again")
+        return Unavailable(f"cannot {doing}: {reason}", where=str(where), remedy=remedy)
     return Misuse(f"cannot {doing}: {reason}", where=str(where), remedy="check the path and its permissions")
 
 

@@ -41,6 +41,8 @@ def certificate(value: Any, at: str, *, known: Rule | None = None) -> Iterator[F
             yield from list(_certificate(certificates.read(_bytes(value)), at, known))
     except AnchorError as e:
         yield field(under(at, "certificate"), str(e), UNREADABLE)
+    except MemoryError:  # the machine's limit, and nobody's forgery
+        raise
     except Exception as e:  # noqa: BLE001  a lazily parsed certificate fails in many undocumented ways
         yield field(under(at, "certificate"), type(e).__name__, UNREADABLE)
 
@@ -79,6 +81,8 @@ def plain_certificate(value: Any, at: str, rule: Rule) -> Iterator[Field]:
                 ("not before", found.not_valid_before_utc.isoformat()),
                 ("not after", found.not_valid_after_utc.isoformat()),
             )
+    except MemoryError:  # the machine's limit, and nobody's forgery
+        raise
     except Exception as e:  # noqa: BLE001  a lazily parsed certificate fails in many undocumented ways
         yield field(under(at, "certificate"), type(e).__name__, UNREADABLE)
         return
@@ -93,6 +97,8 @@ def token(value: Any, at: str) -> Iterator[Field]:
     except AnchorError as e:
         yield field(under(at, "time-stamp"), str(e), UNREADABLE)
         return
+    except MemoryError:  # the machine's limit, and nobody's forgery
+        raise
     except BaseException as e:  # OpenSSL's errors come through under many names, some as a Rust panic
         if not isinstance(e, Exception) and type(e).__name__ != "PanicException":
             raise

@@ -50,7 +50,7 @@ def read(der: bytes, *, where: str = "certificate") -> Leaf:
     certificate = load_certificate(der, where)
     try:
         return _read(certificate, der, where)
-    except AnchorError:
+    except (AnchorError, MemoryError):
         raise
     except Exception as e:  # noqa: BLE001  a lazily parsed certificate fails in many undocumented ways
         raise Refused(f"an unreadable certificate: {type(e).__name__}", where=where) from None
@@ -201,6 +201,8 @@ def _issuer_spki(leaf: Leaf, authority: Authority, time: datetime) -> bytes:
     except verification.VerificationError as e:
         _check_kinds(leaf, authority)
         raise Refused(f"not issued by {authority.uri}: {_brief(e)}", where="certificate") from None
+    except MemoryError:  # the machine's limit, and nobody's forgery
+        raise
     except Exception as e:  # noqa: BLE001  the library has errors for each unreadable extension
         raise Refused(f"not issued by {authority.uri}: {type(e).__name__}", where="certificate") from None
     if not authority.window.covers(time):
@@ -220,6 +222,8 @@ def _check_kinds(leaf: Leaf, authority: Authority) -> None:
         if quiet_name(certificate, "subject") == leaf.issuer_name:
             try:
                 key: object = certificate.public_key()
+            except MemoryError:  # the machine's limit, and nobody's forgery
+                raise
             except Exception:  # noqa: BLE001  the library has many ways to say that it does not know a key
                 key = None
             if not isinstance(key, (ec.EllipticCurvePublicKey, rsa.RSAPublicKey)):

@@ -70,6 +70,8 @@ def _signed(sct: SignedCertificateTimestamp, time: datetime, leaf: Leaf, issuer_
     """The digitally-signed struct of a precertificate entry, RFC 6962 section 3.2."""
     try:
         tbs, extensions = leaf.certificate.tbs_precertificate_bytes, sct.extension_bytes
+    except MemoryError:  # the machine's limit, and nobody's forgery
+        raise
     except Exception:  # noqa: BLE001  the library rebuilds the certificate here and may fail in many ways
         raise Refused("no precertificate can be made of it", where=_WHERE) from None
     milliseconds = (time - datetime(1970, 1, 1, tzinfo=UTC)) // _MILLISECOND

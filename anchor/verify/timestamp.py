@@ -59,7 +59,7 @@ def _decode(token: bytes, where: str) -> tuple[TimeStampResponse, tuple[object, 
         if len(signers) != 1:
             raise Refused(f"{len(signers)} signers where one is wanted", where=where)
         return response, (signers[0].issuer, signers[0].serial_number)
-    except Refused:
+    except (Refused, MemoryError):
         raise
     except Exception as e:  # noqa: BLE001  a lazily parsed token fails in many undocumented ways
         raise Refused(f"not a time-stamp response: {type(e).__name__}", where=where) from None
@@ -75,6 +75,8 @@ def _by(authority: Authority, response: TimeStampResponse, signature: bytes, whe
         time: datetime = response.tst_info.gen_time
     except VerificationError as e:
         raise Refused(f"not {authority.uri}'s over this signature: {_brief(e)}", where=where) from None
+    except MemoryError:  # the machine's limit, and nobody's forgery
+        raise
     except BaseException as e:  # OpenSSL's errors come through under many names, some as a Rust panic
         if not isinstance(e, Exception) and type(e).__name__ != "PanicException":
             raise

@@ -46,7 +46,7 @@ def test_no_mutation_is_accepted_by_us_alone_beyond_the_list(base: str) -> None:
 
 
 def test_what_only_we_accept_of_what_is_no_vector_is_listed_and_told() -> None:
-    """Each member of a statement changed and signed anew, and honest bundles of every combination of kinds."""
+    """Each member of a statement changed and signed anew, and honest bundles of every combination."""
     listed = differ.table("ours_only_accepts.toml")
     rows = [differ.row(case.name, case) for case in (*kinds.statements(), *kinds.products())]
     only = {r.name: r.stock for r in rows if r.ours is None and r.stock is not None}

@@ -40,6 +40,21 @@ def test_a_long_quotation_is_cut() -> None:
     assert len(str(Refused("x" * 10_000_000))) < 1100
 
 
+@pytest.mark.parametrize("length", [100, 900, 1000, 4000, 100_000])
+def test_a_long_path_leaves_the_reason_and_the_remedy_in_the_line(length: int) -> None:
+    """A home may lie at the end of a path of 4,000 characters, and the reason stood behind it."""
+    path = "/" + "d" * length + "/home"
+    for where, remedy in ((path, "make room"), ("home", f"write to {path}")):
+        line = str(Unavailable("cannot write: No space left on device", where=where, remedy=remedy))
+        assert "cannot write: No space left on device" in line
+        assert line.startswith(where[:50])
+        assert line.endswith(remedy[-9:])
+        assert len(line) <= 1000
+    outer = str(Refused("x" * 5000, where="field").at(path))
+    assert "xxx" in outer
+    assert len(outer) <= 1000
+
+
 def test_the_four_kinds_never_mix() -> None:
     classes = [class_of(kind("x")) for kind in KINDS]
     assert classes == [Class.INVALID, Class.UNAVAILABLE, Class.UNSUPPORTED, Class.USAGE]

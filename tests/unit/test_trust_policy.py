@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Trust policies: what a policy.toml says, and that a mistake in one is named instead of guessed around."""
 
+import subprocess
+import sys
+import time
 from datetime import timedelta
 
 import pytest
@@ -8,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anchor.errors import Misuse
-from anchor.trust import LogSource, Policy, RootSource, Signer, duration, parse_policy
+from anchor.trust import MAX_REGEX, LogSource, Policy, RootSource, Signer, duration, parse_policy
 
 DIGEST = "ab" * 32
 SMALLEST = b'ledger = "facts"\n[[signer]]\nidentity = "me@example.org"\nissuer = "https://issuer.example"\n'
@@ -149,6 +152,89 @@ def test_a_regular_expression_is_matched_whole(identity: str) -> None:
     assert signer.accepts("a@b", "i")
     assert not signer.accepts(identity, "i")
     assert not signer.accepts("a@b", "j")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "identity"),
+    [
+        (r"(a+)+", "a" * 2000 + "!"),
+        (r"(a|a?)+b", "a" * 2048),
+        (r"([a-z]+)*@x", "a" * 2048),
+        ("(.?){900}x", "é" * 2048),
+    ],
+)
+def test_no_identity_makes_an_expression_run_for_long(pattern: str, identity: str) -> None:
+    """A stranger chose the identity. A matcher that backtracks would never end with some of these."""
+    signer = Signer(identity_regex=pattern, issuer="i")
+    began = time.process_time()
+    assert not signer.accepts(identity, "i")
+    assert time.process_time() - began < 5
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "(?=x)a",
+        "(?!x).*",
+        "(?<=x)a",
+        r"(a)\1",
+        "(?P<n>a)(?P=n)",
+        "(",
+        "a{1001}",
+        "a*+",
+        "\ud800",
+        "(?:\\pL{9}){99}",
+    ],
+)
+def test_what_re2_does_not_take_is_the_authors_mistake_with_its_reason(pattern: str) -> None:
+    with pytest.raises(Misuse) as caught:
+        Signer(identity_regex=pattern, issuer="i")
+    assert caught.value.problem.startswith("no regular expression of RE2: ")
+    assert "no look-ahead, no look-behind and no back-references" in caught.value.remedy
+
+
+def test_the_reason_and_the_remedy_reach_whoever_wrote_the_policy() -> None:
+    text = b"ledger = 'x'\n[[signer]]\nissuer = 'i'\nidentity_regex = '(?=x)a'\n"
+    with pytest.raises(Misuse) as caught:
+        parse_policy(text, "my.toml")
+    said = "my.toml: signer 1: no regular expression of RE2: invalid perl operator: (?=; write it as RE2 does"
+    assert str(caught.value).startswith(said)
+
+
+def test_an_expression_is_bounded_in_length() -> None:
+    assert Signer(identity_regex="a" * MAX_REGEX, issuer="i").accepts("a" * MAX_REGEX, "i")
+    with pytest.raises(Misuse, match=f"{MAX_REGEX + 1} characters, more than {MAX_REGEX}"):
+        Signer(identity_regex="a" * (MAX_REGEX + 1), issuer="i")
+
+
+@pytest.mark.parametrize("pattern", [r"\w+", r"\d+", r"[[:alnum:]]+"])
+def test_classes_of_characters_are_those_of_ascii(pattern: str) -> None:
+    signer = Signer(identity_regex=pattern, issuer="i")
+    assert signer.accepts("12", "i")
+    assert not signer.accepts("١٢", "i")
+    assert not signer.accepts("é", "i")
+    assert not Signer(identity_regex=r"\s", issuer="i").accepts("\u2003", "i")
+    assert Signer(identity_regex=".", issuer="i").accepts("é", "i")
+    assert not Signer(identity_regex=".*", issuer="i").accepts("\ud800", "i")
+
+
+def test_nothing_of_re2_reaches_stderr() -> None:
+    """It logs by itself what it does not take, and where it runs out of memory as it matches."""
+    code = """
+from anchor.errors import Misuse
+from anchor.trust import Signer
+for pattern in ("(", "(?=x)", r"(?:\\pL{9}){99}", "(?:.?){333}" * 8):
+    try:
+        print(Signer(identity_regex=pattern, issuer="i").accepts("ab" * 1024, "i"))
+    except Misuse as e:
+        print(e)
+"""
+    ran = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True
+    )
+    assert ran.stderr == ""
+    assert len(ran.stdout.splitlines()) == 4
+    assert ran.stdout.splitlines()[3] == "True"
 
 
 def test_an_overlong_identity_is_not_matched_at_all() -> None:

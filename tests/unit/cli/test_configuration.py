@@ -51,6 +51,22 @@ def test_what_is_wrong_in_the_file_is_named(config: Path, text: str, where: str)
     assert where in line
 
 
+@pytest.mark.parametrize(
+    "words", ["--help", "-h", "--version", "verify --help", "instance serve -h", "lint --help"]
+)
+@pytest.mark.parametrize("text", ["\x00", "a = 1", '[verify]\npolcy = "x"\n[instance]\nserv = 1\n'])
+def test_help_and_version_need_no_file_that_is_right(config: Path, text: str, words: str) -> None:
+    config.write_text(text)
+    found = anchor(*words.split())
+    assert (found.code, found.err) == (0, "")
+    assert "anchor" in found.out
+
+
+def test_a_file_named_like_the_option_asks_for_no_help(config: Path) -> None:
+    config.write_text("[lint]\nstrikt = true\n")
+    assert "strikt: no such option" in error("lint", "--", "--help")
+
+
 @pytest.mark.parametrize("text", ["serve = 3", "[instance.service]", "[instance.serve]\nport = 'x'"])
 def test_commands_of_commands_have_tables_too(config: Path, text: str) -> None:
     config.write_text(text if text.startswith("[") else f"[instance]\n{text}\n")

@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Standard streams that are closed, full or read by nobody: the exit code still says what was found."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests.support import forge
 from tests.support.anchor_cli import ROOT, process
+from tests.support.forge_ca import IDENTITY, ISSUER
 from tests.support.need import need
 
 LEDGER = "| Label | Value |\n|---|---|\n| é 日本 | source_name |\n"
@@ -34,7 +37,7 @@ def shell(command: str, cwd: Path) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize(
     ("redirect", "code"),
-    [(">&-", 9), ("2>&-", 9), ("<&- >&- 2>&-", 9), ("2>/dev/full", 9), ("> /dev/full", 3)],
+    [(">&-", 9), ("2>&-", 9), ("<&- >&- 2>&-", 9), ("2>/dev/full", 9), ("> /dev/full", 9)],
 )
 def test_a_closed_or_full_stream_is_no_crash(ledger: Path, redirect: str, code: int) -> None:
     need(Path("/dev/full").exists(), "a Linux with /dev/full")
@@ -49,6 +52,23 @@ def test_a_full_disk_under_the_output_is_one_line(ledger: Path, words: str) -> N
     assert done.returncode == 3
     assert done.stderr.startswith("anchor: stdout: cannot write: ")
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("form", ["", "--json"])
+def test_a_full_disk_under_the_output_makes_no_unavailable_of_an_alarm(tmp_path: Path, form: str) -> None:
+    """INVALID that ends with 3 is weather for whoever reads exit codes."""
+    need(Path("/dev/full").exists(), "a Linux with /dev/full")
+    made = forge.make(forge.V2)
+    (tmp_path / "bundle.json").write_text(json.dumps(made))
+    (tmp_path / "root.json").write_text(json.dumps(forge.trusted_root()))
+    (tmp_path / "artifact").write_bytes(b"another")
+    words = f"verify-bundle --bundle bundle.json --trusted-root root.json {form} "
+    words += f"--certificate-identity {IDENTITY} --certificate-oidc-issuer {ISSUER} artifact"
+    full = shell(f"$A {words} > /dev/full", tmp_path)
+    assert (full.returncode, shell(f"$A {words}", tmp_path).returncode) == (8, 8)
+    assert "anchor: stdout: cannot write: " in full.stderr
+    (tmp_path / "artifact").write_bytes(forge.ARTIFACT)
+    assert shell(f"$A {words} > /dev/full", tmp_path).returncode == 3
 
 
 def test_a_reader_that_goes_away_changes_no_exit_code(ledger: Path) -> None:

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Little memory: it could not be told, and is neither a forgery nor a defect of this program."""
+
+import ast
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import anchor
+from tests.support import forge
+from tests.support.anchor_cli import ROOT
+from tests.support.forge_ca import IDENTITY, ISSUER
+from tests.support.need import need
+
+SCRIPT = """
+import resource, sys
+from pathlib import Path
+from anchor.cli.main import run
+used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + int(sys.argv[1]) * 2**20,) * 2)
+code = run(sys.argv[2:])
+sys.exit(code)
+"""
+WORDS = ("--bundle", "bundle.json", "--trusted-root", "root.json", "--certificate-identity", IDENTITY)
+
+
+@pytest.mark.parametrize("more", [0, 1, 2, 4, 8, 16, 400])
+def test_with_so_many_mebibytes_more_it_verifies_or_could_not_be_told(tmp_path: Path, more: int) -> None:
+    need(Path("/proc/self/statm").exists(), "a Linux with /proc")
+    (tmp_path / "bundle.json").write_text(json.dumps(forge.make(forge.V2)))
+    (tmp_path / "root.json").write_text(json.dumps(forge.trusted_root()))
+    (tmp_path / "artifact").write_bytes(forge.ARTIFACT)
+    command = [sys.executable, "-c", SCRIPT, str(more), "verify-bundle", *WORDS]
+    ran = subprocess.run(
+        [*command, "--certificate-oidc-issuer", ISSUER, "artifact"],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(ROOT), "HOME": str(tmp_path), "PATH": ""},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    if ran.returncode == 0:
+        assert more > 0
+        assert ran.stdout.splitlines()[-1] == "OK: bundle.json"
+    else:
+        assert (ran.returncode, more < 400) == (3, True), ran
+        assert ran.stderr == "anchor: not enough memory; give it more memory and run it again\n"
+
+
+@pytest.mark.parametrize("part", ["verify", "tlog", "report", "."])
+def test_no_handler_of_everything_takes_little_memory_for_bad_evidence(part: str) -> None:
+    folder = Path(anchor.__file__).parent / part
+    for path in sorted(folder.glob("*.py")):
+        if path.name in {"__main__.py", "schedule.py", "worker.py"}:  # tell it themselves, or raise it again
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Try):
+                named = [ast.unparse(h.type) if h.type else "" for h in node.handlers]
+                if {"Exception", "BaseException"} & set(named):
+                    assert any("MemoryError" in name for name in named), (path.name, node.lineno)
