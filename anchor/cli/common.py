@@ -5,6 +5,7 @@ import functools
 import hashlib
 import os
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -14,7 +15,7 @@ import platformdirs
 from click.core import ParameterSource
 
 from anchor.cli.output import document, out, say
-from anchor.edge import files
+from anchor.edge import files, named
 from anchor.errors import Misuse
 from anchor.verdict import Class, Verdict
 
@@ -25,22 +26,77 @@ F = TypeVar("F", bound=Callable[..., Any])
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 
 
-class FilePath(click.Path):
+class _Path(click.Path):
     """A path. The empty one is refused: it would mean the current folder, which nobody asked for."""
 
-    def __init__(self, **given: Any) -> None:
-        super().__init__(path_type=Path, **given)
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         return super().convert(_not_empty(self, value, param, ctx), param, ctx)
 
 
+class Folder(_Path):
+    """A folder. `-` is none: several files do not go through one pipe."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == "-":
+            self.fail("'-' is standard input or output, and this is a folder (one called '-' is './-')")
+        return super().convert(value, param, ctx)
+
+
+class InputFile(_Path):
+    """A file that is read; `-` is standard input, and pipes and devices are read as they come."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return super().convert(_input(self, value, param, ctx), param, ctx)
+
+
+class OutputFile(_Path):
+    """A file that is written; it gives an `Output`, so that every such option is written by one writer."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if isinstance(value, Output):
+            return value
+        return Output(super().convert(str(named.STDOUT) if value == "-" else value, param, ctx))
+
+
+@dataclass(frozen=True)
+class Output:
+    """Where the user wants a result: a file, a pipe, a device, a link to one, or standard output."""
+
+    path: Path
+
+    @property
+    def is_file(self) -> bool:
+        """Whether a regular file of this name is there, which can be named again."""
+        return self.path != named.STDOUT and self.path.is_file()
+
+    def write(self, data: bytes, *, wait: bool = True) -> None:
+        """Write it as `named.write` does; UTF-8 text on standard output as every other document."""
+        if self.path == named.STDOUT:
+            document(data.decode())
+        else:
+            named.write(self.path, data, wait=wait)
+
+
 class FileName(click.ParamType[Any]):
-    """A path or another name of a thing, such as a URL; not empty either."""
+    """A file that is read, or another name of a thing, such as a URL; not empty either."""
 
     name = "text"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return _input(self, _not_empty(self, value, param, ctx), param, ctx)
+
+
+class ReleaseName(click.ParamType[Any]):
+    """The path or URL of a release.json. It is read with the files beside it, so no pipe can hold it."""
+
+    name = "text"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == "-":
+            self.fail("a release is read with the files beside it: give its path or URL", param, ctx)
         return _not_empty(self, value, param, ctx)
 
 
@@ -52,11 +108,23 @@ def _not_empty(
     return value
 
 
+def _input(
+    kind: click.ParamType[Any], value: Any, param: click.Parameter | None, ctx: click.Context | None
+) -> Any:
+    """The name with `-` written out. Standard input can be read once, so two options cannot both have it."""
+    found = str(named.STDIN) if value == "-" else value
+    if ctx is not None and param is not None and str(found) == str(named.STDIN):
+        first = ctx.meta.setdefault("anchor.stdin", param.name)
+        if first != param.name:
+            kind.fail("standard input is read already, by another option of this command", param, ctx)
+    return found
+
+
 def root_option(function: F) -> F:
     """`--root`: the folder with release.json and release/."""
     return click.option(
         "--root",
-        type=FilePath(),
+        type=Folder(),
         default=Path(),
         envvar="ANCHOR_ROOT",
         help="Folder with release.json and release/ (default: here).",
@@ -67,7 +135,7 @@ def home_option(function: F) -> F:
     """`--home`: keys, journal and records; never published."""
     return click.option(
         "--home",
-        type=FilePath(),
+        type=Folder(),
         envvar="ANCHOR_HOME",
         help="Folder for keys, journal and records (default: one for this root in your state folder).",
     )(function)
@@ -87,7 +155,7 @@ def policy_options(function: F) -> F:
         click.option("--ledger", help="Name of the ledger that is expected."),
         click.option(
             "--policy",
-            type=FilePath(),
+            type=InputFile(),
             envvar="ANCHOR_POLICY",
             help="Trust policy (TOML); never taken from what is verified.",
         ),

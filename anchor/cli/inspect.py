@@ -7,7 +7,7 @@ import click
 
 from anchor.cli import common
 from anchor.cli.output import out
-from anchor.edge import files
+from anchor.edge import named
 from anchor.errors import AnchorError
 from anchor.report import inspect as report
 
@@ -15,7 +15,7 @@ MAX_FILE = 1 << 36
 
 
 @click.command(epilog="Example: anchor inspect release/1.0.0/log.example.sigstore.json")
-@click.argument("file", type=common.FilePath())
+@click.argument("file", type=common.InputFile())
 @common.json_option
 def command(file: Path, *, as_json: bool) -> int:
     """Say in words what FILE holds, and for each field whether something binds it, and what.
@@ -25,7 +25,7 @@ def command(file: Path, *, as_json: bool) -> int:
     policy, verdict or evidence. Nothing is verified: `bound` means that verify or
     verify-bundle refuses another value there. Exit 0 whatever it finds, 7 for a file of no known kind.
     """
-    with files.open_input(file, limit=MAX_FILE) as stream:
+    with named.opened(file, limit=MAX_FILE) as stream:
         data = stream.read(report.MAX_SIZE + 1)
     try:
         found = report.inspect(data, file=str(file))

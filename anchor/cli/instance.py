@@ -17,7 +17,7 @@ import click
 
 from anchor.cli import common
 from anchor.cli.output import out, say
-from anchor.edge import files
+from anchor.edge import files, named
 
 TOKEN_LIFETIME = 3600
 HONEST = "run by whoever publishes with it: no independent evidence"
@@ -69,13 +69,13 @@ def init(root: Path, home: Path | None, *, as_json: bool) -> None:
 @click.option("--identity", help="Whom the token in the token file names (default: publisher@<origin>).")
 @click.option(
     "--token-file",
-    type=common.FilePath(dir_okay=False),
+    type=common.OutputFile(),
     help="Where to write that token, mode 0600 (default: beside the trust config).",
 )
 @click.option(
     "-o",
     "--output",
-    type=common.FilePath(file_okay=False),
+    type=common.Folder(),
     help="Folder for the trust config of this run (default: in the home).",
 )
 @common.json_option
@@ -85,7 +85,7 @@ def serve(
     host: str,
     port: int,
     identity: str | None,
-    token_file: Path | None,
+    token_file: common.Output | None,
     output: Path | None,
     *,
     as_json: bool,
@@ -105,7 +105,8 @@ def serve(
     secret = secrets.token_urlsafe(32)
     with contextlib.closing(instance), Server(instance, host=host, port=port, secret=secret) as server:
         folder = output or instance.folder / "run"
-        token_path = token_file or folder / "identity-token"
+        # It is renewed while this runs, and taken away at the end: no pipe or device is either.
+        token_path = named.regular(token_file.path) if token_file else folder / "identity-token"
         paths = {
             "trust_config": folder / "client_trust_config.json",
             "signing_config": folder / "signing_config.json",
@@ -142,7 +143,7 @@ def serve(
 @click.option(
     "-o",
     "--output",
-    type=common.FilePath(file_okay=False),
+    type=common.Folder(),
     help="Folder to write to (default: <root>/release/log/<origin>).",
 )
 @common.json_option

@@ -17,7 +17,7 @@ _SHOWN_LINES = 8
 
 
 @click.command()
-@click.argument("ledger", type=common.FilePath())
+@click.argument("ledger", type=common.InputFile())
 @click.option("--strict", is_flag=True, help="Exit 9 when something was found.")
 @click.option("--reader", type=click.Choice(list(READERS)), help="Read it so, whatever its name says.")
 @common.json_option

@@ -19,7 +19,7 @@ import click
 import anchor
 from anchor.cli import common, configuration, streams
 from anchor.cli.output import say
-from anchor.edge import files
+from anchor.edge import files, named
 from anchor.errors import AnchorError, Unavailable
 from anchor.verdict import Class, class_of
 
@@ -79,6 +79,7 @@ def cli() -> None:
 def run(argv: Sequence[str]) -> int:
     """Run one command; returns its exit code. 1 is never given on purpose, so that a crash is no alarm."""
     as_json = "--json" in argv
+    named.begin()
     try:
         result: Any = cli.main(
             list(argv),

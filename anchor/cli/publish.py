@@ -28,7 +28,7 @@ EXAMPLE = "anchor publish ledger.md --name my-ledger --version 1.0.0 --root site
 
 
 @click.command(epilog=f"Example: {EXAMPLE}")
-@click.argument("ledger", type=common.FilePath())
+@click.argument("ledger", type=common.InputFile())
 @click.option("--name", required=True, help="The ledger's name; the same for all of its releases.")
 @click.option("--version", required=True, help="Your name for this release; never used twice.")
 @click.option("--reader", type=click.Choice(list(READERS)), help="Read it so, whatever its name says.")
@@ -52,13 +52,13 @@ EXAMPLE = "anchor publish ledger.md --name my-ledger --version 1.0.0 --root site
 )
 @click.option(
     "--identity-token-file",
-    type=common.FilePath(),
+    type=common.InputFile(),
     envvar="ANCHOR_IDENTITY_TOKEN_FILE",
     help="File with the identity token (else: ANCHOR_IDENTITY_TOKEN, the CI system, the browser).",
 )
 @click.option(
     "--policy",
-    type=common.FilePath(),
+    type=common.InputFile(),
     help="Your own trust policy: the result must pass it, witness quorum included.",
 )
 @click.option("--no-browser", is_flag=True, help="Print the URL to log in with, and ask for the code.")

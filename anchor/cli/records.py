@@ -9,7 +9,7 @@ import click
 
 from anchor.cli import common, watching
 from anchor.cli.output import document, out
-from anchor.edge import files
+from anchor.edge import files, named
 from anchor.edge.service import Budget
 from anchor.errors import Misuse
 from anchor.records import check as checking
@@ -32,7 +32,7 @@ def command() -> None:
 @watching.database_option
 @click.option("--evidence", is_flag=True, help="Only evidence: one file each, for anchor verify-evidence.")
 @click.option("--checkpoints", is_flag=True, help="Only the signed notes, one file each.")
-@click.option("-o", "--output", type=common.FilePath(), help="File (JSON Lines), or folder for files.")
+@click.option("-o", "--output", type=common.OutputFile(), help="File (JSON Lines), or folder for files.")
 @common.json_option
 def export(
     *,
@@ -41,30 +41,31 @@ def export(
     database: str | None,
     evidence: bool,
     checkpoints: bool,
-    output: Path | None,
+    output: common.Output | None,
     as_json: bool,
 ) -> int:
     """Write out what is recorded. As a whole it is JSON Lines, each line a row with the name of its table."""
-    if (evidence or checkpoints) and output is None:
+    if (evidence or checkpoints) and (output is None or output.path == named.STDOUT):
         raise Misuse("files need a folder", where="-o", remedy="name a folder with -o")
     with records.opened(common.home_for(root, home), database, create=False) as opened:
         if evidence or checkpoints:
             assert output is not None
+            folder = output.path
             found = [*(exporting.evidence(opened) if evidence else ())]
             found += [*(exporting.notes(opened) if checkpoints else ())]
             for name, data in found:
-                files.write(output / name, data)
+                files.write(folder / name, data)
                 if not as_json:
-                    out(str(output / name))
+                    out(str(folder / name))
             if as_json:
-                common.print_json({"files": [str(output / name) for name, _ in found]})
-        elif output is None:
+                common.print_json({"files": [str(folder / name) for name, _ in found]})
+        elif output is None or output.path == named.STDOUT:
             for line in exporting.rows(opened):
                 document(f"{line}\n")
         else:
-            files.write(output, "".join(f"{line}\n" for line in exporting.rows(opened)).encode())
+            output.write("".join(f"{line}\n" for line in exporting.rows(opened)).encode())
             if as_json:
-                common.print_json({"files": [str(output)]})
+                common.print_json({"files": [str(output.path)]})
     return 0
 
 

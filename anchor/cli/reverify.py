@@ -22,7 +22,7 @@ from anchor.worker import Done
 
 
 @click.command(epilog="Example: anchor reverify release.json --policy policy.toml --quiet --alarm-after 3/6h")
-@click.argument("releases", nargs=-1, type=common.FileName(), metavar="[RELEASE]...")
+@click.argument("releases", nargs=-1, type=common.ReleaseName(), metavar="[RELEASE]...")
 @watching.following_options
 @click.option("--quiet", is_flag=True, help="Print nothing when all is OK.")
 @click.option(
@@ -42,7 +42,7 @@ def command(  # noqa: PLR0913 - one argument for each option
     database: str | None,
     notify: tuple[str, ...],
     heartbeat: str | None,
-    metrics_file: Path | None,
+    metrics_file: common.Output | None,
     quiet: bool,
     alarm_after: str | None,
     wait: str,

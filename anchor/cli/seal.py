@@ -11,7 +11,7 @@ from anchor import naming
 from anchor.cli import common
 from anchor.cli.output import out
 from anchor.cli.progress import Counter
-from anchor.edge import files
+from anchor.edge import files, named
 from anchor.edge.ledger_file import SealedFile, guard_input, seal_file
 from anchor.edge.stage import staged
 from anchor.errors import Misuse, Refused
@@ -33,20 +33,20 @@ STATEMENT = "statement.json"
 
 
 @click.command()
-@click.argument("ledger", type=common.FilePath())
+@click.argument("ledger", type=common.InputFile())
 @click.option("--name", required=True, help="Name of the ledger, the same for all its releases.")
 @click.option("--version", required=True, help="The publisher's name for this release, such as 1.0.0.")
 @click.option("--number", type=click.IntRange(1), help="Which release it is, from 1 (default: what follows).")
 @click.option(
     "--previous",
-    type=common.FilePath(),
+    type=common.InputFile(),
     help="statement.json of the release before, for number 2 on.",
 )
 @click.option("--reader", type=click.Choice(list(READERS)), help="Read it so, whatever its name says.")
 @click.option(
     "-o",
     "--output",
-    type=common.FilePath(),
+    type=common.Folder(),
     help="Folder for ledger, ledger.json and statement.json.",
 )
 @common.json_option
@@ -87,7 +87,7 @@ def _previous(path: Path | None, name: str) -> Previous | None:
     if path is None:
         return None
     try:
-        data = files.read(path, limit=MAX_STATEMENT)
+        data = named.read(path, limit=MAX_STATEMENT)
         theirs = decode(data).ledger.name
         if theirs != name:
             problem = f"of the ledger {naming.shown(theirs)}, not of {naming.shown(name)}"

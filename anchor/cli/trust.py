@@ -11,7 +11,7 @@ import click
 from anchor import trusted_root
 from anchor.cli import common
 from anchor.cli.output import out, say
-from anchor.edge import files, roots
+from anchor.edge import named, roots
 from anchor.edge.roots import Material
 from anchor.edge.service import Budget
 from anchor.errors import AnchorError, Misuse, Unavailable
@@ -22,6 +22,8 @@ from anchor.verdict import Class, class_of
 from anchor.wiring.trust import NAMED, Named, named_root, own_root, tuf_cache
 
 BUDGET = 60.0
+SAVED = "trusted_root.json"
+"""The name that a pin has for a root that went into a pipe."""
 EXAMPLE = "anchor trust pin public -o trusted_root.json"
 
 
@@ -59,10 +61,10 @@ def show(root: str, offline: bool, as_json: bool) -> int:  # noqa: FBT001  click
 
 @command.command(epilog=f"Example: {EXAMPLE}")
 @click.argument("root", default="public", type=common.FileName())
-@click.option("-o", "--output", type=common.FilePath(), help="Write the root's bytes to this file.")
+@click.option("-o", "--output", type=common.OutputFile(), help="Write the root's bytes to this file.")
 @click.option("--offline", is_flag=True, help="Make no connection; pin the copy that is here.")
 @common.json_option
-def pin(root: str, output: Path | None, offline: bool, as_json: bool) -> int:  # noqa: FBT001  by keyword
+def pin(root: str, output: common.Output | None, offline: bool, as_json: bool) -> int:  # noqa: FBT001  by keyword
     """Print the line of a policy that pins ROOT (a file, `public` or `staging`) by its digest."""
     data, found, _ = _read(root, offline=offline)
     if found is not None and found.trouble:
@@ -70,16 +72,22 @@ def pin(root: str, output: Path | None, offline: bool, as_json: bool) -> int:  #
         raise Unavailable(f"could not be refreshed: {found.trouble}", where=root, remedy=remedy)
     if output is None and root in NAMED:
         raise Misuse("a pin names a file", where="-o", remedy="say where to write the root with -o FILE")
-    path = str(output or root)
+    if as_json and output is not None and output.path == named.STDOUT:
+        raise Misuse("two documents on one stdout", where="-o", remedy="give one of --json and -o -")
+    path = str(output.path if output else root)
     if not path.isascii() and any("\ud800" <= c <= "\udfff" for c in path):
         raise Misuse("a policy cannot name a file whose name is not UTF-8", where=path, remedy="rename it")
     if output is not None:
-        files.write(output, data)
+        output.write(data)
     digest = hashlib.sha256(data).hexdigest()
+    kept = output.is_file if output else not named.is_stream(Path(root))
     if as_json:
-        common.print_json({"path": path, "sha256": digest})
-    else:
-        out(pin_line(path, digest))
+        common.print_json({"path": path if kept else None, "sha256": digest})
+        return 0
+    tell = say if output is not None and output.path == named.STDOUT else out
+    if not kept:  # a policy names a file
+        tell(f"# save the root as {SAVED}")
+    tell(pin_line(path if kept else SAVED, digest))
     return 0
 
 
@@ -143,7 +151,7 @@ def _state(found: Named) -> str:
 
 def _read(root: str, *, offline: bool) -> tuple[bytes, Named | None, TrustedRoot]:
     if root not in NAMED:
-        data = files.read(Path(root), limit=trusted_root.MAX_SIZE)
+        data = named.read(Path(root), limit=trusted_root.MAX_SIZE)
         return data, None, own_root(data, where=root)
     found = named_root(root, budget=Budget(BUDGET), offline=offline)
     return found.material.trusted_root, found, trusted_root.parse(found.material.trusted_root, where=root)

@@ -17,7 +17,7 @@ BUDGET = 120.0
 
 
 @click.command(epilog="Example: anchor verify release.json --policy policy.toml")
-@click.argument("release", type=common.FileName())
+@click.argument("release", type=common.ReleaseName())
 @common.policy_options
 @click.option("--offline", is_flag=True, help="Make no connection at all.")
 @common.json_option

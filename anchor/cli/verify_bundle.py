@@ -14,7 +14,7 @@ from anchor import bundle as bundles
 from anchor import keydetails, trusted_root
 from anchor.artifact import Artifact
 from anchor.cli import common
-from anchor.edge import files, service
+from anchor.edge import named, service
 from anchor.errors import AnchorError, Misuse
 from anchor.keydetails import Key
 from anchor.trust import Signer
@@ -28,33 +28,59 @@ BUDGET = 20.0
 MAX_ARTIFACT = 1 << 40
 MAX_IN_MEMORY = 1 << 30
 """Bytes of a file that a plain Ed25519 key signed: such a signature covers the file, not a digest of it."""
+MAX_PIPED = 1 << 26
+"""Bytes of a pipe that are kept for such a signature."""
+CHUNK = 1 << 20
 
 
 class FileArtifact(Artifact):
-    """A file, hashed as it is read."""
+    """A file, hashed as it is read: a regular one for each digest, a pipe once for all of them."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(b"")
         self._path = path
+        self._kept: bytes | None = b""
+        """What a pipe gave; None when it was too much to keep."""
+        self._piped = named.is_stream(path)
+        if self._piped:
+            self._drain()
         self.digest("sha256")
 
     def content(self) -> bytes:
-        return files.read(self._path, limit=MAX_IN_MEMORY)
+        if not self._piped:
+            return named.read(self._path, limit=MAX_IN_MEMORY)
+        if self._kept is None:
+            problem = "the signature covers the file, and this is too much to keep of a pipe"
+            raise Misuse(problem, where=str(self._path), remedy="name a regular file")
+        return self._kept
 
     def _compute(self, algorithm: str) -> bytes:
-        with files.open_input(self._path, limit=MAX_ARTIFACT) as stream:
+        with named.opened(self._path, limit=MAX_ARTIFACT) as stream:
             return hashlib.file_digest(stream, algorithm).digest()  # type: ignore[arg-type]
+
+    def _drain(self) -> None:
+        hashes = {name: hashlib.new(name) for name in artifacts.DIGEST_SIZES}
+        kept: bytearray | None = bytearray()
+        with named.opened(self._path, limit=MAX_ARTIFACT) as stream:
+            while data := stream.read(CHUNK):
+                for found in hashes.values():
+                    found.update(data)
+                if kept is not None:
+                    kept += data
+                    kept = kept if len(kept) <= MAX_PIPED else None
+        self._digests |= {name: found.digest() for name, found in hashes.items()}
+        self._kept = None if kept is None else bytes(kept)
 
 
 @click.command("verify-bundle")
-@click.option("--bundle", type=common.FilePath(), required=True, help="The bundle to verify.")
+@click.option("--bundle", type=common.InputFile(), required=True, help="The bundle to verify.")
 @click.option("--certificate-identity", "identity", metavar="IDENTITY", help="Who must have signed, exactly.")
 @click.option("--certificate-oidc-issuer", "issuer", metavar="URL", help="Who must have vouched for them.")
-@click.option("--key", type=common.FilePath(), help="A managed public key (PEM) instead of an identity.")
+@click.option("--key", type=common.InputFile(), help="A managed public key (PEM) instead of an identity.")
 @click.option(
     "--trusted-root",
     "root_file",
-    type=common.FilePath(),
+    type=common.InputFile(),
     help="A trusted root to believe (default: that of the public-good instance).",
 )
 @click.option("--staging", is_flag=True, help="Believe the staging instance, where no trusted root is named.")
@@ -105,7 +131,7 @@ def _signer(
             raise Misuse(
                 "a managed key has no certificate", where="--key", remedy="give a key or an identity"
             )
-        data = files.read(key, limit=keydetails.MAX_KEY)
+        data = named.read(key, limit=keydetails.MAX_KEY)
         try:
             return None, keydetails.load_pem(data, where=str(key))
         except AnchorError as e:
@@ -119,14 +145,14 @@ def _signer(
 
 def _read_bundle(path: Path) -> bytes:
     """The bundle's bytes, at most one more than are parsed: a huge bundle is refused, not a usage error."""
-    with files.open_input(path, limit=MAX_ARTIFACT) as stream:
+    with named.opened(path, limit=MAX_ARTIFACT) as stream:
         return stream.read(bundles.MAX_SIZE + 1)
 
 
 def _root(path: Path | None, *, staging: bool) -> tuple[TrustedRoot, str]:
     """The trusted root, and what there is to say of how it was got."""
     if path is not None:
-        return own_root(files.read(path, limit=trusted_root.MAX_SIZE), where=str(path)), ""
+        return own_root(named.read(path, limit=trusted_root.MAX_SIZE), where=str(path)), ""
     name = "staging" if staging else "public"
     found = named_root(name, budget=service.Budget(BUDGET))
     root = trusted_root.parse(found.material.trusted_root, where=f"{name} trusted root")

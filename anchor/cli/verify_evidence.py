@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from anchor.cli import common
-from anchor.edge import files
+from anchor.edge import named
 from anchor.edge.service import Budget
 from anchor.errors import AnchorError, Misuse, Refused
 from anchor.tlog import evidence
@@ -22,7 +22,7 @@ from anchor.wiring.watching import Given
 @click.command(
     epilog="Example: anchor verify-evidence evidence.json --log-key example.org/log+abcd1234+AXYZ..."
 )
-@click.argument("file", type=common.FilePath())
+@click.argument("file", type=common.InputFile())
 @common.policy_options
 @click.option("--log-key", help="The log's verifier key (C2SP vkey) that you know it by.")
 @click.option("--offline", is_flag=True, help="Make no connection at all.")
@@ -41,7 +41,7 @@ def command(
     Evidence that holds is EQUIVOCATION (6); a file that shows nothing is INVALID (8). Whose key it is, you
     say with --log-key or a policy; without one the key is printed for you to compare.
     """
-    data = files.read(file, limit=rivals.MAX_SIZE)
+    data = named.read(file, limit=rivals.MAX_SIZE)
     checks: list[Check] = []
     facts: dict[str, Any] = {}
     try:

@@ -31,7 +31,7 @@ _LAST_WORDS = 10.0
 @click.command(
     epilog="Example: anchor watch release.json --policy policy.toml --notify mailto://ops@example.org"
 )
-@click.argument("releases", nargs=-1, type=common.FileName(), metavar="[RELEASE]...")
+@click.argument("releases", nargs=-1, type=common.ReleaseName(), metavar="[RELEASE]...")
 @watching.following_options
 @click.option(
     "--alarm-after", metavar="N/T", help="Tell of UNAVAILABLE after N runs and T hours (default 3/6)."
@@ -48,7 +48,7 @@ def command(  # noqa: PLR0913 - one argument for each option
     database: str | None,
     notify: tuple[str, ...],
     heartbeat: str | None,
-    metrics_file: Path | None,
+    metrics_file: common.Output | None,
     alarm_after: str | None,
     every: str,
     interval: str | None,

@@ -43,7 +43,7 @@ def telling_options(function: F) -> F:
     for option in (
         click.option(
             "--metrics-file",
-            type=common.FilePath(),
+            type=common.OutputFile(),
             help="Write Prometheus metrics here after each run.",
         ),
         click.option("--heartbeat", envvar="ANCHOR_HEARTBEAT", help="URL to fetch after each good cycle."),
@@ -133,7 +133,12 @@ def cycle_verdict(verdicts: Sequence[Verdict], target: str) -> Verdict:
 
 
 def report(
-    database: Database, *, good: bool, beat: str | None, metrics: Path | None, say: Callable[[str], object]
+    database: Database,
+    *,
+    good: bool,
+    beat: str | None,
+    metrics: common.Output | None,
+    say: Callable[[str], object],
 ) -> None:
     """The heartbeat of a good cycle and the metrics file, each within its time; what fails is said, never
     raised, and delays no other."""
@@ -143,10 +148,10 @@ def report(
         in_time("the metrics file", lambda: _metrics(database, metrics), BESIDES, say)
 
 
-def _metrics(database: Database, path: Path) -> None:
-    from anchor.report.metrics import write
+def _metrics(database: Database, output: common.Output) -> None:
+    from anchor.report.metrics import textfile
 
-    write(database, path)
+    output.write(textfile(database), wait=False)  # the next run writes it again: nobody is waited for
 
 
 def in_time(what: str, work: Callable[[], object], limit: float, say: Callable[[str], object]) -> None:

@@ -5,8 +5,8 @@ import contextlib
 import errno
 import functools
 import os
+import secrets
 import stat
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -96,24 +96,43 @@ def inside(folder: Path, relative: str) -> Path:
 
 
 def write(path: Path, data: bytes, *, mode: int = 0o644) -> None:
-    """Write a whole file durably: temporary file, fsync, rename, fsync of the folder."""
+    """Write a whole file of our own, durably. What is no file in its place, such as a device, is refused:
+    what a user named is written by `named.write`."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        fd, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
-        try:
-            with os.fdopen(fd, "wb") as f:
-                f.write(data)
-                f.flush()
-                os.fchmod(f.fileno(), mode)
-                os.fsync(f.fileno())
-            os.replace(name, path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                os.unlink(name)
-            raise
-        sync_folder(path.parent)
+        with contextlib.suppress(FileNotFoundError):
+            found = os.lstat(path).st_mode
+            if not (stat.S_ISREG(found) or stat.S_ISLNK(found)):
+                raise Misuse("something that is no file is in its place", where=str(path), remedy="move it")
+        replace(path, data, mode=mode)
     except OSError as e:
         raise os_error(e, path, "write") from None
+
+
+def replace(path: Path, data: bytes, *, mode: int | None, owner: tuple[int, int] | None = None) -> None:
+    """Put a file in this place whole and durably: temporary file, fsync, rename, fsync of the folder.
+
+    The mode is this one, whatever the umask, and None is 644 less what the umask takes. The owner is changed
+    as far as this user may give a file away.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    name = path.parent / f".{path.name}.{secrets.token_hex(4)}.tmp"
+    fd = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644 if mode is None else 0o600)
+    try:
+        with os.fdopen(fd, "wb") as f:
+            f.write(data)
+            f.flush()
+            if owner is not None:
+                with contextlib.suppress(PermissionError):
+                    os.fchown(f.fileno(), *owner)
+            if mode is not None:
+                os.fchmod(f.fileno(), mode)
+            os.fsync(f.fileno())
+        os.replace(name, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(name)
+        raise
+    sync_folder(path.parent)
 
 
 def sync_folder(folder: Path) -> None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from anchor.edge import files
+from anchor.edge import files, named
 from anchor.errors import Misuse, Refused
 from anchor.facts import MAX_FILE, Ledger, Table
 from anchor.leaves import Sealed, seal
@@ -73,15 +73,26 @@ def open_ledger(
     Raises `Misuse` for a file that cannot be read and for a ledger that is malformed, also while iterating.
     """
     try:
-        with files.open_input(path, limit=MAX_FILE) as f:
+        with named.opened(path, limit=MAX_FILE) as f:
             head = f.read(1024)
-            f.seek(0)
-            found = reader or reader_for(path.name, head)
-            tee = _Tee(f, copy(PUBLISHED[found]) if copy else None)
+            found = reader or _reader(path, head)
+            tee = _Tee(f, head, copy(PUBLISHED[found]) if copy else None)
             stream = io.BufferedReader(tee, _BUFFER)
             yield Input(open_table(stream, found, where=str(path)), found, tee)
     except Refused as e:
         raise Misuse(e.problem, where=e.where, remedy=e.remedy) from None
+
+
+def _reader(path: Path, head: bytes) -> str:
+    """The reader for a file; a pipe has no name that could say which."""
+    try:
+        return reader_for(path.name, head)
+    except Misuse:
+        if named.is_stream(path):
+            raise Misuse(
+                "a pipe has no name that says its format", where=str(path), remedy="give --reader"
+            ) from None
+        raise
 
 
 def seal_file(
@@ -165,8 +176,10 @@ class _Sink:
 class _Tee(io.RawIOBase):
     """A raw stream over `source` that hashes, counts and copies what is read through it."""
 
-    def __init__(self, source: BinaryIO, copy: BinaryIO | None) -> None:
+    def __init__(self, source: BinaryIO, head: bytes, copy: BinaryIO | None) -> None:
         self._source = source
+        self._head = head
+        """What was read of it before: a pipe has no way back."""
         self._sink = _Sink(copy)
 
     @property
@@ -181,7 +194,9 @@ class _Tee(io.RawIOBase):
         return True
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]  # the buffer of a reader
-        data = self._source.read(len(buffer))
+        size = len(buffer)
+        data = self._head[:size] or self._source.read(size)
+        self._head = self._head[size:]
         buffer[: len(data)] = data
         self._sink.write(data)
         return len(data)

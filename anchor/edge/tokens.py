@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from anchor.edge import ambient, files, signing
+from anchor.edge import ambient, named, signing
 from anchor.edge.service import Budget
 from anchor.errors import Misuse
 
@@ -50,7 +50,7 @@ class TokenSource:
         if self.file is None:
             return None
         try:
-            return files.read(self.file, limit=MAX_TOKEN).decode("ascii")
+            return named.read(self.file, limit=MAX_TOKEN).decode("ascii")
         except UnicodeDecodeError:
             raise Misuse("is not a token", where=str(self.file), remedy="put the JWT alone into it") from None
 

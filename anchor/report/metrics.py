@@ -6,9 +6,8 @@ Counters include what was pruned, so they never run backwards.
 
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
-from prometheus_client import CollectorRegistry, start_http_server, write_to_textfile
+from prometheus_client import CollectorRegistry, generate_latest, start_http_server
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, SummaryMetricFamily
 from prometheus_client.registry import Collector
 
@@ -92,12 +91,9 @@ def registry(database: Database, *, clock: Callable[[], float] = time.time) -> C
     return found
 
 
-def write(database: Database, path: Path) -> None:
-    """Write the textfile of node_exporter, whole or not at all."""
-    try:
-        write_to_textfile(str(path), registry(database))
-    except OSError as e:
-        raise files.os_error(e, path, "write") from None
+def textfile(database: Database) -> bytes:
+    """What node_exporter's textfile collector reads."""
+    return generate_latest(registry(database))
 
 
 def serve(database: Database, listen: str) -> Callable[[], None]:

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from anchor import release as release_file
 from anchor import trusted_root
-from anchor.edge import files, remote, roots, signing_config, stamping, stock
+from anchor.edge import files, named, remote, roots, signing_config, stamping, stock
 from anchor.edge.release_files import Folder
 from anchor.edge.service import Budget
 from anchor.edge.signing_config import Service, SigningConfig
@@ -123,13 +123,13 @@ def _documents(name: str, choice: Choice) -> tuple[bytes, SigningConfig]:
         config = signing_config.parse(material.signing_config("rekor-v2" if choice.rekor == 2 else "default"))
         return material.trusted_root, config
     path = Path(name)
-    if not path.exists():
+    if path != named.STDIN and not path.exists():
         raise Misuse(
             "is neither embedded, public nor staging, nor a file",
             where=f"--instance {name}",
             remedy="name one of these, or a ClientTrustConfig file",
         )
-    data = files.read(path, limit=signing_config.MAX_SIZE)
+    data = named.read(path, limit=signing_config.MAX_SIZE)
     try:
         return signing_config.parse_trust_config(data, where=name)
     except Refused as e:

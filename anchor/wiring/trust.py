@@ -13,7 +13,7 @@ import platformdirs
 from anchor import release as release_file
 from anchor import trust
 from anchor import trusted_root as roots
-from anchor.edge import files
+from anchor.edge import files, named
 from anchor.edge import roots as tuf
 from anchor.edge.service import Budget
 from anchor.errors import AnchorError, Misuse, Refused, Stale, Unavailable
@@ -67,8 +67,8 @@ def trust_for(
 
 def load(path: Path, *, budget: Budget, offline: bool) -> Trust:
     """The trust that a policy file describes."""
-    data = files.read(path, limit=trust.MAX_SIZE)
-    return _trust(trust.parse_policy(data, where=str(path)), path.parent, budget, offline=offline)
+    data = named.read(path, limit=trust.MAX_SIZE)
+    return _trust(trust.parse_policy(data, where=str(path)), named.base(path), budget, offline=offline)
 
 
 def _trust(policy: Policy, base: Path, budget: Budget, *, offline: bool) -> Trust:
@@ -89,7 +89,7 @@ def _witnesses(policy: Policy, base: Path, root: TrustedRoot) -> WitnessPolicy |
     if not policy.tlog_policy:
         return None
     path = base / policy.tlog_policy
-    data = files.read(path, limit=tlog_policy.MAX_POLICY)
+    data = named.read(path, limit=tlog_policy.MAX_POLICY)
     try:
         found = tlog_policy.parse(data)
     except Misuse as e:
@@ -129,7 +129,7 @@ def _load_root(source: RootSource, base: Path, policy: Policy, budget: Budget, *
             data, roots.parse(data, where=source.name), fresh, _versions(source.name, found.material)
         )
     path = base / source.path
-    data = files.read(path, limit=release_file.MAX_TRUSTED_ROOT)
+    data = named.read(path, limit=release_file.MAX_TRUSTED_ROOT)
     digest = hashlib.sha256(data).digest()
     if source.sha256 is not None and digest != source.sha256:
         raise Refused(
@@ -218,10 +218,10 @@ def _fresh(name: str, found: Named, max_age: timedelta | None) -> Check:
 def _lying_inside(policy: Policy, path: Path | None, release: str) -> list[str]:
     """What the verifier trusts although it lies in the tree that is verified."""
     notes = []
-    if path is not None and _inside_release(path, release):
+    if path is not None and not named.is_stream(path) and _inside_release(path, release):
         line = f"the policy {path} lies in what is verified: whoever can change one can change the other"
         notes.append(line)
-    base = path.parent if path else Path()
+    base = named.base(path) if path else Path()
     for source in policy.trusted_roots:
         if source.path and source.sha256 is None and _inside_release(base / source.path, release):
             line = f"the trusted root {source.path} lies in what is verified and is not pinned by a digest"

@@ -16,8 +16,7 @@ import platformdirs
 
 from anchor import alarm
 from anchor import trust as policies
-from anchor.edge import files as disk
-from anchor.edge import release_files
+from anchor.edge import named, release_files
 from anchor.edge.held_files import Held
 from anchor.edge.notify import Notifier
 from anchor.edge.service import Budget
@@ -61,7 +60,7 @@ class Given:
     @property
     def base(self) -> Path:
         """What relative paths of the policy are relative to."""
-        return self.path.parent if self.path else Path()
+        return named.base(self.path) if self.path else Path()
 
     def check(self) -> None:
         """Raise Misuse now for a policy that is missing or wrong, and not in each run."""
@@ -69,12 +68,12 @@ class Given:
             return
         if self.policy is None and not self.path.exists():
             raise Misuse("re-verification needs a policy", remedy="give --policy, or set ANCHOR_POLICY")
-        policies.parse_policy(disk.read(self.path, limit=policies.MAX_SIZE), where=str(self.path))
+        policies.parse_policy(named.read(self.path, limit=policies.MAX_SIZE), where=str(self.path))
 
     def digest(self) -> str:
         """SHA-256 of the policy, hex."""
         if self.path:
-            data = disk.read(self.path, limit=policies.MAX_SIZE)
+            data = named.read(self.path, limit=policies.MAX_SIZE)
         else:
             data = msgspec.json.encode([self.ledger, self.identity, self.issuer, self.trusted_root])
         return hashlib.sha256(data).hexdigest()

@@ -97,11 +97,10 @@ def test_a_kind_of_file_without_a_reader_is_refused(name: str, tmp_path: Path) -
         assert "no reader for this kind of file" in refused(path)
 
 
-def test_what_is_no_regular_file_is_refused(tmp_path: Path) -> None:
-    folder, fifo = tmp_path / "x.md", tmp_path / "y.md"
+def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "x.md"
     folder.mkdir()
-    os.mkfifo(fifo)
-    for path in (folder, fifo, Path("/dev/full"), tmp_path / "missing.md", folder / "z.md"):
+    for path in (folder, Path("/dev/full"), tmp_path / "missing.md", folder / "z.md"):
         assert refused(path)
 
 
