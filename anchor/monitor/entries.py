@@ -129,10 +129,14 @@ def _online(session: Session, index: int, body: bytes, place: int | None) -> str
         verify_inclusion(leaf_hash(found.body), found.index, head.size, found.hashes, head.root)
     except Refused as e:
         raise Unavailable(f"damaged source: {e}", where=session.place.name) from e
-    own = session.follow([session.followed.head], head)
+    own = session.follow([session.followed.head], head, remember=False)
     if own.news is News.EQUIVOCATION:
         session.checks.append(session.contradicted(f"entry {index}", own, head))
         raise Unavailable("its proof is under another history", where=session.place.name)
+    if not own.settled or not session.followed.settled:
+        session.keep(head, session.place.name)  # signed, and not proven to be of the history that is held
+    if not own.settled:
+        raise Unavailable(f"its proof is under a head that is not proven: {own.detail}")
     if found.body != body:
         if found.index != place:
             raise Unavailable("damaged source: answers with another entry", where=session.place.name)

@@ -5,8 +5,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from anchor.merkle.hashing import EMPTY_ROOT
 from anchor.outcome import ConsistencyProof, Evidence, SignedCheckpoint
 from anchor.tlog.checkpoint import Checkpoint, Log
+from anchor.tlog.follow import Path
 from anchor.tlog.policy import WitnessPolicy
 from anchor.tlog.source import ProofSource, Source, TileCache
 
@@ -79,11 +81,25 @@ class HeldCheckpoint:
     last: float
 
 
+@dataclass(frozen=True)
+class Unproven:
+    """Signed heads of a log that are held and were never proven to belong to its history."""
+
+    heads: tuple[SignedCheckpoint, ...] = ()
+    beyond: int = 0
+    """How many more were shown, when as many as can be were held already."""
+
+
 class LogMemory(Protocol):
     """What a session asks of the records; every method raises AnchorError only."""
 
     def held(self, log_key: str, origin: str, size: int) -> Sequence[HeldCheckpoint]:
-        """The first and the largest checkpoint held, and all of this size, verified against the key."""
+        """The first and the largest checkpoint of the history that was proven, and all of this size, verified
+        against the key."""
+        ...
+
+    def unproven(self, log_key: str, origin: str) -> Unproven:
+        """The heads without a proof to a later one, but for the largest of the proven history."""
         ...
 
     def knows(self, origin: str, size: int, root: bytes) -> bool:
@@ -138,30 +154,41 @@ class Counted:
 
 
 class CountedOnline:
-    """The same for a log that proves online; it remembers the proofs it gave."""
+    """The same for a log that proves online."""
 
     def __init__(self, source: OnlineLog, count: Callable[[], None], head: bytes) -> None:
         self._source = source
         self._count = count
         self._head = head
-        self.proofs: dict[tuple[int, int], list[bytes]] = {}
 
     def checkpoint(self) -> bytes:
         return self._head
 
     def consistency(self, old: int, new: int) -> list[bytes]:
         self._count()
-        self.proofs[old, new] = self._source.consistency(old, new)
-        return self.proofs[old, new]
+        return self._source.consistency(old, new)
 
 
-def consistency(old: Checkpoint, new: Checkpoint, path: Sequence[bytes]) -> ConsistencyProof:
+def consistency(path: Path) -> ConsistencyProof:
     """A proven path between two verified checkpoints as it is kept."""
+    old, new = path.older, path.newer
     return ConsistencyProof(
         origin=new.origin,
         old_size=old.size,
         old_root=old.root,
         new_size=new.size,
         new_root=new.root,
-        hashes=tuple(path),
+        hashes=path.nodes,
+    )
+
+
+def rebuilt(head: Checkpoint) -> ConsistencyProof:
+    """That a first head's tree was rebuilt from its tiles: a proof from the empty tree needs no hashes."""
+    return ConsistencyProof(
+        origin=head.origin,
+        old_size=0,
+        old_root=EMPTY_ROOT,
+        new_size=head.size,
+        new_root=head.root,
+        hashes=(),
     )

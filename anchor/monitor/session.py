@@ -2,10 +2,12 @@
 """One log during one cycle: read once, compared with all that is held, shared by every release in it.
 
 Decides what a head means for those who rely on the log: news, an old head, a frozen, retired or silent log,
-growth after its end, a contradiction kept before anything else happens. How a head is proven is decided by
-`anchor.tlog.follow`; other views and entries are asked for in `views` and `entries`.
+growth after its end, a contradiction kept before anything else happens; and that each head which the log ever
+signed is tried again until it is proven. How a head is proven is decided by `anchor.tlog.follow`; other views
+and entries are asked for in `views` and `entries`.
 """
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -17,7 +19,9 @@ from anchor.monitor.places import (
     HeldCheckpoint,
     LogMemory,
     LogPlace,
+    Unproven,
     consistency,
+    rebuilt,
 )
 from anchor.outcome import TWO_HISTORIES, ConsistencyProof, Evidence, SignedCheckpoint
 from anchor.tlog import checkpoint as checkpoints
@@ -32,6 +36,8 @@ CLAUSE = "design section 3, C2SP tlog-checkpoint"
 DAY = 86400
 SKEW = 300
 """Seconds by which the clock of another worker may be ahead."""
+_MOST = 5
+"""Unproven heads that a check lists."""
 
 
 @dataclass
@@ -69,8 +75,11 @@ class Session:
             trouble = e
         try:
             self._remembered(name)
-            held = self.memory.held(self.place.log.key.vkey, self.place.tree, head.size if head else 0)
+            log = self.place.log.key.vkey, self.place.tree
+            held = self.memory.held(*log, head.size if head else 0)
+            waiting = self.memory.unproven(*log)
             olds = [checkpoints.verify(h.checkpoint.note, self.place.log) for h in held]
+            others = [checkpoints.verify(h.note, self.place.log) for h in self._drawn(waiting)]
         except AnchorError as e:
             self.checks.append(failed("records", e, meaning="what is held of the log cannot be believed"))
             return self
@@ -78,13 +87,16 @@ class Session:
             # Kept even when nothing can be proven about it: the log has signed it and must stand by it.
             self.keep(head, self.place.name)
             try:
-                self.followed = self.follow(olds, head)
+                self.followed = self.follow(olds, head, unproven=others)
             except Unavailable as e:
                 trouble = e
         if self.followed is None:
             self._silent(name, held, trouble, served=head is not None)
+            self._tell_unproven([(h, "the log was not followed") for h in others], waiting)
             return self
         self._judge(name, self.followed, held)
+        if self.followed.news is not News.EQUIVOCATION:
+            self._tell_unproven(self.followed.unproven, waiting)
         self._witnessed()
         return self
 
@@ -120,38 +132,53 @@ class Session:
             raise Unavailable(f"serves a head of {head.origin}, another tree", where=place.name)
         return head
 
-    def follow(self, olds: list[Checkpoint], head: Checkpoint, *, remember: bool = True) -> Followed:
-        """From `olds` to a verified `head`; proofs are remembered, unless they are known."""
+    def follow(
+        self,
+        olds: list[Checkpoint],
+        head: Checkpoint,
+        *,
+        unproven: Sequence[Checkpoint] = (),
+        remember: bool = True,
+    ) -> Followed:
+        """From `olds`, and from `unproven` as far as they can be proven, to a verified `head`. Proofs are
+        remembered, unless today's head is not known to be of the history that is held."""
         place, pinned = self.place, head.raw
         cosigners = place.quorum.cosigners if place.quorum else ()
         if place.source is not None:
             source = Counted(place.source, self.count, pinned)
             known = self.followed.reader if self.followed and self.followed.head == head else None
-            found = follow(source, place.log, held=olds, cosigners=cosigners, cache=self._cache, reader=known)
-            if remember and found.reader is not None and found.news is not News.EQUIVOCATION:
-                for old in olds:
-                    if 0 < old.size < found.head.size:
-                        self._proven(old, found.head, found.reader.consistency_path(old.size))
-            return found
-        assert place.online is not None
-        online = CountedOnline(place.online, self.count, pinned)
-        found = follow_proofs(online, place.log, held=olds, cosigners=cosigners)
-        for old in olds:
-            path = online.proofs.get((old.size, found.head.size))
-            if remember and path is not None and found.news is not News.EQUIVOCATION:
-                power = old.size & (old.size - 1) == 0  # then the proof leaves the older root out
-                self._proven(old, found.head, [old.root, *path] if power else path)
+            found = follow(
+                source,
+                place.log,
+                held=olds,
+                unproven=unproven,
+                cosigners=cosigners,
+                cache=self._cache,
+                reader=known,
+            )
+        else:
+            assert place.online is not None
+            online = CountedOnline(place.online, self.count, pinned)
+            found = follow_proofs(online, place.log, held=olds, unproven=unproven, cosigners=cosigners)
+        if remember:
+            self._remember(found)
         return found
 
     def follow_view(self, source: Source, head: Checkpoint, olds: list[Checkpoint]) -> Followed:
         """From `olds` to a verified head, by the tiles of another copy."""
-        counted = Counted(source, self.count, head.raw)
-        return follow(counted, self.place.log, held=olds)
+        found = follow(Counted(source, self.count, head.raw), self.place.log, held=olds)
+        self._remember(found)
+        return found
 
-    def _proven(self, old: Checkpoint, new: Checkpoint, path: Sequence[bytes]) -> None:
-        proof = consistency(old, new, path)
-        if proof not in self.proofs:
-            self.proofs.append(proof)
+    def _remember(self, found: Followed) -> None:
+        if self.followed is not None and not self.followed.settled:
+            return
+        proofs = [consistency(path) for path in found.paths]
+        if found.news is News.FIRST and found.reader is not None and found.head.size:
+            proofs.append(rebuilt(found.head))
+        for proof in proofs:
+            if proof not in self.proofs:
+                self.proofs.append(proof)
 
     def keep(self, head: Checkpoint, source: str) -> None:
         """Have a verified checkpoint kept with the run."""
@@ -210,6 +237,31 @@ class Session:
         if self.place.ended is not None and self.now > self.place.ended:
             detail += "; retired, as the trust root says"
         self.checks.append(passed(name, detail, clause=CLAUSE))
+
+    def _drawn(self, waiting: Unproven) -> list[SignedCheckpoint]:
+        """The unproven heads in an order that the time draws: a run may not come to all of them, and none may
+        hide behind others."""
+        drawn = b"%f" % self.now
+        return sorted(waiting.heads, key=lambda h: hashlib.sha256(drawn + h.note).digest())
+
+    def _tell_unproven(self, left: Sequence[tuple[Checkpoint, str]], waiting: Unproven) -> None:
+        """Heads that the log signed and nobody could prove. They stand for nothing, and are told as long as
+        they are held."""
+        if not left and not waiting.beyond:
+            return
+        told = sorted(left, key=lambda one: one[0].size)
+        lines = [f"size {head.size}, root {head.root.hex()[:16]}: {why}" for head, why in told[:_MOST]]
+        lines += [f"and {len(told) - _MOST} more"] if len(told) > _MOST else []
+        lines += [f"{waiting.beyond} more were shown and not kept"] if waiting.beyond else []
+        self.services.append(self.place.name)
+        doubt = Unavailable(
+            f"{len(told)} signed heads are held that no proof leads from to a later one; {'; '.join(lines)}",
+            where=self.place.name,
+            remedy="each run tries them again",
+        )
+        meaning = "the log signed trees that it does not show: they may be of another history"
+        name = f"unproven heads of {self.place.tree}"
+        self.checks.append(failed(name, doubt, meaning=meaning, clause="C2SP tlog-checkpoint"))
 
     def _final(self, held: Sequence[HeldCheckpoint]) -> list[int]:
         """Sizes of the heads that stood after the log's end, by sightings that can be believed.

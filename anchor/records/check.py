@@ -15,10 +15,11 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from anchor import statement as statements
-from anchor.errors import AnchorError, Refused
+from anchor.errors import AnchorError, Refused, Unavailable
+from anchor.merkle.hashing import EMPTY_ROOT
 from anchor.merkle.proof import roots_from_consistency
 from anchor.outcome import TWO_HISTORIES
-from anchor.records import chain, journal, memory, replay
+from anchor.records import chain, heads, journal, memory, replay
 from anchor.records.engine import Database
 from anchor.records.tables import (
     Anchor,
@@ -68,6 +69,7 @@ def check(database: Database, *, log_keys: Collection[bytes] | None = None) -> V
             except AnchorError as e:
                 checks.append(failed(name, e, meaning=_MEANING if isinstance(e, Refused) else ""))
         checks += _contradictions(connection)
+        checks.append(_unproven(connection))
     return Verdict(kind="records", target=database.name, verdict=judge(checks), checks=tuple(checks))
 
 
@@ -165,41 +167,26 @@ def _checkpoints(connection: Connection, log_keys: Collection[bytes] | None) -> 
 
 
 def _proofs(connection: Connection) -> str:
-    """Each stored path leads from one stored checkpoint to another; what none reaches is counted."""
+    """Each stored path leads from one stored checkpoint, or from the empty tree, to another."""
     table = Checkpoint.__table__.c
-    query = sa.select(table.seq, table.origin, table.log_key, table.size, table.root).order_by(table.seq)
-    heads = connection.execute(query).all()
-    stored = {(h.origin, h.size, h.root) for h in heads}
-    joined: dict[tuple[str, int, str], tuple[str, int, str]] = {}
-
-    def top(head: tuple[str, int, str]) -> tuple[str, int, str]:
-        while joined.get(head, head) != head:
-            head = joined[head]
-        return head
-
+    heads_of = connection.execute(sa.select(table.origin, table.size, table.root)).all()
+    stored = {tuple(head) for head in heads_of}
     problems, count = [], 0
     for row in _rows(connection, Proof, Proof.id):
         count += 1
         old = (row["origin"], row["old_size"], row["old_root"])
         new = (row["origin"], row["new_size"], row["new_root"])
-        if problem := _unproven(row):
+        if problem := _wrong(row):
             problems.append(f"proof {row['id']}: {problem}")
-        elif old not in stored or new not in stored:
+        elif (row["old_size"] and old not in stored) or new not in stored:
             problems.append(f"proof {row['id']} is of a checkpoint that is not stored")
-        else:
-            joined[top(old)] = top(new)
-    accused = set(connection.execute(sa.select(EvidenceRow.origin)).scalars())
-    tops: dict[tuple[str, str], set[tuple[str, int, str]]] = {}
-    for h in heads:
-        if h.origin not in accused and h.size:
-            tops.setdefault((h.origin, h.log_key), set()).add(top((h.origin, h.size, h.root)))
-    loose = sum(len(found) - 1 for found in tops.values())
-    good = f"{count} consistency proofs hold" + (f"; {loose} checkpoints stand alone" if loose else "")
-    return _told(problems, good)
+    return _told(problems, f"{count} consistency proofs hold")
 
 
-def _unproven(row: Mapping[str, Any]) -> str:
+def _wrong(row: Mapping[str, Any]) -> str:
     hashes = row["hashes"]
+    if row["old_size"] == 0:  # any tree begins with the empty one
+        return "" if (row["old_root"], hashes) == (EMPTY_ROOT.hex(), b"") else "is not of the empty tree"
     path = [hashes[i : i + 32] for i in range(0, len(hashes), 32)]
     try:
         then, now = roots_from_consistency(row["old_size"], row["new_size"], path)
@@ -255,6 +242,30 @@ def _release(row: Mapping[str, Any]) -> str:
     bound = (found.ledger.name, found.ledger.number, found.ledger.version, found.tree.root, found.tree.size)
     shown = (row["ledger"], row["number"], row["version"], row["root"], row["size"])
     return "" if bound == shown else "its columns are not what the statement says"
+
+
+def _unproven(connection: Connection) -> Check:
+    """Heads that a log signed and nobody could prove; a log that is accused needs no further doubt."""
+    accused = set(connection.execute(sa.select(EvidenceRow.origin)).scalars())
+    found: list[str] = []
+    for log in heads.logs(connection):
+        if log["origin"] in accused:
+            continue
+        loose = heads.unproven(connection, log)
+        sizes = ", ".join(str(row["size"]) for row in loose[:_MOST])
+        more = len(loose) - _MOST
+        found += (
+            [f"{log['origin']}: size {sizes}" + (f" and {more} more" if more > 0 else "")] if loose else []
+        )
+        if beyond := heads.beyond(connection, log):
+            found.append(f"{log['origin']}: {beyond} more were shown and not kept")
+    if not found:
+        return passed(
+            "unproven-heads", "from each signed head a proof leads to a later one, or it is the newest"
+        )
+    doubt = Unavailable("; ".join(found), where="records", remedy="each re-verification tries them again")
+    meaning = "a log signed trees that it does not show: they may be of another history"
+    return failed("unproven-heads", doubt, meaning=meaning)
 
 
 def _contradictions(connection: Connection) -> list[Check]:

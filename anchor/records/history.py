@@ -2,7 +2,7 @@
 """What the records say: the state of each target, and the runs of the past. Reads only."""
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -11,9 +11,10 @@ import msgspec
 import sqlalchemy as sa
 
 from anchor.encoding import rfc3339
+from anchor.records import heads
 from anchor.records.claims import Alive
 from anchor.records.engine import Database
-from anchor.records.tables import Checkpoint, CheckRow, Claim, EvidenceRow, Release, Run
+from anchor.records.tables import CheckRow, Claim, EvidenceRow, Release, Run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,15 +162,34 @@ def states(database: Database) -> list[TargetState]:
         return [TargetState(**dict(row)) for row in connection.execute(query).mappings()]
 
 
-def heads(database: Database) -> Sequence[tuple[str, int, int]]:
-    """Origin, largest held size and number of held checkpoints, of each log."""
-    query = (
-        sa.select(Checkpoint.origin, sa.func.max(Checkpoint.size), sa.func.count())
-        .group_by(Checkpoint.origin)
-        .order_by(Checkpoint.origin)
-    )
+@dataclass(frozen=True)
+class LogState:
+    """What is held of a log: the size of its proven history, its signed heads, those that are not proven."""
+
+    origin: str
+    size: int
+    checkpoints: int
+    unproven: int
+
+
+def logs(database: Database) -> list[LogState]:
+    """Every log of which a head is held. One that is not proven may have any size, so it is only counted."""
+    count = sa.select(sa.func.count()).select_from(heads.OF_LOG.subquery())
+    found: dict[str, LogState] = {}
     with database.read() as connection:
-        return [(o, int(s), int(n)) for o, s, n in connection.execute(query)]
+        for log in heads.logs(connection):
+            newest = heads.newest(connection, log)
+            size = int(newest["size"]) if newest else 0
+            unproven = len(heads.unproven(connection, log))
+            held = int(connection.execute(count, log).scalar_one())
+            before = found.get(log["origin"], LogState(log["origin"], 0, 0, 0))  # under another key
+            found[log["origin"]] = LogState(
+                log["origin"],
+                max(size, before.size),
+                held + before.checkpoints,
+                unproven + before.unproven,
+            )
+    return list(found.values())
 
 
 def accused(database: Database) -> list[tuple[int, str, str, str]]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A mark beside the database: how far its chains had come, each log's newest signed note, what is watched.
+"""A mark beside the database: how far its chains had come, signed notes of each log, what is watched.
 
 A database that was put back to an older state, or deleted, is whole in itself; only something outside of it
 can tell. The mark also brings the signed notes back, so that a log gains nothing from our loss of memory, and
@@ -12,10 +12,11 @@ from typing import Any
 
 import msgspec
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 
 from anchor.errors import AnchorError, Unavailable
 from anchor.outcome import SignedCheckpoint
-from anchor.records import chain, claims, memory, store
+from anchor.records import chain, claims, heads, memory, store
 from anchor.records.claims import Watched
 from anchor.records.engine import Database
 from anchor.records.tables import Base, Checkpoint, EvidenceRow, Journal, Prune, Run
@@ -24,6 +25,8 @@ from anchor.verdict import Check, failed, passed
 
 FORMAT = "urn:ledger-anchor:mark:v1"
 MAX_MARK = 8 << 20
+MAX_UNPROVEN_BYTES = 1 << 20
+"""Of notes that are not proven: a thousand of the usual size."""
 _TABLES: Mapping[str, type[Base]] = {
     "runs": Run,
     "checkpoints": Checkpoint,
@@ -34,8 +37,9 @@ _TABLES: Mapping[str, type[Base]] = {
 
 
 class Mark(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """What was last written: number and chain value of each chain's end, log key and note of each log, target
-    and interval of each release that is watched."""
+    """What was last written: number and chain value of each chain's end; log key and signed note, for each
+    log the newest of its history first and then those that are not proven; target and interval of each
+    release that is watched."""
 
     format: str = FORMAT
     ends: dict[str, tuple[int, str]]
@@ -50,26 +54,24 @@ def encode(database: Database) -> bytes:
         for name, table in _TABLES.items():
             seq, value = chain.head(connection, table)
             ends[name] = (seq, value.hex())
-        largest = (
-            sa.select(Checkpoint.origin, Checkpoint.log_key, sa.func.max(Checkpoint.size).label("size"))
-            .group_by(Checkpoint.origin, Checkpoint.log_key)
-            .subquery()
-        )
-        rows = connection.execute(
-            sa.select(Checkpoint.log_key, Checkpoint.note)
-            .join(
-                largest,
-                sa.and_(
-                    Checkpoint.origin == largest.c.origin,
-                    Checkpoint.log_key == largest.c.log_key,
-                    Checkpoint.size == largest.c.size,
-                ),
-            )
-            .order_by(Checkpoint.seq)
-        ).all()
+        notes = _notes(connection)
     claimed = [(one.target, one.interval) for one in claims.watched(database)]
-    found = Mark(ends=ends, notes=[(k, n.decode()) for k, n in rows], watched=claimed)
+    found = Mark(ends=ends, notes=notes, watched=claimed)
     return msgspec.json.encode(found) + b"\n"
+
+
+def _notes(connection: Connection) -> list[tuple[str, str]]:
+    """The newest note of each log's history, then those that are not proven, as many as there is room for."""
+    first: list[tuple[str, str]] = []
+    others: list[tuple[str, str]] = []
+    room = MAX_UNPROVEN_BYTES
+    for log in heads.logs(connection):
+        newest = heads.newest(connection, log)
+        first += [(log["log_key"], newest["note"].decode())] if newest else []
+        for row in heads.unproven(connection, log):
+            room -= len(row["note"])
+            others += [(log["log_key"], row["note"].decode())] if room >= 0 else []
+    return first + others
 
 
 def decode(data: bytes) -> Mark | None:

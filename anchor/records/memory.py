@@ -13,9 +13,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from anchor.errors import AnchorError, Refused
-from anchor.monitor.places import HeldCheckpoint
+from anchor.monitor.places import HeldCheckpoint, Unproven
 from anchor.outcome import Before, Evidence, SeenAnchor, SeenRelease, SignedCheckpoint
-from anchor.records import chain, store
+from anchor.records import chain, heads, store
 from anchor.records.engine import Database
 from anchor.records.tables import Anchor, Checkpoint, Claim, EvidenceRow, Release, Run, Sighting, Trust
 from anchor.statement import Previous, says
@@ -27,12 +27,9 @@ _SAME_SIZE = 8
 """Different roots of one size that are looked at: two are a contradiction already."""
 
 # Statements are built once, with named parameters: to build one costs eight times what it costs to run it.
-_OF_LOG = sa.select(Checkpoint.__table__).where(
-    Checkpoint.log_key == sa.bindparam("log_key"), Checkpoint.origin == sa.bindparam("origin")
+_OF_SIZE = (
+    heads.OF_LOG.where(Checkpoint.size == sa.bindparam("size")).order_by(Checkpoint.seq).limit(_SAME_SIZE)
 )
-_FIRST = _OF_LOG.order_by(Checkpoint.seq).limit(1)
-_LARGEST = _OF_LOG.order_by(Checkpoint.size.desc(), Checkpoint.seq).limit(1)
-_OF_SIZE = _OF_LOG.where(Checkpoint.size == sa.bindparam("size")).order_by(Checkpoint.seq).limit(_SAME_SIZE)
 _SEEN_LAST = sa.select(Sighting.last_ms).where(Sighting.seq == sa.bindparam("seq"))
 _LINK = sa.select(Checkpoint.chain).where(Checkpoint.seq == sa.bindparam("seq"))
 _KNOWN = sa.select(Checkpoint.seq).where(
@@ -100,15 +97,25 @@ class Memory:
         self._says: dict[str, dict[int, Previous]] = {}
 
     def held(self, log_key: str, origin: str, size: int) -> list[HeldCheckpoint]:
-        """The first, the largest and those of this size that are held of a log; Refused for an edited row."""
-        wanted = {"log_key": log_key, "origin": origin, "size": size}
+        """The first and the largest of the proven history, and those of this size, that are held of a log;
+        Refused for an edited row."""
+        log = {"log_key": log_key, "origin": origin}
         found: list[HeldCheckpoint] = []
         with self._database.read() as connection:
-            for query in (_FIRST, _LARGEST, _OF_SIZE):
-                for row in connection.execute(query, wanted).mappings().all():
-                    held = _with_times(connection, dict(row))
-                    found += [held] if held not in found else []
+            rows = connection.execute(heads.FIRST, log).mappings().all()
+            newest = heads.newest(connection, log)
+            same = connection.execute(_OF_SIZE, {**log, "size": size}).mappings().all()
+            for row in (*rows, *([newest] if newest else []), *same):
+                held = _with_times(connection, dict(row))
+                found += [held] if held not in found else []
         return found
+
+    def unproven(self, log_key: str, origin: str) -> Unproven:
+        """The heads of a log that nothing was proven about; Refused for an edited row."""
+        log = {"log_key": log_key, "origin": origin}
+        with self._database.read() as connection:
+            found = [_held(connection, dict(row)) for row in heads.unproven(connection, log)]
+            return Unproven(tuple(found), heads.beyond(connection, log))
 
     def knows(self, origin: str, size: int, root: bytes) -> bool:
         """Whether this checkpoint is held."""

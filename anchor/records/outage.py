@@ -8,7 +8,7 @@ stay due: the pace is kept here, as for a release that cannot be told.
 from collections.abc import Iterable, Sequence
 
 from anchor.errors import AnchorError
-from anchor.monitor.places import HeldCheckpoint
+from anchor.monitor.places import HeldCheckpoint, Unproven
 from anchor.outcome import Before, Evidence, SeenRelease, SignedCheckpoint
 from anchor.records.claims import Watched
 from anchor.records.pace import Pace
@@ -67,10 +67,15 @@ class Remembered:
         self._now = now
 
     def held(self, log_key: str, origin: str, size: int) -> list[HeldCheckpoint]:
-        """The newest note of this log. When it was last served is not known, so never after the log's end."""
-        del size
+        """The newest note of this log's history, and those of this size. When they were last served is not
+        known, so never after the log's end."""
         found = [n for n in self._notes if (n.log_key, n.origin) == (log_key, origin)]
-        return [HeldCheckpoint(n, self._now, 0.0) for n in found]
+        return [HeldCheckpoint(n, self._now, 0.0) for n in found if n is found[0] or n.size == size]
+
+    def unproven(self, log_key: str, origin: str) -> Unproven:
+        """The mark's other notes of this log."""
+        found = [n for n in self._notes if (n.log_key, n.origin) == (log_key, origin)]
+        return Unproven(tuple(found[1:]))
 
     def knows(self, origin: str, size: int, root: bytes) -> bool:
         return any((n.origin, n.size, n.root) == (origin, size, root) for n in self._notes)

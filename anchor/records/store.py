@@ -18,8 +18,8 @@ from sqlalchemy.engine import Connection
 from anchor import alarm
 from anchor.encoding import rfc3339
 from anchor.errors import Unavailable
-from anchor.outcome import Evidence, Outcome, SeenRelease, SignedCheckpoint
-from anchor.records import chain, journal, outbox
+from anchor.outcome import ConsistencyProof, Evidence, Outcome, SeenRelease, SignedCheckpoint
+from anchor.records import chain, heads, journal, outbox
 from anchor.records.claims import Lease, ms
 from anchor.records.engine import Database
 from anchor.records.pace import Pace
@@ -98,7 +98,7 @@ def preserve(
     """Keep signed notes and the evidence they are, at once and whatever becomes of the run."""
     with database.write() as connection:
         database.serialise(connection)
-        _checkpoints(database, connection, checkpoints, ms(now))
+        _checkpoints(database, connection, checkpoints, ms(now), limited=False)
         _evidence(database, connection, evidence, ms(now))
 
 
@@ -111,7 +111,7 @@ def keep(database: Database, lease: Lease, outcome: Outcome, *, now: float, term
             raise Unavailable("another worker has taken this run over", where=lease.target)
         database.serialise(connection)
         release_id = _release(connection, outcome.release, at) if outcome.release else None
-        _checkpoints(database, connection, outcome.checkpoints, at)
+        _checkpoints(database, connection, outcome.checkpoints, at, proofs=outcome.proofs)
         _proofs(connection, outcome, at)
         _evidence(database, connection, outcome.evidence, at)
         run = {
@@ -268,12 +268,24 @@ def _trust(connection: Connection, trust: Mapping[str, str] | None, at: int) -> 
 
 
 def _checkpoints(
-    database: Database, connection: Connection, seen: Sequence[SignedCheckpoint], at: int
+    database: Database,
+    connection: Connection,
+    seen: Sequence[SignedCheckpoint],
+    at: int,
+    *,
+    proofs: Sequence[ConsistencyProof] = (),
+    limited: bool = True,
 ) -> None:
+    """Keep these. `limited`: not those that none of `proofs` is about, once a log has too many such heads."""
+    proven = {(p.origin, p.old_size, p.old_root) for p in proofs}
+    proven |= {(p.origin, p.new_size, p.new_root) for p in proofs}
     for c in seen:
         key = {"origin": c.origin, "size": c.size, "root": c.root.hex()}
         seq = _find(connection, Checkpoint, key)
         if seq is None:
+            loose = limited and (c.origin, c.size, c.root) not in proven
+            if loose and heads.no_room(connection, {"origin": c.origin, "log_key": c.log_key}):
+                continue
             rest = {"log_key": c.log_key, "note": c.note, "source": c.source, "seen_ms": at}
             seq = chain.append(database, connection, Checkpoint, {**key, **rest})
         if not connection.execute(_SEEN_AGAIN, {"checkpoint": seq, "last_ms": at}).rowcount:

@@ -4,7 +4,7 @@
 Times are milliseconds since 1970 UTC. `releases, anchors, checkpoints, proofs, evidence, trust, prunes,
 journal, notifications` are append-only; `runs` and `checks` change once (a run ends) and are removed only
 under a row of `prunes`; triggers of both engines enforce it (`migrations/versions/v0002_append_only.py`).
-Only `claims`, `deliveries` and `sightings` are working state. `chain` columns make an edit visible
+Only `claims`, `deliveries`, `sightings` and `surplus` are working state. `chain` columns make an edit visible
 (`check.py`).
 """
 
@@ -183,11 +183,23 @@ class Sighting(Base):
     last_ms: Mapped[int]
 
 
+class Surplus(Base):
+    """How many unproven heads of a log were shown beyond those that are kept. Working state."""
+
+    __tablename__ = "surplus"
+    origin: Mapped[str] = mapped_column(Text, primary_key=True)
+    log_key: Mapped[str] = mapped_column(Text, primary_key=True)
+    heads: Mapped[int]
+
+
 class Proof(Base):
     """A consistency proof between two stored checkpoints, hashes concatenated."""
 
     __tablename__ = "proofs"
-    __table_args__ = (UniqueConstraint("origin", "old_size", "old_root", "new_size", "new_root"),)
+    __table_args__ = (
+        UniqueConstraint("origin", "old_size", "old_root", "new_size", "new_root"),
+        Index("ix_proofs_new", "origin", "new_size"),
+    )
     id: Mapped[int] = mapped_column(_Id, primary_key=True)
     origin: Mapped[str]
     old_size: Mapped[int]

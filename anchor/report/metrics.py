@@ -72,16 +72,22 @@ class Records(Collector):
         yield from (runs, duration, requests)
 
     def _logs(self) -> Iterator[Family]:
-        sizes = GaugeMetricFamily("anchor_checkpoint_size", "Largest held size of a log", labels=["origin"])
+        sizes = GaugeMetricFamily("anchor_checkpoint_size", "Proven size of a log", labels=["origin"])
         held = GaugeMetricFamily("anchor_checkpoints", "Signed checkpoints held of a log", labels=["origin"])
-        for origin, size, count in history.heads(self._database):
-            sizes.add_metric([origin], size)
-            held.add_metric([origin], count)
+        unproven = GaugeMetricFamily(
+            "anchor_unproven_checkpoints",
+            "Held ones that no proof leads from to a later one",
+            labels=["origin"],
+        )
+        for log in history.logs(self._database):
+            sizes.add_metric([log.origin], log.size)
+            held.add_metric([log.origin], log.checkpoints)
+            unproven.add_metric([log.origin], log.unproven)
         evidence = GaugeMetricFamily("anchor_evidence", "Documents of misbehaviour that are kept")
         evidence.add_metric([], len(history.accused(self._database)))
         messages = GaugeMetricFamily("anchor_messages_waiting", "Messages that no receiver has taken yet")
         messages.add_metric([], outbox.waiting(self._database))
-        yield from (sizes, held, evidence, messages)
+        yield from (sizes, held, unproven, evidence, messages)
 
 
 def registry(database: Database, *, clock: Callable[[], float] = time.time) -> CollectorRegistry:

@@ -43,8 +43,11 @@ class LogLine(msgspec.Struct, frozen=True, kw_only=True):
 
     origin: str
     size: int
+    """Of its proven history."""
     checkpoints: int
     evidence: int
+    unproven: int = 0
+    """Signed heads that no proof leads from to a later one."""
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,8 +79,14 @@ def status(
     lines = [_line(state, now, max_age, alive) for state in history.states(database)]
     kept = history.accused(database)
     logs = [
-        LogLine(origin=o, size=s, checkpoints=n, evidence=sum(e[2] == o for e in kept))
-        for o, s, n in history.heads(database)
+        LogLine(
+            origin=g.origin,
+            size=g.size,
+            checkpoints=g.checkpoints,
+            evidence=sum(e[2] == g.origin for e in kept),
+            unproven=g.unproven,
+        )
+        for g in history.logs(database)
     ]
     found = [line.verdict for line in lines] or [Class.UNAVAILABLE]  # nothing watched is never OK
     if kept:
@@ -149,7 +158,9 @@ def text(found: Status) -> list[str]:
     """Lines for a person."""
     lines = [f"{t.verdict:12} {t.target}: {t.detail}" for t in found.targets]
     lines += [
-        f"log          {g.origin}: size {g.size}, {g.checkpoints} signed checkpoints" for g in found.logs
+        f"log          {g.origin}: size {g.size}, {g.checkpoints} signed checkpoints"
+        + (f", {g.unproven} of them not proven" if g.unproven else "")
+        for g in found.logs
     ]
     lines += [f"evidence     {e}" for e in found.evidence]
     lines += [f"publication  {line}" for line in found.interrupted]

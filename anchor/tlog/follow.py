@@ -4,12 +4,14 @@
 Decides one of five things. FIRST: nothing was held; the head's root was rebuilt. SAME: size and root of the
 newest held. GROWN: every held tree is the beginning of the head's. OLD_HEAD: the source serves a smaller
 head than is held; it may lag. EQUIVOCATION: two signed checkpoints contradict each other, with the evidence.
+A signed head of which nothing was ever proven stands for nothing that is held: it is tried again beside them,
+and can only be proven, stay unproven, or contradict.
 Everything that merely could not be told, a damaged source included, is Unavailable: hashes that do not
 rebuild the newer root say something about a source, never about the log.
 """
 
 import enum
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from anchor.errors import Misuse, Refused, Unavailable
@@ -22,6 +24,10 @@ from anchor.tlog.source import ProofSource, Source, TileCache
 
 MAX_HELD = 64
 """Held checkpoints for one call: the first, the last and a few between are enough."""
+MAX_UNPROVEN = 1000
+"""Unproven heads for one call."""
+MAX_DOUBTS = 16
+"""Unproven heads that may fail in one call before the rest is left for the next: each costs requests."""
 
 
 class News(enum.StrEnum):
@@ -35,8 +41,17 @@ class News(enum.StrEnum):
 
 
 @dataclass(frozen=True)
+class Path:
+    """A proven way from an older tree to a newer one, as `roots_from_consistency` takes it."""
+
+    older: Checkpoint
+    newer: Checkpoint
+    nodes: tuple[bytes, ...]
+
+
+@dataclass(frozen=True)
 class Followed:
-    """The verified head and what it is. `proven`: held sizes proven consistent with it.
+    """The verified head and what it is. `proven`: held and unproven sizes that are consistent with it.
 
     `reader` reads proofs and entries under the head (none for a log that proves online); `evidence` is the
     file of `anchor.tlog.evidence`, to be stored before anything else happens.
@@ -48,6 +63,15 @@ class Followed:
     detail: str
     reader: TileReader | None = None
     evidence: bytes | None = None
+    paths: tuple[Path, ...] = ()
+    """Proofs that are worth keeping; none under an old head that was not proven to be one."""
+    unproven: tuple[tuple[Checkpoint, str], ...] = ()
+    """Unproven heads that stay so, each with the reason."""
+
+    @property
+    def settled(self) -> bool:
+        """Whether the head belongs to the history that is held."""
+        return self.news in (News.FIRST, News.SAME, News.GROWN) or bool(self.paths)
 
 
 Prove = Callable[[Checkpoint, Checkpoint], list[bytes]]
@@ -59,6 +83,7 @@ def follow(
     log: Log,
     *,
     held: Sequence[Checkpoint],
+    unproven: Sequence[Checkpoint] = (),
     cosigners: tuple[VerifierKey, ...] = (),
     cache: TileCache | None = None,
     memory: Source | None = None,
@@ -66,14 +91,16 @@ def follow(
 ) -> Followed:
     """Read the head of a tiled log and prove it against `held`, verified checkpoints of the same log.
 
-    `reader` is one of this head, which its caller got from here, with the tiles that it has verified already:
-    then the head's signatures are not verified again. `memory` is another place with
+    `unproven` are verified checkpoints of the log too, which nothing was proven about; they are tried in this
+    order. `reader` is one of this head, which its caller got from here, with the tiles that it has verified
+    already: then the head's signatures are not verified again. `memory` is another place with
     the tiles of what is held (a mirror), asked when the source serves a smaller head and no longer the larger
     tree. Raises Unavailable when it cannot be told.
     """
     raw = source.checkpoint()
     known = reader.checkpoint if reader is not None and reader.checkpoint.raw == raw else None
-    head = _head(raw, log, held, cosigners, known)
+    head = _head(raw, log, (*held, *unproven), cosigners, known)
+    _count(held, unproven, log)
     if reader is None or reader.checkpoint != head:
         reader = TileReader(source, head, cache=cache)
     tiles = reader
@@ -90,24 +117,33 @@ def follow(
 
     if not held:
         reader.authenticate()
-        return Followed(News.FIRST, head, (), f"first head of size {head.size}, its root rebuilt", reader)
-    return _judge(head, log, held, prove, reader)
+    return _judge(head, log, held, unproven, prove, reader)
 
 
 def follow_proofs(
-    source: ProofSource, log: Log, *, held: Sequence[Checkpoint], cosigners: tuple[VerifierKey, ...] = ()
+    source: ProofSource,
+    log: Log,
+    *,
+    held: Sequence[Checkpoint],
+    unproven: Sequence[Checkpoint] = (),
+    cosigners: tuple[VerifierKey, ...] = (),
 ) -> Followed:
     """The same for a log that proves online (Rekor v1); a first head is believed for its signature alone."""
-    head = _head(source.checkpoint(), log, held, cosigners)
+    head = _head(source.checkpoint(), log, (*held, *unproven), cosigners)
+    _count(held, unproven, log)
 
     def prove(older: Checkpoint, newer: Checkpoint) -> list[bytes]:
         proof = source.consistency(older.size, newer.size)
         power = older.size & (older.size - 1) == 0  # then the proof leaves the older root out
         return [older.root, *proof] if power else proof
 
-    if not held:
-        return Followed(News.FIRST, head, (), f"first head of size {head.size}")
-    return _judge(head, log, held, prove, None)
+    return _judge(head, log, held, unproven, prove, None)
+
+
+def _count(held: Sequence[Checkpoint], unproven: Sequence[Checkpoint], log: Log) -> None:
+    for found, most in ((held, MAX_HELD), (unproven, MAX_UNPROVEN)):
+        if len(found) > most:
+            raise Misuse(f"{len(found)} held checkpoints, more than {most}", where=log.origin)
 
 
 def _head(
@@ -121,8 +157,6 @@ def _head(
 
     `known`: what these bytes were found to be before; believed where it is verified under the log's key.
     """
-    if len(held) > MAX_HELD:
-        raise Misuse(f"{len(held)} held checkpoints, more than {MAX_HELD}", where=log.origin)
     for old in held:
         if not _verified(old, log):
             raise Misuse(f"a held checkpoint of {old.origin} is not verified", where=log.origin)
@@ -145,35 +179,65 @@ def _verified(found: Checkpoint, log: Log) -> bool:
 
 
 def _judge(
-    head: Checkpoint, log: Log, held: Sequence[Checkpoint], prove: Prove, reader: TileReader | None
+    head: Checkpoint,
+    log: Log,
+    held: Sequence[Checkpoint],
+    unproven: Sequence[Checkpoint],
+    prove: Prove,
+    reader: TileReader | None,
 ) -> Followed:
-    """Compare with each held checkpoint, contradictions first; equal sizes need no proof."""
+    """Compare with each checkpoint, contradictions first; equal sizes need no proof."""
     trees: dict[int, Checkpoint] = {}
-    for old in sorted((*held, head), key=lambda c: c.size):
+    for old in sorted((*held, *unproven, head), key=lambda c: c.size):
         if trees.setdefault(old.size, old).root != old.root:
             return _fork(head, log, trees[old.size], old, (), reader)
-    last = max(old.size for old in held)
-    proven: list[int] = []
-    doubts: dict[int, Unavailable] = {}
-    for size in sorted({old.size for old in held}):
-        older, newer = (trees[size], head) if size <= head.size else (head, trees[size])
+    relied = sorted({old.size for old in held})
+    others = [c.size for c in unproven if c.size not in relied and c.size != head.size]
+    found = _Compared(head, prove)
+    for size in (*relied, *dict.fromkeys(others)):
+        limit = None if size in relied else MAX_DOUBTS
+        if (path := found.compare(trees[size], limit=limit)) is not None:
+            return _fork(head, log, path.older, path.newer, path.nodes, reader)
+    if below := [found.doubts[size] for size in relied if size in found.doubts and size < head.size]:
+        raise below[0]  # a larger tree is often gone from a source that lags; a smaller one never is
+    return _news(head, relied, found, trees, reader)
+
+
+class _Compared:
+    """What a head is to other trees of its log."""
+
+    def __init__(self, head: Checkpoint, prove: Prove) -> None:
+        self._head = head
+        self._prove = prove
+        self._failed = 0
+        self.proven: list[int] = []
+        self.paths: list[Path] = []
+        self.doubts: dict[int, Unavailable] = {}
+
+    def compare(self, other: Checkpoint, *, limit: int | None) -> Path | None:
+        """The path that shows a contradiction. Beyond `limit` failures of such trees none is read."""
+        older, newer = sorted((other, self._head), key=lambda c: c.size)
+        if limit is not None and self._failed >= limit:
+            self.doubts[other.size] = Unavailable("left for the next run: too many others failed in this one")
+            return None
         try:
-            path = _contradicts(older, newer, prove)
+            path, then = _between(older, newer, self._prove)
         except Unavailable as e:
-            doubts[size] = e
-            continue
-        if path is not None:
-            return _fork(head, log, older, newer, path, reader)
-        proven.append(size)
-    if below := [size for size in doubts if size < head.size]:
-        raise doubts[below[0]]  # a larger tree is often gone from a source that lags; a smaller one never is
-    return _news(head, last, tuple(proven), doubts.get(last), reader)
-
-
-def _contradicts(older: Checkpoint, newer: Checkpoint, prove: Prove) -> tuple[bytes, ...] | None:
-    """The path that shows a contradiction, or None when the older tree begins the newer one."""
-    if older.size in (0, newer.size):  # any tree begins with the empty one; equal roots were compared
+            self.doubts[other.size] = e
+            self._failed += limit is not None
+            return None
+        if then != older.root:
+            return path
+        self.proven.append(other.size)
+        if path.nodes:
+            self.paths.append(path)
         return None
+
+
+def _between(older: Checkpoint, newer: Checkpoint, prove: Prove) -> tuple[Path, bytes]:
+    """The path between two trees, and the root that the newer one had at the older size."""
+    if older.size in (0, newer.size):  # any tree begins with the empty one; equal roots were compared
+        return Path(older, newer, ()), older.root
     path = prove(older, newer)
     try:
         then, now = roots_from_consistency(older.size, newer.size, path)
@@ -185,7 +249,7 @@ def _contradicts(older: Checkpoint, newer: Checkpoint, prove: Prove) -> tuple[by
             where=newer.origin,
             remedy="read the log from another place",
         )
-    return None if then == older.root else tuple(path)
+    return Path(older, newer, tuple(path)), then
 
 
 def _fork(
@@ -202,16 +266,27 @@ def _fork(
 
 def _news(
     head: Checkpoint,
-    last: int,
-    proven: tuple[int, ...],
-    doubt: Unavailable | None,
+    relied: Sequence[int],
+    found: _Compared,
+    trees: Mapping[int, Checkpoint],
     reader: TileReader | None,
 ) -> Followed:
+    proven, paths = tuple(sorted(found.proven)), tuple(found.paths)
+    left = tuple((trees[n], str(e)) for n, e in found.doubts.items() if n not in relied)
+    last = max((*relied, *proven), default=None)
+    if last is None:
+        rebuilt = ", its root rebuilt" if reader is not None else ""
+        detail = f"first head of size {head.size}{rebuilt}"
+        return Followed(News.FIRST, head, (), detail, reader, unproven=left)
     if head.size < last:
+        doubts = [(n, found.doubts[n]) for n in relied if n in found.doubts]
+        last, doubt = doubts[-1] if doubts else (last, None)
         why = f"not proven consistent with it: {doubt}" if doubt else "consistent with it"
         detail = f"old head served: size {head.size}, but {last} is held; {why}"
-        return Followed(News.OLD_HEAD, head, proven, detail, reader)
-    if head.size == last:
-        return Followed(News.SAME, head, proven, f"no news: size {head.size} and root as held", reader)
-    detail = f"grown from {last} to {head.size}, consistent with {', '.join(map(str, proven))}"
-    return Followed(News.GROWN, head, proven, detail, reader)
+        kept = () if doubt else paths  # a head that may be of another history proves nothing of this one
+        return Followed(News.OLD_HEAD, head, proven, detail, reader, paths=kept, unproven=left)
+    news, detail = News.SAME, f"no news: size {head.size} and root as held"
+    if head.size > last:
+        news = News.GROWN
+        detail = f"grown from {last} to {head.size}, consistent with {', '.join(map(str, proven))}"
+    return Followed(news, head, proven, detail, reader, paths=paths, unproven=left)

@@ -88,6 +88,58 @@ def test_a_rewind_is_an_old_head_until_it_lasts(attacked: Attacked) -> None:
     assert attacked.counts() == (2, 0)
 
 
+def without_tiles(attacked: Attacked, size: int, root: bytes = b"r" * 32) -> SimLog:
+    """The log that signs one head and shows no tree."""
+    lie = attacked.log.rewind(0)
+    lie.shown = attacked.log.sign(size, root=root)
+    return lie
+
+
+@pytest.mark.parametrize("lies", [[1500], [1500, 700], [4000, 1500]])
+def test_a_forked_head_without_tiles_is_shown_when_the_log_is_honest_again(
+    attacked: Attacked, lies: list[int]
+) -> None:
+    attacked.serve(attacked.log.grow(3000))  # the tile cache has not the tiles that show it at once
+    assert attacked.found() is Class.OK
+    for size in lies:
+        attacked.serve(without_tiles(attacked, size))
+        assert attacked.found() is Class.UNAVAILABLE
+    assert attacked.counts() == (2 + len(lies), 0)
+    assert attacked.check() is Class.UNAVAILABLE
+    assert attacked.told() == ["UNAVAILABLE"]
+    attacked.serve(attacked.log)
+    assert attacked.found() is EQUIVOCATION
+    assert attacked.told() == ["EQUIVOCATION"]
+    assert attacked.check() is EQUIVOCATION
+    (file,) = attacked.evidence()
+    assert anchor("verify-evidence", file, "--log-key", attacked.log.key.vkey).code == 6
+
+
+def test_a_forked_head_without_tiles_is_shown_although_the_records_are_deleted(attacked: Attacked) -> None:
+    attacked.serve(attacked.log.grow(3000))
+    assert attacked.found() is Class.OK
+    attacked.serve(without_tiles(attacked, 1500))
+    assert attacked.found() is Class.UNAVAILABLE
+    (attacked.home / "records.db").unlink()
+    attacked.serve(attacked.log)
+    assert attacked.found() is EQUIVOCATION  # both notes come back from the mark
+
+
+def test_one_huge_head_is_told_as_long_as_it_is_held_and_stands_for_nothing(attacked: Attacked) -> None:
+    attacked.serve(without_tiles(attacked, 2**63 - 1))
+    assert attacked.found() is Class.UNAVAILABLE
+    assert attacked.told() == ["UNAVAILABLE"]
+    for _ in range(2):
+        attacked.serve(attacked.log.grow(100))
+        ran = attacked.run()
+        assert ran.code == 3
+        demoting = [c["name"] for c in ran.document["checks"] if c.get("demotes")]
+        assert demoting == [f"unproven heads of {attacked.log.origin}"]
+    assert attacked.told() == []  # nothing recovered
+    status = anchor("status", "--home", attacked.home, "--json").document
+    assert [(g["size"], g["unproven"]) for g in status["logs"]] == [(attacked.log.size, 1)]
+
+
 def test_damping_needs_coverage(fresh: Attacked) -> None:
     fresh.serve(fresh.log.withhold("checkpoint"))
     assert fresh.run("--alarm-after", "9/9d").code == 3  # there never was a good run

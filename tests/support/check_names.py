@@ -60,6 +60,8 @@ RUN = {
     "contradict each other (EQUIVOCATION)",
     "log <tree>": "the log was not followed from what is held to its head; or whoever holds its key signed "
     "two histories (EQUIVOCATION), or used the key after the log had ended",
+    "unproven heads of <tree>": "the log signed trees that it did not show (UNAVAILABLE): they are held, "
+    "and tried again in each run",
     "logs": "no log could be looked for",
     "witnesses of <tree>": "today's head lacks the cosignatures that the policy wants, or one is false",
     "view <name>": "another copy of the log could not be compared, or shows another history (EQUIVOCATION)",
@@ -91,6 +93,7 @@ RECORDS = {
     "references": "rows refer to others that were taken out",
     "claims": "the state of a target is not what its runs came to, or somebody was not told of one",
     "contradictions": "statements that are stored contradict each other (EQUIVOCATION)",
+    "unproven-heads": "signed heads are stored that no proof leads from to a later one (UNAVAILABLE)",
     "records": "the records are older than what this machine wrote: they were put back or deleted",
 }
 """Of `anchor records check`."""

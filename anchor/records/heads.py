@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which of a log's stored heads are its proven history, and which are not proven: what the stored proofs say.
+
+A head is unproven while no stored proof leads from it to a later one. The newest head of the history has none
+either: it is the largest that a proof leads to, of a first head the proof from the empty tree. Where no proof
+says it, as in records that are older than these, a head that is alone is the newest.
+"""
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, RowMapping
+
+from anchor.records.tables import Checkpoint, Proof, Surplus
+from anchor.tlog.follow import MAX_UNPROVEN
+
+# Statements are built once, with named parameters: to build one costs eight times what it costs to run it.
+OF_LOG = sa.select(Checkpoint.__table__).where(
+    Checkpoint.log_key == sa.bindparam("log_key"), Checkpoint.origin == sa.bindparam("origin")
+)
+_FROM = sa.exists().where(
+    Proof.origin == Checkpoint.origin, Proof.old_size == Checkpoint.size, Proof.old_root == Checkpoint.root
+)
+_TO = sa.and_(
+    Proof.origin == Checkpoint.origin, Proof.new_size == Checkpoint.size, Proof.new_root == Checkpoint.root
+)
+FIRST = OF_LOG.where(_FROM).order_by(Checkpoint.seq).limit(1)
+"""The earliest head of the history that is not its newest."""
+_NEWEST = (
+    OF_LOG.join(Proof.__table__, _TO)
+    .where(Proof.origin == sa.bindparam("origin"))
+    .order_by(Proof.new_size.desc())
+    .limit(1)
+)
+_TWO = OF_LOG.where(Checkpoint.size > 0).limit(2)
+_LOOSE = OF_LOG.where(Checkpoint.size > 0, ~_FROM)
+_UNPROVEN = _LOOSE.order_by(Checkpoint.seq).limit(MAX_UNPROVEN + 1)
+_COUNT = sa.select(sa.func.count()).select_from(_UNPROVEN.subquery())
+_LOGS = (
+    sa.select(Checkpoint.origin, Checkpoint.log_key)
+    .group_by(Checkpoint.origin, Checkpoint.log_key)
+    .order_by(Checkpoint.origin, Checkpoint.log_key)
+)
+_THIS = (Surplus.log_key == sa.bindparam("of_key"), Surplus.origin == sa.bindparam("of_origin"))
+_BEYOND = sa.select(Surplus.heads).where(*_THIS)
+_ONE_MORE = sa.update(Surplus).where(*_THIS).values(heads=Surplus.heads + 1)
+_FIRST_MORE = sa.insert(Surplus)
+
+
+def logs(connection: Connection) -> list[dict[str, str]]:
+    """Origin and key of each log of which a head is stored."""
+    return [dict(row) for row in connection.execute(_LOGS).mappings()]
+
+
+def newest(connection: Connection, log: dict[str, str]) -> RowMapping | None:
+    """The newest head of a log's history; `log` has its `origin` and `log_key`."""
+    found = connection.execute(_NEWEST, log).mappings().first()
+    if found is not None:
+        return found
+    some = connection.execute(_TWO, log).mappings().all()
+    return some[0] if len(some) == 1 else None
+
+
+def unproven(connection: Connection, log: dict[str, str]) -> list[RowMapping]:
+    """Heads of a log that no proof leads from, but for the newest of its history; oldest first."""
+    top = newest(connection, log)
+    found = connection.execute(_UNPROVEN, log).mappings().all()
+    return [row for row in found if top is None or row["seq"] != top["seq"]][:MAX_UNPROVEN]
+
+
+def beyond(connection: Connection, log: dict[str, str]) -> int:
+    """How many more unproven heads of a log were shown than are kept."""
+    of_log = {"of_key": log["log_key"], "of_origin": log["origin"]}
+    return connection.execute(_BEYOND, of_log).scalar() or 0
+
+
+def no_room(connection: Connection, log: dict[str, str]) -> bool:
+    """Whether as many unproven heads of a log are held as may be; then one more is counted, in the caller's
+    transaction."""
+    if connection.execute(_COUNT, log).scalar_one() <= MAX_UNPROVEN:
+        return False
+    of_log = {"of_key": log["log_key"], "of_origin": log["origin"]}
+    if not connection.execute(_ONE_MORE, of_log).rowcount:
+        connection.execute(_FIRST_MORE, {**log, "heads": 1})
+    return True

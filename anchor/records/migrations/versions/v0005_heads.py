@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which head is the newest of a log's proven history is asked of the proofs; heads beyond what is kept are
+counted."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0005"
+down_revision = "0004"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.create_index("ix_proofs_new", "proofs", ["origin", "new_size"])
+    op.create_table(
+        "surplus",
+        sa.Column("origin", sa.Text(), nullable=False),
+        sa.Column("log_key", sa.Text(), nullable=False),
+        sa.Column("heads", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("origin", "log_key", name=op.f("pk_surplus")),
+    )
