@@ -102,10 +102,11 @@ class Memory:
         log = {"log_key": log_key, "origin": origin}
         found: list[HeldCheckpoint] = []
         with self._database.read() as connection:
-            rows = connection.execute(heads.FIRST, log).mappings().all()
-            newest = heads.newest(connection, log)
+            rows = [*connection.execute(heads.FIRST, log).mappings().all()]
+            if (newest := heads.newest(connection, log)) is not None:
+                rows = [row for row in rows if row["seq"] < newest["seq"]] + [newest]
             same = connection.execute(_OF_SIZE, {**log, "size": size}).mappings().all()
-            for row in (*rows, *([newest] if newest else []), *same):
+            for row in (*rows, *same):
                 held = _with_times(connection, dict(row))
                 found += [held] if held not in found else []
         return found

@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from anchor.errors import Refused, Unavailable
-from anchor.outcome import Before, SeenRelease, SignedCheckpoint
+from anchor.outcome import Before, ConsistencyProof, SeenRelease, SignedCheckpoint
 from anchor.records import claims, memory, store
 from anchor.records.engine import Database
 from anchor.records.tables import Checkpoint, Claim, Delivery, EvidenceRow, Notification, Run
@@ -28,8 +28,20 @@ def test_what_is_kept_is_remembered(database: Database) -> None:
     log = SimLog().grow(3)
     first = records.signed(log)
     last = records.signed(log.grow(4))
+    proof = ConsistencyProof(
+        origin=log.origin,
+        old_size=3,
+        old_root=first.root,
+        new_size=7,
+        new_root=last.root,
+        hashes=(bytes(32),),
+    )
     found = records.outcome(
-        release=records.release(), checkpoints=(first, last), trust={"policy": "1"}, max_run_age=7
+        release=records.release(),
+        checkpoints=(first, last),
+        proofs=(proof,),
+        trust={"policy": "1"},
+        max_run_age=7,
     )
     store.keep(database, records.taken(database), found, now=NOW, terms=TERMS)
     remembered = memory.Memory(database, now=NOW)
