@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a fact is, and the limits that every reader and every leaf keeps. Design section 2.1.
+"""What a fact is, and the limits that every reader and every leaf keeps. FORMAT.md section 2.
 
 The limits are part of the format: a ledger beyond them is refused by whoever seals and by whoever verifies.
 """
@@ -50,7 +50,7 @@ class Ledger(Protocol):
 
 
 def check_columns(names: Sequence[str], *, where: str) -> tuple[str, ...]:
-    """The names, if they are non-empty, unique and without code points above U+FFFF (design section 2.1).
+    """The names, if they are non-empty, unique and without code points above U+FFFF (FORMAT.md section 2).
 
     Above U+FFFF the order of RFC 8785 (UTF-16) differs from the order of code points; and a lone surrogate
     has no UTF-8.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Facts to leaf bytes, root and ledger.json, in one pass and in bounded memory. Design sections 2.1 and 2.4.
+"""Facts to leaf bytes, root and ledger.json, in one pass and in bounded memory. FORMAT.md sections 4 and 5.
 
 Leaf bytes are RFC 8785 of the fact. Values are strings and the keys of a ledger are fixed, so that RFC 8785
 is: keys in the order of code points (none is above U+FFFF), no white space, and the escapes of

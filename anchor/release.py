@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""release.json, the index that a stranger starts from, to and from bytes. Design section 2.3.
+"""release.json, the index that a stranger starts from, to and from bytes. FORMAT.md section 8.
 
 Decides whether bytes are a release.json in its one form and whether what it names can be named. Nothing in it
 is evidence: every value is compared with the statement or a bundle by whoever verifies, or it is not shown.

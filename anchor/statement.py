@@ -3,7 +3,7 @@
 
 Decides whether bytes are a statement of ours in its one canonical form whose members fit each other.
 Whether it is signed, and whether files and facts are the ones it commits to, is decided elsewhere.
-Design section 2.2; https://github.com/in-toto/attestation/blob/main/spec/v1/statement.md.
+FORMAT.md section 6; https://github.com/in-toto/attestation/blob/main/spec/v1/statement.md.
 """
 
 import hashlib

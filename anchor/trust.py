@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Trust policies: what a verifier demands of a ledger, written down by the verifier (design section 2.5).
+"""Trust policies: what a verifier demands of a ledger, written down by the verifier (docs/policy.md).
 
 Decides what a `policy.toml` says; it opens none of the files that a policy names. A policy never comes from
 what is verified.

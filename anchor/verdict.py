@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Verdicts: a list of named checks and one class, each class with its exit code (design section 3).
+"""Verdicts: a list of named checks and one class, each class with its exit code.
 
 A doubt demotes: it never raises an alarm and never passes. This module decides classes; it runs no check.
 """
@@ -64,7 +64,7 @@ WORST_FIRST = (
 
 
 def worst(classes: Iterable[Class]) -> Class:
-    """The worst of several classes, in the order of design section 3; OK for none."""
+    """The worst of several classes, in the order of `WORST_FIRST`; OK for none."""
     found = set(classes)
     return next((c for c in WORST_FIRST if c in found), Class.OK)
 

@@ -113,6 +113,6 @@ def _holds(sentence: str) -> Check:
         state="refused",
         detail=sentence,
         meaning="both were signed and cannot both be true; the file alone shows it",
-        clause="design section 3",
+        clause="FORMAT.md section 14",
         demotes=Class.EQUIVOCATION,
     )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Ledgers to facts: one strict reader for each format of design section 2.1, and lint."""
+"""Ledgers to facts: one strict reader for each format of FORMAT.md section 3, and lint."""
 
 from typing import BinaryIO
 
@@ -27,7 +27,7 @@ PUBLISHED = {
     "jsonl-v1": "ledger.jsonl",
     "csv-v1": "ledger.csv",
 }
-"""Reader to the name under which a ledger that it reads is published (design section 2.2)."""
+"""Reader to the name under which a ledger that it reads is published (FORMAT.md section 6)."""
 
 _SUFFIXES = {
     ".md": "markdown-table-v1",
@@ -43,7 +43,7 @@ def open_table(stream: BinaryIO, reader: str, *, where: str) -> Table:
     """The facts of a ledger; what its columns follow from is read at once, the rest while iterating.
 
     `where` names the file in messages. Raises `Refused` with line and remedy, here and while iterating; facts
-    that were given before count for nothing then. Raises `Unsupported` for an unknown reader. Design 2.1.
+    that were given before count for nothing then. Raises `Unsupported` for an unknown reader. FORMAT.md section 3.
     """
     if reader not in READERS:
         known = ", ".join(READERS)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`csv-v1`: RFC 4180 with a header. Design section 2.1. Names and values are taken as they stand.
+"""`csv-v1`: RFC 4180 with a header. FORMAT.md section 3.3. Names and values are taken as they stand.
 
 Lines end in CRLF or LF. Blanks belong to the value; a quote stands only around a whole field, doubled inside.
 A line end inside quotes is carried as it is written. An empty line is refused: with one column it could be

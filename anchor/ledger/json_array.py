@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`json-v1`: one JSON array of flat objects. Columns: the first object's keys, in its order. Design 2.1.
+"""`json-v1`: one JSON array of flat objects. Columns: the first object's keys, in its order. FORMAT.md section 3.2.
 
 The file is held in memory, hence the lower limit; its objects are decoded one by one. JSON Lines streams.
 """

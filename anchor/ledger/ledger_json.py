@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`ledger-json-v1`: our own ledger.json, in the exact bytes of design section 2.4.
+"""`ledger-json-v1`: our own ledger.json, in the exact bytes of FORMAT.md section 5.
 
 What is accepted encodes to the same bytes again, so two implementations cannot read one file differently.
 """

@@ -101,6 +101,6 @@ def _equivocation(detail: str) -> Check:
         state="refused",
         detail=detail,
         meaning="the publisher signed statements that contradict each other; both are kept",
-        clause="design section 3",
+        clause="FORMAT.md section 14",
         demotes=Class.EQUIVOCATION,
     )

@@ -32,7 +32,7 @@ from anchor.tlog.follow import Followed, News, follow, follow_proofs
 from anchor.tlog.source import Source
 from anchor.verdict import Check, Class, failed, passed, skipped
 
-CLAUSE = "design section 3, C2SP tlog-checkpoint"
+CLAUSE = "FORMAT.md section 14; C2SP tlog-checkpoint"
 DAY = 86400
 SKEW = 300
 """Seconds by which the clock of another worker may be ahead."""
@@ -311,6 +311,6 @@ def equivocation(name: str, detail: str) -> Check:
         state="refused",
         detail=detail,
         meaning="the log signed two histories; a stranger can check it with anchor verify-evidence",
-        clause="design section 3",
+        clause=CLAUSE,
         demotes=Class.EQUIVOCATION,
     )

@@ -37,7 +37,7 @@ from anchor.verify.release_steps import (
 from anchor.verify.report import BundleReport
 
 EMBEDDED_SUFFIX = ".anchor-embedded.invalid"
-"""Ends the origin of every embedded log (design section 7): bound by the checkpoint's signature."""
+"""Ends the origin of every embedded log (FORMAT.md section 9): bound by the checkpoint's signature."""
 
 Stock = Callable[[bytes, bytes, str, str], bytes]
 """The stock client: bundle, trusted root, identity, issuer; the payload it verified. Raises `Refused`."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a policy demands of a release as a whole: ledger, number, logs, age (design section 2.5)."""
+"""What a policy demands of a release as a whole: ledger, number, logs, age (docs/policy.md)."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta

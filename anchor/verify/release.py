@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Verification of a published release. The steps, in this order; each is one check of the verdict:
 
-1. release-json     release.json is in its one form                              (FORMAT.md, release.json)
-2. statement        the statement has the digest named, is canonical, says the same  (FORMAT.md, statement)
+1. release-json     release.json is in its one form                              (FORMAT.md section 8)
+2. statement        the statement has the digest named, is canonical, says the same  (FORMAT.md section 6)
 3. facts            the ledger, read again, gives the signed root and size        (RFC 9162 section 2.1)
-4. ledger-json      ledger.json is what the ledger gives                          (FORMAT.md, ledger.json)
+4. ledger-json      ledger.json is what the ledger gives                          (FORMAT.md section 5)
 5. anchor <log> ... each bundle, strictly: see `verify.bundle`; then what release.json says of it, the stock
    client's opinion, and whether the release's copy of the trusted root does the same
 6. trusted-root     the copy in the release has the digest named; of all that it names, it says what the

@@ -16,31 +16,31 @@ _TROUBLE = (Class.INVALID, Class.UNAVAILABLE, Class.USAGE)
 
 RELEASE = Step(
     "release-json",
-    "FORMAT.md, release.json",
+    "FORMAT.md section 8",
     "somebody else than publish wrote or changed this release.json",
     (Class.INVALID, Class.UNSUPPORTED),
 )
 STATEMENT = Step(
     "statement",
-    "FORMAT.md, statement",
+    "FORMAT.md section 6",
     "what release.json shows is not what was signed",
     (*_TROUBLE, Class.UNSUPPORTED),
 )
 FACTS = Step(
     "facts",
-    "RFC 9162 section 2.1; FORMAT.md, facts and leaves",
+    "RFC 9162 section 2.1; FORMAT.md section 4",
     "a fact was changed, added, dropped or moved after the release was signed",
     (*_TROUBLE, Class.UNSUPPORTED),
 )
 LEDGER_JSON = Step(
     "ledger-json",
-    "FORMAT.md, ledger.json",
+    "FORMAT.md section 5",
     "the machine-readable copy says something else than the ledger that people read",
     _TROUBLE,
 )
 BUNDLE = Step(
     "bundle-file",
-    "FORMAT.md, release.json",
+    "FORMAT.md section 8",
     "the evidence is not the one that release.json names: it was replaced or cut",
     _TROUBLE,
 )
@@ -52,7 +52,7 @@ TRUSTED = Step(
 )
 NAMED = Step(
     "anchor-named",
-    "FORMAT.md, release.json",
+    "FORMAT.md section 8",
     "release.json tells another story about its evidence than the evidence itself",
     (Class.INVALID, Class.UNSUPPORTED),
 )
@@ -70,13 +70,13 @@ STOCK = Step(
 )
 COPY_DOES = Step(
     "trusted-root-copy",
-    "FORMAT.md, trusted_root.json",
+    "FORMAT.md section 11",
     "the copy beside the release was replaced; your own trusted root was used all the same",
     (Class.INVALID, Class.UNAVAILABLE),
 )
 COPY = Step(
     "trusted-root",
-    "FORMAT.md, trusted_root.json",
+    "FORMAT.md section 11",
     "the copy of the trust material was replaced: who relies on it trusts keys of somebody else's choice",
     (*_TROUBLE, Class.UNSUPPORTED),
 )

@@ -14,7 +14,7 @@ from tests.support.forge_keys import ecdsa, rsa_key
 from tests.vectors.case import Checks, Setting, both, put
 
 S = dt.timedelta(seconds=1)
-who = Setting(clause="design 2.5: pairs of identity and issuer, each matched whole")
+who = Setting(clause="FORMAT.md section 10: pairs of identity and issuer, each matched whole")
 who.refuse("identity-other", Checks.IDENTITY, "Another signer.", identity="mallory@vectors.example")
 who.refuse(
     "identity-prefix", Checks.IDENTITY, "The expected identity is only the beginning.", identity=IDENTITY[:-1]

@@ -9,7 +9,7 @@ from tests.support.forge_keys import Key, ecdsa, ed, rsa_key
 from tests.vectors.case import Checks, Setting, put
 
 ENTRY = "verificationMaterial.tlogEntries.0"
-keys = Setting(clause="design 4, --key; sigstore algorithm registry")
+keys = Setting(clause="anchor verify-bundle --key; sigstore algorithm registry")
 P256, P384, P521 = ecdsa("managed"), ecdsa("managed", "p384"), ecdsa("managed", "p521")
 ED = ed("managed")
 RSA2, RSA3, RSA4 = rsa_key(2048), rsa_key(3072), rsa_key(4096)

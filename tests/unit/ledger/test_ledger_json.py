@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`ledger-json-v1`: exactly the bytes of design section 2.4, or refused."""
+"""`ledger-json-v1`: exactly the bytes of FORMAT.md section 5, or refused."""
 
 import contextlib
 import io

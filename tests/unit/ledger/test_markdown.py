@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`markdown-table-v1`: sentence by sentence of design section 2.1, and what must not get past it."""
+"""`markdown-table-v1`: sentence by sentence of FORMAT.md section 3.1, and what must not get past it."""
 
 import pytest
 
