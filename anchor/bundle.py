@@ -8,16 +8,17 @@ true yet: `verify` decides. protobuf-specs, sigstore_bundle.proto and sigstore_r
 from dataclasses import dataclass
 from typing import Any
 
+from anchor import limits
 from anchor.encoding import parse_json
 from anchor.errors import Refused, Unsupported
 from anchor.protojson import Message, to_bytes
 
-MAX_SIZE = 16 << 20
+MAX_SIZE = limits.BUNDLE
 """Bytes of a bundle; large DSSE payloads are carried inside."""
 MAX_ENTRIES = 32
-MAX_TIMESTAMPS = 32
-MAX_CERTIFICATES = 10
-MAX_HASHES = 64
+MAX_TIMESTAMPS = limits.TIMESTAMPS
+MAX_CERTIFICATES = limits.CERTIFICATES
+MAX_HASHES = limits.HASHES
 
 MEDIA_TYPES = {
     "application/vnd.dev.sigstore.bundle+json;version=0.1": (0, 1),

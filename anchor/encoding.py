@@ -15,9 +15,10 @@ from typing import Any, NoReturn
 import msgspec
 import rfc8785
 
+from anchor import limits
 from anchor.errors import AnchorError, Refused, Unsupported
 
-MAX_DEPTH = 64
+MAX_DEPTH = limits.DEPTH
 """Nesting of any JSON document read here; Sigstore's deepest (a trusted root) has 6."""
 MAX_DIGITS = 20
 """Digits of an integer, as many as 2^64 has; longer ones could cost more to read than their size."""

@@ -7,24 +7,25 @@ The limits are part of the format: a ledger beyond them is refused by whoever se
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
+from anchor import limits
 from anchor.errors import Refused
 
 Row = tuple[str, ...]
 """The values of one fact, in column order, exactly as published."""
 
-MAX_FILE = 1 << 36
+MAX_FILE = limits.FILE
 """Bytes of a ledger file; a reader that holds the file in memory has a lower limit of its own."""
-MAX_LINE = 1 << 20
+MAX_LINE = limits.LINE
 """Bytes of one line of a ledger, line end not counted; of one record where quoted line ends may be inside."""
-MAX_LEAF = 1 << 20
+MAX_LEAF = limits.LEAF
 """Bytes of one fact in its canonical form."""
-MAX_FACTS = 10**8
-MAX_COLUMNS = 256
-MAX_NAME = 1024
+MAX_FACTS = limits.FACTS
+MAX_COLUMNS = limits.COLUMNS
+MAX_NAME = limits.COLUMN
 """Code points of a column name."""
-MAX_CELL = 1 << 18
+MAX_CELL = limits.VALUE
 """Code points of one value."""
-MAX_NUMBER = 1000
+MAX_NUMBER = limits.NUMBER
 """Characters of a JSON number literal, which is carried as the text it is written in."""
 
 

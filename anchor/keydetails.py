@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 
-from anchor import ed25519ph
+from anchor import ed25519ph, limits
 from anchor.artifact import Artifact
 from anchor.encoding import to_base64, unbase64
 from anchor.errors import Refused, Unsupported
@@ -31,7 +31,7 @@ _PEM = re.compile(
     rb"\s*-----BEGIN PUBLIC KEY-----\r?\n([A-Za-z0-9+/=\r\n]+)-----END PUBLIC KEY-----\s*", re.ASCII
 )
 MAX_RSA_BITS = 8192
-MAX_KEY = 8192
+MAX_KEY = limits.PUBLIC_KEY
 _RSASSA_PSS = bytes.fromhex("06092a864886f70d01010a")
 """The DER of id-RSASSA-PSS: an RSA key that may sign by PSS alone (RFC 4055)."""
 

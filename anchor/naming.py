@@ -8,13 +8,14 @@ agrees. What is shown to people has no control, invisible, private or direction-
 import datetime as dt
 import re
 
+from anchor import limits
 from anchor.errors import Misuse, Refused
 
-MAX_NAME = 128
+MAX_NAME = limits.LEDGER_NAME
 """Code points of a ledger's name."""
-MAX_TEXT = 2048
+MAX_TEXT = limits.TEXT
 """Code points of an identity, an issuer, an origin or a URL."""
-MAX_PATH = 512
+MAX_PATH = limits.PATH
 MAX_NUMBER = 2**53 - 1
 """The largest number in a statement: what RFC 8785 can write."""
 

@@ -13,11 +13,12 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from anchor import limits
 from anchor.encoding import decimal, unbase64
 from anchor.errors import Refused, Unsupported
 
 MAX_INT64 = 2**63 - 1
-MAX_ITEMS = 1000
+MAX_ITEMS = limits.ITEMS
 """Items of any one list: more than any bundle, proof or trusted root has."""
 
 _UPPER = re.compile("[A-Z]")

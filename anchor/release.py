@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import Meta
 
-from anchor import naming
+from anchor import limits, naming
 from anchor.encoding import parse_json
 from anchor.errors import Refused, Unsupported
 from anchor.facts import MAX_FILE
@@ -28,13 +28,13 @@ from anchor.statement import (
 from anchor.structs import build
 
 FORMAT: Final = "urn:ledger-anchor:release:v1"
-MAX_RELEASE = 1 << 20
+MAX_RELEASE = limits.RELEASE
 """Bytes of a release.json."""
-MAX_BUNDLE = 1 << 24
+MAX_BUNDLE = limits.BUNDLE
 """Bytes of a bundle."""
-MAX_TRUSTED_ROOT = 1 << 24
+MAX_TRUSTED_ROOT = limits.TRUSTED_ROOT
 """Bytes of a trusted root."""
-MAX_ANCHORS = 64
+MAX_ANCHORS = limits.ANCHORS
 
 _WHERE = "release.json"
 

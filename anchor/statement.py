@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import Meta
 
-from anchor import naming
+from anchor import limits, naming
 from anchor.encoding import is_jcs, jcs, parse_json
 from anchor.errors import Refused, Unsupported
 from anchor.facts import check_columns
@@ -27,7 +27,7 @@ PAYLOAD_TYPE: Final = "application/vnd.in-toto+json"
 """The DSSE payload type of a statement."""
 OUR_FILE: Final = naming.OUR_FILE
 OUR_READER: Final = "ledger-json-v1"
-MAX_STATEMENT = 1 << 21
+MAX_STATEMENT = limits.STATEMENT
 """Bytes of a statement: as many columns as a ledger may have, with names as long as they may be, fit."""
 
 # Texts are checked by `naming`, which says what is wrong; the patterns are for the JSON Schemas.

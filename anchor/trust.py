@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from anchor import limits
 from anchor.encoding import parse_toml
 from anchor.errors import AnchorError, Misuse, Refused
 
-MAX_SIZE = 1 << 20
-MAX_IDENTITY = 2048
+MAX_SIZE = limits.POLICY
+MAX_IDENTITY = limits.TEXT
 MAX_REGEX = 2048
 """Characters of an `identity_regex`."""
 REGEX_MEMORY = 1 << 20

@@ -16,14 +16,14 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-from anchor import keydetails
+from anchor import keydetails, limits
 from anchor.certificates import load_certificate, quiet_name, shown_name
 from anchor.encoding import parse_json, to_base64
 from anchor.errors import AnchorError, Refused, Unavailable, Unsupported
 from anchor.keydetails import Key
 from anchor.protojson import Message, to_time
 
-MAX_SIZE = 8 << 20
+MAX_SIZE = limits.TRUSTED_ROOT
 MEDIA_TYPES = (
     "application/vnd.dev.sigstore.trustedroot+json;version=0.1",
     "application/vnd.dev.sigstore.trustedroot.v0.1+json",

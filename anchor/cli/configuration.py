@@ -16,11 +16,12 @@ from typing import Any
 import click
 import platformdirs
 
+from anchor import limits
 from anchor.edge import files
 from anchor.encoding import parse_toml
 from anchor.errors import Misuse, Refused
 
-MAX_SIZE = 1 << 20
+MAX_SIZE = limits.CONFIGURATION
 
 
 def path() -> Path:

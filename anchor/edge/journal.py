@@ -18,11 +18,12 @@ from typing import TypeVar
 
 import msgspec
 
+from anchor import limits
 from anchor.edge import files
 from anchor.edge.prepared import Prepared
 from anchor.errors import Misuse, Refused
 
-MAX_STEP = 64 << 20
+MAX_STEP = limits.JOURNAL_STEP
 """A step holds at most a statement, a certificate, a token and a log entry."""
 ASIDE = "~"
 """Between number and log in the name of a journal that another one took the place of."""

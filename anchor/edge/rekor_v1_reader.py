@@ -8,6 +8,7 @@ signature, a proof and an entry's place are checked by those who asked.
 from typing import Any
 from urllib.parse import urlencode
 
+from anchor import limits
 from anchor.edge import http
 from anchor.encoding import parse_json, unbase64, unhex
 from anchor.errors import AnchorError, Unavailable
@@ -17,7 +18,7 @@ from anchor.monitor.places import EntryProof
 from anchor.tlog.source import Missing
 
 SERVICE = "Rekor v1"
-MAX_ANSWER = 8 << 20
+MAX_ANSWER = limits.ANSWER_V1
 _JSON = ("application/json",)
 
 

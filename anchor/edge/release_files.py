@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import quote, urljoin, urlsplit, urlunsplit
 
+from anchor import limits
 from anchor.edge import files, http
 from anchor.edge.service import Budget, HttpError, ServiceError, check_url
 from anchor.errors import Misuse, Refused, Unavailable
 from anchor.release import MAX_RELEASE
 
 _READ = 4 * MAX_RELEASE  # more than `release.load` takes: what is a little too long is evidence, and refused
-MAX_DOWNLOAD = 1 << 30
+MAX_DOWNLOAD = limits.DOWNLOAD
 """Bytes of any one file fetched over the network."""
 SERVICE = "release"
 

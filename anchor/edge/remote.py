@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from anchor import limits
 from anchor.edge import http
 from anchor.edge.http import Budget, HttpError, Patience, ServiceError
 from anchor.edge.log_sources import HttpSource
@@ -24,8 +25,9 @@ from anchor.trusted_root import LogKey, TrustedRoot
 
 CA = "certificate authority"
 TSA = "time-stamp authority"
-MAX_CHAIN = 1 << 20
-MAX_TOKEN = 256 << 10
+MAX_CHAIN = limits.ANSWER_CHAIN
+MAX_TOKEN = limits.TIMESTAMP
+"""What is stamped is verified: an answer that no verifier reads is refused before it is signed with."""
 _PATIENCE = Patience(read=20.0)
 
 

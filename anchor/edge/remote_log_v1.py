@@ -12,6 +12,7 @@ import re
 import time
 from typing import Any
 
+from anchor import limits
 from anchor.edge import http
 from anchor.edge.http import Budget, HttpError, ServiceError
 from anchor.edge.remote_log import INTEGRATION, JSON, LOG, POLL, RemoteLog
@@ -26,7 +27,7 @@ class RekorV1(RemoteLog):
     """One log with all its shards; `known` has its host."""
 
     ENTRIES = "/api/v1/log/entries"
-    MAX_ANSWER = 4 << 20
+    MAX_ANSWER = limits.ANSWER_V1
 
     @staticmethod
     def fetch_head(url: str, budget: Budget) -> bytes:

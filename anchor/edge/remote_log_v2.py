@@ -8,7 +8,7 @@ a lost answer is looked for in the level-0 tiles, which are hashed up to a verif
 import time
 from dataclasses import dataclass, field
 
-from anchor import rekor
+from anchor import limits, rekor
 from anchor.edge.http import HttpError, ServiceError
 from anchor.edge.log_sources import HttpSource
 from anchor.edge.remote_log import INTEGRATION, LOG, POLL, RemoteLog
@@ -24,7 +24,7 @@ class RekorV2(RemoteLog):
     """One shard."""
 
     ENTRIES = "/api/v2/log/entries"
-    MAX_ANSWER = 1 << 20
+    MAX_ANSWER = limits.ANSWER_V2
 
     source: Source | None = field(default=None, kw_only=True)
     """Where tiles are read; its own read API unless said otherwise."""

@@ -20,6 +20,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from anchor import limits
 from anchor.edge import files
 from anchor.edge.service import Budget
 from anchor.errors import AnchorError, Misuse, Stale, Unavailable
@@ -28,7 +29,7 @@ TUF = "TUF repository"
 TRUSTED_ROOT = "trusted_root.json"
 CONFIGS = {"default": "signing_config.v0.2.json", "rekor-v2": "signing_config_rekor_v2.v0.2.json"}
 """Which signing config a name means. The second one is how Rekor v2 is asked for where v1 is the default."""
-MAX_FILE = 5_000_000
+MAX_FILE = limits.TUF_FILE
 RECENT = timedelta(minutes=10)
 """A copy that was refreshed less than this ago is not refreshed again."""
 Origin = Literal["tuf", "cache", "shipped"]

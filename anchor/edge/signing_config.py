@@ -10,12 +10,13 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from anchor import limits
 from anchor.encoding import parse_json
 from anchor.errors import Misuse, Refused, Unavailable, Unsupported
 from anchor.protojson import Message, to_time
 from anchor.trusted_root import Window
 
-MAX_SIZE = 16 << 20
+MAX_SIZE = limits.SIGNING_CONFIG
 MEDIA_TYPE = "application/vnd.dev.sigstore.signingconfig.v0.2+json"
 TRUST_CONFIG = "application/vnd.dev.sigstore.clienttrustconfig.v0.1+json"
 _CONFIG = (

@@ -10,12 +10,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from anchor import limits
 from anchor.edge import ambient, named, signing
 from anchor.edge.service import Budget
 from anchor.errors import Misuse
 
 VARIABLE = "ANCHOR_IDENTITY_TOKEN"
-MAX_TOKEN = 64 << 10
+MAX_TOKEN = limits.IDENTITY_TOKEN
 
 
 @dataclass(frozen=True, kw_only=True)

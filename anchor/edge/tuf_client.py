@@ -14,12 +14,13 @@ from pathlib import Path
 from tuf.api import exceptions as tuf_errors
 from tuf.ngclient import FetcherInterface, Updater
 
+from anchor import limits
 from anchor.edge import files, http
 from anchor.edge.http import Budget, HttpError, ServiceError
 from anchor.errors import Misuse, Stale, Unavailable
 
 TUF = "TUF repository"
-MAX_FILE = 5_000_000
+MAX_FILE = limits.TUF_FILE
 ROLES = ("root", "timestamp", "snapshot", "targets")
 
 

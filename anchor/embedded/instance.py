@@ -17,6 +17,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from anchor import limits
 from anchor.edge import files
 from anchor.edge.lock import exclusive
 from anchor.embedded import export, material, trust
@@ -32,7 +33,7 @@ FORMAT = "urn:ledger-anchor:embedded:v1"
 FOLDER = "instance"
 """The instance's folder in a home."""
 
-MAX_ROOT = 1 << 18
+MAX_ROOT = limits.TRUSTED_ROOT
 Clock = Callable[[], datetime]
 
 _BACKUP = "restore the folder from a backup"

@@ -43,7 +43,8 @@ def open_table(stream: BinaryIO, reader: str, *, where: str) -> Table:
     """The facts of a ledger; what its columns follow from is read at once, the rest while iterating.
 
     `where` names the file in messages. Raises `Refused` with line and remedy, here and while iterating; facts
-    that were given before count for nothing then. Raises `Unsupported` for an unknown reader. FORMAT.md section 3.
+    that were given before count for nothing then. Raises `Unsupported` for an unknown reader (FORMAT.md
+    section 3).
     """
     if reader not in READERS:
         known = ", ".join(READERS)

@@ -10,8 +10,9 @@ import re
 from collections.abc import Iterator
 from typing import BinaryIO
 
+from anchor import limits
 from anchor.errors import Refused
-from anchor.facts import MAX_CELL, MAX_FACTS, MAX_LINE, Row, check_columns
+from anchor.facts import MAX_CELL, MAX_FACTS, Row, check_columns
 from anchor.ledger.lines import TextLines
 
 _FIELD = re.compile(r'"((?:[^"]++|"")*+)"(?=,|\Z)|([^",\r\n]*+)(?=,|\Z)')
@@ -77,11 +78,11 @@ class CsvTable:
                     "a quote that is not closed", "close it; write a quote inside a field twice"
                 )
             quotes += more.count('"')
+            size += len(parts[-1]) + len(more)
             parts.append(more)
-            size += len(more) + 2
-            if size > MAX_LINE:
+            if size > limits.ITEM:
                 raise self._refused(
-                    f"a record of more than {MAX_LINE} characters", "close the quote, or shorten it"
+                    f"a record of more than {limits.ITEM} characters", "close the quote, or shorten it"
                 )
         record = "".join(parts)
         odd = _CONTROL.search(record)

@@ -1,19 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`json-v1`: one JSON array of flat objects. Columns: the first object's keys, in its order. FORMAT.md section 3.2.
+"""`json-v1`: one JSON array of flat objects. Columns: the first object's keys, in its order.
 
-The file is held in memory, hence the lower limit; its objects are decoded one by one. JSON Lines streams.
+FORMAT.md section 3.2. The file is held in memory, hence the lower limit; its objects are decoded one by one.
+JSON Lines streams.
 """
 
 import re
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
+from anchor import limits
 from anchor.errors import Refused
-from anchor.facts import MAX_CELL, MAX_FACTS, MAX_LINE, Row
+from anchor.facts import MAX_CELL, MAX_FACTS, Row
 from anchor.ledger.lines import BOM
 from anchor.ledger.objects import columns_of, decode, row_of
 
-MAX_ARRAY = 1 << 26
+MAX_ARRAY = limits.ARRAY
 """Bytes of a JSON array; JSON Lines has no such limit."""
 
 _BLANK = re.compile(r"[ \t\r\n]*")
@@ -41,8 +43,8 @@ class JsonArray:
         begin, (pairs, end) = self._begin, self._first
         while True:
             part = end - begin
-            if part > MAX_LINE:
-                raise self._refused(f"a fact of more than {MAX_LINE} characters", "shorten its values")
+            if part > limits.ITEM:
+                raise self._refused(f"a fact of more than {limits.ITEM} characters", "shorten its values")
             row = row_of(
                 pairs,
                 self.columns,

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`jsonl-v1`: one flat JSON object a line. Columns: the first object's keys, in its order. FORMAT.md section 3.2."""
+"""`jsonl-v1`: one flat JSON object a line. Columns: the first object's keys, in its order.
+
+FORMAT.md section 3.2.
+"""
 
 import re
 from collections.abc import Iterator

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`markdown-table-v1`: the one table of a Markdown document, by the rules of FORMAT.md section 3.1 and no others.
+"""`markdown-table-v1`: the one table of a Markdown document, by the rules of FORMAT.md section 3.1 only.
 
 It is not a Markdown parser: what could make the table look different to a reader of the rendered page (a
 comment, a code fence, a second table) is refused, not interpreted.

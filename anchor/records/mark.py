@@ -14,6 +14,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from anchor import limits
 from anchor.errors import AnchorError, Unavailable
 from anchor.outcome import SignedCheckpoint
 from anchor.records import chain, claims, heads, memory, store
@@ -24,7 +25,7 @@ from anchor.tlog.checkpoint import parse
 from anchor.verdict import Check, failed, passed
 
 FORMAT = "urn:ledger-anchor:mark:v1"
-MAX_MARK = 8 << 20
+MAX_MARK = limits.MARK
 MAX_UNPROVEN_BYTES = 1 << 20
 """Of notes that are not proven: a thousand of the usual size."""
 _TABLES: Mapping[str, type[Base]] = {
@@ -56,8 +57,32 @@ def encode(database: Database) -> bytes:
             ends[name] = (seq, value.hex())
         notes = _notes(connection)
     claimed = [(one.target, one.interval) for one in claims.watched(database)]
-    found = Mark(ends=ends, notes=notes, watched=claimed)
-    return msgspec.json.encode(found) + b"\n"
+    return written(Mark(ends=ends, notes=notes, watched=claimed))
+
+
+def written(mark: Mark) -> bytes:
+    """A mark's bytes, never more than are read: what does not fit is left out, the largest notes first.
+
+    One log that serves notes of 1 MB must not cost the notes of the others, or what is watched.
+    """
+    room = MAX_MARK - len(msgspec.json.encode(Mark(ends=mark.ends))) - 1
+    watched, room = _fitting(mark.watched, room)
+    notes, _ = _fitting(sorted(mark.notes, key=lambda n: len(n[1])), room)
+    chosen = set(notes)
+    kept = [note for note in mark.notes if note in chosen]
+    return msgspec.json.encode(Mark(ends=mark.ends, notes=kept, watched=watched)) + b"\n"
+
+
+def _fitting(items: list[Any], room: int) -> tuple[list[Any], int]:
+    """The first of the items that fit into so many bytes of JSON, and the bytes that are left."""
+    found = []
+    for item in items:
+        size = len(msgspec.json.encode(item)) + 1
+        if size > room:
+            break
+        found.append(item)
+        room -= size
+    return found, room
 
 
 def _notes(connection: Connection) -> list[tuple[str, str]]:
@@ -138,7 +163,7 @@ def watched(mark: Mark) -> list[Watched]:
 def without(mark: Mark, target: str) -> bytes:
     """The same mark, in which this target is watched no more."""
     kept = [one for one in mark.watched if one[0] != target]
-    return msgspec.json.encode(msgspec.structs.replace(mark, watched=kept)) + b"\n"
+    return written(msgspec.structs.replace(mark, watched=kept))
 
 
 def restore(database: Database, mark: Mark, *, now: float) -> int:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
-from anchor import bundle as bundles
+from anchor import limits
 from anchor.encoding import parse_json
 from anchor.errors import AnchorError, Unsupported, printable
 from anchor.report import (
@@ -25,7 +25,7 @@ from anchor.report.inspect_fields import FORMAT, MAX_FIELDS, Field, Found, Inspe
 
 __all__ = ["FORMAT", "MAX_SIZE", "Field", "Inspection", "inspect", "lines"]
 
-MAX_SIZE = bundles.MAX_SIZE
+MAX_SIZE = limits.EVIDENCE
 """Bytes that are read; of a longer ledger.json only so many, and any other longer file is not recognised."""
 
 MAX_SHOWN = 200

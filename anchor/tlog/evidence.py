@@ -12,6 +12,7 @@ first) and `nodes` (hex hashes, empty for equal sizes). It carries nothing that 
 from dataclasses import dataclass
 from typing import Any
 
+from anchor import limits
 from anchor.encoding import jcs, parse_json, unhex
 from anchor.errors import Refused, Unsupported
 from anchor.merkle.proof import MAX_PROOF, roots_from_consistency
@@ -23,8 +24,7 @@ from anchor.tlog.note import MAX_NOTE
 FORMAT = "urn:ledger-anchor:evidence:v1"
 EQUAL_SIZE = "log-equal-size"
 GROWTH = "log-growth"
-MAX_EVIDENCE = 4 * MAX_NOTE + (64 << 10)
-"""Bytes: two notes, each at most doubled by JSON's escapes of newlines and quotes."""
+MAX_EVIDENCE = limits.LOG_EVIDENCE
 
 _MEMBERS = {"format", "kind", "log", "notes", "nodes"}
 

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from anchor import limits
 from anchor.encoding import to_base64, unbase64
 from anchor.errors import Misuse, Refused
 from anchor.tlog import cosignature
@@ -42,8 +43,8 @@ __all__ = [
     "verify",
 ]
 
-MAX_NOTE = 1 << 20
-MAX_SIGNATURES = 100
+MAX_NOTE = limits.NOTE
+MAX_SIGNATURES = limits.NOTE_SIGNATURES
 """More than the 16 that must be accepted; post-quantum ones of nearly 5 kB each still fit in MAX_NOTE."""
 
 _DASH = "— "

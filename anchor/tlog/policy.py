@@ -11,13 +11,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from anchor import limits
 from anchor.encoding import decimal
 from anchor.errors import AnchorError, Misuse, Refused
 from anchor.tlog import checkpoint, note
 from anchor.tlog.checkpoint import Checkpoint, Log
 from anchor.tlog.keys import COSIGNATURES, Algorithm, VerifierKey, parse_vkey
 
-MAX_POLICY = 1 << 20
+MAX_POLICY = limits.WITNESS_POLICY
 MAX_OF_EACH = 1024
 """Logs, witnesses and groups; at least 32 of each must be supported."""
 FUTURE = 300

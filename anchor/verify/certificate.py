@@ -13,13 +13,13 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509 import verification
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from anchor import keydetails
+from anchor import keydetails, limits
 from anchor.certificates import load_certificate, quiet_name, shown_name
 from anchor.errors import AnchorError, Refused, Unsupported
 from anchor.keydetails import Key
 from anchor.trusted_root import Authority, TrustedRoot
 
-MAX_CERTIFICATE = 64 << 10
+MAX_CERTIFICATE = limits.CERTIFICATE
 _ISSUER = x509.ObjectIdentifier("1.3.6.1.4.1.57264.1.1")
 _ISSUER_V2 = x509.ObjectIdentifier("1.3.6.1.4.1.57264.1.8")
 _USERNAME = x509.ObjectIdentifier("1.3.6.1.4.1.57264.1.7")

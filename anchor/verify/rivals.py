@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from anchor import limits
 from anchor import statement as statements
 from anchor.encoding import jcs, parse_json, to_base64, unbase64
 from anchor.errors import Refused, Unsupported
@@ -21,7 +22,8 @@ from anchor.tlog.evidence import FORMAT
 from anchor.verify.report import BundleReport
 
 KIND = TWO_STATEMENTS
-MAX_SIZE = 64 << 20
+MAX_SIZE = limits.EVIDENCE
+"""Two statements of the largest size, each with bundles of `limits.EVIDENCE_BUNDLES` bytes, fit."""
 _MOST = 32
 _MEMBERS = {"format", "kind", "ledger", "number", "releases"}
 
@@ -46,7 +48,10 @@ class Rivals:
 
 
 def build(one: SeenRelease, two: SeenRelease) -> Evidence:
-    """The evidence file of two verified releases that share ledger and number, or follow each other."""
+    """The evidence file of two verified releases that share ledger and number, or follow each other.
+
+    It is never larger than `check` reads: of each, the smallest bundles are kept, at least one.
+    """
     pair = sorted((one, two), key=lambda r: r.digest)
     value = {
         "format": FORMAT,
@@ -55,13 +60,24 @@ def build(one: SeenRelease, two: SeenRelease) -> Evidence:
         "number": min(one.number, two.number),
         "releases": [
             {
-                "bundles": [to_base64(a.bundle) for a in r.anchors[:_MOST]],
+                "bundles": [to_base64(b) for b in _kept([a.bundle for a in r.anchors])],
                 "statement": to_base64(r.statement),
             }
             for r in pair
         ],
     }
     return Evidence(kind=KIND, origin=one.ledger, document=jcs(value))
+
+
+def _kept(bundles: list[bytes]) -> list[bytes]:
+    """The smallest bundles, as many as there is room for: one suffices, and one may be padded with blanks."""
+    found, room = [], limits.EVIDENCE_BUNDLES
+    for bundle in sorted(bundles, key=len)[:_MOST]:
+        room -= len(bundle)
+        if room < 0:
+            break
+        found.append(bundle)
+    return found
 
 
 def is_rivals(data: bytes) -> bool:

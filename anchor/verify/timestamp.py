@@ -13,12 +13,13 @@ from rfc3161_client import VerifierBuilder, decode_timestamp_response
 from rfc3161_client.errors import VerificationError
 from rfc3161_client.tsp import PKIStatus, TimeStampResponse
 
+from anchor import limits
 from anchor.errors import Refused
 from anchor.trusted_root import Authority
 from anchor.verify import certid
 from anchor.verify.report import VerifiedTime
 
-MAX_TOKEN = 64 << 10
+MAX_TOKEN = limits.TIMESTAMP
 
 
 def check(

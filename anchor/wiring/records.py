@@ -58,9 +58,18 @@ def mark_path(home: Path, database: Database) -> Path:
 
 
 def read_mark(home: Path, database: Database) -> mark.Mark | None:
-    """The mark of these records; None for none."""
-    path = mark_path(home, database)
-    return mark.decode(files.read(path, limit=mark.MAX_MARK)) if path.exists() else None
+    """The mark of these records; None for none, and for one that cannot be read: it is only a mark less."""
+    data = _mark_bytes(mark_path(home, database))
+    return mark.decode(data) if data is not None else None
+
+
+def _mark_bytes(path: Path) -> bytes | None:
+    if not path.exists():
+        return None
+    try:
+        return files.read(path, limit=mark.MAX_MARK)
+    except Misuse:
+        return None
 
 
 def watched(home: Path, database: Database) -> list[str]:
@@ -101,7 +110,7 @@ def worker(
     path = mark_path(home, database)
 
     def load() -> bytes | None:
-        return files.read(path, limit=mark.MAX_MARK) if path.exists() else None
+        return _mark_bytes(path)
 
     def save(data: bytes) -> None:
         files.write(path, data, mode=0o600)

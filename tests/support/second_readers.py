@@ -92,8 +92,21 @@ def objects(items: list[Any]) -> Facts:
     return columns, rows
 
 
+LINE, ARRAY, VALUE = 1_048_576, 67_108_864, 262_144
+
+
 def read(reader: str, data: bytes) -> Facts:
-    """Columns and facts of a file. Objects are decoded to lists of pairs, numbers to the text they are."""
+    """Columns and facts of a file, within the limits of sections 2, 3 and 13."""
+    if reader in ("markdown-table-v1", "jsonl-v1", "csv-v1"):
+        must(all(len(line.removesuffix(b"\r")) <= LINE for line in data.split(b"\n")), "line")
+    must(reader != "json-v1" or len(data) <= ARRAY, "array")
+    columns, facts = parsed(reader, data)
+    must(len(columns) <= 256 and all(len(v) <= VALUE for fact in facts for v in fact), "columns, value")
+    return columns, facts
+
+
+def parsed(reader: str, data: bytes) -> Facts:
+    """The same. Objects are decoded to lists of pairs, numbers to the text they are."""
     text = data.decode("utf-8")
     pairs = json.JSONDecoder(object_pairs_hook=list, parse_int=str, parse_float=str)
     match reader:

@@ -87,6 +87,18 @@ def test_a_record_and_a_field_beyond_the_limit_are_refused() -> None:
     assert f"a record of more than {MAX_LINE}" in refusal('a\n"' + ("x" * 1000 + "\n") * 2000, CSV)
 
 
+def test_a_record_is_as_long_as_it_is_written() -> None:
+    """A line end inside quotes is one code point where it is LF, so a record of the largest size is read."""
+    lines = "x" * 1023 + "\n"
+    parts = ['"' + lines * 200 + '"'] * 5
+    record = ",".join(parts)
+    rest = MAX_LINE - len(record) - 3
+    record += ',"' + ("x" * 999 + "\n") * (rest // 1000) + "x" * (rest % 1000) + '"'
+    assert len(record) == MAX_LINE
+    assert len(read(f"a,b,c,d,e,f\n{record}\n", CSV)[1]) == 1
+    assert f"a record of more than {MAX_LINE}" in refusal(f'a,b,c,d,e,f\n{record[:-1]}x"\n', CSV)
+
+
 def test_a_quoted_mebibyte_takes_linear_time() -> None:
     start = time.process_time()
     refusal('a\n"' + '""' * (MAX_LINE // 2 - 10) + "x\n", CSV)

@@ -9,6 +9,8 @@ import pytest
 from anchor.facts import MAX_CELL, MAX_LINE, MAX_NUMBER
 from anchor.ledger import json_array
 from tests.support.ledgers import read, read_lines, refusal
+from tests.support.second_readers import Wrong
+from tests.support.second_readers import read as second
 
 BOTH = ["json-v1", "jsonl-v1"]
 
@@ -214,6 +216,23 @@ def test_a_line_beyond_the_limit_is_refused() -> None:
     fact = json.dumps({f"c{i}": "x" * (MAX_LINE // 5) for i in range(6)})
     assert f"a line of more than {MAX_LINE} bytes" in refusal(fact, "jsonl-v1")
     assert "a fact of more than" in refusal(f"[{fact}]", "json-v1")
+
+
+def test_an_array_may_stand_on_one_line_of_any_length() -> None:
+    """FORMAT.md section 3: a line of json-v1 has no limit of its own; each object has."""
+    facts = [{"a": str(i), "b": "x" * 300_0} for i in range(1000)]
+    data = json.dumps(facts).encode()
+    assert (len(data) > 3_000_000, data.count(b"\n")) == (True, 0)
+    found = read(data.decode(), "json-v1")
+    assert len(found[1]) == 1000
+    columns, rows = second(reader="json-v1", data=data)
+    assert (tuple(columns), [tuple(row) for row in rows]) == found
+    lines = b"\n".join(json.dumps(fact).encode() for fact in facts)
+    assert second(reader="jsonl-v1", data=lines) == (columns, rows)
+    with pytest.raises(Wrong):
+        second(
+            reader="jsonl-v1", data=json.dumps({f"c{i}": "x" * (MAX_LINE // 5) for i in range(6)}).encode()
+        )
 
 
 def test_many_duplicate_keys_take_no_quadratic_time() -> None:

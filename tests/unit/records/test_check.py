@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """An edited database is noticed, whatever was edited; retention takes runs and nothing else."""
 
+from pathlib import Path
+
 import pytest
 import sqlalchemy as sa
 
@@ -13,6 +15,7 @@ from anchor.statement import encode
 from anchor.tlog import evidence as evidences
 from anchor.tlog.checkpoint import Checkpoint as Head
 from anchor.verdict import Class
+from anchor.wiring import records as wiring
 from tests.support import records, samples
 from tests.support.records import NOW
 from tests.support.simlog import SimLog
@@ -288,6 +291,35 @@ def test_a_forged_note_in_a_mark_is_dropped(database: Database) -> None:
 )
 def test_a_damaged_mark_is_no_mark(data: bytes) -> None:
     assert mark.decode(data) is None
+
+
+def test_a_log_with_huge_notes_costs_neither_the_notes_of_the_others_nor_what_is_watched() -> None:
+    """A mark that is larger than it is read was USAGE for ever, for every ledger of the home."""
+    small = [(f"key {i}", f"note {i}") for i in range(5)]
+    huge = [(f"huge {i}", "\n" * (1 << 20)) for i in range(9)]
+    watched: list[tuple[str, int | None]] = [(f"https://example.org/{i}", 900) for i in range(50)]
+    data = mark.written(mark.Mark(ends={"runs": (7, "ab")}, notes=[*huge, *small], watched=watched))
+    found = mark.decode(data)
+    assert found is not None
+    assert len(data) <= mark.MAX_MARK
+    assert set(small) < set(found.notes)
+    assert 0 < len([n for n in found.notes if n in huge]) < len(huge)
+    assert (found.ends, found.watched) == ({"runs": (7, "ab")}, watched)
+    many = [("https://example.org/" + "x" * 2000, None)] * 9000
+    assert len(mark.written(mark.Mark(ends={}, notes=small, watched=[*many]))) <= mark.MAX_MARK
+
+
+@pytest.mark.parametrize("spoil", ["huge", "folder"])
+def test_a_mark_that_cannot_be_read_is_only_a_mark_less(
+    database: Database, tmp_path: Path, spoil: str
+) -> None:
+    path = wiring.mark_path(tmp_path, database)
+    if spoil == "folder":
+        path.mkdir()
+    else:
+        path.write_bytes(mark.encode(database) + b" " * mark.MAX_MARK)
+    assert wiring.read_mark(tmp_path, database) is None
+    assert wiring.watched(tmp_path, database) == []
 
 
 def test_claims_of_another_class_than_their_runs_are_told(database: Database) -> None:
