@@ -10,7 +10,11 @@ import hashlib
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
+from anchor import alarm
+from anchor.alarm import Message
+from anchor.encoding import rfc3339
 from anchor.errors import AnchorError, Unavailable
 from anchor.monitor import findings
 from anchor.outcome import Outcome
@@ -23,6 +27,9 @@ from anchor.reverify import Cycle, Parts
 from anchor.verdict import Check, Class, Verdict, failed, judge
 
 _UNRECORDED = "this run is not recorded"
+_TOLD_AT_ONCE = (Class.INVALID, Class.EQUIVOCATION, Class.ERROR, Class.UNAVAILABLE)
+AGAIN = 2.0
+"""Seconds between two tries to give up the claim of a run that is over."""
 BURST = 500
 """Runs of one tick: after a long sleep the rest follows in the next ones."""
 
@@ -51,7 +58,7 @@ class Setting:
     alive: claims.Alive = lambda _: None
     lease: float = claims.LEASE
     beside: Beside = field(default_factory=Beside)
-    tell: Callable[[str, str], object] = lambda _title, _body: None
+    tell: Callable[[Message], object] = lambda _: None
     """Tells people at once, past the outbox: only for what the records could not take."""
 
 
@@ -62,7 +69,12 @@ class Worker:
         self.setting = setting
         self.trouble: AnchorError | None = None
         """What was wrong with the records in the last cycle."""
-        self._told: dict[str, Class] = {}
+        self._told: dict[str, alarm.Standing] = {}
+        """Targets of which people were told past the outbox."""
+        self._losses: list[float] = []
+        """When people were told that the records were put back."""
+        self._untold = 0
+        self._over = _Over(setting)
         self._schedule = outage.Schedule(setting.terms.pace)
         self._wanted: list[Watched] = []
         self._blind: Cycle | None = None
@@ -79,6 +91,7 @@ class Worker:
         done: list[Done] = []
         self.trouble = self._blind = None
         try:
+            self._over.give_up()
             cycle = self._begin()
             with self._renewing():
                 while len(done) < limit and not stopping():
@@ -102,6 +115,7 @@ class Worker:
         is False when the time is up."""
         self._blind = None
         try:
+            self._over.give_up()
             cycle = self._begin()
         except AnchorError as e:
             cycle = self._without(e)
@@ -173,14 +187,25 @@ class Worker:
         return Cycle(self.setting.parts(), memory, standing=standing)
 
     def _lost(self, data: bytes, check: Check, now: float) -> None:
-        """A rollback is told once, at once, and all is looked at again."""
-        uid = hashlib.sha256(b"rollback" + data).hexdigest()[:16]
-        title = "[anchor] the records were put back to an older state"
-        body = f"{check.detail}\n{check.meaning}\nmessage {uid}: the same id again is the same message"
-        with self.setting.database.write() as connection:
-            message = outbox.Message(uid, str(Class.UNAVAILABLE), title, body)
-            if outbox.post(connection, message, now=now, receivers=self.setting.terms.receivers):
+        """A rollback is told once, at once, and all is looked at again. Who puts the records back again and
+        again is told of as often as any other alarm may be in a day, the rest in a sum."""
+        terms = self.setting.terms
+        self._losses = [at for at in self._losses if 0 <= now - at < alarm.DAY]
+        self._untold += 1
+        if len(self._losses) >= terms.rule.at_once:
+            with self.setting.database.write() as connection:
                 claims.look_again(connection, now=now)
+            return
+        uid = hashlib.sha256(b"rollback" + data).hexdigest()[:16]
+        lines = [f"- {check.detail}", check.meaning]
+        lines += [f"put back {self._untold} times since the last message"] if self._untold > 1 else []
+        title = "the records were put back to an older state"
+        message = alarm.written(Class.UNAVAILABLE, title, lines, uid=uid)
+        with self.setting.database.write() as connection:
+            if outbox.post(connection, message, now=now, receivers=terms.receivers):
+                claims.look_again(connection, now=now)
+        self._losses.append(now)
+        self._untold = 0
 
     def _recall(self, parts: Parts, now: float) -> None:
         """Evidence that lies as a file and is not in the records: they lost it, or never could take it."""
@@ -210,28 +235,41 @@ class Worker:
         setting, self._running = self.setting, lease
         try:
             outcome = cycle.run(lease.target)
-        except BaseException:
-            # a defect, or the end of this process: the run is interrupted, its target due as before
-            with contextlib.suppress(AnchorError):
-                claims.give_up(setting.database, lease, now=setting.clock())
-            raise
+            for evidence in outcome.evidence:
+                setting.beside.spill(evidence)
+            outcome, kept = self._keep(lease, outcome)
+        except BaseException as e:
+            # A defect, the end of this process, records that take nothing: the run is over all the same. It
+            # is interrupted, its target due as before.
+            self._over.add(lease)
+            if not isinstance(e, AnchorError):
+                raise
+            trouble = e
+        else:
+            self._recorded(outcome, kept)
+            return Done(outcome, kept)
         finally:
             self._running = None
-        for evidence in outcome.evidence:
-            setting.beside.spill(evidence)
-        try:
-            outcome, kept = self._keep(lease, outcome)
-        except AnchorError as e:
-            self.trouble = e
-            self._schedule.tried(lease.target, setting.clock())
-            self._unkept(outcome, e)
-            return Done(_with(outcome, e), None, str(e))
-        self._schedule.kept(lease.target)
-        told = self._told.pop(lease.target, None)
-        news = told is not None and told is not Class.EQUIVOCATION  # from which nothing recovers
-        if news and kept.told is None and outcome.verdict.verdict is Class.OK:
-            setting.tell(f"[anchor] recovered: {lease.target} is OK again", f"told before: {told}")
-        return Done(outcome, kept)
+        self.trouble = trouble
+        self._schedule.tried(lease.target, setting.clock())
+        self._unkept(outcome, trouble)
+        return Done(_with(outcome, trouble), None, str(trouble))
+
+    def close(self) -> None:
+        """Leave nothing behind that says this process is at work."""
+        self._over.end()
+
+    def _recorded(self, outcome: Outcome, kept: store.Kept) -> None:
+        """The records have taken over what was told past them."""
+        target, over = outcome.verdict.target, outcome.verdict.verdict is Class.OK
+        self._schedule.kept(target)
+        told = self._told.get(target)
+        if told is None or (kept.told is None and not over):
+            return
+        del self._told[target]
+        if kept.told is None and told.told is not Class.EQUIVOCATION:  # from which nothing recovers
+            lines, uid = [f"told before: {told.said}"], _uid(target, self.setting.clock())
+            self.setting.tell(alarm.written(Class.OK, f"recovered: {target} is OK again", lines, uid=uid))
 
     def _keep(self, lease: Lease, outcome: Outcome) -> tuple[Outcome, store.Kept]:
         """Keep what a run found. What the records cannot hold is an ERROR of that target, which they can."""
@@ -246,16 +284,20 @@ class Worker:
         return outcome, kept
 
     def _unkept(self, outcome: Outcome, error: AnchorError) -> None:
-        """An alarm that the outbox could not take is told directly, once for each class."""
-        found = outcome.verdict.verdict
-        if found not in (Class.INVALID, Class.EQUIVOCATION, Class.ERROR):
-            return
-        target = outcome.verdict.target
-        if self._told.get(target) is not found:
-            self._told[target] = found
-            lines = [f"{c.name}: {c.detail}" for c in outcome.verdict.checks if c.demotes][:20]
-            body = "\n".join([f"{target}: {found}", *lines, f"the records could not keep it: {error}"])
-            self.setting.tell(f"[anchor] {found}: {target}", body)
+        """A cause that the outbox could not take is told directly, by the same rule. What may pass is not:
+        the records are in trouble already, and that is told when it lasts."""
+        target, now, rule = outcome.verdict.target, self.setting.clock(), self.setting.terms.rule
+        seen = alarm.seen(outcome.verdict, outcome.evidence, undamped=outcome.undamped)
+        causes = tuple(c for c in seen.causes if c.verdict in _TOLD_AT_ONCE and not c.passing)
+        found = alarm.Seen(Class.UNAVAILABLE, causes, seen.passed)  # no recovery before it is recorded
+        standing, news = alarm.after(self._told.get(target, alarm.Standing()), found, now=now, rule=rule)
+        if standing.known:
+            self._told[target] = standing
+        if news is not None:
+            when = rfc3339(datetime.fromtimestamp(now, UTC))
+            remark = f"the records could not keep it: {error}"
+            uid = _uid(target, now)
+            self.setting.tell(alarm.message(target, news, outcome, when=when, uid=uid, remark=remark))
 
     @contextlib.contextmanager
     def _renewing(self) -> Iterator[None]:
@@ -266,7 +308,7 @@ class Worker:
         over, setting = threading.Event(), self.setting
 
         def renew() -> None:
-            while not over.wait(setting.lease / 3):
+            while not over.wait(min(setting.lease / 3, claims.RENEW)):
                 lease = self._running
                 with contextlib.suppress(AnchorError):
                     if lease is not None:
@@ -279,6 +321,53 @@ class Worker:
         finally:
             over.set()
             thread.join()
+
+
+class _Over:
+    """Runs that are over and whose claims the records did not take back yet. Only this process knows: to
+    all others it is alive and at work. So it tries again until they take it, in a thread of its own."""
+
+    def __init__(self, setting: Setting) -> None:
+        self._setting = setting
+        self._leases: list[Lease] = []
+        self._lock = threading.Lock()
+        self._ended = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def add(self, lease: Lease) -> None:
+        """Give up the claim of a run that is over, now or as soon as the records take it."""
+        with self._lock:
+            self._leases.append(lease)
+        try:
+            self.give_up()
+        except AnchorError:
+            with self._lock:
+                if self._thread is None or not self._thread.is_alive():
+                    self._thread = threading.Thread(target=self._again, name="claims", daemon=True)
+                    self._thread.start()
+
+    def give_up(self) -> None:
+        """Give up what is over. Raises what is wrong with the records."""
+        with self._lock:
+            while self._leases:
+                claims.give_up(self._setting.database, self._leases[0], now=self._setting.clock())
+                del self._leases[0]
+
+    def end(self) -> None:
+        """Try once more, and no longer."""
+        self._ended.set()
+        with contextlib.suppress(AnchorError):
+            self.give_up()
+
+    def _again(self) -> None:
+        while self._leases and not self._ended.wait(AGAIN):
+            with contextlib.suppress(AnchorError):
+                self.give_up()
+
+
+def _uid(target: str, now: float) -> str:
+    """The id of a message that the records do not know."""
+    return hashlib.sha256(f"past the outbox/{now}/{target}".encode()).hexdigest()[:16]
 
 
 def _busy(target: str, held: Held | None) -> Outcome:

@@ -2,6 +2,7 @@
 """`anchor watch`: re-verify for years, as a daemon."""
 
 import gc
+import hashlib
 import threading
 import time
 from collections.abc import Callable
@@ -92,6 +93,7 @@ def command(  # noqa: PLR0913 - one argument for each option
             cycle.watch = watch
             return watch.serve()
         finally:
+            worker.close()
             courier.end()
             stop_metrics()
 
@@ -128,7 +130,7 @@ class _Courier:
         self,
         report: Callable[[bool], object],
         deliver: Callable[[], object],
-        tell: Callable[[str, str], object],
+        tell: Callable[[alarm.Message], object],
         rule: alarm.Rule,
     ) -> None:
         self._report = report
@@ -136,7 +138,7 @@ class _Courier:
         self._tell = tell
         self._rule = rule
         self._standing = alarm.Standing()
-        self._words: list[tuple[str, str]] = []
+        self._words: list[alarm.Message] = []
         self._wake = threading.Event()
         self._over = False
         self._good = False
@@ -150,9 +152,9 @@ class _Courier:
         self._good = self._good or verdict.verdict is Class.OK
         self._wake.set()
 
-    def tell(self, title: str, body: str) -> None:
+    def tell(self, message: alarm.Message) -> None:
         """What the outbox could not take: told past it, and not in the thread that verifies."""
-        self._words.append((title, body))
+        self._words.append(message)
         self._wake.set()
 
     def _trouble(self, verdict: Verdict) -> None:
@@ -160,12 +162,15 @@ class _Courier:
         failing = verdict.kind != "cycle"
         for check in verdict.checks if failing else ():
             _say(check.detail)
-        found = verdict.verdict if failing else Class.OK
-        self._standing, tell = alarm.after(self._standing, found, now=time.time(), rule=self._rule)
-        if tell:
-            body = "\n".join(c.detail for c in verdict.checks if failing) or "the watch goes on"
-            title = f"[anchor] {found}: the watch" if failing else "[anchor] recovered: the watch goes on"
-            self._words.append((title, body))
+        now, found = time.time(), alarm.seen(verdict) if failing else alarm.Seen(Class.OK)
+        self._standing, news = alarm.after(self._standing, found, now=now, rule=self._rule)
+        if news is not None:
+            over = news.verdict is Class.OK
+            title = "recovered: the watch goes on" if over else f"{news.verdict}: the watch"
+            lines = [f"- {c.line}" for c in (*news.new, *news.stand)] or ["the watch goes on"]
+            lines += [alarm.came_and_went(news)] if news.changes > 1 else []
+            uid = hashlib.sha256(f"the watch/{now}".encode()).hexdigest()[:16]
+            self._words.append(alarm.written(news.verdict, title, lines, uid=uid))
 
     def end(self) -> None:
         """One last round, at most a few seconds."""
@@ -188,7 +193,7 @@ class _Courier:
 
     def _send(self) -> None:
         while self._words:
-            self._tell(*self._words.pop(0))
+            self._tell(self._words.pop(0))
         try:
             self._deliver()
         except AnchorError as e:

@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from anchor.alarm import receiver_id
+from anchor.alarm import Message, receiver_id
 from anchor.edge import http
 from anchor.errors import AnchorError, Misuse, Unavailable
 
@@ -38,25 +38,25 @@ class Notifier:
         """The digests under which the outbox knows the receivers."""
         return tuple(self._senders)
 
-    def send(self, receiver: str, title: str, body: str) -> None:
+    def send(self, receiver: str, message: Message) -> None:
         """Send to one receiver; raises Unavailable when it did not take the message in time."""
         label, sender = self._senders[receiver]
         taken: list[bool] = []
 
         def work() -> None:
-            taken.append(bool(sender.notify(title=title, body=body)))
+            taken.append(bool(sender.notify(title=message.title, body=message.body)))
 
         _within(self._patience, work, label)
         if taken != [True]:
             raise Unavailable("did not take the message", where=label, remedy="it is tried again later")
 
-    def tell(self, title: str, body: str) -> None:
+    def tell(self, message: Message) -> None:
         """Send to all receivers at once, past the outbox; what fails is dropped, for there is nowhere to note
         it."""
 
         def attempt(receiver: str) -> None:
             with contextlib.suppress(AnchorError):
-                self.send(receiver, title, body)
+                self.send(receiver, message)
 
         threads = [threading.Thread(target=attempt, args=(r,), daemon=True) for r in self._senders]
         for thread in threads:

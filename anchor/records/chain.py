@@ -40,9 +40,12 @@ COLUMNS: Mapping[type[Base], tuple[str, ...]] = {
         "requests",
         "facts",
         "notes",
+        "decided",
     ),
 }
 """The chained columns, in the order in which they are hashed."""
+_ADDED: Mapping[type[Base], str] = {Run: "decided"}
+"""A last column that older rows do not have: they were hashed without it."""
 
 _APPEND_ONLY = (
     "releases",
@@ -91,7 +94,9 @@ def link(
     previous: bytes, table: type[Base], row: Mapping[str, Any], checks: Sequence[Sequence[Any]] = ()
 ) -> bytes:
     """The chain value of a row that follows one with the value `previous`."""
-    values = [row[c].hex() if isinstance(row[c], bytes) else row[c] for c in COLUMNS[table]]
+    names = COLUMNS[table]
+    names = names[:-1] if _ADDED.get(table) == names[-1] and row[names[-1]] is None else names
+    values = [row[c].hex() if isinstance(row[c], bytes) else row[c] for c in names]
     document = [table.__tablename__, values, [list(c) for c in checks]]
     return hashlib.sha256(previous + msgspec.json.encode(document)).digest()
 

@@ -19,6 +19,8 @@ from anchor.records.tables import Claim, Run
 
 LEASE = 900.0
 """Seconds a claim is held without being renewed."""
+RENEW = 60.0
+"""Seconds after which whoever is at work renews it."""
 
 BACK = 300.0
 """Seconds by which the clocks of workers may differ; a run further ahead was recorded by a wrong one."""

@@ -19,7 +19,7 @@ from sqlalchemy.engine import URL, Connection, Engine, make_url
 from anchor.errors import AnchorError, Misuse, Unavailable, Unsupported
 from anchor.records.troubles import errors
 
-SCHEMA = "0005"
+SCHEMA = "0006"
 """The newest migration; a database at this version is opened without loading Alembic."""
 
 BUSY_MS = 30_000

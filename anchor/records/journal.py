@@ -12,7 +12,6 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from anchor.errors import Refused
 from anchor.records import chain
 from anchor.records.tables import Anchor, Base, Claim, Journal, Release
 
@@ -23,7 +22,6 @@ COLUMNS: Mapping[type[Base], tuple[str, ...]] = {
     Claim: ("id", "target", "active", "interval_s", "added_ms"),
 }
 """What is written down of a row, `id` first."""
-_ClaimValue = tuple[int, str, int, int | None, int]
 
 
 def value(table: type[Base], row: Mapping[str, Any]) -> str:
@@ -55,19 +53,6 @@ def problems(connection: Connection) -> tuple[list[str], int]:
                 found.append(f"{name} {row['id']} is not what was written down: {written}")
     found += [f"{kind} {number} is gone: {text}" for (kind, number), text in last.items()]
     return found, count
-
-
-def intervals(connection: Connection) -> dict[int, list[int | None]]:
-    """The intervals that each claim ever had, in seconds."""
-    query = sa.select(Journal.row_id, Journal.value).where(Journal.kind == Claim.__tablename__)
-    found: dict[int, list[int | None]] = {}
-    for number, text in connection.execute(query):
-        try:
-            _, _, _, interval, _ = msgspec.json.decode(text, type=_ClaimValue)
-        except msgspec.DecodeError:
-            raise Refused(f"the journal has no claim in the place of one: {text[:80]}") from None
-        found.setdefault(number, []).append(interval)
-    return found
 
 
 def dangling(connection: Connection) -> list[str]:

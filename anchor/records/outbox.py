@@ -14,9 +14,11 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from anchor.alarm import Message
 from anchor.errors import AnchorError
 from anchor.records.engine import Database
 from anchor.records.tables import Delivery, Notification
+from anchor.verdict import Class
 
 FIRST_RETRY = 60
 LONGEST_RETRY = 6 * 3600
@@ -33,29 +35,25 @@ _TOLD = (
     .limit(1)
 )
 
-Send = Callable[[str, str, str], None]
-"""Sends title and body to the receiver with this digest; raises an AnchorError when it was not taken."""
+Send = Callable[[str, Message], None]
+"""Sends a message to the receiver with this digest; raises an AnchorError when it was not taken."""
 
 
-@dataclass(frozen=True)
-class Message:
-    """What people are told."""
-
-    uid: str
-    verdict: str
-    title: str
-    body: str
-    claim_id: int | None = None
-
-
-def post(connection: Connection, message: Message, *, now: float, receivers: Sequence[str]) -> bool:
+def post(
+    connection: Connection,
+    message: Message,
+    *,
+    claim_id: int | None = None,
+    now: float,
+    receivers: Sequence[str],
+) -> bool:
     """Write a message and its deliveries in the caller's transaction; a known uid is written once. Whether it
     was new."""
     known = sa.select(Notification.id).where(Notification.uid == message.uid)
     if connection.execute(known).first():
         return False
     at = round(now * 1000)
-    row = {**vars(message), "created_ms": at}
+    row = {**vars(message), "verdict": str(message.verdict), "claim_id": claim_id, "created_ms": at}
     number = connection.execute(sa.insert(Notification).returning(Notification.id), row).scalar_one()
     rows = [_delivery(int(number), receiver, at) for receiver in dict.fromkeys(receivers)]
     connection.execute(sa.insert(Delivery), rows or [_delivery(int(number), NOBODY, at)])
@@ -67,15 +65,9 @@ def told(connection: Connection, claim_id: int, verdict: str) -> bool:
     return connection.execute(_TOLD, {"claim": claim_id, "verdict": str(verdict)}).first() is not None
 
 
-def all_told(connection: Connection, verdict: str) -> set[int | None]:
-    """The claims about which there ever was a message of this class."""
-    query = sa.select(Notification.claim_id).where(Notification.verdict == str(verdict)).distinct()
-    return set(connection.execute(query).scalars())
-
-
-def uid_of(seq: int, claim_id: int, link: bytes) -> str:
-    """The id of the message about a run, by the run's number and its place in the chain."""
-    return hashlib.sha256(b"%d/%d/" % (seq, claim_id) + link).hexdigest()[:16]
+def uid_of(run_id: int, claim_id: int, target: str, at: int) -> str:
+    """The id of the message about a run that ended at a time in milliseconds; no two runs share it."""
+    return hashlib.sha256(f"{run_id}/{claim_id}/{at}/{target}".encode()).hexdigest()[:16]
 
 
 def _delivery(number: int, receiver: str, at: int) -> dict[str, object]:
@@ -135,7 +127,7 @@ class Outbox:
         if found["id"] in self._unnoted:
             return ""
         try:
-            self._send(found["receiver"], found["title"], found["body"])
+            self._send(found["receiver"], _message(found))
         except AnchorError as e:
             return str(e)[:500] or "not taken"
         self._unnoted.add(found["id"])
@@ -182,12 +174,20 @@ class Outbox:
         self._unnoted.discard(found["id"])
 
 
-def _due(now: float, receivers: set[str]) -> sa.Select[int, str, int, str, str]:
+def _message(row: Mapping[str, Any]) -> Message:
+    verdict = Class(row["verdict"]) if row["verdict"] in set(Class) else Class.ERROR
+    return Message(verdict=verdict, title=row["title"], body=row["body"], uid=row["uid"])
+
+
+def _due(now: float, receivers: set[str]) -> sa.Select[int, str, int, str, str, str, str]:
     """The next due delivery to one of these receivers: what was tried least goes first, so that one which is
     never taken holds up none."""
     at = round(now * 1000)
     return (
-        sa.select(Delivery.id, Delivery.receiver, Delivery.attempts, Notification.title, Notification.body)
+        sa.select(
+            *(Delivery.id, Delivery.receiver, Delivery.attempts),
+            *(Notification.uid, Notification.verdict, Notification.title, Notification.body),
+        )
         .join(Notification, Notification.id == Delivery.notification_id)
         .where(Delivery.state == "waiting", Delivery.receiver.in_(receivers))
         # a clock that went back must not hold a message for years

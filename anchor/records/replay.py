@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a target's state must be, played again from its chained runs: `claims` has no chain of its own.
 
-Decides by the rules that `store.py` kept it with, `anchor.alarm` for who was told. Where older runs were
-pruned, what only they could say is not judged.
+What was decided with a run (when to look again, who was told) is stored with it, and so is the rule: it is
+judged by that, never by the constants of this program. Runs from before that was stored are not judged in
+it. Where older runs were pruned, what only they could say is not judged.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,8 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from anchor.errors import Refused
-from anchor.records import journal, outbox
-from anchor.records.pace import Pace
+from anchor.records import decision
 from anchor.records.tables import Claim, Notification, Prune, Run
 from anchor.verdict import Class
 
@@ -37,35 +37,29 @@ class _State:
     ended: int | None = None
     good: int | None = None
     release: int | None = None
-    told: str | None = None
-    failing: int | None = None
-    since: int | None = None
-    accused: bool = False
     age: int | None = None
+    decided: decision.Decision | None = None
+    """With the newest run; None where nothing was stored with it."""
 
-    def run(self, row: Mapping[str, Any], said: Mapping[str, str]) -> str:
-        """Go on by one run; the message that is wanting, or "". `said`: the class of each message by id."""
-        found, before = Class(row["verdict"]), self.told
+    def run(self, row: Mapping[str, Any], said: Collection[str]) -> str:
+        """Go on by one run; what is wrong with it, or "". `said`: the ids of the messages."""
+        found = Class(row["verdict"])
         self.verdict, self.ended = row["verdict"], row["ended_ms"]
         self.release = row["release_id"] or self.release
         age = msgspec.json.decode(row["facts"] or "{}", type=_Facts).max_run_age
         read = age is not None or row["trust_id"] is not None  # else nobody could read what the policy says
         self.age = age if read else self.age
-        self.accused = self.accused or found is Class.EQUIVOCATION
-        uid = outbox.uid_of(row["seq"], row["claim_id"], row["chain"])
-        if found is Class.UNAVAILABLE:
-            if self.failing is not None:
-                self.failing += 1
-                self.since = self.ended if self.since is None else min(self.since, row["ended_ms"])
-            self.told = str(found) if said.get(uid) == found else self.told
-            return ""
-        self.failing, self.since = 0, None
-        self.told = str(Class.EQUIVOCATION if found is Class.OK and self.accused else found)
         self.good = self.ended if found is Class.OK else self.good
-        silent = before is None or before == self.told or (found is Class.OK and self.accused)
-        return "" if silent or said.get(uid) == found else f"nobody was told of run {row['seq']}, {found}"
+        self.decided = decision.decode(row["decided"]) if row["decided"] is not None else None
+        if self.decided is None:
+            return ""
+        if self.decided.message is not None and self.decided.message not in said:
+            return f"the message about run {row['seq']}, {found}, is gone"
+        if self.decided.due_ms > row["ended_ms"] + self.decided.furthest_ms + _SLACK_MS:
+            return f"run {row['seq']} put the next one off further than its rule"
+        return ""
 
-    def differs(self, claim: Mapping[str, Any], intervals: list[int | None]) -> str:
+    def differs(self, claim: Mapping[str, Any]) -> str:
         """How a claim differs from what its runs came to, or ""."""
         if (self.whole or self.ended) and (claim["last_class"], claim["last_run_ms"]) != (
             self.verdict,
@@ -76,47 +70,44 @@ class _State:
             return "its last good run was another one"
         if (self.whole or self.release) and claim["release_id"] != self.release:
             return f"its runs found release {self.release}, not {claim['release_id']}"
-        if self.told is not None and claim["told"] != self.told:
-            return f"people were told {self.told}, not {claim['told']}"
-        weather = (claim["failing_runs"], claim["failing_since_ms"])
-        if self.failing is not None and weather != (self.failing, self.since):
-            return f"{self.failing} runs in a row could not tell, not {claim['failing_runs']}"
         if (self.whole or self.age) and claim["max_run_age_s"] != self.age:
             return f"its policy allows {self.age} s without a good run, not {claim['max_run_age_s']}"
-        if claim["due_ms"] > _latest(max(claim["last_run_ms"] or 0, claim["added_ms"]), intervals):
-            return "it is due later than any run would have said"
-        return ""
+        return self._undecided(claim)
 
-
-def _latest(after: int, intervals: list[int | None]) -> int:
-    furthest = max(map(Pace().furthest, intervals), default=Pace().furthest(None))
-    return after + round(1000 * furthest) + _SLACK_MS
+    def _undecided(self, claim: Mapping[str, Any]) -> str:
+        """How a claim differs from what was decided with its last run, or with none."""
+        last = self.decided
+        if last is None:
+            if not self.whole or self.verdict is not None:
+                return ""  # nothing was stored
+            if claim["due_ms"] > claim["added_ms"]:
+                return "it is due later than when it was added, and no run put it off"
+            never = (str(Class.OK), 0, None, None)
+            now = (claim["told"], claim["failing_runs"], claim["failing_since_ms"], claim["alarm"])
+            return "" if now == never else "people were told something of it before its first run"
+        if claim["told"] != last.told or decision.digest(claim["alarm"]) != last.alarm:
+            return f"people were told {last.told} or other causes, not {claim['told']}"
+        if (claim["failing_runs"], claim["failing_since_ms"]) != (last.failing_runs, last.failing_since_ms):
+            return f"{last.failing_runs} runs in a row could not tell, not {claim['failing_runs']}"
+        return "it is due later than its last run said" if claim["due_ms"] > last.due_ms else ""
 
 
 def fits(connection: Connection) -> str:
     """The state of each target is what its runs came to; raises Refused where someone changed it."""
     pruned = connection.execute(sa.select(Prune.seq).limit(1)).first() is not None
-    messages = connection.execute(sa.select(Notification.uid, Notification.verdict))
-    said = {uid: str(verdict) for uid, verdict in messages}
+    said = set(connection.execute(sa.select(Notification.uid)).scalars())
     claims = connection.execute(sa.select(Claim.__table__).order_by(Claim.id)).mappings().all()
-    accused = outbox.all_told(connection, Class.EQUIVOCATION) if pruned else set()
-    states = {
-        c["id"]: _State(whole=False, accused=c["id"] in accused)
-        if pruned
-        else _State(whole=True, told=str(Class.OK), failing=0)
-        for c in claims
-    }
+    states = {c["id"]: _State(whole=not pruned) for c in claims}
     problems = _play(connection, states, said)
-    intervals = journal.intervals(connection)
     for claim in claims:
-        if problem := states[claim["id"]].differs(dict(claim), intervals.get(claim["id"], [])):
+        if problem := states[claim["id"]].differs(dict(claim)):
             problems.append(f"{claim['target']}: {problem}")
     if problems:
         raise Refused("; ".join(problems[:5]), where="records")
     return f"{len(claims)} targets stand as their runs say"
 
 
-def _play(connection: Connection, states: Mapping[int, _State], said: Mapping[str, str]) -> list[str]:
+def _play(connection: Connection, states: Mapping[int, _State], said: Collection[str]) -> list[str]:
     columns = (
         Run.seq,
         Run.claim_id,
@@ -125,7 +116,7 @@ def _play(connection: Connection, states: Mapping[int, _State], said: Mapping[st
         Run.release_id,
         Run.trust_id,
         Run.facts,
-        Run.chain,
+        Run.decided,
     )
     query = sa.select(*columns).where(Run.state == "finished").order_by(Run.seq)
     problems = []

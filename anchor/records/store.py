@@ -19,7 +19,7 @@ from anchor import alarm
 from anchor.encoding import rfc3339
 from anchor.errors import Unavailable
 from anchor.outcome import ConsistencyProof, Evidence, Outcome, SeenRelease, SignedCheckpoint
-from anchor.records import chain, heads, journal, outbox
+from anchor.records import chain, decision, heads, journal, outbox
 from anchor.records.claims import Lease, ms
 from anchor.records.engine import Database
 from anchor.records.pace import Pace
@@ -114,6 +114,7 @@ def keep(database: Database, lease: Lease, outcome: Outcome, *, now: float, term
         _checkpoints(database, connection, outcome.checkpoints, at, proofs=outcome.proofs)
         _proofs(connection, outcome, at)
         _evidence(database, connection, outcome.evidence, at)
+        settled, state = _settled(connection, dict(claim), outcome, release_id, terms, now, lease.run_id)
         run = {
             "state": "finished",
             "ended_ms": at,
@@ -124,47 +125,28 @@ def keep(database: Database, lease: Lease, outcome: Outcome, *, now: float, term
             "requests": outcome.requests,
             "facts": msgspec.json.encode(outcome.verdict.facts).decode(),
             "notes": msgspec.json.encode(outcome.verdict.notes).decode(),
+            "decided": decision.encode(settled),
         }
         seq, link = chain.end_run(database, connection, lease.run_id, run, _checks(outcome))
         if not seq:
             raise Unavailable("this run has ended already", where=lease.target)
-        return _settle(connection, dict(claim), outcome, release_id, terms, now, seq, link)
+        connection.execute(_SETTLE, {**state, "claim": lease.claim_id})
+        damped = _damped(outcome, settled, state, terms)
+        return Kept(seq, link, settled.due_ms / 1000, settled.message, damped=damped)
 
 
-def _settle(
+def _settled(
     connection: Connection,
     claim: Mapping[str, Any],
     outcome: Outcome,
     release_id: int | None,
     terms: Terms,
     now: float,
-    seq: int,
-    link: bytes,
-) -> Kept:
-    """The claim's new state and, on a change of class, the message about it."""
-    found = outcome.verdict.verdict
-    since = claim["failing_since_ms"]
-    before = alarm.Standing(
-        Class(claim["told"]), claim["failing_runs"], since / 1000 if since is not None else None
-    )
-    news = found is Class.OK and before.told is not Class.OK
-    accused = news and outbox.told(connection, claim["id"], Class.EQUIVOCATION)
-    standing, tell = alarm.after(before, found, now=now, rule=terms.rule, accused=accused)
-    told = None
-    if tell:
-        told = outbox.uid_of(seq, claim["id"], link)
-        when = rfc3339(datetime.fromtimestamp(now, UTC))
-        title, body = alarm.message(claim["target"], before, outcome, when=when, uid=told)
-        outbox.post(
-            connection,
-            outbox.Message(told, str(found), title, body, claim["id"]),
-            now=now,
-            receivers=terms.receivers,
-        )
-    good = ms(now) if found is Class.OK else claim["last_good_ms"]
-    read = outcome.max_run_age is not None or outcome.trust is not None  # else the policy says nothing now
-    age = outcome.max_run_age if read else claim["max_run_age_s"]
-    release = release_id or claim["release_id"]
+    run_id: int,
+) -> tuple[decision.Decision, dict[str, Any]]:
+    """What is decided with a run, and the claim's new state; the message goes to the outbox."""
+    found, release = outcome.verdict.verdict, release_id or claim["release_id"]
+    standing, told = _told(connection, claim, outcome, terms, now, run_id)
     next_due = terms.pace.next_due(
         target=claim["target"],
         now=now,
@@ -172,25 +154,66 @@ def _settle(
         newest=_newest(connection, release, claim["id"]),
         failing_runs=standing.failing_runs if found is Class.UNAVAILABLE else 0,
     )
-    change = {
+    read = outcome.max_run_age is not None or outcome.trust is not None  # else the policy says nothing now
+    decided = {
+        "due_ms": ms(next_due),
+        "failing_runs": standing.failing_runs,
+        "failing_since_ms": None if standing.failing_since is None else ms(standing.failing_since),
+        "told": standing.told,
+    }
+    remembered = msgspec.json.encode(standing).decode()
+    state: dict[str, Any] = {
+        **decided,
         "run_id": None,
         "worker": None,
         "lease_ms": None,
-        "due_ms": ms(next_due),
         "release_id": release,
-        "max_run_age_s": age,
+        "max_run_age_s": outcome.max_run_age if read else claim["max_run_age_s"],
         "last_class": str(found),
         "last_run_ms": ms(now),
-        "last_good_ms": good,
-        "failing_runs": standing.failing_runs,
-        "failing_since_ms": None if standing.failing_since is None else ms(standing.failing_since),
+        "last_good_ms": ms(now) if found is Class.OK else claim["last_good_ms"],
         "told": str(standing.told),
+        "alarm": remembered,
     }
-    connection.execute(_SETTLE, {**change, "claim": claim["id"]})
-    young = good is not None and 0 <= ms(now) - good <= ms(terms.pace.age(age))
-    weather = found is Class.UNAVAILABLE and not outcome.undamped
-    quiet = weather and standing.told is Class.OK and young
-    return Kept(seq, link, next_due, told, damped=quiet)
+    settled = decision.Decision(
+        **decided,  # type: ignore[arg-type]  # of these types
+        rule=decision.Rule(interval=claim["interval_s"], pace=terms.pace, alarm=terms.rule),
+        furthest_ms=ms(terms.pace.furthest(claim["interval_s"])),
+        alarm=decision.digest(remembered),
+        message=told,
+    )
+    return settled, state
+
+
+def _told(
+    connection: Connection,
+    claim: Mapping[str, Any],
+    outcome: Outcome,
+    terms: Terms,
+    now: float,
+    run_id: int,
+) -> tuple[alarm.Standing, str | None]:
+    """Who was told of what after this run, and the uid of the message that goes to the outbox, if any."""
+    before = decision.standing(claim)
+    ends = outcome.verdict.verdict is Class.OK and before.said is not Class.OK
+    accused = ends and outbox.told(connection, claim["id"], Class.EQUIVOCATION)
+    seen = alarm.seen(outcome.verdict, outcome.evidence, undamped=outcome.undamped)
+    standing, news = alarm.after(before, seen, now=now, rule=terms.rule, accused=accused)
+    if news is None:
+        return standing, None
+    uid = outbox.uid_of(run_id, claim["id"], claim["target"], ms(now))
+    when = rfc3339(datetime.fromtimestamp(now, UTC))
+    message = alarm.message(claim["target"], news, outcome, when=when, uid=uid)
+    outbox.post(connection, message, claim_id=claim["id"], now=now, receivers=terms.receivers)
+    return standing, uid
+
+
+def _damped(outcome: Outcome, settled: decision.Decision, state: Mapping[str, Any], terms: Terms) -> bool:
+    """Whether a run counts as good: UNAVAILABLE for what may pass, not yet told, a good run being young."""
+    good, age = state["last_good_ms"], terms.pace.age(state["max_run_age_s"])
+    young = good is not None and 0 <= state["last_run_ms"] - good <= ms(age)
+    weather = outcome.verdict.verdict is Class.UNAVAILABLE and not outcome.undamped
+    return weather and settled.told is Class.OK and young
 
 
 def _newest(connection: Connection, release_id: int | None, claim_id: int) -> bool:

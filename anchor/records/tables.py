@@ -96,7 +96,9 @@ class Claim(Base):
     failing_runs: Mapped[int] = mapped_column(Integer)
     failing_since_ms: Mapped[int | None]
     told: Mapped[str]
-    """The class people were last told of; OK at first."""
+    """The worst class of what people were told and what stands; OK at first."""
+    alarm: Mapped[str | None]
+    """JSON: the causes that people were told of, and how often they came and went (`anchor.alarm`)."""
 
 
 class Trust(Base):
@@ -143,6 +145,8 @@ class Run(Base):
     notes: Mapped[str | None]
     seq: Mapped[int | None] = mapped_column(BigInteger, unique=True)
     chain: Mapped[bytes | None]
+    decided: Mapped[str | None]
+    """JSON: what was decided with a finished run, and the rule it was decided by (`decision.py`)."""
 
 
 class CheckRow(Base):

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
-from anchor.alarm import Rule
+from anchor.alarm import Message, Rule
 from anchor.edge import files, process
 from anchor.edge.notify import Notifier
 from anchor.errors import AnchorError, Misuse, Unavailable
@@ -104,7 +104,7 @@ def worker(
     rule: Rule,
     pace: Pace,
     notifier: Notifier,
-    tell: Callable[[str, str], object] | None = None,
+    tell: Callable[[Message], object] | None = None,
 ) -> Worker:
     """A worker of this process. `tell` instead of the notifier's own takes what goes past the outbox."""
     path = mark_path(home, database)

@@ -187,7 +187,7 @@ def worker_of(
     offline: bool,
     rule: alarm.Rule,
     notifier: Notifier,
-    tell: Callable[[str, str], object] | None = None,
+    tell: Callable[[alarm.Message], object] | None = None,
 ) -> Worker:
     """A worker of this process that verifies by what is given."""
     return records.worker(

@@ -3,14 +3,16 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 import sqlalchemy as sa
 
 from anchor import alarm
 from anchor.errors import Misuse
-from anchor.records import chain, check, mark, memory, retention, store
+from anchor.outcome import Outcome
+from anchor.records import chain, check, mark, memory, pace, retention, store
 from anchor.records.engine import Database
-from anchor.records.tables import Checkpoint, Claim, EvidenceRow, Run
+from anchor.records.tables import Checkpoint, CheckRow, Claim, EvidenceRow, Run
 from anchor.statement import encode
 from anchor.tlog import evidence as evidences
 from anchor.tlog.checkpoint import Checkpoint as Head
@@ -97,6 +99,13 @@ def test_records_as_they_were_written_pass(database: Database) -> None:
         ("UPDATE claims SET last_good_ms = last_good_ms + 1000", "claims"),
         ("UPDATE claims SET told = 'INVALID'", "claims"),
         ("UPDATE claims SET due_ms = due_ms + 604800000", "claims"),
+        ("UPDATE claims SET due_ms = due_ms + 1", "claims"),
+        ("UPDATE claims SET alarm = '{}'", "claims"),
+        ("UPDATE claims SET alarm = NULL", "claims"),
+        ("UPDATE claims SET failing_runs = 1", "claims"),
+        ("UPDATE runs SET decided = NULL WHERE seq = 5", "run-chain"),
+        ("UPDATE runs SET decided = '{}' WHERE seq = 5", "run-chain"),
+        ("DELETE FROM deliveries; DELETE FROM notifications WHERE id = 1", "claims"),
         ("UPDATE claims SET active = 0", "journal"),
         ("UPDATE claims SET interval_s = 604800", "journal"),
         ("UPDATE releases SET seen_ms = 1", "journal"),
@@ -109,7 +118,7 @@ def test_records_as_they_were_written_pass(database: Database) -> None:
 )
 def test_an_edit_is_noticed(database: Database, edit: str, by: str) -> None:
     filled(database)
-    unlocked(database, edit)
+    unlocked(database, *edit.split("; "))
     assert by in refused(database)
 
 
@@ -126,6 +135,53 @@ def test_alarms_and_weather_are_no_edit_also_where_runs_were_pruned(database: Da
         assert refused(database) == set(), n
     unlocked(database, "UPDATE claims SET told = 'OK'")
     assert refused(database) == {"claims"}
+
+
+def test_stored_decisions_are_judged_by_the_rule_stored_with_them(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another program has other intervals and tells by another rule: that edits nothing."""
+    for n, found in enumerate([Class.OK, Class.UNAVAILABLE, Class.INVALID, Class.UNAVAILABLE, Class.OK]):
+        at = NOW + n * DAY
+        lease = records.taken(database, now=at)
+        store.keep(database, lease, records.outcome(found), now=at, terms=store.Terms())
+    monkeypatch.setattr(pace.Pace.__init__, "__defaults__", (60, 60, 1, 1, 0.0, 1))
+    assert pace.Pace().furthest(None) == 60
+    assert check.check(database).verdict is Class.OK
+    unlocked(database, "UPDATE claims SET due_ms = due_ms + 1")
+    assert refused(database) == {"claims"}
+
+
+def test_a_run_that_was_put_off_further_than_its_own_rule_is_noticed(database: Database) -> None:
+    """Whoever writes the whole chain again must still keep to the rule that he writes down."""
+    store.keep(database, records.taken(database), records.outcome(), now=NOW, terms=store.Terms())
+    with database.read() as connection:
+        run = dict(connection.execute(sa.select(Run.__table__)).mappings().one())
+        (row,) = connection.execute(sa.select(CheckRow.__table__)).mappings().all()
+    far = msgspec.json.decode(run["decided"])
+    far["due_ms"] += round(1000 * 30 * DAY)
+    run["decided"] = msgspec.json.encode(far).decode()
+    link = chain.link(chain.START, Run, run, [[row[c] for c in chain.CHECK_COLUMNS]])
+    text = run["decided"].replace(":", "\\:")
+    changed = f"UPDATE runs SET decided = '{text}', chain = "
+    changed += f"X'{link.hex()}'" if database.dialect == "sqlite" else f"decode('{link.hex()}', 'hex')"
+    unlocked(database, changed, f"UPDATE claims SET due_ms = {far['due_ms']}")
+    assert refused(database) == {"claims"}
+
+
+def test_a_message_of_a_cause_that_stands_is_not_repeated_over_restarts(database: Database, url: str) -> None:
+    """What people were told is in the records, and each change of it is an edit that is found."""
+    told = []
+    for n, detail in enumerate(["aa", "aa", "cc", "aa", "cc"]):
+        at = NOW + n * DAY
+        verdict = records.verdict(Class.INVALID, detail=f"SHA-256 is {detail}")
+        with records.opened(url) as again:
+            found = Outcome(verdict=verdict, evidence=(records.evidence(),) if n == 1 else ())
+            told.append(
+                store.keep(again, records.taken(again, now=at), found, now=at, terms=store.Terms()).told
+            )
+            assert refused(again) == set(), n
+    assert [t is not None for t in told[:3]] == [True, True, True]  # the check, the evidence, other bytes
 
 
 def test_a_release_that_is_gone_leaves_references(database: Database) -> None:

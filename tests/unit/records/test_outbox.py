@@ -6,7 +6,7 @@ import threading
 import pytest
 import sqlalchemy as sa
 
-from anchor.alarm import Rule
+from anchor.alarm import Message, Rule
 from anchor.errors import Misuse, Unavailable
 from anchor.records import outbox, store
 from anchor.records.engine import Database, open_database
@@ -27,10 +27,10 @@ class Receivers:
         self.down = set(down)
         self.taken: list[tuple[str, str]] = []
 
-    def send(self, receiver: str, title: str, body: str) -> None:
+    def send(self, receiver: str, message: Message) -> None:
         if receiver in self.down:
             raise Unavailable("refused", where=receiver)
-        self.taken.append((receiver, title))
+        self.taken.append((receiver, message.title))
 
 
 def run(database: Database, found: Class, n: int, receivers: tuple[str, ...] = ("a", "b")) -> store.Kept:
@@ -91,7 +91,7 @@ def test_a_restart_neither_loses_nor_repeats(database: Database, url: str) -> No
 def test_a_sender_that_died_in_the_middle_repeats_with_the_same_id(database: Database) -> None:
     run(database, Class.INVALID, 0, ("a",))
 
-    def dies(receiver: str, title: str, body: str) -> None:
+    def dies(receiver: str, message: Message) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -163,8 +163,10 @@ def test_records_that_take_nothing_stop_no_message_and_repeat_none(sqlite: str) 
 
 
 def test_two_processes_share_the_outbox(database: Database, url: str) -> None:
-    for n in range(6):
-        run(database, Class.INVALID if n % 2 == 0 else Class.OK, n)
+    for n, found in enumerate(
+        (Class.ERROR, Class.INVALID, Class.PENDING, Class.STALE, Class.USAGE, Class.OK)
+    ):
+        run(database, found, n)
     one, two = Receivers(), Receivers()
 
     def work(to: Receivers) -> None:

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What was decided with a run, stored with it: when to look again, who was told, and by which rule.
+
+A stored decision is judged by the rule that is stored with it, never by the constants of today. It is part of
+its run's row and so of the chain; `claims` must agree with the last one (`replay.py`).
+"""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from anchor import alarm
+from anchor.records.pace import Pace
+from anchor.verdict import Class
+
+
+class Rule(msgspec.Struct, frozen=True, kw_only=True):
+    """The rule: the target's own interval in seconds, and the constants of the program of then."""
+
+    interval: int | None
+    pace: Pace
+    alarm: alarm.Rule
+
+
+class Decision(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of the rule."""
+
+    rule: Rule
+    furthest_ms: int
+    """What the rule never goes beyond, in milliseconds after the end of the run."""
+    due_ms: int
+    told: Class
+    failing_runs: int
+    failing_since_ms: int | None
+    alarm: str
+    """SHA-256 of the claim's `alarm`, hex."""
+    message: str | None
+    """The uid of the message that went to the outbox."""
+
+
+def encode(decision: Decision) -> str:
+    return msgspec.json.encode(decision).decode()
+
+
+def decode(text: str) -> Decision:
+    """Raises msgspec.DecodeError for what this program never wrote."""
+    return msgspec.json.decode(text, type=Decision)
+
+
+def digest(text: str | None) -> str:
+    """SHA-256 of a claim's `alarm`, hex."""
+    return hashlib.sha256((text or "").encode()).hexdigest()
+
+
+def standing(claim: Mapping[str, Any]) -> alarm.Standing:
+    """The standing that a claim's columns say. Records from before causes were kept, and an `alarm` that
+    somebody edited, leave what people were told as one cause of its own."""
+    try:
+        if claim["alarm"] is not None:
+            return msgspec.json.decode(claim["alarm"], type=alarm.Standing)
+    except msgspec.DecodeError:
+        pass  # `records check` says so
+    told, since = Class(claim["told"]), claim["failing_since_ms"]
+    known = {"before": alarm.Known("", told, "told before", 0.0)} if told is not Class.OK else {}
+    return alarm.Standing(
+        told=told,
+        said=told,
+        failing_runs=claim["failing_runs"],
+        failing_since=None if since is None else since / 1000,
+        known=known,
+    )
