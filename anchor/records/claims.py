@@ -21,6 +21,8 @@ LEASE = 900.0
 """Seconds a claim is held without being renewed."""
 RENEW = 60.0
 """Seconds after which whoever is at work renews it."""
+SILENT = 3 * RENEW
+"""Seconds without that after which nobody can be at work: the run is over, or the records take nothing."""
 
 BACK = 300.0
 """Seconds by which the clocks of workers may differ; a run further ahead was recorded by a wrong one."""

@@ -22,6 +22,8 @@ from anchor.records.troubles import errors
 SCHEMA = "0006"
 """The newest migration; a database at this version is opened without loading Alembic."""
 
+ROOM = 64 << 10
+"""Free bytes without which a run may not be taken."""
 BUSY_MS = 30_000
 """How long a writer waits for another one before it gives up."""
 
@@ -93,6 +95,17 @@ class Database:
             with writing.begin():
                 yield writing
         self._check()
+
+    def room(self) -> bool:
+        """Whether a run can still be written down: False when the disk of SQLite's file is full."""
+        try:
+            found = os.statvfs(self._file.parent) if self._file is not None else None
+        except OSError:
+            return True
+        if found is None:
+            return True
+        blocks = found.f_bfree if os.geteuid() == 0 else found.f_bavail
+        return blocks * found.f_frsize >= ROOM
 
     def serialise(self, connection: Connection) -> None:
         """Wait until no other transaction appends chained rows. SQLite's one writer is alone already."""

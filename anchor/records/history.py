@@ -134,6 +134,8 @@ class TargetState:
     failing_runs: int
     running: str | None
     """The worker that is at it now."""
+    lease_ms: int | None
+    """Until when its claim is held."""
 
 
 def states(database: Database) -> list[TargetState]:
@@ -151,6 +153,7 @@ def states(database: Database) -> list[TargetState]:
         Claim.told,
         Claim.failing_runs,
         Claim.worker.label("running"),
+        Claim.lease_ms,
     )
     query = (
         sa.select(*columns)

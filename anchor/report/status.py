@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from anchor.records import history, outbox
+from anchor.records import claims, history, outbox
 from anchor.records.claims import Alive
 from anchor.records.engine import Database
 from anchor.records.history import TargetState, time_text
@@ -61,6 +61,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     waiting_messages: int
     undelivered: list[str]
     """What waits for a receiver, or was given up: a line each. Receivers are named by a digest."""
+    records: str = ""
+    """What keeps the records from taking a run; empty when nothing does that can be seen from here."""
     interrupted: list[str] = []
     """Publications that were begun in this home: a signature of each may be in a log without a release."""
 
@@ -93,6 +95,8 @@ def status(
         found.append(Class.EQUIVOCATION)
     if interrupted:
         found.append(Class.PENDING)
+    if not database.room():
+        found.append(Class.UNAVAILABLE)
     return Status(
         format=FORMAT,
         verdict=worst(found),
@@ -102,6 +106,9 @@ def status(
         waiting_messages=outbox.waiting(database),
         undelivered=[_undelivered(found) for found in outbox.undelivered(database)],
         interrupted=list(interrupted),
+        records=""
+        if database.room()
+        else "there is no room on their disk: nothing that is found is recorded",
     )
 
 
@@ -110,6 +117,8 @@ def _line(state: TargetState, now: float, max_age: int | None, alive: Alive) -> 
     age = None if state.last_good_ms is None else now - state.last_good_ms / 1000
     found, detail = _judge(state, age, limit)
     killed = state.running is not None and alive(state.running) is False
+    if found is Class.OK and not killed and _silent(state, now):
+        found, detail = Class.UNAVAILABLE, f"{state.running} holds it and its run was not recorded; {detail}"
     return TargetLine(
         target=state.target,
         verdict=found,
@@ -125,6 +134,13 @@ def _line(state: TargetState, now: float, max_age: int | None, alive: Alive) -> 
         due=time_text(state.due_ms),
         running=None if killed else state.running,
     )
+
+
+def _silent(state: TargetState, now: float) -> bool:
+    """Whether a claim is held that nobody has renewed for so long that no run can be going on."""
+    if state.running is None or state.lease_ms is None:
+        return False
+    return not -claims.BACK <= now - (state.lease_ms / 1000 - claims.LEASE) <= claims.SILENT
 
 
 def _judge(state: TargetState, age: float | None, limit: int) -> tuple[Class, str]:
@@ -164,6 +180,7 @@ def text(found: Status) -> list[str]:
     ]
     lines += [f"evidence     {e}" for e in found.evidence]
     lines += [f"publication  {line}" for line in found.interrupted]
+    lines += [f"records      {found.records}"] if found.records else []
     lines += [f"messages     {line}" for line in found.undelivered]
     return lines
 

@@ -1,0 +1,268 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A run that is over holds no claim, however it ended and whatever the records took."""
+
+import contextlib
+import os
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from anchor import alarm, worker
+from anchor.edge import process
+from anchor.errors import AnchorError, Unavailable
+from anchor.examined import Examined
+from anchor.outcome import Outcome
+from anchor.records import claims, store
+from anchor.records.beside import Beside
+from anchor.records.claims import Held, Lease
+from anchor.records.engine import Database, open_database
+from anchor.report.status import status
+from anchor.reverify import Parts
+from anchor.verdict import Class
+from tests.support import records
+from tests.support.need import need
+from tests.support.records import NOW
+from tests.support.reverified import TARGET, World
+
+
+class Watch:
+    """A worker of this process over a world, which does something in the middle of a run."""
+
+    def __init__(self, database: Database, meanwhile: Callable[[], object] = lambda: None) -> None:
+        self.world = World(database)
+        self.meanwhile = meanwhile
+        self.told: list[str] = []
+        self.beside = Beside()
+        claims.add(database, TARGET, now=NOW)
+        setting = worker.Setting(
+            database=database,
+            name=process.name(),
+            parts=self.parts,
+            clock=lambda: self.world.now,
+            terms=store.Terms(rule=alarm.Rule(1, 0)),
+            alive=process.alive,
+            beside=self.beside,
+            tell=self.tell,
+        )
+        self.worker = worker.Worker(setting)
+
+    def tell(self, message: alarm.Message) -> None:
+        self.told.append(message.title)
+
+    def parts(self) -> Parts:
+        found = self.world.parts()
+        kept = found.examine
+
+        def examine(target: str, *more: object) -> Examined:
+            self.meanwhile()
+            return kept(target, *more)  # type: ignore[arg-type]
+
+        return Parts(**{**vars(found), "examine": examine})
+
+
+def free(database: Database) -> bool:
+    """Whether another process that asks for the target is given it at once."""
+    found = claims.take(database, worker="another", now=NOW + 3600, target=TARGET, alive=process.alive)
+    if isinstance(found, Lease):
+        claims.give_up(database, found, now=NOW + 3600)
+    return isinstance(found, Lease)
+
+
+def soon(done: Callable[[], object]) -> None:
+    limit = time.monotonic() + 60
+    while not done():
+        assert time.monotonic() < limit, "it did not come"
+        time.sleep(0.05)
+
+
+def said(database: Database) -> Class:
+    return status(database, now=NOW + 1, alive=process.alive).verdict
+
+
+@contextlib.contextmanager
+def small(tmp_path: Path) -> Iterator[Path]:
+    """A disk of two megabytes."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(disk)]
+    done = os.geteuid() == 0 and subprocess.run(mount, capture_output=True).returncode == 0
+    need(done, "run as root, with mount allowed")
+    try:
+        yield disk
+    finally:
+        subprocess.run(["umount", disk], check=True)
+
+
+def test_a_disk_that_is_full_between_claiming_and_keeping_silences_nothing_when_there_is_room(
+    tmp_path: Path,
+) -> None:
+    with small(tmp_path) as disk, records.opened(f"sqlite:///{disk}/home/records.db") as database:
+        filler = disk / "filler"
+
+        def fill() -> None:
+            with filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+                while file.write(bytes(4096)):
+                    pass
+
+        watch = Watch(database)
+        assert watch.worker.cycle()[0].kept is not None
+        assert said(database) is Class.OK
+        watch.world.now = NOW + 2 * 86400
+        watch.meanwhile = fill
+        (done,) = watch.worker.cycle()
+        assert (done.kept, done.outcome.verdict.verdict) == (None, Class.UNAVAILABLE)
+        assert said(database) is Class.UNAVAILABLE  # the last run was good, and nothing more is recorded
+        with pytest.raises(Unavailable, match="full"):
+            free(database)  # and nobody is said to be at work
+        filler.unlink()
+        soon(lambda: free(database))  # by itself, before the next cycle
+        watch.meanwhile = lambda: None
+        watch.world.broken[TARGET] = Unavailable("no answer")
+        watch.world.now += 86400
+        (done,) = watch.worker.cycle()
+        assert done.kept is not None
+        watch.worker.close()
+
+
+def refuse(database: Database) -> None:
+    """From now on the records take no change of a claim, whoever makes it."""
+    with database.write() as connection:
+        if database.dialect == "sqlite":
+            when = "CREATE TRIGGER no_room BEFORE UPDATE ON claims BEGIN SELECT RAISE(ABORT, 'no room'); END"
+            connection.exec_driver_sql(when)
+            return
+        body = "BEGIN RAISE EXCEPTION 'no room'; END"
+        connection.exec_driver_sql(
+            f"CREATE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql AS $$ {body} $$"
+        )
+        each = "FOR EACH ROW EXECUTE FUNCTION no_room()"
+        connection.exec_driver_sql(f"CREATE TRIGGER no_room BEFORE UPDATE ON claims {each}")
+
+
+def take_again(database: Database) -> None:
+    with database.write() as connection:
+        on = "" if database.dialect == "sqlite" else " ON claims"
+        connection.exec_driver_sql(f"DROP TRIGGER no_room{on}")
+
+
+def test_records_that_take_nothing_for_a_while_get_the_claim_back_afterwards(database: Database) -> None:
+    watch = Watch(database, lambda: refuse(database))
+    (done,) = watch.worker.cycle()
+    assert done.kept is None
+    assert not isinstance(done.outcome, Held)
+    take_again(database)
+    soon(lambda: free(database))
+    with database.read() as connection:
+        states = connection.execute(sa.text("SELECT state FROM runs ORDER BY id")).scalars().all()
+    assert states[0] == "interrupted"
+    watch.worker.close()
+
+
+def test_the_next_cycle_takes_its_own_claim_back_before_it_looks_for_what_is_due(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "AGAIN", 3600.0)
+    watch = Watch(database, lambda: refuse(database))
+    assert watch.worker.cycle()[0].kept is None
+    take_again(database)
+    watch.meanwhile = lambda: None
+    (done,) = watch.worker.cycle()
+    assert done.kept is not None
+    watch.worker.close()
+
+
+def broken(*_: object, **__: object) -> None:
+    raise RuntimeError("broken")
+
+
+@pytest.mark.parametrize("ends", [KeyboardInterrupt, SystemExit, MemoryError, RuntimeError, GeneratorExit])
+def test_a_run_that_ends_in_the_middle_gives_its_claim_up(
+    database: Database, ends: type[BaseException]
+) -> None:
+    def end() -> None:
+        raise ends
+
+    watch = Watch(database, end)
+    with contextlib.suppress(ends):
+        watch.worker.cycle()
+    assert free(database)
+
+
+@pytest.mark.parametrize("ends", [KeyboardInterrupt, SystemExit, MemoryError, Unavailable("gone"), OSError()])
+def test_a_run_that_cannot_be_kept_gives_its_claim_up(
+    database: Database, ends: BaseException | type[BaseException], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def keep(*_: object, **__: object) -> None:
+        raise ends
+
+    monkeypatch.setattr(store, "keep", keep)
+    watch = Watch(database)
+    with contextlib.suppress(BaseException):
+        watch.worker.cycle()
+    monkeypatch.undo()
+    assert free(database)
+
+
+@pytest.mark.parametrize("what", ["spill", "save_mark", "tell"])
+def test_a_side_file_or_a_notifier_that_fails_holds_no_claim(
+    database: Database, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch = Watch(database)
+    watch.world.statement = b"{}"
+    if what == "tell":
+        monkeypatch.setattr(watch, "tell", broken)
+        watch.worker.setting.__dict__["tell"] = broken
+        monkeypatch.setattr(store, "keep", broken)
+    else:
+        monkeypatch.setattr(watch.beside, what, broken)
+    found = Outcome(verdict=records.verdict(Class.INVALID, TARGET), evidence=(records.evidence(),))
+    monkeypatch.setattr("anchor.reverify.Cycle.run", lambda _self, _target: found)
+    with contextlib.suppress(RuntimeError, AnchorError):
+        watch.worker.cycle()
+    monkeypatch.undo()
+    assert free(database)
+
+
+def test_a_claim_that_nobody_renews_is_not_ok(database: Database) -> None:
+    """Its worker lives, and no run can be going on: it is over and was not recorded."""
+    watch = Watch(database)
+    assert watch.worker.cycle()[0].kept is not None
+    lease = claims.take(database, worker=process.name(), now=NOW + 10, target=TARGET)
+    assert isinstance(lease, Lease)
+    for after, verdict in ((claims.SILENT - 1, Class.OK), (claims.SILENT + 2, Class.UNAVAILABLE)):
+        found = status(database, now=NOW + 10 + after, alive=process.alive)
+        assert found.verdict is verdict
+    assert "was not recorded" in found.targets[0].detail
+    assert claims.renew(database, lease, now=NOW + 10 + claims.SILENT)
+    assert status(database, now=NOW + 12 + claims.SILENT, alive=process.alive).verdict is Class.OK
+
+
+def test_a_worker_that_was_told_to_end_tries_once_more(database: Database) -> None:
+    watch = Watch(database, lambda: refuse(database))
+    assert watch.worker.cycle()[0].kept is None
+    take_again(database)
+    watch.worker.close()
+    assert free(database)
+
+
+def test_a_database_that_is_opened_for_reading_says_whether_there_is_room(tmp_path: Path) -> None:
+    with small(tmp_path) as disk:
+        where = f"sqlite:///{disk}/home/records.db"
+        with records.opened(where):
+            pass
+        reading = open_database(where, create=False)
+        try:
+            assert reading.room()
+            filler = disk / "filler"
+            with filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+                while file.write(bytes(4096)):
+                    pass
+            assert not reading.room()
+            found = status(reading, now=NOW)
+            assert (found.verdict, "no room" in found.records) == (Class.UNAVAILABLE, True)
+        finally:
+            reading.close()
