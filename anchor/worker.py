@@ -74,6 +74,7 @@ class Worker:
         self._losses: list[float] = []
         """When people were told that the records were put back."""
         self._untold = 0
+        self._again: list[str] = []
         self._over = _Over(setting)
         self._schedule = outage.Schedule(setting.terms.pace)
         self._wanted: list[Watched] = []
@@ -176,8 +177,8 @@ class Worker:
         if data is not None and found is not None:
             standing = (mark.compare(setting.database, found),)
             if standing[0].demotes:
-                mark.restore(setting.database, found, now=now)
-                self._lost(data, standing[0], now)
+                again = mark.restore(setting.database, found, now=now)
+                self._lost(data, standing[0], again, now)
         cycle = self._cycle(standing)
         self._recall(cycle.parts, now)
         return cycle
@@ -186,10 +187,12 @@ class Worker:
         memory = Memory(self.setting.database, now=self.setting.clock())
         return Cycle(self.setting.parts(), memory, standing=standing)
 
-    def _lost(self, data: bytes, check: Check, now: float) -> None:
+    def _lost(self, data: bytes, check: Check, again: Sequence[str], now: float) -> None:
         """A rollback is told once, at once, and all is looked at again. Who puts the records back again and
-        again is told of as often as any other alarm may be in a day, the rest in a sum."""
+        again is told of as often as any other alarm may be in a day, the rest in a sum. `again`: targets that
+        only the mark names; nothing signs it, so a person is told what it brought."""
         terms = self.setting.terms
+        self._again = [*dict.fromkeys([*self._again, *again])]
         self._losses = [at for at in self._losses if 0 <= now - at < alarm.DAY]
         self._untold += 1
         if len(self._losses) >= terms.rule.at_once:
@@ -199,13 +202,14 @@ class Worker:
         uid = hashlib.sha256(b"rollback" + data).hexdigest()[:16]
         lines = [f"- {check.detail}", check.meaning]
         lines += [f"put back {self._untold} times since the last message"] if self._untold > 1 else []
+        lines += [f"watched again, as the mark says: {target}" for target in self._again]
         title = "the records were put back to an older state"
         message = alarm.written(Class.UNAVAILABLE, title, lines, uid=uid)
         with self.setting.database.write() as connection:
             if outbox.post(connection, message, now=now, receivers=terms.receivers):
                 claims.look_again(connection, now=now)
         self._losses.append(now)
-        self._untold = 0
+        self._untold, self._again = 0, []
 
     def _recall(self, parts: Parts, now: float) -> None:
         """Evidence that lies as a file and is not in the records: they lost it, or never could take it."""

@@ -149,8 +149,8 @@ def _add(connection: Connection, target: str, at: int, interval: int | None) -> 
     return added
 
 
-def add_missing(database: Database, wanted: Sequence[Watched], *, now: float) -> None:
-    """Watch those of these targets, with their intervals, that the records do not know at all."""
+def add_missing(database: Database, wanted: Sequence[Watched], *, now: float) -> list[str]:
+    """Watch those of these targets, with their intervals, that the records do not know; returns them."""
     known = set(_all(database))
     missing = [one for one in wanted if one.target not in known]
     if missing:
@@ -158,6 +158,7 @@ def add_missing(database: Database, wanted: Sequence[Watched], *, now: float) ->
             database.serialise(connection)
             for one in missing:
                 _add(connection, one.target, ms(now), one.interval)
+    return [one.target for one in missing]
 
 
 def look_again(connection: Connection, *, now: float) -> None:

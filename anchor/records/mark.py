@@ -8,10 +8,11 @@ It is not trusted: who edits it can raise a false doubt or hide a rollback, and 
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import sqlalchemy as sa
+from msgspec import Meta
 from sqlalchemy.engine import Connection
 
 from anchor import limits
@@ -20,14 +21,19 @@ from anchor.outcome import SignedCheckpoint
 from anchor.records import chain, claims, heads, memory, store
 from anchor.records.claims import Watched
 from anchor.records.engine import Database
-from anchor.records.tables import Base, Checkpoint, EvidenceRow, Journal, Prune, Run
+from anchor.records.pace import MAX_INTERVAL
+from anchor.records.tables import MAX_NUMBER, Base, Checkpoint, EvidenceRow, Journal, Prune, Run
 from anchor.tlog.checkpoint import parse
 from anchor.verdict import Check, failed, passed
 
 FORMAT = "urn:ledger-anchor:mark:v1"
 MAX_MARK = limits.MARK
+MAX_TARGET = 4096
+"""Bytes of a target in a mark: a path has no more."""
 MAX_UNPROVEN_BYTES = 1 << 20
 """Of notes that are not proven: a thousand of the usual size."""
+_Number = Annotated[int, Meta(ge=0, le=MAX_NUMBER)]
+_Interval = Annotated[int, Meta(ge=0, le=MAX_INTERVAL)]
 _TABLES: Mapping[str, type[Base]] = {
     "runs": Run,
     "checkpoints": Checkpoint,
@@ -43,9 +49,9 @@ class Mark(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     release that is watched."""
 
     format: str = FORMAT
-    ends: dict[str, tuple[int, str]]
+    ends: dict[str, tuple[_Number, str]]
     notes: list[tuple[str, str]] = []
-    watched: list[tuple[str, int | None]] = []
+    watched: list[tuple[str, _Interval | None]] = []
 
 
 def encode(database: Database) -> bytes:
@@ -156,8 +162,14 @@ def notes(mark: Mark) -> list[SignedCheckpoint]:
 
 
 def watched(mark: Mark) -> list[Watched]:
-    """What was watched; when it is due is not known, so now."""
-    return [Watched(target, interval) for target, interval in mark.watched]
+    """What was watched; when it is due is not known, so now. What no command would have added is left out."""
+    return [Watched(target, interval) for target, interval in mark.watched if _is_target(target)]
+
+
+def _is_target(text: str) -> bool:
+    """Whether a target is one as the command line writes them down: a URL, or a path from the root."""
+    plain = 0 < len(text.encode()) <= MAX_TARGET and text.isprintable()
+    return plain and text.startswith(("https://", "http://", "/"))
 
 
 def without(mark: Mark, target: str) -> bytes:
@@ -166,10 +178,8 @@ def without(mark: Mark, target: str) -> bytes:
     return written(msgspec.structs.replace(mark, watched=kept))
 
 
-def restore(database: Database, mark: Mark, *, now: float) -> int:
-    """Keep what the records have lost of the mark: signed notes, and what is watched; returns how many notes
-    verify."""
-    found = notes(mark)
-    store.preserve(database, found, (), now=now)
-    claims.add_missing(database, watched(mark), now=now)
-    return len(found)
+def restore(database: Database, mark: Mark, *, now: float) -> list[str]:
+    """Keep what the records have lost of the mark: signed notes, and what is watched; returns the targets
+    that are watched again by its word alone."""
+    store.preserve(database, notes(mark), (), now=now)
+    return claims.add_missing(database, watched(mark), now=now)

@@ -7,6 +7,9 @@ The next time is counted from now, never from the slot that was missed: after a 
 import hashlib
 from dataclasses import dataclass
 
+MAX_INTERVAL = 10**9 * 86400
+"""Seconds: longer than any duration that can be written down, and its due time fits the tables."""
+
 
 @dataclass(frozen=True)
 class Pace:
@@ -29,7 +32,8 @@ class Pace:
         self, *, target: str, now: float, interval: int | None, newest: bool, failing_runs: int
     ) -> float:
         """The next time, in seconds since 1970."""
-        wait = float(interval if interval is not None else self.newest if newest else self.daily)
+        own = None if interval is None else max(0, min(interval, MAX_INTERVAL))  # else somebody edited it
+        wait = float(own if own is not None else self.newest if newest else self.daily)
         if failing_runs:
             doubled = min(wait, self.retry) * 2.0 ** min(failing_runs - 1, 20)
             wait = min(doubled, max(wait, self.slowest))
@@ -53,7 +57,8 @@ class Pace:
 
     def furthest(self, interval: int | None) -> float:
         """No next time of a target is set further ahead than these seconds."""
-        return max(interval if interval is not None else self.usual, self.backed_off) * self.stretch
+        longest = min(interval, MAX_INTERVAL) if interval is not None else self.usual
+        return max(longest, self.backed_off) * self.stretch
 
     def age(self, policy: int | None) -> int:
         """The age in seconds beyond which a target without a good run is STALE."""

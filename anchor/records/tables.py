@@ -23,6 +23,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+MAX_NUMBER = 2**63 - 1
+"""The largest number that either engine holds."""
 _Id = BigInteger().with_variant(Integer, "sqlite")
 """SQLite makes a rowid only of INTEGER."""
 

@@ -4,6 +4,7 @@
 Decides the class of a target from its last runs and the time; a watch that has died is found here.
 """
 
+import math
 from collections.abc import Sequence
 
 import msgspec
@@ -115,6 +116,8 @@ def status(
 def _line(state: TargetState, now: float, max_age: int | None, alive: Alive) -> TargetLine:
     limit = max_age if max_age is not None else Pace().age(state.max_run_age_s)
     age = None if state.last_good_ms is None else now - state.last_good_ms / 1000
+    if age is not None and not math.isfinite(age):  # SQLite holds it, where somebody wrote it; no run does
+        age = None
     found, detail = _judge(state, age, limit)
     killed = state.running is not None and alive(state.running) is False
     if found is Class.OK and not killed and _silent(state, now):

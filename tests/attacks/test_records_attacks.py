@@ -2,6 +2,7 @@
 """The records and the clock are attacked: what is lost, what is noticed, what still works."""
 
 import hashlib
+import json
 import resource
 import shutil
 import sqlite3
@@ -53,6 +54,38 @@ def test_records_that_were_put_back_or_deleted_are_noticed_once(attacked: Attack
     assert "the records were put back to an older state" in attacked.told()
     assert attacked.found() is Class.OK
     assert attacked.check() is Class.OK
+
+
+@pytest.mark.parametrize("number", [2**63, 10**30, -1])
+@pytest.mark.parametrize("member", ["ends", "watched"])
+def test_a_mark_with_numbers_beyond_all_is_a_mark_less(attacked: Attacked, member: str, number: int) -> None:
+    (path,) = attacked.home.glob("*.mark")
+    value = {"ends": {"runs": [number, "aa"]}, "watched": [["/x/release.json", number]]}[member]
+    path.write_text(json.dumps({**json.loads(path.read_bytes()), member: value}))
+    for command in (("records", "check"), ("status",)):
+        assert anchor(*command, "--home", attacked.home).code == 0
+    assert attacked.found() is Class.OK
+    assert attacked.told() == []
+    assert f"{number}," not in path.read_text()  # written anew
+
+
+def test_what_a_mark_adds_to_the_watch_is_told_by_name(attacked: Attacked) -> None:
+    """Nobody signs the mark: whoever can write to the home can have another target watched, and no more."""
+    (path,) = attacked.home.glob("*.mark")
+    mark = json.loads(path.read_bytes())
+    mark["ends"]["runs"] = [99, "aa"]
+    mark["watched"] += [["https://stranger.invalid/release.json", 60], ["file:///etc/passwd", None]]
+    path.write_text(json.dumps(mark))
+    attacked.hook.messages.clear()
+    assert attacked.found() is Class.UNAVAILABLE
+    bodies = "".join(str(m["message"]) for m in attacked.hook.messages)
+    assert "watched again, as the mark says: https://stranger.invalid/release.json" in bodies
+    assert "/etc/passwd" not in bodies
+    status = anchor("status", "--home", attacked.home, "--json").document
+    assert [t["target"] for t in status["targets"]] == [
+        attacked.target,
+        "https://stranger.invalid/release.json",
+    ]
 
 
 def test_forgetting_does_not_help_a_log_that_forked(attacked: Attacked) -> None:

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Numbers that no database holds, from a mark or from rows that somebody edited: never a defect of ours."""
+
+import json
+
+import pytest
+import sqlalchemy as sa
+
+from anchor.errors import AnchorError
+from anchor.outcome import SignedCheckpoint
+from anchor.records import claims, mark, store
+from anchor.records.check import check
+from anchor.records.engine import Database
+from anchor.records.memory import Memory
+from anchor.records.pace import MAX_INTERVAL
+from anchor.records.tables import MAX_NUMBER
+from anchor.report.status import status
+from anchor.verdict import Class
+from tests.support import records
+from tests.support.records import NOW
+from tests.support.reverified import World
+from tests.support.simlog import SimLog
+
+URL = "https://example.org/release.json"
+
+
+def edited(database: Database, **values: object) -> bytes:
+    return json.dumps({**json.loads(mark.encode(database)), **values}).encode()
+
+
+@pytest.mark.parametrize("number", [-1, MAX_NUMBER + 1, 2**64, 10**400, 1e300])
+@pytest.mark.parametrize("member", ["ends", "watched"])
+def test_a_mark_with_a_number_beyond_all_is_a_mark_less(
+    database: Database, member: str, number: float
+) -> None:
+    value = {"ends": {"runs": [number, "aa"]}, "watched": [[URL, number]]}[member]
+    assert mark.decode(edited(database, **{member: value})) is None
+
+
+def test_the_largest_numbers_of_a_mark_can_be_looked_for_and_kept(database: Database) -> None:
+    """Also the due time that comes of the largest interval."""
+    ends = {name: [MAX_NUMBER, "aa"] for name in ("runs", "checkpoints", "evidence", "prunes", "journal")}
+    found = mark.decode(edited(database, ends=ends, watched=[[URL, MAX_INTERVAL]]))
+    assert found is not None
+    assert mark.compare(database, found).demotes is Class.UNAVAILABLE
+    assert mark.restore(database, found, now=NOW) == [URL]
+    assert mark.restore(database, found, now=NOW) == []  # known now
+    lease = records.taken(database, URL)
+    store.keep(database, lease, records.outcome(target=URL), now=NOW, terms=store.Terms())
+    assert records.due(database, now=NOW + 10 * 365 * 86400) == []
+    (claim,) = claims.watched(database)
+    assert claim.due > NOW + MAX_INTERVAL
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["", "a\0b", "/a\nb", "relative/release.json", "file:///etc/passwd", "/" + "a" * 5000, "ftp://x/"],
+)
+def test_a_target_of_a_mark_that_no_command_would_add_is_left_out(database: Database, target: str) -> None:
+    found = mark.decode(edited(database, watched=[[target, None], [URL, None], ["/a/release.json", 60]]))
+    assert found is not None
+    assert [one.target for one in mark.watched(found)] == [URL, "/a/release.json"]
+
+
+def test_a_head_of_the_largest_size_is_kept(database: Database) -> None:
+    log = SimLog().grow(3)
+    head = records.signed(log)
+    huge = SignedCheckpoint(
+        origin=log.origin,
+        log_key=log.key.vkey,
+        size=MAX_NUMBER,
+        root=b"r" * 32,
+        note=log.sign(MAX_NUMBER, root=b"r" * 32),
+    )
+    store.preserve(database, (head, huge), (), now=NOW)
+    memory = Memory(database, now=NOW)
+    assert [h.size for h in memory.unproven(log.key.vkey, log.origin).heads] == [3, MAX_NUMBER]
+    assert [h.checkpoint.size for h in memory.held(log.key.vkey, log.origin, MAX_NUMBER)] == [MAX_NUMBER]
+
+
+EDITS = [
+    f"{column} = {value}"
+    for column in (
+        "interval_s",
+        "added_ms",
+        "due_ms",
+        "last_run_ms",
+        "last_good_ms",
+        "failing_since_ms",
+        "max_run_age_s",
+    )
+    for value in ("9223372036854775807", "-9223372036854775808")
+] + ["failing_runs = 2147483647", "failing_runs = -2147483648"]
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_a_claim_that_was_edited_to_the_ends_of_the_numbers_is_no_defect(
+    database: Database, edit: str
+) -> None:
+    """The watch goes on or says why not; nothing but errors of ours is raised."""
+    world = World(database)
+    world.run("/a/release.json")
+    with database.write() as connection:
+        connection.execute(sa.text(f"UPDATE claims SET {edit}"))
+    status(database, now=world.now)
+    assert check(database).verdict is not Class.OK
+    try:
+        world.run("/a/release.json")
+        claims.take(database, worker="w", now=world.now)
+    except AnchorError:
+        pass
+    status(database, now=world.now)
+
+
+@pytest.mark.parametrize("value", ["9e999", "-9e999", "1e308", "1.5"])
+@pytest.mark.parametrize(
+    "column", ["interval_s", "due_ms", "last_run_ms", "last_good_ms", "failing_runs", "failing_since_ms"]
+)
+def test_a_claim_with_numbers_that_are_not_whole_is_no_defect(world: World, column: str, value: str) -> None:
+    """SQLite takes any number in any column."""
+    world.run("/a/release.json")
+    with world.database.write() as connection:
+        connection.execute(sa.text(f"UPDATE claims SET {column} = {value}"))
+    status(world.database, now=world.now)
+    check(world.database)
+    try:
+        world.run("/a/release.json")
+        claims.take(world.database, worker="w", now=world.now)
+    except AnchorError:
+        pass
+    status(world.database, now=world.now)
