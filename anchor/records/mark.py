@@ -95,8 +95,9 @@ def _notes(connection: Connection) -> list[tuple[str, str]]:
     """The newest note of each log's history, then those that are not proven, as many as there is room for."""
     first: list[tuple[str, str]] = []
     others: list[tuple[str, str]] = []
-    room = MAX_UNPROVEN_BYTES
-    for log in heads.logs(connection):
+    logs = heads.logs(connection)
+    for log in logs:
+        room = MAX_UNPROVEN_BYTES // len(logs)  # none takes another one's
         newest = heads.newest(connection, log)
         first += [(log["log_key"], newest["note"].decode())] if newest else []
         for row in heads.unproven(connection, log):
