@@ -5,10 +5,36 @@
 alarm, the second is weather.
 """
 
+import re
+
 MAX_LINE = 1000
 """Characters of an error's line; what it quotes may be as long as an attacker likes."""
 _MAX_PLACE = 300
 """Characters of a place, and of a remedy, in a line that is too long: what is wrong must stand in it too."""
+_USER = re.compile(r"://([^/?#\s'\"]*)@")
+_PAIR = re.compile(r"([?&;])([^=&?#;\s]*)=[^&#\s'\"]+")
+_SECRET = re.compile("pass|pwd|secret|token|key|sig|auth|cred|session|jwt|options", re.IGNORECASE)
+_DATABASE = re.compile(r"postgres(?:ql)?(?:\+[a-z0-9]+)?$")
+
+
+def without_secrets(text: str) -> str:
+    """The text with what may be a secret in any URL of it written as `***`.
+
+    That is user and password before the host (of a database the user stays), and in the query the values of
+    names such as `password`, `sslpassword`, `token`, `X-Amz-Signature`.
+    """
+    return _PAIR.sub(_pair, _USER.sub(_user, text)) if "://" in text else text
+
+
+def _user(found: "re.Match[str]") -> str:
+    if not _DATABASE.search(found.string[max(0, found.start() - 30) : found.start()]):
+        return "://***@"
+    user, colon, _ = found[1].partition(":")
+    return f"://{user}:***@" if colon else f"://{user}@"
+
+
+def _pair(found: "re.Match[str]") -> str:
+    return f"{found[1]}{found[2]}=***" if _SECRET.search(found[2]) else found[0]
 
 
 def printable(text: str) -> str:
@@ -45,7 +71,7 @@ class AnchorError(Exception):
 
     def __str__(self) -> str:
         where, problem, remedy = (
-            printable(" ".join(t.split())) for t in (self.where, self.problem, self.remedy)
+            printable(without_secrets(" ".join(t.split()))) for t in (self.where, self.problem, self.remedy)
         )
         line = _joined(where, problem, remedy)
         if len(line) <= MAX_LINE:

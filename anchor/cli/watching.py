@@ -14,6 +14,7 @@ import msgspec
 from anchor import alarm, trust
 from anchor.cli import common
 from anchor.edge.notify import heartbeat
+from anchor.edge.service import check_url
 from anchor.errors import AnchorError, Misuse, Unavailable
 from anchor.records.engine import Database
 from anchor.verdict import Check, Class, Verdict, judge
@@ -85,7 +86,9 @@ def named(releases: Sequence[str], watched: Sequence[str]) -> list[str]:
     ever. What was seen once and is gone is a finding."""
     found = records.absolute(releases)
     for target in found:
-        if target not in watched and "://" not in target and not Path(target).exists():
+        if "://" in target:
+            check_url(target, where="release")  # before it is written down, with a password perhaps
+        elif target not in watched and not Path(target).exists():
             raise Misuse(
                 "there is no such release", where=target, remedy="name a release.json, or its folder"
             )

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy import exc
 from sqlalchemy.engine import URL, Connection, Engine, make_url
 
-from anchor.errors import AnchorError, Misuse, Unavailable, Unsupported
+from anchor.errors import AnchorError, Misuse, Unavailable, Unsupported, without_secrets
 from anchor.records.troubles import errors
 
 SCHEMA = "0006"
@@ -37,7 +37,7 @@ class Database:
     def __init__(self, engine: Engine, name: str, *, file: Path | None = None, create: bool = True) -> None:
         self._engine = engine
         self.name = name
-        """The URL without its password, for messages."""
+        """The URL without its secrets, for messages."""
         self.dialect = engine.dialect.name
         self._file = file
         """SQLite's file, where it has one."""
@@ -133,7 +133,7 @@ def open_database(url: str, *, create: bool = True, patient: bool = False) -> Da
     has every read and write raise Unavailable instead, until `reopened`.
     """
     parsed = _parse(url)
-    name = parsed.render_as_string(hide_password=True)
+    name = without_secrets(parsed.render_as_string(hide_password=True))
     sqlite = parsed.get_backend_name() == "sqlite"
     file = _file(parsed) if sqlite else None
     if file is not None and not create and not file.is_file():

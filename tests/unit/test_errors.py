@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Errors: one line for a person, whatever a stranger put into it."""
 
+import time
+
 import pytest
 
-from anchor.errors import AnchorError, Misuse, Refused, Unavailable, Unsupported
+from anchor.errors import AnchorError, Misuse, Refused, Unavailable, Unsupported, without_secrets
 from anchor.verdict import Class, class_of
 
 KINDS = (Refused, Unavailable, Unsupported, Misuse)
@@ -53,6 +55,62 @@ def test_a_long_path_leaves_the_reason_and_the_remedy_in_the_line(length: int) -
     outer = str(Refused("x" * 5000, where="field").at(path))
     assert "xxx" in outer
     assert len(outer) <= 1000
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://user:s3cret@host/db",
+        "postgresql+psycopg://user@host/db?sslmode=require&password=s3cret",
+        "postgresql://user@host/db?sslpassword=s3cret&connect_timeout=3",
+        "postgresql://host/db?PASSWORD=s3cret;x=1",
+        "postgresql://host/db?options=-c%20x%3Ds3cret",
+        "postgresql://user:s3c@s3cret@host/db",
+        "https://s3cret@host/x",
+        "https://user:s3cret@host:1/x",
+        "https://host/x?X-Amz-Signature=s3cret&y=1",
+        "https://host/x?a=1&access_token=s3cret#f",
+        "http://user:s3cret@[::1",
+        "ftp://user:s3cret@host",
+    ],
+)
+def test_no_secret_of_a_url_is_in_a_line(url: str) -> None:
+    for error in (
+        Refused(f"cannot open {url}"),
+        Misuse("x", where=url),
+        Unavailable("x", remedy=f"try '{url}'"),
+    ):
+        assert "s3c" not in str(error)
+        assert "***" in str(error)
+    assert without_secrets(without_secrets(url)) == without_secrets(url)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://github.com/org/repo/.github/workflows/a.yml@refs/tags/v1",
+        "https://host:8080/x?logIndex=5&treeID=7",
+        "someone@example.org (issuer https://accounts.example.org)",
+        "postgresql+psycopg://user@host/db?sslmode=require",
+        "sqlite:////var/lib/a.db",
+    ],
+)
+def test_what_is_no_secret_stays(text: str) -> None:
+    assert without_secrets(text) == text
+
+
+def test_a_long_text_of_a_stranger_takes_linear_time() -> None:
+    began = time.process_time()
+    for text in (
+        "://" * 300_000,
+        "?pass" * 200_000,
+        "a." * 400_000,
+        "&" * 900_000,
+        "://" + "@" * 900_000,
+        "?" + "key" * 300_000,
+    ):
+        without_secrets(f"x://{text}")
+    assert time.process_time() - began < 5
 
 
 def test_the_four_kinds_never_mix() -> None:

@@ -17,6 +17,7 @@ from anchor.records.check import check
 from anchor.records.engine import Database, open_database
 from anchor.records.tables import Anchor, Base, Claim, Release
 from tests.support import records, samples
+from tests.support.anchor_cli import anchor
 from tests.support.records import NOW, opened
 
 
@@ -223,3 +224,27 @@ def test_the_file_is_its_owners_alone(tmp_path: Path) -> None:
     with opened(f"sqlite:///{tmp_path}/home/r.db"):
         assert (tmp_path / "home" / "r.db").stat().st_mode & 0o077 == 0
         assert (tmp_path / "home").stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("command", ["status", "records check", "history"])
+@pytest.mark.parametrize("secret", ["user:s3cret@127.0.0.1:9/db", "user@127.0.0.1:9/db?sslpassword=s3cret"])
+def test_no_password_of_the_database_reaches_an_output(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, secret: str
+) -> None:
+    monkeypatch.setenv("ANCHOR_DATABASE_URL", f"postgresql://{secret}")
+    for form in ((), ("--json",)):
+        ran = anchor(*command.split(), "--home", tmp_path, *form)
+        assert ran.code == 3
+        assert "s3cret" not in ran.out + ran.err
+        assert "127.0.0.1:9" in ran.out + ran.err
+
+
+@pytest.mark.parametrize("command", ["reverify", "watch"])
+def test_a_target_with_a_password_is_refused_before_it_is_written_down(tmp_path: Path, command: str) -> None:
+    policy = tmp_path / "policy.toml"
+    policy.write_text("ledger = 'x'\n[[signer]]\nidentity = 'a'\nissuer = 'b'\n")
+    words = ("https://user:s3cret@127.0.0.1:9/release.json", "--policy", policy, "--home", tmp_path / "h")
+    ran = anchor(command, *words)
+    assert (ran.code, "s3cret" in ran.out + ran.err) == (2, False)
+    assert "a URL with a user name or password in it" in ran.line
+    assert not [p for p in tmp_path.rglob("*") if p.is_file() and b"s3cret" in p.read_bytes()]
