@@ -113,6 +113,8 @@ def update(name: str, as_json: bool) -> int:  # noqa: FBT001  click passes by ke
             say(f"anchor: {e}")
             return class_of(e).exit_code
         raise
+    if found.unkept:
+        raise Misuse(f"nothing was kept: {found.unkept}", where=f"{name} trusted root")
     after = hashlib.sha256(found.trusted_root).hexdigest()
     shown = {
         "verdict": Class.OK,

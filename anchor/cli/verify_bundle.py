@@ -11,11 +11,11 @@ import click
 
 from anchor import artifact as artifacts
 from anchor import bundle as bundles
-from anchor import keydetails, trusted_root
+from anchor import containers, keydetails, trusted_root
 from anchor.artifact import Artifact
 from anchor.cli import common
 from anchor.edge import named, service
-from anchor.errors import AnchorError, Misuse
+from anchor.errors import AnchorError, Misuse, Unsupported
 from anchor.keydetails import Key
 from anchor.trust import Signer
 from anchor.trusted_root import TrustedRoot
@@ -110,16 +110,17 @@ def command(
                --certificate-oidc-issuer https://accounts.example.org a.txt
     """
     signers, managed = _signer(identity, issuer, key)
-    root, note = _root(root_file, staging=staging)
+    data = _read_bundle(bundle)
+    root, notes = _root(root_file, staging=staging)
     report = verify_bundle(
-        _read_bundle(bundle),
+        data,
         trusted_root=root,
         artifact=_artifact(file_or_digest),
         now=datetime.now(UTC),
         signers=signers,
         key=managed,
     )
-    return common.emit(_verdict(report, str(bundle)), as_json=as_json, notes=[note] if note else ())
+    return common.emit(_verdict(report, str(bundle)), as_json=as_json, notes=notes)
 
 
 def _signer(
@@ -144,23 +145,33 @@ def _signer(
 
 
 def _read_bundle(path: Path) -> bytes:
-    """The bundle's bytes, at most one more than are parsed: a huge bundle is refused, not a usage error."""
+    """The bundle's bytes, at most one more than are parsed: a huge bundle is refused, not a usage error.
+
+    Raises Unsupported for what another tool puts bundles into, with how to get one out.
+    """
     with named.opened(path, limit=MAX_ARTIFACT) as stream:
-        return stream.read(bundles.MAX_SIZE + 1)
+        data = stream.read(bundles.MAX_SIZE + 1)
+    held = containers.recognise(data) if len(data) <= bundles.MAX_SIZE else None
+    if held is not None:
+        problem = f"{held.kind}, where one Sigstore bundle is wanted"
+        raise Unsupported(problem, where=str(path), remedy=held.remedy)
+    return data
 
 
-def _root(path: Path | None, *, staging: bool) -> tuple[TrustedRoot, str]:
+def _root(path: Path | None, *, staging: bool) -> tuple[TrustedRoot, list[str]]:
     """The trusted root, and what there is to say of how it was got."""
     if path is not None:
-        return own_root(named.read(path, limit=trusted_root.MAX_SIZE), where=str(path)), ""
+        return own_root(named.read(path, limit=trusted_root.MAX_SIZE), where=str(path)), []
     name = "staging" if staging else "public"
     found = named_root(name, budget=service.Budget(BUDGET))
     root = trusted_root.parse(found.material.trusted_root, where=f"{name} trusted root")
+    unkept = found.material.unkept
+    notes = [f"the {name} trusted root is not kept for the next run: {unkept}"] if unkept else []
     if not found.trouble:
-        return root, ""
+        return root, notes
     said = f"the {name} trusted root could not be refreshed ({found.trouble})"
     used = f"{said}: {found.material.told(found.now)} was used"
-    return replace(root, doubt=f"{used}, and a newer one may name it"), used
+    return replace(root, doubt=f"{used}, and a newer one may name it"), [used, *notes]
 
 
 def _artifact(text: str) -> Artifact:

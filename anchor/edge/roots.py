@@ -9,10 +9,13 @@ The cache is in the user's own folder, and trusted as the user's configuration i
 also write a policy.
 """
 
+import contextlib
 import hashlib
 import importlib.util
+import shutil
+import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
@@ -64,6 +67,8 @@ class Material:
     """When TUF last vouched for the files; None for the shipped copy."""
     expires: datetime | None
     """Until when that holds."""
+    unkept: str = ""
+    """Why it is not kept for the next run; empty where it is, or where nothing new was fetched."""
 
     @property
     def trusted_root(self) -> bytes:
@@ -134,9 +139,10 @@ def load(
 ) -> Material:
     """What the repository vouches for now, or offline the copy that is here.
 
-    Online, a copy refreshed within `RECENT` is taken as it is unless `force`. Raises `Unavailable` when the
-    repository cannot be asked or is not believed, `Stale` when what it serves has expired. Offline it makes
-    no connection, and judges no age: call `check_fresh`.
+    Online, a copy refreshed within `RECENT` is taken as it is unless `force`. A cache that cannot be written
+    is no condition: what is fetched is used all the same, and `unkept` says why it is forgotten. Raises
+    `Unavailable` when the repository cannot be asked or is not believed, `Stale` when what it serves has
+    expired. Offline it makes no connection, and judges no age: call `check_fresh`.
     """
     folder = cache / quote(repository.url, safe="")
     kept = _cached(repository, folder)
@@ -145,7 +151,25 @@ def load(
     age = kept.age(now) if kept else None
     if kept and not force and age is not None and timedelta(0) <= age < RECENT and _unexpired(kept, now):
         return kept
-    return _refresh(repository, folder, budget, now)
+    if not (unkept := _unwritable(folder)):
+        return _refresh(repository, folder, budget, now)
+    try:
+        with tempfile.TemporaryDirectory(prefix="anchor-", ignore_cleanup_errors=True) as other:
+            with contextlib.suppress(OSError, shutil.Error):  # never back behind what was believed
+                shutil.copytree(folder / "metadata", Path(other) / "metadata")
+            return replace(_refresh(repository, Path(other), budget, now), unkept=unkept)
+    except OSError as e:
+        raise Unavailable(f"{unkept}; nor anywhere else: {e.strerror}", where=repository.url) from None
+
+
+def _unwritable(folder: Path) -> str:
+    """Why nothing can be kept in a folder, which is made if it can be; "" when something can."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return ""
+    except OSError as e:
+        return str(files.os_error(e, folder, "keep trust roots"))
 
 
 def _unexpired(kept: Material, now: datetime) -> bool:

@@ -6,11 +6,11 @@ verification with this program refuses another value there; whether it holds is 
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 
-from anchor import limits
+from anchor import containers, limits
 from anchor.encoding import parse_json
 from anchor.errors import AnchorError, Unsupported, printable
 from anchor.report import (
@@ -85,10 +85,15 @@ def _text(data: bytes) -> Found | None:
 
 
 def _json(data: bytes) -> Found | None:
+    held = containers.recognise(data)
     try:
         value = parse_json(data, foreign=True)
     except AnchorError as e:
+        if held is not None:
+            return _container(held, ())
         raise Unsupported(f"not a JSON document that can be read: {e}") from None
+    if held is not None:
+        return _container(held, walk(value, {}))
     if not isinstance(value, dict):
         return None
     by_format = value.get("format")
@@ -101,6 +106,11 @@ def _json(data: bytes) -> Found | None:
     if isinstance(value.get("_type"), str) and "subject" in value:
         return inspect_ours.read_statement(data, value)
     return _entry(value) if inspect_entry.is_entry(value) else None
+
+
+def _container(held: containers.Container, fields: Iterable[Field]) -> Found:
+    """What holds bundles or roots and is none: verify-bundle takes what is inside."""
+    return Found(held.kind, "verify-bundle reads what is in it, not the whole", fields, notes=(held.remedy,))
 
 
 def _entry(value: dict[str, Any]) -> Found:

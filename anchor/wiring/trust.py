@@ -10,8 +10,8 @@ from pathlib import Path
 
 import platformdirs
 
+from anchor import containers, trust
 from anchor import release as release_file
-from anchor import trust
 from anchor import trusted_root as roots
 from anchor.edge import files, named
 from anchor.edge import roots as tuf
@@ -145,7 +145,10 @@ def own_root(data: bytes, *, where: str) -> TrustedRoot:
     try:
         return roots.parse(data, where=where)
     except Refused as e:
-        raise Misuse(e.problem, where=e.where, remedy="give the file of a Sigstore trusted root") from None
+        held = containers.recognise(data)
+        problem = f"{held.kind}, where one trusted root is wanted" if held else e.problem
+        remedy = held.remedy if held else "give the file of a Sigstore trusted root"
+        raise Misuse(problem, where=where if held else e.where, remedy=remedy) from None
 
 
 def _versions(name: str, material: tuf.Material) -> dict[str, str]:
@@ -212,6 +215,7 @@ def _fresh(name: str, found: Named, max_age: timedelta | None) -> Check:
         return broken(FRESH, e)
     line = f"the {name} trusted root, refreshed at {material.refreshed}, is valid until {material.expires}"
     line = f"{line}; not refreshed now, within max_root_age: {found.trouble}" if found.trouble else line
+    line = f"{line}; not kept for the next run: {material.unkept}" if material.unkept else line
     return held(FRESH, line)
 
 

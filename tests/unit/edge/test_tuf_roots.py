@@ -174,10 +174,26 @@ def test_damaged_cache_is_not_used(tuf: TufRepository, tmp_path: Path, name: str
     assert load(tuf, tmp_path).trusted_root == b'{"root":1}'
 
 
-def test_cache_that_cannot_be_written_is_told(tuf: TufRepository, tmp_path: Path) -> None:
+def test_a_cache_that_cannot_be_written_is_no_condition(tuf: TufRepository, tmp_path: Path) -> None:
     (tmp_path / "cache").write_text("a file, not a folder")
-    with pytest.raises(Misuse, match="cannot keep trust roots"):
-        load(tuf, tmp_path)
+    for _ in range(2):
+        found = load(tuf, tmp_path)
+        assert (found.trusted_root, found.origin) == (b'{"root":1}', "tuf")
+        assert "cannot keep trust roots" in found.unkept
+    assert (tmp_path / "cache").read_text() == "a file, not a folder"
+
+
+def test_a_cache_that_is_read_only_keeps_a_repository_from_going_back(
+    tuf: TufRepository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = (tuf.folder / "timestamp.json").read_bytes()
+    tuf.publish()
+    assert load(tuf, tmp_path).unkept == ""
+    monkeypatch.setattr(roots, "_unwritable", lambda _: "read-only")  # root, who runs tests, writes anywhere
+    assert load(tuf, tmp_path, force=True).unkept == "read-only"
+    (tuf.folder / "timestamp.json").write_bytes(old)
+    with pytest.raises(Unavailable, match="not accepted"):
+        load(tuf, tmp_path, force=True)
 
 
 @pytest.mark.parametrize("name", ["public", "staging"])

@@ -12,7 +12,7 @@ import pytest
 from anchor.verify import steps
 from tests.support import forge, forge_keys
 from tests.support import forge_bodies as bodies
-from tests.support.anchor_cli import Ran, anchor
+from tests.support.anchor_cli import Ran, anchor, process
 from tests.support.forge_ca import IDENTITY, ISSUER, Leaf
 
 KEY = forge_keys.ecdsa("managed")
@@ -191,3 +191,22 @@ def test_the_help_has_an_example() -> None:
     ran = anchor("verify-bundle", "--help")
     assert ran.code == 0
     assert "Example: anchor verify-bundle --bundle a.txt.sigstore.json" in ran.out
+
+
+def test_a_home_that_cannot_be_written_does_not_stop_a_verification(folder: Path) -> None:
+    """A cache is no condition: the copy that the client ships is at hand, and a note says so."""
+    gone = {
+        "HOME": "/proc/nonexist",
+        "HTTPS_PROXY": "http://127.0.0.1:9",
+        "https_proxy": "http://127.0.0.1:9",
+    }
+    nowhere = {f"XDG_{name}_HOME": "/proc/nonexist" for name in ("CACHE", "CONFIG", "STATE", "DATA")}
+    ran = process(
+        "verify-bundle", "--bundle", "bundle.json", *WHO, "artifact", cwd=folder, env=gone | nowhere
+    )
+    assert ran.code == 3, ran  # of a world of its own, so nothing that the public root names
+    assert "1. ok       bundle-format" in ran.out
+    assert "ok       signature" in ran.out
+    note = "note: the public trusted root could not be refreshed"
+    assert note in ran.out
+    assert "the copy that the sigstore client ships" in ran.out

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Documents of other tools that hold bundles or trusted roots, or stand for one, and are none themselves.
+
+Decides from bytes alone what such a document is called, and says how to get out what this program reads.
+PEP 740; the npm registry's attestations; GitHub's attestations API and `gh attestation`; cosign before 2.0.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from anchor.encoding import parse_json
+from anchor.errors import AnchorError
+
+_SIGSTORE = "application/vnd.dev.sigstore."
+_LINES = "sed -n 1p FILE > one.json writes the first; so each line into a file of its own"
+_PYPI = (
+    "pypi-attestations converts it: Attestation.model_validate_json(text).to_bundle().to_json(), "
+    "of each attestation"
+)
+
+
+@dataclass(frozen=True)
+class Container:
+    """What a document is, and what to do to get a bundle or a trusted root out of it."""
+
+    kind: str
+    remedy: str
+
+
+def recognise(data: bytes) -> Container | None:
+    """The container that these bytes are; None for anything else, a bundle or a trusted root included."""
+    try:
+        value = parse_json(data, foreign=True)
+    except AnchorError:
+        return _lines(data)
+    if isinstance(value, list):
+        return _list(value)
+    if not isinstance(value, dict):
+        return None
+    return next((found(value) for fits, found in _KINDS if fits(value)), None)
+
+
+def _lines(data: bytes) -> Container | None:
+    """JSON Lines: at least two, each of them a JSON object."""
+    lines = [line for line in data.split(b"\n") if line.strip()]
+    if len(lines) < 2 or _SIGSTORE.encode() not in lines[0]:  # a ledger may be JSON Lines of facts
+        return None
+    try:
+        values = [parse_json(line, foreign=True) for line in lines]
+    except AnchorError:
+        return None
+    if not all(isinstance(value, dict) for value in values):
+        return None
+    return Container(f"JSON Lines of {_counted(values)}", _LINES)
+
+
+def _list(values: list[Any]) -> Container | None:
+    if not values or not all(isinstance(v, dict) for v in values) or _what(values) == "documents":
+        return None
+    return Container(f"a JSON list of {_counted(values)}", "jq '.[0]' FILE > one.json writes the first")
+
+
+def _counted(values: list[Any]) -> str:
+    what = _what(values)
+    return f"{len(values)} {what if len(values) > 1 else what.removesuffix('s')}"
+
+
+def _what(values: list[Any]) -> str:
+    """What documents are all of, by their media types."""
+    kinds = [value.get("mediaType") for value in values]
+    for name, what in (("bundle", "Sigstore bundles"), ("trustedroot", "Sigstore trusted roots")):
+        if all(isinstance(kind, str) and kind.startswith(_SIGSTORE + name) for kind in kinds):
+            return what
+    return "documents"
+
+
+def _attestations(value: dict[str, Any]) -> Container:
+    count = len(value["attestations"])
+    kind = f"a list of {count} attestation{'' if count == 1 else 's'}, as npm and GitHub give it"
+    return Container(kind, "jq '.attestations[0].bundle' FILE > bundle.json writes the first bundle")
+
+
+def _has(*members: tuple[str, type]) -> Callable[[dict[str, Any]], bool]:
+    return lambda value: all(isinstance(value.get(name), kind) for name, kind in members)
+
+
+_KINDS: tuple[tuple[Callable[[dict[str, Any]], bool], Callable[[dict[str, Any]], Container]], ...] = (
+    (
+        _has(("version", int), ("verification_material", dict), ("envelope", dict)),
+        lambda _: Container("an attestation of PyPI (PEP 740), which is no Sigstore bundle", _PYPI),
+    ),
+    (
+        _has(("version", int), ("attestation_bundles", list)),
+        lambda _: Container("a provenance object of PyPI (PEP 740), which holds attestations", _PYPI),
+    ),
+    (_has(("attestations", list)), _attestations),
+    (
+        _has(("base64Signature", str), ("rekorBundle", dict)),
+        lambda _: Container(
+            "a bundle of cosign's own older format", "make a new one with: cosign bundle create"
+        ),
+    ),
+    (
+        _has(("payload", str), ("payloadType", str), ("signatures", list)),
+        lambda _: Container(
+            "a DSSE envelope alone", "give the bundle that it is in, which says who signed and when"
+        ),
+    ),
+)
