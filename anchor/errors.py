@@ -108,3 +108,7 @@ class Unsupported(AnchorError):
 
 class Misuse(AnchorError):
     """Wrong arguments, no policy, local input that cannot be read."""
+
+
+class Stopped(BaseException):
+    """This process is to end, and what it is doing is left. Like KeyboardInterrupt, it is no error."""

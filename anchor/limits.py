@@ -38,6 +38,11 @@ DEPTH: Final = 64
 """Nesting of a JSON document."""
 ITEMS: Final = 1000
 """Items of a list in a bundle or a trusted root."""
+COPY_ITEMS: Final = 256
+COPY_CHAIN: Final = 10
+"""Of the copy beside a release: anybody may have made it, and each item multiplies the work."""
+CHECKS: Final = 8192
+"""Signature checks of the anchors of a release: 128 for each of 64. An honest one needs five to twenty."""
 
 FORMAT: Final = {
     "bytes of a ledger file": FILE,
@@ -67,6 +72,8 @@ FORMAT: Final = {
     "signature lines of a checkpoint": NOTE_SIGNATURES,
     "levels of nesting in a JSON document": DEPTH,
     "items of a list in a bundle or a trusted root": ITEMS,
+    "logs or authorities of one kind in the copy of a trusted root": COPY_ITEMS,
+    "certificates of an authority in that copy": COPY_CHAIN,
 }
 """The limits of the format: FORMAT.md section 13 has this table. Who verifies refuses what is beyond."""
 

@@ -2,8 +2,8 @@
 """The clock of `watch`: APScheduler around `run() -> Verdict` and `keep(Verdict)`.
 
 One recurring tick with jitter; missed ticks are one tick, never two at once; SIGTERM lets the run in progress
-end and stops. What is due in a tick is the records' to say, so a tick that comes late or twice does no harm.
-A wall clock that jumps must not silence the watch: the next tick is then set anew.
+end for a few seconds and stops. What is due in a tick is the records' to say, so a tick that comes late or
+twice does no harm. A wall clock that jumps must not silence the watch: the next tick is then set anew.
 """
 
 import logging
@@ -22,11 +22,40 @@ from anchor.verdict import Class, Verdict, class_of, failed
 TICK = 60.0
 JITTER = 10.0
 POLL = 1.0
+GRACE = 5.0
+"""Seconds that the run in progress has to end by itself; what stops a service waits ten and more."""
 JUMP = 30.0
 """Seconds by which the wall clock may leave the monotonic one between two looks before the tick is reset."""
 
 Run = Callable[[], Verdict]
 Keep = Callable[[Verdict], object]
+
+
+class Stop:
+    """That this process is to end: after the run in progress, and after GRACE without it."""
+
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
+        self._asked = threading.Event()
+        self._at = 0.0
+
+    def ask(self) -> None:
+        """End; the first time counts."""
+        if not self._asked.is_set():
+            self._at = self._monotonic()
+            self._asked.set()
+
+    def asked(self) -> bool:
+        """Whether the run in progress is to be the last."""
+        return self._asked.is_set()
+
+    def overdue(self) -> bool:
+        """Whether the run in progress is to be left."""
+        return self._asked.is_set() and self._monotonic() - self._at >= GRACE
+
+    def wait(self, seconds: float) -> bool:
+        """Wait so long; whether it was asked for."""
+        return self._asked.wait(seconds)
 
 
 class Watch:
@@ -39,6 +68,7 @@ class Watch:
         *,
         every: float = TICK,
         jitter: float = JITTER,
+        stop: Stop | None = None,
         wall: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -46,7 +76,7 @@ class Watch:
         self._keep = keep
         self._wall = wall
         self._monotonic = monotonic
-        self._stop = threading.Event()
+        self._stop = stop or Stop()
         self._drift = wall() - monotonic()
         logging.getLogger("apscheduler").setLevel(logging.ERROR)  # a skipped overlap is as wanted
         self._scheduler = BackgroundScheduler(timezone=UTC)
@@ -63,15 +93,15 @@ class Watch:
 
     def stopping(self) -> bool:
         """Whether the run in progress is to be the last."""
-        return self._stop.is_set()
+        return self._stop.asked()
 
     def stop(self) -> None:
         """End after the run in progress."""
-        self._stop.set()
+        self._stop.ask()
 
     def tick(self) -> None:
         """One run, kept. A defect becomes an ERROR verdict, not the end of the watch."""
-        if self._stop.is_set():
+        if self._stop.asked():
             return
         try:
             verdict = self._run()
@@ -88,7 +118,7 @@ class Watch:
             logging.getLogger(__name__).exception("a verdict could not be passed on")
 
     def serve(self) -> int:
-        """Run until SIGTERM or SIGINT; returns 0 after the run in progress has ended."""
+        """Run until SIGTERM or SIGINT; returns 0 after the run in progress has ended, or was left."""
         before = {s: signal.signal(s, self._signalled) for s in (signal.SIGTERM, signal.SIGINT)}
         try:
             self._scheduler.start()
@@ -110,7 +140,7 @@ class Watch:
         return True
 
     def _signalled(self, _number: int, _frame: FrameType | None) -> None:
-        self._stop.set()
+        self._stop.ask()
 
 
 def _failure(error: AnchorError, found: Class) -> Verdict:

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from anchor import alarm
 from anchor.alarm import Message
 from anchor.encoding import rfc3339
-from anchor.errors import AnchorError, Unavailable
+from anchor.errors import AnchorError, Stopped, Unavailable
 from anchor.monitor import findings
 from anchor.outcome import Outcome
 from anchor.records import claims, history, mark, outage, outbox, store
@@ -63,7 +63,7 @@ class Setting:
 
 
 class Worker:
-    """Makes cycles. One at a time; `stopping` is asked between two runs."""
+    """Makes cycles. One at a time; `stopping` is asked between two runs, in one its parts raise Stopped."""
 
     def __init__(self, setting: Setting) -> None:
         self.setting = setting
@@ -91,6 +91,12 @@ class Worker:
         their last word is then verified and told all the same."""
         done: list[Done] = []
         self.trouble = self._blind = None
+        with contextlib.suppress(Stopped):  # what was made is kept, what was begun is given back
+            self._runs(done, stopping, limit)
+        self._end(done)
+        return done
+
+    def _runs(self, done: list[Done], stopping: Callable[[], bool], limit: int) -> None:
         try:
             self._over.give_up()
             cycle = self._begin()
@@ -108,8 +114,6 @@ class Worker:
                     break
                 done.append(self._unrecorded(target, e))
                 self._schedule.tried(target, self.setting.clock())
-        self._end(done)
-        return done
 
     def once(self, targets: list[str], *, wait: Callable[[], bool]) -> list[Done]:
         """Re-verify these targets, due or not. One that another worker has is waited for: `wait` pauses, and

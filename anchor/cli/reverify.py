@@ -2,7 +2,10 @@
 """`anchor reverify`: verify releases again and follow their logs, once."""
 
 import contextlib
+import signal
+import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +70,8 @@ def command(  # noqa: PLR0913 - one argument for each option
     with records.opened(found_home, database, create=True, patient=True) as opened:
         targets = _targets(opened, found_home, releases, root, every)
         worker = worker_of(opened, found_home, trusted, offline=offline, rule=rule, notifier=notifier)
-        done = worker.once(targets, wait=_Waiting(patience))
+        with _terminable():
+            done = worker.once(targets, wait=_Waiting(patience))
         good = all(d.outcome.verdict.verdict is Class.OK and d.kept for d in done)
         counted = _counted(done, damp=alarm_after is not None)
         silent = quiet and all(c is Class.OK for c in counted)
@@ -76,6 +80,19 @@ def command(  # noqa: PLR0913 - one argument for each option
         box = Outbox(opened, notifier.send, notifier.receivers)
         watching.in_time("messages", lambda: box.deliver(now=time.time()), watching.DELIVERY, speak)
     return 0 if silent else _report(done, counted, as_json=as_json)
+
+
+@contextlib.contextmanager
+def _terminable() -> Iterator[None]:
+    """SIGTERM is obeyed as Ctrl-C is: the run is left, and its claim is given back."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _forget(releases: tuple[str, ...], home: Path, database: str | None) -> int:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`anchor verify`: check a published release against a trust policy."""
 
+import time
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,6 +10,7 @@ import click
 from anchor.cli import common
 from anchor.cli.progress import Counter
 from anchor.edge import release_files, service
+from anchor.verify.effort import Effort
 from anchor.verify.release import verify_release
 from anchor.wiring.trust import trust_for
 
@@ -39,7 +41,14 @@ def command(release: str, as_json: bool, offline: bool, **given: Any) -> int:  #
         stock = opinion
     counter = Counter()
     verdict = verify_release(
-        release, data, files, trust=trust, now=datetime.now(UTC), stock=stock, progress=counter
+        release,
+        data,
+        files,
+        trust=trust,
+        now=datetime.now(UTC),
+        stock=stock,
+        progress=counter,
+        effort=Effort(stopwatch=time.thread_time),
     )
     counter.close()
     return common.emit(verdict, as_json=as_json, notes=notes)

@@ -18,8 +18,9 @@ from anchor.cli.output import document, out, say
 from anchor.edge.notify import Notifier
 from anchor.errors import AnchorError, Misuse, Unavailable
 from anchor.records import claims
+from anchor.records.engine import Database
 from anchor.records.outbox import Outbox
-from anchor.schedule import TICK, Watch
+from anchor.schedule import TICK, Stop, Watch
 from anchor.verdict import Class, Verdict
 from anchor.wiring import records
 from anchor.wiring.watching import Given, worker_of
@@ -61,12 +62,14 @@ def command(  # noqa: PLR0913 - one argument for each option
     """Re-verify what is watched, and each RELEASE named here, whenever it is due, until SIGTERM.
 
     Several of these may share one PostgreSQL: each due release is taken by exactly one. A failing receiver
-    neither stops nor delays it. SIGTERM lets the run in progress end; the exit code is then 0.
+    neither stops nor delays it. SIGTERM lets the run in progress end, for a few seconds, then it is left and
+    made again after the next start; the exit code is 0.
     """
     notifier, trusted, found_home = Notifier(notify), Given(**given), common.home_for(root, home)
     rule, tick = watching.rule_of(alarm_after), watching.seconds(every, "--every") or int(TICK)
     trusted.check()
     wanted = watching.seconds(interval, "--interval")
+    stop = Stop()
     with records.opened(found_home, database, create=True, patient=True) as opened:
         known, trouble = watching.known(opened, found_home)
         named = watching.named(releases, known)
@@ -80,35 +83,45 @@ def command(  # noqa: PLR0913 - one argument for each option
             rule,
         )
         worker = worker_of(
-            opened, found_home, trusted, offline=offline, rule=rule, notifier=notifier, tell=courier.tell
+            opened,
+            found_home,
+            trusted,
+            offline=offline,
+            rule=rule,
+            notifier=notifier,
+            tell=courier.tell,
+            stopping=stop.overdue,
         )
-        try:
-            claims.add_all(opened, named, now=time.time(), interval=wanted)
-        except Unavailable:
-            worker.watch(named, wanted)
+        _add(opened, worker, named, wanted)
         stop_metrics = _metrics(opened, metrics_listen)
         try:
-            cycle = _Cycle(worker, as_json=as_json)
-            watch = Watch(cycle, courier.take, every=tick, jitter=min(10.0, tick / 6))
-            cycle.watch = watch
-            return watch.serve()
+            cycle = _Cycle(worker, stop, as_json=as_json)
+            return Watch(cycle, courier.take, every=tick, jitter=min(10.0, tick / 6), stop=stop).serve()
         finally:
             worker.close()
             courier.end()
             stop_metrics()
 
 
+def _add(database: Database, worker: Worker, named: list[str], interval: int | None) -> None:
+    """Watch what is named from now on, or once the records take it."""
+    try:
+        claims.add_all(database, named, now=time.time(), interval=interval)
+    except Unavailable:
+        worker.watch(named, interval)
+
+
 class _Cycle:
     """One tick: what is due, and its verdict in one line each."""
 
-    def __init__(self, worker: Worker, *, as_json: bool) -> None:
+    def __init__(self, worker: Worker, stop: Stop, *, as_json: bool) -> None:
         self._worker = worker
+        self._stop = stop
         self._as_json = as_json
-        self.watch: Watch | None = None
 
     def __call__(self) -> Verdict:
         gc.collect()  # a command is set to collect hardly ever, which a daemon would pay for in memory
-        done = self._worker.cycle(stopping=lambda: self.watch is not None and self.watch.stopping())
+        done = self._worker.cycle(stopping=self._stop.asked)
         for one in done:
             verdict = one.outcome.verdict
             if self._as_json:

@@ -14,6 +14,7 @@ from anchor.errors import Refused
 from anchor.release import FORMAT, Anchor, Blob, File, Log, Release
 from anchor.statement import Statement
 from anchor.verify import material
+from anchor.verify.effort import Effort
 from anchor.verify.named import entry_index, time_text
 from anchor.verify.report import BundleReport
 
@@ -78,7 +79,9 @@ def material_of(anchors: Sequence[Anchored], roots: Sequence[bytes]) -> bytes:
         return roots[0]
     whole = union(roots)
     root = trusted_root.parse(whole)
-    used = frozenset[material.Name]().union(*(material.used(a.bundle, a.report, root) for a in anchors))
+    used = frozenset[material.Name]().union(
+        *(material.used(a.bundle, a.report, root, Effort.unlimited()) for a in anchors)
+    )
     value = parse_json(whole, where="trusted root")
     for member in _MEMBERS:
         value[member] = [item for item in value[member] if _names(value["mediaType"], member, item) & used]

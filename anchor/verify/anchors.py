@@ -21,6 +21,7 @@ from anchor.verdict import Check, Class
 from anchor.verify import copies, material, named, witnessed
 from anchor.verify.bundle import verify_bundle
 from anchor.verify.copies import Copy
+from anchor.verify.effort import Effort
 from anchor.verify.files import Files, read_whole
 from anchor.verify.material import Name
 from anchor.verify.release_steps import (
@@ -66,12 +67,16 @@ class Trust:
         releases, since most copies are the root itself."""
         return next((root for raw, root in zip(self.raw, self.each, strict=True) if raw == data), None)
 
-    def verify(self, bundle: bytes, *, now: datetime) -> tuple[BundleReport, bytes]:
+    def verify(
+        self, bundle: bytes, *, now: datetime, effort: Effort | None = None
+    ) -> tuple[BundleReport, bytes]:
         """A bundle for one of the policy's signers, under one root alone: the first that verifies it, else
-        the first that knows its log and authority. Also that root's JSON."""
+        the first that knows its log and authority. Also that root's JSON. `effort`: what it may cost."""
         signers, tried = self.policy.signers, []
         for root, raw in zip(self.each, self.raw, strict=True):
-            found = verify_bundle(bundle, trusted_root=root, artifact=None, signers=signers, now=now)
+            found = verify_bundle(
+                bundle, trusted_root=root, artifact=None, signers=signers, now=now, effort=effort
+            )
             if found.ok:
                 return found, raw
             tried.append((found, raw))
@@ -163,6 +168,7 @@ class _Given:
     now: datetime
     stock: Stock | None
     copy: Copy | None
+    effort: Effort
 
 
 def verify_all(
@@ -173,15 +179,19 @@ def verify_all(
     trust: Trust | None,
     now: datetime,
     stock: Stock | None,
+    effort: Effort,
 ) -> tuple[list[AnchorReport], list[Check]]:
     """A report for each anchor, and the checks of the release's own copy of the trusted root."""
     copy, check = copies.read(release, files, trust.known if trust else None)
     checks = [check]
-    given = _Given(payload=payload, files=files, trust=trust, now=now, stock=stock, copy=copy)
     reports = []
     for place, anchor in enumerate(release.anchors, 1):
         report = AnchorReport(anchor=anchor, place=place)
-        _verify(report, given)
+        part = effort.share(len(release.anchors) + 1 - place)
+        _verify(
+            report,
+            _Given(payload=payload, files=files, trust=trust, now=now, stock=stock, copy=copy, effort=part),
+        )
         report.checks = [msgspec.structs.replace(c, about=report.about) for c in report.checks]
         reports.append(report)
     if copy is not None and trust is not None and copy.raw not in trust.raw:
@@ -194,6 +204,7 @@ def _verify(report: AnchorReport, given: _Given) -> None:
     """All checks of one anchor."""
     blob, copy, trust, now = report.anchor.bundle, given.copy, given.trust, given.now
     try:
+        given.effort.poll()
         data = read_whole(given.files, blob.path, size=blob.size, sha256=blob.sha256, limit=MAX_BUNDLE)
     except AnchorError as e:
         report.add(broken(BUNDLE, e))
@@ -202,16 +213,14 @@ def _verify(report: AnchorReport, given: _Given) -> None:
     report.add(held(BUNDLE, f"{blob.path} has SHA-256 {blob.sha256}, which release.json names"))
     if trust is None:
         if copy is not None:
-            _judge(report, copy.verify(data, now), given.payload)
+            _judge(report, copy.verify(data, now, given.effort), given.payload)
         return
-    found, report.root = trust.verify(data, now=now)
+    found, report.root = trust.verify(data, now=now, effort=given.effort)
     if found.foreign:
         report.foreign = True
         report.add(unrun(TRUSTED, "the policy's trusted roots do not name its log or authority"))
         if copy is not None:
-            found = copy.verify(data, now)
-            _stranger(report, found, given.payload)
-            report.used = material.used(data, found, copy.root)
+            _stranger(report, data, copy, given)
         return
     _judge(report, found, given.payload)
     if report.bundle is not None:
@@ -222,7 +231,7 @@ def _count(report: AnchorReport, found: BundleReport, data: bytes, given: _Given
     """Whether a verified anchor counts: the witnesses that are demanded, and second opinions."""
     report.counts = True
     if trust.witnesses is not None:
-        check = witnessed.check(found, trust.witnesses, given.now)
+        check = witnessed.check(found, trust.witnesses, given.now, given.effort)
         report.add(check)
         report.counts = check.state == "passed"
     if report.counts:
@@ -246,15 +255,18 @@ def _judge(report: AnchorReport, found: BundleReport, payload: bytes) -> None:
     report.add(held(NAMED, line))
 
 
-def _stranger(report: AnchorReport, found: BundleReport, payload: bytes) -> None:
+def _stranger(report: AnchorReport, data: bytes, copy: Copy, given: _Given) -> None:
     """A foreign anchor proves nothing, and release.json must tell the truth of it: what is not bound by the
     verifier's roots is bound at least by the copy in the release. It never counts: `bundle` stays unset."""
+    found = copy.verify(data, given.now, given.effort)
     try:
+        given.effort.poll()  # what was not verified for its cost is no forgery
         bad = next((c for c in found.checks if c.demotes), None)
         if bad is not None:
             kind = Unsupported if found.verdict is Class.UNSUPPORTED else Refused
             raise kind(f"{bad.name}: {bad.detail}", where="under the trusted root that the release carries")
-        named.compare(report.anchor, found, payload)
+        named.compare(report.anchor, found, given.payload)
+        report.used = material.used(data, found, copy.root, given.effort)
     except AnchorError as e:
         report.add(broken(NAMED, e))
         return
@@ -291,7 +303,7 @@ def _with_copy(report: AnchorReport, data: bytes, given: _Given) -> None:
     if copy.raw == report.root:
         report.add(held(COPY_DOES, "the copy in the release is, byte for byte, the root that verified it"))
         return
-    check = outcome(COPY_DOES, lambda: copy.does_the_same(data, given.payload, given.now))
+    check = outcome(COPY_DOES, lambda: copy.does_the_same(data, given.payload, given.now, given.effort))
     report.add(check)
     report.counts = check.state == "passed" and report.counts
 

@@ -6,6 +6,7 @@ bad evidence: whatever is wrong becomes a check. It reads no clock: `now` matter
 whose signing nobody trusted says the time.
 """
 
+import functools
 import warnings
 from collections.abc import Sequence
 from datetime import datetime
@@ -23,6 +24,7 @@ from anchor.verify import signers as signing
 from anchor.verify import statement, steps
 from anchor.verify.certsteps import check_certificate
 from anchor.verify.context import Ask, Context
+from anchor.verify.effort import Effort
 from anchor.verify.entrysteps import check_entries
 from anchor.verify.report import BundleReport, LogFact, VerifiedTime
 from anchor.verify.steps import Steps
@@ -39,19 +41,28 @@ def verify_bundle(
     now: datetime,
     signers: Sequence[Signer] | None = None,
     key: Key | None = None,
+    effort: Effort | None = None,
 ) -> BundleReport:
     """Verify one bundle; `report.ok` says whether all of it held.
 
     `artifact` None: for an envelope whose payload the caller compares itself; a plain signature is refused.
     `signers`: whose certificate counts; None shows the certificate's identity as claimed. `key`: a managed
-    key instead. Raises Misuse for `signers` together with `key` or an empty list of signers, nothing else.
+    key instead. `effort`: what it may cost; a step beyond that is UNAVAILABLE. Raises Misuse for `signers`
+    together with `key` or an empty list of signers, nothing else.
     """
     if key is not None and signers is not None:
         raise Misuse("a managed key has no certificate", where="signer", remedy="give a key or an identity")
     if signers is not None and not signers:
         raise Misuse("no signer is accepted", where="signer", remedy="name one")
     asked = None if signers is None else tuple(signers)
-    ask = Ask(root=trusted_root, artifact=artifact, signers=asked, key=key, now=now)
+    ask = Ask(
+        root=trusted_root,
+        artifact=artifact,
+        signers=asked,
+        key=key,
+        now=now,
+        effort=effort or Effort.unlimited(),
+    )
     with warnings.catch_warnings():
         # Libraries warn of odd certificates on stderr, which an attacker writes: a check says it, or nothing.
         warnings.simplefilter("ignore")
@@ -59,7 +70,7 @@ def verify_bundle(
 
 
 def _run(bundle: bytes | Bundle, ask: Ask) -> BundleReport:
-    run = Steps()
+    run = Steps(ask.effort)
     parsed = run.run(steps.FORMAT, lambda: _format(bundle))
     if parsed is None:
         for step in steps.ALL[1:]:
@@ -153,7 +164,8 @@ def _check_content(ctx: Context) -> None:
         run.skip(steps.SIGNATURE, "no key or file to verify it with")
     else:
         envelope = isinstance(content, Envelope)
-        run.run(steps.SIGNATURE, lambda: _signature(key, content.signature, message, envelope=envelope))
+        work = functools.partial(_signature, key, content.signature, message, envelope=envelope)
+        run.run(steps.SIGNATURE, work, signed=True)
     if isinstance(content, Envelope):
         run.run(steps.STATEMENT, lambda: (statement.check(content, ctx.ask.artifact), True))
 

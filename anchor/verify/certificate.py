@@ -18,6 +18,7 @@ from anchor.certificates import load_certificate, quiet_name, shown_name
 from anchor.errors import AnchorError, Refused, Unsupported
 from anchor.keydetails import Key
 from anchor.trusted_root import Authority, TrustedRoot
+from anchor.verify.effort import Effort
 
 MAX_CERTIFICATE = limits.CERTIFICATE
 _ISSUER = x509.ObjectIdentifier("1.3.6.1.4.1.57264.1.1")
@@ -170,7 +171,7 @@ class Issued:
     issuer_spki: bytes
 
 
-def issued_by(leaf: Leaf, root: TrustedRoot, time: datetime) -> Issued:
+def issued_by(leaf: Leaf, root: TrustedRoot, time: datetime, effort: Effort) -> Issued:
     """The authority whose chain issued the certificate and was trusted and valid at `time`; raises Refused,
     Unsupported for a kind of key, and what `TrustedRoot.unnamed` says when none bears its issuer's name.
 
@@ -180,6 +181,7 @@ def issued_by(leaf: Leaf, root: TrustedRoot, time: datetime) -> Issued:
     for authority in root.authorities:
         if leaf.issuer_name not in authority.subjects:
             continue
+        effort.spend()
         try:
             return Issued(authority, _issuer_spki(leaf, authority, time))
         except (Refused, Unsupported) as e:

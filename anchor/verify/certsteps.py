@@ -27,7 +27,7 @@ def check_certificate(ctx: Context) -> None:
         if issuer is None:
             run.skip(steps.SCT, "the certificate's issuer is not known")
         else:
-            run.run(steps.SCT, lambda: (sct.check(leaf, issuer, ctx.ask.root), True))
+            run.run(steps.SCT, lambda: (sct.check(leaf, issuer, ctx.ask.root), True), signed=True)
     run.run(steps.USAGE, lambda: (certificates.check_usage(leaf), True))
     asked = ctx.ask.signers
     if asked is None:
@@ -47,7 +47,8 @@ def _valid_at(leaf: Leaf, times: list[VerifiedTime]) -> tuple[str, bool]:
 
 def _chain(ctx: Context, leaf: Leaf) -> tuple[str, bytes]:
     """The SPKI of the leaf's issuer, the same at every verified time."""
-    found = [certificates.issued_by(leaf, ctx.ask.root, t) for t in {t.time: t for t in ctx.times}]
+    root, effort = ctx.ask.root, ctx.ask.effort
+    found = [certificates.issued_by(leaf, root, t, effort) for t in {t.time: t for t in ctx.times}]
     if len({f.issuer_spki for f in found}) != 1:
         raise Refused("issued by different keys at different times", where="certificate")
     ctx.authority = found[0].authority.uri or found[0].authority.subject

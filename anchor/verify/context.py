@@ -10,6 +10,7 @@ from anchor.keydetails import Key
 from anchor.trust import Signer
 from anchor.trusted_root import TrustedRoot
 from anchor.verify.certificate import Leaf
+from anchor.verify.effort import Effort
 from anchor.verify.logproof import Placed
 from anchor.verify.report import LogFact, VerifiedTime
 from anchor.verify.steps import Steps
@@ -24,6 +25,7 @@ class Ask:
     signers: tuple[Signer, ...] | None
     key: Key | None
     now: datetime
+    effort: Effort
 
 
 @dataclass

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
 
+from cryptography import x509
+
+from anchor import limits
 from anchor.errors import AnchorError, Refused, Unavailable
 from anchor.release import MAX_TRUSTED_ROOT, Release
 from anchor.trusted_root import Authority, LogKey, TrustedRoot
@@ -18,6 +21,7 @@ from anchor.trusted_root import parse as parse_root
 from anchor.verdict import Check
 from anchor.verify import material
 from anchor.verify.bundle import verify_bundle
+from anchor.verify.effort import Effort
 from anchor.verify.files import Files, read_whole
 from anchor.verify.release_steps import COPY, broken, held
 from anchor.verify.report import BundleReport
@@ -36,13 +40,17 @@ class Copy:
     raw: bytes
     root: TrustedRoot
 
-    def verify(self, bundle: bytes, now: datetime) -> BundleReport:
+    def verify(self, bundle: bytes, now: datetime, effort: Effort) -> BundleReport:
         """A bundle of any signer under the copy alone: consistent at best, as anybody can make a copy."""
-        return verify_bundle(bundle, trusted_root=self.root, artifact=None, signers=None, now=now)
+        return verify_bundle(
+            bundle, trusted_root=self.root, artifact=None, signers=None, now=now, effort=effort
+        )
 
-    def does_the_same(self, bundle: bytes, payload: bytes, now: datetime) -> str:
-        """What the verifier's own root verifies, the copy verifies; raises `Refused`."""
-        found = self.verify(bundle, now)
+    def does_the_same(self, bundle: bytes, payload: bytes, now: datetime, effort: Effort) -> str:
+        """What the verifier's own root verifies, the copy verifies; raises `Refused`, and `Unavailable` when
+        that costs too much."""
+        found = self.verify(bundle, now, effort)
+        effort.poll()
         if not found.ok or found.payload != payload:
             raise Refused("the copy in the release does not verify what the policy's root verifies")
         return "the copy in the release verifies what the policy's trusted root verifies"
@@ -90,11 +98,32 @@ def read(
     try:
         data = read_whole(files, blob.path, size=blob.size, sha256=blob.sha256, limit=MAX_TRUSTED_ROOT)
         root = known(data) if known else None
-        root = root or parse_root(data, where=blob.path)
+        root = root or _strange(data, blob.path)
     except AnchorError as e:
         return None, broken(COPY, e)
     line = f"{blob.path} has SHA-256 {blob.sha256}, which release.json names"
     return Copy(data, root), held(COPY, line)
+
+
+def _strange(data: bytes, where: str) -> TrustedRoot:
+    """A root that is none of the verifier's: anybody may have made it long, or ambiguous."""
+    root = parse_root(data, where=where)
+    listed = (root.tlogs, root.ctlogs, root.authorities, root.timestamp_authorities)
+    chains = [a.certificates for a in (*root.authorities, *root.timestamp_authorities)]
+    if max(map(len, (*listed, *(root.unusable_tlogs, root.unusable_ctlogs)))) > limits.COPY_ITEMS:
+        raise Refused(f"more than {limits.COPY_ITEMS} logs or authorities of one kind", where=where)
+    if max(map(len, chains), default=0) > limits.COPY_CHAIN:
+        raise Refused(f"a chain of more than {limits.COPY_CHAIN} certificates", where=where)
+    for authorities in (root.authorities, root.timestamp_authorities):
+        seen: dict[tuple[x509.Name, int], bytes] = {}
+        for authority in authorities:
+            if not authority.certificates:
+                continue
+            first = authority.fingerprints[0]
+            if seen.setdefault(authority.issuer_serial, first) != first:
+                problem = f"two authorities have one issuer and serial number: {_title(authority)}"
+                raise Refused(f"{problem} (RFC 5280 section 4.1.2.2)", where=where)
+    return root
 
 
 class _Rank(IntEnum):

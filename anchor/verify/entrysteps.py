@@ -42,7 +42,7 @@ def _in_tree(ctx: Context, placed: Placed) -> tuple[bool, Checkpoint | None]:
         )
         size, root, whose = proof.tree_size, proof.root_hash, "the root that it claims"
     else:
-        found = ctx.run.run(steps.CHECKPOINT, lambda: _checkpoint(placed))
+        found = ctx.run.run(steps.CHECKPOINT, lambda: _checkpoint(placed), signed=True)
         if found is None:
             ctx.run.skip(steps.INCLUSION, "no checkpoint that can be believed")
             return False, None

@@ -11,10 +11,9 @@ from collections.abc import Iterator
 from cryptography import x509
 
 from anchor import bundle as bundles
-from anchor.errors import AnchorError
 from anchor.trusted_root import Authority, LogKey, TrustedRoot
 from anchor.verify import certificate as certificates
-from anchor.verify import timestamp
+from anchor.verify.effort import Effort
 from anchor.verify.report import BundleReport
 
 Name = tuple[str, bytes]
@@ -38,36 +37,23 @@ def _name(kind: str, authority: Authority) -> Name:
     return kind, authority.fingerprints[0] if authority.fingerprints else b""
 
 
-def used(data: bytes, report: BundleReport, root: TrustedRoot) -> frozenset[Name]:
-    """The entries of `root` on which the report of a bundle (`data`), verified under it, rests."""
+def used(data: bytes, report: BundleReport, root: TrustedRoot, effort: Effort) -> frozenset[Name]:
+    """The entries of `root` on which the report of a bundle (`data`), verified under it, rests. Raises
+    Unavailable when that costs too much."""
     if not report.ok:
         return frozenset()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # as the verifier does: an attacker writes the certificates
         bundle = bundles.parse(data)
         found = {(LOG, log.spki) for log in report.logs}
-        found |= {_name(TSA, a) for a in root.timestamp_authorities if _stamped(bundle, report, a)}
+        found |= {(TSA, t.fingerprint) for t in report.times if t.fingerprint}
         if bundle.certificate is not None:
             leaf = certificates.read(bundle.certificate)
-            for time in report.times:
-                found.add(_name(CA, certificates.issued_by(leaf, root, time.time).authority))
+            for time in {t.time for t in report.times}:
+                found.add(_name(CA, certificates.issued_by(leaf, root, time, effort).authority))
             ids = _sct_logs(leaf)
             found |= {(CTLOG, log.key.spki) for log in root.ctlogs if log.id in ids}
         return frozenset(found)
-
-
-def _stamped(bundle: bundles.Bundle, report: BundleReport, authority: Authority) -> bool:
-    """Whether one of the bundle's verified time-stamps is this authority's."""
-    name = authority.uri or authority.subject
-    if not any(t.source == "rfc3161" and t.authority == name for t in report.times):
-        return False
-    for token in bundle.timestamps:
-        try:
-            if timestamp.check(token, bundle.signature, (authority,), where="time-stamp"):
-                return True
-        except AnchorError:
-            continue
-    return False
 
 
 def _sct_logs(leaf: certificates.Leaf) -> set[bytes]:

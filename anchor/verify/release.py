@@ -31,6 +31,7 @@ from anchor.statement import Statement
 from anchor.verdict import Check, Class, Verdict, judge
 from anchor.verify import anchors, contents, demands
 from anchor.verify.anchors import AnchorReport, Stock, Trust, VerifiedAnchor
+from anchor.verify.effort import Effort
 from anchor.verify.files import Files
 from anchor.verify.release_steps import (
     FACTS,
@@ -117,9 +118,12 @@ def verify_release(
     now: datetime,
     stock: Stock | None = None,
     progress: Callable[[int], object] | None = None,
+    effort: Effort | None = None,
 ) -> Verdict:
     """The verdict of `examine_release`, which takes the same arguments."""
-    found = examine_release(target, data, files, trust=trust, now=now, stock=stock, progress=progress)
+    found = examine_release(
+        target, data, files, trust=trust, now=now, stock=stock, progress=progress, effort=effort
+    )
     return found.verdict
 
 
@@ -132,14 +136,16 @@ def examine_release(
     now: datetime,
     stock: Stock | None = None,
     progress: Callable[[int], object] | None = None,
+    effort: Effort | None = None,
 ) -> ReleaseResult:
     """Verify a release.json (`data`) and every file that it names; what was verified, with its bytes.
 
     `trust` None: what needs no policy is checked, the signer is only claimed, and the class is USAGE at best.
-    `now` is aware. Raises none of our errors: each becomes a check.
+    `now` is aware. `effort`: what the anchors may cost; without it only their signatures are counted. Raises
+    none of our errors: each becomes a check.
     """
     run = _Run()
-    _verify(run, target, data, files, trust, now, stock, progress)
+    _verify(run, target, data, files, trust, now, stock, progress, effort or Effort())
     if trust is None and run.release is not None:  # what cannot be read is not a question of trust
         line = "no policy was given, so nobody said whose signature counts"
         run.checks.append(unrun(POLICY, line, demotes=Class.USAGE))
@@ -169,6 +175,7 @@ def _verify(
     now: datetime,
     stock: Stock | None,
     progress: Callable[[int], object] | None,
+    effort: Effort,
 ) -> None:
     try:
         release = release_file.load(data)
@@ -183,7 +190,9 @@ def _verify(
     run.release, run.statement = release, payload
     run.ledger = contents.ledger_file(release, signed)
     _contents(run, release, signed, files, progress)
-    reports, copied = anchors.verify_all(release, payload, files, trust=trust, now=now, stock=stock)
+    reports, copied = anchors.verify_all(
+        release, payload, files, trust=trust, now=now, stock=stock, effort=effort
+    )
     run.anchors = tuple(v for report in reports if (v := report.verified) is not None)
     run.checks += [c for report in reports for c in report.checks]
     run.checks += copied

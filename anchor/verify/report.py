@@ -10,11 +10,13 @@ from anchor.verdict import Check, Class, judge
 
 @dataclass(frozen=True)
 class VerifiedTime:
-    """A moment at which the signature existed. `source`: `rfc3161` or `log`; `authority`: who says so."""
+    """A moment at which the signature existed. `source`: `rfc3161` or `log`; `authority`: who says so, and
+    `fingerprint` the SHA-256 of its certificate, where it has one."""
 
     source: str
     authority: str
     time: datetime
+    fingerprint: bytes = b""
 
 
 @dataclass(frozen=True)

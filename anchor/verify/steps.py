@@ -13,6 +13,7 @@ import msgspec
 
 from anchor.errors import AnchorError, printable
 from anchor.verdict import Check, Class, failed, passed, skipped
+from anchor.verify.effort import Effort
 
 T = TypeVar("T")
 MAX_DETAIL = 2000
@@ -160,12 +161,15 @@ ALL = (
 class Steps:
     """Runs steps and keeps a check of each, in order."""
 
-    def __init__(self) -> None:
+    def __init__(self, effort: Effort) -> None:
         self.checks: list[Check] = []
+        self._effort = effort
 
-    def run(self, step: Step, work: Callable[[], tuple[str, T]]) -> T | None:
-        """What `work` found, None when it failed. `work` gives what was compared with what, and a value."""
+    def run(self, step: Step, work: Callable[[], tuple[str, T]], *, signed: bool = False) -> T | None:
+        """What `work` found, None when it failed. `work` gives what was compared with what, and a value;
+        `signed`: it checks one signature."""
         try:
+            self._effort.spend() if signed else self._effort.poll()
             detail, found = work()
         except AnchorError as e:
             check = failed(step.name, e, meaning=step.meaning, clause=step.clause)

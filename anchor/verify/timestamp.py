@@ -17,13 +17,19 @@ from anchor import limits
 from anchor.errors import Refused
 from anchor.trusted_root import Authority
 from anchor.verify import certid
+from anchor.verify.effort import Effort
 from anchor.verify.report import VerifiedTime
 
 MAX_TOKEN = limits.TIMESTAMP
 
 
 def check(
-    token: bytes, signature: bytes, authorities: Iterable[Authority], *, where: str
+    token: bytes,
+    signature: bytes,
+    authorities: Iterable[Authority],
+    *,
+    where: str,
+    effort: Effort | None = None,
 ) -> VerifiedTime | None:
     """The time of a token (a DER TimeStampResp) over `signature`.
 
@@ -35,6 +41,8 @@ def check(
     for authority in authorities:
         if not authority.certificates or authority.issuer_serial != issuer_serial:
             continue
+        if effort is not None:
+            effort.spend()
         try:
             found = _by(authority, response, signature, where)
             certid.check(token, authority.certificates[0].public_bytes(Encoding.DER), where=where)
@@ -89,7 +97,7 @@ def _by(authority: Authority, response: TimeStampResponse, signature: bytes, whe
         raise Refused(f"the chain of {authority.uri} is broken: {authority.linked}", where="trusted root")
     if lapsed := authority.lapsed(time):
         raise Refused(f"{lapsed} was not valid at {time.isoformat()}", where=where)
-    return VerifiedTime("rfc3161", authority.uri or authority.subject, time)
+    return VerifiedTime("rfc3161", authority.uri or authority.subject, time, authority.fingerprints[0])
 
 
 def _brief(error: Exception) -> str:

@@ -55,7 +55,7 @@ def _promise(ctx: Context, placed: Placed) -> None:
     if placed.entry.promise is None:
         ctx.run.skip(steps.PROMISE, "the entry has none: its integrated time is not believed")
         return
-    time = ctx.run.run(steps.PROMISE, lambda: _promised(placed))
+    time = ctx.run.run(steps.PROMISE, lambda: _promised(placed), signed=True)
     if time is not None:
         ctx.promised[len(ctx.placed) - 1] = time
         ctx.times.append(VerifiedTime("log", placed.key.base_url, time))
@@ -94,7 +94,8 @@ def _timestamps(ctx: Context) -> None:
 def _timestamp(ctx: Context, token: bytes, number: int, where: str) -> tuple[str, list[VerifiedTime]]:
     if token in ctx.bundle.timestamps[: number - 1]:
         raise Refused("the same time-stamp twice", where=where)
-    found = timestamp.check(token, ctx.bundle.signature, ctx.ask.root.timestamp_authorities, where=where)
+    stampers, effort = ctx.ask.root.timestamp_authorities, ctx.ask.effort
+    found = timestamp.check(token, ctx.bundle.signature, stampers, where=where, effort=effort)
     if found is None:
         ctx.unnamed = True
         return f"{where} is of an authority that the trusted root does not name: it counts for nothing", []

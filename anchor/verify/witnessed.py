@@ -10,13 +10,16 @@ from anchor.errors import AnchorError, Pending, Refused
 from anchor.tlog import policy
 from anchor.tlog.policy import WitnessPolicy
 from anchor.verdict import Check
+from anchor.verify.effort import Effort
 from anchor.verify.release_steps import WITNESSES, broken, held
 from anchor.verify.report import BundleReport
 
 
-def check(report: BundleReport, witnesses: WitnessPolicy, now: datetime) -> Check:
+def check(report: BundleReport, witnesses: WitnessPolicy, now: datetime, effort: Effort) -> Check:
     """Whether the checkpoint of a verified bundle has its quorum. `Pending` when it has not (yet)."""
     try:
+        for _ in witnesses.cosigners:  # each signs once at most
+            effort.spend()
         return held(WITNESSES, _count(report, witnesses, now))
     except AnchorError as e:
         return broken(WITNESSES, e)

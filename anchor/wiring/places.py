@@ -5,7 +5,7 @@ The key always comes from the verifier's trusted root; a place is never trusted.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urljoin
@@ -13,7 +13,7 @@ from urllib.parse import urljoin
 from anchor.edge import log_sources, named, release_files
 from anchor.edge.rekor_v1_reader import RekorV1Reader
 from anchor.edge.service import Budget
-from anchor.errors import Unavailable, Unsupported
+from anchor.errors import Stopped, Unavailable, Unsupported
 from anchor.monitor.places import LogPlace
 from anchor.tlog import policy as witnesses
 from anchor.tlog.checkpoint import Log, rekor_v1, tiled
@@ -29,6 +29,16 @@ _VERSION = re.compile(r"/release/[^/]+/release\.json$")
 
 class RunBudget(Budget):
     """A deadline that begins anew with each run, since one source serves all runs of a cycle."""
+
+    def __init__(self, seconds: float, stopping: Callable[[], bool] = lambda: False) -> None:
+        super().__init__(seconds)
+        self._stopping = stopping
+
+    def left(self) -> float:
+        """Seconds left; raises Stopped when this process is to end."""
+        if self._stopping():
+            raise Stopped
+        return super().left()
 
     def restart(self) -> None:
         self._start = self._clock()

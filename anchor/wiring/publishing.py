@@ -32,6 +32,7 @@ from anchor.verdict import Verdict
 from anchor.verify import witnessed
 from anchor.verify.anchors import EMBEDDED_SUFFIX
 from anchor.verify.bundle import verify_bundle
+from anchor.verify.effort import Effort
 from anchor.verify.release import Trust, verify_release
 from anchor.verify.report import BundleReport
 from anchor.wiring.trust import NAMED, tuf_cache
@@ -242,7 +243,7 @@ def tools(say: Callable[[str], None], own: Trust | None) -> Tools:
 
 def _witnessed(witnesses: WitnessPolicy, report: BundleReport) -> str:
     """Empty when the witness policy is met, else what is missing."""
-    found = witnessed.check(report, witnesses, datetime.now(UTC))
+    found = witnessed.check(report, witnesses, datetime.now(UTC), Effort.unlimited())
     return "" if found.state == "passed" else found.detail
 
 

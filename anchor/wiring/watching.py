@@ -30,6 +30,7 @@ from anchor.tlog import evidence as evidences
 from anchor.verdict import Verdict
 from anchor.verify import rivals
 from anchor.verify.anchors import Trust
+from anchor.verify.effort import Effort
 from anchor.verify.release import examine_release, verify_release
 from anchor.wiring import corrupted, records
 from anchor.wiring.places import Places, RunBudget, public_key
@@ -98,11 +99,19 @@ class Given:
 class Wired:
     """The parts of one cycle."""
 
-    def __init__(self, given: Given, *, home: Path, offline: bool = False) -> None:
+    def __init__(
+        self,
+        given: Given,
+        *,
+        home: Path,
+        offline: bool = False,
+        stopping: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._given = given
         self._offline = offline
+        self._stopping = stopping
         self._trust: Trust | AnchorError | None = None
-        self._places = Places(given.base, home / "tiles", RunBudget(BUDGET), offline)
+        self._places = Places(given.base, home / "tiles", RunBudget(BUDGET, stopping), offline)
 
     def parts(self) -> Parts:
         """What a cycle asks for."""
@@ -141,7 +150,16 @@ class Wired:
         data, files = release_files.load(target, self._places.budget, offline=self._offline)
         held = Held(files) if hold else None
         try:
-            result = examine_release(target, data, held or files, trust=trust, now=datetime.now(UTC))
+            effort = self._effort()
+            result = examine_release(
+                target,
+                data,
+                held or files,
+                trust=trust,
+                now=datetime.now(UTC),
+                progress=lambda _: effort.obey(),
+                effort=effort,
+            )
             found = examined(result, data=data, files=held)
         except BaseException:
             if held is not None:
@@ -154,8 +172,20 @@ class Wired:
     def canary(self, target: str, held: HeldRelease) -> Verdict:
         """The verdict on what is held, with one bit of the ledger changed."""
         corrupted.check(held)
-        files, trust = corrupted.Corrupted(held), self.trust(target)
-        return verify_release(target, held.data, files, trust=trust, now=datetime.now(UTC))
+        files, trust, effort = corrupted.Corrupted(held), self.trust(target), self._effort()
+        return verify_release(
+            target,
+            held.data,
+            files,
+            trust=trust,
+            now=datetime.now(UTC),
+            progress=lambda _: effort.obey(),
+            effort=effort,
+        )
+
+    def _effort(self) -> Effort:
+        """What one release may cost. The time is of this thread's work: a busy machine takes none of it."""
+        return Effort(stopwatch=time.thread_time, stopping=self._stopping)
 
     def shown(self, document: bytes) -> Evidence:
         """What a file of evidence shows, where its signers or its log are those that are trusted today."""
@@ -188,12 +218,13 @@ def worker_of(
     rule: alarm.Rule,
     notifier: Notifier,
     tell: Callable[[alarm.Message], object] | None = None,
+    stopping: Callable[[], bool] = lambda: False,
 ) -> Worker:
-    """A worker of this process that verifies by what is given."""
+    """A worker of this process that verifies by what is given. `stopping`: whether a run is to be left."""
     return records.worker(
         database,
         home,
-        lambda: Wired(given, home=home, offline=offline).parts(),
+        lambda: Wired(given, home=home, offline=offline, stopping=stopping).parts(),
         rule=rule,
         pace=Pace(),
         notifier=notifier,

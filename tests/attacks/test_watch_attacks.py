@@ -5,16 +5,20 @@ The daemon is a process of its own, and its wall clock is moved under it.
 """
 
 import contextlib
+import os
 import signal
 import sqlite3
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from anchor.schedule import GRACE
 from anchor.verdict import Class
-from tests.support.anchor_cli import anchor, process
+from tests.support.anchor_cli import ROOT, anchor, process
 from tests.support.attacked import Hook
 from tests.support.clock import WallClock
 from tests.support.log_server import serve_logs
@@ -92,9 +96,41 @@ def test_sigterm_lets_the_run_in_progress_end(online: Online) -> None:
     with watching(online) as daemon:
         daemon.says("OK")
         slow_run(online, 1.0)
+        daemon.process.send_signal(signal.SIGTERM)
+        online.server.pause = 0.0
+        assert daemon.stop() == 0
+    assert not rows(online, "SELECT id FROM runs WHERE state <> 'finished'")
+
+
+def test_sigterm_leaves_a_run_that_does_not_end_and_gives_its_claim_back(online: Online) -> None:
+    with watching(online) as daemon:
+        daemon.says("OK")
+        slow_run(online, GRACE + 2)
         assert daemon.stop() == 0
     online.server.pause = 0.0
-    assert not rows(online, "SELECT id FROM runs WHERE state <> 'finished'")
+    assert not rows(online, "SELECT id FROM runs WHERE state = 'running'")
+    assert rows(online, "SELECT id FROM runs WHERE state = 'interrupted'")
+    assert online.found() is Class.OK
+    assert online.check() is Class.OK
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_reverify_that_is_stopped_gives_its_claim_back(online: Online, number: signal.Signals) -> None:
+    words = ("reverify", online.target, "--policy", online.folder / "watched.toml", "--home", online.home)
+    online.server.pause = 20.0
+    child = subprocess.Popen(
+        [sys.executable, "-m", "anchor", *map(str, words)],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    until(lambda: rows(online, "SELECT id FROM runs WHERE state = 'running'"), 60, child)
+    child.send_signal(number)
+    _, err = child.communicate(timeout=60)
+    online.server.pause = 0.0
+    assert (child.returncode, err.strip()) == (130, "anchor: stopped")
+    assert not rows(online, "SELECT id FROM runs WHERE state = 'running'")
+    assert online.found() is Class.OK
 
 
 def test_a_run_beside_the_watch_waits_or_says_who_holds_it(online: Online) -> None:

@@ -111,6 +111,9 @@ is not passed demotes the verdict to one of the classes in the last column; with
 Exit codes: OK 0, USAGE 2, UNAVAILABLE 3, STALE 4, PENDING 5, EQUIVOCATION 6, UNSUPPORTED 7, INVALID 8,
 ERROR 70.
 
+Any check of a bundle, and `anchor-named`, can be UNAVAILABLE as well: where the anchors of a release cost
+more than a verifier spends (docs/decisions/verification-budget.md).
+
 This file is made by `python -m tests.support.check_names`; a test compares it.
 """
 

@@ -16,6 +16,7 @@ from anchor.errors import Refused
 from anchor.trust import Policy, Signer
 from anchor.verdict import Verdict
 from anchor.verify.anchors import Stock
+from anchor.verify.effort import Effort
 from anchor.verify.release import ReleaseResult, Trust, examine_release
 
 
@@ -58,10 +59,17 @@ class Held:
     def verify(self, *, stock: Stock | None = None, trust: Trust | None = None) -> Verdict:
         return self.examine(stock=stock, trust=trust).verdict
 
-    def examine(self, *, stock: Stock | None = None, trust: Trust | None = None) -> ReleaseResult:
-        files = Memory(self.files)
+    def examine(
+        self, *, stock: Stock | None = None, trust: Trust | None = None, effort: Effort | None = None
+    ) -> ReleaseResult:
         return examine_release(
-            "release.json", self.release, files, trust=trust or self.trust, now=self.now, stock=stock
+            "release.json",
+            self.release,
+            Memory(self.files),
+            trust=trust or self.trust,
+            now=self.now,
+            stock=stock,
+            effort=effort,
         )
 
     def with_file(self, path: str, data: bytes, *, repaired: bool) -> "Held":

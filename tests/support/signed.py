@@ -13,13 +13,13 @@ from anchor.release import Anchor
 from anchor.verify.bundle import verify_bundle
 
 
-def sign(instance: Instance, statement: bytes, *, identity: str | None = None) -> bytes:
+def sign(instance: Instance, statement: bytes, *, identity: str | None = None, stamps: int = 1) -> bytes:
     """A bundle of this instance over these bytes; every call makes an entry."""
     root = trusted_root.parse(instance.trusted_root())
     steps = signing.Steps(
         authority=instance.authority,
         signed=lambda prepared: None,
-        stamps=(lambda signature: stamping.stamp(instance.timestamps, signature, root),),
+        stamps=(lambda signature: stamping.stamp(instance.timestamps, signature, root),) * stamps,
         append=lambda prepared: instance.log.append(prepared.request),
     )
     return signing.sign(
