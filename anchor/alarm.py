@@ -19,6 +19,8 @@ from anchor.verdict import Check, Class, Verdict, worst
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "": 3600}
 DAY = 86400.0
+QUOTE = "- "
+"""How each line begins that holds what a stranger wrote, and no other."""
 MAX_LINES = 20
 """Causes named in one message."""
 MAX_LINE = 1000
@@ -373,7 +375,7 @@ def receiver_id(url: str) -> str:
 def message(target: str, news: News, outcome: Outcome, *, when: str, uid: str, remark: str = "") -> Message:
     """What people read of a run that ended `when` (RFC 3339). `remark`: a line of ours.
 
-    A line that begins with "- " holds what strangers wrote, each in one line: no other line does.
+    A line that begins with `QUOTE` holds what strangers wrote, each in one line: no other line does.
     """
     found = outcome.verdict.verdict
     lines = [f"{target}: {found} (told before: {news.before})", f"run ended {when}"]
@@ -411,7 +413,7 @@ def came_and_went(news: News) -> str:
 
 def _quoted(texts: Sequence[str]) -> list[str]:
     more = [f"and {len(texts) - MAX_LINES} more"] if len(texts) > MAX_LINES else []
-    return [*(f"- {t}" for t in texts[:MAX_LINES]), *more]
+    return [*(f"{QUOTE}{t}" for t in texts[:MAX_LINES]), *more]
 
 
 def _one_line(text: str) -> str:

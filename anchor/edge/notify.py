@@ -6,20 +6,37 @@ URLs of receivers hold secrets: they are never printed, only their kind and numb
 """
 
 import contextlib
+import logging
+import re
 import threading
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from anchor.alarm import Message, receiver_id
-from anchor.edge import http
+from anchor.edge import http, letters
 from anchor.errors import AnchorError, Misuse, Unavailable
+from anchor.verdict import Class
 
 PATIENCE = 30.0
 """Seconds for one message to one receiver."""
 HEARTBEAT = 10.0
 """Seconds for the heartbeat."""
 MAX_RECEIVERS = 32
+_PLAIN = frozenset({"NotifyJSON", "NotifyXML", "NotifyForm", "NotifyEmail", "NotifySyslog", "NotifyRSyslog"})
+"""Plugins of apprise whose receivers show a text as it is, or hand it to a program."""
+_TYPE = {
+    Class.OK: "success",
+    Class.UNAVAILABLE: "warning",
+    Class.PENDING: "warning",
+    Class.STALE: "warning",
+    Class.UNSUPPORTED: "warning",
+    Class.USAGE: "warning",
+}
+"""Apprise's type of a message; any other class is a failure."""
+_TOO_LONG = frozenset({400, 406, 413, 414, 422})
+"""How services say that they do not take a message of this length or form."""
 
 
 class Notifier:
@@ -41,14 +58,17 @@ class Notifier:
     def send(self, receiver: str, message: Message) -> None:
         """Send to one receiver; raises Unavailable when it did not take the message in time."""
         label, sender = self._senders[receiver]
-        taken: list[bool] = []
+        plugins, problems = list(sender), [""]
+        pauses = sum((letters.MOST - 1) * min(float(p.request_rate_per_sec), 10.0) for p in plugins)
+        long = len(message.body) > min(int(p.body_maxlen) for p in plugins)
 
         def work() -> None:
-            taken.append(bool(sender.notify(title=message.title, body=message.body)))
+            problems[:] = [_deliver(plugin, message) for plugin in plugins]
 
-        _within(self._patience, work, label)
-        if taken != [True]:
-            raise Unavailable("did not take the message", where=label, remedy="it is tried again later")
+        _within(self._patience + (pauses if long else 0.0), work, label)
+        if any(problems):
+            problem = next(p for p in problems if p)
+            raise Unavailable(problem, where=label, remedy="it is tried again later")
 
     def tell(self, message: Message) -> None:
         """Send to all receivers at once, past the outbox; what fails is dropped, for there is nowhere to note
@@ -63,6 +83,59 @@ class Notifier:
             thread.start()
         for thread in threads:
             thread.join()
+
+
+def _deliver(plugin: Any, message: Message) -> str:
+    """Hand the message over to a plugin of apprise, in parts that its service takes; why it was not taken.
+
+    A service may take less than its plugin says, or stand behind one that knows no limit: what is refused for
+    what it is, is tried again in shorter parts, and at last as one short text.
+    """
+    from apprise import NotifyFormat, NotifyType, OverflowMode
+
+    if type(plugin).__name__ not in _PLAIN:
+        message = replace(message, body=letters.inert(message.body))
+    plugin.notify_format = NotifyFormat.TEXT  # nothing in a message is markup
+    amalgamated = plugin.title_maxlen <= 0  # the title becomes a part of the body
+    room = max(20, int(plugin.body_maxlen) - letters.LEAST - 4) if amalgamated else int(plugin.title_maxlen)
+    title = message.title[:room]
+    given = {"title": title, "notify_type": NotifyType(_TYPE.get(message.verdict, "failure"))}
+    given |= {"body_format": NotifyFormat.TEXT, "overflow": OverflowMode.SPLIT}
+    known = int(plugin.body_maxlen) - (len(title) + 4 if amalgamated else 0)
+    problem = ""
+    for limit, most in ((known, letters.MOST), (600, letters.MOST), (200, 1)):
+        with _Refusal() as refusal:
+            texts = letters.parts(message, min(limit, known), most=most)
+            if all(plugin.notify(body=text, **given) for text in texts):
+                return ""
+        if refusal.status is None:
+            return "did not take the message"
+        problem = f"refused the message: HTTP {refusal.status}"
+        if refusal.status not in _TOO_LONG:
+            return problem
+    return f"{problem}, also in a short form"
+
+
+class _Refusal(logging.Handler):
+    """The HTTP status that a service answered in this thread, as apprise logs it; of its log nothing else is
+    kept, for it may hold secrets."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.status: int | None = None
+        self._thread = threading.get_ident()
+
+    def __enter__(self) -> "_Refusal":
+        logging.getLogger("apprise").addHandler(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        logging.getLogger("apprise").removeHandler(self)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.thread == self._thread:
+            found = re.search(r"error=([1-5][0-9]{2})\b", record.getMessage())
+            self.status = int(found[1]) if found else self.status
 
 
 def _sender(url: str, number: int) -> tuple[str, Any]:

@@ -334,13 +334,18 @@ class Hook(BaseHTTPRequestHandler):
 
     seen: list[bytes] = []  # noqa: RUF012 - emptied by the fixture
     status = 200
+    limit = 1 << 30
+    """Bytes of a body that it takes."""
     go = threading.Event()
 
     def do_POST(self) -> None:
         type(self).go.wait(60)
         length = int(self.headers.get("Content-Length", 0))
-        type(self).seen.append(self.rfile.read(length))
-        self.send_response(type(self).status)
+        data = self.rfile.read(length)
+        short = length <= type(self).limit
+        if short:
+            type(self).seen.append(data)
+        self.send_response(type(self).status if short else 400)
         self.end_headers()
 
     do_GET = do_POST  # noqa: N815 - the name http.server calls
@@ -351,7 +356,7 @@ class Hook(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def hook() -> Iterator[str]:
-    Hook.seen, Hook.status = [], 200
+    Hook.seen, Hook.status, Hook.limit = [], 200, 1 << 30
     Hook.go.set()
     server = HTTPServer(("127.0.0.1", 0), Hook)
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
