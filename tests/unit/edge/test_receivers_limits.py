@@ -219,9 +219,9 @@ def test_a_mail_is_text_alone_and_its_lines_are_ours_or_marked() -> None:
     assert kinds == ["text/plain"]
     assert found["Subject"] == "[anchor] INVALID: t"
     (part,) = [part for part in found.walk() if not part.is_multipart()]
-    data = part.get_payload(decode=True)
-    assert isinstance(data, bytes)
-    lines = data.decode().splitlines()
+    payload = part.get_payload(decode=True)
+    assert isinstance(payload, bytes)
+    lines = payload.decode().splitlines()
     assert [line for line in lines if line and not line.startswith("- ")] == [
         "new:",
         f"message {UID}: the same id again is the same message",
