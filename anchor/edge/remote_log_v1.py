@@ -34,8 +34,9 @@ class RekorV1(RemoteLog):
         """The active tree's signed checkpoint, not verified. Raises `Unavailable`."""
         answer = http.get(LOG, f"{url}/api/v1/log", budget=budget, limit=RekorV1.MAX_ANSWER, expect=JSON)
         try:
-            return str(parse_json(answer.body)["signedTreeHead"]).encode()
-        except (Refused, KeyError, TypeError):
+            head = parse_json(answer.body)["signedTreeHead"]
+            return str.encode(head)
+        except (Refused, KeyError, TypeError, UnicodeEncodeError):
             raise ServiceError("tells no tree head", where=f"{LOG} {url}", remedy="check the URL") from None
 
     def find_after(self, since: int, leaf: bytes) -> bytes | None:

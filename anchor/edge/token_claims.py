@@ -7,6 +7,7 @@ with the same words. A time that does not fit may be this machine's clock.
 
 import base64
 import json
+import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -36,6 +37,8 @@ def fault(token: str, now: datetime) -> tuple[str, str]:
         return "it is not a JWT", "give the token alone"
     if missing := [name for name in _NEEDED if name not in claims]:
         return f"it has no {' and no '.join(missing)}", "get one of an OIDC issuer"
+    if wrong := [name for name in (*_NEEDED, "nbf") if name in claims and not _fits(name, claims[name])]:
+        return f"its {' and its '.join(wrong)} is of another kind than RFC 7519 says", "get another one"
     audience = claims["aud"]
     if AUDIENCE not in (audience if isinstance(audience, list) else [audience]):
         said = repr(audience)[:80]
@@ -49,8 +52,20 @@ def fault(token: str, now: datetime) -> tuple[str, str]:
     return "", ""
 
 
+def _fits(name: str, value: object) -> bool:
+    """Whether a claim is of its kind: a text, for `aud` also a list of texts, and else a time."""
+    if name == "aud" and isinstance(value, list):
+        return all(isinstance(one, str) for one in value)
+    if name in ("aud", "iss", "sub"):
+        return isinstance(value, str)
+    return isinstance(value, int | float) and not isinstance(value, bool) and not math.isnan(_time(value))
+
+
 def _time(value: object) -> float:
-    return float(value) if isinstance(value, int | float) else 0.0
+    try:
+        return float(value) if isinstance(value, int | float) else 0.0
+    except OverflowError:  # of a whole number
+        return math.inf
 
 
 def _said(value: object) -> str:
