@@ -34,8 +34,6 @@ def recognise(data: bytes) -> Container | None:
         value = parse_json(data, foreign=True)
     except AnchorError:
         return _lines(data)
-    if isinstance(value, list):
-        return _list(value)
     if not isinstance(value, dict):
         return None
     return next((found(value) for fits, found in _KINDS if fits(value)), None)
@@ -52,18 +50,7 @@ def _lines(data: bytes) -> Container | None:
         return None
     if not all(isinstance(value, dict) for value in values):
         return None
-    return Container(f"JSON Lines of {_counted(values)}", _LINES)
-
-
-def _list(values: list[Any]) -> Container | None:
-    if not values or not all(isinstance(v, dict) for v in values) or _what(values) == "documents":
-        return None
-    return Container(f"a JSON list of {_counted(values)}", "jq '.[0]' FILE > one.json writes the first")
-
-
-def _counted(values: list[Any]) -> str:
-    what = _what(values)
-    return f"{len(values)} {what if len(values) > 1 else what.removesuffix('s')}"
+    return Container(f"JSON Lines of {len(values)} {_what(values)}", _LINES)
 
 
 def _what(values: list[Any]) -> str:

@@ -41,13 +41,15 @@ def complete(release: SeenRelease | None, *, looked: int, counted: int) -> Check
 
 
 def defect(name: str, error: Exception) -> Check:
-    """What this program did not foresee: an ERROR of one target where it was met, and where in the code."""
+    """What this program did not foresee: an ERROR of one target where it was met, and where in the code.
+
+    Little memory is UNAVAILABLE."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [f for f in frames if "/anchor/" in f.filename] or frames
     place = f" ({own[-1].filename.rpartition('/')[2]}:{own[-1].lineno})" if own else ""
     problem = f"a defect of this program: {type(error).__name__}: {error}{place}"
-    if isinstance(error, MemoryError):
-        problem = f"not enough memory{place}"
+    if isinstance(error, MemoryError):  # the machine's limit: it could not be told
+        return failed(name, Unavailable(f"not enough memory{place}", remedy="give it more memory"))
     return failed(
         name, AnchorError(problem, remedy="please report it; other releases are verified all the same")
     )

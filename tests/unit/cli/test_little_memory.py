@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 import anchor
+from anchor.monitor import findings
+from anchor.verdict import Class
 from tests.support import forge
 from tests.support.anchor_cli import ROOT
 from tests.support.forge_ca import IDENTITY, ISSUER
@@ -50,11 +52,23 @@ def test_with_so_many_mebibytes_more_it_verifies_or_could_not_be_told(tmp_path: 
         assert ran.stderr == "anchor: not enough memory; give it more memory and run it again\n"
 
 
+def test_in_a_watch_it_is_unavailable_of_its_target_and_no_defect() -> None:
+    check = findings.defect("release", MemoryError())
+    assert check.demotes is Class.UNAVAILABLE
+    assert check.detail.startswith("not enough memory")
+    assert findings.defect("release", ValueError("x")).demotes is Class.ERROR
+
+
 @pytest.mark.parametrize("part", ["verify", "tlog", "report", "."])
 def test_no_handler_of_everything_takes_little_memory_for_bad_evidence(part: str) -> None:
     folder = Path(anchor.__file__).parent / part
     for path in sorted(folder.glob("*.py")):
-        if path.name in {"__main__.py", "schedule.py", "worker.py"}:  # tell it themselves, or raise it again
+        if path.name in {
+            "__main__.py",
+            "schedule.py",
+            "worker.py",
+            "reverify.py",
+        }:  # tell it themselves, or raise it again
             continue
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Try):
