@@ -21,6 +21,8 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "": 3600}
 DAY = 86400.0
 QUOTE = "- "
 """How each line begins that holds what a stranger wrote, and no other."""
+DRIFT = "trust material changed: "
+"""How the note begins that another policy or another root was used than in the run before."""
 MAX_LINES = 20
 """Causes named in one message."""
 MAX_LINE = 1000
@@ -388,6 +390,9 @@ def message(target: str, news: News, outcome: Outcome, *, when: str, uid: str, r
         lines.append(
             f"found since the last message and not told singly: {news.held} more; see anchor history"
         )
+    drift = [note for note in outcome.verdict.notes if note.startswith(DRIFT)]
+    if drift:
+        lines += ["since the run before:", *_quoted(drift)]
     if outcome.services:
         lines += ["not reached:", *_quoted(sorted(outcome.services))]
     if news.new:

@@ -17,12 +17,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from anchor.errors import AnchorError, Unavailable
+from anchor import alarm
+from anchor.errors import AnchorError, Refused, Unavailable, Unsupported
 from anchor.examined import Entry, Examined, HeldRelease
 from anchor.monitor import entries, findings, views
 from anchor.monitor.places import LogMemory, LogPlace
 from anchor.monitor.session import Session
-from anchor.outcome import Before, Evidence, Outcome, SeenRelease
+from anchor.outcome import TWO_STATEMENTS, Before, Evidence, Outcome, SeenRelease
 from anchor.tlog.checkpoint import Log
 from anchor.verdict import Check, Class, Verdict, failed, judge, passed, skipped
 
@@ -36,7 +37,9 @@ class Memory(LogMemory, Protocol):
     """What a re-verification asks of the records."""
 
     def before(self, target: str) -> Before: ...
-    def rival(self, release: SeenRelease) -> SeenRelease | None: ...
+    def rival(
+        self, release: SeenRelease, shows: Callable[[SeenRelease], bool] = ...
+    ) -> SeenRelease | None: ...
     def logs_of(self, target: str) -> list[str]: ...
 
 
@@ -77,6 +80,8 @@ class Cycle:
     _sessions: dict[tuple[str, str], Session] = field(default_factory=dict)
     _seen: dict[str, Log] = field(default_factory=dict)
     """By origin: the logs of bundles that were verified in this cycle."""
+    _shown: dict[str, str] = field(default_factory=dict)
+    """By the digest of evidence: why it shows nothing under today's trust, or empty."""
     _canary: Check | None = None
     """What it came to for all: it was found bad, or two targets agree that this program is at fault."""
     _mute: set[str] = field(default_factory=set)
@@ -164,16 +169,38 @@ class Cycle:
         if held.lost is not None:
             raise held.lost
         before = held.release
-        rival = self.memory.rival(now) if now is not None else None
+        rival = self.memory.rival(now, lambda r: self._accuses(run, r, now)) if now is not None else None
         if now is not None and rival is not None:
             evidence = self.parts.rivals(rival, now)
             self.memory.preserve((), (evidence,))
             run.evidence.append(evidence)
             run.checks.append(findings.rivals(rival, now))
         elif (shown := now or before) is not None:
-            kept = self.memory.contradictions(shown.ledger)
+            kept = [e for e in self.memory.contradictions(shown.ledger) if self._counts(run, e)]
             run.checks += findings.number(now, before, kept, run.target)
         run.release = now
+
+    def _accuses(self, run: "_Run", one: SeenRelease, two: SeenRelease) -> bool:
+        """Whether the evidence of two releases shows something under today's trust, by its own checker."""
+        return self._counts(run, self.parts.rivals(one, two))
+
+    def _counts(self, run: "_Run", evidence: Evidence) -> bool:
+        """Whether evidence against a publisher shows something under today's trust. What another policy of
+        this home accepted says nothing of a publisher who shares the ledger's name."""
+        if evidence.kind != TWO_STATEMENTS:
+            return True
+        if evidence.digest not in self._shown:
+            try:
+                self.parts.shown(evidence.document)
+                self._shown[evidence.digest] = ""
+            except (Refused, Unsupported) as e:
+                self._shown[evidence.digest] = str(e)
+        if reason := self._shown[evidence.digest]:
+            run.notes.append(
+                f"two statements of {evidence.origin!r} disagree, and not both are by signers whom this "
+                f"policy accepts: {reason}"
+            )
+        return not reason
 
     def _logs(self, run: "_Run", examined: Examined | None) -> None:
         found = examined.entries if examined is not None else ()
@@ -228,7 +255,7 @@ class Cycle:
         run.trust, before = self._trust, self._before(run).trust
         changes = [] if before is None else findings.differences(before, run.trust)
         if changes:
-            run.notes.append("trust material changed: " + "; ".join(changes))
+            run.notes.append(alarm.DRIFT + "; ".join(changes))
         detail = "; ".join(changes) or ("first seen" if before is None else "as in the last run")
         run.checks.append(passed("trust", f"{len(run.trust)} items, {detail}"))
 

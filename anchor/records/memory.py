@@ -5,7 +5,7 @@ A held row that does not fit its own signature or its chain is refused, never be
 writes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -160,14 +160,19 @@ class Memory:
         with self._database.read() as connection:
             return list(connection.execute(_LOGS, {"target": target}).scalars())
 
-    def rival(self, release: SeenRelease) -> SeenRelease | None:
+    def rival(
+        self, release: SeenRelease, shows: Callable[[SeenRelease], bool] = lambda _: True
+    ) -> SeenRelease | None:
         """A verified release of this ledger whose statement says something else of one number, with its
-        anchors: another one with this number, or one before or after that belongs to another chain."""
+        anchors: another one with this number, or one before or after that belongs to another chain. `shows`:
+        whether the two show it under today's trust; ledgers of two publishers may share a name."""
         wanted = {"ledger": release.ledger, "number": release.number, "digest": release.digest}
         with self._database.read() as connection:
             for row in connection.execute(_BESIDE, wanted).mappings().all():
                 if row["number"] == release.number or self._contradict(release, _release(dict(row))):
-                    return _release(dict(row), _anchors(connection, row["id"]))
+                    found = _release(dict(row), _anchors(connection, row["id"]))
+                    if shows(found):
+                        return found
         return None
 
     def _contradict(self, one: SeenRelease, two: SeenRelease) -> bool:

@@ -5,7 +5,7 @@ A run that nothing records is still made and still told. It is no news to the re
 stay due: the pace is kept here, as for a release that cannot be told.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from anchor.errors import AnchorError
 from anchor.monitor.places import HeldCheckpoint, Unproven
@@ -92,8 +92,10 @@ class Remembered:
         del target
         return Before()
 
-    def rival(self, release: SeenRelease) -> SeenRelease | None:
-        del release
+    def rival(
+        self, release: SeenRelease, shows: Callable[[SeenRelease], bool] = lambda _: True
+    ) -> SeenRelease | None:
+        del release, shows
         return None
 
     def logs_of(self, target: str) -> list[str]:

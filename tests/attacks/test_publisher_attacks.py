@@ -263,3 +263,26 @@ def test_a_stranger_cannot_make_the_publisher_speak_twice(both: TwoTongues, tmp_
     ran = both.run(stranger)
     assert ran.code in (Class.PENDING.exit_code, Class.INVALID.exit_code)
     assert anchor("records", "export", "--evidence", "-o", tmp_path / "none", "--home", both.home).out == ""
+
+
+def test_two_publishers_of_one_ledger_name_under_two_policies_in_one_home_are_no_equivocators(
+    both: TwoTongues, tmp_path: Path
+) -> None:
+    """Each is accepted by one policy; what would accuse them, `verify-evidence` refutes under both."""
+    (tmp_path / "stranger").mkdir()
+    stranger = published(tmp_path / "stranger", OTHER)
+    given = ("--home", both.home, "--notify", both.hook.url, "--alarm-after", "1/0", "--json")
+    for _ in range(2):
+        for site in (stranger, both.one):
+            ran = anchor("reverify", site.release, "--policy", site.policy, *given)
+            assert (ran.code, ran.document["verdict"]) == (0, "OK"), ran.out
+    assert any("whom this policy accepts" in n for n in ran.document["notes"])
+    assert both.hook.titles() == []
+    assert not list((both.home / "evidence").glob("*"))
+    for command in ("records", "check"), ("status",):
+        assert anchor(*command, "--home", both.home).code == 0
+    both.swap()  # and a real second statement is found all the same, by the policy of its publisher alone
+    assert both.run().code == 6
+    ran = anchor("reverify", stranger.release, "--policy", stranger.policy, *given)
+    assert (ran.code, ran.document["verdict"]) == (0, "OK"), ran.out
+    assert anchor("records", "check", "--home", both.home).code == 6

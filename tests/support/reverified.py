@@ -64,6 +64,8 @@ class World:
     """By target: the log index that release.json names."""
     sung: list[str] = field(default_factory=list)
     """Targets whose corrupted copy was verified."""
+    strangers: set[bytes] = field(default_factory=set)
+    """Statements by signers whom the policy does not accept."""
     place: LogPlace | None = None
     nowhere: bool = False
     nameless: bool = False
@@ -128,10 +130,16 @@ class World:
             rivals=lambda one, two: Evidence(
                 kind="two-statements", origin=one.ledger, document=one.statement + b"\n" + two.statement
             ),
-            shown=_shown,
+            shown=self.shown,
             clock=lambda: self.now,
             stopwatch=stopwatch,
         )
+
+    def shown(self, document: bytes) -> Evidence:
+        """Evidence shows something, but not where a statement in it is by somebody else."""
+        if any(statement in document for statement in self.strangers):
+            raise Refused("no bundle is verified to sign the statement")
+        return Evidence(kind="two-statements", origin="prices", document=document)
 
     def _trust(self) -> Mapping[str, str]:
         return self.trust
@@ -152,10 +160,6 @@ class World:
     def found(self, target: str = TARGET) -> Class:
         """The class of one run."""
         return self.run(target).verdict.verdict
-
-
-def _shown(_document: bytes) -> Evidence:
-    raise Refused("no evidence")
 
 
 def _verdict(target: str, checks: tuple[object, ...]) -> Verdict:

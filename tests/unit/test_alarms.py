@@ -14,7 +14,7 @@ from anchor import alarm
 from anchor.alarm import Cause, News, Rule, Seen, Standing
 from anchor.edge.notify import Notifier, heartbeat
 from anchor.errors import Misuse, Unavailable
-from anchor.outcome import Evidence
+from anchor.outcome import Evidence, Outcome
 from anchor.verdict import Check, Class, Verdict, judge, passed, worst
 from tests.support import records
 from tests.support.records import NOW
@@ -307,6 +307,14 @@ def test_a_message_names_the_services_and_stays_small() -> None:
     assert "message u1" in text.body
     assert len(text.title) <= 200
     assert "\n" not in text.title
+
+
+def test_a_message_says_that_another_policy_was_used_than_in_the_run_before() -> None:
+    changed = f"{alarm.DRIFT}policy aa -> bb"
+    verdict = msgspec.structs.replace(records.verdict(Class.INVALID), notes=("else", changed))
+    text = alarm.message("t", News(verdict=Class.INVALID), Outcome(verdict=verdict), when="now", uid="u").body
+    assert f"since the run before:\n- {changed}\n" in text
+    assert "else" not in text
 
 
 def test_no_line_of_a_stranger_looks_like_one_of_ours() -> None:

@@ -177,3 +177,45 @@ def test_edited_records_are_never_believed(world: World) -> None:
     found = world.run()
     assert found.verdict.verdict is Class.INVALID
     assert "does not fit its chain" in detail(found, "records")
+
+
+# -- two publishers of one ledger name, under two policies ---------------------------------------------------
+
+
+def two_publishers(world: World) -> None:
+    """Another publisher's release with the same name and number was recorded under another policy."""
+    world.statement = b'{"theirs"}'
+    assert world.found("theirs/release.json") is Class.OK
+    world.strangers.add(world.statement)
+    world.statement = b"{}"
+
+
+def test_two_publishers_who_share_a_ledgers_name_are_no_equivocators(world: World) -> None:
+    two_publishers(world)
+    for _ in range(2):
+        outcome = world.run()
+        assert outcome.verdict.verdict is Class.OK
+        assert outcome.evidence == ()
+        assert any("not both are by signers whom this policy accepts" in n for n in outcome.verdict.notes)
+
+
+def test_evidence_that_another_policy_accepted_accuses_only_under_that_policy(world: World) -> None:
+    world.statement = b'{"theirs"}'
+    assert world.found("theirs/release.json") is Class.OK
+    world.statement = b'{"also theirs"}'
+    assert world.found("theirs/release.json") is Class.EQUIVOCATION
+    world.strangers |= {b'{"theirs"}', b'{"also theirs"}'}
+    world.statement = b"{}"
+    assert world.found() is Class.OK
+    world.strangers.clear()  # who accepts these signers is told what they did
+    assert world.found() is Class.EQUIVOCATION
+
+
+def test_a_stranger_of_the_same_name_hides_no_real_contradiction(world: World) -> None:
+    two_publishers(world)
+    assert world.found() is Class.OK
+    world.statement = b'{"another"}'
+    outcome = world.run()
+    assert outcome.verdict.verdict is Class.EQUIVOCATION
+    assert len(outcome.evidence) == 1
+    assert b"theirs" not in outcome.evidence[0].document
