@@ -17,6 +17,8 @@ from tests.support.anchor_cli import ROOT
 from tests.support.forge_ca import IDENTITY, ISSUER
 from tests.support.need import need
 
+TELL_IT = {"__main__.py", "schedule.py", "worker.py", "reverify.py"}
+"""Where a handler of everything says what it is, or raises it again."""
 SCRIPT = """
 import resource, sys
 from pathlib import Path
