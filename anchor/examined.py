@@ -11,7 +11,7 @@ from typing import BinaryIO, Protocol
 
 from anchor.outcome import SeenAnchor, SeenRelease
 from anchor.release import File
-from anchor.tlog.checkpoint import Checkpoint, Log
+from anchor.tlog.checkpoint import Checkpoint, Log, log_of
 from anchor.verdict import Verdict
 from anchor.verify.anchors import VerifiedAnchor
 from anchor.verify.release import ReleaseResult
@@ -115,13 +115,9 @@ def _entry(anchor: VerifiedAnchor, fact: LogFact) -> Entry:
 
 
 def _log(fact: LogFact) -> Log | None:
-    """The log of a verified checkpoint; a Rekor v1 tree is signed under the bare name of its log."""
+    """The log of a verified checkpoint."""
     head = fact.checkpoint
     if head is None:
         return None
-    for signer in head.signers:
-        if signer.key.name == head.origin:
-            return Log(head.origin, signer.key)
-        if head.origin.startswith(f"{signer.key.name} - "):
-            return Log(signer.key.name, signer.key, shards=True)
-    return None
+    found = (log_of(head.origin, signer.key) for signer in head.signers)
+    return next((log for log in found if log is not None), None)

@@ -70,6 +70,15 @@ class SeenAnchor:
 
 
 @dataclass(frozen=True, kw_only=True)
+class FollowedLog:
+    """A log in which an anchor of a target once counted."""
+
+    origin: str
+    log_key: str
+    """Its verifier key then; "" where the anchor had no checkpoint."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class SeenRelease:
     """The verified release that was found at a target."""
 

@@ -13,6 +13,7 @@ A function of parts that are passed in. Its steps, in order; each is a named che
  9. complete   all of this was done: a run that found nothing wrong has a release, and looked at its entries
 """
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -23,8 +24,9 @@ from anchor.examined import Entry, Examined, HeldRelease
 from anchor.monitor import entries, findings, views
 from anchor.monitor.places import LogMemory, LogPlace
 from anchor.monitor.session import Session
-from anchor.outcome import TWO_STATEMENTS, Before, Evidence, Outcome, SeenRelease
-from anchor.tlog.checkpoint import Log
+from anchor.outcome import TWO_STATEMENTS, Before, Evidence, FollowedLog, Outcome, SeenRelease
+from anchor.tlog.checkpoint import Log, log_of
+from anchor.tlog.keys import parse_vkey
 from anchor.verdict import Check, Class, Verdict, failed, judge, passed, skipped
 
 _GOOD = (Class.OK, Class.STALE, Class.PENDING)
@@ -40,7 +42,7 @@ class Memory(LogMemory, Protocol):
     def rival(
         self, release: SeenRelease, shows: Callable[[SeenRelease], bool] = ...
     ) -> SeenRelease | None: ...
-    def logs_of(self, target: str) -> list[str]: ...
+    def logs_of(self, target: str) -> list[FollowedLog]: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -205,7 +207,10 @@ class Cycle:
     def _logs(self, run: "_Run", examined: Examined | None) -> None:
         found = examined.entries if examined is not None else ()
         self._seen |= {e.origin: e.log for e in found if e.log is not None}
-        for origin in dict.fromkeys([e.origin for e in found] or self.memory.logs_of(run.target)):
+        named = dict.fromkeys(e.origin for e in found)
+        for origin in named | dict.fromkeys(self._before_logs(run)):
+            if named and origin not in named:
+                run.notes.append(f"{origin} is followed, although this release names no anchor in it")
             try:
                 self._log(run, origin, [e for e in found if e.origin == origin])
             except AnchorError as e:  # one log that cannot be read hides no other
@@ -214,8 +219,29 @@ class Cycle:
             except Exception as e:  # noqa: BLE001 - nor does one that this program cannot follow
                 run.checks.append(findings.defect(f"log {origin}", e))
 
+    def _before_logs(self, run: "_Run") -> list[str]:
+        """The logs in which an anchor of the target ever counted: one that is no longer named is followed all
+        the same, or whoever serves the release could end it."""
+        try:
+            logs = self.memory.logs_of(run.target)
+        except AnchorError as e:
+            run.checks.append(failed("logs", e))
+            return []
+        for log in logs:
+            with contextlib.suppress(AnchorError):  # a key that was edited is none; the origin says it then
+                known = log_of(log.origin, parse_vkey(log.log_key)) if log.log_key else None
+                if known is not None:
+                    self._seen.setdefault(log.origin, known)
+        return [log.origin for log in logs]
+
     def _log(self, run: "_Run", origin: str, found: Sequence[Entry]) -> None:
         session = self._session(origin, run.target)
+        if session is None and not found:
+            raise Unavailable(
+                "an anchor of this release counted in it before, and today's trust names no such log",
+                where=origin,
+                remedy="trust it again, or let it go with 'anchor records forget-log'",
+            )
         if session is None:
             raise Unavailable("neither policy nor trust root say where it is read", where=origin)
         run.checks += session.checks

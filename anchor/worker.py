@@ -158,7 +158,9 @@ class Worker:
             except AnchorError:
                 found = self.setting.beside.mark()
                 notes = mark.notes(found) if found else []
-                memory = outage.Remembered(notes, [*setting.beside.evidence(parts.shown)], error, now)
+                logs = mark.followed(found) if found else []
+                shown = [*setting.beside.evidence(parts.shown)]
+                memory = outage.Remembered(notes, shown, logs, error, now)
             self._blind = Cycle(parts, memory, standing=standing)
         return self._blind
 

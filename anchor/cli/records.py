@@ -9,7 +9,7 @@ import click
 
 from anchor.cli import common, watching
 from anchor.cli.output import document, out
-from anchor.edge import files, named
+from anchor.edge import files, named, process
 from anchor.edge.service import Budget
 from anchor.errors import Misuse
 from anchor.records import check as checking
@@ -127,6 +127,45 @@ def check(
             checks = (*verdict.checks, mark.compare(opened, kept))
             verdict = Verdict(kind="records", target=verdict.target, verdict=judge(checks), checks=checks)
     return common.emit(verdict, as_json=as_json)
+
+
+@command.command(
+    "forget-log",
+    epilog='Example: anchor records forget-log release.json log.example --reason "shut down by its operator"',
+)
+@click.argument("target", type=common.FileName(), metavar="TARGET")
+@click.argument("origin", metavar="ORIGIN")
+@common.root_option
+@common.home_option
+@watching.database_option
+@click.option("--reason", required=True, help="Why it is let go; kept for ever, with the time and your name.")
+@common.json_option
+def forget_log(
+    *,
+    target: str,
+    origin: str,
+    root: Path,
+    home: Path | None,
+    database: str | None,
+    reason: str,
+    as_json: bool,
+) -> int:
+    """Follow a log no more for TARGET, in which an anchor of it counted before.
+
+    As long as the release names an anchor in it that counts, it is followed all the same.
+    """
+    found_home = common.home_for(root, home)
+    with records.opened(found_home, database, create=False):
+        pass  # there must be records: a decision makes none
+    (named,) = records.absolute([target])
+    who = process.person()
+    with records.opened(found_home, database, create=True) as opened:
+        records.forget_log(found_home, opened, named, origin, who=who, reason=reason, now=time.time())
+    if as_json:
+        common.print_json({"target": named, "origin": origin, "who": who, "reason": reason})
+    else:
+        out(f"{origin} is followed no more for {named}, as {who} says")
+    return 0
 
 
 def _known(given: dict[str, Any]) -> set[bytes] | None:

@@ -2,6 +2,7 @@
 """Who this process is, so that another worker can tell whether it still lives."""
 
 import functools
+import getpass
 import os
 import socket
 from pathlib import Path
@@ -32,6 +33,15 @@ def name() -> str:
     """The name of this process as a worker: host, machine, process number and start."""
     pid = os.getpid()
     return f"{socket.gethostname()[:64]}/{_machine()}/{pid}/{_started(pid)}"
+
+
+def person() -> str:
+    """The name of whoever runs this process: user and host, for decisions that are recorded."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a container's user may have no name
+        user = f"uid {os.getuid()}"
+    return f"{user[:64]}@{socket.gethostname()[:64]}"
 
 
 def alive(worker: str) -> bool | None:

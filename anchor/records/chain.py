@@ -50,6 +50,7 @@ _ADDED: Mapping[type[Base], str] = {Run: "decided"}
 _APPEND_ONLY = (
     "releases",
     "anchors",
+    "followed",
     "checkpoints",
     "proofs",
     "evidence",
@@ -64,7 +65,7 @@ _RUNS = frozenset(
 TRIGGERS_SQLITE = (
     _RUNS
     | {f"{t}_no_{verb}" for t in _APPEND_ONLY for verb in ("update", "delete", "replace_0")}
-    | {f"{t}_no_replace_1" for t in _APPEND_ONLY if t not in ("prunes", "journal")}
+    | {f"{t}_no_replace_1" for t in _APPEND_ONLY if t not in ("prunes", "journal", "followed")}
     | {"runs_no_replace"}
 )
 TRIGGERS_POSTGRESQL = (

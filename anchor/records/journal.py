@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The journal: what was added to tables without a chain of their own, and what the user decided, chained.
 
-A release, an anchor and a claim (which target is watched, how often) are each written down once more as a row
-of the journal, a claim again whenever that changes. So a row that is edited, added or taken out is seen.
+A release, an anchor, a log that is followed for a target and a claim (which target is watched, how often) are
+each written down once more as a row of the journal, a claim again whenever that changes. So a row that is
+edited, added or taken out is seen.
 """
 
 from collections.abc import Mapping
@@ -13,13 +14,14 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from anchor.records import chain
-from anchor.records.tables import Anchor, Base, Claim, Journal, Release
+from anchor.records.tables import Anchor, Base, Claim, Followed, Journal, Release
 
 COLUMNS: Mapping[type[Base], tuple[str, ...]] = {
     # Statements and bundles are written down by their digests.
     Release: ("id", "ledger", "number", "version", "root", "size", "statement_sha256", "seen_ms"),
     Anchor: ("id", "release_id", "origin", "log_key", "log_index", "bundle_sha256", "time", "seen_ms"),
     Claim: ("id", "target", "active", "interval_s", "added_ms"),
+    Followed: ("id", "claim_id", "origin", "log_key", "active", "who", "reason", "at_ms"),
 }
 """What is written down of a row, `id` first."""
 

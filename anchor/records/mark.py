@@ -19,6 +19,7 @@ from anchor import limits
 from anchor.errors import AnchorError, Unavailable
 from anchor.outcome import SignedCheckpoint
 from anchor.records import chain, claims, heads, memory, store
+from anchor.records import followed as following
 from anchor.records.claims import Watched
 from anchor.records.engine import Database
 from anchor.records.pace import MAX_INTERVAL
@@ -46,12 +47,13 @@ _TABLES: Mapping[str, type[Base]] = {
 class Mark(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """What was last written: number and chain value of each chain's end; log key and signed note, for each
     log the newest of its history first and then those that are not proven; target and interval of each
-    release that is watched."""
+    release that is watched; target, origin and key of each log that is followed for it."""
 
     format: str = FORMAT
     ends: dict[str, tuple[_Number, str]]
     notes: list[tuple[str, str]] = []
     watched: list[tuple[str, _Interval | None]] = []
+    followed: list[tuple[str, str, str]] = []
 
 
 def encode(database: Database) -> bytes:
@@ -62,8 +64,9 @@ def encode(database: Database) -> bytes:
             seq, value = chain.head(connection, table)
             ends[name] = (seq, value.hex())
         notes = _notes(connection)
+        logs = following.every(connection)
     claimed = [(one.target, one.interval) for one in claims.watched(database)]
-    return written(Mark(ends=ends, notes=notes, watched=claimed))
+    return written(Mark(ends=ends, notes=notes, watched=claimed, followed=logs))
 
 
 def written(mark: Mark) -> bytes:
@@ -73,10 +76,12 @@ def written(mark: Mark) -> bytes:
     """
     room = MAX_MARK - len(msgspec.json.encode(Mark(ends=mark.ends))) - 1
     watched, room = _fitting(mark.watched, room)
+    logs, room = _fitting(mark.followed, room)
     notes, _ = _fitting(sorted(mark.notes, key=lambda n: len(n[1])), room)
     chosen = set(notes)
     kept = [note for note in mark.notes if note in chosen]
-    return msgspec.json.encode(Mark(ends=mark.ends, notes=kept, watched=watched)) + b"\n"
+    found = Mark(ends=mark.ends, notes=kept, watched=watched, followed=logs)
+    return msgspec.json.encode(found) + b"\n"
 
 
 def _fitting(items: list[Any], room: int) -> tuple[list[Any], int]:
@@ -167,6 +172,13 @@ def watched(mark: Mark) -> list[Watched]:
     return [Watched(target, interval) for target, interval in mark.watched if _is_target(target)]
 
 
+def followed(mark: Mark) -> list[tuple[str, str, str]]:
+    """Target, origin and key of each log that is followed; what no log is called is left out."""
+    return [
+        one for one in mark.followed if _is_target(one[0]) and one[1].isprintable() and one[2].isprintable()
+    ]
+
+
 def _is_target(text: str) -> bool:
     """Whether a target is one as the command line writes them down: a URL, or a path from the root."""
     plain = 0 < len(text.encode()) <= MAX_TARGET and text.isprintable()
@@ -176,11 +188,20 @@ def _is_target(text: str) -> bool:
 def without(mark: Mark, target: str) -> bytes:
     """The same mark, in which this target is watched no more."""
     kept = [one for one in mark.watched if one[0] != target]
-    return written(msgspec.structs.replace(mark, watched=kept))
+    logs = [one for one in mark.followed if one[0] != target]
+    return written(msgspec.structs.replace(mark, watched=kept, followed=logs))
+
+
+def without_log(mark: Mark, target: str, origin: str) -> bytes:
+    """The same mark, in which this log is followed no more for this target."""
+    kept = [one for one in mark.followed if (one[0], one[1]) != (target, origin)]
+    return written(msgspec.structs.replace(mark, followed=kept))
 
 
 def restore(database: Database, mark: Mark, *, now: float) -> list[str]:
     """Keep what the records have lost of the mark: signed notes, and what is watched; returns the targets
     that are watched again by its word alone."""
     store.preserve(database, notes(mark), (), now=now)
-    return claims.add_missing(database, watched(mark), now=now)
+    again = claims.add_missing(database, watched(mark), now=now)
+    following.restore(database, followed(mark), now=now)
+    return again

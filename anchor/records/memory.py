@@ -14,8 +14,8 @@ from sqlalchemy.engine import Connection
 
 from anchor.errors import AnchorError, Refused
 from anchor.monitor.places import HeldCheckpoint, Unproven
-from anchor.outcome import Before, Evidence, SeenAnchor, SeenRelease, SignedCheckpoint
-from anchor.records import chain, heads, store
+from anchor.outcome import Before, Evidence, FollowedLog, SeenAnchor, SeenRelease, SignedCheckpoint
+from anchor.records import chain, followed, heads, store
 from anchor.records.engine import Database
 from anchor.records.tables import Anchor, Checkpoint, Claim, EvidenceRow, Release, Run, Sighting, Trust
 from anchor.statement import Previous, says
@@ -71,9 +71,6 @@ _BEFORE = (
     .where(_OF_TARGET)
 )
 """One row, so that a run costs one transaction for all that it asks of its target."""
-_LOGS = (
-    sa.select(Anchor.origin).join(Claim, Claim.release_id == Anchor.release_id).where(_OF_TARGET).distinct()
-)
 _BESIDE = (
     sa.select(Release.__table__)
     .where(
@@ -155,10 +152,10 @@ class Memory:
             entries=tuple(e for e in entries if isinstance(e, dict)),
         )
 
-    def logs_of(self, target: str) -> list[str]:
-        """The origins of the logs that the last verified release at a target is in."""
+    def logs_of(self, target: str) -> list[FollowedLog]:
+        """The logs in which an anchor of this target ever counted, but for those that a person let go."""
         with self._database.read() as connection:
-            return list(connection.execute(_LOGS, {"target": target}).scalars())
+            return followed.of_target(connection, target)
 
     def rival(
         self, release: SeenRelease, shows: Callable[[SeenRelease], bool] = lambda _: True

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from anchor.errors import AnchorError
 from anchor.monitor.places import HeldCheckpoint, Unproven
-from anchor.outcome import Before, Evidence, SeenRelease, SignedCheckpoint
+from anchor.outcome import Before, Evidence, FollowedLog, SeenRelease, SignedCheckpoint
 from anchor.records.claims import Watched
 from anchor.records.pace import Pace
 
@@ -56,12 +56,19 @@ class Schedule:
 
 
 class Remembered:
-    """The memory of a re-verification without a database: the mark's signed notes, and kept evidence."""
+    """The memory of a re-verification without a database: the mark's signed notes, kept evidence, and the
+    logs that are followed (target, origin, key)."""
 
     def __init__(
-        self, notes: Sequence[SignedCheckpoint], evidence: Sequence[Evidence], error: AnchorError, now: float
+        self,
+        notes: Sequence[SignedCheckpoint],
+        evidence: Sequence[Evidence],
+        logs: Sequence[tuple[str, str, str]],
+        error: AnchorError,
+        now: float,
     ) -> None:
         self._notes = notes
+        self._logs = logs
         self._evidence = evidence
         self._error = error
         self._now = now
@@ -98,6 +105,6 @@ class Remembered:
         del release, shows
         return None
 
-    def logs_of(self, target: str) -> list[str]:
-        del target
-        return []
+    def logs_of(self, target: str) -> list[FollowedLog]:
+        """As the mark has them."""
+        return [FollowedLog(origin=o, log_key=k) for of, o, k in self._logs if of == target]

@@ -18,8 +18,8 @@ from sqlalchemy.engine import Connection
 from anchor import alarm
 from anchor.encoding import rfc3339
 from anchor.errors import Unavailable
-from anchor.outcome import ConsistencyProof, Evidence, Outcome, SeenRelease, SignedCheckpoint
-from anchor.records import chain, decision, heads, journal, outbox
+from anchor.outcome import ConsistencyProof, Evidence, Outcome, SeenAnchor, SeenRelease, SignedCheckpoint
+from anchor.records import chain, decision, followed, heads, journal, outbox
 from anchor.records.claims import Lease, ms
 from anchor.records.engine import Database
 from anchor.records.pace import Pace
@@ -110,7 +110,7 @@ def keep(database: Database, lease: Lease, outcome: Outcome, *, now: float, term
         if claim is None or claim["run_id"] != lease.run_id:
             raise Unavailable("another worker has taken this run over", where=lease.target)
         database.serialise(connection)
-        release_id = _release(connection, outcome.release, at) if outcome.release else None
+        release_id = _release(connection, outcome.release, at, claim["id"]) if outcome.release else None
         _checkpoints(database, connection, outcome.checkpoints, at, proofs=outcome.proofs)
         _proofs(connection, outcome, at)
         _evidence(database, connection, outcome.evidence, at)
@@ -255,7 +255,7 @@ def _insert(
     return int(found)
 
 
-def _release(connection: Connection, seen: SeenRelease, at: int) -> int:
+def _release(connection: Connection, seen: SeenRelease, at: int, claim_id: int) -> int:
     key = {"ledger": seen.ledger, "number": seen.number, "statement_sha256": seen.digest}
     rest = {
         "version": seen.version,
@@ -265,12 +265,15 @@ def _release(connection: Connection, seen: SeenRelease, at: int) -> int:
         "seen_ms": at,
     }
     release_id = _insert(connection, Release, key, rest)
+    new: list[SeenAnchor] = []
     for anchor in seen.anchors:
         digest = hashlib.sha256(anchor.bundle).hexdigest()
+        of = {"release_id": release_id, "origin": anchor.origin, "bundle_sha256": digest}
+        new += [anchor] if _find(connection, Anchor, of) is None else []
         _insert(
             connection,
             Anchor,
-            {"release_id": release_id, "origin": anchor.origin, "bundle_sha256": digest},
+            of,
             {
                 "log_key": anchor.log_key,
                 "log_index": anchor.log_index,
@@ -279,6 +282,7 @@ def _release(connection: Connection, seen: SeenRelease, at: int) -> int:
                 "seen_ms": at,
             },
         )
+    followed.counted(connection, claim_id, seen.anchors, new, at)
     return release_id
 
 

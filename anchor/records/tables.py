@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The tables of the records, as typed SQLAlchemy models.
 
-Times are milliseconds since 1970 UTC. `releases, anchors, checkpoints, proofs, evidence, trust, prunes,
-journal, notifications` are append-only; `runs` and `checks` change once (a run ends) and are removed only
-under a row of `prunes`; triggers of both engines enforce it (`migrations/versions/v0002_append_only.py`).
+Times are milliseconds since 1970 UTC. `releases, anchors, followed, checkpoints, proofs, evidence, trust,
+prunes, journal, notifications` are append-only; `runs` and `checks` change once (a run ends) and are removed
+only under a row of `prunes`; triggers of both engines enforce it (`migrations/versions/v0002_append_only.py`
+and where a table is made).
 Only `claims`, `deliveries`, `sightings` and `surplus` are working state. `chain` columns make an edit visible
 (`check.py`).
 """
@@ -74,6 +75,23 @@ class Anchor(Base):
     bundle: Mapped[bytes]
     time: Mapped[str]
     seen_ms: Mapped[int]
+
+
+class Followed(Base):
+    """A log that an anchor of a target counted in, or that a person said is followed no more for it: of a
+    claim and an origin, the newest row says which."""
+
+    __tablename__ = "followed"
+    __table_args__ = (Index("ix_followed_claim_id_origin", "claim_id", "origin"),)
+    id: Mapped[int] = mapped_column(_Id, primary_key=True)
+    claim_id: Mapped[int] = mapped_column(ForeignKey("claims.id"))
+    origin: Mapped[str]
+    log_key: Mapped[str]
+    active: Mapped[int] = mapped_column(Integer)
+    who: Mapped[str]
+    reason: Mapped[str]
+    """Both empty where an anchor counted."""
+    at_ms: Mapped[int]
 
 
 class Claim(Base):

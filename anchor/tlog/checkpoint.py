@@ -68,6 +68,15 @@ def tiled(host: str, spki: bytes, *, hash_name: str = "sha256") -> Log:
     return Log(host, key_from_spki(host, spki, hash_name=hash_name))
 
 
+def log_of(origin: str, key: VerifierKey) -> Log | None:
+    """The log of a checkpoint's origin that this key signs for; None where its name is another one's. A Rekor
+    v1 tree is signed under the bare name of its log."""
+    if key.name == origin:
+        return Log(origin, key)
+    found = Log(key.name, key, shards=True)
+    return found if found.owns(origin) else None
+
+
 def parse(raw: bytes) -> Checkpoint:
     """A checkpoint, its signatures not looked at; raises Refused. C2SP tlog-checkpoint, Note text."""
     note = notes.parse(raw)

@@ -14,7 +14,7 @@ from anchor.edge import files, process
 from anchor.edge.notify import Notifier
 from anchor.errors import AnchorError, Misuse, Unavailable
 from anchor.outcome import Evidence
-from anchor.records import claims, mark
+from anchor.records import claims, followed, mark
 from anchor.records.beside import Beside
 from anchor.records.engine import Database, open_database
 from anchor.records.pace import Pace
@@ -94,6 +94,17 @@ def forget(home: Path, database: Database, target: str, *, now: float) -> bool:
     if dropped and found is not None:
         files.write(mark_path(home, database), mark.without(found, target), mode=0o600)
     return dropped
+
+
+def forget_log(
+    home: Path, database: Database, target: str, origin: str, *, who: str, reason: str, now: float
+) -> None:
+    """Follow a log no more for a target, and have the mark not bring it back."""
+    followed.forget(database, target, origin, who=who, reason=reason, now=now)
+    found = read_mark(home, database)
+    if found is not None:
+        kept = mark.without_log(found, target, origin)
+        files.write(mark_path(home, database), kept, mode=0o600)
 
 
 def worker(

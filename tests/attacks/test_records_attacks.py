@@ -254,3 +254,18 @@ def test_what_is_forgotten_stays_forgotten_when_the_records_are_deleted(attacked
     ran = anchor("reverify", "--policy", attacked.folder / "watched.toml", *home)
     assert ran.code == 3
     assert "nothing is watched" in ran.line
+
+
+def test_a_log_is_let_go_by_a_person_with_a_reason(attacked: Attacked) -> None:
+    home, target, origin = attacked.home, attacked.target, attacked.log.origin
+    words = ("records", "forget-log", target, origin, "--home", home)
+    assert anchor(*words).code == 2  # no reason
+    assert anchor("records", "forget-log", target, "log.invalid", "--reason", "x", "--home", home).code == 2
+    ran = anchor(*words, "--reason", "shut down", "--json")
+    assert (ran.code, ran.document["origin"], ran.document["reason"]) == (0, origin, "shut down")
+    assert anchor(*words, "--reason", "again").code == 2  # nothing is followed
+    assert attacked.found() is Class.OK  # the release names it
+    assert attacked.check() is Class.OK
+    rows = [json.loads(line) for line in anchor("records", "export", "--home", home).out.splitlines()]
+    (said,) = [row for row in rows if row.get("table") == "followed" and not row["active"]]
+    assert (said["reason"], "@" in said["who"]) == ("shut down", True)

@@ -16,6 +16,7 @@ from tests.support.simlog import SimLog
 KEPT = [
     "releases",
     "anchors",
+    "followed",
     "checkpoints",
     "proofs",
     "evidence",

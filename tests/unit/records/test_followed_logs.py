@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A log in which an anchor once counted is followed, whatever the release names later, until a person lets it
+go."""
+
+import pytest
+import sqlalchemy as sa
+
+from anchor.errors import Misuse, Unavailable
+from anchor.monitor.places import LogPlace
+from anchor.outcome import SeenAnchor
+from anchor.records import claims, followed, mark, outage, retention
+from anchor.records.check import check
+from anchor.records.engine import Database
+from anchor.records.memory import Memory
+from anchor.records.tables import Followed
+from anchor.tlog.checkpoint import Log
+from anchor.verdict import Class
+from tests.support import records
+from tests.support.records import NOW, opened
+from tests.support.reverified import TARGET, World, detail
+from tests.support.simlog import SimLog
+
+OTHER = "log.sim.invalid/b"
+
+
+class TwoLogs(World):
+    """The release has anchors in two logs; a CDN may leave one out."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.first = self.log
+        self.second = SimLog(origin=OTHER, seed=2).grow(5).append(b"entry").grow(3)
+
+    def place_of(self, origin: str, target: str, seen: Log | None) -> LogPlace | None:
+        for log in (self.first, self.second):
+            if origin == log.origin and not self.nowhere:
+                return LogPlace(log=log.log, name=log.origin, source=log)
+        return None
+
+    def show(self, log: SimLog) -> None:
+        """The release names an anchor in this log alone."""
+        self.log, self.then = log, log.head()
+
+
+@pytest.fixture
+def two(sqlite: str):  # type: ignore[no-untyped-def]
+    with opened(sqlite) as database:
+        found = TwoLogs(database)
+        found.show(found.second)
+        assert found.found() is Class.OK
+        found.show(found.first)
+        yield found
+
+
+def logs(world: World) -> list[str]:
+    return [log.origin for log in Memory(world.database, now=world.now).logs_of(TARGET)]
+
+
+def test_a_log_that_is_left_out_is_followed_and_said_to_be(two: TwoLogs) -> None:
+    found = two.run()
+    assert found.verdict.verdict is Class.OK
+    assert detail(found, f"log {OTHER}").startswith("passed")
+    assert f"{OTHER} is followed, although this release names no anchor in it" in found.verdict.notes
+    assert logs(two) == [OTHER, two.first.origin]
+
+
+@pytest.mark.parametrize("pruned", [False, True])
+def test_a_fork_of_a_log_that_is_left_out_is_found(two: TwoLogs, pruned: bool) -> None:
+    for _ in range(3):
+        two.run()
+    if pruned:
+        assert retention.prune(two.database, before=two.now, now=two.now) > 0
+    two.second = two.second.fork(2, size=40)
+    assert two.found() is Class.EQUIVOCATION
+    assert two.found() is Class.EQUIVOCATION
+
+
+def test_a_log_that_todays_trust_does_not_name_is_told_until_a_person_lets_it_go(two: TwoLogs) -> None:
+    two.second = SimLog(origin="elsewhere.invalid")
+    for _ in range(2):
+        found = two.run()
+        assert found.verdict.verdict is Class.UNAVAILABLE
+        assert "today's trust names no such log" in detail(found, f"log {OTHER}")
+    followed.forget(two.database, TARGET, OTHER, who="me", reason=" shut down ", now=two.now)
+    assert two.found() is Class.OK
+    assert check(two.database).verdict in (Class.OK, Class.INVALID)
+    with two.database.read() as connection:
+        rows = connection.execute(sa.select(Followed.active, Followed.who, Followed.reason))
+        assert rows.all()[-1] == (0, "me", "shut down")
+
+
+def test_a_log_that_was_let_go_comes_back_with_a_new_anchor_and_not_with_an_old_one(two: TwoLogs) -> None:
+    two.run()
+    followed.forget(two.database, TARGET, OTHER, who="me", reason="gone", now=two.now)
+    two.show(two.second)
+    assert two.found() is Class.OK  # named, so it is followed
+    two.show(two.first)
+    assert OTHER not in logs(two)
+    two.number = 5
+    two.show(two.second)
+    two.run()
+    two.show(two.first)
+    assert OTHER in logs(two)
+
+
+def test_what_does_not_count_is_not_followed(two: TwoLogs) -> None:
+    """Named in the release, and not in what was verified: a CDN could name 64 logs of its own."""
+    assert logs(two) == [OTHER]
+
+
+def test_letting_go_wants_a_reason_and_something_to_let_go(two: TwoLogs) -> None:
+    for target, origin, reason, word in (
+        (TARGET, OTHER, " ", "--reason"),
+        (TARGET, OTHER, "x" * 1001, "--reason"),
+        ("another", OTHER, "x", "not watched"),
+        (TARGET, "log.invalid", "x", f"followed for it: {OTHER}"),
+    ):
+        with pytest.raises(Misuse) as caught:
+            followed.forget(two.database, target, origin, who="me", reason=reason, now=NOW)
+        assert word in str(caught.value)
+
+
+def test_what_is_followed_survives_the_records(two: TwoLogs, tmp_path: object) -> None:
+    two.run()
+    kept = mark.decode(mark.encode(two.database))
+    assert kept is not None
+    assert [one[1] for one in kept.followed] == [OTHER, two.first.origin]
+    blind = outage.Remembered((), (), kept.followed, Unavailable("gone"), two.now)
+    assert [log.origin for log in blind.logs_of(TARGET)] == [OTHER, two.first.origin]
+    less = mark.decode(mark.without_log(kept, TARGET, OTHER))
+    assert less is not None
+    assert [one[1] for one in less.followed] == [two.first.origin]
+    with opened(f"sqlite:///{tmp_path}/new.db") as database:
+        two.database = database
+        claims.add(database, TARGET, now=two.now)  # the mark of a test has paths that no command writes
+        followed.restore(database, kept.followed, now=two.now)
+        assert logs(two) == [OTHER, two.first.origin]
+        two.second = two.second.fork(2, size=40)
+        two.run()
+
+
+def test_followed_logs_are_rows_that_only_grow_and_are_written_down(database: Database) -> None:
+    anchors = (SeenAnchor(origin="a", log_key="k", log_index=2**63 - 1, bundle=b"b"),)
+    lease = records.taken(database)
+    with database.write() as connection:
+        followed.counted(connection, lease.claim_id, anchors, anchors, 5)
+        followed.counted(connection, lease.claim_id, anchors, anchors, 6)
+    assert check(database).verdict is Class.OK
+    for edit in ("UPDATE followed SET active = 0", "DELETE FROM followed"):
+        with pytest.raises(Misuse, match="append-only"), database.write() as connection:
+            connection.execute(sa.text(edit))
+    with database.read() as connection:
+        assert len(connection.execute(sa.select(Followed.id)).all()) == 1
