@@ -41,6 +41,8 @@ ITEMS: Final = 1000
 COPY_ITEMS: Final = 256
 COPY_CHAIN: Final = 10
 """Of the copy beside a release: anybody may have made it, and each item multiplies the work."""
+UNSIGNED: Final = 16 << 20
+"""Bytes of a ledger that is read although nobody who is trusted signed its statement."""
 CHECKS: Final = 8192
 """Signature checks of the anchors of a release: 128 for each of 64. An honest one needs five to twenty."""
 

@@ -69,11 +69,19 @@ class _Part(io.RawIOBase):
 
     def __init__(self, whole: IO[bytes], start: int, size: int) -> None:
         self._whole = whole
-        self._at = start
+        self._start = self._at = start
         self._end = start + size
 
     def readable(self) -> bool:
         return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        base = {io.SEEK_SET: self._start, io.SEEK_CUR: self._at, io.SEEK_END: self._end}[whence]
+        self._at = min(max(base + offset, self._start), self._end)
+        return self._at - self._start
 
     def readinto(self, buffer: Any, /) -> int:
         view = memoryview(buffer).cast("B")

@@ -22,6 +22,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urljoin
 
+from anchor import limits
 from anchor import release as release_file
 from anchor import statement as statements
 from anchor.encoding import toml_string
@@ -189,11 +190,17 @@ def _verify(
     payload, signed = found
     run.release, run.statement = release, payload
     run.ledger = contents.ledger_file(release, signed)
-    _contents(run, release, signed, files, progress)
+    # Before the ledger: how large that is, nobody has said who is trusted, until a bundle says so.
     reports, copied = anchors.verify_all(
         release, payload, files, trust=trust, now=now, stock=stock, effort=effort
     )
     run.anchors = tuple(v for report in reports if (v := report.verified) is not None)
+    ledger = run.ledger
+    if trust is not None and not run.anchors and ledger is not None and ledger.size > limits.UNSIGNED:
+        line = f"nobody whom you trust signed this, and {ledger.size} bytes are too many to read in vain"
+        run.checks += [unrun(step, line) for step in (FACTS, LEDGER_JSON)]
+    else:
+        _contents(run, release, signed, files, progress)
     run.checks += [c for report in reports for c in report.checks]
     run.checks += copied
     if trust is None:

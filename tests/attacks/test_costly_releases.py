@@ -6,10 +6,12 @@ root that names whatever they need.
 """
 
 import base64
+import contextlib
 import datetime as dt
 import json
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any, BinaryIO
 
 import pytest
 from cryptography import x509
@@ -18,12 +20,16 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from anchor import limits, trusted_root
+from anchor.embedded.instance import Instance
 from anchor.errors import Stopped
 from anchor.publish import documents
 from anchor.verdict import Class, Verdict
 from anchor.verify.effort import Effort
+from anchor.verify.release import verify_release
+from tests.support.attacked import Attacked, log_of
 from tests.support.forged_world import World, make_world, own, refused, statement_of, with_anchors
-from tests.support.in_memory import Held
+from tests.support.in_memory import Held, Memory, hold
+from tests.support.published import LEDGER, published
 from tests.support.signed import described, sign
 
 Change = Callable[[Any], None]
@@ -197,3 +203,85 @@ def test_sixty_four_anchors_are_verified_and_count(world: World) -> None:
     assert found.counted == limits.ANCHORS
     assert len({a.data for a in found.anchors}) == limits.ANCHORS
     assert effort.checked < limits.CHECKS / 10
+
+
+class Counting(Memory):
+    """Files that count what is read of each, in bytes."""
+
+    def __init__(self, held: Mapping[str, bytes]) -> None:
+        super().__init__(held)
+        self.__dict__["lines"] = 0
+
+    @contextlib.contextmanager
+    def open(self, path: str, *, size: int) -> Iterator[BinaryIO]:
+        with super().open(path, size=size) as stream:
+            line = stream.readline
+
+            def readline(limit: int = -1) -> bytes:
+                self.__dict__["lines"] += 1
+                return line(limit)
+
+            stream.readline = readline  # type: ignore[method-assign]
+            yield stream
+
+
+LARGE = LEDGER + "".join(f"| {n} | {'x' * 200} |\n" for n in range(100_000))
+
+
+def examined(held: Held, files: Mapping[str, bytes] | None = None) -> tuple[Verdict, int]:
+    """The verdict, and how many lines were read."""
+    counting = Counting(files or held.files)
+    verdict = verify_release("r", held.release, counting, trust=held.trust, now=held.now)
+    return verdict, counting.__dict__["lines"]
+
+
+@pytest.fixture(scope="module")
+def large(world: World, tmp_path_factory: pytest.TempPathFactory) -> Held:
+    """A release of a ledger of 20 MB by the attacker, as whoever trusts the publisher sees it."""
+    assert len(LARGE) > limits.UNSIGNED
+    return hold(published(tmp_path_factory.mktemp("large"), LARGE).root)
+
+
+def test_a_large_ledger_of_a_stranger_is_not_read(world: World, large: Held) -> None:
+    assert examined(large)[0].verdict is Class.OK
+    verdict, lines = examined(replace(large, trust=world.first.trust))
+    refused(verdict, "policy-anchors")
+    assert lines == 0
+    states = {c.name: c.state for c in verdict.checks}
+    assert (states["facts"], states["ledger-json"]) == ("skipped", "skipped")
+
+
+def test_another_large_ledger_than_was_signed_is_not_parsed(large: Held) -> None:
+    path = large.path("ledger.md")
+    data = large.files[path]
+    other = {**large.files, path: data[:-4] + b"y |\n"[-4:]}
+    assert len(other[path]) == len(data)
+    assert other[path] != data
+    verdict, lines = examined(large, other)
+    refused(verdict, "facts")
+    assert lines == 0
+
+
+def test_sixty_four_anchors_are_reverified_entry_by_entry(fresh: Attacked) -> None:
+    site = fresh.site
+    instance = Instance.open(site.home / "instance", create=False)
+    statement, root = site.path("statement").read_bytes(), site.path("trusted_root").read_bytes()
+    held = hold(site.root)
+    bundles = [sign(instance, statement) for _ in range(limits.ANCHORS - 1)]
+    anchors = [(described(b, root, f"more/{n}.json"), b) for n, b in enumerate(bundles)]
+    made = with_anchors(held, own(held), *anchors)
+    site.release.write_bytes(made.release)
+    (site.root / "more").mkdir()
+    for anchor, bundle in anchors:
+        (site.root / anchor.bundle.path).write_bytes(bundle)
+    (folder,) = site.root.glob("release/log/*")
+    instance.export(folder)
+    fresh.log = log_of(site)
+    fresh.serve(fresh.log)
+    ran = fresh.run()
+    assert (ran.code, ran.document["verdict"]) == (0, "OK"), ran.out
+    read = {c["name"] for c in ran.document["checks"] if c["name"].startswith("entry ")}
+    assert len(read) == limits.ANCHORS
+    assert any(c["name"] == "complete" and "64 anchors" in c["detail"] for c in ran.document["checks"])
+    fresh.serve(fresh.log.fork(2))
+    assert fresh.found() is Class.EQUIVOCATION

@@ -47,6 +47,13 @@ def test_what_was_read_is_read_again_after_the_source_has_changed(
     served["a"] = served["b"] = b"other"
     assert again(held, "a", len(GOOD)) == GOOD
     assert again(held, "b", 5) == b"small"
+    with held.again("a", size=len(GOOD)) as stream:
+        assert stream.read(4) == GOOD[:4]
+        assert stream.tell() == 4
+        stream.seek(0)
+        assert stream.readline() == b"line 0\n"
+        assert stream.seek(-3, 2) == len(GOOD) - 3
+        assert stream.read() == GOOD[-3:]
     assert read(held, "b", 5) == b"other"  # opened anew, it is asked for anew
     assert again(held, "b", 5) == b"other"
 
