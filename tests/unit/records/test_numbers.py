@@ -15,11 +15,12 @@ from anchor.records.memory import Memory
 from anchor.records.pace import MAX_INTERVAL
 from anchor.records.tables import MAX_NUMBER
 from anchor.report.status import status
+from anchor.tlog import checkpoint
 from anchor.verdict import Class
 from tests.support import records
 from tests.support.records import NOW
-from tests.support.reverified import World
-from tests.support.simlog import SimLog
+from tests.support.reverified import World, detail
+from tests.support.simlog import SimLog, UniformLog
 
 URL = "https://example.org/release.json"
 
@@ -129,3 +130,37 @@ def test_a_claim_with_numbers_that_are_not_whole_is_no_defect(world: World, colu
     except AnchorError:
         pass
     status(world.database, now=world.now)
+
+
+@pytest.mark.parametrize("size", [2**63 - 2, 2**62 + 1, 2**62, 127 << 56, (1 << 56) - 1])
+def test_an_entry_near_the_end_of_the_numbers_is_read_and_proven(database: Database, size: int) -> None:
+    """Tile paths, bundle offsets, proofs and what is stored of them."""
+    world = World(database)
+    log = UniformLog(size)
+    world.log, world.index, world.body, world.then = log, size - 1, b"e", log.head(size)
+    assert world.found() is Class.OK
+    log.count += 1
+    for index in (size - 1, size - 256, size // 2, 0):
+        world.index = index
+        grown = world.run()
+        assert grown.verdict.verdict is Class.OK, detail(grown, "")
+    assert f"log {log.origin}" in {c.name for c in grown.verdict.checks}
+    assert {c.name for c in check(database).checks if c.demotes} <= {"releases"}
+
+
+@pytest.mark.parametrize("index", [2**63 - 1, 2**63 - 2])
+def test_an_index_beyond_the_head_is_a_doubt_however_large(database: Database, index: int) -> None:
+    world = World(database)
+    world.index = index
+    assert world.found() is Class.UNAVAILABLE
+
+
+def test_a_bundles_head_at_the_end_of_the_numbers_is_held_and_stands_for_nothing(database: Database) -> None:
+    """The entry's own checkpoint says 2^63-1; the log shows nine entries."""
+    world = World(database)
+    world.then = checkpoint.verify(world.log.sign(2**63 - 1, root=b"r" * 32), world.log.log)
+    for size in (9, 9, 30):
+        world.log.grow(size - world.log.size)
+        found = world.run()
+        assert found.verdict.verdict is Class.UNAVAILABLE
+        assert detail(found, f"log {world.log.origin}").startswith("passed")
