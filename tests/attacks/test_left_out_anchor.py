@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whoever serves a release leaves out one of its two anchors, and has the log of that one fork unseen."""
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from anchor.publish import documents
+from anchor.verdict import Class
+from tests.support.anchor_cli import Ran, anchor
+from tests.support.attacked import dump, log_of
+from tests.support.forged_world import World, make_world, own, with_anchors
+from tests.support.in_memory import Held, hold
+from tests.support.published import NAME
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    return make_world(tmp_path_factory.mktemp)
+
+
+class Watcher:
+    """A policy that trusts both instances and wants one anchor."""
+
+    def __init__(self, world: World, folder: Path) -> None:
+        self.folder, self.world = folder, world
+        self.honest, self.foreign = log_of(world.site), log_of(world.foreign_site)
+        self.instances = (world.honest, world.foreign)
+        self.policy()
+
+    def policy(self, trusted: int = 2) -> None:
+        """The policy, with so many of the roots."""
+        text, roots = f'ledger = "{NAME}"\nmin_anchors = 1\n', []
+        for number, instance in enumerate(self.instances[:trusted]):
+            path = self.folder / f"root{number}.json"
+            path.write_bytes(instance.trusted_root())
+            digest = hashlib.sha256(path.read_bytes()).hexdigest()
+            roots.append(f'{{ path = "{path}", sha256 = "{digest}" }}')
+        text += f"trusted_root = [{', '.join(roots)}]\n"
+        held = (self.world.first, hold(self.world.foreign_site.root))
+        for signer in dict.fromkeys(s for one in held for s in one.trust.policy.signers):
+            text += f'[[signer]]\nidentity = "{signer.identity}"\nissuer = "{signer.issuer}"\n'
+        for name, log in (("honest", self.honest), ("foreign", self.foreign)):
+            dump(log, self.folder / name)
+            text += f'[[log]]\norigin = "{log.origin}"\nfolder = "{self.folder / name}"\n'
+        (self.folder / "policy.toml").write_text(text)
+
+    def serve(self, held: Held) -> None:
+        for path, data in {"release.json": held.release, **held.files}.items():
+            (self.folder / "site" / path).parent.mkdir(parents=True, exist_ok=True)
+            (self.folder / "site" / path).write_bytes(data)
+
+    def run(self) -> Ran:
+        given = ("--policy", self.folder / "policy.toml", "--home", self.folder / "home")
+        target = self.folder / "site" / "release.json"
+        return anchor("reverify", target, *given, "--alarm-after", "1/0", "--json")
+
+    def found(self) -> Class:
+        ran = self.run()
+        verdict = Class(ran.document["verdict"])
+        assert ran.code == verdict.exit_code, ran.err
+        return verdict
+
+
+@pytest.fixture
+def watcher(world: World, tmp_path: Path) -> Watcher:
+    """It has seen the release with both anchors, and then with one of them."""
+    found = Watcher(world, tmp_path)
+    foreign = hold(world.foreign_site.root)
+    both = with_anchors(world.first, own(world.first), own(foreign))
+    copy = documents.union([*world.first.trust.raw, *foreign.trust.raw])
+    found.serve(both.with_file(both.path("trusted_root"), copy, repaired=True))
+    assert found.found() is Class.OK
+    found.serve(world.first)
+    ran = found.run()
+    assert (ran.code, ran.document["verdict"]) == (0, "OK"), ran.out
+    assert any("names no anchor in it" in note for note in ran.document["notes"])
+    return found
+
+
+def test_the_log_of_an_anchor_that_is_left_out_may_not_fork(watcher: Watcher) -> None:
+    honest, fork = watcher.foreign, watcher.foreign.fork(0, size=40)
+    for log in (fork, fork, fork, honest):
+        watcher.foreign = log
+        watcher.policy()
+        assert watcher.found() is Class.EQUIVOCATION
+
+
+def test_a_root_that_no_longer_names_the_log_is_told_until_a_person_lets_it_go(watcher: Watcher) -> None:
+    watcher.policy(trusted=1)
+    for _ in range(2):
+        ran = watcher.run()
+        assert ran.code == 3
+        assert "today's trust names no such log" in ran.out
+    words = (watcher.folder / "site" / "release.json", watcher.foreign.origin, "--home")
+    done = anchor("records", "forget-log", *words, watcher.folder / "home", "--reason", "moved")
+    assert done.code == 0, done.err
+    for _ in range(2):
+        assert watcher.found() is Class.OK
