@@ -86,6 +86,7 @@ EVIDENCE_BUNDLES: Final = BUNDLE
 """Bytes of all the bundles that are kept of one statement: at least the smallest one."""
 MARK: Final = 8 << 20
 JOURNAL_STEP: Final = 1 << 26
+SIGNED: Final = 1 << 26
 POLICY: Final = 1 << 20
 WITNESS_POLICY: Final = 1 << 20
 CONFIGURATION: Final = 1 << 20
@@ -104,6 +105,7 @@ PROGRAM: Final = {
     "the bundles that evidence keeps of one statement, together": EVIDENCE_BUNDLES,
     "the mark beside the records": MARK,
     "a step of the journal of a publication": JOURNAL_STEP,
+    "the list of what a home signed": SIGNED,
     "`policy.toml`": POLICY,
     "a witness policy": WITNESS_POLICY,
     "`config.toml`": CONFIGURATION,

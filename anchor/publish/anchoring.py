@@ -44,6 +44,8 @@ class Anchoring:
     say: Callable[[str], None]
     ready: Callable[[], None]
     """Raises when it must not be sent any more: somebody published meanwhile."""
+    leaving: Callable[[], None]
+    """Notes for ever that the log may have the statement from now on; raises where it must not get it."""
     abandon: bool = False
     """Whether what cannot be completed any more is given up, and signed anew."""
     lacks: Callable[[bytes], str] | None = None
@@ -149,7 +151,9 @@ class Anchoring:
         if not again:  # else where the first request began stays noted: it may still be on its way
             self._check_stamps(prepared)
             self.journal.note_signed(prepared)
-            self.journal.note_sending(self.site.log.size())
+            size = self.site.log.size()
+            self.leaving()
+            self.journal.note_sending(size)
         self.say(f"{self.site.name}: recording")
         try:
             entry = self.site.log.append(prepared.request)

@@ -6,6 +6,7 @@ is not yet named by a release.json does not count.
 """
 
 import contextlib
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -16,8 +17,9 @@ import msgspec
 from anchor import naming
 from anchor.edge import files, lock
 from anchor.edge.journal import Journal
+from anchor.edge.signed import SignedStatements
 from anchor.errors import AnchorError, Pending, Refused, Unavailable
-from anchor.publish import documents, pending, place
+from anchor.publish import documents, guard, pending, place
 from anchor.publish.anchoring import Anchoring
 from anchor.publish.documents import Anchored
 from anchor.publish.plan import check_links, plan
@@ -79,13 +81,18 @@ def publish(order: Order, sites: Sites, tools: Tools) -> Published:
         place.check_writable(order.root)
         planned = plan(order.root, name=order.name, version=order.version)
         sealing = seal(order, folder=place.prepare(planned), planned=planned)
-        pending.make_way(
+        guard.begin(order.home, order.root, order.name)
+        guard.settle(order.home)
+        given_up = pending.make_way(
             order.home,
             sealing.data,
             released=planned.existing is not None,
             abandon=order.abandon,
             say=tools.say,
         )
+        guard.abandon(order.home, given_up)
+        if planned.existing is None:  # else it is in public already
+            guard.check(order.home, planned.ledger, hashlib.sha256(sealing.data).hexdigest())
         with contextlib.ExitStack() as opened:
             found, down = [], []
             for site in sites(planned.existing):
@@ -115,6 +122,8 @@ class _Job:
         self.sealing = sealing
         self.plan = sealing.plan
         self.tools = tools
+        self.signed = SignedStatements(order.home)
+        self.digest = hashlib.sha256(sealing.data).hexdigest()
         self.journals = pending.journal_folder(order.home, sealing.data)
 
     def run(self, sites: Sequence[Site], down: Sequence[Unavailable]) -> Published:
@@ -130,6 +139,7 @@ class _Job:
         if verdict.verdict is not Class.OK:
             raise _failed(verdict)
         self._put(release, sites)
+        self._remember(release, [*old, *anchored])
         if errors:
             verdict = msgspec.structs.replace(verdict, verdict=Class.PENDING)
         return Published(
@@ -161,19 +171,10 @@ class _Job:
         self._roots: list[bytes] = []
         for site in sites:
             try:
-                bundle = Anchoring(
-                    statement=self.sealing.data,
-                    site=site,
-                    journal=Journal(self.journals / documents.bundle_path(site.name)),
-                    stamps=self.tools.stamps(site),
-                    check=partial(self._check, site),
-                    ready=partial(place.check_unchanged, self.plan),
-                    say=self.tools.say,
-                    abandon=self.order.abandon,
-                    lacks=partial(self._lacks, site) if self.tools.witnessed else None,
-                ).run()
+                bundle = self._published_before(site) or self._record(site)
                 report = self._examine(bundle, site)
             except AnchorError as e:
+                guard.settle(self.order.home)
                 recorded = bool(found) or self.plan.existing is not None
                 if not recorded and not isinstance(e, Unavailable):
                     raise
@@ -183,6 +184,27 @@ class _Job:
             self._roots.append(site.trusted_root)
             found.append(Anchored(path=documents.bundle_path(site.name), bundle=bundle, report=report))
         return found, errors
+
+    def _published_before(self, site: Site) -> bytes | None:
+        """The bundle that this home published of this statement, in another folder: no second entry."""
+        kept = self.signed.bundle(self.sealing.data, documents.bundle_path(site.name))
+        if kept is not None:
+            self.tools.say(f"{site.name}: published before, in another folder")
+        return kept
+
+    def _record(self, site: Site) -> bytes:
+        return Anchoring(
+            statement=self.sealing.data,
+            site=site,
+            journal=Journal(self.journals / documents.bundle_path(site.name)),
+            stamps=self.tools.stamps(site),
+            check=partial(self._check, site),
+            ready=partial(place.check_unchanged, self.plan),
+            leaving=partial(guard.sending, self.order.home, self.plan.ledger, self.digest, site.name),
+            say=self.tools.say,
+            abandon=self.order.abandon,
+            lacks=partial(self._lacks, site) if self.tools.witnessed else None,
+        ).run()
 
     def _lacks(self, site: Site, bundle: bytes) -> str:
         assert self.tools.witnessed is not None
@@ -239,6 +261,11 @@ class _Job:
         elif relocate(release, "") != self.plan.existing:
             place.extend(self.plan, release)
         place.commit(self.plan, release)
+
+    def _remember(self, release: Release, anchored: Sequence[Anchored]) -> None:
+        """The home knows for ever what it published; only then are the journals done with."""
+        guard.published(self.order.home, self.plan.root, self.plan.ledger, self.digest)
+        self.signed.keep(self.sealing.data, [(a.path, a.bundle) for a in anchored])
         # that of a log that is still missing stays: what was sent there may be in it
         for anchor in release.anchors:
             Journal(self.journals / anchor.bundle.path).discard()

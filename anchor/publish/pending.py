@@ -124,14 +124,16 @@ def held(home: Path) -> Iterator[None]:
 
 def make_way(
     home: Path, statement: bytes, *, released: bool, abandon: bool, say: Callable[[str], None]
-) -> None:
-    """Tell what else was interrupted here, and refuse a second statement of one ledger and number.
+) -> list[Interrupted]:
+    """Tell what else was interrupted here, and refuse a second statement of one ledger and number; returns
+    what was given up.
 
     `released`: this very statement is in place, so the others are what is too late. With `abandon`, what
     stands in the way is given up: it stays in its log, and in the list. Raises `Misuse`. Needs `held`.
     """
     ours = statements.decode(statement).ledger
     mine = journal_folder(home, statement)
+    given_up = []
     for other in interrupted(home):
         if other.folder.parent == mine or other.abandoned:
             continue
@@ -140,6 +142,7 @@ def make_way(
             Journal(other.folder).discard()  # in no log, and never to be
         elif rival and abandon:
             Journal(other.folder).abandon()
+            given_up.append(other)
             say(f"given up: {other}")
         elif rival and not released:
             raise Misuse(
@@ -149,3 +152,4 @@ def make_way(
             )
         else:
             say(f"note: {other}")
+    return given_up

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a home signed, for ever: one line for each step of each statement, and what was published of it.
+
+It lies in the publisher's home, not in the folder that is published: whoever loses or rolls back that folder
+must not sign a second statement of a release. A line is durable before the request that it speaks of leaves.
+
+    sending    it may be in this log from now on
+    unsent     nothing of it left for this log, or the log said that it never takes it
+    abandoned  given up by whoever publishes, with --abandon
+    published  a release.json names it
+
+The published statement and its bundles are kept beside the list, so that another folder gets the same
+release and no second log entry.
+"""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from anchor import limits
+from anchor.edge import files
+from anchor.encoding import rfc3339
+from anchor.errors import Refused
+from anchor.statement import LedgerName
+
+FILE = "signed.jsonl"
+FOLDER = "signed"
+Step = Literal["sending", "unsent", "abandoned", "published"]
+
+
+class Line(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One step of one statement. `log`: the host name of the log; empty where all logs are meant."""
+
+    at: str
+    """RFC 3339, UTC."""
+    step: Step
+    ledger: str
+    number: int
+    version: str
+    statement: str
+    """SHA-256 of the statement's bytes, hex."""
+    log: str = ""
+    root: str = ""
+    """The folder in which it was published."""
+
+
+class SignedStatements:
+    """The list of a home. Whoever writes it holds the home (`pending.held`)."""
+
+    def __init__(self, home: Path) -> None:
+        self.path = home / FILE
+        self._folder = home / FOLDER
+
+    def exists(self) -> bool:
+        """False in a home that has never signed, or that has lost its list."""
+        return self.path.exists()
+
+    def lines(self) -> list[Line]:
+        """All lines, oldest first. Raises `Refused` for a list that something else has changed."""
+        if not self.exists():
+            return []
+        found = []
+        for number, line in enumerate(files.read(self.path, limit=limits.SIGNED).splitlines(), 1):
+            try:
+                found.append(msgspec.json.decode(line, type=Line))
+            except (msgspec.DecodeError, ValueError) as e:
+                raise Refused(
+                    f"line {number} is damaged: {e}",
+                    where=str(self.path),
+                    remedy="restore the file from a backup: without it a release could be signed twice",
+                ) from None
+        return found
+
+    def add(self, lines: Iterable[Line]) -> None:
+        """Append, durably: the whole list is written anew and renamed, so it is never half a line."""
+        old = files.read(self.path, limit=limits.SIGNED) if self.exists() else b""
+        new = b"".join(msgspec.json.encode(line) + b"\n" for line in lines)
+        if new or not self.exists():
+            files.write(self.path, old + new, mode=0o600)
+
+    # What was published
+
+    def keep(self, statement: bytes, bundles: Sequence[tuple[str, bytes]]) -> None:
+        """Keep a published statement and its bundles, by their file names."""
+        folder = self._of(statement)
+        for name, data in (("statement.json", statement), *bundles):
+            if not (folder / name).exists():
+                files.write(folder / name, data, mode=0o600)
+
+    def bundle(self, statement: bytes, name: str) -> bytes | None:
+        """The bundle of this name that was published of a statement; None where none is kept."""
+        path = self._of(statement) / name
+        return files.read(path, limit=limits.BUNDLE) if path.exists() else None
+
+    def _of(self, statement: bytes) -> Path:
+        return self._folder / hashlib.sha256(statement).hexdigest()[:32]
+
+
+def line(
+    step: Step, ledger: LedgerName, statement: str, *, now: datetime, log: str = "", root: str = ""
+) -> Line:
+    """One line about a statement (SHA-256, hex)."""
+    return Line(
+        at=rfc3339(now),
+        step=step,
+        ledger=ledger.name,
+        number=ledger.number,
+        version=ledger.version,
+        statement=statement,
+        log=log,
+        root=root,
+    )
