@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the commands share: options, settings, printing of verdicts."""
 
+import contextlib
 import functools
 import hashlib
 import os
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +16,11 @@ import msgspec
 import platformdirs
 from click.core import ParameterSource
 
+from anchor import limits
+from anchor import release as release_file
 from anchor.cli.output import document, out, say
 from anchor.edge import files, named
-from anchor.errors import Misuse
+from anchor.errors import AnchorError, Misuse
 from anchor.verdict import Class, Verdict
 
 _MARKS = {"passed": "ok", "refused": "REFUSED", "unknown": "unknown", "skipped": "skipped"}
@@ -137,7 +141,7 @@ def home_option(function: F) -> F:
         "--home",
         type=Folder(),
         envvar="ANCHOR_HOME",
-        help="Folder for keys, journal and records (default: one for this root in your state folder).",
+        help="Folder for keys and journal, or for records (default: in your state folder).",
     )(function)
 
 
@@ -194,24 +198,68 @@ def is_default(name: str) -> bool:
     return click.get_current_context().get_parameter_source(name) is ParameterSource.DEFAULT
 
 
-def home_for(root: Path, home: Path | None) -> Path:
-    """The home of a root: as named, else a folder for this root under the user's state directory.
+def publisher_home(root: Path, home: Path | None, ledger: str | None = None) -> Path:
+    """Where the keys, the journal and the list of what was signed are: as named, else a folder for the ledger
+    under the user's state directory. It does not depend on where the site lies: a moved one keeps its signer.
 
-    A default home inside the root would be published with it: refused.
+    `ledger` None: that of the release.json in the root. A home that an earlier version made for this root is
+    gone on with.
     """
     if home is not None:
         return files.writable(home.resolve(), "--home")
+    old = _home_of_root(root)
+    name = ledger or _ledger_in(root)
+    if name is None or (old / "instance").exists() or (old / "journal").exists():
+        return _outside(old, root)
+    short = re.sub(r"[^A-Za-z0-9._-]", "_", name)[:40]
+    digest = hashlib.sha256(b"ledger\0" + os.fsencode(name)).hexdigest()[:16]
+    return _outside(platformdirs.user_state_path("ledger-anchor") / f"{short}-{digest}", root)
+
+
+def publisher_homes(home: Path | None) -> list[Path]:
+    """The home that is named, else every one of this user from which something was published."""
+    if home is not None:
+        return [home]
+    return sorted(f.parent for f in platformdirs.user_state_path("ledger-anchor").glob("*/journal"))
+
+
+def records_home(root: Path, home: Path | None) -> Path:
+    """Where the records, the marks and the tiles are: as named, else one folder for the user. It does not
+    depend on the folder that a command is run in, so another one does not forget what was known.
+
+    A home that an earlier version made for this root, and that has records, is gone on with.
+    """
+    if home is not None:
+        return files.writable(home.resolve(), "--home")
+    old = _home_of_root(root)
+    if any(old.glob("records*")):
+        return _outside(old, root)
+    return _outside(platformdirs.user_state_path("ledger-anchor") / "records", root)
+
+
+def _home_of_root(root: Path) -> Path:
     base = root.resolve()
     digest = hashlib.sha256(os.fsencode(base)).hexdigest()[:16]
     name = base.name.encode(errors="ignore").decode() or "root"
-    found = platformdirs.user_state_path("ledger-anchor") / f"{name}-{digest}"
-    if found.resolve().is_relative_to(base):
+    return platformdirs.user_state_path("ledger-anchor") / f"{name}-{digest}"
+
+
+def _ledger_in(root: Path) -> str | None:
+    """The ledger whose releases are in a folder; None for none that can be read."""
+    with contextlib.suppress(AnchorError):
+        return release_file.load(files.read(root / "release.json", limit=limits.RELEASE)).ledger.name
+    return None
+
+
+def _outside(home: Path, root: Path) -> Path:
+    """A default home inside the root would be published with it: refused."""
+    if home.resolve().is_relative_to(root.resolve()):
         raise Misuse(
             "keys and journal would lie inside the folder that is published",
-            where=str(found),
+            where=str(home),
             remedy="name another folder with --home",
         )
-    return found
+    return home
 
 
 def print_json(value: Any) -> None:

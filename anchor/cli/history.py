@@ -56,7 +56,7 @@ def command(
         until=watching.moment(until, "--until"),
         limit=limit or (None if as_csv or as_json else _PAGE),
     )
-    with records.opened(common.home_for(root, home), database, create=False) as opened:
+    with records.opened(common.records_home(root, home), database, create=False) as opened:
         lines = history.runs(opened, wanted, alive=process.alive)
         if as_csv or as_json:
             for chunk in (report.as_csv if as_csv else report.as_json)(lines):

@@ -172,7 +172,7 @@ def export(root: Path, home: Path | None, output: Path | None, *, as_json: bool)
 def _folder(root: Path, home: Path | None) -> Path:
     from anchor.embedded.instance import FOLDER
 
-    return common.home_for(root, home) / FOLDER
+    return common.publisher_home(root, home) / FOLDER
 
 
 def _about(instance: Any) -> dict[str, Any]:

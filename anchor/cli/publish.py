@@ -68,6 +68,7 @@ EXAMPLE = "anchor publish ledger.md --name my-ledger --version 1.0.0 --root site
 @click.option("--yes", is_flag=True, help="Do not ask before the first entry in a public log.")
 @click.option("--resume", is_flag=True, help="Complete an interrupted or pending publication; start none.")
 @click.option("--abandon", is_flag=True, help="Give up an interrupted publication that stands in the way.")
+@click.option("--new-signer", is_flag=True, help="Go on as another signer than that of the release before.")
 @common.json_option
 def command(as_json: bool, home: Path | None, **given: Any) -> int:  # noqa: FBT001  click passes by keyword
     """Publish LEDGER as a version of a ledger, in the folder --root.
@@ -78,7 +79,7 @@ def command(as_json: bool, home: Path | None, **given: Any) -> int:  # noqa: FBT
     named = {key: given[key] for key in ("ledger", "name", "version", "reader")}
     if given["dry_run"]:
         return _dry_run(Order(**named, root=root, home=Path()), as_json=as_json)
-    home = common.home_for(root, home)
+    home = common.publisher_home(root, home, given["name"])
     if given["policy"]:
         files.writable(given["policy"], "--policy")
     # The client is imported only by those who sign.
@@ -93,6 +94,7 @@ def command(as_json: bool, home: Path | None, **given: Any) -> int:  # noqa: FBT
         root=root,
         home=home,
         abandon=given["abandon"],
+        new_signer=given["new_signer"],
         progress=counter,
     )
     journal.check_home(order.home)
@@ -109,6 +111,7 @@ def command(as_json: bool, home: Path | None, **given: Any) -> int:  # noqa: FBT
         tokens=source,
         rekor=int(given["rekor"] or 0),
         consent=None if given["yes"] else Consent(confirm=_confirm, known=publishing.recorded(root)),
+        signer=publishing.signer_before(root, order.home, accepted=order.new_signer),
         chosen=bool(given["also"]) or not common.is_default("instance"),
     )
     own = trust.load(given["policy"], budget=choice.budget, offline=False) if given["policy"] else None

@@ -47,7 +47,7 @@ def export(
     """Write out what is recorded. As a whole it is JSON Lines, each line a row with the name of its table."""
     if (evidence or checkpoints) and (output is None or output.path == named.STDOUT):
         raise Misuse("files need a folder", where="-o", remedy="name a folder with -o")
-    with records.opened(common.home_for(root, home), database, create=False) as opened:
+    with records.opened(common.records_home(root, home), database, create=False) as opened:
         if evidence or checkpoints:
             assert output is not None
             folder = output.path
@@ -88,7 +88,7 @@ def prune(
     """Remove old runs and their checks. Signed checkpoints, proofs, evidence and releases always stay."""
     age = watching.seconds(older_than, "--older-than") or 0
     now = time.time()
-    found_home = common.home_for(root, home)
+    found_home = common.records_home(root, home)
     with records.opened(found_home, database, create=False):
         pass  # there must be records: pruning makes none
     with records.opened(found_home, database, create=True) as opened:
@@ -119,7 +119,7 @@ def check(
     An edited database is INVALID (8); stored statements that contradict each other are EQUIVOCATION (6). With
     a policy, checkpoints of keys that its trusted roots do not name are found as well.
     """
-    found_home = common.home_for(root, home)
+    found_home = common.records_home(root, home)
     with records.opened(found_home, database, create=False) as opened:
         verdict = checking.check(opened, log_keys=_known(given))
         kept = records.read_mark(found_home, opened)

@@ -63,7 +63,7 @@ def command(  # noqa: PLR0913 - one argument for each option
     """
     rule, patience = watching.rule_of(alarm_after), _patience(wait)
     every, notifier = watching.seconds(interval, "--interval"), Notifier(notify, patience=watching.PATIENCE)
-    trusted, found_home = Given(**given), common.home_for(root, home)
+    trusted, found_home = Given(**given), common.records_home(root, home)
     if forget:
         return _forget(releases, found_home, database)
     trusted.check()

@@ -36,8 +36,8 @@ def command(
     code is that of the worst class.
     """
     age = watching.seconds(max_run_age, "--max-run-age")
-    place = common.home_for(root, home)
-    begun = [str(i) for i in pending.interrupted(place)]
+    place = common.records_home(root, home)
+    begun = [str(i) for one in common.publisher_homes(home) for i in pending.interrupted(one)]
     try:
         with records.opened(place, database, create=False) as opened:
             found = report.status(

@@ -65,7 +65,7 @@ def command(  # noqa: PLR0913 - one argument for each option
     neither stops nor delays it. SIGTERM lets the run in progress end, for a few seconds, then it is left and
     made again after the next start; the exit code is 0.
     """
-    notifier, trusted, found_home = Notifier(notify), Given(**given), common.home_for(root, home)
+    notifier, trusted, found_home = Notifier(notify), Given(**given), common.records_home(root, home)
     rule, tick = watching.rule_of(alarm_after), watching.seconds(every, "--every") or int(TICK)
     trusted.check()
     wanted = watching.seconds(interval, "--interval")

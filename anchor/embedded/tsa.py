@@ -52,7 +52,7 @@ class Timestamps:
         clock: Callable[[], datetime],
     ) -> None:
         self._key = key
-        self._chain = chain
+        self.chain = chain
         self._clock = clock
 
     def stamp(self, request: bytes) -> bytes:
@@ -85,13 +85,13 @@ class Timestamps:
             version=3,  # RFC 5652 section 5.1: the content is not id-data
             digest_algorithms=asn1.SetOf([_SHA256]),
             encap_content_info=rfc.EncapsulatedContentInfo(content_type=rfc.ID_CT_TST_INFO, content=info),
-            certificates=asn1.SetOf(list(self._chain)) if asked.cert_req else None,
+            certificates=asn1.SetOf(list(self.chain)) if asked.cert_req else None,
             signer_infos=asn1.SetOf([self._signer_info(info, now)]),
         )
         return rfc.ContentInfo(content_type=rfc.ID_SIGNED_DATA, content=data)
 
     def _signer_info(self, info: bytes, now: datetime) -> rfc.SignerInfo:
-        leaf = self._chain[0]
+        leaf = self.chain[0]
         when = now.replace(microsecond=0)
         # RFC 5652 section 11.3: UTCTime through 2049, GeneralizedTime from then on.
         signing_time = asn1.UTCTime(when) if when.year < 2050 else asn1.GeneralizedTime(when)

@@ -9,20 +9,22 @@ import contextlib
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
 import msgspec
 
 from anchor import naming
+from anchor import release as release_file
 from anchor.edge import files, lock
 from anchor.edge.journal import Journal
 from anchor.edge.signed import SignedStatements
 from anchor.errors import AnchorError, Pending, Refused, Unavailable
-from anchor.publish import documents, guard, pending, place
+from anchor.publish import clock, documents, guard, pending, place
 from anchor.publish.anchoring import Anchoring
 from anchor.publish.documents import Anchored
-from anchor.publish.plan import check_links, plan
+from anchor.publish.plan import Plan, check_links, plan
 from anchor.publish.sealing import Order, Sealing, seal
 from anchor.publish.site import Site
 from anchor.release import MAX_BUNDLE, MAX_TRUSTED_ROOT, Blob, Release, dump, relocate
@@ -80,6 +82,7 @@ def publish(order: Order, sites: Sites, tools: Tools) -> Published:
     ):
         place.check_writable(order.root)
         planned = plan(order.root, name=order.name, version=order.version)
+        clock.check(datetime.now(UTC), _signed_times(order, planned))
         sealing = seal(order, folder=place.prepare(planned), planned=planned)
         guard.begin(order.home, order.root, order.name)
         guard.settle(order.home)
@@ -104,6 +107,19 @@ def publish(order: Order, sites: Sites, tools: Tools) -> Published:
                     site.check(place.log_folder(order.root, site.name))
                 found.append(site)
             return _Job(order, sealing, tools).run(found, down)
+
+
+def _signed_times(order: Order, planned: Plan) -> dict[str, datetime]:
+    """The newest times that were signed before, as the home and the folder say."""
+    found = {}
+    signed = SignedStatements(order.home)
+    if lines := signed.lines():
+        found[f"the list {signed.path}"] = max(datetime.fromisoformat(one.at) for one in lines)
+    if planned.current is not None and not order.new_signer:
+        before = release_file.load(planned.current)
+        times = [datetime.fromisoformat(a.time) for a in before.anchors]
+        found[f"the release {before.ledger.version}"] = max(times)
+    return found
 
 
 def resumable(order: Order) -> bool:

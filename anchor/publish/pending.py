@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Literal
 
 from anchor import statement as statements
-from anchor.edge import files, lock
+from anchor.edge import files, lock, signed
 from anchor.edge.journal import ASIDE, Journal
 from anchor.errors import AnchorError, Misuse, Unsupported
 from anchor.publish.documents import BUNDLE
@@ -86,10 +86,10 @@ def _read(folder: Path) -> Interrupted:
     try:
         if journal.entry() is None:
             step = "sent" if journal.sending() else "signed"
-        signed = journal.signed()
-        if signed:
-            late = signed.late(datetime.now(UTC))
-            ledger = statements.decode(signed.payload).ledger
+        made = journal.signed()
+        if made:
+            late = made.late(datetime.now(UTC))
+            ledger = statements.decode(made.payload).ledger
     except Unsupported:  # a statement of a newer program
         pass
     except AnchorError:
@@ -116,6 +116,8 @@ def held(home: Path) -> Iterator[None]:
     with lock.exclusive(folder, doing="publishing with this home"):
         for left in (*folder.glob(".*"), *folder.glob("*/.*")):
             shutil.rmtree(left, ignore_errors=True)
+        for half in (*home.glob(f".{signed.FILE}.*.tmp"), *(home / signed.FOLDER).rglob(".*.tmp")):
+            half.unlink(missing_ok=True)
         for statement in folder.iterdir():
             with contextlib.suppress(OSError):
                 statement.rmdir()  # only when it is empty

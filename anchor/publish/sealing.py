@@ -31,6 +31,8 @@ class Order:
     """How the ledger is read; None: as its name says."""
     abandon: bool = False
     """Give up an interrupted publication that stands in the way."""
+    new_signer: bool = False
+    """Go on as another signer than that of the release before."""
     progress: Callable[[int], object] | None = None
     """Called with the number of facts sealed, now and then."""
 

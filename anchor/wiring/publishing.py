@@ -4,16 +4,19 @@
 Imported only by those who sign: it brings the sigstore client.
 """
 
+import contextlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import platformdirs
+
 from anchor import release as release_file
 from anchor import trusted_root
-from anchor.edge import files, named, remote, roots, signing_config, stamping, stock
+from anchor.edge import files, named, remote, roots, signing, signing_config, stamping, stock
 from anchor.edge.release_files import Folder
 from anchor.edge.service import Budget
 from anchor.edge.signing_config import Service, SigningConfig
@@ -21,9 +24,13 @@ from anchor.edge.tokens import Consent, Signing, TokenSource
 from anchor.embedded.export import check_published
 from anchor.embedded.instance import FOLDER, Instance
 from anchor.embedded.log import Log
+from anchor.embedded.material import MAX_FILE
+from anchor.encoding import parse_json, rfc3339
 from anchor.errors import AnchorError, Misuse, Refused, Unavailable
 from anchor.instance import Duplicate
+from anchor.publish import clock
 from anchor.publish.job import Tools
+from anchor.publish.signer import SameSigner
 from anchor.publish.site import Site
 from anchor.release import MAX_RELEASE, Release
 from anchor.tlog.policy import WitnessPolicy
@@ -52,6 +59,7 @@ class Choice:
     rekor: int = 0
     consent: Consent | None = None
     """Before the first entry in a public log; None: it was given."""
+    signer: SameSigner = field(default_factory=SameSigner)
     chosen: bool = True
     """False when nobody named an instance, so that it is the embedded one."""
 
@@ -69,6 +77,8 @@ def sites(
         where = ", ".join(a.log.origin for a in existing.anchors)
         say(f"no second log entry: this version is anchored in {where}; this home's instance is another one")
         names = tuple(n for n in names if n != EMBEDDED)
+    if existing is not None:  # its signers stay whoever they are, and others are added
+        choice = replace(choice, signer=replace(choice.signer, before=frozenset()))
     found = [site for name in names for site in _of_instance(name, choice)]
     logs = [s.name for s in found if isinstance(s, Site)]
     twice = next((name for i, name in enumerate(logs) if name in logs[:i]), None)
@@ -99,7 +109,7 @@ def _of_instance(name: str, choice: Choice) -> list[Site | Unavailable]:
     """One site for each log that the instance's signing config asks for: a bundle each."""
     try:
         if name == EMBEDDED:
-            return [_embedded(choice.home)]
+            return [_embedded(choice)]
         root, config = _documents(name, choice)
         logs = config.chosen_logs(datetime.now(UTC), versions=(choice.rekor,) if choice.rekor else (1, 2))
     except Unavailable as e:
@@ -144,6 +154,7 @@ def _remote(name: str, root: bytes, config: SigningConfig, log: Service, choice:
 
     def token() -> str:
         got = choice.tokens.get(found.issuer, choice.budget)
+        choice.signer.check(signing.claims(got))
         if choice.consent is not None and (name in NAMED or _is_public(log.url, keys)):
             choice.consent.ask(got, found.name, choice.budget)
         return got
@@ -205,14 +216,18 @@ class EmbeddedLog:
         return self._log.find(request, since)
 
 
-def _embedded(home: Path) -> Site:
+def _embedded(choice: Choice) -> Site:
     """The embedded instance in a home; a new one where there is none."""
-    instance = Instance.open(home / FOLDER, create=True)
-    now = datetime.now(UTC)
-    if now < instance.created:
+    folder = choice.home / FOLDER
+    if not (folder / "instance.json").exists():
+        choice.signer.check(None)  # before new keys are made
+    instance = Instance.open(folder, create=True)
+    try:
+        choice.signer.check((instance.identity, instance.issuer))
+        _check_times(instance, datetime.now(UTC))
+    except AnchorError:
         instance.close()
-        problem = f"the instance was made at {instance.created.isoformat()}, and it is {now.isoformat()} here"
-        raise Unavailable(problem, where="clock", remedy="set the clock: nothing signed now would verify")
+        raise
     return Site(
         kind=EMBEDDED,
         name=instance.origin,
@@ -227,6 +242,32 @@ def _embedded(home: Path) -> Site:
         close=instance.close,
         independent=False,
     )
+
+
+def _check_times(instance: Instance, now: datetime) -> None:
+    """Nothing is signed with keys whose time has not come, or is over: it would never verify."""
+    chains = (*instance.authority.chain, *instance.timestamps.chain)
+    end = min(c.not_valid_after_utc for c in chains)
+    clock.check(now, {f"the instance in {instance.folder}": instance.created + clock.SKEW})
+    if now >= end:
+        raise Unavailable(
+            f"the keys of this home were good until {rfc3339(end)}, and the clock says {rfc3339(now)}",
+            where=str(instance.folder),
+            remedy="go on as another signer with a home that is new (--home FOLDER --new-signer)",
+        )
+
+
+def signer_before(root: Path, home: Path, *, accepted: bool) -> SameSigner:
+    """Who signed the release in a folder, by its release.json; and which home here has the keys of that."""
+    before = frozenset((identity, issuer) for identity, issuer, _ in recorded(root))
+    elsewhere = ""
+    for folder in sorted(platformdirs.user_state_path("ledger-anchor").glob(f"*/{FOLDER}/instance.json")):
+        name = folder.parent.parent
+        with contextlib.suppress(AnchorError, KeyError, TypeError):
+            about = parse_json(files.read(folder, limit=MAX_FILE), where=str(folder))
+            if any(about["origin"] in issuer for _, issuer in before) and name != home:
+                elsewhere = str(name)
+    return SameSigner(before=before, home=str(home), elsewhere=elsewhere, accepted=accepted)
 
 
 def tools(say: Callable[[str], None], own: Trust | None) -> Tools:

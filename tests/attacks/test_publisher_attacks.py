@@ -59,6 +59,7 @@ def tongues(tmp_path_factory: pytest.TempPathFactory) -> tuple[Site, Site]:
     base = tmp_path_factory.mktemp("two-tongues")
     one = published(base)
     two = Site(base / "two", one.home, base / "two.toml")
+    two.forget()
     ran = two.publish(OTHER)
     assert ran.code == 0, ran.err
     return one, two
@@ -163,6 +164,7 @@ def test_a_release_under_another_one_that_was_shown(both: TwoTongues, later: Sit
 
 
 def test_a_release_on_top_of_the_one_that_was_shown_is_good(both: TwoTongues) -> None:
+    both.one.forget()
     assert both.one.publish(LEDGER + "| D | 4 |\n", "2.0.0").code == 0
     assert both.run().code == 0
     assert both.run(both.two).code == 6
@@ -250,6 +252,7 @@ def test_forged_evidence_shows_nothing(both: TwoTongues, tmp_path: Path, how: st
 
 def test_the_same_statement_signed_again_contradicts_nothing(both: TwoTongues, tmp_path: Path) -> None:
     again = Site(tmp_path / "again", both.one.home, tmp_path / "again.toml")
+    again.forget()
     assert again.publish(LEDGER).code == 0
     ran = both.run(both.one, again)
     assert ran.code == 0, ran.out

@@ -131,6 +131,8 @@ def test_nor_from_a_home_that_has_an_instance_already(site: Site, tmp_path: Path
     assert other.entries() == 1
     assert site.publish(OTHER, "1.1.0").code == 0
     ran = Site(site.root, other.home, site.policy).publish(LEDGER, "1.2.0")
+    assert ran.code == 2  # another signer, whom nobody's policy accepts
+    ran = Site(site.root, other.home, site.policy).publish(LEDGER, "1.2.0", "--new-signer")
     assert ran.code == 0  # another version may be anchored in another log: a chain of releases crosses logs
     assert len(list(site.root.glob("release/log/*"))) == 2
 

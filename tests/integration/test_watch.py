@@ -130,7 +130,7 @@ def test_kill_9_is_visible_as_interrupted_and_the_next_run_goes_on(site: Site, t
     slow.write_text(
         "import sys, time\n"
         "from anchor.wiring import watching\n"
-        "def hang(self, target): print('begun', flush=True); time.sleep(60)\n"
+        "def hang(self, *_): print('begun', flush=True); time.sleep(60)\n"
         "watching.Wired.examine = hang\n"
         "from anchor.cli.main import run\n"
         "sys.exit(run(sys.argv[1:]))\n"

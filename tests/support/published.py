@@ -62,6 +62,11 @@ class Site:
         named = ("--name", NAME, "--version", version)
         return anchor("publish", file, *named, "--root", self.root, "--home", self.home, *more)
 
+    def forget(self) -> None:
+        """What a publisher does who means to lie: his home knows nothing any more of what it signed."""
+        (self.home / "signed.jsonl").write_bytes(b"")
+        shutil.rmtree(self.home / "signed", ignore_errors=True)
+
     def verify(self, *more: object) -> Ran:
         """Verify it with the policy that publishing printed."""
         return anchor("verify", self.release, "--policy", self.policy, *more)

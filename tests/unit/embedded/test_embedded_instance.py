@@ -50,7 +50,7 @@ def test_no_key_can_be_read_by_others(folder: Path) -> None:
 def test_the_root_keys_are_not_kept(folder: Path) -> None:
     instance = Instance.create(folder)
     kept = [instance.authority.key, instance.authority.ct_key, instance.tokens._key]
-    roots = [instance.authority.chain[-1], instance.timestamps._chain[-1]]
+    roots = [instance.authority.chain[-1], instance.timestamps.chain[-1]]
     assert not {c.public_key().public_numbers() for c in roots} & {  # type: ignore[union-attr]
         k.public_key().public_numbers() for k in kept
     }
@@ -231,7 +231,7 @@ def test_the_trusted_root_says_what_clients_insist_on(folder: Path) -> None:
 def test_certificates_outlive_the_decade_and_name_no_independence(folder: Path) -> None:
     clock = Clock()
     instance = Instance.create(folder, clock=clock)
-    for certificate in (*instance.authority.chain, *instance.timestamps._chain):
+    for certificate in (*instance.authority.chain, *instance.timestamps.chain):
         assert certificate.not_valid_before_utc < clock.now
         assert certificate.not_valid_after_utc > clock.now + timedelta(days=3660)
         assert "no independent evidence" in certificate.subject.rfc4514_string()

@@ -57,7 +57,7 @@ def stamped(instance: Instance, request: bytes) -> TimeStampResponse:
 
 
 def verify(instance: Instance, response: TimeStampResponse, message: bytes = MESSAGE) -> None:
-    leaf, root = instance.timestamps._chain
+    leaf, root = instance.timestamps.chain
     verifier = VerifierBuilder().tsa_certificate(leaf).add_root_certificate(root).build()
     verifier.verify_message(response, message)
 
@@ -134,7 +134,7 @@ def test_certificates_are_in_the_token_only_when_asked(instance: Instance) -> No
         assert token
         found = token.content.certificates
         assert (found.as_list() if found else None) == (
-            list(sorted_der(instance.timestamps._chain)) if wanted else None
+            list(sorted_der(instance.timestamps.chain)) if wanted else None
         )
     verify(instance, stamped(instance, ask(cert_req=True)))
 
@@ -155,12 +155,12 @@ def test_the_token_names_its_certificate(instance: Instance) -> None:
         rfc.ID_MESSAGE_DIGEST,
         rfc.ID_SIGNING_CERTIFICATE_V2,
     }
-    leaf = instance.timestamps._chain[0].public_bytes(Encoding.DER)
+    leaf = instance.timestamps.chain[0].public_bytes(Encoding.DER)
     assert hashlib.sha256(leaf).digest() in bytes(attributes[rfc.ID_SIGNING_CERTIFICATE_V2].data)
 
 
 def test_the_certificate_is_for_time_stamping_and_nothing_else(instance: Instance) -> None:
-    leaf, root = instance.timestamps._chain
+    leaf, root = instance.timestamps.chain
     usage = leaf.extensions.get_extension_for_class(x509.ExtendedKeyUsage)
     assert (usage.critical, list(usage.value)) == (True, [ExtendedKeyUsageOID.TIME_STAMPING])
     leaf.verify_directly_issued_by(root)

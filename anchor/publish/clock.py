@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whether this machine's clock can be right, asked before an act that cannot be undone.
+
+What is at hand tells a lower bound: the program's own date, the times that were signed before. No upper bound
+is at hand: a clock that is ahead is seen only when it is right again, and then the way out is named.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+
+from anchor import RELEASED
+from anchor.encoding import rfc3339
+from anchor.errors import Unavailable
+
+SKEW = timedelta(minutes=5)
+"""Two machines that publish in turn may differ by so much."""
+WAY_OUT = (
+    "set the clock where it is wrong; where it is right, that time was signed by a clock that was ahead: "
+    "wait until then, or go on as another signer with a home that is new (--home FOLDER --new-signer)"
+)
+
+
+def check(now: datetime, known: Mapping[str, datetime]) -> None:
+    """Raise `Unavailable` for a clock that is before this program's date, or before a time that was signed.
+
+    `known`: the newest signed times, aware, by what they are times of.
+    """
+    made = datetime.fromisoformat(RELEASED).replace(tzinfo=UTC) - timedelta(days=1)  # in the first time zone
+    if now < made:
+        raise Unavailable(
+            f"the clock says {rfc3339(now)}, and this program is of {RELEASED}",
+            where="clock",
+            remedy="set the clock: nothing was signed",
+        )
+    for what, when in known.items():
+        if now < when - SKEW:
+            problem = f"{what} has the time {rfc3339(when)}, and the clock says {rfc3339(now)}"
+            raise Unavailable(problem, where="clock", remedy=WAY_OUT)

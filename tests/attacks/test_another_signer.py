@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A release is signed by who signed the one before, unless whoever publishes says that it is another one.
+
+The site is moved, the home is another one, the token is another one; and the clock is wrong, then right.
+"""
+
+import hashlib
+import re
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+import anchor as package
+from anchor.embedded.instance import Instance
+from anchor.errors import Misuse
+from anchor.publish.signer import SameSigner
+from tests.support.anchor_cli import Ran, anchor, process
+from tests.support.clock import WallClock
+from tests.support.published import LEDGER, NAME, Site, empty, published, snapshot
+from tests.support.served import serving
+
+OTHER = LEDGER.replace("| C | 3 |", "| C | 4 |")
+DAY = 86400.0
+
+
+def by_default(site: Site, root: Path, version: str, *more: object, ledger: str = OTHER) -> Ran:
+    """Publish without naming a home."""
+    file = site.home.parent / "ledger.md"
+    file.write_text(ledger)
+    return anchor("publish", file, "--name", NAME, "--version", version, "--root", root, *more)
+
+
+@pytest.fixture
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    return tmp_path / "state" / "ledger-anchor"
+
+
+def test_a_moved_site_keeps_its_signer(tmp_path: Path, state: Path) -> None:
+    site = empty(tmp_path)
+    first = by_default(site, site.root, "1.0.0")
+    assert first.code == 0, first.err
+    site.policy.write_text(first.out)
+    moved = Site(tmp_path / "renamed", site.home, tmp_path / "moved.toml")
+    site.root.rename(moved.root)
+    ran = by_default(site, moved.root, "1.1.0", ledger=LEDGER)
+    assert ran.code == 0, ran.err
+    moved.policy.write_text(first.out.replace(str(site.root), str(moved.root)))
+    assert moved.verify().code == 0  # by the policy that was handed out before
+    assert len(list(state.glob("*/instance"))) == 1
+
+
+def test_a_home_of_an_earlier_version_is_gone_on_with_and_named_where_the_site_moved(
+    tmp_path: Path, state: Path
+) -> None:
+    site = published(tmp_path)
+    old = state / f"site-{hashlib.sha256(str(site.root).encode()).hexdigest()[:16]}"
+    old.parent.mkdir(parents=True)
+    shutil.move(site.home, old)
+    (old / "signed.jsonl").unlink()  # that version had none
+    assert by_default(site, site.root, "1.1.0").code == 0
+    moved = tmp_path / "renamed"
+    site.root.rename(moved)
+    before = snapshot(moved)
+    ran = by_default(site, moved, "1.2.0", ledger=LEDGER)
+    assert ran.code == 2
+    assert f"--home {old}" in ran.line
+    assert snapshot(moved) == before
+    assert by_default(site, moved, "1.2.0", "--home", old, ledger=LEDGER).code == 0
+
+
+def test_another_home_is_refused_before_it_has_keys(tmp_path: Path) -> None:
+    site = published(tmp_path)
+    before = snapshot(site.root)
+    other = Site(site.root, tmp_path / "other", site.policy)
+    for _ in range(2):
+        ran = other.publish(OTHER, "1.1.0")
+        assert ran.code == 2
+        assert f"publisher@{site.value['anchors'][0]['log']['origin']}" in ran.line
+        assert str(other.home) in ran.line
+        assert "--new-signer" in ran.line
+        assert not (other.home / "instance").exists()
+        assert snapshot(site.root) == before
+    ran = other.publish(OTHER, "1.1.0", "--new-signer")
+    assert ran.code == 0, ran.err
+    other.policy.write_text(ran.out)
+    assert other.verify().code == 0
+    assert other.publish(LEDGER, "1.2.0").code == 0  # from then on it is the signer of before
+
+
+def test_another_identity_of_a_token_is_refused_before_it_signs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_PROXY", "*")
+    with serving(tmp_path / "served") as served:
+        site = empty(tmp_path)
+        words = served.words("--instance")
+        assert site.publish(LEDGER, "1.0.0", *words).code == 0
+        instance = Instance.open(tmp_path / "served" / "instance", create=False)
+        monkeypatch.setenv("ANCHOR_IDENTITY_TOKEN", instance.mint("somebody@else.example"))
+        for _ in range(2):
+            ran = site.publish(OTHER, "1.1.0", *words[:2])
+            assert ran.code == 2, ran.err
+            assert "somebody@else.example" in ran.line
+            assert "--new-signer" in ran.line
+            assert served.size() == 1
+        assert site.publish(OTHER, "1.1.0", *words[:2], "--new-signer").code == 0
+
+
+def test_one_signer_of_before_is_enough() -> None:
+    signer = SameSigner(before=frozenset({("a", "x"), ("b", "y")}), home="h")
+    with pytest.raises(Misuse):
+        signer.check(("c", "z"))
+    signer.check(("b", "y"))
+    signer.check(("c", "z"))
+
+
+# The clock
+
+
+@pytest.fixture
+def clock(tmp_path: Path) -> WallClock:
+    (tmp_path / "clock").mkdir()
+    return WallClock(tmp_path / "clock")
+
+
+def at(clock: WallClock, seconds: float, site: Site, ledger: str, version: str, *more: object) -> Ran:
+    """Publish while the clock of the machine is off by so much."""
+    clock.jump(seconds)
+    file = site.home.parent / "ledger.md"
+    file.write_text(ledger)
+    words = ("publish", file, "--name", NAME, "--version", version, "--root", site.root, "--home", site.home)
+    return process(*words, *more, env=clock.env)
+
+
+def test_a_clock_of_1970_signs_nothing_and_leaves_no_home(tmp_path: Path, clock: WallClock) -> None:
+    site = empty(tmp_path)
+    back = -datetime.now(UTC).timestamp() + DAY
+    for _ in range(2):
+        ran = at(clock, back, site, LEDGER, "1.0.0")
+        assert ran.code == 3, ran.err
+        assert "set the clock" in ran.line
+        assert not (site.home / "instance").exists()
+        assert not site.root.exists()
+    assert at(clock, 0, site, LEDGER, "1.0.0").code == 0
+
+
+def test_a_clock_that_was_ahead_and_is_right_again_names_the_way_out(
+    tmp_path: Path, clock: WallClock
+) -> None:
+    site = empty(tmp_path)
+    ahead = at(clock, 40 * DAY, site, LEDGER, "1.0.0")
+    assert ahead.code == 0, ahead.err
+    for _ in range(2):
+        ran = at(clock, 0, site, OTHER, "1.1.0")
+        assert ran.code == 3
+        assert "wait until then" in ran.line
+        assert "--new-signer" in ran.line
+        assert not list((site.home / "journal").glob("[!.]*"))
+    new = Site(site.root, tmp_path / "new", site.policy)
+    ran = at(clock, 0, new, OTHER, "1.1.0", "--new-signer")
+    assert ran.code == 0, ran.err
+    assert at(clock, 41 * DAY, site, LEDGER, "1.2.0", "--new-signer").code == 0  # or the wait
+
+
+def test_a_small_difference_of_two_machines_is_no_wrong_clock(tmp_path: Path, clock: WallClock) -> None:
+    site = empty(tmp_path)
+    assert at(clock, 120, site, LEDGER, "1.0.0").code == 0
+    assert "wait until then" not in at(clock, 0, site, OTHER, "1.1.0").err
+
+
+def test_a_home_whose_keys_are_over_is_named_for_what_it_is(tmp_path: Path, clock: WallClock) -> None:
+    site = published(tmp_path)
+    ran = at(clock, 365 * 60 * DAY, site, OTHER, "1.1.0")
+    assert ran.code == 3
+    assert "were good until" in ran.line
+    assert "--new-signer" in ran.line
+    assert not list((site.home / "journal").glob("[!.]*"))
+
+
+@pytest.mark.parametrize("year", [2038, 2039])
+def test_every_signature_after_2038_verifies(tmp_path: Path, clock: WallClock, year: int) -> None:
+    """The stock client agrees each time: from then on it loses a millisecond of one SCT in four."""
+    site = empty(tmp_path)
+    then = datetime(year, 2, 3, tzinfo=UTC).timestamp() - datetime.now(UTC).timestamp()
+    for number in range(4):
+        ran = at(clock, then + number * 0.37, site, LEDGER.replace("| 3 |", f"| {number} |"), f"1.{number}")
+        assert ran.code == 0, ran.err
+
+
+def test_the_programs_own_date_is_that_of_its_newest_change() -> None:
+    """It is set with each release: not before the newest one in the changelog, and not in the future."""
+    made = datetime.fromisoformat(package.RELEASED).replace(tzinfo=UTC)
+    assert made <= datetime.now(UTC)
+    text = (Path(__file__).resolve().parents[2] / "CHANGELOG.md").read_text()
+    dates = re.findall(r"^## \[[0-9.]+\] - (\d{4}-\d\d-\d\d)", text, re.MULTILINE)
+    assert dates
+    assert max(dates) <= package.RELEASED
