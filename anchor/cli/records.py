@@ -154,7 +154,7 @@ def forget_log(
 
     As long as the release names an anchor in it that counts, it is followed all the same.
     """
-    found_home = common.home_for(root, home)
+    found_home = common.records_home(root, home)
     with records.opened(found_home, database, create=False):
         pass  # there must be records: a decision makes none
     (named,) = records.absolute([target])

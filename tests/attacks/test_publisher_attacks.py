@@ -122,6 +122,7 @@ def later(both: TwoTongues, tmp_path: Path) -> Site:
     """A release 2 on top of the second release 1, as it would be shown to people."""
     site = Site(tmp_path / "later", both.two.home, tmp_path / "later.toml")
     shutil.copytree(both.two.root, site.root)
+    site.forget()
     ran = site.publish(OTHER + "| D | 4 |\n", "2.0.0")
     assert ran.code == 0, ran.err
     return site
