@@ -1,16 +1,92 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reading X.509 certificates and their names, where the library warns, is lazy and fails in many ways.
+"""Reading X.509 certificates, where the library warns, parses lazily and fails in many ways.
 
-Decides what is a certificate at all. What one says is `verify.certificate`'s question.
+Decides what is a certificate at all, and reads what one says once, under one guard. What it means is
+`verify.certificate`'s question.
 """
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from anchor.errors import Refused
+from anchor.errors import AnchorError, Refused
+
+
+@contextmanager
+def reading(
+    what: str,
+    where: str,
+    *,
+    through: tuple[type[Exception], ...] = (),
+    kind: type[AnchorError] = Refused,
+) -> Iterator[None]:
+    """The one guard around what a library does with a parsed document: raises `kind` for its errors.
+
+    A field may be parsed only when it is asked for, and then fails in undocumented ways: a year 0, a time
+    beyond the year 9999, an unknown curve, a panic of the Rust code. `through`: errors that mean something.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    except BaseException as e:
+        ours = isinstance(e, (AnchorError, MemoryError, *through))
+        if ours or (not isinstance(e, Exception) and type(e).__name__ != "PanicException"):
+            raise
+        raise kind(f"{what} that cannot be read: {type(e).__name__}", where=where) from None
+
+
+@dataclass(frozen=True)
+class Fields:
+    """What a certificate says, all of it read. `key` is None for a kind that the library does not know."""
+
+    certificate: x509.Certificate
+    version: x509.Version
+    subject: x509.Name
+    issuer: x509.Name
+    serial: int
+    not_before: datetime
+    not_after: datetime
+    extensions: x509.Extensions
+    signed_by: str
+    """The signature's algorithm: its object identifier, dotted."""
+    key: object
+
+    def valid_at(self, time: datetime) -> bool:
+        """Whether the time lies within the validity; both ends belong to it (RFC 5280 section 4.1.2.5)."""
+        return self.not_before <= time <= self.not_after
+
+
+def fields(certificate: x509.Certificate, where: str) -> Fields:
+    """The fields of a certificate; raises Refused when one of them cannot be read."""
+    with reading(f"a certificate ({shown_name(certificate)})", where):
+        return Fields(
+            certificate=certificate,
+            version=certificate.version,
+            subject=certificate.subject,
+            issuer=certificate.issuer,
+            serial=certificate.serial_number,
+            not_before=certificate.not_valid_before_utc,
+            not_after=certificate.not_valid_after_utc,
+            extensions=certificate.extensions,
+            signed_by=certificate.signature_algorithm_oid.dotted_string,
+            key=_key(certificate),
+        )
+
+
+def _key(certificate: x509.Certificate) -> object:
+    try:
+        return certificate.public_key()
+    except MemoryError:  # the machine's limit, and nobody's forgery
+        raise
+    except Exception:  # noqa: BLE001  the library has many ways to say that it does not know a key
+        return None
 
 
 def load_certificate(raw: bytes, where: str) -> x509.Certificate:
@@ -29,19 +105,24 @@ def load_certificate(raw: bytes, where: str) -> x509.Certificate:
 
 def quiet_name(certificate: x509.Certificate, which: Literal["subject", "issuer"]) -> x509.Name:
     """A name of a certificate, without the library's warnings on how it is written; raises Refused."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return certificate.subject if which == "subject" else certificate.issuer
-    except MemoryError:  # the machine's limit, and nobody's forgery
-        raise
-    except Exception:  # noqa: BLE001  a lazily parsed name fails in many undocumented ways
-        raise Refused(f"a certificate with an unreadable {which}", where="certificate") from None
+    with reading(f"a certificate with a name ({which})", "certificate"):
+        return certificate.subject if which == "subject" else certificate.issuer
 
 
 def shown_name(certificate: x509.Certificate, which: Literal["subject", "issuer"] = "subject") -> str:
     """A name of a certificate for a person."""
     try:
-        return quiet_name(certificate, which).rfc4514_string() or f"a certificate without {which}"
+        name = quiet_name(certificate, which)
     except Refused as e:
         return e.problem
+    return quiet_text(name) or f"a certificate without {which}"
+
+
+def quiet_text(name: x509.Name) -> str:
+    """A name as RFC 4514 writes it."""
+    try:
+        return name.rfc4514_string()
+    except MemoryError:  # the machine's limit, and nobody's forgery
+        raise
+    except Exception:  # noqa: BLE001  a lazily parsed name fails in many undocumented ways
+        return "an unreadable name"

@@ -115,14 +115,18 @@ def to_bytes(value: Any, where: str) -> bytes:
     return unbase64(value.replace("\r\n", "").replace("\n", "") if "\n" in value else value, where=where)
 
 
-def to_time(value: Any, where: str) -> datetime:
-    """A Timestamp: RFC 3339 with up to nine digits of a second, cut to microseconds."""
+def to_time(value: Any, where: str, *, late: bool = False) -> datetime:
+    """A Timestamp: RFC 3339 with up to nine digits of a second, cut to microseconds.
+
+    `late`: rounded up instead, for a start, which must not come before its time.
+    """
     found = _TIME.fullmatch(value) if isinstance(value, str) else None
     if found is None:
         raise Refused("not a time as RFC 3339 writes it", where=where)
     seconds, fraction, zone = found.groups()
     try:
         time = datetime.fromisoformat(seconds + ("+00:00" if zone == "Z" else zone))
-        return time.astimezone(UTC) + timedelta(microseconds=int((fraction or "").ljust(6, "0")[:6]))
+        nanoseconds = int((fraction or "").ljust(9, "0"))
+        return time.astimezone(UTC) + timedelta(microseconds=(nanoseconds + (999 if late else 0)) // 1000)
     except (ValueError, OverflowError):
         raise Refused("not a time that exists", where=where) from None

@@ -49,6 +49,8 @@ class Signer:
     issuer: str
     identity: str = ""
     identity_regex: str = ""
+    trusted_roots: tuple[str, ...] = ()
+    """The labels of the policy's trusted roots that may certify this signer; empty: each of them."""
 
     def __post_init__(self) -> None:
         if bool(self.identity) == bool(self.identity_regex):
@@ -88,6 +90,10 @@ class Signer:
         except UnicodeEncodeError:  # a lone surrogate is no character
             return False
 
+    def under(self, root: str) -> bool:
+        """Whether the trusted root of this label may certify this signer."""
+        return not self.trusted_roots or root in self.trusted_roots
+
     def __str__(self) -> str:
         who = self.identity or f"/{self.identity_regex}/"
         return f"{who} (issuer {self.issuer})"
@@ -100,6 +106,11 @@ class RootSource:
     name: str = ""
     path: str = ""
     sha256: bytes | None = None
+
+    @property
+    def label(self) -> str:
+        """What a policy calls it: `public`, `staging` or the path as it is written."""
+        return self.name or self.path
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,13 +165,15 @@ def duration(text: Any, where: str = "duration") -> timedelta:
 
 def _policy(found: dict[str, Any]) -> Policy:
     _known(found, KEYS, "")
-    signers = tuple(_signer(t, i) for i, t in enumerate(_tables(found, "signer"), 1))
+    roots = _roots(found.get("trusted_root", ["public"]))
+    labels = [root.label for root in roots]
+    signers = tuple(_signer(t, i, labels) for i, t in enumerate(_tables(found, "signer"), 1))
     if not signers:
         raise Misuse("names nobody whose signature counts", where="signer", remedy="add a [[signer]] table")
     return Policy(
         ledger=_text(found, "ledger", "ledger"),
         signers=signers,
-        trusted_roots=_roots(found.get("trusted_root", ["public"])),
+        trusted_roots=roots,
         min_number=_count(found, "min_number"),
         min_anchors=_count(found, "min_anchors"),
         tlog_policy=_text(found, "tlog_policy", "tlog_policy") if "tlog_policy" in found else "",
@@ -202,16 +215,34 @@ def _tables(table: dict[str, Any], key: str) -> list[dict[str, Any]]:
     return value
 
 
-def _signer(table: dict[str, Any], number: int) -> Signer:
+def _signer(table: dict[str, Any], number: int, labels: list[str]) -> Signer:
     where = f"signer {number}"
-    _known(table, ("identity", "identity_regex", "issuer"), where)
-    texts = {key: _text(table, key, f"{where}: {key}") for key in table}
+    _known(table, ("identity", "identity_regex", "issuer", "trusted_root"), where)
+    texts = {key: _text(table, key, f"{where}: {key}") for key in table if key != "trusted_root"}
     if "issuer" not in texts:
         raise Misuse("is missing", where=f"{where}: issuer")
+    roots = (
+        _certified_by(table["trusted_root"], f"{where}: trusted_root", labels)
+        if "trusted_root" in table
+        else ()
+    )
     try:
-        return Signer(**texts)
+        return Signer(**texts, trusted_roots=roots)
     except Misuse as e:
         raise Misuse(e.problem, where=where, remedy=e.remedy) from None
+
+
+def _certified_by(value: Any, where: str, labels: list[str]) -> tuple[str, ...]:
+    """Which of the policy's trusted roots, by their labels: one, or a list of some."""
+    listed = value if isinstance(value, list) else [value]
+    known = ", ".join(repr(label) for label in labels)
+    for item in listed:
+        if item not in labels:
+            problem = "names no trusted root of this policy"
+            raise Misuse(problem, where=where, remedy=f"write one of {known}, or a list of some of them")
+    if not listed:
+        raise Misuse("is empty", where=where, remedy=f"write one of {known}, or leave it out for any of them")
+    return tuple(listed)
 
 
 def _roots(value: Any) -> tuple[RootSource, ...]:

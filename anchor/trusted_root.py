@@ -5,6 +5,7 @@ Decides what a trusted root file says. Whether the file itself is to be trusted 
 TUF, a policy), and so is which of its keys a piece of evidence needs. Form: sigstore_trustroot.proto.
 """
 
+import contextlib
 import functools
 import hashlib
 from collections.abc import Iterable
@@ -17,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from anchor import keydetails, limits
-from anchor.certificates import load_certificate, quiet_name, shown_name
+from anchor.certificates import Fields, fields, load_certificate, quiet_name, reading
 from anchor.encoding import parse_json, to_base64
 from anchor.errors import AnchorError, Refused, Unavailable, Unsupported
 from anchor.keydetails import Key
@@ -87,33 +88,31 @@ class Authority:
     operator: str = ""
 
     @functools.cached_property
-    def linked(self) -> str:
-        """Empty when each certificate was issued by the next one, else what is wrong."""
-        for lower, upper in zip(self.certificates, self.certificates[1:], strict=False):
-            try:
-                lower.verify_directly_issued_by(upper)
-            except MemoryError:  # the machine's limit, and nobody's forgery
-                raise
-            except Exception:  # noqa: BLE001  the library raises by key type and by what is wrong
-                return f"{shown_name(lower)} was not issued by {shown_name(upper)}"
-        return ""
-
-    @functools.cached_property
     def subjects(self) -> tuple[x509.Name, ...]:
-        """The names of the certificates."""
-        return tuple(quiet_name(c, "subject") for c in self.certificates)
+        """The names of the certificates, of those that can be read."""
+        found = []
+        for certificate in self.certificates:
+            with contextlib.suppress(Refused):
+                found.append(quiet_name(certificate, "subject"))
+        return tuple(found)
 
     @functools.cached_property
-    def issuer_serial(self) -> tuple[x509.Name, int]:
-        """By what a time-stamp names the first certificate."""
-        return quiet_name(self.certificates[0], "issuer"), self.certificates[0].serial_number
+    def fields(self) -> tuple[Fields, ...]:
+        """What each certificate says; raises Refused when one has a field that cannot be read."""
+        return tuple(fields(c, f"trusted root, {self.name}") for c in self.certificates)
 
-    def lapsed(self, time: datetime) -> str:
-        """Empty when every certificate of the chain is valid at the time, else which one is not."""
-        for certificate in self.certificates:
-            if not certificate.not_valid_before_utc <= time <= certificate.not_valid_after_utc:
-                return shown_name(certificate)
-        return ""
+    @functools.cached_property
+    def issuer_serial(self) -> tuple[x509.Name, int] | None:
+        """By what a time-stamp names the first certificate; None if there is none that can be read."""
+        for certificate in self.certificates[:1]:
+            with contextlib.suppress(Refused), reading("a certificate", "trusted root"):
+                return certificate.issuer, certificate.serial_number
+        return None
+
+    @property
+    def name(self) -> str:
+        """Its URI, or else what the trusted root calls it."""
+        return self.uri or self.subject or "an authority without a name"
 
 
 @dataclass(frozen=True)
@@ -199,7 +198,7 @@ def union(roots: Iterable[TrustedRoot]) -> TrustedRoot:
 
 def _window(owner: Message) -> Window:
     found = owner.message("validFor", ("start", "end"))
-    start = to_time(found.need("start"), found.place("start"))
+    start = to_time(found.need("start"), found.place("start"), late=True)
     end = to_time(found.need("end"), found.place("end")) if found.has("end") else None
     if end is not None and end < start:
         raise Refused("ends before it starts", where=found.where)
@@ -283,9 +282,6 @@ def _authority(entry: Message) -> Authority:
     chain = entry.message("certChain", ("certificates",))
     raws = [c.data("rawBytes") for c in chain.messages("certificates", ("rawBytes",))]
     certificates = tuple(load_certificate(raw, chain.where) for raw in raws)
-    for certificate in certificates:  # readable names: OpenSSL, further down, cannot cope with others
-        quiet_name(certificate, "subject")
-        quiet_name(certificate, "issuer")
     return Authority(
         uri=entry.text("uri", ""),
         subject=subject,

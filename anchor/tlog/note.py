@@ -113,7 +113,8 @@ def _signature(text: str, number: int) -> Signature:
 def verify(note: Note, keys: Iterable[VerifierKey]) -> tuple[Signed, ...]:
     """The keys that signed the note, in the order of its lines, each once; raises Refused if none did.
 
-    A failing signature of a known (name, id) rejects the whole note. C2SP signed-note, Signatures.
+    Of several cosignatures of one key the earliest is given: the order of the lines is nobody's word. A
+    failing signature of a known (name, id) rejects the whole note. C2SP signed-note, Signatures.
     """
     known: dict[tuple[str, bytes], VerifierKey] = {}
     for key in keys:
@@ -124,7 +125,7 @@ def verify(note: Note, keys: Iterable[VerifierKey]) -> tuple[Signed, ...]:
         match = known.get((signature.name, signature.key_id))
         if match is not None:
             signed = Signed(match, _check(match, note.text, signature.payload))
-            found.setdefault(match, signed)
+            found[match] = min(found.get(match, signed), signed, key=lambda s: s.time or 0)
     if not found:
         raise Refused("no signature of a known key", where="note", remedy=_whose(note))
     return tuple(found.values())

@@ -52,6 +52,8 @@ class Trust:
     policy: Policy
     raw: Sequence[bytes]
     root: TrustedRoot
+    labels: Sequence[str] = ()
+    """What the policy calls each of the roots, as `raw` has them."""
     checks: Sequence[Check] = ()
     witnesses: WitnessPolicy | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
@@ -73,9 +75,16 @@ class Trust:
         """A bundle for one of the policy's signers, under one root alone: the first that verifies it, else
         the first that knows its log and authority. Also that root's JSON. `effort`: what it may cost."""
         signers, tried = self.policy.signers, []
-        for root, raw in zip(self.each, self.raw, strict=True):
+        labels = self.labels or [""] * len(self.raw)
+        for root, raw, label in zip(self.each, self.raw, labels, strict=True):
             found = verify_bundle(
-                bundle, trusted_root=root, artifact=None, signers=signers, now=now, effort=effort
+                bundle,
+                trusted_root=root,
+                artifact=None,
+                signers=signers,
+                now=now,
+                effort=effort,
+                root_label=label,
             )
             if found.ok:
                 return found, raw

@@ -14,7 +14,7 @@ from datetime import datetime
 from anchor import bundle as bundles
 from anchor.artifact import Artifact
 from anchor.bundle import Bundle, Envelope, MessageSignature
-from anchor.errors import Misuse, Refused
+from anchor.errors import Misuse, Refused, Unsupported
 from anchor.keydetails import HASH_NAMES, Key
 from anchor.trust import Signer
 from anchor.trusted_root import TrustedRoot
@@ -42,13 +42,15 @@ def verify_bundle(
     signers: Sequence[Signer] | None = None,
     key: Key | None = None,
     effort: Effort | None = None,
+    root_label: str = "",
 ) -> BundleReport:
     """Verify one bundle; `report.ok` says whether all of it held.
 
     `artifact` None: for an envelope whose payload the caller compares itself; a plain signature is refused.
     `signers`: whose certificate counts; None shows the certificate's identity as claimed. `key`: a managed
-    key instead. `effort`: what it may cost; a step beyond that is UNAVAILABLE. Raises Misuse for `signers`
-    together with `key` or an empty list of signers, nothing else.
+    key instead. `effort`: what it may cost; a step beyond that is UNAVAILABLE. `root_label`: what the policy
+    calls the trusted root, to which a signer may be tied. Raises Misuse for `signers` together with `key` or
+    an empty list of signers, nothing else.
     """
     if key is not None and signers is not None:
         raise Misuse("a managed key has no certificate", where="signer", remedy="give a key or an identity")
@@ -62,6 +64,7 @@ def verify_bundle(
         key=key,
         now=now,
         effort=effort or Effort.unlimited(),
+        root_label=root_label,
     )
     with warnings.catch_warnings():
         # Libraries warn of odd certificates on stderr, which an attacker writes: a check says it, or nothing.
@@ -177,7 +180,7 @@ def _digest(content: MessageSignature, artifact: Artifact | None) -> tuple[str, 
         return "the bundle states no digest; the signature binds the file", True
     algorithm = next((ours for ours, theirs in HASH_NAMES.items() if theirs == content.algorithm), "")
     if not algorithm:
-        raise Refused(f"a digest by {content.algorithm[:40]!r}", where="messageDigest")
+        raise Unsupported(f"a digest by {content.algorithm[:40]!r}", where="messageDigest")
     if artifact.digest(algorithm) != content.digest:
         raise Refused(f"its {algorithm} is of another file", where="messageDigest")
     return f"the file's {algorithm} is the one that the bundle states", True

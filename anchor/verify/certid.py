@@ -6,29 +6,39 @@ in two certificates would let a token pass for the other's. The signature over t
 """
 
 import hashlib
-from collections.abc import Iterator
 
-from anchor.errors import Refused
+from cryptography import x509
+from cryptography.hazmat import asn1
 
-_SEQUENCE, _SET, _OCTETS, _OID, _CONTEXT_0 = 0x30, 0x31, 0x04, 0x06, 0xA0
-_SIGNING_CERTIFICATE = bytes.fromhex("2a864886f70d010910020c")
+from anchor.certificates import reading
+from anchor.errors import Refused, Unsupported
+from anchor.verify.tsp import Response
+
+SIGNING_CERTIFICATE = "1.2.840.113549.1.9.16.2.12"
 """id-aa-signingCertificate: SHA-1 by definition (RFC 2634); a second name beside the verified signature."""
-_SIGNING_CERTIFICATE_V2 = bytes.fromhex("2a864886f70d010910022f")
+SIGNING_CERTIFICATE_V2 = "1.2.840.113549.1.9.16.2.47"
+_SEQUENCE = b"\x30"
 _HASHES = {
-    bytes.fromhex("608648016503040201"): "sha256",
-    bytes.fromhex("608648016503040202"): "sha384",
-    bytes.fromhex("608648016503040203"): "sha512",
+    "2.16.840.1.101.3.4.2.1": "sha256",
+    "2.16.840.1.101.3.4.2.2": "sha384",
+    "2.16.840.1.101.3.4.2.3": "sha512",
 }
-_MAX_PARTS = 64
-Parts = list[tuple[int, bytes]]
 
 
-def check(token: bytes, certificate: bytes, *, where: str) -> None:
-    """Return if the DER TimeStampResp names the DER certificate as its signer's; raises Refused."""
+@asn1.sequence
+class _SigningCertificate:
+    """SigningCertificate of RFC 2634 and SigningCertificateV2 of RFC 5035: ESSCertIDs, then policies."""
+
+    certificates: list[list[asn1.TLV]]
+    policies: list[asn1.TLV] | None
+
+
+def check(response: Response, certificate: bytes, *, where: str) -> None:
+    """Return if the token names the DER certificate as its signer's; raises Refused or Unsupported."""
     named = [
         _same(kind, value, certificate, where)
-        for kind, value in _attributes(token, where)
-        if kind in (_SIGNING_CERTIFICATE, _SIGNING_CERTIFICATE_V2)
+        for kind, value in response.signed
+        if kind in (SIGNING_CERTIFICATE, SIGNING_CERTIFICATE_V2)
     ]
     if not named:
         raise Refused("it does not name the certificate that signed it", where=where)
@@ -36,64 +46,28 @@ def check(token: bytes, certificate: bytes, *, where: str) -> None:
         raise Refused("it names another certificate than the authority's", where=where)
 
 
-def _attributes(token: bytes, where: str) -> Iterator[tuple[bytes, bytes]]:
-    """Type and first value of each signed attribute of the one signer (RFC 5652 section 5.3)."""
-    response = _parts(_only(token, where), where)
-    content = _parts(_pick(response, 1, _SEQUENCE, where), where)
-    signed_data = _parts(_only(_pick(content, 1, _CONTEXT_0, where), where), where)
-    signers = _parts(_pick(signed_data, len(signed_data) - 1, _SET, where), where)
-    signer = _parts(_pick(signers, 0, _SEQUENCE, where), where)
-    for _, attribute in _parts(_pick(signer, 3, _CONTEXT_0, where), where):
-        parts = _parts(attribute, where)
-        values = _parts(_pick(parts, 1, _SET, where), where)
-        yield _pick(parts, 0, _OID, where), _pick(values, 0, None, where)
+def _same(kind: str, value: bytes, certificate: bytes, where: str) -> bool:
+    """Whether the first identifier of the attribute, ESSCertID or ESSCertIDv2, is the certificate's."""
+    with reading("a certificate identifier", where):
+        first, *more = asn1.decode_der(_SigningCertificate, value).certificates[0]
+        algorithm = "sha1"
+        if kind == SIGNING_CERTIFICATE_V2:
+            algorithm = "sha256"  # the default of the ASN.1, RFC 5035 section 3
+            if first.tag_bytes == _SEQUENCE:
+                algorithm = _HASHES.get(_oid(first), "")
+                first = more[0]
+        if not algorithm:
+            raise Unsupported("it names its certificate by an unknown hash", where=where)
+        digest = hashlib.new(algorithm, certificate, usedforsecurity=False).digest()
+        return bool(first.parse(bytes) == digest)
 
 
-def _same(kind: bytes, value: bytes, certificate: bytes, where: str) -> bool:
-    """Whether the first certificate identifier of a SigningCertificate (or its V2) is the certificate's."""
-    identifiers = _parts(_pick(_parts(value, where), 0, _SEQUENCE, where), where)
-    identifier = _parts(_pick(identifiers, 0, _SEQUENCE, where), where)
-    algorithm = "sha1"
-    if kind == _SIGNING_CERTIFICATE_V2:
-        algorithm = "sha256"  # the default of the ASN.1, RFC 5035 section 3
-        if identifier and identifier[0][0] == _SEQUENCE:
-            oid = _pick(_parts(identifier[0][1], where), 0, _OID, where)
-            algorithm, identifier = _HASHES.get(oid, ""), identifier[1:]
-    if not algorithm:
-        raise Refused("it names its certificate by an unknown hash", where=where)
-    digest = hashlib.new(algorithm, certificate, usedforsecurity=False).digest()
-    return _pick(identifier, 0, _OCTETS, where) == digest
+@asn1.sequence
+class _Algorithm:
+    kind: x509.ObjectIdentifier
+    parameters: asn1.Null | None
 
 
-def _pick(parts: Parts, index: int, tag: int | None, where: str) -> bytes:
-    if not 0 <= index < len(parts) or (tag is not None and parts[index][0] != tag):
-        raise Refused("not the structure of a time-stamp response", where=where)
-    return parts[index][1]
-
-
-def _only(data: bytes, where: str) -> bytes:
-    """The content of the one value in `data`."""
-    parts = _parts(data, where)
-    if len(parts) != 1:
-        raise Refused("not one DER value", where=where)
-    return parts[0][1]
-
-
-def _parts(data: bytes, where: str) -> Parts:
-    """The values that stand one after the other, as tag and content; definite lengths only (X.690 10.1)."""
-    found: Parts = []
-    at, end = 0, len(data)
-    while at < end:
-        if at + 2 > end or len(found) == _MAX_PARTS:
-            raise Refused("not DER", where=where)
-        tag, length, at = data[at], data[at + 1], at + 2
-        if length >= 0x80:
-            count = length & 0x7F
-            if not 1 <= count <= 4 or at + count > end:
-                raise Refused("not DER", where=where)
-            length, at = int.from_bytes(data[at : at + count], "big"), at + count
-        if at + length > end:
-            raise Refused("not DER", where=where)
-        found.append((tag, data[at : at + length]))
-        at += length
-    return found
+def _oid(found: asn1.TLV) -> str:
+    algorithm: _Algorithm = found.parse(_Algorithm)
+    return algorithm.kind.dotted_string

@@ -9,15 +9,15 @@ from datetime import datetime
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509 import verification
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from anchor import keydetails, limits
-from anchor.certificates import load_certificate, quiet_name, shown_name
+from anchor.certificates import Fields, fields, load_certificate, quiet_name, reading, shown_name
 from anchor.errors import AnchorError, Refused, Unsupported
 from anchor.keydetails import Key
 from anchor.trusted_root import Authority, TrustedRoot
+from anchor.verify import path
 from anchor.verify.effort import Effort
 
 MAX_CERTIFICATE = limits.CERTIFICATE
@@ -31,47 +31,54 @@ _PSS_ONLY = "1.2.840.113549.1.1.10"
 class Leaf:
     """What a signing certificate says. `kind` is that of the identity: email, uri or username."""
 
-    certificate: x509.Certificate
+    fields: Fields
     der: bytes
     key: Key
-    not_before: datetime
-    not_after: datetime
     identity: str
     kind: str
     issuer: str
-    issuer_name: x509.Name
-    """The name of the certificate above, which is no `issuer` in Fulcio's sense."""
-    extensions: x509.Extensions
+
+    @property
+    def certificate(self) -> x509.Certificate:
+        return self.fields.certificate
+
+    @property
+    def not_before(self) -> datetime:
+        return self.fields.not_before
+
+    @property
+    def not_after(self) -> datetime:
+        return self.fields.not_after
+
+    @property
+    def extensions(self) -> x509.Extensions:
+        return self.fields.extensions
+
+    @property
+    def issuer_name(self) -> x509.Name:
+        """The name of the certificate above, which is no `issuer` in Fulcio's sense."""
+        return self.fields.issuer
 
 
 def read(der: bytes, *, where: str = "certificate") -> Leaf:
     """A signing certificate from DER; raises Refused or Unsupported. Nothing in it is believed yet."""
     if len(der) > MAX_CERTIFICATE:
         raise Refused(f"{len(der)} bytes", where=where)
-    certificate = load_certificate(der, where)
-    try:
-        return _read(certificate, der, where)
-    except (AnchorError, MemoryError):
-        raise
-    except Exception as e:  # noqa: BLE001  a lazily parsed certificate fails in many undocumented ways
-        raise Refused(f"an unreadable certificate: {type(e).__name__}", where=where) from None
+    found = fields(load_certificate(der, where), where)
+    with reading("a certificate", where):
+        return _read(found, der, where)
 
 
-def _read(certificate: x509.Certificate, der: bytes, where: str) -> Leaf:
-    extensions = certificate.extensions
-    identity, kind = _identity(extensions, where)
-    pss_only = certificate.public_key_algorithm_oid.dotted_string == _PSS_ONLY
+def _read(found: Fields, der: bytes, where: str) -> Leaf:
+    identity, kind = _identity(found.extensions, where)
+    pss_only = found.certificate.public_key_algorithm_oid.dotted_string == _PSS_ONLY
     return Leaf(
-        certificate=certificate,
+        fields=found,
         der=der,
-        key=keydetails.key_of(certificate.public_key(), pss_only=pss_only, where=f"{where} key"),
-        not_before=certificate.not_valid_before_utc,
-        not_after=certificate.not_valid_after_utc,
+        key=keydetails.key_of(found.key, pss_only=pss_only, where=f"{where} key"),
         identity=identity,
         kind=kind,
-        issuer=_issuer(extensions, where),
-        issuer_name=quiet_name(certificate, "issuer"),
-        extensions=extensions,
+        issuer=_issuer(found.extensions, where),
     )
 
 
@@ -85,12 +92,30 @@ def _identity(extensions: x509.Extensions, where: str) -> tuple[str, str]:
         raise Refused(f"{len(names)} subject alternative names where one is wanted", where=where)
     name = names[0]
     if isinstance(name, x509.RFC822Name):
-        return name.value, "email"
+        return _ascii(name.value, where), "email"
     if isinstance(name, x509.UniformResourceIdentifier):
-        return name.value, "uri"
+        return _ascii(name.value, where), "uri"
     if isinstance(name, x509.OtherName) and name.type_id == _USERNAME:
-        return _utf8_string(name.value, f"{where} OtherName"), "username"
+        return _username(_utf8_string(name.value, f"{where} OtherName"), f"{where} OtherName"), "username"
     raise Refused(f"names its subject by a {type(name).__name__}", where=where)
+
+
+def _ascii(text: str, where: str) -> str:
+    """A name that is an IA5String (RFC 5280 section 4.2.1.6), whatever bytes the library lets through."""
+    if not text.isascii():
+        raise Refused("a subject alternative name that is not ASCII", where=where)
+    return text
+
+
+def _username(text: str, where: str) -> str:
+    """A name of Fulcio's user name issuers, `name!domain` (Fulcio, pkg/identity/username).
+
+    It is no e-mail address and no URI: what a policy calls an identity is of one kind alone.
+    """
+    name, _, domain = text.partition("!")
+    if not name or not domain or "!" in domain or "@" in domain or "://" in text:
+        raise Refused("a user name that is not written name!domain", where=where)
+    return text
 
 
 def _issuer(extensions: x509.Extensions, where: str) -> str:
@@ -198,60 +223,29 @@ def known(leaf: Leaf, authorities: tuple[Authority, ...]) -> bool:
 
 
 def _issuer_spki(leaf: Leaf, authority: Authority, time: datetime) -> bytes:
-    try:
-        chain = _verifier(authority, time).verify(leaf.certificate, []).chain
-    except verification.VerificationError as e:
-        _check_kinds(leaf, authority)
-        raise Refused(f"not issued by {authority.uri}: {_brief(e)}", where="certificate") from None
-    except MemoryError:  # the machine's limit, and nobody's forgery
-        raise
-    except Exception as e:  # noqa: BLE001  the library has errors for each unreadable extension
-        raise Refused(f"not issued by {authority.uri}: {type(e).__name__}", where="certificate") from None
+    if not authority.certificates:
+        raise Refused(f"not issued by {authority.name}: it has no certificates", where="trusted root")
+    chain = path.validate(
+        leaf.fields,
+        authority.fields,
+        time,
+        authority=authority,
+        purpose=ExtendedKeyUsageOID.CODE_SIGNING,
+        leaf_policy=_LEAF,
+        where="certificate",
+    )
+    if len(chain) < 2:
+        raise Refused("the authority's own certificate, not one that it issued", where="certificate")
     if not authority.window.covers(time):
         span = f"trusted from {authority.window}, not at {time.isoformat()}"
-        raise Refused(f"{authority.uri} is {span}", where="certificate")
-    if authority.linked:
-        raise Refused(f"the chain of {authority.uri} is broken: {authority.linked}", where="trusted root")
-    if lapsed := authority.lapsed(time):
-        raise Refused(f"{lapsed} was not valid at {time.isoformat()}", where="certificate chain")
+        raise Refused(f"{authority.name} is {span}", where="certificate")
     form = serialization.PublicFormat.SubjectPublicKeyInfo
-    return chain[1].public_key().public_bytes(serialization.Encoding.DER, form)
+    with reading("an issuer's key", "certificate chain"):
+        return chain[1].certificate.public_key().public_bytes(serialization.Encoding.DER, form)
 
 
-def _check_kinds(leaf: Leaf, authority: Authority) -> None:
-    """Raise Unsupported where the issuer's kind of key is why the library could not tell."""
-    for certificate in authority.certificates:
-        if quiet_name(certificate, "subject") == leaf.issuer_name:
-            try:
-                key: object = certificate.public_key()
-            except MemoryError:  # the machine's limit, and nobody's forgery
-                raise
-            except Exception:  # noqa: BLE001  the library has many ways to say that it does not know a key
-                key = None
-            if not isinstance(key, (ec.EllipticCurvePublicKey, rsa.RSAPublicKey)):
-                kind = f"{type(key).__name__.removesuffix('PublicKey')} keys" if key else "such keys"
-                problem = f"certificates that {authority.uri} signs cannot be verified here: not by {kind}"
-                raise Unsupported(problem, where="certificate")
-
-
-def _verifier(authority: Authority, time: datetime) -> verification.ClientVerifier:
-    """Path validation with every certificate of the authority as an anchor; the rest is checked beside it.
-
-    Client certificates want the clientAuth purpose, code-signing ones have another: the purpose is checked
-    by `check_usage` instead.
-    """
-    usage = (x509.ExtendedKeyUsage, verification.Criticality.NON_CRITICAL, None)
-    return (
-        verification.PolicyBuilder()
-        .store(verification.Store(list(authority.certificates)))
-        .time(time)
-        .extension_policies(
-            ca_policy=verification.ExtensionPolicy.webpki_defaults_ca().may_be_present(*usage),
-            ee_policy=verification.ExtensionPolicy.webpki_defaults_ee().may_be_present(*usage),
-        )
-        .build_client_verifier()
-    )
-
-
-def _brief(error: Exception) -> str:
-    return " ".join(str(error).split())[:160]
+_LEAF = verification.ExtensionPolicy.webpki_defaults_ee().may_be_present(
+    x509.ExtendedKeyUsage, verification.Criticality.AGNOSTIC, None
+)
+"""What the library asks of a leaf. It wants the clientAuth purpose, and code-signing certificates have
+another: `check_usage` looks at that instead."""

@@ -27,13 +27,13 @@ def check_certificate(ctx: Context) -> None:
         if issuer is None:
             run.skip(steps.SCT, "the certificate's issuer is not known")
         else:
-            run.run(steps.SCT, lambda: (sct.check(leaf, issuer, ctx.ask.root), True), signed=True)
+            run.run(steps.SCT, lambda: (sct.check(leaf, issuer, ctx.ask.root, ctx.ask.effort), True))
     run.run(steps.USAGE, lambda: (certificates.check_usage(leaf), True))
     asked = ctx.ask.signers
     if asked is None:
         run.skip(steps.SIGNER, f"claimed, not verified: {leaf.identity} (issuer {leaf.issuer})")
     else:
-        run.run(steps.SIGNER, lambda: (signers.check_signer(leaf, asked), True))
+        run.run(steps.SIGNER, lambda: (signers.check_signer(leaf, asked, ctx.ask.root_label), True))
 
 
 def _valid_at(leaf: Leaf, times: list[VerifiedTime]) -> tuple[str, bool]:

@@ -18,7 +18,7 @@ from anchor.verify.steps import Steps
 
 @dataclass(frozen=True, kw_only=True)
 class Ask:
-    """What the caller wants to be verified."""
+    """What the caller wants to be verified. `root_label`: what the policy calls the trusted root."""
 
     root: TrustedRoot
     artifact: Artifact | None
@@ -26,6 +26,7 @@ class Ask:
     key: Key | None
     now: datetime
     effort: Effort
+    root_label: str = ""
 
 
 @dataclass

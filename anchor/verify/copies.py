@@ -117,7 +117,7 @@ def _strange(data: bytes, where: str) -> TrustedRoot:
     for authorities in (root.authorities, root.timestamp_authorities):
         seen: dict[tuple[x509.Name, int], bytes] = {}
         for authority in authorities:
-            if not authority.certificates:
+            if authority.issuer_serial is None:  # no time stamp can name it
                 continue
             first = authority.fingerprints[0]
             if seen.setdefault(authority.issuer_serial, first) != first:

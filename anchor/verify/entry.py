@@ -59,7 +59,10 @@ def check(entry: LogEntry, signed: Signed, *, where: str) -> str:
     """What was compared, if the entry's body is the one that this signature gives; raises Refused."""
     rebuild = _KINDS.get((entry.kind, entry.version))
     if rebuild is None:
-        raise Unsupported(f"an entry of kind {entry.kind[:40]!r} {entry.version[:20]!r}", where=where)
+        problem = f"an entry of kind {entry.kind[:40]!r} {entry.version[:20]!r}"
+        if entry.v2:
+            problem += ": hashedrekord is the only kind of Rekor v2"
+        raise Unsupported(problem, where=where)
     body = {} if entry.kind == "hashedrekord" else _parse(entry, where)
     specs = rebuild(body, signed, where)
     wanted = [{"apiVersion": entry.version, "kind": entry.kind, "spec": spec} for spec in specs]
@@ -128,13 +131,6 @@ def _signatures(signed: Signed) -> list[Body]:
         bare = {k: v for k, v in verifier.items() if k != "keyDetails"}
         found.append({"content": content, "verifier": bare})
     return found
-
-
-def _dsse_v2(_body: Body, signed: Signed, where: str) -> list[Body]:
-    envelope = _envelope(signed, where)
-    digest = to_base64(hashlib.sha256(envelope.payload).digest())
-    payload = {"algorithm": "SHA2_256", "digest": digest}
-    return [{"dsseV002": {"payloadHash": payload, "signatures": [s]}} for s in _signatures(signed)]
 
 
 def _dsse_v1(body: Body, signed: Signed, where: str) -> list[Body]:
@@ -213,10 +209,10 @@ _KINDS: dict[tuple[str, str], Callable[[Body, Signed, str], list[Body]]] = {
     ("hashedrekord", "0.0.1"): _hashedrekord_v1,
     ("hashedrekord", "0.0.2"): _hashedrekord_v2,
     ("dsse", "0.0.1"): _dsse_v1,
-    ("dsse", "0.0.2"): _dsse_v2,
     ("intoto", "0.0.2"): _intoto_v2,
 }
-"""The known kinds. `dsse` 0.0.2 was written by Rekor v2 before it logged envelopes as hashedrekord."""
+"""The known kinds. Rekor v2 has `hashedrekord` alone (Rekor v2 specification 4.3): its older `dsse` 0.0.2 is
+of no known kind."""
 
 
 def _difference(found: Any, wanted: Any, path: str = "body") -> str:

@@ -17,6 +17,9 @@ def compare(anchor: Anchor, found: BundleReport, payload: bytes) -> str:
     if len(found.logs) != 1:
         raise Refused(f"{len(found.logs)} log entries where an anchor has one")
     log = found.logs[0]
+    if log.checkpoint is None:
+        problem = "no inclusion proof with a checkpoint: the log's promise alone is no anchor (FORMAT.md 7)"
+        raise Refused(problem, where="log entry")
     pairs = (
         ("log.origin", anchor.log.origin, log.origin),
         ("log.url", anchor.log.url, log.base_url),

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Signed certificate timestamps: that the certificate is in a trusted certificate log (RFC 6962).
 
-Decides on the one embedded SCT of a signing certificate. The log is found by its id, never by trying.
+Decides on the embedded SCTs of a signing certificate. A log is found by its id, never by trying.
 """
 
 import hashlib
@@ -12,20 +12,36 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.x509.certificate_transparency import LogEntryType, SignedCertificateTimestamp
 
 from anchor.artifact import Artifact
-from anchor.errors import Refused
+from anchor.certificates import reading
+from anchor.errors import Refused, Unsupported
 from anchor.trusted_root import LogKey, TrustedRoot
 from anchor.verify.certificate import Leaf
+from anchor.verify.effort import Effort
 
 _WHERE = "certificate SCT"
+MAX_SCTS = 8
 
 
-def check(leaf: Leaf, issuer_spki: bytes, root: TrustedRoot) -> str:
-    """What was compared with what, if the certificate's SCT holds; raises Refused or Unsupported.
+def check(leaf: Leaf, issuer_spki: bytes, root: TrustedRoot, effort: Effort) -> str:
+    """What was compared with what, if the certificate's SCTs hold; raises Refused or Unsupported.
 
-    `issuer_spki`: of the certificate that issued the leaf in its verified chain, never found by name.
+    At least one must be of a log that the trusted root names, and all of such logs must hold: a wrong one is
+    not outvoted by a right one. `issuer_spki`: of the certificate that issued the leaf in its verified chain,
+    never found by name.
     """
-    sct = _the_one(leaf)
-    time = sct.timestamp.replace(tzinfo=UTC)
+    found = _listed(leaf)
+    named = [sct for sct in found if _is_named(sct.log_id, root)] or found
+    lines = []
+    for sct in named:
+        effort.spend()
+        lines.append(_check(sct, leaf, issuer_spki, root))
+    beside = f"; {len(found) - len(named)} of other logs count for nothing" if len(found) > len(named) else ""
+    return ", ".join(lines) + beside
+
+
+def _check(sct: SignedCertificateTimestamp, leaf: Leaf, issuer_spki: bytes, root: TrustedRoot) -> str:
+    with reading("an SCT with a time", _WHERE):  # its time may lie beyond every calendar
+        time = sct.timestamp.replace(tzinfo=UTC)
     log = _log_of(sct.log_id, time, root)
     if (
         time > leaf.not_after
@@ -34,9 +50,14 @@ def check(leaf: Leaf, issuer_spki: bytes, root: TrustedRoot) -> str:
     if sct.entry_type is not LogEntryType.PRE_CERTIFICATE:
         raise Refused("an SCT for a final certificate, inside of one", where=_WHERE)
     if not isinstance(sct.signature_hash_algorithm, hashes.SHA256) or log.key.scheme.hash != "sha256":
-        raise Refused("signed with another hash than SHA-256", where=_WHERE)
+        raise Unsupported("signed with another hash than SHA-256", where=_WHERE)
     log.key.verify(sct.signature, Artifact(_signed(sct, time, leaf, issuer_spki)), where=_WHERE)
     return f"{log.base_url} signed that it saw this certificate at {time.isoformat()}"
+
+
+def _is_named(log_id: bytes, root: TrustedRoot) -> bool:
+    """Whether the trusted root lists a certificate log of that id at all, usable or not."""
+    return log_id in {*(log.id for log in root.ctlogs), *(log.id for log in root.unusable_ctlogs)}
 
 
 def _log_of(log_id: bytes, time: datetime, root: TrustedRoot) -> LogKey:
@@ -54,26 +75,25 @@ def _log_of(log_id: bytes, time: datetime, root: TrustedRoot) -> LogKey:
     raise Refused(f"{named[0].base_url} is {span}", where=_WHERE)
 
 
-def _the_one(leaf: Leaf) -> SignedCertificateTimestamp:
+def _listed(leaf: Leaf) -> list[SignedCertificateTimestamp]:
     wanted = x509.PrecertificateSignedCertificateTimestamps
     try:
         found = list(leaf.extensions.get_extension_for_class(wanted).value)
     except x509.ExtensionNotFound:
         raise Refused("none in the certificate", where=_WHERE) from None
-    if len(found) != 1:
-        raise Refused(f"{len(found)} where one is wanted", where=_WHERE)
-    sct: SignedCertificateTimestamp = found[0]
-    return sct
+    if not found:
+        raise Refused("an empty list of them in the certificate", where=_WHERE)
+    if len(found) > MAX_SCTS:
+        raise Unsupported(f"{len(found)} in one certificate, more than {MAX_SCTS}", where=_WHERE)
+    if len({sct.log_id for sct in found}) < len(found):
+        raise Refused("two of one log in one certificate", where=_WHERE)
+    return found
 
 
 def _signed(sct: SignedCertificateTimestamp, time: datetime, leaf: Leaf, issuer_spki: bytes) -> bytes:
     """The digitally-signed struct of a precertificate entry, RFC 6962 section 3.2."""
-    try:
+    with reading("a precertificate", _WHERE):  # the library rebuilds the certificate here
         tbs, extensions = leaf.certificate.tbs_precertificate_bytes, sct.extension_bytes
-    except MemoryError:  # the machine's limit, and nobody's forgery
-        raise
-    except Exception:  # noqa: BLE001  the library rebuilds the certificate here and may fail in many ways
-        raise Refused("no precertificate can be made of it", where=_WHERE) from None
     milliseconds = (time - datetime(1970, 1, 1, tzinfo=UTC)) // _MILLISECOND
     if len(tbs) >= 1 << 24 or milliseconds < 0:
         raise Refused("a size or time that no SCT can have", where=_WHERE)

@@ -13,12 +13,21 @@ from anchor.trust import Signer
 from anchor.verify.certificate import Leaf
 
 
-def check_signer(leaf: Leaf, signers: Sequence[Signer]) -> str:
-    """Return if one of the signers accepts the certificate; raises Refused."""
+def check_signer(leaf: Leaf, signers: Sequence[Signer], root: str = "") -> str:
+    """Return if one of the signers accepts the certificate; raises Refused.
+
+    `root`: the policy's label of the trusted root that the certificate was verified under.
+    """
     who = f"{leaf.identity} (issuer {leaf.issuer})"
-    for signer in signers:
-        if signer.accepts(leaf.identity, leaf.issuer):
-            return f"{who}, as asked for"
+    fitting = [s for s in signers if s.accepts(leaf.identity, leaf.issuer)]
+    if any(s.under(root) for s in fitting):
+        return f"{who}, as asked for"
+    if fitting:
+        only = ", ".join(sorted({label for s in fitting for label in s.trusted_roots}))
+        problem = (
+            f"{who[:300]} is accepted under the trusted root {only[:300]}, not under {root or 'another'}"
+        )
+        raise Refused(problem, where="certificate")
     wanted = "; ".join(str(s) for s in signers[:3])
     raise Refused(f"signed by {who[:300]}, not by {wanted[:300]}", where="certificate")
 

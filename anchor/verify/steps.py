@@ -49,7 +49,7 @@ ARTIFACT = Step(
     "artifact-digest",
     "sigstore_common.proto, MessageSignature",
     "the bundle was made for another file: the one you have was changed, or exchanged",
-    (Class.INVALID, *_READING),
+    (Class.INVALID, Class.UNSUPPORTED, *_READING),
 )
 SIGNATURE = Step(
     "signature",
@@ -60,7 +60,8 @@ SIGNATURE = Step(
 TIMESTAMP = Step(
     "timestamp",
     "RFC 3161 section 2.2; sigstore_trustroot.proto, CertificateAuthority.valid_for",
-    "no trusted authority saw this signature at that time: the time was made up, or taken from elsewhere",
+    "no authority that was trusted at that time is shown to have seen this signature then",
+    (Class.INVALID, Class.UNSUPPORTED),
 )
 LOG_KEY = Step(
     "log-key",
@@ -71,18 +72,18 @@ LOG_KEY = Step(
 PROMISE = Step(
     "log-promise",
     "sigstore_rekor.proto, InclusionPromise",
-    "the log never promised this entry at this time and index: its time was made up",
+    "nothing shows that the log promised this entry at this time and index",
 )
 TIME = Step(
     "signing-time",
     "Sigstore client specification 4, establishing a time for the signature",
     "nobody trusted says when this was signed, so the key may have signed after it was stolen",
-    (Class.INVALID, Class.UNAVAILABLE),
+    (Class.INVALID, Class.UNSUPPORTED, Class.UNAVAILABLE),
 )
 CHAIN = Step(
     "certificate-chain",
     "RFC 5280 section 6; sigstore_trustroot.proto, CertificateAuthority.valid_for",
-    "no trusted authority vouched for the signer when this was signed",
+    "nothing shows that a trusted authority vouched for the signer when this was signed",
     (Class.INVALID, Class.UNSUPPORTED, Class.UNAVAILABLE),
 )
 VALIDITY = Step(
@@ -98,7 +99,7 @@ USAGE = Step(
 SCT = Step(
     "certificate-log",
     "RFC 6962 section 3.2",
-    "the certificate was kept out of the certificate log, so its owner cannot notice it",
+    "nothing shows that the certificate is in a certificate log, where its owner would notice it",
     (Class.INVALID, Class.UNSUPPORTED, Class.UNAVAILABLE),
 )
 SIGNER = Step(
@@ -114,7 +115,7 @@ WINDOW = Step(
 CHECKPOINT = Step(
     "log-checkpoint",
     "C2SP tlog-checkpoint and signed-note; rekor-tiles CLIENTS.md",
-    "the log never signed this tree, or the bundle lies about its size, its root or the entry's place in it",
+    "nothing shows that the log signed this tree, of this size and root, with the entry at this place",
     (Class.INVALID, Class.UNSUPPORTED),
 )
 INCLUSION = Step(

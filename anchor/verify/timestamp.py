@@ -6,21 +6,42 @@ was trusted. A token of nobody that the root names counts for nothing. Nonces bi
 """
 
 from collections.abc import Iterable
-from datetime import datetime
 
+from cryptography import x509
+from cryptography.hazmat import asn1
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509 import verification
+from cryptography.x509.oid import ExtendedKeyUsageOID
 from rfc3161_client import VerifierBuilder, decode_timestamp_response
 from rfc3161_client.errors import VerificationError
-from rfc3161_client.tsp import PKIStatus, TimeStampResponse
 
-from anchor import limits
-from anchor.errors import Refused
+from anchor.certificates import Fields, reading
+from anchor.errors import AnchorError, Refused, Unsupported
 from anchor.trusted_root import Authority
-from anchor.verify import certid
+from anchor.verify import certid, path, tsp
 from anchor.verify.effort import Effort
 from anchor.verify.report import VerifiedTime
+from anchor.verify.tsp import Response
 
-MAX_TOKEN = limits.TIMESTAMP
+MAX_TOKEN = tsp.MAX_TOKEN
+_SHA2 = {
+    "2.16.840.1.101.3.4.2.1": "SHA-256",
+    "2.16.840.1.101.3.4.2.2": "SHA-384",
+    "2.16.840.1.101.3.4.2.3": "SHA-512",
+}
+_WEAK = {"1.3.14.3.2.26": "SHA-1", "1.2.840.113549.2.5": "MD5", "2.16.840.1.101.3.4.2.4": "SHA-224"}
+_SIGNATURES = {
+    "1.2.840.113549.1.1.1": "",  # rsaEncryption: the digest's algorithm says the hash
+    "1.2.840.10045.2.1": "",  # id-ecPublicKey: the same
+    "1.2.840.113549.1.1.11": "SHA-256",
+    "1.2.840.113549.1.1.12": "SHA-384",
+    "1.2.840.113549.1.1.13": "SHA-512",
+    "1.2.840.10045.4.3.2": "SHA-256",
+    "1.2.840.10045.4.3.3": "SHA-384",
+    "1.2.840.10045.4.3.4": "SHA-512",
+}
+"""What a token may be signed by, and the hash that it implies (RFC 5754, RFC 5753)."""
+_DIRECTORY_NAME = b"\xa4"
 
 
 def check(
@@ -34,71 +55,123 @@ def check(
     """The time of a token (a DER TimeStampResp) over `signature`.
 
     None when no given authority's certificate is the one that the token names; raises Refused when one is
-    and the token does not hold.
+    and the token does not hold, and Unsupported when this program cannot tell.
     """
-    response, issuer_serial = _decode(token, where)
-    reasons: list[Refused] = []
+    response = tsp.read(token, where)
+    reasons: list[AnchorError] = []
     for authority in authorities:
-        if not authority.certificates or authority.issuer_serial != issuer_serial:
+        if authority.issuer_serial != (response.issuer, response.issuer_serial):
             continue
         if effort is not None:
             effort.spend()
         try:
-            found = _by(authority, response, signature, where)
-            certid.check(token, authority.certificates[0].public_bytes(Encoding.DER), where=where)
-            return found
-        except Refused as e:
+            return _by(authority, response, signature, where)
+        except (Refused, Unsupported) as e:
             reasons.append(e)
     if reasons:
         raise reasons[0]
     return None
 
 
-def _decode(token: bytes, where: str) -> tuple[TimeStampResponse, tuple[object, int]]:
-    """The response, and issuer and serial number of the certificate that it says signed it."""
-    if len(token) > MAX_TOKEN:
-        raise Refused(f"{len(token)} bytes", where=where)
-    try:
-        response = decode_timestamp_response(token)
-        if PKIStatus(response.status) is not PKIStatus.GRANTED:
-            raise Refused(f"its status is {response.status}, not granted", where=where)
-        if response.tst_info.version != 1:  # RFC 3161 section 2.4.2
-            raise Refused(f"a token of version {response.tst_info.version}", where=where)
-        signers = list(response.signed_data.signer_infos)
-        if len(signers) != 1:
-            raise Refused(f"{len(signers)} signers where one is wanted", where=where)
-        return response, (signers[0].issuer, signers[0].serial_number)
-    except (Refused, MemoryError):
-        raise
-    except Exception as e:  # noqa: BLE001  a lazily parsed token fails in many undocumented ways
-        raise Refused(f"not a time-stamp response: {type(e).__name__}", where=where) from None
+def _by(authority: Authority, response: Response, signature: bytes, where: str) -> VerifiedTime:
+    leaf, *above = authority.fields
+    time = response.time
+    _check_known(response, where)
+    if not authority.window.covers(time):
+        span = f"trusted from {authority.window}, not at {time.isoformat()}"
+        raise Refused(f"{authority.name} is {span}", where=where)
+    path.validate(
+        leaf,
+        above,
+        time,
+        authority=authority,
+        purpose=ExtendedKeyUsageOID.TIME_STAMPING,
+        leaf_policy=_LEAF,
+        where=f"{where} certificate",
+    )
+    _check_signed(authority, response, signature, where)
+    with reading("a certificate", where):
+        der = leaf.certificate.public_bytes(Encoding.DER)
+    certid.check(response, der, where=where)
+    _check_name(response, leaf, where)
+    return VerifiedTime("rfc3161", authority.uri or authority.subject, time, authority.fingerprints[0])
 
 
-def _by(authority: Authority, response: TimeStampResponse, signature: bytes, where: str) -> VerifiedTime:
+_LEAF = verification.ExtensionPolicy.permit_all()
+"""The library for tokens looks at the extended key usage of their certificate (RFC 3161 section 2.3)."""
+
+
+def _check_known(response: Response, where: str) -> None:
+    """Raise Unsupported where the token's algorithms or critical extensions are not known here."""
+    digest = _SHA2.get(response.digest_algorithm)
+    if digest is None:
+        weak = _WEAK.get(response.digest_algorithm, f"the hash {response.digest_algorithm}")
+        problem = f"the token is signed with {weak}, which is in no list of Sigstore's algorithm registry"
+        raise Unsupported(problem, where=where)
+    if _SIGNATURES.get(response.signature_algorithm, "none") not in ("", digest):
+        problem = f"the token's signature is of the algorithm {response.signature_algorithm}, beside {digest}"
+        raise Unsupported(problem, where=where)
+    if response.imprint_hash not in _SHA2:
+        weak = _WEAK.get(response.imprint_hash, f"the hash {response.imprint_hash}")
+        raise Unsupported(f"the token names what it stamps by {weak}", where=where)
+    if response.critical:
+        problem = f"the token has a critical extension that is not known: {response.critical[0]}"
+        raise Unsupported(problem, where=where)
+
+
+def _check_signed(authority: Authority, response: Response, signature: bytes, where: str) -> None:
+    """Return if the token is signed by the authority's certificate and over the signature."""
     leaf, *above = authority.certificates
     builder = VerifierBuilder(
         tsa_certificate=leaf, intermediates=list(above[:-1]), roots=list(above[-1:]) or [leaf]
     )
+    # What the library has no means for is no forgery. OpenSSL's errors have many names, some as a Rust panic.
     try:
-        builder.build().verify_message(response, signature)
-        time: datetime = response.tst_info.gen_time
+        with reading("a token", where, through=(VerificationError,), kind=Unsupported):
+            builder.build().verify_message(decode_timestamp_response(response.der), signature)
     except VerificationError as e:
-        raise Refused(f"not {authority.uri}'s over this signature: {_brief(e)}", where=where) from None
-    except MemoryError:  # the machine's limit, and nobody's forgery
-        raise
-    except BaseException as e:  # OpenSSL's errors come through under many names, some as a Rust panic
-        if not isinstance(e, Exception) and type(e).__name__ != "PanicException":
-            raise
-        raise Refused(f"not {authority.uri}'s over this signature: {type(e).__name__}", where=where) from None
-    if not authority.window.covers(time):
-        span = f"trusted from {authority.window}, not at {time.isoformat()}"
-        raise Refused(f"{authority.uri} is {span}", where=where)
-    if authority.linked:
-        raise Refused(f"the chain of {authority.uri} is broken: {authority.linked}", where="trusted root")
-    if lapsed := authority.lapsed(time):
-        raise Refused(f"{lapsed} was not valid at {time.isoformat()}", where=where)
-    return VerifiedTime("rfc3161", authority.uri or authority.subject, time, authority.fingerprints[0])
+        last = authority.fields[-1]
+        if last.subject != last.issuer:
+            problem = f"{authority.name} ends in a certificate of another issuer: OpenSSL wants a root"
+            raise Unsupported(problem, where=where) from None
+        raise Refused(f"not {authority.name}'s over this signature: {_brief(e)}", where=where) from None
+
+
+def _check_name(response: Response, leaf: Fields, where: str) -> None:
+    """RFC 3161 section 2.4.2, tsa: 'it MUST correspond to one of the subject names' of the certificate."""
+    if not response.tsa:
+        return
+    if response.tsa[:1] == _DIRECTORY_NAME:
+        with reading("the name that it gives its authority", where):
+            said = asn1.decode_der(_DirectoryName, b"\x30" + response.tsa[1:]).name
+        if _plain(said) == _plain(leaf.subject):
+            return
+    elif response.tsa in _alternatives(leaf):
+        return
+    raise Refused("it names another authority (tsa) than its certificate does", where=where)
+
+
+@asn1.sequence
+class _DirectoryName:
+    name: x509.Name
+
+
+def _alternatives(leaf: Fields) -> list[bytes]:
+    """The subject alternative names, each as it is encoded."""
+    try:
+        found = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return []
+    return tsp.members(found.public_bytes())
+
+
+def _plain(name: x509.Name) -> list[list[tuple[str, str]]]:
+    """A name for comparing: as RFC 5280 section 7.1 wants, without regard to case and to repeated blanks."""
+    return [
+        sorted((a.oid.dotted_string, " ".join(str(a.value).casefold().split())) for a in part)
+        for part in name.rdns
+    ]
 
 
 def _brief(error: Exception) -> str:
-    return " ".join(str(error).split())[:160]
+    return " ".join(str(error).partition(": ErrorStack")[0].split())[:160]

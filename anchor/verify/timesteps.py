@@ -7,7 +7,8 @@ Every time that is offered and can be checked must hold: a wrong one is not outv
 from datetime import datetime
 
 from anchor.bundle import LogEntry
-from anchor.errors import Refused
+from anchor.errors import Refused, Unsupported
+from anchor.verdict import Class
 from anchor.verify import logproof, steps, timestamp
 from anchor.verify.context import Context
 from anchor.verify.logproof import Placed
@@ -106,6 +107,8 @@ def _timestamp(ctx: Context, token: bytes, number: int, where: str) -> tuple[str
 def _enough(ctx: Context) -> tuple[str, bool]:
     if not ctx.times:
         problem = "no time that anybody trusted vouches for"
+        if any(c.name == steps.TIMESTAMP.name and c.demotes is Class.UNSUPPORTED for c in ctx.run.checks):
+            raise Unsupported("a time stamp is there that this program cannot verify", where="bundle")
         raise ctx.ask.root.unnamed(problem, "bundle") if ctx.unnamed else Refused(problem, where="bundle")
     said = ", ".join(f"at {t.time.isoformat()} by {t.authority}" for t in ctx.times)
     return f"the signature was seen {said}", True

@@ -78,6 +78,7 @@ def _trust(policy: Policy, base: Path, budget: Budget, *, offline: bool) -> Trus
         policy=policy,
         raw=[each.raw for each in found],
         root=root,
+        labels=[source.label for source in policy.trusted_roots],
         checks=tuple(each.check for each in found if each.check is not None),
         witnesses=_witnesses(policy, base, root),
         versions={name: version for each in found for name, version in each.versions.items()},

@@ -18,7 +18,7 @@ from anchor import bundle as bundles
 from anchor import keydetails, trusted_root
 from anchor.errors import AnchorError
 from anchor.tlog import checkpoint, policy, proof
-from anchor.verify import certid
+from anchor.verify import certid, tsp
 from tests.support.forge_ours import judge
 from tests.vectors import make
 from tests.vectors.c2sp import LOG_CASES
@@ -55,7 +55,7 @@ TARGETS: dict[str, Callable[[bytes], object]] = {
     "policy": policy.parse,
     "proof": proof.parse,
     "key": keydetails.load_pem,
-    "token": lambda data: certid.check(data, b"", where="token"),
+    "token": lambda data: certid.check(tsp.read(data, "token"), b"", where="token"),
     "trusted-root": trusted_root.parse,
 }
 

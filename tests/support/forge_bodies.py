@@ -55,6 +55,14 @@ def v2_body(digest: bytes, signature: bytes, key: Key, certificate: x509.Certifi
     }
 
 
+def dsse_v2(payload: bytes, body: Json) -> bytes:
+    """dsse 0.0.2, as Rekor v2 logged envelopes before it took their PAE as hashedrekord; from that body."""
+    signature = body["spec"]["hashedRekordV002"]["signature"]
+    digest = b64(hashlib.sha256(payload).digest())
+    spec = {"payloadHash": {"algorithm": "SHA2_256", "digest": digest}, "signatures": [signature]}
+    return canonical({"apiVersion": "0.0.2", "kind": "dsse", "spec": {"dsseV002": spec}})
+
+
 def _pem(key: Key, certificate: x509.Certificate | None) -> str:
     return b64(certificate.public_bytes(Encoding.PEM) if certificate else key.pem)
 

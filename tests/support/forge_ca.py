@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from tests.support.forge_der import octets, utf8
+from tests.support.forge_der import octets, oid, seq, tlv, utf8
 from tests.support.forge_keys import Key, ecdsa
 
 FULCIO = "1.3.6.1.4.1.57264.1."
@@ -92,6 +92,53 @@ def _ca(
     return _signed(builder, signer)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Upper:
+    """A certificate above the issuer of leaves; every field is a knob, the defaults are an honest one."""
+
+    common: str
+    key: Key
+    ca: bool | None = True
+    """None: without basicConstraints."""
+    length: int | None = None
+    cert_sign: bool | None = True
+    """None: without keyUsage."""
+    eku: tuple[x509.ObjectIdentifier, ...] = ()
+    more: tuple[tuple[x509.ExtensionType, bool], ...] = ()
+    start: dt.datetime = EPOCH
+    end: dt.datetime = FAR
+    name: x509.Name | None = None
+
+    def issue(self, issuer: "Upper | None" = None) -> x509.Certificate:
+        """The certificate, by the authority above or by itself."""
+        by = issuer or self
+        builder = _begin(self.subject, by.subject, self.key, by.key, self.start, self.end)
+        if self.ca is not None:
+            limit = self.length if self.ca else None
+            builder = builder.add_extension(x509.BasicConstraints(self.ca, limit), critical=True)
+        if self.cert_sign is not None:
+            builder = builder.add_extension(_usage(ca=self.cert_sign), critical=True)
+        if self.eku:
+            builder = builder.add_extension(x509.ExtendedKeyUsage(self.eku), critical=False)
+        for extension, critical in self.more:
+            builder = builder.add_extension(extension, critical=critical)
+        return _signed(builder, by.key)
+
+    @property
+    def subject(self) -> x509.Name:
+        return self.name or _name(self.common)
+
+
+def resigned(certificate: x509.Certificate, key: Key, old: bytes, new: bytes) -> x509.Certificate:
+    """The certificate with some bytes of it exchanged for as many others, and signed anew."""
+    assert len(old) == len(new)
+    tbs = certificate.tbs_certificate_bytes
+    assert tbs.count(old) == 1
+    tbs = tbs.replace(old, new)
+    algorithm = seq(oid(certificate.signature_algorithm_oid.dotted_string))
+    return x509.load_der_x509_certificate(seq(tbs, algorithm, tlv(0x03, b"\0" + key.sign(tbs))))
+
+
 def _usage(*, ca: bool) -> x509.KeyUsage:
     return x509.KeyUsage(
         digital_signature=not ca,
@@ -166,10 +213,12 @@ class Sct:
     issuer_key: Key | None = None
     """Whose key hash is signed, when it is not the issuer's."""
     tamper: bool = False
+    milliseconds: int | None = None
+    """The time as it is written, when it is none that a calendar has."""
 
     def encode(self, tbs: bytes, issuer: Key) -> bytes:
         """The SCT of a pre-certificate (RFC 6962 section 3.2)."""
-        milliseconds = int(self.time.timestamp() * 1000)
+        milliseconds = self.milliseconds or int(self.time.timestamp() * 1000)
         signed = b"\0\0" + struct.pack(">Q", milliseconds) + b"\0\1"
         signed += hashlib.sha256((self.issuer_key or issuer).spki).digest()
         signed += len(tbs).to_bytes(3) + tbs + b"\0\0"
@@ -202,6 +251,7 @@ class Leaf:
     digital_signature: bool = True
     usage: bool = True
     eku: x509.ObjectIdentifier | None = ExtendedKeyUsageOID.CODE_SIGNING
+    eku_critical: bool = False
     ca: bool = False
     subject: x509.Name = field(default_factory=lambda: x509.Name([]))
     extend: Callable[[x509.CertificateBuilder], x509.CertificateBuilder] | None = None
@@ -234,7 +284,7 @@ class Leaf:
             usage = _usage(ca=not self.digital_signature)
             builder = builder.add_extension(usage, critical=True)
         if self.eku:
-            builder = builder.add_extension(x509.ExtendedKeyUsage([self.eku]), critical=False)
+            builder = builder.add_extension(x509.ExtendedKeyUsage([self.eku]), critical=self.eku_critical)
         if self.ca:
             builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         names: list[x509.GeneralName] = [x509.RFC822Name(self.identity)] if self.identity else []

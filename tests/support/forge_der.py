@@ -11,8 +11,9 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from tests.support.forge_keys import HASHES, Key
 
 SHA256, SHA384, SHA512 = "2.16.840.1.101.3.4.2.1", "2.16.840.1.101.3.4.2.2", "2.16.840.1.101.3.4.2.3"
-_HASH_OID = {"SHA2_256": SHA256, "SHA2_384": SHA384, "SHA2_512": SHA512}
+_HASH_OID = {"SHA1": "1.3.14.3.2.26", "SHA2_256": SHA256, "SHA2_384": SHA384, "SHA2_512": SHA512}
 _ECDSA_OID = {
+    "SHA1": "1.2.840.10045.4.1",
     "SHA2_256": "1.2.840.10045.4.3.2",
     "SHA2_384": "1.2.840.10045.4.3.3",
     "SHA2_512": "1.2.840.10045.4.3.4",
@@ -92,6 +93,12 @@ class Token:
     signed_digest: bytes | None = None
     """The messageDigest attribute, when it is not that of the content."""
     version: int = 1
+    tsa: bytes | None = None
+    """The GeneralName (DER) that the token gives its authority."""
+    extensions: tuple[tuple[str, bool], ...] = ()
+    """Object identifiers, and whether the extension is critical."""
+    signed_by: str = "SHA2_256"
+    """The hash of the token's own signature."""
     certificate_id: bytes | None = None
     """The SHA-256 in signingCertificateV2, when it is not the certificate's; empty: no attribute."""
 
@@ -113,6 +120,10 @@ class Token:
         ]
         if self.nonce is not None:
             parts.append(integer(self.nonce))
+        if self.tsa is not None:
+            parts.append(tlv(0xA0, self.tsa))
+        if self.extensions:
+            parts.append(tlv(0xA1, *(_extension(*e) for e in self.extensions)))
         return seq(*parts)
 
     def _signed_data(self, info: bytes) -> bytes:
@@ -120,28 +131,32 @@ class Token:
         certificates = b"".join(c.public_bytes(Encoding.DER) for c in self.embed)
         return seq(
             integer(3),
-            set_of(seq(oid(SHA256))),
+            set_of(seq(oid(_HASH_OID[self.signed_by]))),
             content,
             tlv(0xA0, certificates) if certificates else b"",
             set_of(self._signer_info(info)),
         )
 
     def _signer_info(self, info: bytes) -> bytes:
+        digest = self.signed_digest or hashlib.new(HASHES[self.signed_by][0], info).digest()
         attributes = [
             _attribute("1.2.840.113549.1.9.3", oid(self.content_type)),
             _attribute("1.2.840.113549.1.9.5", tlv(0x17, self.time.strftime("%y%m%d%H%M%SZ").encode())),
-            _attribute("1.2.840.113549.1.9.4", octets(self.signed_digest or hashlib.sha256(info).digest())),
+            _attribute(
+                "1.2.840.113549.1.9.4",
+                octets(digest),
+            ),
         ]
         if self.certificate_id != b"":
             attributes.append(_attribute("1.2.840.113549.1.9.16.2.47", self._certificate_id()))
-        signature = self.key.sign(set_of(*attributes), hash_name="SHA2_256")
+        signature = self.key.sign(set_of(*attributes), hash_name=self.signed_by)
         issuer = self.certificate.issuer.public_bytes()
         return seq(
             integer(1),
             seq(issuer, integer(self.certificate.serial_number)),
-            seq(oid(SHA256)),
+            seq(oid(_HASH_OID[self.signed_by])),
             tlv(0xA0, *sorted(attributes)),
-            seq(oid(_ECDSA_OID["SHA2_256"])),
+            seq(oid(_ECDSA_OID[self.signed_by])),
             octets(signature),
         )
 
@@ -149,6 +164,10 @@ class Token:
         """SigningCertificateV2 (RFC 5035) with SHA-256, its default, left out as DER demands."""
         digest = hashlib.sha256(self.certificate.public_bytes(Encoding.DER)).digest()
         return seq(seq(seq(octets(self.certificate_id or digest))))
+
+
+def _extension(name: str, critical: bool) -> bytes:
+    return seq(oid(name), tlv(0x01, b"\xff") if critical else b"", octets(utf8("x")))
 
 
 def _attribute(name: str, value: bytes) -> bytes:

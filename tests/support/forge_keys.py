@@ -31,6 +31,7 @@ _EC_DETAILS = {
 _RSA_STEPS = {2048: (188, 204), 3072: (882, 746), 4096: (82, 460)}
 
 HASHES: dict[str, tuple[str, hashes.HashAlgorithm]] = {
+    "SHA1": ("sha1", hashes.SHA1()),
     "SHA2_256": ("sha256", hashes.SHA256()),
     "SHA2_384": ("sha384", hashes.SHA384()),
     "SHA2_512": ("sha512", hashes.SHA512()),

@@ -8,12 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.x509.oid import ExtendedKeyUsageOID
+from cryptography.x509.verification import ExtensionPolicy
 
 from anchor import trusted_root
 from anchor.edge import roots
 from anchor.edge.service import Budget
 from anchor.errors import AnchorError, Refused, Unsupported
-from anchor.trusted_root import Window
+from anchor.trusted_root import Authority, Window
+from anchor.verify import path
 from tests.support import forge
 
 Edit = Callable[[dict[str, Any]], object]
@@ -40,7 +44,26 @@ def test_the_shipped_roots_are_read_whole(name: str) -> None:
     assert found.authorities
     assert found.timestamp_authorities
     assert not found.unusable
-    assert all(not a.linked for a in found.authorities + found.timestamp_authorities)
+    code, stamps = ExtendedKeyUsageOID.CODE_SIGNING, ExtendedKeyUsageOID.TIME_STAMPING
+    for purpose, authorities in ((code, found.authorities), (stamps, found.timestamp_authorities)):
+        for authority in authorities:
+            assert reaches_its_root(authority, purpose)
+
+
+def reaches_its_root(authority: Authority, purpose: x509.ObjectIdentifier) -> int:
+    """The certificates on the path from the first that an authority lists to the last."""
+    first, *above = authority.fields
+    start = max(one.not_before for one in authority.fields)
+    found = path.validate(
+        first,
+        above,
+        start,
+        authority=authority,
+        purpose=purpose,
+        leaf_policy=ExtensionPolicy.permit_all(),
+        where="certificate",
+    )
+    return len(found)
 
 
 def test_the_public_v2_log_has_its_published_key_id() -> None:
@@ -137,7 +160,8 @@ def test_a_time_stamper_without_certificates_is_read_and_stands_for_nothing() ->
 
 def test_a_chain_in_the_wrong_order_is_noticed() -> None:
     found = root(lambda r: r["timestampAuthorities"][0]["certChain"]["certificates"].reverse())
-    assert "was not issued by" in found.timestamp_authorities[0].linked
+    with pytest.raises(Refused, match="not issued by"):
+        reaches_its_root(found.timestamp_authorities[0], ExtendedKeyUsageOID.TIME_STAMPING)
 
 
 def test_both_ends_of_a_window_belong_to_it() -> None:
@@ -159,10 +183,13 @@ def test_both_spellings_of_a_member_are_one_member() -> None:
         root(lambda r: r.update(certificate_authorities=[]))
 
 
-def test_nine_digits_of_a_second_are_read() -> None:
+def test_nine_digits_of_a_second_are_read_and_no_window_grows_by_them() -> None:
+    """Microseconds are what is compared: a start is rounded up and an end down."""
     late = "2026-06-04T12:43:29.186617431Z"
-    found = root(lambda r: _log(r)["publicKey"].update(validFor={"start": late}))
-    assert found.tlogs[0].window.start == datetime(2026, 6, 4, 12, 43, 29, 186617, tzinfo=UTC)
+    window = {"start": late, "end": late.replace("2026", "2027")}
+    found = root(lambda r: _log(r)["publicKey"].update(validFor=window))
+    assert found.tlogs[0].window.start == datetime(2026, 6, 4, 12, 43, 29, 186618, tzinfo=UTC)
+    assert found.tlogs[0].window.end == datetime(2027, 6, 4, 12, 43, 29, 186617, tzinfo=UTC)
 
 
 def test_a_union_has_everything_once_and_says_what_it_was_made_of() -> None:

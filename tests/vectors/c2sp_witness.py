@@ -100,6 +100,14 @@ def plain(name: str, key: Key) -> str:
 
 
 SECOND = WITNESSES[1]
+first, once_more = cosign(*SECOND, body, SIGNED), cosign(*SECOND, body, SIGNED + late)
+for name, lines in (("earlier-first", first + once_more), ("later-first", once_more + first)):
+    cosigned.add(
+        f"twice-{name}",
+        "One witness cosigned twice, once with a time a day ahead: the order of the lines says nothing.",
+        beside(lines),
+        about=of,
+    )
 for name, why, data in (
     ("one", "One of three is no quorum.", head(witnesses=WITNESSES[:1])),
     ("none", "No witness: a Rekor v2 log goes on without them, and no client notices.", head()),

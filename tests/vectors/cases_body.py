@@ -2,6 +2,7 @@
 """Whether the log wrote just what was signed: the entry body, kind by kind."""
 
 import base64
+import json
 
 from tests.support import forge_bodies as bodies
 from tests.support.forge import (
@@ -12,6 +13,7 @@ from tests.support.forge import (
     V2_DSSE,
     Recipe,
     b64,
+    make,
 )
 from tests.support.forge_ca import Leaf
 from tests.support.forge_keys import ecdsa
@@ -270,3 +272,26 @@ kind.refuse(
     recipe=V1.but(payload=V2_DSSE.payload),
     body=put("spec.data.hash.value", bodies.hex256(V2_DSSE.payload or b"")),
 )
+
+
+def as_dsse(recipe: Recipe) -> Recipe:
+    """The recipe with an entry of kind dsse 0.0.2, which Rekor v2 wrote before its specification."""
+    made = make(recipe)["verificationMaterial"]["tlogEntries"][0]
+    raw = bodies.dsse_v2(recipe.payload or b"", json.loads(base64.b64decode(made["canonicalizedBody"])))
+    kind = {"kind": "dsse", "version": "0.0.2"}
+    return recipe.but(raw_body=raw, entry=lambda e: e.update(kindVersion=kind))
+
+
+for name, recipe, managed in (
+    ("kind-dsse-0.0.2", V2_DSSE, {}),
+    ("kind-dsse-0.0.2-managed", V2_DSSE.but(managed=ecdsa("old")), {"key": ecdsa("old").pem}),
+):
+    body.refuse(
+        name,
+        Checks.BODY,
+        "An entry of kind dsse 0.0.2 in Rekor v2; its signatures hold.",
+        expect="UNSUPPORTED",
+        recipe=as_dsse(recipe),
+        clause="Rekor v2 specification 4.3: HashedRekord is the only entry type in v2",
+        **managed,
+    )

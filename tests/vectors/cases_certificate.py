@@ -246,6 +246,50 @@ sct.refuse(
     leaf=Leaf(scts=(Sct(time=Leaf().end + S),)),
     clause="RFC 6962 5.2: clients SHOULD reject an SCT whose timestamp is in the future",
 )
+beside = Setting(
+    clause="RFC 6962 3.3: one or more SCTs; a wrong one is not outvoted, one of a stranger counts for nothing"
+)
+beside.accept(
+    "sct-two",
+    "Two SCTs of two logs that the trusted root names.",
+    leaf=Leaf(scts=(Sct(), Sct(key=ecdsa("ct b")))),
+    root=lambda r: r["ctlogs"].append(ct_instance(ecdsa("ct b"))),
+)
+beside.accept(
+    "sct-of-stranger-beside",
+    "The second one is of a log that nobody trusts.",
+    leaf=Leaf(scts=(Sct(), Sct(key=ecdsa("mallory")))),
+)
+beside.refuse(
+    "sct-second-false",
+    Checks.SCT,
+    "The second one is of a trusted log, and its signature is false.",
+    leaf=Leaf(scts=(Sct(), Sct(key=ecdsa("ct b"), tamper=True))),
+    root=lambda r: r["ctlogs"].append(ct_instance(ecdsa("ct b"))),
+)
+beside.refuse(
+    "sct-two-of-one-log",
+    Checks.SCT,
+    "Two of one log.",
+    leaf=Leaf(scts=(Sct(), Sct(time=SIGNED + S))),
+    clause="one log saw one certificate once: the second adds nothing",
+)
+beside.refuse(
+    "sct-nine",
+    Checks.SCT,
+    "Nine of them, each a signature to be verified.",
+    expect="UNSUPPORTED",
+    leaf=Leaf(scts=tuple(Sct(key=ecdsa(f"ct {n}")) for n in range(9))),
+    clause="what a stranger can multiply is bounded",
+)
+for power in (63, 60):
+    sct.refuse(
+        f"sct-time-2-to-the-{power}",
+        Checks.SCT,
+        "Its time lies beyond the year 9999.",
+        leaf=Leaf(scts=(Sct(milliseconds=2**power),)),
+        clause="RFC 6962 3.2: uint64 timestamp; 5.2: an SCT of the future is rejected",
+    )
 sct.refuse("sct-no-ct-logs", Checks.SCT, "A trusted root without CT logs.", root=put("ctlogs", []))
 sct.refuse(
     "sct-root-key-mislabelled",

@@ -104,7 +104,8 @@ signed.accept(
 signed.refuse(
     "digest-unknown-algorithm",
     Checks.ARTIFACT,
-    "messageDigest of an unknown algorithm.",
+    "messageDigest of an algorithm that is not known here: it was compared with nothing.",
+    expect="UNSUPPORTED",
     edit=put("messageSignature.messageDigest.algorithm", "SHA9_999"),
 )
 

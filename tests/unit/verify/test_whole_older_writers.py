@@ -2,8 +2,6 @@
 """Whole bundles as older clients and logs wrote them: taken where they are bound whole, refused else."""
 
 import base64
-import hashlib
-import json
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -14,7 +12,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from tests.support import forge, forge_bodies
+from tests.support import forge
 from tests.support.forge_ca import SIGNED
 from tests.support.forge_log import Checkpoint
 from tests.support.whole import failed, verified
@@ -65,25 +63,6 @@ def test_an_intoto_entry_keeps_the_pem_as_its_client_wrote_it() -> None:
         assert verified(forge.make(forge.V1_INTOTO.but(body=rewrap(change)))).ok
     for spoil in (lambda p: p + p, lambda p: p.replace(b"CERT", b"CERF"), lambda p: b""):
         assert failed(verified(forge.make(forge.V1_INTOTO.but(body=rewrap(spoil))))) == ["log-entry"]
-
-
-def dsse_v2(recipe: forge.Recipe) -> forge.Recipe:
-    """As Rekor v2 logged envelopes before it took their PAE as hashedrekord: `dsse` 0.0.2."""
-    made = forge.make(recipe)
-    body = json.loads(base64.b64decode(made["verificationMaterial"]["tlogEntries"][0]["canonicalizedBody"]))
-    signature = body["spec"]["hashedRekordV002"]["signature"]
-    digest = forge.b64(hashlib.sha256(recipe.payload or b"").digest())
-    spec = {"payloadHash": {"algorithm": "SHA2_256", "digest": digest}, "signatures": [signature]}
-    raw = forge_bodies.canonical({"apiVersion": "0.0.2", "kind": "dsse", "spec": {"dsseV002": spec}})
-    kind = {"kind": "dsse", "version": "0.0.2"}
-    return recipe.but(raw_body=raw, entry=lambda e: e.update(kindVersion=kind))
-
-
-def test_an_envelope_logged_as_dsse_of_rekor_v2_is_bound_whole() -> None:
-    recipe = dsse_v2(forge.V2_DSSE)
-    assert verified(forge.make(recipe)).ok
-    spoilt = (recipe.raw_body or b"").replace(b"SHA2_256", b"SHA2_512", 1)
-    assert failed(verified(forge.make(recipe.but(raw_body=spoilt)))) == ["log-entry"]
 
 
 def test_a_self_issued_certificate_beside_the_leaf_is_refused_whatever_it_says_of_itself() -> None:
