@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from anchor import alarm
 from anchor.alarm import Message
 from anchor.encoding import rfc3339
-from anchor.errors import AnchorError, Stopped, Unavailable
+from anchor.errors import AnchorError, Stopped, Unavailable, Unsupported
 from anchor.monitor import findings
 from anchor.outcome import Outcome
 from anchor.records import claims, history, mark, outage, outbox, store
@@ -106,6 +106,8 @@ class Worker:
                     if not isinstance(lease, Lease):
                         break
                     done.append(self._run(cycle, lease))
+                    if done[-1].kept is None and self.trouble is not None:
+                        raise self.trouble  # the same target is due again at once
         except AnchorError as e:
             self.trouble = e
             self._add_marked()
@@ -286,9 +288,10 @@ class Worker:
         setting = self.setting
         try:
             kept = store.keep(setting.database, lease, outcome, now=setting.clock(), terms=setting.terms)
-        except AnchorError:
-            raise
-        except Exception as e:  # noqa: BLE001 - a defect met at one target ends no other's run
+        except Exception as e:
+            if isinstance(e, AnchorError) and not isinstance(e, Unsupported):
+                raise
+            # a defect met at one target, or a value that the records cannot hold, ends no other's run
             outcome = _with_check(Outcome(verdict=outcome.verdict), findings.defect("records", e))
             kept = store.keep(setting.database, lease, outcome, now=setting.clock(), terms=setting.terms)
         return outcome, kept

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from sqlalchemy import exc
 
-from anchor.errors import AnchorError, Misuse, Unavailable
+from anchor.errors import AnchorError, Misuse, Unavailable, Unsupported
 
 
 @contextlib.contextmanager
@@ -35,9 +35,15 @@ _SQLITE: dict[int, tuple[type[AnchorError], str, str]] = {
     sqlite3.SQLITE_PERM: (Misuse, "the records cannot be opened", "check their permissions"),
     sqlite3.SQLITE_CANTOPEN: (Misuse, "the records cannot be opened", "check the path and its permissions"),
     sqlite3.SQLITE_CORRUPT: (Misuse, "the records are damaged", "restore a copy, or move the file away"),
+    sqlite3.SQLITE_TOOBIG: (Unsupported, "the records cannot hold this value", ""),
+    sqlite3.SQLITE_MISMATCH: (Unsupported, "the records cannot hold this value", ""),
+    sqlite3.SQLITE_CONSTRAINT_CHECK: (Unsupported, "the records cannot hold this value", ""),
     sqlite3.SQLITE_NOTADB: (Misuse, "not a SQLite database", "restore a copy, or move the file away"),
 }
 _POSTGRESQL: dict[str, tuple[type[AnchorError], str, str]] = {
+    "22": (Unsupported, "the records cannot hold this value", ""),
+    "23514": (Unsupported, "the records cannot hold this value", ""),
+    "54": (Unsupported, "the records cannot hold this value", ""),
     "25006": (Misuse, "the records are read-only", "check the server's mode"),
     "28": (Misuse, "the database refuses this user", "check the URL"),
     "3D000": (Misuse, "there is no such database", "create it, or check the URL"),
@@ -68,11 +74,13 @@ def _translated(error: BaseException | None, name: str) -> AnchorError:
         return Misuse(f"refused by the database: {text.split(' CONTEXT')[0]}", where=name)
     code = getattr(error, "sqlite_errorcode", None)
     if isinstance(code, int):
-        found = _SQLITE.get(code & 0xFF)
+        found = _SQLITE.get(code) or _SQLITE.get(code & 0xFF)
     else:
         state = str(getattr(error, "sqlstate", "") or _state_of(text))
         found = _POSTGRESQL.get(state) or _POSTGRESQL.get(state[:2])
     if found is None:
         return Unavailable(f"the database failed: {text}", where=name, remedy=_AGAIN)
     kind, problem, remedy = found
+    if kind is Unsupported:  # whatever else fails, fails for every value
+        problem = f"{problem}: {text}"
     return kind(problem, where=name, remedy=remedy)

@@ -1,10 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """A worker and one target that makes it stumble: the cycle goes on, and so do the others."""
 
+import pytest
+import sqlalchemy as sa
+
 from anchor.records import claims
+from anchor.records.engine import Database
 from anchor.verdict import Class
 from anchor.worker import Setting, Worker
+from tests.support.records import opened
 from tests.support.reverified import World, detail
+
+
+@pytest.fixture
+def world(database: Database) -> World:
+    """On both engines: what the one refuses to take, the other refuses in another way."""
+    return World(database)
 
 
 def worker(world: World) -> Worker:
@@ -33,3 +44,21 @@ def test_what_the_records_cannot_hold_is_an_error_of_its_target_and_is_kept(worl
     assert found["a"].kept
     assert found["b"].outcome.verdict.verdict is Class.OK
     assert mine.cycle() == []
+
+
+def test_records_that_take_no_run_stop_no_verification_and_none_is_made_again_and_again(
+    sqlite: str,
+) -> None:
+    """The claim of the first is given back, and it is due again at once."""
+    with opened(sqlite) as database:
+        world = World(database)
+        claims.add_all(database, ["a", "b", "c"], now=world.now)
+        with database.write() as connection:
+            connection.execute(
+                sa.text("CREATE TRIGGER no BEFORE INSERT ON releases BEGIN SELECT RAISE(ABORT, 'no'); END")
+            )
+        mine = worker(world)
+        done = mine.cycle()
+        assert sorted(d.outcome.verdict.target for d in done) == ["a", "b", "c"]
+        assert all(d.kept is None for d in done)
+        assert mine.trouble is not None
