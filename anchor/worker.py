@@ -30,6 +30,10 @@ _UNRECORDED = "this run is not recorded"
 _TOLD_AT_ONCE = (Class.INVALID, Class.EQUIVOCATION, Class.ERROR, Class.UNAVAILABLE)
 AGAIN = 2.0
 """Seconds between two tries to give up the claim of a run that is over."""
+SOONEST = 15.0
+LATEST = 240.0
+"""Seconds for which a target is put off whose run the records did not take: doubled each time. It is due all
+the while, and whoever else can record it may take it."""
 BURST = 500
 """Runs of one tick: after a long sleep the rest follows in the next ones."""
 
@@ -71,6 +75,8 @@ class Worker:
         """What was wrong with the records in the last cycle."""
         self._told: dict[str, alarm.Standing] = {}
         """Targets of which people were told past the outbox."""
+        self._untaken: dict[str, tuple[int, float]] = {}
+        """How often in a row the records did not take a run of a target, and until when it is put off."""
         self._losses: list[float] = []
         """When people were told that the records were put back."""
         self._untold = 0
@@ -239,9 +245,15 @@ class Worker:
             now=setting.clock(),
             lease=setting.lease,
             target=target,
+            waiting=self._put_off(),
             alive=setting.alive,
             pace=setting.terms.pace,
         )
+
+    def _put_off(self) -> list[str]:
+        """The targets whose last run the records did not take, and which are not tried again yet."""
+        now = self.setting.clock()
+        return [t for t, (_, until) in self._untaken.items() if 0 < until - now <= LATEST]
 
     def _run(self, cycle: Cycle, lease: Lease) -> Done:
         setting, self._running = self.setting, lease
@@ -264,6 +276,8 @@ class Worker:
             self._running = None
         self.trouble = trouble
         self._schedule.tried(lease.target, setting.clock())
+        times = self._untaken.get(lease.target, (0, 0.0))[0] + 1
+        self._untaken[lease.target] = (times, setting.clock() + min(LATEST, SOONEST * 2.0 ** min(times, 9)))
         self._unkept(outcome, trouble)
         return Done(_with(outcome, trouble), None, str(trouble))
 
@@ -275,6 +289,7 @@ class Worker:
         """The records have taken over what was told past them."""
         target, over = outcome.verdict.target, outcome.verdict.verdict is Class.OK
         self._schedule.kept(target)
+        self._untaken.pop(target, None)
         told = self._told.get(target)
         if told is None or (kept.told is None and not over):
             return

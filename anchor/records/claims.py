@@ -6,7 +6,7 @@ worker's claim returns when the lease has run out, or at once when the worker is
 is left behind as interrupted. What was found is kept by `store.py`, under the same claim.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -59,7 +59,7 @@ _FREE_CLAIM = (
     .limit(1)
     .with_for_update(skip_locked=True)
 )
-_FREE_DUE = _FREE_CLAIM.where(_DUE)
+_FREE_DUE = _FREE_CLAIM.where(_DUE, Claim.target.not_in(sa.bindparam("waiting", expanding=True)))
 _FREE_NAMED = _FREE_CLAIM.where(Claim.target == sa.bindparam("target"))
 _WORKERS = sa.select(Claim.worker).where(Claim.run_id.is_not(None)).distinct()
 _HOLDER = sa.select(Claim.worker, Claim.lease_ms).where(Claim.target == sa.bindparam("target"))
@@ -208,18 +208,20 @@ def take(
     now: float,
     lease: float = LEASE,
     target: str | None = None,
+    waiting: Collection[str] = (),
     alive: Alive = lambda _: None,
     pace: Pace = _PACE,
 ) -> Lease | Held | None:
     """Claim a due target and open its run, in one transaction; None when nothing is due.
 
-    With `target` that one is claimed, due or not; `Held` when another worker has it.
+    With `target` that one is claimed, due or not; `Held` when another worker has it. `waiting`: targets that
+    are not taken although they are due, since their last run could not be kept.
     """
     at = ms(now)
     with database.write() as connection:
         free = {"at": at, "far": at + 2 * ms(lease), "dead": _dead(connection, alive)}
         named = target is not None
-        which = {"target": target} if named else _when(at, pace)
+        which = {"target": target} if named else {**_when(at, pace), "waiting": list(waiting)}
         row = connection.execute(_FREE_NAMED if named else _FREE_DUE, {**free, **which}).first()
         if row is None:
             return _holder(connection, target) if target is not None else None

@@ -12,13 +12,16 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from anchor.errors import AnchorError, Misuse, Unavailable, Unsupported
-from anchor.records import claims, engine, store
+from anchor.records import chain, claims, engine, journal, store
 from anchor.records.check import check
 from anchor.records.engine import Database, open_database
-from anchor.records.tables import Anchor, Base, Claim, Release
+from anchor.records.tables import Anchor, Base, Claim, Release, Run
 from tests.support import records, samples
 from tests.support.anchor_cli import anchor
 from tests.support.records import NOW, opened
+
+BEFORE_DECISIONS = "0005"
+"""The schema of records whose runs have no stored decision."""
 
 
 def test_the_migrations_make_what_the_models_say(database: Database) -> None:
@@ -59,6 +62,45 @@ def test_records_of_the_schema_before_are_brought_up_to_date(
             claims.add(database, "b", now=NOW)
             found = {c.name: c.state for c in check(database).checks}
             assert found["journal-chain"] == found["journal"] == found["claims"] == "passed"
+
+
+def test_records_from_before_decisions_were_stored_accuse_nobody_and_recover(
+    request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    """What an older program decided by a rule that nobody knows is not judged; what it told is remembered."""
+    from tests.support import postgres
+
+    for fresh in (
+        f"sqlite:///{tmp_path}/older.db",
+        postgres.new_database(request.getfixturevalue("postgresql")),
+    ):
+        old = engine.Database(sa.create_engine(fresh), fresh)
+        engine.upgrade(old, BEFORE_DECISIONS)
+        far = round(1000 * NOW) + 10**12
+        claim = {"target": "a", "active": 1, "added_ms": 1, "due_ms": far, "failing_runs": 0}
+        claim |= {"told": "INVALID", "last_class": "INVALID", "last_run_ms": 9}
+        run = {"claim_id": 1, "slot_ms": 1, "worker": "w", "state": "running", "started_ms": 1}
+        end = {"state": "finished", "ended_ms": 9, "verdict": "INVALID", "duration_ms": 1, "requests": 0}
+        end |= {"facts": "{}", "notes": "[]", "seq": 1}
+        row = {**dict.fromkeys(chain.COLUMNS[Run]), "id": 1, **run, **end}
+        with old.write() as connection:
+            connection.execute(sa.insert(Claim), claim)
+            connection.execute(sa.insert(Run), run)
+            link = chain.link(chain.START, Run, row)
+            connection.execute(sa.update(Run).where(Run.id == 1), {**end, "chain": link})
+            journal.write(connection, Claim, {**claim, "id": 1, "interval_s": None}, 1)
+        old.close()
+        with opened(fresh) as database:
+            assert {c.name for c in check(database).checks if c.demotes} == set()
+            kept = store.keep(
+                database,
+                records.taken(database, "a"),
+                records.outcome(target="a"),
+                now=NOW,
+                terms=store.Terms(),
+            )
+            assert kept.told is not None  # people were told INVALID, and it is over
+            assert {c.name for c in check(database).checks if c.demotes} == set()
 
 
 def test_workers_that_start_together_migrate_once(request: pytest.FixtureRequest, tmp_path: Path) -> None:

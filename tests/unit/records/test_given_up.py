@@ -8,18 +8,20 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 import sqlalchemy as sa
 
 from anchor import alarm, worker
 from anchor.edge import process
-from anchor.errors import AnchorError, Unavailable
+from anchor.errors import AnchorError, Refused, Unavailable
 from anchor.examined import Examined
 from anchor.outcome import Outcome
-from anchor.records import claims, store
+from anchor.records import claims, mark, store
 from anchor.records.beside import Beside
 from anchor.records.claims import Held, Lease
 from anchor.records.engine import Database, open_database
+from anchor.records.tables import Notification
 from anchor.report.status import status
 from anchor.reverify import Parts
 from anchor.verdict import Class
@@ -170,9 +172,40 @@ def test_the_next_cycle_takes_its_own_claim_back_before_it_looks_for_what_is_due
     assert watch.worker.cycle()[0].kept is None
     take_again(database)
     watch.meanwhile = lambda: None
+    watch.world.now += 60
     (done,) = watch.worker.cycle()
     assert done.kept is not None
     watch.worker.close()
+
+
+def test_a_run_that_the_records_do_not_take_is_not_made_again_and_again(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk with room for a little takes the claim back and not the run; others are verified."""
+    watch = Watch(database)
+    claims.add(database, "other", now=NOW)
+    keep = store.keep
+
+    def little(database: Database, lease: Lease, *more: object, **named: object) -> store.Kept:
+        if lease.target == TARGET:
+            raise Unavailable("no room", where="records")
+        return keep(database, lease, *more, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(store, "keep", little)
+    done = watch.worker.cycle()
+    assert [(d.outcome.verdict.target, d.kept is not None) for d in done] == [
+        (TARGET, False),
+        ("other", True),
+    ]
+    runs = 0
+    for _ in range(60):
+        watch.world.now += 60
+        runs += len([d for d in watch.worker.cycle() if d.kept is None])
+    assert 10 <= runs <= 20  # every four minutes
+    monkeypatch.undo()
+    watch.world.now += worker.LATEST
+    assert [d.kept is not None for d in watch.worker.cycle() if d.outcome.verdict.target == TARGET] == [True]
+    assert watch.worker.trouble is None
 
 
 def broken(*_: object, **__: object) -> None:
@@ -266,3 +299,65 @@ def test_a_database_that_is_opened_for_reading_says_whether_there_is_room(tmp_pa
             assert (found.verdict, "no room" in found.records) == (Class.UNAVAILABLE, True)
         finally:
             reading.close()
+
+
+# -- what the records do not take is told past them, by the same rule ----------------------------------------
+
+
+def test_each_cause_is_told_once_past_the_outbox_and_recovery_when_it_is_recorded(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch = Watch(database)
+
+    def full(*_: object, **__: object) -> None:
+        raise Unavailable("no room", where="records")
+
+    def cycles(*found: AnchorError | None) -> list[str]:
+        for one in found:
+            watch.world.broken = {} if one is None else {TARGET: one}
+            watch.world.now += 86400
+            watch.worker.cycle()
+        said, watch.told = watch.told, []
+        return [title.removeprefix("[anchor] ").split(":")[0] for title in said]
+
+    harmless, fact = Refused("SHA-256 is aa"), Refused("SHA-256 is cc")
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "keep", full)
+        assert cycles(harmless, harmless) == ["INVALID"]
+        assert cycles(fact, fact) == ["INVALID"]  # another cause of the same class
+        assert cycles(Unavailable("no answer"), fact) == []  # stands through what could not be told
+        assert cycles(*([None, harmless] * 20)) != []  # it comes and goes
+        assert len(cycles(*([None, harmless] * 20))) <= 41  # at most once a day
+        watch.told.clear()
+    assert cycles(None) == ["recovered"]
+    assert cycles(None) == []
+
+
+def test_who_puts_the_records_back_in_every_cycle_sends_eight_messages_a_day_and_the_rest_in_a_sum(
+    database: Database,
+) -> None:
+    watch = Watch(database)
+    assert watch.worker.cycle()[0].kept is not None
+
+    def lost() -> bytes:
+        """The mark of a state that the records never had, another one each time."""
+        end = {"runs": [10_000 + int(watch.world.now), "00" * 32]}
+        return msgspec.json.encode({"format": mark.FORMAT, "ends": end})
+
+    watch.beside.load_mark = lost
+    for _ in range(50):
+        watch.world.now += 60
+        watch.worker.cycle()
+    assert len(bodies(database)) == 8
+    watch.world.now += 86400
+    watch.worker.cycle()
+    *_, last = bodies(database)
+    assert "put back 43 times since the last message" in last
+
+
+def bodies(database: Database) -> list[str]:
+    query = (
+        sa.select(Notification.body).where(Notification.title.contains("put back")).order_by(Notification.id)
+    )
+    with database.read() as connection:
+        return list(connection.execute(query).scalars())
