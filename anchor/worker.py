@@ -112,8 +112,6 @@ class Worker:
                     if not isinstance(lease, Lease):
                         break
                     done.append(self._run(cycle, lease))
-                    if done[-1].kept is None and self.trouble is not None:
-                        raise self.trouble  # the same target is due again at once
         except AnchorError as e:
             self.trouble = e
             self._add_marked()
