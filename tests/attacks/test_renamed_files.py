@@ -53,6 +53,7 @@ def test_a_rollback_under_a_renamed_bundle(attacked: Attacked, path: str) -> Non
 @pytest.mark.parametrize("path", PATHS[:2])
 def test_a_second_statement_under_a_renamed_bundle(attacked: Attacked, tmp_path: Path, path: str) -> None:
     two = Site(tmp_path / "two", attacked.site.home, tmp_path / "two.toml")
+    two.forget()
     for number, ledger in enumerate((LEDGER, OTHER, OTHER), 1):
         assert two.publish(f"{ledger}| E | {number} |\n", str(number)).code == 0
     two.rename("bundle", path)
