@@ -4,9 +4,8 @@
 from datetime import datetime
 
 import msgspec
-from cryptography import x509
 
-from anchor.errors import Refused
+from anchor.certificates import fields, load_certificate
 
 
 class Prepared(msgspec.Struct, frozen=True):
@@ -26,10 +25,7 @@ class Prepared(msgspec.Struct, frozen=True):
     @property
     def expires(self) -> datetime:
         """When the certificate ends. Raises `Refused` for one that is none."""
-        try:
-            return x509.load_der_x509_certificate(self.certificate).not_valid_after_utc
-        except ValueError as e:
-            raise Refused(f"not a certificate: {e}", where="journal") from None
+        return fields(load_certificate(self.certificate, "journal"), "journal").not_after
 
     def late(self, now: datetime) -> bool:
         """Whether an entry that the log makes from now on is worth nothing: only the log says when it was

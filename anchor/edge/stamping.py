@@ -5,18 +5,20 @@ A Rekor v2 entry without a time-stamp is worthless, and it is for ever; so the t
 sends a nonce and never looks at it again: here an answer to another request is refused.
 """
 
-from rfc3161_client import HashAlgorithm, TimestampRequestBuilder, decode_timestamp_response
+from rfc3161_client import HashAlgorithm, TimestampRequestBuilder
 
 from anchor.errors import Refused
 from anchor.instance import TimestampAuthority
 from anchor.trusted_root import TrustedRoot
-from anchor.verify import timestamp
+from anchor.verify import timestamp, tsp
 
 WHERE = "time-stamp authority"
 
 
 def stamp(authority: TimestampAuthority, signature: bytes, root: TrustedRoot) -> bytes:
     """A TimeStampResp (DER) over a signature, by an authority of the trusted root.
+
+    The certificates that it carries are put in the order of DER: the stock client reads no other.
 
     Raises `Refused` for a token that does not verify, and what the authority raises.
     """
@@ -25,6 +27,7 @@ def stamp(authority: TimestampAuthority, signature: bytes, root: TrustedRoot) ->
     token = authority.stamp(request.as_bytes())
     if timestamp.check(token, signature, root.timestamp_authorities, where=WHERE) is None:
         raise Refused("the token is of an authority that the trusted root does not name", where=WHERE)
-    if decode_timestamp_response(token).tst_info.nonce != request.nonce:
+    response = tsp.read(token, WHERE)
+    if response.nonce != request.nonce:
         raise Refused("the token answers another request", where=WHERE)
-    return token
+    return response.der

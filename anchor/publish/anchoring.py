@@ -14,9 +14,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import msgspec
-from cryptography import x509
-from rfc3161_client import decode_timestamp_response
 
+from anchor.certificates import fields, load_certificate
 from anchor.edge import signing
 from anchor.edge.journal import Journal
 from anchor.edge.prepared import Prepared
@@ -24,6 +23,7 @@ from anchor.edge.service import NotSent
 from anchor.encoding import parse_json
 from anchor.errors import AnchorError, Misuse, Pending, Refused, Unavailable
 from anchor.publish.site import Site
+from anchor.verify import tsp
 
 POLL = 1.0
 """Seconds between two looks for an entry whose answer was lost."""
@@ -194,12 +194,12 @@ class Anchoring:
 
     def _check_stamps(self, prepared: Prepared) -> None:
         """No entry for a signature whose time stamps are not what they should be: it would never verify."""
-        certificate = x509.load_der_x509_certificate(prepared.certificate)
-        start, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+        certificate = fields(load_certificate(prepared.certificate, "journal"), "journal")
+        start, end = certificate.not_before, certificate.not_after
         signers = set()
-        for response in map(decode_timestamp_response, prepared.tokens):
-            time_stamp = response.tst_info.gen_time
-            signers |= {(s.issuer, s.serial_number) for s in response.signed_data.signer_infos}
+        for response in (tsp.read(token, "journal") for token in prepared.tokens):
+            time_stamp = response.time
+            signers.add((response.issuer, response.issuer_serial))
             if not start <= time_stamp <= end:
                 self.journal.discard()  # nothing of it is in the log, and nothing of it can be used
                 raise Unavailable(

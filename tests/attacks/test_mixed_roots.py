@@ -3,6 +3,7 @@
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -19,7 +20,7 @@ from anchor.verdict import Class
 from anchor.verify.release import Trust
 from tests.support.in_memory import Held, hold
 from tests.support.published import NAME, published
-from tests.support.signed import described
+from tests.support.signed import described, pose_as, sign
 
 
 @dataclass(frozen=True)
@@ -114,3 +115,47 @@ def test_a_broken_anchor_is_not_excused_by_a_root_that_does_not_know_it(two: Two
         found = spoilt.verify(trust=two.trust(raw, two.union))
         assert found.verdict is Class.INVALID
         assert "log-checkpoint" in {c.name for c in found.checks if c.demotes}
+
+
+@pytest.fixture
+def posing(two: Two, tmp_path: Path) -> tuple[Held, list[bytes]]:
+    """The release with an anchor of a third instance, whose authority certifies the publisher's own name."""
+    other = Instance.open(published(tmp_path).home / "instance", create=False)
+    signer = lender_of(two.held)
+    pose_as(other, signer.issuer)
+    statement = two.held.files[two.held.path("statement")]
+    bundle = sign(other, statement, identity=signer.identity)
+    anchor = described(bundle, other.trusted_root(), "posed.sigstore.json")
+    value = msgspec.structs.replace(releases.load(two.held.release), anchors=(anchor,))
+    held = replace(two.held, release=releases.dump(value), now=datetime.now(UTC))
+    held = replace(held, files={**held.files, "posed.sigstore.json": bundle})
+    held = held.with_file(held.path("trusted_root"), other.trusted_root(), repaired=True)
+    return held, [two.raw[0], other.trusted_root()]
+
+
+@pytest.mark.parametrize(
+    ("tied_to", "verdict"),
+    [(("a",), Class.INVALID), (("b",), Class.OK), (("a", "b"), Class.OK), ((), Class.OK)],
+)
+def test_a_signer_that_is_tied_to_one_root_is_certified_by_no_other(
+    two: Two, posing: tuple[Held, list[bytes]], tied_to: tuple[str, ...], verdict: Class
+) -> None:
+    """Without `trusted_root` in [[signer]] each of the policy's roots may certify it: that is lent."""
+    held, raw = posing
+    signer = replace(lender_of(two.held), trusted_roots=tied_to)
+    union = trusted_root.union(trusted_root.parse(r) for r in raw)
+    for order in (raw, raw[::-1]):
+        labels = ["a" if r == raw[0] else "b" for r in order]
+        found = held.verify(trust=replace(two.trust(order, union, signer), labels=labels))
+        assert found.verdict is verdict, found.checks
+        refused = {c.name for c in found.checks if c.demotes is Class.INVALID and c.about}
+        assert refused == ({"signer"} if verdict is Class.INVALID else set())
+
+
+def test_a_signer_that_is_tied_to_a_root_counts_under_none_that_has_no_name(
+    two: Two, posing: tuple[Held, list[bytes]]
+) -> None:
+    held, raw = posing
+    union = trusted_root.union(trusted_root.parse(r) for r in raw)
+    signer = replace(lender_of(two.held), trusted_roots=("b",))
+    assert held.verify(trust=two.trust(raw, union, signer)).verdict is Class.INVALID

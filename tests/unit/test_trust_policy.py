@@ -14,6 +14,7 @@ from anchor.errors import Misuse
 from anchor.trust import MAX_REGEX, LogSource, Policy, RootSource, Signer, duration, parse_policy
 
 DIGEST = "ab" * 32
+ISSUER_LINE = 'issuer = "https://issuer.example"'
 SMALLEST = b'ledger = "facts"\n[[signer]]\nidentity = "me@example.org"\nissuer = "https://issuer.example"\n'
 FULL = f"""
 ledger = "facts"
@@ -102,6 +103,9 @@ def test_what_is_left_out_has_the_strict_default() -> None:
         ('issuer = "https://issuer.example"', "", "signer 1: issuer"),
         ('issuer = "https://issuer.example"', 'isuer = "x"', "isuer"),
         ("https://github\\\\.com/org/.*", "(", "signer 2"),
+        (ISSUER_LINE, f'{ISSUER_LINE}\ntrusted_root = "other.json"', "signer 1: trusted_root"),
+        (ISSUER_LINE, f"{ISSUER_LINE}\ntrusted_root = []", "signer 1: trusted_root"),
+        (ISSUER_LINE, f'{ISSUER_LINE}\ntrusted_root = ["public", 7]', "signer 1: trusted_root"),
         ('origin = "log.example"\nurl', "url", "log 1: origin"),
         ('url = "https://log.example/api/v2"', "", "log 1"),
         ('url = "https://log.example/api/v2"', 'url = "ftp://x"', "log 1: url"),
@@ -122,6 +126,20 @@ def test_a_mistake_is_refused_by_its_name(old: str, new: str, named: str) -> Non
         parse_policy(text.encode(), "my.toml")
     assert named in str(caught.value)
     assert str(caught.value).startswith("my.toml")
+
+
+@pytest.mark.parametrize(
+    ("text", "roots"),
+    [('"public"', ("public",)), ('["root.json", "staging"]', ("root.json", "staging"))],
+)
+def test_a_signer_may_be_tied_to_some_of_the_trusted_roots(text: str, roots: tuple[str, ...]) -> None:
+    policy = parse_policy(
+        FULL.decode().replace(ISSUER_LINE, f"{ISSUER_LINE}\ntrusted_root = {text}").encode()
+    )
+    tied, free = policy.signers
+    assert tied.trusted_roots == roots
+    assert {r.label for r in policy.trusted_roots if tied.under(r.label)} == set(roots)
+    assert all(free.under(r.label) for r in policy.trusted_roots)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A promise alone verifies as a v0.1 bundle, and is no anchor of a release."""
+
+import json
+
+import pytest
+
+from anchor import trusted_root
+from anchor.errors import Refused
+from anchor.publish import documents
+from anchor.publish.documents import Anchored
+from anchor.verify import named
+from anchor.verify.bundle import verify_bundle
+from tests.support import forge
+from tests.support.whole import WHO
+
+ROOT = trusted_root.parse(json.dumps(forge.trusted_root()).encode())
+
+
+@pytest.mark.parametrize("proven", [True, False])
+def test_a_bundle_relabelled_v0_1_with_its_proof_cut_off_is_no_anchor(proven: bool) -> None:
+    bundle = json.dumps(forge.make(forge.V1_DSSE.but(version="0.1", proven=proven))).encode()
+    report = verify_bundle(bundle, trusted_root=ROOT, artifact=None, signers=WHO, now=forge.NOW)
+    assert report.ok  # as a bundle: sigstore_bundle.proto lets v0.1 do with the promise
+    anchor = documents.anchor(Anchored(path="log.sigstore.json", bundle=bundle, report=report))
+    if proven:
+        assert named.compare(anchor, report, report.payload)
+    else:
+        with pytest.raises(Refused, match="checkpoint"):
+            named.compare(anchor, report, report.payload)
