@@ -135,6 +135,19 @@ def parse_json(data: bytes, *, where: str = "", foreign: bool = False) -> Any:
     return value
 
 
+def is_json(data: bytes) -> bool:
+    """Whether these are the bytes of one JSON document, good or bad. What is nested too deeply to be read is
+    taken for one."""
+    try:
+        _check_depth(data, "", Refused)
+        json.loads(data.decode("utf-8"), parse_int=str, parse_float=str)
+    except (UnicodeDecodeError, json.JSONDecodeError):
+        return False
+    except Refused:
+        pass
+    return True
+
+
 def _check_depth(data: bytes, where: str, error: type[AnchorError]) -> None:
     """Raise for deep nesting before the recursive parser meets it."""
     if data.count(b"[") + data.count(b"{") <= MAX_DEPTH:

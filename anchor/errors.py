@@ -102,12 +102,20 @@ class Pending(Unavailable):
     """It is recorded, but not yet by as many as asked."""
 
 
+class Incomplete(Unavailable):
+    """Something of it is missing or cut off, as in the middle of a copy: that contradicts nothing."""
+
+
 class Unsupported(AnchorError):
     """A format, reader or kind that this program does not know."""
 
 
 class Misuse(AnchorError):
     """Wrong arguments, no policy, local input that cannot be read."""
+
+
+class Missing(Misuse):
+    """A path where nothing is: a slip of the pen, or something that was there and is gone."""
 
 
 class Stopped(BaseException):

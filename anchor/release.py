@@ -12,8 +12,8 @@ import msgspec
 from msgspec import Meta
 
 from anchor import limits, naming
-from anchor.encoding import parse_json
-from anchor.errors import Refused, Unsupported
+from anchor.encoding import is_json, parse_json
+from anchor.errors import AnchorError, Refused, Unsupported
 from anchor.facts import MAX_FILE
 from anchor.statement import (
     MAX_STATEMENT,
@@ -126,6 +126,21 @@ def load(data: bytes) -> Release:
     _check(release)
     _same_bytes(data, _dump(release))
     return release
+
+
+def is_torn(data: bytes) -> bool:
+    """Whether bytes that `load` refuses are no whole document: empty, cut off, or no JSON at all, such as the
+    web page of a server in trouble. Such bytes contradict nothing."""
+    return not is_json(data) or _only_cut(data)
+
+
+def _only_cut(data: bytes) -> bool:
+    """Whether the final LF alone is missing."""
+    try:
+        load(data + b"\n")
+    except AnchorError:
+        return False
+    return True
 
 
 def relocate(release: Release, prefix: str) -> Release:

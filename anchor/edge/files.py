@@ -11,13 +11,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from anchor.errors import AnchorError, Misuse, Refused, Unavailable
+from anchor.errors import AnchorError, Missing, Misuse, Refused, Unavailable
 
 _PASSING = {
     *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EINTR),
     *(errno.EAGAIN, errno.EMFILE, errno.ENFILE, errno.ENOMEM),
 }
 _REMEDIES = {errno.ENOMEM: "give it more memory and run it again"}
+_NOTHING = {errno.ENOENT, errno.ENOTDIR, errno.ESTALE}
 
 
 def os_error(error: OSError, where: str | Path, doing: str) -> AnchorError:
@@ -26,7 +27,8 @@ def os_error(error: OSError, where: str | Path, doing: str) -> AnchorError:
     if error.errno in _PASSING:
         remedy = _REMEDIES.get(error.errno, "make room and run it again")
         return Unavailable(f"cannot {doing}: {reason}", where=str(where), remedy=remedy)
-    return Misuse(f"cannot {doing}: {reason}", where=str(where), remedy="check the path and its permissions")
+    kind = Missing if error.errno in _NOTHING else Misuse
+    return kind(f"cannot {doing}: {reason}", where=str(where), remedy="check the path and its permissions")
 
 
 def read(path: Path, *, limit: int) -> bytes:

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import BinaryIO
 from urllib.parse import urljoin, urlsplit
 
 import requests
@@ -76,15 +77,17 @@ def get(
     accept: Collection[int] = (200,),
     headers: Mapping[str, str] | None = None,
     patience: Patience = PATIENCE,
+    into: BinaryIO | None = None,
 ) -> Response:
-    """Fetch at most `limit` bytes. `expect`: media types, none = any. Retries within the budget.
+    """Fetch at most `limit` bytes. `expect`: media types, none = any. Retries within the budget. `into`: a
+    file for the body of an answer 200, where somebody unknown says how long it may be; none in memory then.
 
     Raises NotSent, LostAnswer, HttpError (all Unavailable); Misuse for a URL that must not be fetched.
     """
     visited = url
     for _ in range(REDIRECTS + 1):
         wanted, sent = {*accept, *_REDIRECT}, dict(headers or {})
-        call = _Call(service, "GET", visited, None, sent, expect, wanted, limit, budget, patience)
+        call = _Call(service, "GET", visited, None, sent, expect, wanted, limit, budget, patience, into)
         began = budget.spent()
         answer = call.run(retry_sent=True, retry_unsent=True)
         if answer.status not in _REDIRECT or answer.status in accept:
@@ -139,6 +142,7 @@ class _Call:
     limit: int
     budget: Budget
     patience: Patience
+    into: BinaryIO | None = None
 
     def run(self, *, retry_sent: bool, retry_unsent: bool) -> Answer:
         check_url(self.url, where=self.service)
@@ -155,7 +159,7 @@ class _Call:
             except Fault as e:
                 asked = asked or e.sent
                 error = (LostAnswer if asked else NotSent)(e.reason, remedy=e.remedy)
-                error.too_large = e.too_large
+                error.too_large, error.web_page = e.too_large, e.web_page
                 again = e.again and (retry_unsent if not e.sent else retry_sent)
             else:
                 if answer.status in self.accept:
@@ -184,7 +188,9 @@ class _Call:
         try:
             whole = min(self.budget.left(), self.patience.whole)
             times = Times(whole, min(whole, self.patience.connect), min(whole, self.patience.read))
-            return exchange(session, request, times=times, limit=self.limit, proxies=_proxies(self.url))
+            return exchange(
+                session, request, times=times, limit=self.limit, proxies=_proxies(self.url), into=self.into
+            )
         finally:
             if not pooled:
                 session.close()

@@ -13,8 +13,9 @@ from urllib.parse import quote, urljoin, urlsplit, urlunsplit
 from anchor import limits
 from anchor.edge import files, http
 from anchor.edge.service import Budget, HttpError, ServiceError, check_url
-from anchor.errors import Misuse, Refused, Unavailable
+from anchor.errors import Incomplete, Misuse, Refused, Unavailable
 from anchor.release import MAX_RELEASE
+from anchor.verify.files import COPYING, check_size
 
 _READ = 4 * MAX_RELEASE  # more than `release.load` takes: what is a little too long is evidence, and refused
 MAX_DOWNLOAD = limits.DOWNLOAD
@@ -35,13 +36,14 @@ class Folder:
             # Non-blocking, so that a FIFO put in the place of a file cannot hang the verifier.
             fd = os.open(full, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         except (FileNotFoundError, NotADirectoryError):
-            raise Refused("named by the release, but missing", where=path) from None
+            raise Incomplete("named by the release, but missing", where=path, remedy=COPYING) from None
         except OSError as e:
             raise files.os_error(e, full, "read") from None
         try:
             info = os.fstat(fd)
             if not stat.S_ISREG(info.st_mode):
                 raise Refused("not a regular file", where=path)
+            check_size(info.st_size, size, where=path)
             if info.st_size != size:
                 raise Refused(f"has {info.st_size} bytes where {size} are promised", where=path)
             with os.fdopen(fd, "rb", closefd=False) as stream:
@@ -63,24 +65,28 @@ class Remote:
     def open(self, path: str, *, size: int) -> Iterator[BinaryIO]:
         if size > MAX_DOWNLOAD:
             raise Misuse(f"{size} bytes are too many to fetch", where=path, remedy="verify a local copy")
-        try:
-            body = fetch(urljoin(self._url, quote(path)), self._budget, limit=size).body
-        except ServiceError as e:
-            if e.too_large:
-                raise Refused(f"has more than the {size} bytes that are promised", where=path) from None
-            raise
-        if len(body) != size:
-            raise Refused(f"has {len(body)} bytes where {size} are promised", where=path)
+        # Onto the disk: how long a file may be is said by release.json, which nobody has signed.
         with tempfile.TemporaryFile() as stream:
-            stream.write(body)
+            self._fetch(path, size, stream)
+            check_size(stream.seek(0, os.SEEK_END), size, where=path)
             stream.seek(0)
             yield stream
 
+    def _fetch(self, path: str, size: int, into: BinaryIO) -> None:
+        try:
+            fetch(urljoin(self._url, quote(path)), self._budget, limit=size, into=into)
+        except ServiceError as e:
+            if not e.too_large:
+                raise
+            if e.web_page:
+                raise Incomplete("a web page came instead", where=path, remedy="try later") from None
+            raise Refused(f"has more than the {size} bytes that are promised", where=path) from None
 
-def fetch(url: str, budget: Budget, *, limit: int) -> http.Response:
+
+def fetch(url: str, budget: Budget, *, limit: int, into: BinaryIO | None = None) -> http.Response:
     """One file of a release. What a server does not give is UNAVAILABLE: it proves nothing."""
     try:
-        return http.get(SERVICE, url, budget=budget, limit=limit)
+        return http.get(SERVICE, url, budget=budget, limit=limit, into=into)
     except HttpError as e:
         if e.status in (404, 410):
             raise Unavailable(

@@ -60,10 +60,11 @@ PATIENCE = Patience()
 
 class ServiceError(Unavailable):
     """A service did not do what it was asked. `maybe_taken`: the request may have had its effect anyway.
-    `too_large`: it gave more bytes than were wanted."""
+    `too_large`: it gave more bytes than were wanted. `web_page`: and called them HTML."""
 
     maybe_taken = False
     too_large = False
+    web_page = False
 
     def at(self, where: str) -> "ServiceError":
         outer = f"{where}: {self.where}" if self.where else where

@@ -8,13 +8,15 @@ taken. What to repeat and what to tell people is decided in `http.py`.
 """
 
 import contextlib
+import http.client
+import io
 import socket
 import threading
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from http.cookiejar import DefaultCookiePolicy
-from typing import Any
+from typing import Any, BinaryIO
 
 import requests
 import urllib3
@@ -23,11 +25,16 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 CHUNK = 1 << 16
+OK = 200
+BESIDES = 1 << 20
+"""Bytes of an answer that are not its body: status, headers, chunk sizes, trailers."""
+TIMES_BODY = 8
+"""As many times its body may an answer have besides, as chunks of one byte do."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """Status, headers and body (decoded, within the cap) of one exchange."""
+    """Status, headers and body (decoded, within the cap) of one exchange; no body where it went to a file."""
 
     status: int
     headers: Mapping[str, str]
@@ -39,6 +46,7 @@ class Fault(Exception):
     repetition may help."""
 
     too_large = False
+    web_page = False
 
     def __init__(self, reason: str, *, sent: bool, again: bool = True, remedy: str = "") -> None:
         super().__init__(reason)
@@ -59,6 +67,10 @@ class Call:
     """What a running exchange has done so far; shared with the thread that waits for it."""
 
     sent: bool = False
+    wire: int = 0
+    """Bytes that came over the connection, and of them (decoded) those of the body."""
+    body: int = 0
+    excess: str = ""
     sock: socket.socket | None = None
     ended: bool = False
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -68,6 +80,14 @@ class Call:
             self.sock = sock
             if self.ended:
                 self.cut()
+
+    def came(self, size: int) -> None:
+        """Count what came; raises OSError when it is much beside the body, which alone has a cap: headers,
+        answers before the answer, sizes of chunks, trailers (RFC 9112 section 7.1.2) may never end."""
+        self.wire += size
+        if self.wire > BESIDES + TIMES_BODY * self.body:
+            self.excess = f"an answer of more than {BESIDES} bytes besides its body"
+            raise OSError(self.excess)
 
     def end(self) -> None:
         """Shut the socket down, so that whatever blocks on it returns."""
@@ -90,8 +110,39 @@ def _call() -> Call | None:
     return call
 
 
+class _Metered(io.RawIOBase):
+    """What comes over a connection, counted for the exchange that reads it."""
+
+    def __init__(self, raw: io.RawIOBase, call: Call) -> None:
+        self._raw = raw
+        self._call = call
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any, /) -> int | None:
+        size = self._raw.readinto(buffer)
+        self._call.came(size or 0)
+        return size
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _Answering(http.client.HTTPResponse):
+    """An answer that is metered from its first byte on."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if (call := _call()) is not None:
+            self.fp = io.BufferedReader(_Metered(self.fp.detach(), call))
+
+
 class _Noted(HTTPConnection):
     """Notes its socket, and the moment from which the request may have left."""
+
+    response_class = _Answering
 
     def _new_conn(self) -> socket.socket:
         sock = super()._new_conn()
@@ -167,15 +218,17 @@ def exchange(
     times: Times,
     limit: int,
     proxies: dict[str, str] | None,
+    into: BinaryIO | None = None,
 ) -> Answer:
-    """Send once and read the answer within `times.whole`; at most `limit` bytes of body. Raises Fault."""
+    """Send once and read the answer within `times.whole`; at most `limit` bytes of body, which go `into` a
+    file where one is given and the status is 200. Raises Fault."""
     call, done = Call(), threading.Event()
     out: list[Answer | BaseException] = []
 
     def work() -> None:
         _running.call = call
         try:
-            out.append(_once(session, request, call, times, limit, proxies))
+            out.append(_once(session, request, call, times, limit, proxies, into))
         except BaseException as e:  # noqa: BLE001 - handed to the waiting thread, which raises it
             out.append(e)
         finally:
@@ -201,6 +254,7 @@ def _once(
     times: Times,
     limit: int,
     proxies: dict[str, str] | None,
+    into: BinaryIO | None,
 ) -> Answer:
     try:
         response = session.request(
@@ -211,45 +265,70 @@ def _once(
         raise _fault(e, call, times) from None
     with contextlib.closing(response):
         try:
-            raw = _read(response.raw.read, limit)
+            raw = _Body(response.raw.read, call, limit)
+            file = into if into is not None and response.status_code == OK else io.BytesIO()
+            _pour(_decoded(raw, response), file, limit)
+        except Fault as e:
+            e.web_page = response.headers.get("Content-Type", "").lower().startswith("text/html")
+            raise
+        except zlib.error:
+            raise Fault("an answer that is not the gzip it says it is", sent=True) from None
         except (OSError, urllib3.exceptions.HTTPError, ValueError) as e:
             raise _fault(e, call, times) from None
-        body = _decode(raw, response.headers.get("Content-Encoding", ""), limit)
+    body = file.getvalue() if isinstance(file, io.BytesIO) and file is not into else b""
     return Answer(response.status_code, response.headers, body)
 
 
-def _read(read: Callable[..., bytes], limit: int) -> bytes:
-    chunks, size = [], 0
-    while chunk := read(CHUNK, decode_content=False):
+def _pour(chunks: Iterator[bytes], file: BinaryIO, limit: int) -> None:
+    """Write the body into a file from its beginning: an attempt before this one may have left some there."""
+    file.seek(0)
+    file.truncate()
+    size = 0
+    for chunk in chunks:
         size += len(chunk)
         if size > limit:
             raise _too_large(limit)
-        chunks.append(chunk)
-    return b"".join(chunks)
+        file.write(chunk)
 
 
-def _decode(raw: bytes, encoding: str, limit: int) -> bytes:
-    """Identity or gzip, expanded no further than `limit`."""
-    match encoding.strip().lower():
-        case "" | "identity":
-            return raw
-        case "gzip" | "x-gzip":
-            inflate = zlib.decompressobj(wbits=31)
-            try:
-                body = inflate.decompress(raw, limit + 1)
-            except zlib.error:
-                raise Fault("an answer that is not the gzip it says it is", sent=True) from None
-            if len(body) > limit:
-                raise _too_large(limit)
-            if not inflate.eof:
-                raise Fault("an answer cut off in the middle", sent=True)
-            return body
-        case _:
-            raise Fault(
-                f"an answer in the encoding {encoding[:40]!r}, which was not asked for",
-                sent=True,
-                again=False,
-            )
+def _decoded(raw: Iterable[bytes], response: requests.Response) -> Iterator[bytes]:
+    """Identity or, though it was not asked for, gzip, a piece at a time."""
+    encoding = response.headers.get("Content-Encoding", "").strip().lower()
+    if encoding in ("", "identity"):
+        yield from raw
+    elif encoding in ("gzip", "x-gzip"):
+        yield from _inflated(raw)
+    else:
+        problem = f"an answer in the encoding {encoding[:40]!r}, which was not asked for"
+        raise Fault(problem, sent=True, again=False)
+
+
+def _inflated(raw: Iterable[bytes]) -> Iterator[bytes]:
+    """The bytes of one gzip member (RFC 1952); what follows it is read and dropped."""
+    inflate = zlib.decompressobj(wbits=31)
+    for chunk in raw:
+        rest = b"" if inflate.eof else chunk
+        while rest:
+            yield inflate.decompress(rest, CHUNK)
+            rest = inflate.unconsumed_tail
+    if not inflate.eof:
+        raise Fault("an answer cut off in the middle", sent=True)
+
+
+class _Body:
+    """The pieces of a body as they come, no more than `limit` bytes."""
+
+    def __init__(self, read: Callable[..., bytes], call: Call, limit: int) -> None:
+        self._read = read
+        self._call = call
+        self._limit = limit
+
+    def __iter__(self) -> Iterator[bytes]:
+        while chunk := self._read(CHUNK, decode_content=False):
+            self._call.body += len(chunk)
+            if self._call.body > self._limit:
+                raise _too_large(self._limit)
+            yield chunk
 
 
 def _too_large(limit: int) -> Fault:
@@ -261,6 +340,8 @@ def _too_large(limit: int) -> Fault:
 def _fault(e: BaseException, call: Call, times: Times) -> Fault:
     """What went wrong in a few words."""
     text = _cause(e)
+    if call.excess:
+        return Fault(call.excess, sent=True, again=False)
     if isinstance(e, requests.exceptions.SSLError):
         remedy = "check the clock and the CA certificates (REQUESTS_CA_BUNDLE names a file of your own)"
         return Fault(f"no trusted TLS connection: {text}", sent=call.sent, again="EOF" in text, remedy=remedy)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from anchor.edge import files
 from anchor.edge.release_files import Folder
-from anchor.errors import AnchorError, Refused
+from anchor.errors import AnchorError, Incomplete, Refused
 from anchor.publish.plan import FOLDER, INCOMING, Plan
 from anchor.release import MAX_RELEASE, Blob, File, Release, dump, paths, relocate
 from anchor.schemas import documents
@@ -154,10 +154,13 @@ def check_whole(plan: Plan) -> None:
     folder = Folder(plan.folder)
     named: list[File | Blob] = [*existing.files, existing.statement, existing.trusted_root]
     for file in (*named, *(a.bundle for a in existing.anchors)):
-        with folder.open(file.path, size=file.size) as stream:
-            HashedStream(stream).finish(
-                size=file.size, sha256=file.sha256, where=str(plan.folder / file.path)
-            )
+        try:
+            with folder.open(file.path, size=file.size) as stream:
+                HashedStream(stream).finish(
+                    size=file.size, sha256=file.sha256, where=str(plan.folder / file.path)
+                )
+        except Incomplete as e:  # no site that is being copied, but the publisher's own folder
+            raise Refused(e.problem, where=str(plan.folder / file.path)) from None
 
 
 @contextlib.contextmanager

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The checks of a release that need no trust: is it whole, and does it follow from the ledger that it names?
 
-Each function is one numbered step of `release`, raises `Refused` for what contradicts and returns the line
+Each function is one numbered step of `release`, raises `Refused` for what contradicts, `Incomplete` for what
+is missing or cut off, and returns the line
 that says what was compared with what.
 """
 
@@ -62,8 +63,12 @@ def recompute(
     with files.open(entry.path, size=entry.size) as raw:
         _look(raw, entry)
         stream = HashedStream(raw)
-        table = open_table(stream.as_binary(), original.reader, where=entry.path)
-        sealed = leaves.seal(table, ledger=signed.ledger, ledger_json=sink.as_binary(), progress=progress)
+        try:
+            table = open_table(stream.as_binary(), original.reader, where=entry.path)
+            sealed = leaves.seal(table, ledger=signed.ledger, ledger_json=sink.as_binary(), progress=progress)
+        except Refused:
+            stream.check_whole(size=entry.size, where=entry.path)
+            raise
         stream.finish(size=entry.size, sha256=entry.sha256, where=entry.path)
     if sealed.columns != signed.facts.columns:
         raise Refused(f"columns are {list(sealed.columns)}, not those of the statement", where=entry.path)

@@ -47,6 +47,9 @@ def _anchors(reports: Sequence[AnchorReport], policy: Policy) -> Check:
     line = f"anchored in {len(logs)} of at least {policy.min_anchors} logs that the policy trusts"
     if len(logs) >= policy.min_anchors:
         return held(ANCHORS, line)
+    unread = sum(any(c.demotes is Class.UNAVAILABLE for c in r.checks) for r in reports if not r.foreign)
+    if unread and len(logs) + unread >= policy.min_anchors:
+        return broken(ANCHORS, Unavailable(f"{line}; of {unread} more it could not be told"))
     if logs or any(c.demotes for r in reports if not r.foreign for c in r.checks):
         return short_of(ANCHORS, line, Class.PENDING)
     return broken(ANCHORS, Refused(line), meaning="nobody whom you trust vouches for this release")

@@ -5,9 +5,10 @@ import hashlib
 from contextlib import AbstractContextManager
 from typing import BinaryIO, Protocol, cast
 
-from anchor.errors import Refused
+from anchor.errors import Incomplete, Refused
 
 CHUNK = 1 << 18
+COPYING = "if it is being copied, try again when that is done"
 
 
 class Files(Protocol):
@@ -16,8 +17,8 @@ class Files(Protocol):
     def open(self, path: str, *, size: int) -> AbstractContextManager[BinaryIO]:
         """A stream of the file, which should have `size` bytes.
 
-        Raises `Refused` for a file that is missing, no regular file, not of that size, or outside of the
-        folder; `Unavailable` when it could not be told.
+        Raises `Incomplete` for a file that is missing or shorter, `Refused` for one that is longer, no
+        regular file, or outside of the folder; `Unavailable` when it could not be told.
         """
         ...
 
@@ -44,11 +45,18 @@ class HashedStream:
         return cast("BinaryIO", self)
 
     def finish(self, *, size: int, sha256: str, where: str) -> None:
-        """Raise `Refused` unless all bytes of the file have the size and digest that the release names."""
+        """Raise as `check_digest` unless all bytes of the file have the size and digest that the release
+        names."""
         while self.read(CHUNK):
             if self._count > size:
                 break
         check_digest(size=self._count, digest=self._hash.hexdigest(), want=(size, sha256), where=where)
+
+    def check_whole(self, *, size: int, where: str) -> None:
+        """Raise `Incomplete` when the file ends before this size: what was read of it says nothing then."""
+        while self._count < size and self.read(CHUNK):
+            pass
+        check_size(self._count, size, where=where)
 
     def _seen(self, data: bytes) -> bytes:
         self._hash.update(data)
@@ -77,8 +85,15 @@ class HashedSink:
         return self._hash.hexdigest()
 
 
+def check_size(size: int, promised: int, *, where: str) -> None:
+    """Raise `Incomplete` for fewer bytes than are promised."""
+    if size < promised:
+        raise Incomplete(f"has {size} bytes where {promised} are promised", where=where, remedy=COPYING)
+
+
 def check_digest(*, size: int, digest: str, want: tuple[int, str], where: str) -> None:
-    """Raise `Refused` unless size and SHA-256 are those that are wanted."""
+    """Raise `Incomplete` when there are fewer bytes than are wanted, and `Refused` for more, or others."""
+    check_size(size, want[0], where=where)
     if size != want[0]:
         raise Refused(f"has {size} bytes where {want[0]} are promised", where=where)
     if digest != want[1]:
@@ -86,7 +101,8 @@ def check_digest(*, size: int, digest: str, want: tuple[int, str], where: str) -
 
 
 def read_whole(files: Files, path: str, *, size: int, sha256: str, limit: int) -> bytes:
-    """A small file that has this size and digest. Raises `Refused` for another one, or one above `limit`."""
+    """A small file that has this size and digest. Raises `Refused` for another one, or one above `limit`,
+    and `Incomplete` for one that is missing or shorter."""
     if size > limit:
         raise Refused(f"{size} bytes, more than the {limit} that are read", where=path)
     with files.open(path, size=size) as stream:

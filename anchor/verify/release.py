@@ -26,14 +26,14 @@ from anchor import limits
 from anchor import release as release_file
 from anchor import statement as statements
 from anchor.encoding import toml_string
-from anchor.errors import AnchorError
+from anchor.errors import AnchorError, Incomplete, Refused
 from anchor.release import File, Release
 from anchor.statement import Statement
 from anchor.verdict import Check, Class, Verdict, judge
 from anchor.verify import anchors, contents, demands
 from anchor.verify.anchors import AnchorReport, Stock, Trust, VerifiedAnchor
 from anchor.verify.effort import Effort
-from anchor.verify.files import Files
+from anchor.verify.files import COPYING, Files
 from anchor.verify.release_steps import (
     FACTS,
     LEDGER_JSON,
@@ -181,6 +181,8 @@ def _verify(
     try:
         release = release_file.load(data)
     except AnchorError as e:
+        if isinstance(e, Refused) and release_file.is_torn(data):
+            e = Incomplete(f"no whole release.json: {e.problem}", where=e.where, remedy=COPYING)
         run.checks.append(broken(RELEASE, e))
         return
     run.checks.append(held(RELEASE, "written again from what it says, release.json has the same bytes"))

@@ -18,7 +18,7 @@ RELEASE = Step(
     "release-json",
     "FORMAT.md section 8",
     "somebody else than publish wrote or changed this release.json",
-    (Class.INVALID, Class.UNSUPPORTED),
+    (Class.INVALID, Class.UNSUPPORTED, Class.UNAVAILABLE),
 )
 STATEMENT = Step(
     "statement",
@@ -101,7 +101,7 @@ ANCHORS = Step(
     "policy-anchors",
     "trust policy, min_anchors",
     "too few that you trust vouch for this release: fewer would have to conspire than you wanted",
-    (Class.INVALID, Class.PENDING),
+    (Class.INVALID, Class.PENDING, Class.UNAVAILABLE),
 )
 AGE = Step(
     "policy-age",

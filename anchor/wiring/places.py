@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urljoin
 
-from anchor.edge import log_sources, named, release_files
+from anchor.edge import files, log_sources, release_files
 from anchor.edge.rekor_v1_reader import RekorV1Reader
 from anchor.edge.service import Budget
 from anchor.errors import Stopped, Unavailable, Unsupported
@@ -119,7 +119,7 @@ class Places:
         if not policy.tlog_policy:
             return None
         path = self.base / policy.tlog_policy
-        found = witnesses.parse(named.read(path, limit=witnesses.MAX_POLICY))
+        found = witnesses.parse(files.read(path, limit=witnesses.MAX_POLICY))
         return found if any(known.key == log.key for known in found.known_logs) else None
 
 

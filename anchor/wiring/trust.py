@@ -3,7 +3,7 @@
 
 import contextlib
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,13 +16,15 @@ from anchor import trusted_root as roots
 from anchor.edge import files, named
 from anchor.edge import roots as tuf
 from anchor.edge.service import Budget
-from anchor.errors import AnchorError, Misuse, Refused, Stale, Unavailable
+from anchor.encoding import is_json
+from anchor.errors import AnchorError, Incomplete, Misuse, Refused, Stale, Unavailable
 from anchor.tlog import policy as tlog_policy
 from anchor.tlog.policy import WitnessPolicy
 from anchor.trust import Policy, RootSource, Signer
 from anchor.trusted_root import TrustedRoot
 from anchor.verdict import Check
 from anchor.verify.anchors import Trust
+from anchor.verify.files import COPYING
 from anchor.verify.release_steps import FRESH, broken, held
 
 NAMED = ("public", "staging")
@@ -54,7 +56,9 @@ def trust_for(
         found = Policy(
             ledger=ledger, signers=(Signer(identity=identity, issuer=issuer),), trusted_roots=(source,)
         )
-        return _trust(found, Path(), budget, offline=offline), _lying_inside(found, None, release)
+        return _trust(found, Path(), budget, offline=offline, read=named.read), _lying_inside(
+            found, None, release
+        )
     if given:
         missing = next(name for name, value in flags.items() if not value)
         raise Misuse("all four options are needed together", where=missing, remedy=f"give {missing} too")
@@ -71,8 +75,15 @@ def load(path: Path, *, budget: Budget, offline: bool) -> Trust:
     return _trust(trust.parse_policy(data, where=str(path)), named.base(path), budget, offline=offline)
 
 
-def _trust(policy: Policy, base: Path, budget: Budget, *, offline: bool) -> Trust:
-    found = [_load_root(source, base, policy, budget, offline=offline) for source in policy.trusted_roots]
+def _trust(
+    policy: Policy, base: Path, budget: Budget, *, offline: bool, read: Callable[..., bytes] = files.read
+) -> Trust:
+    """`read`: how files are read. What a policy names may lie in what is verified, where somebody else can
+    put a pipe that never ends in its place: only what the command line names may be one."""
+    found = [
+        _load_root(source, base, policy, budget, offline=offline, read=read)
+        for source in policy.trusted_roots
+    ]
     root = roots.union(each.root for each in found)
     return Trust(
         policy=policy,
@@ -90,7 +101,7 @@ def _witnesses(policy: Policy, base: Path, root: TrustedRoot) -> WitnessPolicy |
     if not policy.tlog_policy:
         return None
     path = base / policy.tlog_policy
-    data = named.read(path, limit=tlog_policy.MAX_POLICY)
+    data = files.read(path, limit=tlog_policy.MAX_POLICY)
     try:
         found = tlog_policy.parse(data)
     except Misuse as e:
@@ -121,7 +132,15 @@ class _Root:
     versions: Mapping[str, str] = field(default_factory=dict)
 
 
-def _load_root(source: RootSource, base: Path, policy: Policy, budget: Budget, *, offline: bool) -> _Root:
+def _load_root(
+    source: RootSource,
+    base: Path,
+    policy: Policy,
+    budget: Budget,
+    *,
+    offline: bool,
+    read: Callable[..., bytes],
+) -> _Root:
     """A trusted root that a policy names, checked against its pin or for its freshness."""
     if source.name:
         found = named_root(source.name, budget=budget, offline=offline)
@@ -130,8 +149,10 @@ def _load_root(source: RootSource, base: Path, policy: Policy, budget: Budget, *
             data, roots.parse(data, where=source.name), fresh, _versions(source.name, found.material)
         )
     path = base / source.path
-    data = named.read(path, limit=release_file.MAX_TRUSTED_ROOT)
+    data = read(path, limit=release_file.MAX_TRUSTED_ROOT)
     digest = hashlib.sha256(data).digest()
+    if source.sha256 is not None and digest != source.sha256 and not is_json(data):
+        raise Incomplete("no whole trusted root", where=str(path), remedy=COPYING)
     if source.sha256 is not None and digest != source.sha256:
         raise Refused(
             f"SHA-256 is {digest.hex()} where the policy pins {source.sha256.hex()}",

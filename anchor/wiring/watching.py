@@ -20,7 +20,7 @@ from anchor.edge import named, release_files
 from anchor.edge.held_files import Held
 from anchor.edge.notify import Notifier
 from anchor.edge.service import Budget
-from anchor.errors import AnchorError, Misuse, Refused
+from anchor.errors import AnchorError, Missing, Misuse, Refused, Unavailable
 from anchor.examined import Examined, HeldRelease, examined
 from anchor.outcome import TWO_HISTORIES, Evidence
 from anchor.records.engine import Database
@@ -31,9 +31,11 @@ from anchor.verdict import Verdict
 from anchor.verify import rivals
 from anchor.verify.anchors import Trust
 from anchor.verify.effort import Effort
+from anchor.verify.files import Files
 from anchor.verify.release import examine_release, verify_release
-from anchor.wiring import corrupted, records
+from anchor.wiring import corrupted, readings, records
 from anchor.wiring.places import Places, RunBudget, public_key
+from anchor.wiring.readings import Reading
 from anchor.wiring.trust import trust_for
 from anchor.worker import Worker
 
@@ -132,6 +134,8 @@ class Wired:
         if self._trust is None:
             try:
                 self._trust = self._given.load(target, budget=Budget(60), offline=self._offline)
+            except Missing as e:  # it was there when this began
+                self._trust = Unavailable(e.problem, where=e.where, remedy=e.remedy)
             except AnchorError as e:
                 self._trust = e
         if isinstance(self._trust, AnchorError):
@@ -145,9 +149,25 @@ class Wired:
 
     def examine(self, target: str, hold: bool) -> Examined:  # noqa: FBT001 - as `Parts` asks
         """Fetch a target's published files and verify them strictly; `hold` what was read."""
+        return readings.read(
+            lambda: self._reading(target, hold=hold),
+            pause=time.sleep,
+            spent=self._places.budget.spent,
+            target=target,
+        )
+
+    def _reading(self, target: str, *, hold: bool) -> Reading:
         self._places.budget.restart()
         trust = self.trust(target)
-        data, files = release_files.load(target, self._places.budget, offline=self._offline)
+        try:
+            data, files = release_files.load(target, self._places.budget, offline=self._offline)
+        except Missing as e:  # it was there when it was first named
+            return Reading(data=None, found=Unavailable(e.problem, where=e.where, remedy=e.remedy))
+        except AnchorError as e:
+            return Reading(data=None, found=e)
+        return Reading(data=data, found=self._examined(target, data, files, trust, hold=hold))
+
+    def _examined(self, target: str, data: bytes, files: Files, trust: Trust, *, hold: bool) -> Examined:
         held = Held(files) if hold else None
         try:
             effort = self._effort()

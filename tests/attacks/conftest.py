@@ -11,6 +11,12 @@ from tests.support.attacked import Attacked, Hook, hook, make_site
 from tests.support.published import Site
 
 
+@pytest.fixture(autouse=True)
+def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A release that is not good is read again at once: no test here needs the time to pass."""
+    monkeypatch.setattr("anchor.wiring.readings.PAUSE", 0.0)
+
+
 @pytest.fixture(scope="session")
 def three_releases(tmp_path_factory: pytest.TempPathFactory) -> Site:
     """A site with three releases, to be copied."""

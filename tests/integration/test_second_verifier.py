@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from tests.support.anchor_cli import anchor
 from tests.support.need import need
 from tests.support.second_readers import Wrong
-from tests.support.second_verifier import verify
+from tests.support.second_verifier import Torn, verify
 
 ROOT = Path(__file__).resolve().parents[2]
 LEDGER = "openclassrooms-sovereign-ledger"
@@ -88,3 +89,34 @@ def test_every_shown_value_is_bound(published: Path, known: dict[str, Any]) -> N
         path.write_bytes(good.replace(old, new, 1))
         assert refused(path, known)
     path.write_bytes(good)
+
+
+def test_what_is_missing_or_cut_off_is_told_apart_by_both_verifiers(
+    published: Path, known: dict[str, Any], tmp_path: Path
+) -> None:
+    """The second one by section 11 of the specification, Anchor by its class."""
+    release = json.loads((published / "release.json").read_bytes())
+    named = [
+        *release["files"],
+        release["statement"],
+        release["trusted_root"],
+        release["anchors"][0]["bundle"],
+    ]
+    root = tmp_path / "root.json"
+    root.write_bytes(known["trusted_root"])
+    words = ("--ledger", known["ledger"], "--identity", known["identity"], "--issuer", known["issuer"])
+    for path in [published / "release.json", *(published / n["path"] for n in named)]:
+        good = path.read_bytes()
+        for data, torn in (
+            (good[:-1], True),
+            (b"", True),
+            (good[: len(good) // 2], True),
+            (good + b" ", False),
+        ):
+            path.write_bytes(data)
+            with pytest.raises(Wrong) as found:
+                verify(published / "release.json", **known)
+            assert isinstance(found.value, Torn) is torn, path.name
+            ran = anchor("verify", published / "release.json", *words, "--trusted-root", root)
+            assert ran.code == (3 if torn else 8), (path.name, ran)
+        path.write_bytes(good)

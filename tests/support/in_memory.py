@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from anchor import trusted_root
-from anchor.errors import Refused
+from anchor.errors import Incomplete, Refused
 from anchor.trust import Policy, Signer
 from anchor.verdict import Verdict
 from anchor.verify.anchors import Stock
 from anchor.verify.effort import Effort
+from anchor.verify.files import check_size
 from anchor.verify.release import ReleaseResult, Trust, examine_release
 
 
@@ -29,7 +30,8 @@ class Memory:
     @contextlib.contextmanager
     def open(self, path: str, *, size: int) -> Iterator[BinaryIO]:
         if path not in self.held:
-            raise Refused("missing", where=path)
+            raise Incomplete("missing", where=path)
+        check_size(len(self.held[path]), size, where=path)
         if len(self.held[path]) != size:
             raise Refused("another size", where=path)
         yield io.BytesIO(self.held[path])

@@ -23,6 +23,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 from tests.support.second_readers import Wrong, must, read
 
 
+class Torn(Wrong):
+    """Section 11: what is missing or cut off contradicts nothing, and is no success."""
+
+
 def sha256(data: bytes) -> bytes:
     """SHA-256, 32 bytes."""
     return hashlib.sha256(data).digest()
@@ -195,7 +199,13 @@ def logged(entry: Any, trusted_root: Any, anchor: Any) -> None:
 
 def release(data: bytes) -> Any:
     """Section 8: the one form, and paths that stay inside."""
+    try:
+        json.loads(data)
+    except ValueError as e:
+        raise Torn(f"no whole document: {e}") from e
     value = parse(data)
+    if json.dumps(value, indent=2, ensure_ascii=False).encode() == data:
+        raise Torn("the final LF is missing")
     must(value["format"] == "urn:ledger-anchor:release:v1", "unsupported format")
     order = ["format", "ledger", "tree", "previous", "files", "statement", "anchors", "trusted_root"]
     must(list(value) == order and value["anchors"], "members")
@@ -207,8 +217,12 @@ def fetch(folder: Path, named: Any) -> bytes:
     segment = "[0-9A-Za-z_][0-9A-Za-z._+-]{0,199}"
     must(re.fullmatch(f"{segment}(/{segment})*", named["path"]), "path")
     path = folder / str(named["path"])
+    if not path.exists():
+        raise Torn(f"{path.name} is missing")
     must(path.is_file() and path.resolve().is_relative_to(folder.resolve()), "file")
     data: bytes = path.read_bytes()
+    if len(data) < named["size"]:
+        raise Torn(f"{path.name} is cut off")
     must(len(data) == named["size"] and sha256(data).hex() == named["sha256"], f"digest of {path.name}")
     return data
 
