@@ -133,7 +133,7 @@ def check(
     "forget-log",
     epilog='Example: anchor records forget-log release.json log.example --reason "shut down by its operator"',
 )
-@click.argument("target", type=common.FileName(), metavar="TARGET")
+@click.argument("target", type=common.ReleaseName(), metavar="TARGET")
 @click.argument("origin", metavar="ORIGIN")
 @common.root_option
 @common.home_option

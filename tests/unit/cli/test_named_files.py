@@ -44,11 +44,18 @@ INPUTS = {
 }
 FOLDERS = {
     *((c, p) for c in ("publish", "reverify", "watch", "status", "history") for p in ("root", "home")),
-    *((f"records {c}", p) for c in ("export", "prune", "check") for p in ("root", "home")),
+    *((f"records {c}", p) for c in ("export", "prune", "check", "forget-log") for p in ("root", "home")),
     *((f"instance {c}", p) for c in ("init", "serve", "export") for p in ("root", "home")),
     *(("instance serve", "output"), ("instance export", "output"), ("seal", "output")),
 }
-RELEASES = {("verify", "release"), ("reverify", "releases"), ("watch", "releases")}
+RELEASES = {
+    *(
+        ("verify", "release"),
+        ("reverify", "releases"),
+        ("watch", "releases"),
+        ("records forget-log", "target"),
+    ),
+}
 KINDS: dict[type, set[tuple[str, str]]] = {
     common.OutputFile: OUTPUTS,
     common.InputFile: INPUTS,
