@@ -116,7 +116,7 @@ def replace(path: Path, data: bytes, *, mode: int | None, owner: tuple[int, int]
     The mode is this one, whatever the umask, and None is 644 less what the umask takes. The owner is changed
     as far as this user may give a file away.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent, mode=PRIVATE if mode is not None and not mode & 0o044 else PUBLIC)
     name = path.parent / f".{path.name}.{secrets.token_hex(4)}.tmp"
     fd = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644 if mode is None else 0o600)
     try:
@@ -135,6 +135,27 @@ def replace(path: Path, data: bytes, *, mode: int | None, owner: tuple[int, int]
             os.unlink(name)
         raise
     sync_folder(path.parent)
+
+
+PUBLIC, PRIVATE = 0o755, 0o700
+"""The modes of folders: of what is published, and of what is the user's alone."""
+
+
+def make_folder(path: Path, *, mode: int, exist_ok: bool = True) -> None:
+    """Make a folder, and those above it that are missing, with this mode whatever the umask. Raises OSError.
+
+    A umask of 077 makes a site that no web server can read, one of 000 a home that everybody can write.
+    """
+    try:
+        path.mkdir(mode=mode)
+    except FileNotFoundError:
+        make_folder(path.parent, mode=mode)
+        path.mkdir(mode=mode)
+    except FileExistsError:
+        if not exist_ok or not path.is_dir():
+            raise
+        return
+    path.chmod(mode | path.stat().st_mode & 0o2000)  # a group that folders below get stays
 
 
 def sync_folder(folder: Path) -> None:

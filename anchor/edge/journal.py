@@ -132,7 +132,7 @@ class Journal:
 def check_home(home: Path) -> None:
     """Make the home, private to its user."""
     try:
-        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        files.make_folder(home, mode=files.PRIVATE)
         if home.stat().st_mode & 0o077:
             home.chmod(0o700)
     except FileExistsError:

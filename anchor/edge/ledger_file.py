@@ -151,6 +151,7 @@ def _writing(path: str | Path) -> Iterator[None]:
 def _create(path: Path) -> Iterator[BinaryIO]:
     """A new file for writing, on the disk when the block ends."""
     with _writing(path), path.open("xb", buffering=_BUFFER) as f:
+        os.fchmod(f.fileno(), 0o644)
         yield f
         f.flush()
         os.fsync(f.fileno())

@@ -124,7 +124,7 @@ class FolderCache:
         """Keep a verified tile; whole or not at all, and not worth a sync."""
         with contextlib.suppress(AnchorError, OSError):
             target = self._below.path(path)
-            target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            files.make_folder(target.parent, mode=files.PRIVATE)
             handle, name = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=target.parent)
             try:
                 with os.fdopen(handle, "wb") as f:

@@ -165,7 +165,7 @@ def load(
 def _unwritable(folder: Path) -> str:
     """Why nothing can be kept in a folder, which is made if it can be; "" when something can."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        files.make_folder(folder, mode=files.PRIVATE)
         with tempfile.TemporaryFile(dir=folder):
             return ""
     except OSError as e:

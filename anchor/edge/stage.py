@@ -48,11 +48,9 @@ def _place(stage: Path, folder: Path) -> None:
         files.sync_folder(folder)
         return
     missing = [p for p in folder.parents if not p.exists()]
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    files.make_folder(folder.parent, mode=files.PUBLIC)
     try:
-        mask = os.umask(0)
-        os.umask(mask)
-        stage.chmod(0o777 & ~mask)
+        stage.chmod(files.PUBLIC)
         os.replace(stage, folder)
     except BaseException:
         for path in missing:

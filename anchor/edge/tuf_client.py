@@ -65,7 +65,7 @@ def fetch(url: str, root: bytes, names: Sequence[str], *, folder: Path, budget: 
 
 def _updater(url: str, root: bytes, folder: Path, fetcher: FetcherInterface) -> Updater:
     for part in ("metadata", "targets"):
-        (folder / part).mkdir(parents=True, exist_ok=True)
+        files.make_folder(folder / part, mode=files.PRIVATE)
     return Updater(
         metadata_dir=str(folder / "metadata"),
         metadata_base_url=url,

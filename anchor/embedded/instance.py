@@ -83,7 +83,7 @@ class Instance:
                     where=str(folder),
                     remedy="name another --home",
                 )
-            folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            files.make_folder(folder.parent, mode=files.PRIVATE)
             _sweep(folder)
             made = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".tmp", dir=folder.parent))
             try:
@@ -237,7 +237,7 @@ def _make(folder: Path, now: datetime) -> None:
     """Everything an instance is, in a folder that no one else sees yet."""
     start = (now - material.BACKDATE).replace(microsecond=0)
     keys = folder / "keys"
-    keys.mkdir(mode=0o700)
+    files.make_folder(keys, mode=files.PRIVATE)
     log_key = Ed25519PrivateKey.generate()
     origin = material.origin_of(log_key.public_key())
     ct_key, token_key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())

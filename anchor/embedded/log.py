@@ -14,6 +14,7 @@ from typing import Self
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from anchor import rekor
+from anchor.edge import files
 from anchor.edge.lock import exclusive
 from anchor.embedded.entry import canonical_body
 from anchor.embedded.index import Index
@@ -60,7 +61,7 @@ class Log:
     def create(cls, folder: Path, *, origin: str, key: Ed25519PrivateKey) -> "Log":
         """A new, empty log: a folder with the checkpoint of size 0."""
         log = cls(folder, origin=origin, key=key)
-        folder.mkdir(mode=0o700)
+        files.make_folder(folder, mode=files.PRIVATE, exist_ok=False)
         log._store.write_checkpoint(log._sign(0, EMPTY_ROOT))
         return log
 

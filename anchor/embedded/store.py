@@ -143,7 +143,7 @@ class Store:
     def _write(self, path: Path, offset: int, data: bytes) -> None:
         with _disk_errors(path):
             if offset == 0:
-                path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                files.make_folder(path.parent, mode=files.PRIVATE)
             fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:
                 if os.pwrite(fd, data, offset) != len(data):

@@ -110,7 +110,7 @@ def held(home: Path) -> Iterator[None]:
     """The journals of a home for this process alone, without what a killed one left of removed journals."""
     folder = home / FOLDER
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        files.make_folder(folder, mode=files.PRIVATE)
     except OSError as e:
         raise files.os_error(e, folder, "make the folder") from None
     with lock.exclusive(folder, doing="publishing with this home"):

@@ -74,7 +74,7 @@ def swept(root: Path) -> Iterator[None]:
 def prepare(plan: Plan) -> Path:
     """The empty folder in which the version is made."""
     try:
-        plan.incoming.mkdir(parents=True)
+        files.make_folder(plan.incoming, mode=files.PUBLIC, exist_ok=False)
     except OSError as e:
         raise files.os_error(e, plan.incoming, "make the folder") from None
     return plan.incoming
@@ -169,6 +169,8 @@ def made_root(root: Path) -> Iterator[None]:
     try:
         made = not root.exists()
         root.mkdir(exist_ok=True)
+        if made:
+            root.chmod(files.PUBLIC | root.stat().st_mode & 0o2000)
     except OSError as e:
         raise files.os_error(e, root, "write") from None
     try:

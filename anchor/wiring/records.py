@@ -47,7 +47,7 @@ def opened(home: Path, database: str | None, *, create: bool, patient: bool = Fa
 def make_home(home: Path) -> None:
     """The home, for its owner alone."""
     try:
-        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        files.make_folder(home, mode=files.PRIVATE)
     except OSError as e:
         raise files.os_error(e, home, "make") from None
 

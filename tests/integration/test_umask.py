@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The modes of what is written do not depend on the umask: what is published can be read by a web server and
+written by its owner alone; what is in the home is the user's."""
+
+import ast
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.support.anchor_cli import process
+from tests.support.published import LEDGER, NAME
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def modes(folder: Path) -> dict[str, int]:
+    return {
+        str(p.relative_to(folder.parent)): p.lstat().st_mode & 0o777
+        for p in (folder, *folder.rglob("*"))
+        if not p.is_symlink()
+    }
+
+
+@pytest.mark.parametrize("mask", [0o000, 0o022, 0o027, 0o077])
+def test_a_site_can_be_read_and_a_home_cannot_whatever_the_umask(tmp_path: Path, mask: int) -> None:
+    base = tmp_path / "base"
+    base.mkdir()
+    ledger = base / "ledger.md"
+    ledger.write_text(LEDGER)
+    site, home, records = base / "deep" / "site", base / "state" / "home", base / "more" / "records"
+    site.parent.mkdir()
+    common = {"before": lambda: os.umask(mask)}
+    named = ("--name", NAME, "--version", "1.0.0")
+    ran = process("publish", ledger, *named, "--root", site, "--home", home, **common)  # type: ignore[arg-type]
+    assert ran.code == 0, ran.err
+    policy = base / "policy.toml"
+    policy.write_text(ran.out)
+    given = ("--policy", policy, "--home", records)
+    ran = process("reverify", site / "release.json", *given, **common)  # type: ignore[arg-type]
+    assert ran.code == 0, ran.err
+    ran = process("seal", ledger, *named, "-o", base / "new" / "sealed", **common)  # type: ignore[arg-type]
+    assert ran.code == 0, ran.err
+    for folder in (site, base / "new"):
+        for path, mode in modes(folder).items():
+            assert mode == (0o755 if (folder.parent / path).is_dir() else 0o644), path
+    for folder in (home.parent, records.parent):
+        for path, mode in modes(folder).items():
+            full = folder.parent / path
+            assert mode & 0o077 == 0 or full.parent.stat().st_mode & 0o077 == 0, path
+            if full.is_dir():
+                assert mode == 0o700, path
+
+
+def test_folders_are_made_in_one_place() -> None:
+    """Where else one is made, it is below a folder that this program has made private, or is tested above."""
+    allowed = {
+        "anchor/edge/files.py",
+        "anchor/records/engine.py",
+        "anchor/publish/place.py",
+        "anchor/edge/stage.py",
+    }
+    found = set()
+    for path in (ROOT / "anchor").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Attribute) and node.attr in ("mkdir", "makedirs"):
+                found.add(str(path.relative_to(ROOT)))
+    assert found == allowed
