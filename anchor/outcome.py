@@ -99,6 +99,26 @@ class SeenRelease:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Accepted:
+    """A number from which the releases of a target are compared: what a person said of it, or the mark."""
+
+    ledger: str
+    number: int
+    who: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Best:
+    """The highest number that is known of a target, and whose release or word it is."""
+
+    ledger: str
+    number: int
+    accepted: Accepted | None = None
+    """Where no release that was shown since then is higher."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Before:
     """What is held of a target from its runs before; empty for one that was never seen."""
 
@@ -134,4 +154,5 @@ class Outcome:
     max_run_age: int | None = None
     """The policy's `max_run_age` in seconds, remembered so that `status` can judge without the policy."""
     undamped: bool = False
-    """The records themselves are in doubt: no weather that passes, and no earlier run stands for this one."""
+    """The records are in doubt, or the release was rolled back: no weather that passes, and no earlier run
+    stands for this one."""

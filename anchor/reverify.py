@@ -4,7 +4,7 @@
 A function of parts that are passed in. Its steps, in order; each is a named check of the verdict:
  1. clock      the time is not before the last recorded run
  2. release    the published files again, every leaf, the root, the bundles, strictly
- 3. number     no older release than before, no statement that contradicts another one of its ledger
+ 3. number     no older release than any before, no statement that contradicts another one of its ledger
  4. log        each log from the first and the last checkpoint held to its head (`anchor.monitor`)
  5. view       other copies of each log show the same history
  6. entry      the release's entry, read from the log, equal, under today's head
@@ -14,7 +14,7 @@ A function of parts that are passed in. Its steps, in order; each is a named che
 """
 
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -24,7 +24,16 @@ from anchor.examined import Entry, Examined, HeldRelease
 from anchor.monitor import entries, findings, views
 from anchor.monitor.places import LogMemory, LogPlace
 from anchor.monitor.session import Session
-from anchor.outcome import TWO_STATEMENTS, Before, Evidence, FollowedLog, Outcome, SeenRelease
+from anchor.outcome import (
+    TWO_STATEMENTS,
+    Accepted,
+    Before,
+    Best,
+    Evidence,
+    FollowedLog,
+    Outcome,
+    SeenRelease,
+)
 from anchor.tlog.checkpoint import Log, log_of
 from anchor.tlog.keys import parse_vkey
 from anchor.verdict import Check, Class, Verdict, failed, judge, passed, skipped
@@ -42,6 +51,8 @@ class Memory(LogMemory, Protocol):
     def rival(
         self, release: SeenRelease, shows: Callable[[SeenRelease], bool] = ...
     ) -> SeenRelease | None: ...
+    def accepted(self, target: str) -> Accepted | None: ...
+    def higher(self, target: str, above: int) -> Iterable[SeenRelease]: ...
     def logs_of(self, target: str) -> list[FollowedLog]: ...
 
 
@@ -60,6 +71,9 @@ class Parts:
     """The verdict on what is held of a target, with one bit of the ledger changed."""
     rivals: Callable[[SeenRelease, SeenRelease], Evidence]
     """The evidence file of two verified statements of one ledger that contradict each other."""
+    accepts: Callable[[SeenRelease], bool]
+    """Whether a stored release is signed by somebody whom the policy accepts today, its bundles verified
+    again."""
     shown: Callable[[bytes], Evidence]
     """What a file of evidence shows under today's trust."""
     clock: Callable[[], float]
@@ -123,7 +137,7 @@ class Cycle:
             requests=self._counted() - before,
             duration=max(0.0, self.parts.stopwatch() - began),
             max_run_age=age,
-            undamped=any(c.demotes for c in self.standing),
+            undamped=run.rolled_back or any(c.demotes for c in self.standing),
         )
 
     def _age(self) -> int | None:
@@ -170,17 +184,34 @@ class Cycle:
         held = self._before(run)
         if held.lost is not None:
             raise held.lost
-        before = held.release
+        run.release, shown = now, now or held.release
         rival = self.memory.rival(now, lambda r: self._accuses(run, r, now)) if now is not None else None
         if now is not None and rival is not None:
             evidence = self.parts.rivals(rival, now)
             self.memory.preserve((), (evidence,))
             run.evidence.append(evidence)
-            run.checks.append(findings.rivals(rival, now))
-        elif (shown := now or before) is not None:
-            kept = [e for e in self.memory.contradictions(shown.ledger) if self._counts(run, e)]
-            run.checks += findings.number(now, before, kept, run.target)
-        run.release = now
+        best = self._best(run.target, now)
+        kept = self.memory.contradictions(shown.ledger) if shown is not None else ()
+        counting = [e for e in kept if self._counts(run, e)]
+        run.checks += findings.number(now, best, rival, counting, run.target)
+        run.rolled_back = now is not None and best is not None and now.number < best.number
+        if best is not None:
+            run.facts["best"] = {"ledger": best.ledger, "number": best.number}
+
+    def _best(self, target: str, now: SeenRelease | None) -> Best | None:
+        """The highest number of all that was ever verified at a target under a signer whom the policy accepts
+        today, or since a person said which one is meant; this run's included.
+
+        Only what is higher than what is served is verified again.
+        """
+        said = self.memory.accepted(target)
+        best = None if now is None else Best(ledger=now.ledger, number=now.number)
+        if said is not None and (now is None or (said.ledger == now.ledger and said.number > now.number)):
+            best = Best(ledger=said.ledger, number=said.number, accepted=said)
+        for release in self.memory.higher(target, 0 if best is None else best.number):
+            if (now is None or release.ledger == now.ledger) and self.parts.accepts(release):
+                return Best(ledger=release.ledger, number=release.number)
+        return best
 
     def _accuses(self, run: "_Run", one: SeenRelease, two: SeenRelease) -> bool:
         """Whether the evidence of two releases shows something under today's trust, by its own checker."""
@@ -339,6 +370,7 @@ class _Run:
     facts: dict[str, Any] = field(default_factory=dict)
     services: list[str] = field(default_factory=list)
     release: SeenRelease | None = None
+    rolled_back: bool = False
     looked: set[int] = field(default_factory=set)
     """Places of the anchors whose entries were looked at."""
     trust: dict[str, str] | None = None

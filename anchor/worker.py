@@ -165,8 +165,9 @@ class Worker:
                 found = self.setting.beside.mark()
                 notes = mark.notes(found) if found else []
                 logs = mark.followed(found) if found else []
+                bests = mark.best(found) if found else {}
                 shown = [*setting.beside.evidence(parts.shown)]
-                memory = outage.Remembered(notes, shown, logs, error, now)
+                memory = outage.Remembered(notes, shown, logs, error, now, bests=bests)
             self._blind = Cycle(parts, memory, standing=standing)
         return self._blind
 

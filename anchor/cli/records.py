@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`anchor records`: export, prune and check the records."""
+"""`anchor records`: export, prune and check the records, and accept a rollback."""
 
 import time
 from pathlib import Path
@@ -23,7 +23,7 @@ from anchor.wiring.watching import Given
 
 @click.group(epilog="Example: anchor records check")
 def command() -> None:
-    """Export, prune or check the records."""
+    """Export, prune or check the records, or accept a rollback."""
 
 
 @command.command("export", epilog="Example: anchor records export --evidence -o evidence/")
@@ -165,6 +165,46 @@ def forget_log(
         common.print_json({"target": named, "origin": origin, "who": who, "reason": reason})
     else:
         out(f"{origin} is followed no more for {named}, as {who} says")
+    return 0
+
+
+@command.command(
+    "accept",
+    epilog='Example: anchor records accept release.json --number 1 --reason "withdrawn: a wrong table"',
+)
+@click.argument("target", type=common.FileName(), metavar="TARGET")
+@common.root_option
+@common.home_option
+@watching.database_option
+@click.option("--number", type=click.IntRange(min=1), required=True, help="The number that is served now.")
+@click.option("--reason", required=True, help="Why it is meant; kept for ever, with the time and your name.")
+@common.json_option
+def accept(
+    *,
+    target: str,
+    root: Path,
+    home: Path | None,
+    database: str | None,
+    number: int,
+    reason: str,
+    as_json: bool,
+) -> int:
+    """Say that a release that was rolled back at TARGET was meant to be.
+
+    From now on releases there are compared with this number. A later one that goes back is a rollback again.
+    """
+    found_home = common.records_home(root, home)
+    with records.opened(found_home, database, create=False):
+        pass  # there must be records: accepting makes none
+    (named,) = records.absolute([target])
+    decision: dict[str, Any] = {"number": number, "who": process.person(), "reason": reason}
+    with records.opened(found_home, database, create=True) as opened:
+        ledger, before = records.accept(found_home, opened, named, **decision, now=time.time())
+    if as_json:
+        common.print_json({"target": named, "ledger": ledger, "before": before, **decision})
+    else:
+        said = f"release {number} of {ledger} is accepted at {named}, as {decision['who']} says"
+        out(f"{said}; the number that was compared with before is {before}")
     return 0
 
 

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a re-verification says of things beside release and logs: canary, trust drift, rivals."""
 
+import shlex
 import traceback
 from collections.abc import Mapping, Sequence
 
-from anchor.errors import AnchorError, Refused, Unavailable
-from anchor.outcome import TWO_STATEMENTS, Evidence, SeenRelease
+from anchor.errors import AnchorError, Unavailable
+from anchor.outcome import TWO_STATEMENTS, Best, Evidence, SeenRelease
 from anchor.verdict import Check, Class, Verdict, failed, passed
 
 
@@ -79,22 +80,46 @@ def rivals(one: SeenRelease, two: SeenRelease) -> Check:
 
 
 def number(
-    now: SeenRelease | None, before: SeenRelease | None, kept: Sequence[Evidence], target: str
+    now: SeenRelease | None,
+    best: Best | None,
+    rival: SeenRelease | None,
+    kept: Sequence[Evidence],
+    target: str,
 ) -> list[Check]:
-    """What a release's number means after the one that was seen at this target before. `kept`: the evidence
-    against its ledger's publisher, which no later release makes good."""
+    """What a release's number means after all that was seen at this target before. `best`: the highest number
+    of it. `rival`: a signed statement that contradicts it. `kept`: the evidence against its ledger's
+    publisher, which no later release makes good."""
     accused = [e for e in kept if e.kind == TWO_STATEMENTS]
-    if accused:
-        return [_equivocation(f"evidence {accused[0].digest[:16]} is kept against {accused[0].origin}")]
+    found: list[Check] = []
+    if now is not None and rival is not None:
+        found.append(rivals(rival, now))
+    elif accused:
+        found.append(_equivocation(f"evidence {accused[0].digest[:16]} is kept against {accused[0].origin}"))
     if now is None:
-        return []
-    if before is not None and before.ledger != now.ledger:
-        other = f"another ledger: {now.ledger!r} where {before.ledger!r} was verified before"
-        return [failed("number", Refused(other, where=target))]
-    if before is not None and now.number < before.number:
-        old = f"release {now.number} is served where {before.number} was verified before"
-        return [failed("number", Unavailable(old, where=target))]
-    return [passed("number", f"release {now.number} of {now.ledger}, none later was seen here")]
+        return found
+    if best is not None and now.number < best.number:
+        return [*found, rolled_back(now, best, target)]
+    return found or [passed("number", f"release {now.number} of {now.ledger}, none later was seen here")]
+
+
+def rolled_back(now: SeenRelease, best: Best, target: str) -> Check:
+    """An older release than one that was verified at this target. Its bytes are good, so it is UNAVAILABLE;
+    but it passes by no waiting, so it is refused, and told at once."""
+    who = "was verified before"
+    if best.accepted is not None:
+        who = f"was accepted by {best.accepted.who} ({best.accepted.reason})"
+    remedy = (
+        f"ask the publisher; if it is meant: anchor records accept {shlex.quote(target)} "
+        f"--number {now.number} --reason ..."
+    )
+    old = f"release {now.number} is served where {best.number} {who}"
+    return Check(
+        name="number",
+        state="refused",
+        detail=str(Unavailable(old, where=target, remedy=remedy)),
+        meaning="whoever serves it shows an older state than you have seen, and may hide what came after",
+        demotes=Class.UNAVAILABLE,
+    )
 
 
 def _equivocation(detail: str) -> Check:

@@ -51,6 +51,8 @@ _APPEND_ONLY = (
     "releases",
     "anchors",
     "followed",
+    "shown",
+    "accepted",
     "checkpoints",
     "proofs",
     "evidence",

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The journal: what was added to tables without a chain of their own, and what the user decided, chained.
 
-A release, an anchor, a log that is followed for a target and a claim (which target is watched, how often) are
-each written down once more as a row of the journal, a claim again whenever that changes. So a row that is
-edited, added or taken out is seen.
+A release, an anchor, a log that is followed for a target, what was shown where, what a person accepted, and a
+claim (which target is watched, how often) are each written down once more as a row of the journal, a claim
+again whenever that changes. So a row that is edited, added or taken out is seen.
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from anchor.records import chain
-from anchor.records.tables import Anchor, Base, Claim, Followed, Journal, Release
+from anchor.records.tables import Accepted, Anchor, Base, Claim, Followed, Journal, Release, Shown
 
 COLUMNS: Mapping[type[Base], tuple[str, ...]] = {
     # Statements and bundles are written down by their digests.
@@ -22,6 +22,8 @@ COLUMNS: Mapping[type[Base], tuple[str, ...]] = {
     Anchor: ("id", "release_id", "origin", "log_key", "log_index", "bundle_sha256", "time", "seen_ms"),
     Claim: ("id", "target", "active", "interval_s", "added_ms"),
     Followed: ("id", "claim_id", "origin", "log_key", "active", "who", "reason", "at_ms"),
+    Shown: ("id", "claim_id", "epoch", "release_id", "seen_ms"),
+    Accepted: ("id", "claim_id", "epoch", "ledger", "number", "who", "reason", "at_ms"),
 }
 """What is written down of a row, `id` first."""
 

@@ -15,10 +15,10 @@ import sqlalchemy as sa
 from msgspec import Meta
 from sqlalchemy.engine import Connection
 
-from anchor import limits
+from anchor import limits, naming
 from anchor.errors import AnchorError, Unavailable
-from anchor.outcome import SignedCheckpoint
-from anchor.records import chain, claims, heads, memory, store
+from anchor.outcome import Best, SignedCheckpoint
+from anchor.records import chain, claims, heads, memory, shown, store
 from anchor.records import followed as following
 from anchor.records.claims import Watched
 from anchor.records.engine import Database
@@ -47,13 +47,15 @@ _TABLES: Mapping[str, type[Base]] = {
 class Mark(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """What was last written: number and chain value of each chain's end; log key and signed note, for each
     log the newest of its history first and then those that are not proven; target and interval of each
-    release that is watched; target, origin and key of each log that is followed for it."""
+    release that is watched; target, origin and key of each log that is followed for it; target, ledger and
+    highest verified number of each."""
 
     format: str = FORMAT
     ends: dict[str, tuple[_Number, str]]
     notes: list[tuple[str, str]] = []
     watched: list[tuple[str, _Interval | None]] = []
     followed: list[tuple[str, str, str]] = []
+    best: list[tuple[str, str, _Number]] = []
 
 
 def encode(database: Database) -> bytes:
@@ -66,7 +68,8 @@ def encode(database: Database) -> bytes:
         notes = _notes(connection)
         logs = following.every(connection)
     claimed = [(one.target, one.interval) for one in claims.watched(database)]
-    return written(Mark(ends=ends, notes=notes, watched=claimed, followed=logs))
+    best = [(target, one.ledger, one.number) for target, one in shown.bests(database).items()]
+    return written(Mark(ends=ends, notes=notes, watched=claimed, followed=logs, best=best))
 
 
 def written(mark: Mark) -> bytes:
@@ -77,10 +80,11 @@ def written(mark: Mark) -> bytes:
     room = MAX_MARK - len(msgspec.json.encode(Mark(ends=mark.ends))) - 1
     watched, room = _fitting(mark.watched, room)
     logs, room = _fitting(mark.followed, room)
+    best, room = _fitting(mark.best, room)
     notes, _ = _fitting(sorted(mark.notes, key=lambda n: len(n[1])), room)
     chosen = set(notes)
     kept = [note for note in mark.notes if note in chosen]
-    found = Mark(ends=mark.ends, notes=kept, watched=watched, followed=logs)
+    found = Mark(ends=mark.ends, notes=kept, watched=watched, followed=logs, best=best)
     return msgspec.json.encode(found) + b"\n"
 
 
@@ -185,11 +189,27 @@ def _is_target(text: str) -> bool:
     return plain and text.startswith(("https://", "http://", "/"))
 
 
+def best(mark: Mark) -> dict[str, Best]:
+    """By target: the highest number that was verified there, as the runs before found it."""
+    return {
+        target: Best(ledger=ledger, number=number)
+        for target, ledger, number in mark.best
+        if 1 <= number <= naming.MAX_NUMBER and not naming.name_problem(ledger)
+    }
+
+
+def with_best(mark: Mark, target: str, best: Best) -> bytes:
+    """The same mark, in which the releases of this target are compared with another number."""
+    others = [one for one in mark.best if one[0] != target]
+    return written(msgspec.structs.replace(mark, best=[(target, best.ledger, best.number), *others]))
+
+
 def without(mark: Mark, target: str) -> bytes:
     """The same mark, in which this target is watched no more."""
     kept = [one for one in mark.watched if one[0] != target]
     logs = [one for one in mark.followed if one[0] != target]
-    return written(msgspec.structs.replace(mark, watched=kept, followed=logs))
+    best = [one for one in mark.best if one[0] != target]
+    return written(msgspec.structs.replace(mark, watched=kept, followed=logs, best=best))
 
 
 def without_log(mark: Mark, target: str, origin: str) -> bytes:
@@ -203,5 +223,6 @@ def restore(database: Database, mark: Mark, *, now: float) -> list[str]:
     that are watched again by its word alone."""
     store.preserve(database, notes(mark), (), now=now)
     again = claims.add_missing(database, watched(mark), now=now)
+    shown.recall(database, best(mark), now=now)
     following.restore(database, followed(mark), now=now)
     return again

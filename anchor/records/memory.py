@@ -5,7 +5,7 @@ A held row that does not fit its own signature or its chain is refused, never be
 writes.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -14,10 +14,22 @@ from sqlalchemy.engine import Connection
 
 from anchor.errors import AnchorError, Refused
 from anchor.monitor.places import HeldCheckpoint, Unproven
+from anchor.outcome import Accepted as Said
 from anchor.outcome import Before, Evidence, FollowedLog, SeenAnchor, SeenRelease, SignedCheckpoint
 from anchor.records import chain, followed, heads, store
 from anchor.records.engine import Database
-from anchor.records.tables import Anchor, Checkpoint, Claim, EvidenceRow, Release, Run, Sighting, Trust
+from anchor.records.tables import (
+    Accepted,
+    Anchor,
+    Checkpoint,
+    Claim,
+    EvidenceRow,
+    Release,
+    Run,
+    Shown,
+    Sighting,
+    Trust,
+)
 from anchor.statement import Previous, says
 from anchor.tlog import checkpoint as checkpoints
 from anchor.tlog import note as notes
@@ -81,6 +93,28 @@ _BESIDE = (
     .order_by(Release.id)
     .limit(64)
 )
+_SAID = (
+    sa.select(Accepted.ledger, Accepted.number, Accepted.who, Accepted.reason)
+    .join(Claim, Claim.id == Accepted.claim_id)
+    .where(_OF_TARGET)
+    .order_by(Accepted.epoch.desc())
+    .limit(1)
+)
+_EPOCH = (
+    sa.select(sa.func.count())
+    .select_from(Accepted)
+    .where(Accepted.claim_id == Claim.id)
+    .correlate(Claim)
+    .scalar_subquery()
+)
+_HIGHER = (
+    sa.select(Release.id)
+    .join(Shown, Shown.release_id == Release.id)
+    .join(Claim, Claim.id == Shown.claim_id)
+    .where(_OF_TARGET, Shown.epoch == _EPOCH, Release.number > sa.bindparam("above"))
+    .order_by(Release.number.desc(), Release.id)
+)
+_RELEASE = sa.select(Release.__table__).where(Release.id == sa.bindparam("release"))
 _ANCHORS = sa.select(Anchor.__table__).where(Anchor.release_id == sa.bindparam("release")).order_by(Anchor.id)
 
 
@@ -156,6 +190,23 @@ class Memory:
         """The logs in which an anchor of this target ever counted, but for those that a person let go."""
         with self._database.read() as connection:
             return followed.of_target(connection, target)
+
+    def accepted(self, target: str) -> Said | None:
+        """The number from which a target's releases are compared, where somebody said one."""
+        with self._database.read() as connection:
+            row = connection.execute(_SAID, {"target": target}).mappings().first()
+        return None if row is None else Said(**row)
+
+    def higher(self, target: str, above: int) -> Iterator[SeenRelease]:
+        """The releases with a number above this one that were verified at a target since then, with their
+        anchors, highest first, each as it is asked for: under whatever policy there was."""
+        with self._database.read() as connection:
+            found = connection.execute(_HIGHER, {"target": target, "above": above}).scalars().all()
+        for number in found:
+            with self._database.read() as connection:
+                row = connection.execute(_RELEASE, {"release": number}).mappings().one()
+                release = _release(dict(row), _anchors(connection, number))
+            yield release
 
     def rival(
         self, release: SeenRelease, shows: Callable[[SeenRelease], bool] = lambda _: True

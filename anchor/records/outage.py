@@ -5,11 +5,11 @@ A run that nothing records is still made and still told. It is no news to the re
 stay due: the pace is kept here, as for a release that cannot be told.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from anchor.errors import AnchorError
 from anchor.monitor.places import HeldCheckpoint, Unproven
-from anchor.outcome import Before, Evidence, FollowedLog, SeenRelease, SignedCheckpoint
+from anchor.outcome import Accepted, Before, Best, Evidence, FollowedLog, SeenRelease, SignedCheckpoint
 from anchor.records.claims import Watched
 from anchor.records.pace import Pace
 
@@ -56,8 +56,8 @@ class Schedule:
 
 
 class Remembered:
-    """The memory of a re-verification without a database: the mark's signed notes, kept evidence, and the
-    logs that are followed (target, origin, key)."""
+    """The memory of a re-verification without a database: the mark's signed notes and highest numbers, kept
+    evidence, and the logs that are followed (target, origin, key)."""
 
     def __init__(
         self,
@@ -66,9 +66,12 @@ class Remembered:
         logs: Sequence[tuple[str, str, str]],
         error: AnchorError,
         now: float,
+        *,
+        bests: Mapping[str, Best],
     ) -> None:
         self._notes = notes
         self._logs = logs
+        self._bests = bests
         self._evidence = evidence
         self._error = error
         self._now = now
@@ -98,6 +101,17 @@ class Remembered:
     def before(self, target: str) -> Before:
         del target
         return Before()
+
+    def accepted(self, target: str) -> Accepted | None:
+        best = self._bests.get(target)
+        if best is None:
+            return None
+        who, reason = "the mark", "the records cannot be read"
+        return Accepted(ledger=best.ledger, number=best.number, who=who, reason=reason)
+
+    def higher(self, target: str, above: int) -> list[SeenRelease]:
+        del target, above
+        return []
 
     def rival(
         self, release: SeenRelease, shows: Callable[[SeenRelease], bool] = lambda _: True

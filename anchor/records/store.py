@@ -19,7 +19,7 @@ from anchor import alarm
 from anchor.encoding import rfc3339
 from anchor.errors import Unavailable
 from anchor.outcome import ConsistencyProof, Evidence, Outcome, SeenAnchor, SeenRelease, SignedCheckpoint
-from anchor.records import chain, decision, followed, heads, journal, outbox
+from anchor.records import chain, decision, followed, heads, journal, outbox, shown
 from anchor.records.claims import Lease, ms
 from anchor.records.engine import Database
 from anchor.records.pace import Pace
@@ -111,6 +111,8 @@ def keep(database: Database, lease: Lease, outcome: Outcome, *, now: float, term
             raise Unavailable("another worker has taken this run over", where=lease.target)
         database.serialise(connection)
         release_id = _release(connection, outcome.release, at, claim["id"]) if outcome.release else None
+        if release_id is not None:
+            shown.write(connection, claim["id"], release_id, at)
         _checkpoints(database, connection, outcome.checkpoints, at, proofs=outcome.proofs)
         _proofs(connection, outcome, at)
         _evidence(database, connection, outcome.evidence, at)

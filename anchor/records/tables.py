@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The tables of the records, as typed SQLAlchemy models.
 
-Times are milliseconds since 1970 UTC. `releases, anchors, followed, checkpoints, proofs, evidence, trust,
-prunes, journal, notifications` are append-only; `runs` and `checks` change once (a run ends) and are removed
-only under a row of `prunes`; triggers of both engines enforce it (`migrations/versions/v0002_append_only.py`
-and where a table is made).
+Times are milliseconds since 1970 UTC. `releases, anchors, followed, shown, accepted, checkpoints, proofs,
+evidence, trust, prunes, journal, notifications` are append-only; `runs` and `checks` change once (a run ends)
+and are removed only under a row of `prunes`; triggers of both engines enforce it
+(`migrations/versions/v0002_append_only.py` and where a table is made).
 Only `claims`, `deliveries`, `sightings` and `surplus` are working state. `chain` columns make an edit visible
 (`check.py`).
 """
@@ -119,6 +119,35 @@ class Claim(Base):
     """The worst class of what people were told and what stands; OK at first."""
     alarm: Mapped[str | None]
     """JSON: the causes that people were told of, and how often they came and went (`anchor.alarm`)."""
+
+
+class Shown(Base):
+    """A release that was verified at a target. One row for each epoch: a number that a person accepts begins
+    the next one, and only what was shown since then is compared with."""
+
+    __tablename__ = "shown"
+    __table_args__ = (UniqueConstraint("claim_id", "epoch", "release_id"),)
+    id: Mapped[int] = mapped_column(_Id, primary_key=True)
+    claim_id: Mapped[int] = mapped_column(ForeignKey("claims.id"))
+    epoch: Mapped[int]
+    release_id: Mapped[int] = mapped_column(ForeignKey("releases.id"))
+    seen_ms: Mapped[int]
+
+
+class Accepted(Base):
+    """A number from which the releases of a target are compared again: who said so, when, and why."""
+
+    __tablename__ = "accepted"
+    __table_args__ = (UniqueConstraint("claim_id", "epoch"),)
+    id: Mapped[int] = mapped_column(_Id, primary_key=True)
+    claim_id: Mapped[int] = mapped_column(ForeignKey("claims.id"))
+    epoch: Mapped[int]
+    """Counts from 1; 0 is before the first."""
+    ledger: Mapped[str]
+    number: Mapped[int]
+    who: Mapped[str]
+    reason: Mapped[str]
+    at_ms: Mapped[int]
 
 
 class Trust(Base):
@@ -261,7 +290,7 @@ class Prune(Base):
 
 
 class Journal(Base):
-    """What was added to `releases` and `anchors`, and what was decided of `claims`: see `journal.py`."""
+    """What was added to tables without a chain, and what was decided of `claims`: see `journal.py`."""
 
     __tablename__ = "journal"
     seq: Mapped[int] = mapped_column(_Id, primary_key=True, autoincrement=False)

@@ -80,6 +80,11 @@ def _kept(bundles: list[bytes]) -> list[bytes]:
     return found
 
 
+def signs(report: BundleReport, statement: bytes) -> bool:
+    """Whether a bundle was verified to sign these statement bytes."""
+    return report.ok and (report.payload_type, report.payload) == (PAYLOAD_TYPE, statement)
+
+
 def is_rivals(data: bytes) -> bool:
     """Whether a document says that it is of this kind."""
     value = parse_json(data, where="evidence")
@@ -119,6 +124,6 @@ def _release(raw: Any, outer: dict[str, Any], verify: VerifyBundle, where: str) 
         raise Refused("the statement is of another ledger or number", where=where)
     for text in bundles:
         report = verify(unbase64(text, where=f"{where}.bundles"))
-        if report.ok and (report.payload_type, report.payload) == (PAYLOAD_TYPE, payload):
+        if signs(report, payload):
             return said, hashlib.sha256(payload).hexdigest(), report.identity
     raise Refused("no bundle is verified to sign the statement", where=where)

@@ -13,8 +13,8 @@ from anchor.alarm import Message, Rule
 from anchor.edge import files, process
 from anchor.edge.notify import Notifier
 from anchor.errors import AnchorError, Misuse, Unavailable
-from anchor.outcome import Evidence
-from anchor.records import claims, followed, mark
+from anchor.outcome import Best, Evidence
+from anchor.records import claims, followed, mark, shown
 from anchor.records.beside import Beside
 from anchor.records.engine import Database, open_database
 from anchor.records.pace import Pace
@@ -105,6 +105,19 @@ def forget_log(
     if found is not None:
         kept = mark.without_log(found, target, origin)
         files.write(mark_path(home, database), kept, mode=0o600)
+
+
+def accept(
+    home: Path, database: Database, target: str, *, number: int, who: str, reason: str, now: float
+) -> tuple[str, int | None]:
+    """Have the releases of a target compared with a lower number, and have the mark not bring the higher one
+    back. Returns the ledger, and the number that was compared with before."""
+    ledger, before = shown.accept(database, target, number=number, who=who, reason=reason, now=now)
+    found = read_mark(home, database)
+    if found is not None:
+        kept = mark.with_best(found, target, Best(ledger=ledger, number=number))
+        files.write(mark_path(home, database), kept, mode=0o600)
+    return ledger, before
 
 
 def worker(

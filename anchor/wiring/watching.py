@@ -22,7 +22,7 @@ from anchor.edge.notify import Notifier
 from anchor.edge.service import Budget
 from anchor.errors import AnchorError, Missing, Misuse, Refused, Unavailable
 from anchor.examined import Examined, HeldRelease, examined
-from anchor.outcome import TWO_HISTORIES, Evidence
+from anchor.outcome import TWO_HISTORIES, Evidence, SeenRelease
 from anchor.records.engine import Database
 from anchor.records.pace import Pace
 from anchor.reverify import Parts
@@ -123,6 +123,7 @@ class Wired:
             trust=self.material,
             canary=self.canary,
             rivals=rivals.build,
+            accepts=self.accepts,
             shown=self.shown,
             clock=time.time,
             stopwatch=time.monotonic,
@@ -206,6 +207,14 @@ class Wired:
     def _effort(self) -> Effort:
         """What one release may cost. The time is of this thread's work: a busy machine takes none of it."""
         return Effort(stopwatch=time.thread_time, stopping=self._stopping)
+
+    def accepts(self, release: SeenRelease) -> bool:
+        """Whether one of its bundles signs a stored release by today's trust."""
+        trust = self.trust()
+        return release.ledger == trust.policy.ledger and any(
+            rivals.signs(trust.verify(anchor.bundle, now=datetime.now(UTC))[0], release.statement)
+            for anchor in release.anchors
+        )
 
     def shown(self, document: bytes) -> Evidence:
         """What a file of evidence shows, where its signers or its log are those that are trusted today."""

@@ -73,6 +73,9 @@ class World:
     entryless: bool = False
     """One that gives fewer entries than anchors counted."""
 
+    disowned: set[int] = field(default_factory=set)
+    """Numbers of releases whose signer the policy accepts no more."""
+
     def __post_init__(self) -> None:
         self.then: Checkpoint | None = self.log.head()
 
@@ -130,6 +133,7 @@ class World:
             rivals=lambda one, two: Evidence(
                 kind="two-statements", origin=one.ledger, document=one.statement + b"\n" + two.statement
             ),
+            accepts=lambda release: release.number not in self.disowned,
             shown=self.shown,
             clock=lambda: self.now,
             stopwatch=stopwatch,

@@ -54,14 +54,27 @@ def test_records_of_the_schema_before_are_brought_up_to_date(
         anchor = {"release_id": 1, "origin": "o", "log_key": "k", "log_index": 7, "bundle": b"b"}
         anchor |= {"bundle_sha256": "00", "time": "", "seen_ms": 1}
         claim = {"target": "a", "active": 1, "added_ms": 1, "due_ms": 1, "failing_runs": 0, "told": "OK"}
+        run = {"claim_id": 1, "slot_ms": 1, "worker": "w", "state": "running", "started_ms": 1}
+        ended = "UPDATE runs SET state = 'finished', seq = id, ended_ms = id, release_id = 1, chain = :c"
         with old.write() as connection:
-            for table, row in ((Release, release), (Anchor, anchor), (Claim, claim)):
+            for table, row in (
+                (Release, release),
+                (Anchor, anchor),
+                (Claim, claim),
+                (Run, run),
+                (Run, {**run, "slot_ms": 2}),
+            ):
                 connection.execute(sa.insert(table), row)
+            connection.execute(sa.text(ended), {"c": bytes(32)})
         old.close()
         with opened(fresh) as database:
             claims.add(database, "b", now=NOW)
             found = {c.name: c.state for c in check(database).checks}
-            assert found["journal-chain"] == found["journal"] == found["claims"] == "passed"
+            assert found["journal-chain"] == found["journal"] == "passed"
+            with database.read() as connection:
+                assert connection.execute(sa.text("SELECT id, release_id, seen_ms FROM shown")).all() == [
+                    (1, 1, 1)
+                ]
 
 
 def test_records_from_before_decisions_were_stored_accuse_nobody_and_recover(

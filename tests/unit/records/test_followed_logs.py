@@ -125,7 +125,7 @@ def test_what_is_followed_survives_the_records(two: TwoLogs, tmp_path: object) -
     kept = mark.decode(mark.encode(two.database))
     assert kept is not None
     assert [one[1] for one in kept.followed] == [OTHER, two.first.origin]
-    blind = outage.Remembered((), (), kept.followed, Unavailable("gone"), two.now)
+    blind = outage.Remembered((), (), kept.followed, Unavailable("gone"), two.now, bests={})
     assert [log.origin for log in blind.logs_of(TARGET)] == [OTHER, two.first.origin]
     less = mark.decode(mark.without_log(kept, TARGET, OTHER))
     assert less is not None

@@ -238,7 +238,7 @@ def test_open_heads_of_the_mark_count_while_the_records_cannot_be_read(world: Wo
     tell(world, lie(world, 1500))
     kept = mark.decode(mark.encode(world.database))
     assert kept is not None
-    remembered = outage.Remembered(mark.notes(kept), (), (), Unavailable("gone"), world.now)
+    remembered = outage.Remembered(mark.notes(kept), (), (), Unavailable("gone"), world.now, bests={})
     log = (world.log.key.vkey, world.log.origin)
     assert [h.checkpoint.size for h in remembered.held(*log, 9)] == [3003]
     assert [h.size for h in remembered.unproven(*log).heads] == [1500]

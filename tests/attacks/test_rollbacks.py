@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An older release in the place of a newer one: told at once, never over while it lasts, not even when the
+records are lost; and what a person says when it was meant."""
+
+import json
+import sqlite3
+from collections.abc import Iterator
+
+import pytest
+
+from anchor import release as release_file
+from anchor.verdict import Class
+from tests.support.anchor_cli import Ran, anchor
+from tests.support.attacked import Attacked
+from tests.support.cdn import Cdn, cdn
+from tests.support.published import LEDGER
+
+RULE = ("--alarm-after", "3/12h")
+"""The rule that damps what may pass."""
+
+
+@pytest.fixture
+def server(fresh: Attacked) -> Iterator[Cdn]:
+    """The site behind a CDN, seen good once."""
+    with cdn(fresh.site.root) as running:
+        fresh.target = f"{running.url}/release.json"
+        assert fresh.found() is Class.OK
+        yield running
+
+
+def old(fresh: Attacked, version: str) -> bytes:
+    """The release.json that was served when this version was the newest."""
+    data = (fresh.site.root / "release" / version / "release.json").read_bytes()
+    return release_file.dump(release_file.relocate(release_file.load(data), f"release/{version}/"))
+
+
+def status(fresh: Attacked) -> Ran:
+    return anchor("status", "--home", fresh.home, "--json")
+
+
+def accept(fresh: Attacked, number: int) -> Ran:
+    given = ("--number", number, "--reason", "a wrong table", "--home", fresh.home)
+    return anchor("records", "accept", fresh.target, *given)
+
+
+def test_a_rollback_is_one_in_every_run_and_its_alarm_is_not_damped(fresh: Attacked, server: Cdn) -> None:
+    told: list[str] = []
+    for version in ("1", "1", "2", "1"):
+        server.bodies["release.json"] = old(fresh, version)
+        before = fresh.hook.beats
+        ran = fresh.run(*RULE, "--heartbeat", fresh.hook.beat)
+        assert (ran.code, ran.document["verdict"]) == (3, "UNAVAILABLE"), ran.out
+        assert f"release {version} is served where 3 was verified" in ran.out
+        assert "anchor: no alarm yet" not in ran.err
+        assert fresh.hook.beats == before
+        assert status(fresh).code == 3
+        told += fresh.told()
+    server.bodies.clear()
+    server.status = 503  # silence is no end of it
+    assert fresh.run(*RULE, "--heartbeat", fresh.hook.beat).code == 3
+    assert fresh.hook.beats == before
+    assert status(fresh).code == 3
+    assert told + fresh.told() == ["UNAVAILABLE"]
+    server.status = 200
+    assert fresh.run(*RULE, "--heartbeat", fresh.hook.beat).code == 0
+    assert fresh.told() == ["recovered"]
+    assert fresh.hook.beats == before + 1
+    assert status(fresh).code == 0
+
+
+def test_a_rollback_is_found_by_records_that_were_lost(fresh: Attacked, server: Cdn) -> None:
+    """Their mark has the highest number."""
+    (fresh.home / "records.db").unlink()
+    server.bodies["release.json"] = old(fresh, "1")
+    for _ in range(2):
+        ran = fresh.run()
+        assert ran.code == 3
+        assert "release 1 is served where 3 was accepted by the mark" in ran.out
+    server.bodies.clear()
+    assert fresh.found() is Class.OK
+
+
+def test_a_rollback_is_found_after_a_release_of_a_stranger_under_another_policy(
+    fresh: Attacked, server: Cdn
+) -> None:
+    """Whatever number the stranger signs: it is none of this policy's."""
+    server.bodies["release.json"] = old(fresh, "1")
+    with sqlite3.connect(fresh.home / "records.db") as db:
+        kept = "origin, log_key, log_index, bundle_sha256, bundle, time, seen_ms"
+        columns = "ledger, number, version, root, size, statement_sha256, statement, seen_ms"
+        made = "SELECT ledger, 9, '9', root, size, 'ff', CAST('{}' AS BLOB), seen_ms FROM releases"
+        (number,) = db.execute(f"INSERT INTO releases ({columns}) {made} RETURNING id").fetchone()
+        db.execute(f"INSERT INTO anchors (release_id, {kept}) SELECT {number}, {kept} FROM anchors")
+        db.execute(f"INSERT INTO shown (claim_id, epoch, release_id, seen_ms) VALUES (1, 0, {number}, 1)")
+    db.close()
+    assert "release 1 is served where 3 was verified" in fresh.run().out
+    server.bodies.clear()
+    assert fresh.run().document["facts"]["best"]["number"] == 3
+
+
+def test_a_rollback_that_was_meant(fresh: Attacked, server: Cdn) -> None:
+    server.bodies["release.json"] = old(fresh, "1")
+    assert accept(fresh, 1).code == 2  # nobody has seen it yet
+    assert fresh.found() is Class.UNAVAILABLE
+    ran = accept(fresh, 1)
+    assert ran.code == 0, ran.err
+    assert "compared with before is 3" in ran.out
+    assert fresh.found() is Class.OK
+    assert status(fresh).code == 0
+    assert fresh.check() is Class.OK
+    rows = [json.loads(line) for line in anchor("records", "export", "--home", fresh.home).out.splitlines()]
+    (row,) = [r for r in rows if r["table"] == "accepted"]
+    assert (row["number"], row["reason"]) == (1, "a wrong table")
+    assert "@" in row["who"]
+    server.bodies["release.json"] = old(fresh, "2")
+    assert fresh.found() is Class.OK
+    server.bodies["release.json"] = old(fresh, "1")
+    assert fresh.found() is Class.UNAVAILABLE  # it was not meant for ever
+
+
+def test_an_old_version_at_its_own_place_is_no_rollback(fresh: Attacked) -> None:
+    assert fresh.found() is Class.OK
+    fresh.target = str(fresh.site.root / "release" / "1" / "release.json")
+    assert fresh.found() is Class.OK
+    assert fresh.site.publish(f"{LEDGER}| D | 4 |\n", "4").code == 0
+    assert fresh.found() is Class.OK
+
+
+def test_records_lost_after_a_rollback_was_accepted_do_not_bring_the_higher_number_back(
+    fresh: Attacked, server: Cdn
+) -> None:
+    server.bodies["release.json"] = old(fresh, "1")
+    assert fresh.found() is Class.UNAVAILABLE
+    assert accept(fresh, 1).code == 0
+    (fresh.home / "records.db").unlink()
+    for _ in range(2):
+        checks = fresh.run().document["checks"]
+        assert {c["name"]: c["state"] for c in checks}["number"] == "passed"

@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A release is compared with all that was ever verified at its target, never with the last run alone."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from anchor.errors import Misuse, Unavailable
+from anchor.outcome import Best, Outcome, SeenRelease
+from anchor.records import claims, mark, outage, retention, shown
+from anchor.records.check import check
+from anchor.records.engine import Database
+from anchor.records.memory import Memory
+from anchor.reverify import Cycle
+from anchor.statement import encode, link
+from anchor.verdict import Class
+from tests.support import records, samples
+from tests.support.records import NOW
+from tests.support.reverified import TARGET, World, detail
+
+
+@pytest.fixture
+def world(database: Database) -> World:
+    return World(database)
+
+
+@pytest.fixture
+def like_new(tmp_path: Path) -> Iterator[World]:
+    """The same with records that know nothing."""
+    with records.opened(f"sqlite:///{tmp_path}/other.db") as found:
+        yield World(found)
+
+
+def chain(count: int) -> dict[int, bytes]:
+    found = {1: encode(samples.statement())}
+    for n in range(2, count + 1):
+        found[n] = encode(samples.statement(number=n, version=str(n), previous=link(found[n - 1])))
+    return found
+
+
+CHAIN = chain(6)
+
+
+def published(world: World, *numbers: int) -> None:
+    """Releases of one chain, each verified as it is published."""
+    for number in numbers:
+        world.number = number
+        world.statement = CHAIN[number]
+        assert world.found() is Class.OK
+
+
+def served(world: World, number: int) -> Outcome:
+    world.number, world.statement = number, CHAIN[number]
+    return world.run()
+
+
+def test_a_rollback_stays_one_for_as_long_as_it_lasts(world: World) -> None:
+    published(world, 1, 2, 3)
+    for number in (1, 1, 2, 1):  # whatever older one is served, and however often
+        found = served(world, number)
+        assert found.verdict.verdict is Class.UNAVAILABLE
+        assert found.undamped
+        assert f"release {number} is served where 3 was verified before" in detail(found, "number")
+    found = served(world, 3)
+    assert (found.verdict.verdict, found.undamped) == (Class.OK, False)
+    assert found.verdict.facts["best"] == {"ledger": "prices", "number": 3}
+
+
+def test_a_rollback_is_found_again_after_silence_and_after_the_runs_were_pruned(world: World) -> None:
+    published(world, 1, 2)
+    world.broken[TARGET] = Unavailable("404")
+    assert world.found() is Class.UNAVAILABLE
+    assert retention.prune(world.database, before=world.now, now=world.now) == 2
+    del world.broken[TARGET]
+    assert served(world, 1).undamped
+
+
+def test_an_old_release_at_its_own_place_is_no_rollback(world: World) -> None:
+    published(world, 1, 2)
+    world.number, world.statement = 1, CHAIN[1]
+    for _ in range(2):
+        assert world.found("site/release/1/release.json") is Class.OK
+
+
+def test_what_only_another_policy_accepted_does_not_count(world: World) -> None:
+    """Else whoever signs a number of 2^53 under it makes the honest releases rollbacks for ever."""
+    published(world, 1, 2)
+    served(world, 5)
+    world.disowned.add(5)
+    assert served(world, 2).verdict.verdict is Class.OK
+    assert served(world, 1).undamped
+    world.disowned.clear()
+    assert "where 5 was verified" in detail(served(world, 2), "number")
+
+
+def test_only_what_is_higher_than_what_is_served_is_verified_again(world: World) -> None:
+    published(world, 1, 2, 3)
+    asked: list[int] = []
+
+    def accepts(release: SeenRelease) -> bool:
+        asked.append(release.number)
+        return True
+
+    cycle = Cycle(replace(world.parts(), accepts=accepts), Memory(world.database, now=world.now))
+    assert cycle.run(TARGET).verdict.verdict is Class.OK
+    assert asked == []
+    world.number, world.statement = 1, CHAIN[1]
+    assert cycle.run(TARGET).undamped
+    assert asked == [3]
+
+
+def as_written(world: World) -> bool:
+    """What was shown and accepted is written down."""
+    found = {c.name: c.state for c in check(world.database).checks}
+    return found["journal"] == found["journal-chain"] == found["claims"] == "passed"
+
+
+def accept(world: World, number: int, reason: str = "a wrong table") -> tuple[str, int | None]:
+    found = shown.accept(world.database, TARGET, number=number, who="me@here", reason=reason, now=world.now)
+    assert as_written(world)
+    return found
+
+
+def test_a_rollback_that_a_person_accepts_is_good_and_the_next_one_is_not(world: World) -> None:
+    published(world, 1, 2, 3)
+    served(world, 1)
+    assert accept(world, 1) == ("prices", 3)
+    assert records.overdue(world.database, now=world.now)
+    assert served(world, 1).verdict.verdict is Class.OK
+    published(world, 2)  # a release that was there before the rollback counts again once it is there again
+    found = served(world, 1)
+    assert "release 1 is served where 2 was verified before" in detail(found, "number")
+    assert served(world, 2).verdict.verdict is Class.OK
+    assert served(world, 3).verdict.verdict is Class.OK
+
+
+def test_less_than_what_was_accepted_is_a_rollback(world: World) -> None:
+    published(world, 1, 2, 3)
+    served(world, 2)
+    accept(world, 2, "withdrawn")
+    assert "where 2 was accepted by me@here (withdrawn)" in detail(served(world, 1), "number")
+
+
+def test_only_what_is_served_can_be_accepted(world: World) -> None:
+    with pytest.raises(Misuse, match="is not watched"):
+        accept(world, 1)
+    published(world, 1, 2)
+    with pytest.raises(Misuse, match="found release 2 there, not 1"):
+        accept(world, 1)
+    served(world, 1)
+    for reason in (" ", "x" * 1001):
+        with pytest.raises(Misuse, match="--reason"):
+            accept(world, 1, reason)
+
+
+def test_records_that_lost_the_highest_number_get_it_back_from_the_mark(
+    world: World, like_new: World
+) -> None:
+    published(world, 1, 2, 3)
+    served(world, 1)
+    found = mark.decode(mark.encode(world.database))
+    assert found is not None
+    assert found.best == [(TARGET, "prices", 3)]
+    claims.add(like_new.database, TARGET, now=NOW)
+    mark.restore(like_new.database, found, now=NOW)
+    assert "where 3 was accepted by the mark" in detail(served(like_new, 1), "number")
+    assert served(like_new, 3).verdict.verdict is Class.OK
+    mark.restore(like_new.database, found, now=NOW)  # what is known is not said again
+    with like_new.database.read() as connection:
+        assert connection.execute(sa.text("SELECT who, number FROM accepted")).all() == [("the mark", 3)]
+    assert as_written(like_new)
+
+
+@pytest.mark.parametrize("best", [(TARGET, "prices", 2**70), (TARGET, "a\0b", 3), (TARGET, "prices", 0)])
+def test_a_mark_with_a_number_that_no_release_has_says_nothing(
+    world: World, best: tuple[str, str, int]
+) -> None:
+    published(world, 1)
+    mark.restore(world.database, mark.Mark(ends={}, best=[best]), now=NOW)
+    assert world.found() is Class.OK
+
+
+def test_a_rollback_is_found_while_the_records_cannot_be_read(world: World) -> None:
+    error = Unavailable("the database cannot be reached")
+    known = {TARGET: Best(ledger="prices", number=3)}
+    memory = outage.Remembered([], [], [], error, world.now, bests=known)
+    found = Cycle(world.parts(), memory).run(TARGET)
+    assert "release 1 is served where 3 was accepted by the mark" in detail(found, "number")
