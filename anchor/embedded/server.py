@@ -6,11 +6,14 @@ of the machine may write to the log and get stamps, as with any Sigstore; a cert
 `/mint` gives one only to whoever can read the secret.
 """
 
+import contextlib
 import hmac
+import io
 import ipaddress
 import json
 import socket
 import threading
+import time
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -28,7 +31,9 @@ from anchor.tlog import tiles
 from anchor.tlog.source import Missing
 
 IDLE = 30.0
-"""Seconds that a connection may be silent, within a request and between two."""
+"""Seconds that a connection may be silent between two requests, and that an answer may take to be read."""
+WHOLE = 10.0
+"""Seconds from the first byte of a request to its last."""
 
 CONNECTIONS = 64
 MAX_MINT = 4096
@@ -137,6 +142,34 @@ LIMITS = {
 }
 
 
+class _Timed(io.RawIOBase):
+    """What a client sends. A time-out of a socket bounds one read, so a client that sends a byte a second
+    never meets it: here a whole request has a deadline."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._until = 0.0
+        self._begun = False
+
+    def expect(self) -> None:
+        """Wait for another request from now on."""
+        self._until, self._begun = time.monotonic() + IDLE, False
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any, /) -> int:
+        left = self._until - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        self._connection.settimeout(left)
+        size = self._connection.recv_into(buffer)
+        self._connection.settimeout(IDLE)
+        if size and not self._begun:
+            self._until, self._begun = time.monotonic() + WHOLE, True
+        return size
+
+
 class Handler(BaseHTTPRequestHandler):
     """HTTP/1.1 with keep-alive around `Services`."""
 
@@ -146,7 +179,24 @@ class Handler(BaseHTTPRequestHandler):
     timeout = IDLE
     disable_nagle_algorithm = True  # TCP_NODELAY
 
+    def setup(self) -> None:
+        super().setup()
+        self.rfile.close()
+        self._timed = _Timed(self.connection)
+        self.rfile = io.BufferedReader(self._timed)
+
+    def handle_one_request(self) -> None:
+        self._timed.expect()
+        self._server.waits_for(self.connection)
+        try:
+            super().handle_one_request()
+        except ConnectionError:  # the client went away, or made room for another one
+            self.close_connection = True
+        finally:
+            self._server.has(self.connection)
+
     def do_GET(self) -> None:
+        self._server.has(self.connection)
         if "Content-Length" in self.headers or "Transfer-Encoding" in self.headers:
             self.close_connection = True  # a body that nobody reads must not become the next request
         self._answer(self._checked() or self._guard(lambda: self._services.get(self._path)))
@@ -165,23 +215,44 @@ class Handler(BaseHTTPRequestHandler):
             return
         scheme, _, bearer = self.headers.get("Authorization", "").partition(" ")
         token = bearer.strip() if scheme.lower() == "bearer" else ""
+        self._server.has(self.connection)
         self._answer(self._guard(lambda: self._services.post(self._path, body, token)))
 
     @property
+    def _server(self) -> "Server":
+        return cast("Server", self.server)
+
+    @property
     def _services(self) -> Services:
-        return cast("Server", self.server).services
+        return self._server.services
 
     @property
     def _path(self) -> str:
         return self.path.partition("?")[0]
 
     def _checked(self) -> Answer | None:
-        """A web page of another site must not reach this server through a browser (DNS rebinding, CSRF)."""
+        """A request must have one reading (RFC 9112), and a web page of another site must not reach this
+        server through a browser (DNS rebinding, CSRF)."""
+        if framing := self._framing_problem():
+            self.close_connection = True
+            return problem(HTTPStatus.BAD_REQUEST, framing)
         if not _is_loopback(_host_of(self.headers.get("Host", ""))):
             return problem(HTTPStatus.FORBIDDEN, "not a name of this machine's loopback")
         if "Origin" in self.headers:
             return problem(HTTPStatus.FORBIDDEN, "not for web pages")
         return None
+
+    def _framing_problem(self) -> str:
+        """What makes a request one thing to this server and another one to somebody before it; "" if nothing
+        does. Sections 5.1, 5.2 and 6.3 of RFC 9112."""
+        if self.headers.defects or self.headers.get_payload():
+            return "a line among the headers is none"
+        if any("\r" in value or "\n" in value for value in self.headers.values()):
+            return "a header is folded over two lines"
+        for name in ("Content-Length", "Host"):
+            if len(self.headers.get_all(name, [])) > 1:
+                return f"more than one {name}"
+        return ""
 
     def _length_problem(self) -> Answer | None:
         limit = LIMITS.get(self._path)
@@ -240,6 +311,9 @@ class Server(ThreadingHTTPServer):
             self.address_family = socket.AF_INET6
         self.services = Services(instance, secret=secret)
         self._slots = threading.BoundedSemaphore(CONNECTIONS)
+        self._waiting: dict[socket.socket, None] = {}
+        """Connections whose next request is not whole yet, the longest first."""
+        self._lock = threading.Lock()
         instance.log.lock()
         try:
             super().__init__((host, port), Handler)
@@ -250,8 +324,28 @@ class Server(ThreadingHTTPServer):
         name = f"[{host}]" if ":" in host else host
         self.url = self.services.url = f"http://{name}:{self.server_address[1]}"
 
+    def waits_for(self, connection: socket.socket) -> None:
+        """From now on this connection owes a request."""
+        with self._lock:
+            self._waiting[connection] = None
+
+    def has(self, connection: socket.socket) -> None:
+        """Its request is whole, or will never be."""
+        with self._lock:
+            self._waiting.pop(connection, None)
+
+    def _make_room(self) -> None:
+        """End the connection that has owed a request for the longest time."""
+        with self._lock:
+            longest = next(iter(self._waiting), None)
+            if longest is not None:
+                del self._waiting[longest]
+                with contextlib.suppress(OSError):
+                    longest.shutdown(socket.SHUT_RDWR)
+
     def process_request(self, request: Any, client_address: Any) -> None:
-        self._slots.acquire()
+        while not self._slots.acquire(timeout=0.05):  # all are taken, perhaps by clients that send nothing
+            self._make_room()
         super().process_request(request, client_address)
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:

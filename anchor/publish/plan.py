@@ -109,6 +109,11 @@ def _existing(root: Path, version: str) -> Release | None:
     return release_file.load(files.read(path, limit=release_file.MAX_RELEASE))
 
 
+def _folded(version: str) -> str:
+    """The name as a file system has it that folds case and drops dots at the end."""
+    return version.lower().rstrip(".")
+
+
 def _check_others(folder: Path, version: str, newest: int) -> None:
     """No other version may differ only in case (the folder must work on every file system), or lie there
     waiting for its commit: it would get the same number."""
@@ -117,9 +122,9 @@ def _check_others(folder: Path, version: str, newest: int) -> None:
     for entry in folder.iterdir():
         if entry.name == version:
             continue
-        if entry.name.lower() == version.lower():
+        if _folded(entry.name) == _folded(version):
             raise Misuse(
-                f"{version!r} differs from the published version {entry.name!r} only in case",
+                f"{version!r} differs from the published version {entry.name!r} only in case or final dots",
                 where="--version",
                 remedy="choose another one",
             )

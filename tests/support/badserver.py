@@ -120,6 +120,19 @@ def flood(size: int = 100 * 1024 * 1024, *, announced: bool = True, status: int 
     return behave
 
 
+def endless(start: bytes, block: bytes, *, most: int = 1 << 28) -> Behaviour:
+    """Bytes as they stand, and then a block again and again; what went out is counted in `sent`."""
+
+    def behave(x: Exchange) -> None:
+        x.request()
+        x.send(start)
+        while x.server.sent < most:
+            x.send(block)
+            x.server.sent += len(block)
+
+    return behave
+
+
 def redirect(url: str, status: int = 302) -> Behaviour:
     return answer(status, Location=url)
 
@@ -159,6 +172,7 @@ class BadServer:
     closing: threading.Event = field(default_factory=threading.Event)
     times: list[float] = field(default_factory=list)
     port: int = 0
+    sent: int = 0
 
     @property
     def url(self) -> str:

@@ -3,7 +3,10 @@
 
 import gzip
 import os
+import subprocess
+import sys
 import time
+import zlib
 from typing import Any
 
 import pytest
@@ -14,12 +17,14 @@ from anchor.edge.wire import Answer, Fault
 from anchor.errors import Misuse, Unavailable
 from tests.support.badserver import (
     Behaviour,
+    Exchange,
     answer,
     bad_server,
     closed_port,
     cut,
     drip,
     drop_after,
+    endless,
     flood,
     hang_after,
     hang_before,
@@ -99,6 +104,61 @@ def test_gzip_bomb_is_refused_at_the_cap() -> None:
         pytest.raises(Unavailable, match="more than"),
     ):
         fetch(s.url, limit=100_000)
+
+
+CHUNKED = b"HTTP/1.1 200 Said\r\nTransfer-Encoding: chunked\r\n\r\n"
+ENDLESS = {
+    "trailers": (CHUNKED + b"1\r\nx\r\n0\r\n", b"T: " + b"t" * 60_000 + b"\r\n"),
+    "short trailers": (CHUNKED + b"0\r\n", b"T: t\r\n" * 10_000),
+    "chunk extensions": (CHUNKED, b"1;" + b"e" * 60_000 + b"\r\nx\r\n"),
+    "answers before the answer": (b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 1000),
+    "headers": (b"HTTP/1.1 200 Said\r\n", b"H: " + b"h" * 60_000 + b"\r\n"),
+    "a header": (b"HTTP/1.1 200 Said\r\nH: ", b"h" * 60_000),
+}
+
+
+@pytest.mark.parametrize(("start", "block"), ENDLESS.values(), ids=ENDLESS)
+def test_what_comes_beside_the_body_has_a_cap_too(start: bytes, block: bytes) -> None:
+    """RFC 9112 section 7.1.2: trailers have no end of their own. They were read until the time was up."""
+    with bad_server(endless(start, block)) as s, pytest.raises(Unavailable):
+        fetch(s.url, seconds=60, limit=1 << 30, patience=SLOW)
+    assert s.sent < 32 << 20  # what the client takes, and what the system holds on the way
+    assert len(s.times) <= SLOW.attempts
+
+
+def test_an_honest_answer_in_chunks_of_a_byte_with_a_trailer_is_read() -> None:
+    body = b"1\r\nx\r\n" * 400_000 + b"0\r\nDigest: abc\r\n\r\n"
+
+    def behave(x: Exchange) -> None:
+        x.request()
+        x.send(CHUNKED + body)
+
+    with bad_server(behave) as s:
+        assert fetch(s.url, limit=400_000, seconds=60, patience=SLOW).body == b"x" * 400_000
+
+
+def test_no_memory_is_taken_for_a_size_that_nobody_signed() -> None:
+    """A few hundred kB of gzip, though identity was asked, and release.json that says how long they get."""
+    size = 200 << 20
+    packed = zlib.compressobj(wbits=31)
+    bomb = b"".join(packed.compress(bytes(1 << 20)) for _ in range(size >> 20)) + packed.flush()
+    assert len(bomb) < 1 << 20
+    code = """
+import resource, sys
+from anchor.edge.release_files import Remote
+from anchor.edge.service import Budget
+used = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+before, size, found = used(), int(sys.argv[2]), 0
+with Remote(sys.argv[1], Budget(120)).open("ledger.md", size=size) as stream:
+    while data := stream.read(1 << 18):
+        found += len(data)
+assert found == size
+print(used() - before)
+"""
+    with bad_server(answer(200, bomb, Content_Encoding="gzip")) as s:
+        words = [sys.executable, "-c", code, f"{s.url}/release.json", str(size)]
+        done = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 60 << 10  # kB
 
 
 def test_gzip_is_read_and_a_cut_gzip_is_not() -> None:

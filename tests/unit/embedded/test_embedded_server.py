@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The loopback server: the routes that clients use, and everything it must turn away."""
 
+import contextlib
 import http.client
 import json
 import socket
@@ -178,6 +179,67 @@ def test_a_request_that_is_too_large_is_not_read(server: Server) -> None:
 def test_a_body_without_a_plain_length_is_refused(server: Server, header: bytes) -> None:
     start = b"POST /api/v2/log/entries HTTP/1.1\r\nHost: localhost\r\n"
     assert b" 411 " in raw(server, start + header + b"\r\n{}")
+
+
+@pytest.mark.parametrize(
+    "header",
+    [b"Content-Length: 2\r\nContent-Length: 2\r\n", b"Content-Length: 2\r\nContent-Length: 40\r\n",
+     b"Content-Length: 2\r\n\t\r\n", b"X: a\r\n b\r\nContent-Length: 2\r\n",
+     b"Content-Length : 2\r\n", b"Host: localhost\r\nContent-Length: 2\r\n"],
+)  # fmt: skip
+@pytest.mark.parametrize("method", [b"POST /api/v2/log/entries", b"GET /healthz"])
+def test_a_request_with_two_readings_is_refused_and_the_connection_ends(
+    server: Server, method: bytes, header: bytes
+) -> None:
+    """RFC 9112 sections 5.1, 5.2 and 6.3: who stands before this server may read another length."""
+    inner = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    found = raw(server, method + b" HTTP/1.1\r\nHost: localhost\r\n" + header + b"\r\n{}" + inner)
+    assert found.startswith(b"HTTP/1.1 400 ")
+    assert found.count(b"HTTP/1.1 ") == 1
+    assert b"Connection: close" in found
+
+
+@pytest.mark.parametrize(
+    "length", [b"5_0", b"0x2", b"2,2", b"2, 2", b" ", "\u0662".encode(), b"2;a", b"--2"], ids=repr
+)
+def test_a_length_that_is_no_plain_number_is_refused(server: Server, length: bytes) -> None:
+    start = b"POST /api/v2/log/entries HTTP/1.1\r\nHost: localhost\r\nContent-Length: "
+    assert b" 411 " in raw(server, start + length + b"\r\n\r\n{}").splitlines()[0]
+
+
+def test_connections_that_send_nothing_whole_hold_nobody_up(server: Server) -> None:
+    """As many as the server takes at once, each in the middle of its request; the longest makes room."""
+    with contextlib.ExitStack() as stack:
+        held = []
+        for _ in range(serving.CONNECTIONS):
+            s = stack.enter_context(socket.create_connection(server.server_address[:2], timeout=20))  # type: ignore[arg-type]
+            s.sendall(b"GET /checkpoint HTTP/1.1\r\nHost: localhost\r\nX: ")
+            held.append(s)
+        for _ in range(3):
+            assert call(server, "GET", "/healthz")[0] == 200
+        assert held[0].recv(1) == b""
+        held[-1].sendall(b"y\r\n\r\n")
+        assert held[-1].recv(12) == b"HTTP/1.1 200"
+
+
+def test_a_request_that_drips_ends_at_its_deadline(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A byte now and then meets no time-out of one read."""
+    monkeypatch.setattr(serving, "WHOLE", 0.5)
+    with socket.create_connection(server.server_address[:2], timeout=20) as s:  # type: ignore[arg-type]
+        ended = threading.Event()
+
+        def drip() -> None:
+            with contextlib.suppress(OSError):
+                s.sendall(b"GET /checkpoint HTTP/1.1\r\nX: ")
+                while not ended.wait(0.05):
+                    s.sendall(b"x")
+
+        thread = threading.Thread(target=drip)
+        thread.start()
+        with contextlib.suppress(ConnectionResetError):
+            assert s.recv(1) == b""
+        ended.set()
+        thread.join()
 
 
 def test_a_body_that_is_not_read_does_not_become_the_next_request(server: Server) -> None:
