@@ -172,7 +172,7 @@ def forget_log(
     "accept",
     epilog='Example: anchor records accept release.json --number 1 --reason "withdrawn: a wrong table"',
 )
-@click.argument("target", type=common.FileName(), metavar="TARGET")
+@click.argument("target", type=common.ReleaseName(), metavar="TARGET")
 @common.root_option
 @common.home_option
 @watching.database_option

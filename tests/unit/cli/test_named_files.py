@@ -44,7 +44,11 @@ INPUTS = {
 }
 FOLDERS = {
     *((c, p) for c in ("publish", "reverify", "watch", "status", "history") for p in ("root", "home")),
-    *((f"records {c}", p) for c in ("export", "prune", "check", "forget-log") for p in ("root", "home")),
+    *(
+        (f"records {c}", p)
+        for c in ("export", "prune", "check", "forget-log", "accept")
+        for p in ("root", "home")
+    ),
     *((f"instance {c}", p) for c in ("init", "serve", "export") for p in ("root", "home")),
     *(("instance serve", "output"), ("instance export", "output"), ("seal", "output")),
 }
@@ -54,6 +58,7 @@ RELEASES = {
         ("reverify", "releases"),
         ("watch", "releases"),
         ("records forget-log", "target"),
+        ("records accept", "target"),
     ),
 }
 KINDS: dict[type, set[tuple[str, str]]] = {
