@@ -5,12 +5,13 @@ Only of anchors that are verified under the verifier's own trust. Nothing is ver
 is looked up by a name: each anchor comes with its own bytes.
 """
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
 from anchor.outcome import SeenAnchor, SeenRelease
-from anchor.release import File
+from anchor.release import File, Release
 from anchor.tlog.checkpoint import Checkpoint, Log, log_of
 from anchor.verdict import Verdict
 from anchor.verify.anchors import VerifiedAnchor
@@ -82,13 +83,22 @@ def _release(result: ReleaseResult, pairs: list[tuple[VerifiedAnchor, LogFact]])
     release = result.release
     if release is None or not result.bound:
         return None
+    return _seen(release, result.statement, pairs)
+
+
+def seen_release(release: Release, statement: bytes, verified: Sequence[VerifiedAnchor]) -> SeenRelease:
+    """A release that its verified anchors sign; `statement` is what they sign, and fits `release`."""
+    return _seen(release, statement, [(anchor, fact) for anchor in verified for fact in anchor.report.logs])
+
+
+def _seen(release: Release, statement: bytes, pairs: list[tuple[VerifiedAnchor, LogFact]]) -> SeenRelease:
     return SeenRelease(
         ledger=release.ledger.name,
         number=release.ledger.number,
         version=release.ledger.version,
         root=release.tree.root,
         size=release.tree.size,
-        statement=result.statement,
+        statement=statement,
         anchors=tuple(
             SeenAnchor(
                 origin=fact.origin,

@@ -99,6 +99,27 @@ class SeenRelease:
 
 
 @dataclass(frozen=True, kw_only=True)
+class HeldNumber:
+    """A release of a ledger that is held, without its bytes."""
+
+    row: int
+    number: int
+    version: str
+    digest: str
+    """SHA-256 of the statement bytes, hex."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Earlier:
+    """An earlier release, as the folder of a later one has it."""
+
+    statement: bytes
+    """With the digest that the later one names."""
+    release: SeenRelease | None = None
+    """None where no bundle of it verifies here."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Accepted:
     """A number from which the releases of a target are compared: what a person said of it, or the mark."""
 
@@ -106,6 +127,8 @@ class Accepted:
     number: int
     who: str
     reason: str
+    by_person: bool = True
+    """False for what the mark says: only a person can have fewer releases compared."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,6 +163,8 @@ class Outcome:
 
     verdict: Verdict
     release: SeenRelease | None = None
+    earlier: tuple[SeenRelease, ...] = ()
+    """Releases of its chain that were read on the way back to what is held."""
     checkpoints: tuple[SignedCheckpoint, ...] = ()
     proofs: tuple[ConsistencyProof, ...] = ()
     evidence: tuple[Evidence, ...] = ()

@@ -5,9 +5,10 @@ A function of parts that are passed in. Its steps, in order; each is a named che
  1. clock      the time is not before the last recorded run
  2. release    the published files again, every leaf, the root, the bundles, strictly
  3. number     no older release than any before, no statement that contradicts another one of its ledger
- 4. log        each log from the first and the last checkpoint held to its head (`anchor.monitor`)
- 5. view       other copies of each log show the same history
- 6. entry      the release's entry, read from the log, equal, under today's head
+ 4. chain      the release follows all that is held of its ledger; no version is there twice
+ 5. log        each log from the first and the last checkpoint held to its head (`anchor.monitor`)
+ 6. view       other copies of each log show the same history
+ 7. entry      the release's entry, read from the log, equal, under today's head
  7. trust      what changed in the trust material since the last run: shown, never judged
  8. canary     a corrupted copy of the release is found bad, else this program is no verifier
  9. complete   all of this was done: a run that found nothing wrong has a release, and looked at its entries
@@ -21,7 +22,7 @@ from typing import Any, Protocol
 from anchor import alarm
 from anchor.errors import AnchorError, Refused, Unavailable, Unsupported
 from anchor.examined import Entry, Examined, HeldRelease
-from anchor.monitor import entries, findings, views
+from anchor.monitor import ancestry, entries, findings, views
 from anchor.monitor.places import LogMemory, LogPlace
 from anchor.monitor.session import Session
 from anchor.outcome import (
@@ -29,11 +30,14 @@ from anchor.outcome import (
     Accepted,
     Before,
     Best,
+    Earlier,
     Evidence,
     FollowedLog,
+    HeldNumber,
     Outcome,
     SeenRelease,
 )
+from anchor.statement import Previous
 from anchor.tlog.checkpoint import Log, log_of
 from anchor.tlog.keys import parse_vkey
 from anchor.verdict import Check, Class, Verdict, failed, judge, passed, skipped
@@ -53,6 +57,8 @@ class Memory(LogMemory, Protocol):
     ) -> SeenRelease | None: ...
     def accepted(self, target: str) -> Accepted | None: ...
     def higher(self, target: str, above: int) -> Iterable[SeenRelease]: ...
+    def numbers(self, ledger: str) -> list[HeldNumber]: ...
+    def stored(self, one: HeldNumber) -> SeenRelease: ...
     def logs_of(self, target: str) -> list[FollowedLog]: ...
 
 
@@ -74,6 +80,8 @@ class Parts:
     accepts: Callable[[SeenRelease], bool]
     """Whether a stored release is signed by somebody whom the policy accepts today, its bundles verified
     again."""
+    earlier: Callable[[str, Previous], Earlier]
+    """An earlier release, as the folder of a target has it."""
     shown: Callable[[bytes], Evidence]
     """What a file of evidence shows under today's trust."""
     clock: Callable[[], float]
@@ -113,6 +121,7 @@ class Cycle:
             self._clock,
             self._release,
             self._number,
+            self._chain,
             self._logs,
             self._drift,
             self._sing,
@@ -212,6 +221,32 @@ class Cycle:
             if (now is None or release.ledger == now.ledger) and self.parts.accepts(release):
                 return Best(ledger=release.ledger, number=release.number)
         return best
+
+    def _chain(self, run: "_Run", examined: Examined | None) -> None:
+        """The release belongs to one chain with all that is held of its ledger, from the number on that a
+        person accepted at this target."""
+        now = examined.release if examined is not None else None
+        if now is None or any(e.kind == TWO_STATEMENTS for e in run.evidence):
+            return
+        said = self.memory.accepted(run.target)
+        meant = said is not None and said.by_person and said.ledger == now.ledger
+        first = said.number if said is not None and meant else 1
+        walk = ancestry.Walk(
+            now=now,
+            held=[h for h in self.memory.numbers(now.ledger) if h.number >= first],
+            stored=self.memory.stored,
+            read=lambda wanted: self.parts.earlier(run.target, wanted),
+            accepts=self.parts.accepts,
+            accuses=lambda one, two: self._accuses(run, one, two),
+            limit=ancestry.LIMIT,
+        )
+        run.checks += walk.checks()
+        run.earlier += walk.earlier
+        if walk.rivals is not None:
+            evidence = self.parts.rivals(*walk.rivals)
+            self.memory.preserve((), (evidence,))
+            run.evidence.append(evidence)
+            run.checks.append(findings.rivals(*walk.rivals))
 
     def _accuses(self, run: "_Run", one: SeenRelease, two: SeenRelease) -> bool:
         """Whether the evidence of two releases shows something under today's trust, by its own checker."""
@@ -352,6 +387,7 @@ _NAMES = {
     "_clock": "clock",
     "_release": "release",
     "_number": "number",
+    "_chain": "chain",
     "_logs": "logs",
     "_drift": "trust",
     "_sing": "canary",
@@ -370,6 +406,7 @@ class _Run:
     facts: dict[str, Any] = field(default_factory=dict)
     services: list[str] = field(default_factory=list)
     release: SeenRelease | None = None
+    earlier: list[SeenRelease] = field(default_factory=list)
     rolled_back: bool = False
     looked: set[int] = field(default_factory=set)
     """Places of the anchors whose entries were looked at."""
@@ -401,6 +438,7 @@ class _Run:
         return Outcome(
             verdict=verdict,
             release=self.release,
+            earlier=tuple(self.earlier),
             checkpoints=tuple(c for s, own in self.sessions for c in (*s.checkpoints, *own[0])),
             proofs=tuple(p for s, own in self.sessions for p in (*s.proofs, *own[1])),
             evidence=(*self.evidence, *(e for s in sessions for e in s.evidence)),

@@ -15,9 +15,18 @@ from sqlalchemy.engine import Connection
 from anchor.errors import AnchorError, Refused
 from anchor.monitor.places import HeldCheckpoint, Unproven
 from anchor.outcome import Accepted as Said
-from anchor.outcome import Before, Evidence, FollowedLog, SeenAnchor, SeenRelease, SignedCheckpoint
+from anchor.outcome import (
+    Before,
+    Evidence,
+    FollowedLog,
+    HeldNumber,
+    SeenAnchor,
+    SeenRelease,
+    SignedCheckpoint,
+)
 from anchor.records import chain, followed, heads, store
 from anchor.records.engine import Database
+from anchor.records.shown import BY_THE_MARK
 from anchor.records.tables import (
     Accepted,
     Anchor,
@@ -114,6 +123,11 @@ _HIGHER = (
     .where(_OF_TARGET, Shown.epoch == _EPOCH, Release.number > sa.bindparam("above"))
     .order_by(Release.number.desc(), Release.id)
 )
+_NUMBERS = (
+    sa.select(Release.id, Release.number, Release.version, Release.statement_sha256)
+    .where(Release.ledger == sa.bindparam("ledger"))
+    .order_by(Release.number, Release.id)
+)
 _RELEASE = sa.select(Release.__table__).where(Release.id == sa.bindparam("release"))
 _ANCHORS = sa.select(Anchor.__table__).where(Anchor.release_id == sa.bindparam("release")).order_by(Anchor.id)
 
@@ -195,7 +209,7 @@ class Memory:
         """The number from which a target's releases are compared, where somebody said one."""
         with self._database.read() as connection:
             row = connection.execute(_SAID, {"target": target}).mappings().first()
-        return None if row is None else Said(**row)
+        return None if row is None else Said(**row, by_person=row["who"] != BY_THE_MARK)
 
     def higher(self, target: str, above: int) -> Iterator[SeenRelease]:
         """The releases with a number above this one that were verified at a target since then, with their
@@ -203,10 +217,25 @@ class Memory:
         with self._database.read() as connection:
             found = connection.execute(_HIGHER, {"target": target, "above": above}).scalars().all()
         for number in found:
-            with self._database.read() as connection:
-                row = connection.execute(_RELEASE, {"release": number}).mappings().one()
-                release = _release(dict(row), _anchors(connection, number))
-            yield release
+            yield self._stored(number)
+
+    def numbers(self, ledger: str) -> list[HeldNumber]:
+        """All releases of a ledger that are held, whoever signed them, lowest first."""
+        with self._database.read() as connection:
+            rows = connection.execute(_NUMBERS, {"ledger": ledger}).all()
+        return [HeldNumber(row=i, number=n, version=v, digest=d) for i, n, v, d in rows]
+
+    def stored(self, one: HeldNumber) -> SeenRelease:
+        """A release that is held, with its anchors."""
+        release = self._stored(one.row)
+        if (release.number, release.digest) != (one.number, one.digest):
+            raise edited(f"release {one.row} is not what its digest says")
+        return release
+
+    def _stored(self, release_id: int) -> SeenRelease:
+        with self._database.read() as connection:
+            row = connection.execute(_RELEASE, {"release": release_id}).mappings().one()
+            return _release(dict(row), _anchors(connection, release_id))
 
     def rival(
         self, release: SeenRelease, shows: Callable[[SeenRelease], bool] = lambda _: True

@@ -9,7 +9,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from anchor.errors import AnchorError
 from anchor.monitor.places import HeldCheckpoint, Unproven
-from anchor.outcome import Accepted, Before, Best, Evidence, FollowedLog, SeenRelease, SignedCheckpoint
+from anchor.outcome import (
+    Accepted,
+    Before,
+    Best,
+    Evidence,
+    FollowedLog,
+    HeldNumber,
+    SeenRelease,
+    SignedCheckpoint,
+)
 from anchor.records.claims import Watched
 from anchor.records.pace import Pace
 
@@ -107,11 +116,18 @@ class Remembered:
         if best is None:
             return None
         who, reason = "the mark", "the records cannot be read"
-        return Accepted(ledger=best.ledger, number=best.number, who=who, reason=reason)
+        return Accepted(ledger=best.ledger, number=best.number, who=who, reason=reason, by_person=False)
 
     def higher(self, target: str, above: int) -> list[SeenRelease]:
         del target, above
         return []
+
+    def numbers(self, ledger: str) -> list[HeldNumber]:
+        del ledger
+        return []
+
+    def stored(self, one: HeldNumber) -> SeenRelease:
+        raise self._error
 
     def rival(
         self, release: SeenRelease, shows: Callable[[SeenRelease], bool] = lambda _: True

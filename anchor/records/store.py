@@ -110,9 +110,9 @@ def keep(database: Database, lease: Lease, outcome: Outcome, *, now: float, term
         if claim is None or claim["run_id"] != lease.run_id:
             raise Unavailable("another worker has taken this run over", where=lease.target)
         database.serialise(connection)
-        release_id = _release(connection, outcome.release, at, claim["id"]) if outcome.release else None
-        if release_id is not None:
-            shown.write(connection, claim["id"], release_id, at)
+        release_id = _shown(connection, outcome.release, at, claim["id"]) if outcome.release else None
+        for earlier in outcome.earlier:
+            _release(connection, earlier, at)
         _checkpoints(database, connection, outcome.checkpoints, at, proofs=outcome.proofs)
         _proofs(connection, outcome, at)
         _evidence(database, connection, outcome.evidence, at)
@@ -257,7 +257,16 @@ def _insert(
     return int(found)
 
 
-def _release(connection: Connection, seen: SeenRelease, at: int, claim_id: int) -> int:
+def _shown(connection: Connection, seen: SeenRelease, at: int, claim_id: int) -> int:
+    """Keep a release that was verified at a target; its id."""
+    release_id, new = _release(connection, seen, at)
+    followed.counted(connection, claim_id, seen.anchors, new, at)
+    shown.write(connection, claim_id, release_id, at)
+    return release_id
+
+
+def _release(connection: Connection, seen: SeenRelease, at: int) -> tuple[int, list[SeenAnchor]]:
+    """Keep a verified release; its id, and those of its anchors that are new."""
     key = {"ledger": seen.ledger, "number": seen.number, "statement_sha256": seen.digest}
     rest = {
         "version": seen.version,
@@ -284,8 +293,7 @@ def _release(connection: Connection, seen: SeenRelease, at: int, claim_id: int) 
                 "seen_ms": at,
             },
         )
-    followed.counted(connection, claim_id, seen.anchors, new, at)
-    return release_id
+    return release_id, new
 
 
 def _trust(connection: Connection, trust: Mapping[str, str] | None, at: int) -> int | None:

@@ -22,10 +22,11 @@ from anchor.edge.notify import Notifier
 from anchor.edge.service import Budget
 from anchor.errors import AnchorError, Missing, Misuse, Refused, Unavailable
 from anchor.examined import Examined, HeldRelease, examined
-from anchor.outcome import TWO_HISTORIES, Evidence, SeenRelease
+from anchor.outcome import TWO_HISTORIES, Earlier, Evidence, SeenRelease
 from anchor.records.engine import Database
 from anchor.records.pace import Pace
 from anchor.reverify import Parts
+from anchor.statement import Previous
 from anchor.tlog import evidence as evidences
 from anchor.verdict import Verdict
 from anchor.verify import rivals
@@ -33,7 +34,7 @@ from anchor.verify.anchors import Trust
 from anchor.verify.effort import Effort
 from anchor.verify.files import Files
 from anchor.verify.release import examine_release, verify_release
-from anchor.wiring import corrupted, readings, records
+from anchor.wiring import corrupted, earlier, readings, records
 from anchor.wiring.places import Places, RunBudget, public_key
 from anchor.wiring.readings import Reading
 from anchor.wiring.trust import trust_for
@@ -113,6 +114,7 @@ class Wired:
         self._offline = offline
         self._stopping = stopping
         self._trust: Trust | AnchorError | None = None
+        self._back = self._effort()
         self._places = Places(given.base, home / "tiles", RunBudget(BUDGET, stopping), offline)
 
     def parts(self) -> Parts:
@@ -124,6 +126,7 @@ class Wired:
             canary=self.canary,
             rivals=rivals.build,
             accepts=self.accepts,
+            earlier=self.earlier,
             shown=self.shown,
             clock=time.time,
             stopwatch=time.monotonic,
@@ -159,6 +162,7 @@ class Wired:
 
     def _reading(self, target: str, *, hold: bool) -> Reading:
         self._places.budget.restart()
+        self._back = self._effort()
         trust = self.trust(target)
         try:
             data, files = release_files.load(target, self._places.budget, offline=self._offline)
@@ -214,6 +218,17 @@ class Wired:
         return release.ledger == trust.policy.ledger and any(
             rivals.signs(trust.verify(anchor.bundle, now=datetime.now(UTC))[0], release.statement)
             for anchor in release.anchors
+        )
+
+    def earlier(self, target: str, wanted: Previous) -> Earlier:
+        """An earlier release from the folder of a target, in what is left of the time of this run."""
+        return earlier.read(
+            target,
+            wanted,
+            trust=self.trust(),
+            budget=self._places.budget,
+            offline=self._offline,
+            effort=self._back,
         )
 
     def shown(self, document: bytes) -> Evidence:

@@ -19,6 +19,7 @@ from anchor.encoding import jcs
 from anchor.verdict import Class
 from tests.support.anchor_cli import Ran, anchor
 from tests.support.attacked import Hook
+from tests.support.cdn import cdn
 from tests.support.published import LEDGER, Site, published
 
 OTHER = LEDGER.replace("| A | 1 |", "| A | 9 |")
@@ -290,3 +291,88 @@ def test_two_publishers_of_one_ledger_name_under_two_policies_in_one_home_are_no
     ran = anchor("reverify", stranger.release, "--policy", stranger.policy, *given)
     assert (ran.code, ran.document["verdict"]) == (0, "OK"), ran.out
     assert anchor("records", "check", "--home", both.home).code == 6
+
+
+# -- further back than the neighbour -------------------------------------------------------------------------
+
+
+@pytest.fixture
+def much_later(later: Site) -> Site:
+    """A release 3 on top of that one."""
+    ran = later.publish(OTHER + "| D | 4 |\n| E | 5 |\n", "3.0.0")
+    assert ran.code == 0, ran.err
+    return later
+
+
+def test_another_history_is_found_although_its_neighbours_were_never_seen(
+    both: TwoTongues, much_later: Site
+) -> None:
+    """Release 1 was verified. 1', 2' and 3' were signed, and 3' is what is shown."""
+    TwoTongues(both.one, much_later, both.home, both.hook).swap()
+    for _ in range(2):
+        ran = both.run()
+        assert (ran.code, ran.document["verdict"]) == (6, "EQUIVOCATION"), ran.out
+    assert both.hook.titles() == ["EQUIVOCATION"]
+    assert anchor("verify-evidence", both.evidence(), "--policy", both.one.policy).code == 6
+    assert anchor("records", "check", "--home", both.home).code == 6
+
+
+@pytest.mark.parametrize("served", ["folder", "web"])
+def test_a_history_that_is_withheld_is_pending_and_found_when_it_is_shown(
+    both: TwoTongues, much_later: Site, served: str
+) -> None:
+    with cdn(both.one.root) as server:
+        target = f"{server.url}/release.json" if served == "web" else both.one.release
+        given = ("--policy", both.one.policy, "--home", both.home, "--notify", both.hook.url, "--json")
+        TwoTongues(both.one, much_later, both.home, both.hook).swap()
+        hidden = both.one.root / "release" / "2.0.0"
+        hidden.rename(both.home / "hidden")
+        for _ in range(2):
+            ran = anchor("reverify", target, *given)
+            assert (ran.code, ran.document["verdict"]) == (5, "PENDING"), ran.out
+            assert "release 2 (version 2.0.0) cannot be read, so releases 1 to 2 are not compared" in ran.out
+        assert both.hook.titles() == ["PENDING"]
+        assert anchor("status", "--home", both.home).code != 0
+        (both.home / "hidden").rename(hidden)
+        assert anchor("reverify", target, *given).document["verdict"] == "EQUIVOCATION"
+    assert both.hook.titles() == ["EQUIVOCATION"]
+
+
+def test_a_watcher_who_missed_releases_reads_them_back_once(both: TwoTongues, tmp_path: Path) -> None:
+    site = both.one
+    for version in ("2.0.0", "3.0.0", "4.0.0"):
+        site.forget()  # of what other tests published with this home
+        ran = site.publish(LEDGER + f"| D | {version} |\n", version)
+        assert ran.code == 0, ran.err
+    away = tmp_path / "away"
+    for gone in (False, True):  # what was read once is held
+        if gone:
+            (site.root / "release" / "3.0.0").rename(away)
+        ran = both.run()
+        assert ran.code == 0, ran.out
+        assert "each earlier number that is held is that of the chain" in ran.out
+    assert anchor("records", "check", "--home", both.home).code == 0
+    own = site.root / "release" / "2.0.0" / "release.json"  # beside it, as seen from a version's own place
+    given = ("--policy", site.policy, "--home", tmp_path / "other", "--json")
+    assert anchor("reverify", site.root / "release" / "1.0.0" / "release.json", *given).code == 0
+    assert anchor("reverify", own, *given).code == 0
+    last = anchor("reverify", site.root / "release" / "4.0.0" / "release.json", *given)
+    assert (last.code, "release 3 (version 3.0.0) cannot be read" in last.out) == (5, True)
+    away.rename(site.root / "release" / "3.0.0")
+    assert anchor("reverify", site.root / "release" / "4.0.0" / "release.json", *given).code == 0
+
+
+def test_a_version_that_is_published_again_under_another_number(both: TwoTongues, tmp_path: Path) -> None:
+    site = both.one
+    for version in ("1.0.1", "1.0.0"):
+        site.forget()
+        if (site.root / "release" / version).exists():
+            (site.root / "release" / version).rename(tmp_path / "old")
+        ran = site.publish(LEDGER + f"| D | {version}+ |\n", version)
+        assert ran.code == 0, ran.err
+    assert anchor("verify", site.release, "--policy", site.policy).code == 0
+    for _ in range(2):
+        ran = both.run()
+        assert (ran.code, ran.document["verdict"]) == (8, "INVALID"), ran.out
+        assert "releases 1 and 3 have one version, 1.0.0" in ran.out
+    assert both.hook.titles() == ["INVALID"]

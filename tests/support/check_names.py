@@ -58,6 +58,10 @@ RUN = {
     "release": "what was published is no longer OK, and by which class",
     "number": "an older release than before is served (UNAVAILABLE), or the publisher signed statements that "
     "contradict each other (EQUIVOCATION)",
+    "version": "the version of the release is that of another number of its ledger, which is held (INVALID)",
+    "chain": "the chain of the release could not be read back to what is held of its ledger (PENDING), "
+    "or two numbers in it have one version (INVALID); where another release is named than is held, "
+    "`number` says so",
     "log <tree>": "the log was not followed from what is held to its head; or whoever holds its key signed "
     "two histories (EQUIVOCATION), or used the key after the log had ended",
     "unproven heads of <tree>": "the log signed trees that it did not show (UNAVAILABLE): they are held, "

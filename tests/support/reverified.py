@@ -6,15 +6,16 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
-from anchor.errors import AnchorError, Refused
+from anchor.errors import AnchorError, Refused, Unavailable
 from anchor.examined import Entry, Examined, HeldRelease
 from anchor.monitor.places import LogPlace
-from anchor.outcome import Evidence, Outcome, SeenAnchor, SeenRelease
+from anchor.outcome import Earlier, Evidence, Outcome, SeenAnchor, SeenRelease
 from anchor.records import claims, store
 from anchor.records.engine import Database
 from anchor.records.memory import Memory
 from anchor.release import File
 from anchor.reverify import Cycle, Parts
+from anchor.statement import Previous
 from anchor.tlog.checkpoint import Checkpoint, Log
 from anchor.verdict import Class, Verdict, failed, judge, passed
 from tests.support.records import NOW
@@ -75,6 +76,12 @@ class World:
 
     disowned: set[int] = field(default_factory=set)
     """Numbers of releases whose signer the policy accepts no more."""
+    archive: dict[str, SeenRelease] = field(default_factory=dict)
+    """By digest: earlier releases that the published folder has."""
+    unsigned: set[int] = field(default_factory=set)
+    """Numbers of those whose bundles do not verify."""
+    fetched: list[int] = field(default_factory=list)
+    """Numbers of earlier releases that were read."""
 
     def __post_init__(self) -> None:
         self.then: Checkpoint | None = self.log.head()
@@ -134,10 +141,19 @@ class World:
                 kind="two-statements", origin=one.ledger, document=one.statement + b"\n" + two.statement
             ),
             accepts=lambda release: release.number not in self.disowned,
+            earlier=self.earlier,
             shown=self.shown,
             clock=lambda: self.now,
             stopwatch=stopwatch,
         )
+
+    def earlier(self, _target: str, wanted: Previous) -> Earlier:
+        """An earlier release of the folder."""
+        found = self.archive.get(wanted.statement)
+        if found is None:
+            raise Unavailable("the server does not have it")
+        self.fetched.append(wanted.number)
+        return Earlier(statement=found.statement, release=None if wanted.number in self.unsigned else found)
 
     def shown(self, document: bytes) -> Evidence:
         """Evidence shows something, but not where a statement in it is by somebody else."""

@@ -166,7 +166,7 @@ def test_records_that_lost_the_highest_number_get_it_back_from_the_mark(
     assert found.best == [(TARGET, "prices", 3)]
     claims.add(like_new.database, TARGET, now=NOW)
     mark.restore(like_new.database, found, now=NOW)
-    assert "where 3 was accepted by the mark" in detail(served(like_new, 1), "number")
+    assert "where 3 was accepted by the mark" in detail(served(like_new, 2), "number")
     assert served(like_new, 3).verdict.verdict is Class.OK
     mark.restore(like_new.database, found, now=NOW)  # what is known is not said again
     with like_new.database.read() as connection:
