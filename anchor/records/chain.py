@@ -104,12 +104,17 @@ def link(
     return hashlib.sha256(previous + msgspec.json.encode(document)).digest()
 
 
+def value(stored: object) -> bytes:
+    """A stored chain value; where an editor left none, the start, which nothing that follows fits."""
+    return stored if isinstance(stored, bytes) else START
+
+
 def head(connection: Connection, table: type[Base]) -> tuple[int, bytes]:
     """Number and chain value of the newest chained row; of a pruned chain, what it resumes from."""
     row = connection.execute(_HEAD[table]).first()
     if row is None and table is Run:
         row = connection.execute(_RESUME).first()
-    return (row[0], row[1]) if row else (0, START)
+    return (row[0], value(row[1])) if row else (0, START)
 
 
 def append(database: Database, connection: Connection, table: type[Base], values: dict[str, Any]) -> int:

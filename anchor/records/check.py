@@ -113,7 +113,7 @@ def _chain(connection: Connection, table: type[Base]) -> str:
             number = row["seq"]
         elif chain.link(previous, table, row) != row["chain"]:
             problems.append(f"{table.__tablename__} {number} does not fit its chain")
-        previous = row["chain"]
+        previous = chain.value(row["chain"])
     return _told(problems, f"{number} rows, each fits the one before")
 
 
@@ -137,7 +137,7 @@ def _runs(connection: Connection) -> str:
                 number = row["seq"]
             elif chain.link(previous, Run, row, checks.get(row["id"], [])) != row["chain"]:
                 problems.append(f"run {number} or its checks do not fit the chain")
-            previous = row["chain"]
+            previous = chain.value(row["chain"])
     return _told(problems, f"{number - first} runs, each fits the one before; {first} were pruned")
 
 

@@ -93,6 +93,7 @@ def test_records_as_they_were_written_pass(database: Database) -> None:
         ("UPDATE runs SET verdict = 'FINE' WHERE seq = 3", "claims"),
         ("UPDATE runs SET facts = '[' WHERE seq = 3", "claims"),
         ("UPDATE runs SET ended_ms = NULL WHERE seq = 3", "run-chain"),
+        ("UPDATE runs SET chain = NULL WHERE seq = 3", "run-chain"),
         ("UPDATE checks SET detail = 'fine'", "run-chain"),
         ("DELETE FROM checks WHERE run_id = 1", "run-chain"),
         ("UPDATE claims SET last_class = 'PENDING'", "claims"),
@@ -120,6 +121,15 @@ def test_an_edit_is_noticed(database: Database, edit: str, by: str) -> None:
     filled(database)
     unlocked(database, *edit.split("; "))
     assert by in refused(database)
+
+
+def test_a_chain_whose_end_was_taken_out_goes_on_and_is_noticed(database: Database) -> None:
+    """A run after the edit is kept, so that it can be told."""
+    filled(database)
+    unlocked(database, "UPDATE runs SET chain = NULL WHERE seq = 5")
+    at = NOW + 10 * DAY
+    store.keep(database, records.taken(database, now=at), records.outcome(), now=at, terms=store.Terms())
+    assert "run-chain" in refused(database)
 
 
 def test_alarms_and_weather_are_no_edit_also_where_runs_were_pruned(database: Database) -> None:

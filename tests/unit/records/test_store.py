@@ -5,7 +5,7 @@ import msgspec
 import pytest
 import sqlalchemy as sa
 
-from anchor.errors import Refused, Unavailable
+from anchor.errors import Refused, Unavailable, Unsupported
 from anchor.outcome import Before, ConsistencyProof, SeenRelease, SignedCheckpoint
 from anchor.records import claims, memory, store
 from anchor.records.engine import Database
@@ -135,7 +135,7 @@ def test_a_failure_in_the_middle_keeps_nothing(database: Database) -> None:
     lease = records.taken(database)
     broken = SignedCheckpoint(origin="o", log_key="k", size=2**63, root=b"", note=b"")  # no engine takes this
     found = records.outcome(Class.INVALID, evidence=(records.evidence(),), checkpoints=(broken,))
-    with pytest.raises((Unavailable, OverflowError)):
+    with pytest.raises((Unsupported, OverflowError)):
         store.keep(database, lease, found, now=NOW, terms=TERMS)
     assert [count(database, t) for t in (EvidenceRow, Checkpoint, Notification, Delivery)] == [0, 0, 0, 0]
     store.keep(database, lease, records.outcome(), now=NOW, terms=TERMS)
