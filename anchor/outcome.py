@@ -155,6 +155,8 @@ class Before:
     """What to say where the runs found a release that is held no more."""
     entries: tuple[Mapping[str, object], ...] = ()
     """The entries that the last finished run proved, as `anchor.monitor.entries` left them."""
+    best: Mapping[str, object] | None = None
+    """The highest number as the last finished run left it in its facts."""
 
 
 @dataclass(frozen=True, kw_only=True)

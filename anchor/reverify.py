@@ -191,6 +191,8 @@ class Cycle:
     def _number(self, run: "_Run", examined: Examined | None) -> None:
         now = examined.release if examined is not None else None
         held = self._before(run)
+        if held.best is not None:  # goes on, should this run not come to say which it is
+            run.facts["best"] = held.best
         if held.lost is not None:
             raise held.lost
         run.release, shown = now, now or held.release

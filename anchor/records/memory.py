@@ -93,14 +93,13 @@ _BEFORE = (
 )
 """One row, so that a run costs one transaction for all that it asks of its target."""
 _BESIDE = (
-    sa.select(Release.__table__)
+    sa.select(Release.id)
     .where(
         Release.ledger == sa.bindparam("ledger"),
         Release.number.between(sa.bindparam("number") - 1, sa.bindparam("number") + 1),
         Release.statement_sha256 != sa.bindparam("digest"),
     )
     .order_by(Release.id)
-    .limit(64)
 )
 _SAID = (
     sa.select(Accepted.ledger, Accepted.number, Accepted.who, Accepted.reason)
@@ -190,7 +189,8 @@ class Memory:
             row = connection.execute(_BEFORE, {"target": target}).mappings().first()
         if row is None:
             return Before()
-        entries = msgspec.json.decode(row["facts"]).get("entries", []) if row["facts"] else []
+        facts = msgspec.json.decode(row["facts"]) if row["facts"] else {}
+        entries = facts.get("entries", [])
         gone = row["id"] is None and row["found"] is not None
         return Before(
             last_run=None if row["ended_ms"] is None else row["ended_ms"] / 1000,
@@ -198,6 +198,7 @@ class Memory:
             release=None if row["id"] is None else _release(dict(row)),
             lost=edited(f"release {row['found']} of {target} is gone") if gone else None,
             entries=tuple(e for e in entries if isinstance(e, dict)),
+            best=facts.get("best"),
         )
 
     def logs_of(self, target: str) -> list[FollowedLog]:
@@ -245,11 +246,11 @@ class Memory:
         whether the two show it under today's trust; ledgers of two publishers may share a name."""
         wanted = {"ledger": release.ledger, "number": release.number, "digest": release.digest}
         with self._database.read() as connection:
-            for row in connection.execute(_BESIDE, wanted).mappings().all():
-                if row["number"] == release.number or self._contradict(release, _release(dict(row))):
-                    found = _release(dict(row), _anchors(connection, row["id"]))
-                    if shows(found):
-                        return found
+            beside = connection.execute(_BESIDE, wanted).scalars().all()
+        for row in beside:  # each of them: strangers' releases of other policies must hide none
+            found = self._stored(row)
+            if (found.number == release.number or self._contradict(release, found)) and shows(found):
+                return found
         return None
 
     def _contradict(self, one: SeenRelease, two: SeenRelease) -> bool:

@@ -76,6 +76,8 @@ class World:
 
     disowned: set[int] = field(default_factory=set)
     """Numbers of releases whose signer the policy accepts no more."""
+    untrusting: AnchorError | None = None
+    """Why nobody can say whom the policy accepts."""
     archive: dict[str, SeenRelease] = field(default_factory=dict)
     """By digest: earlier releases that the published folder has."""
     unsigned: set[int] = field(default_factory=set)
@@ -140,12 +142,17 @@ class World:
             rivals=lambda one, two: Evidence(
                 kind="two-statements", origin=one.ledger, document=one.statement + b"\n" + two.statement
             ),
-            accepts=lambda release: release.number not in self.disowned,
+            accepts=self.accepts,
             earlier=self.earlier,
             shown=self.shown,
             clock=lambda: self.now,
             stopwatch=stopwatch,
         )
+
+    def accepts(self, release: SeenRelease) -> bool:
+        if self.untrusting is not None:
+            raise self.untrusting
+        return release.number not in self.disowned
 
     def earlier(self, _target: str, wanted: Previous) -> Earlier:
         """An earlier release of the folder."""

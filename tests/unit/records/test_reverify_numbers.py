@@ -189,3 +189,25 @@ def test_a_rollback_is_found_while_the_records_cannot_be_read(world: World) -> N
     memory = outage.Remembered([], [], [], error, world.now, bests=known)
     found = Cycle(world.parts(), memory).run(TARGET)
     assert "release 1 is served where 3 was accepted by the mark" in detail(found, "number")
+
+
+def test_a_run_without_trust_does_not_have_the_mark_forget_the_highest_number(world: World) -> None:
+    published(world, 1, 2)
+    world.broken[TARGET] = Unavailable("the trust root cannot be had")
+    world.untrusting = Unavailable("the trust root cannot be had")
+    assert world.found() is Class.UNAVAILABLE
+    found = mark.decode(mark.encode(world.database))
+    assert found is not None
+    assert found.best == [(TARGET, "prices", 2)]
+
+
+def test_strangers_releases_of_one_number_hide_no_rival(world: World) -> None:
+    """However many: those of another policy were the only ones that were looked at."""
+    for n in range(65):
+        world.statement = encode(samples.statement(version=f"theirs-{n}"))
+        world.run("theirs/release.json")
+        world.strangers.add(world.statement)
+    world.statement = CHAIN[1]
+    assert world.found() is Class.OK
+    world.statement = encode(samples.statement(version="another"))
+    assert world.found() is Class.EQUIVOCATION
