@@ -32,8 +32,16 @@ _NEWEST = (
 )
 _TWO = OF_LOG.where(Checkpoint.size > 0).limit(2)
 _LOOSE = OF_LOG.where(Checkpoint.size > 0, ~_FROM)
-_UNPROVEN = _LOOSE.order_by(Checkpoint.seq).limit(MAX_UNPROVEN + 1)
-_COUNT = sa.select(sa.func.count()).select_from(_UNPROVEN.subquery())
+_SIZES = (
+    _LOOSE.with_only_columns(Checkpoint.seq, sa.func.length(Checkpoint.note).label("bytes"))
+    .order_by(Checkpoint.seq)
+    .limit(MAX_UNPROVEN + 1)
+)
+_UNPROVEN = (
+    sa.select(Checkpoint.__table__)
+    .where(Checkpoint.seq.in_(sa.bindparam("seqs", expanding=True)))
+    .order_by(Checkpoint.seq)
+)
 _LOGS = (
     sa.select(Checkpoint.origin, Checkpoint.log_key)
     .group_by(Checkpoint.origin, Checkpoint.log_key)
@@ -43,6 +51,10 @@ _THIS = (Surplus.log_key == sa.bindparam("of_key"), Surplus.origin == sa.bindpar
 _BEYOND = sa.select(Surplus.heads).where(*_THIS)
 _ONE_MORE = sa.update(Surplus).where(*_THIS).values(heads=Surplus.heads + 1)
 _FIRST_MORE = sa.insert(Surplus)
+
+MAX_UNPROVEN_BYTES = 32 << 20
+"""Of the notes of a log's unproven heads: a thousand of the usual size many times over. Each run reads them
+all, and a note may have 1 MiB."""
 
 
 def logs(connection: Connection) -> list[dict[str, str]]:
@@ -62,8 +74,14 @@ def newest(connection: Connection, log: dict[str, str]) -> RowMapping | None:
 def unproven(connection: Connection, log: dict[str, str]) -> list[RowMapping]:
     """Heads of a log that no proof leads from, but for the newest of its history; oldest first."""
     top = newest(connection, log)
-    found = connection.execute(_UNPROVEN, log).mappings().all()
-    return [row for row in found if top is None or row["seq"] != top["seq"]][:MAX_UNPROVEN]
+    others = [row for row in connection.execute(_SIZES, log) if top is None or row.seq != top["seq"]]
+    seqs, room = [], MAX_UNPROVEN_BYTES
+    for row in others[:MAX_UNPROVEN]:
+        room -= row.bytes
+        if room < 0:
+            break
+        seqs.append(row.seq)
+    return list(connection.execute(_UNPROVEN, {"seqs": seqs}).mappings())
 
 
 def beyond(connection: Connection, log: dict[str, str]) -> int:
@@ -72,10 +90,11 @@ def beyond(connection: Connection, log: dict[str, str]) -> int:
     return connection.execute(_BEYOND, of_log).scalar() or 0
 
 
-def no_room(connection: Connection, log: dict[str, str]) -> bool:
-    """Whether as many unproven heads of a log are held as may be; then one more is counted, in the caller's
+def no_room(connection: Connection, log: dict[str, str], note: bytes) -> bool:
+    """Whether no further unproven head of a log is held, with this note; then it is counted, in the caller's
     transaction."""
-    if connection.execute(_COUNT, log).scalar_one() <= MAX_UNPROVEN:
+    sizes = [row.bytes for row in connection.execute(_SIZES, log)]
+    if len(sizes) <= MAX_UNPROVEN and sum(sizes) + len(note) <= MAX_UNPROVEN_BYTES:
         return False
     of_log = {"of_key": log["log_key"], "of_origin": log["origin"]}
     if not connection.execute(_ONE_MORE, of_log).rowcount:

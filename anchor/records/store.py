@@ -321,7 +321,7 @@ def _checkpoints(
         seq = _find(connection, Checkpoint, key)
         if seq is None:
             loose = limited and (c.origin, c.size, c.root) not in proven
-            if loose and heads.no_room(connection, {"origin": c.origin, "log_key": c.log_key}):
+            if loose and heads.no_room(connection, {"origin": c.origin, "log_key": c.log_key}, c.note):
                 continue
             rest = {"log_key": c.log_key, "note": c.note, "source": c.source, "seen_ms": at}
             seq = chain.append(database, connection, Checkpoint, {**key, **rest})

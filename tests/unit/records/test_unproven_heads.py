@@ -208,6 +208,26 @@ def test_beyond_a_thousand_open_heads_lies_are_counted_and_honest_heads_kept(wor
         assert sizes.scalar_one() == 309
 
 
+def test_open_heads_with_huge_notes_take_no_more_room_than_is_read_in_a_run(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each run reads the notes that are open: a thousand of 1 MiB would take a gigabyte of memory."""
+    world.run()
+    monkeypatch.setattr(heads, "MAX_UNPROVEN_BYTES", 3 << 14)
+    for n in range(5):
+        log = lie(world, 10**6 + n)
+        log.extensions = ("x" * ((1 << 14) - 500),)
+        log.shown = log.sign(10**6 + n, root=ROOT)
+        tell(world, log)
+    assert open_heads(world) == [10**6, 10**6 + 1, 10**6 + 2]
+    found = world.run()
+    assert "3 signed heads are held" in detail(found, "unproven heads")
+    assert "2 more were shown and not kept" in detail(found, "unproven heads")
+    assert "no news: size 9" in detail(found, "log")
+    monkeypatch.setattr(heads, "MAX_UNPROVEN_BYTES", 2 << 14)  # what was kept without a limit, as evidence is
+    assert open_heads(world) == [10**6, 10**6 + 1]
+
+
 def test_none_of_many_open_heads_hides_behind_the_others(world: World) -> None:
     """More fail than one run tries, and always would; one of them contradicts what the log shows now."""
     world.run()
