@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from anchor.errors import Refused, Unavailable
 from anchor.merkle.hashing import leaf_hash
 from anchor.merkle.proof import verify_inclusion
-from anchor.monitor.session import Session
+from anchor.monitor.session import Session, equivocation, kept_line
 from anchor.tlog import checkpoint as checkpoints
 from anchor.tlog.checkpoint import Checkpoint
 from anchor.tlog.follow import News
@@ -45,7 +45,7 @@ def prove(
         return [skipped(name, "the log has no head today that it could be proven under")]
     found = _entry(session, name, index, body, place, read_before)
     # After the entry: the tile that a full bundle's hashes make is the one this proof needs.
-    return [found] if then is None else [_since(session, name, then), found]
+    return [found] if then is None else [*_since(session, name, then), found]
 
 
 def _entry(
@@ -68,28 +68,30 @@ def _entry(
     return passed(name, detail, clause="RFC 9162 section 2.1.3.2")
 
 
-def _since(session: Session, entry: str, then: Checkpoint) -> Check:
+def _since(session: Session, entry: str, then: Checkpoint) -> list[Check]:
     """The checkpoint that the release was published with begins today's tree. Kept on first sight."""
     assert session.followed is not None
     name = f"history since {entry}"
     head = session.followed.head
     known = session.memory.knows(then.origin, then.size, then.root)
     if then.origin != head.origin:
-        return failed(name, Unavailable(f"the bundle is of {then.origin}, another tree"))
+        return [failed(name, Unavailable(f"the bundle is of {then.origin}, another tree"))]
     try:
         # What was proven once is not stored with every growth of the log.
         found = session.follow([then], head, remember=not known)
     except Unavailable as e:
-        return failed(name, e)
+        return [failed(name, e)]
     if not known:
         session.keep(then, "bundle")
     if found.news is News.EQUIVOCATION:
         check = session.contradicted(name, found, then)
         session.checks.append(check)  # every other release in this log is told as well
-        return check
+        # The log's own check says it from the next run on. Said now too, it is no news then.
+        own = equivocation(session.name, kept_line(session.evidence[-1], found.detail))
+        return [check, own]
     if found.news is News.OLD_HEAD:
-        return failed(name, Unavailable(found.detail, where=session.place.name))
-    return passed(name, f"size {then.size} of the bundle is the beginning of size {head.size}")
+        return [failed(name, Unavailable(found.detail, where=session.place.name))]
+    return [passed(name, f"size {then.size} of the bundle is the beginning of size {head.size}")]
 
 
 def _tiled(session: Session, index: int, body: bytes, read_before: Sequence[Proven]) -> str:

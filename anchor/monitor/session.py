@@ -63,10 +63,15 @@ class Session:
     _cache: CycleCache | None = None
     _base: tuple[int, int] = (0, 0)
 
+    @property
+    def name(self) -> str:
+        """The log's own check."""
+        return f"log {self.place.tree}"
+
     def open(self) -> "Session":
         """Follow the log from what is held to its head."""
         self._cache = CycleCache(self.place.cache)
-        name = f"log {self.place.tree}"
+        name = self.name
         head: Checkpoint | None = None
         trouble = Unavailable("no head", where=self.place.name)
         try:
@@ -207,8 +212,7 @@ class Session:
                 continue  # about a ledger of this name
             shown = evidences.check(kept.document)
             if shown.key == self.place.log.key:  # else about another log that had this origin
-                detail = f"evidence {kept.digest[:16]} is kept: {shown.sentence}"
-                self.checks.append(equivocation(name, detail))
+                self.checks.append(equivocation(name, kept_line(kept, shown.sentence)))
                 return
 
     def _judge(self, name: str, found: Followed, held: Sequence[HeldCheckpoint]) -> None:
@@ -302,6 +306,11 @@ class Session:
             self.checks.append(passed(name, quorum.sentence, clause="C2SP tlog-policy"))
         else:
             self.checks.append(failed(name, Unavailable(quorum.sentence), clause="C2SP tlog-policy"))
+
+
+def kept_line(shown: Evidence, sentence: str) -> str:
+    """What the log's own check says from the run on in which evidence was found."""
+    return f"evidence {shown.digest[:16]} is kept: {sentence}"
 
 
 def equivocation(name: str, detail: str) -> Check:

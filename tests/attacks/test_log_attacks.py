@@ -9,7 +9,7 @@ import pytest
 
 from anchor.verdict import Class
 from tests.support.anchor_cli import anchor
-from tests.support.attacked import Attacked, dump, log_of
+from tests.support.attacked import Attacked, dump, log_of, retire
 from tests.support.simlog import SimLog
 
 EQUIVOCATION = Class.EQUIVOCATION
@@ -261,22 +261,3 @@ def test_a_clock_that_jumped_past_a_logs_end_leaves_no_false_alarm(
     for _ in range(2):
         assert attacked.found() is Class.OK
     assert "INVALID" not in attacked.told()
-
-
-def retire(attacked: Attacked, days: int = 0) -> None:
-    """The verifier's trusted root now says that the log ends so long after the release was made."""
-    import hashlib
-    from datetime import UTC, datetime, timedelta
-
-    pinned = attacked.site.policy.read_text()
-    path = Path(pinned.split('path = "')[1].split('"')[0])
-    root = json.loads(path.read_bytes())
-    end = datetime.now(UTC) + timedelta(days=days)
-    root["tlogs"][0]["publicKey"]["validFor"]["end"] = end.strftime("%Y-%m-%dT%H:%M:%SZ")
-    own = attacked.folder / "root.json"
-    own.write_text(json.dumps(root))
-    digest = hashlib.sha256(own.read_bytes()).hexdigest()
-    line = f'trusted_root = [{{ path = "{own}", sha256 = "{digest}" }}]'
-    text = "\n".join(line if t.startswith("trusted_root") else t for t in pinned.splitlines())
-    attacked.site.policy.write_text(text + "\n")
-    attacked.write_policy()

@@ -5,6 +5,7 @@ The log is the embedded one's, read from a folder that a `[[log]]` table of the 
 its key: everything served is signed as a real log would sign.
 """
 
+import hashlib
 import json
 import secrets
 import shutil
@@ -12,6 +13,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -64,7 +66,7 @@ class _Taker(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         assert isinstance(self.server, Hook)
-        if self.path == self.server.path:
+        if self.path == self.server.path and self.server.taking == 200:
             self.server.messages.append(json.loads(body))
         self._done(self.server.taking)
 
@@ -204,3 +206,19 @@ class Attacked:
         ran = anchor("records", "export", "--evidence", "-o", out, "--home", self.home)
         assert ran.code == 0, ran.err
         return [Path(line) for line in ran.out.splitlines()]
+
+
+def retire(attacked: Attacked, days: int = 0) -> None:
+    """The verifier's trusted root now says that the log ends so long after the release was made."""
+    pinned = attacked.site.policy.read_text()
+    path = Path(pinned.split('path = "')[1].split('"')[0])
+    root = json.loads(path.read_bytes())
+    end = datetime.now(UTC) + timedelta(days=days)
+    root["tlogs"][0]["publicKey"]["validFor"]["end"] = end.strftime("%Y-%m-%dT%H:%M:%SZ")
+    own = attacked.folder / "root.json"
+    own.write_text(json.dumps(root))
+    digest = hashlib.sha256(own.read_bytes()).hexdigest()
+    line = f'trusted_root = [{{ path = "{own}", sha256 = "{digest}" }}]'
+    text = "\n".join(line if t.startswith("trusted_root") else t for t in pinned.splitlines())
+    attacked.site.policy.write_text(text + "\n")
+    attacked.write_policy()
