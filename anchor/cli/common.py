@@ -212,7 +212,7 @@ def publisher_home(root: Path, home: Path | None, ledger: str | None = None) -> 
     if name is None or (old / "instance").exists() or (old / "journal").exists():
         return _outside(old, root)
     short = re.sub(r"[^A-Za-z0-9._-]", "_", name)[:40]
-    digest = hashlib.sha256(b"ledger\0" + os.fsencode(name)).hexdigest()[:16]
+    digest = hashlib.sha256(b"ledger\0" + name.encode("utf-8", "surrogateescape")).hexdigest()[:16]
     return _outside(platformdirs.user_state_path("ledger-anchor") / f"{short}-{digest}", root)
 
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`anchor publish`: seal, sign, record, verify from disk, put in place."""
 
+import hashlib
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from anchor.edge import files
 from anchor.edge.service import Budget
 from anchor.errors import Misuse, printable
 from anchor.ledger import READERS
-from anchor.publish import sealing
+from anchor.publish import guard, sealing
 from anchor.publish.policy_text import policy_text
 from anchor.publish.sealing import Order
 from anchor.verdict import Class
@@ -77,9 +78,9 @@ def command(as_json: bool, home: Path | None, **given: Any) -> int:  # noqa: FBT
     """
     root = files.writable(given["root"].resolve(), "--root")
     named = {key: given[key] for key in ("ledger", "name", "version", "reader")}
-    if given["dry_run"]:
-        return _dry_run(Order(**named, root=root, home=Path()), as_json=as_json)
     home = common.publisher_home(root, home, given["name"])
+    if given["dry_run"]:
+        return _dry_run(Order(**named, root=root, home=home), as_json=as_json)
     if given["policy"]:
         files.writable(given["policy"], "--policy")
     # The client is imported only by those who sign.
@@ -105,16 +106,17 @@ def command(as_json: bool, home: Path | None, **given: Any) -> int:  # noqa: FBT
     source = TokenSource(
         file=given["identity_token_file"], browser=not given["no_browser"], interactive=sys.stdin.isatty()
     )
+    budget = Budget(BUDGET)
+    own = trust.load(given["policy"], budget=budget, offline=False) if given["policy"] else None
     choice = publishing.Choice(
         home=order.home,
-        budget=Budget(BUDGET),
+        budget=budget,
         tokens=source,
         rekor=int(given["rekor"] or 0),
         consent=None if given["yes"] else Consent(confirm=_confirm, known=publishing.recorded(root)),
-        signer=publishing.signer_before(root, order.home, accepted=order.new_signer),
+        signer=publishing.signer_before(root, order.home, accepted=order.new_signer, own=own),
         chosen=bool(given["also"]) or not common.is_default("instance"),
     )
-    own = trust.load(given["policy"], budget=choice.budget, offline=False) if given["policy"] else None
     stages = Stages()
     tools = publishing.tools(stages, own)
     published = job.publish(
@@ -134,6 +136,8 @@ def _confirm(question: str) -> bool:
 
 def _dry_run(order: Order, *, as_json: bool) -> int:
     found = sealing.dry_run(order)
+    if found.plan.existing is None:
+        guard.check(order.home, found.plan.ledger, hashlib.sha256(found.data).hexdigest())
     if as_json:
         common.print_json({"statement": found.data.decode(), "sent": False})
     else:

@@ -93,6 +93,12 @@ class Journal:
         """It will not be completed, and it is kept: its signature may be in the log for ever."""
         self._store("abandoned", b"{}")
 
+    def resume(self) -> None:
+        """It is completed after all: what gave it up counts no more."""
+        if self.abandoned():
+            (self.folder / "abandoned.json").unlink()
+            files.sync_folder(self.folder)
+
     def set_aside(self) -> None:
         """Give it up, and make room for another one of the same statement and log."""
         self.abandon()

@@ -14,6 +14,7 @@ release and no second log entry.
 """
 
 import hashlib
+import os
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -21,14 +22,16 @@ from typing import Literal
 
 import msgspec
 
-from anchor import limits
+from anchor import limits, naming
 from anchor.edge import files
 from anchor.encoding import rfc3339
-from anchor.errors import Refused
+from anchor.errors import Misuse, Refused
 from anchor.statement import LedgerName
 
 FILE = "signed.jsonl"
 FOLDER = "signed"
+_ROOM = 1 << 20
+"""Bytes that are left for what becomes of a statement, before another one may be sent."""
 Step = Literal["sending", "unsent", "abandoned", "published"]
 
 
@@ -57,7 +60,7 @@ class SignedStatements:
 
     def exists(self) -> bool:
         """False in a home that has never signed, or that has lost its list."""
-        return self.path.exists()
+        return os.path.lexists(self.path)  # a link to nothing is a list that is lost
 
     def lines(self) -> list[Line]:
         """All lines, oldest first. Raises `Refused` for a list that something else has changed."""
@@ -66,10 +69,12 @@ class SignedStatements:
         found = []
         for number, line in enumerate(files.read(self.path, limit=limits.SIGNED).splitlines(), 1):
             try:
-                found.append(msgspec.json.decode(line, type=Line))
-            except (msgspec.DecodeError, ValueError) as e:
+                one = msgspec.json.decode(line, type=Line)
+                naming.require(naming.time_problem(one.at), one.at, where=str(self.path))
+                found.append(one)
+            except (msgspec.DecodeError, ValueError, Refused) as e:
                 raise Refused(
-                    f"line {number} is damaged: {e}",
+                    f"line {number} is damaged: {e.problem if isinstance(e, Refused) else e}",
                     where=str(self.path),
                     remedy="restore the file from a backup: without it a release could be signed twice",
                 ) from None
@@ -78,7 +83,15 @@ class SignedStatements:
     def add(self, lines: Iterable[Line]) -> None:
         """Append, durably: the whole list is written anew and renamed, so it is never half a line."""
         old = files.read(self.path, limit=limits.SIGNED) if self.exists() else b""
+        lines = list(lines)
         new = b"".join(msgspec.json.encode(line) + b"\n" for line in lines)
+        keep = _ROOM if any(line.step == "sending" for line in lines) else 0
+        if new and len(old) + len(new) + keep > limits.SIGNED:
+            raise Misuse(
+                f"the list is full: {limits.SIGNED} bytes are read",
+                where=str(self.path),
+                remedy="nothing was sent: go on with a home that is new (--home FOLDER --new-signer)",
+            )
         if new or not self.exists():
             files.write(self.path, old + new, mode=0o600)
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from anchor import naming
 from anchor import release as release_file
+from anchor import statement as statements
 from anchor.edge import files
 from anchor.edge.journal import Journal
 from anchor.edge.signed import Line, SignedStatements, line
@@ -73,25 +74,37 @@ def begin(home: Path, root: Path, name: str) -> None:
     if signed.exists():
         return
     now, there = datetime.now(UTC), _released(root, name)
-    found = [
-        line("published", one.ledger, one.statement.sha256, now=now, root=str(root)) for one in there
-    ] + _from_journals(home, now)
-    if (home / INSTANCE / "instance.json").exists():
-        instance = Instance.open(home / INSTANCE, create=False)
-        try:
-            known = bool(found) and (
-                not there or any(a.log.origin == instance.origin for r in there for a in r.anchors)
-            )
-            if (size := instance.log.size()) and not known:
-                raise Misuse(
-                    f"the log of this home has {size} entries, and the list of what was signed is gone",
-                    where=str(signed.path),
-                    remedy="restore the file from a backup; or publish a version again in each folder that "
-                    "this home published; or make an empty file there, if it published nothing",
-                )
-        finally:
-            instance.close()
-    signed.add(found)
+    _check_explained(home, there, where=signed.path)
+    found = [line("published", one.ledger, one.statement.sha256, now=now, root=str(root)) for one in there]
+    signed.add(found + _from_journals(home, now))
+
+
+def _check_explained(home: Path, there: Sequence[Release], *, where: Path) -> None:
+    """Each entry of the home's own log is of a release that is there or has a journal: one that is left over
+    may be of a statement whose number would be signed again."""
+    if not (home / INSTANCE / "instance.json").exists():
+        return
+    instance = Instance.open(home / INSTANCE, create=False)
+    try:
+        size, origin = instance.log.size(), instance.origin
+    finally:
+        instance.close()
+    released = {a.log.index for r in there for a in r.anchors if a.log.origin == origin}
+    digests = {r.statement.sha256[:32] for r in there}
+    begun = [
+        one
+        for one in pending.interrupted(home)
+        if one.log == origin and one.step != "signed" and one.statement not in digests
+    ]
+    if size > len(released) + len(begun):
+        raise Misuse(
+            f"the log of this home has {size} entries, {len(released)} of them are explained by the releases "
+            f"in this folder and {len(begun)} by journals, and the list of what was signed is gone",
+            where=str(where),
+            remedy="restore the file from a backup; or, where this home published in other folders too (or "
+            "others record in its log), make an empty file there and publish the newest version of each "
+            "folder again, before anything new",
+        )
 
 
 def _released(root: Path, name: str) -> list[Release]:
@@ -151,14 +164,39 @@ def abandon(home: Path, given_up: Sequence[pending.Interrupted]) -> None:
     )
 
 
-def published(home: Path, root: Path, ledger: LedgerName, statement: str) -> None:
-    """Note that a release.json in this folder names the statement."""
+def published(home: Path, root: Path, statement: bytes) -> None:
+    """Note that a release.json in this folder names the statement, and what it continues.
+
+    A statement names the one before by its digest: no file of the folder can put another one into the list.
+    """
     signed = SignedStatements(home)
-    known = any(
-        (one.step, one.statement, one.root) == ("published", statement, str(root)) for one in signed.lines()
-    )
-    if not known:
-        signed.add([line("published", ledger, statement, now=datetime.now(UTC), root=str(root))])
+    known = {one.statement for one in signed.lines() if (one.step, one.root) == ("published", str(root))}
+    found, now, before = [], datetime.now(UTC), None
+    digest, data = hashlib.sha256(statement).hexdigest(), statement
+    while digest not in known:
+        one = statements.decode(data)
+        found.append(line("published", one.ledger, digest, now=now, root=str(root)))
+        if one.previous is None or one.previous.statement in known:
+            break
+        before = _statements(root, one.ledger.name) if before is None else before
+        if one.previous.statement not in before:
+            break  # it is not there any more, so it cannot be told
+        known, digest = known | {digest}, one.previous.statement
+        data = before[digest]
+    bound = {(one.ledger, one.number): one.statement for one in binding(signed.lines())}
+    # another home's release that was only verified here is no statement of this one
+    signed.add(o for o in reversed(found) if bound.get((o.ledger, o.number), o.statement) == o.statement)
+
+
+def _statements(root: Path, name: str) -> dict[str, bytes]:
+    """The statements of the releases in a folder, by their SHA-256."""
+    found = {}
+    for one in _released(root, name):
+        with contextlib.suppress(AnchorError):
+            path = files.inside(root / FOLDER / one.ledger.version, one.statement.path)
+            data = files.read(path, limit=statements.MAX_STATEMENT)
+            found[hashlib.sha256(data).hexdigest()] = data
+    return found
 
 
 def _next(one: Line, step: str) -> Line:

@@ -20,14 +20,16 @@ from anchor import release as release_file
 from anchor.edge import files, lock
 from anchor.edge.journal import Journal
 from anchor.edge.signed import SignedStatements
-from anchor.errors import AnchorError, Pending, Refused, Unavailable
+from anchor.errors import AnchorError, Misuse, Pending, Refused, Unavailable
 from anchor.publish import clock, documents, guard, pending, place
 from anchor.publish.anchoring import Anchoring
 from anchor.publish.documents import Anchored
 from anchor.publish.plan import Plan, check_links, plan
 from anchor.publish.sealing import Order, Sealing, seal
+from anchor.publish.signer import continues
 from anchor.publish.site import Site
 from anchor.release import MAX_BUNDLE, MAX_TRUSTED_ROOT, Blob, Release, dump, relocate
+from anchor.trust import Signer
 from anchor.verdict import Class, Verdict, class_of, worst
 from anchor.verify.report import BundleReport
 
@@ -47,6 +49,8 @@ class Tools:
     verify: Callable[[Path, Release, bytes], Verdict]
     say: Callable[[str], None]
     witnessed: Callable[[BundleReport], str] | None = None
+    signers: tuple[Signer, ...] = ()
+    """Those of the publisher's own policy; empty without one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,7 +122,9 @@ def _signed_times(order: Order, planned: Plan) -> dict[str, datetime]:
     if planned.current is not None and not order.new_signer:
         before = release_file.load(planned.current)
         times = [datetime.fromisoformat(a.time) for a in before.anchors]
-        found[f"the release {before.ledger.version}"] = max(times)
+        found[f"the release {before.ledger.version} (so says its release.json; anchor verify checks it)"] = (
+            max(times)
+        )
     return found
 
 
@@ -146,11 +152,14 @@ class _Job:
         old = self._old()
         names = {a.path for a in old}
         wanted = [s for s in sites if documents.bundle_path(s.name) not in names]
+        if wanted:  # also where a release is in place already: another home may have made it
+            guard.check(self.order.home, self.plan.ledger, self.digest)
         anchored, errors = self._anchor(wanted, down)
         if not old and not anchored:
             raise next(e for e in errors if class_of(e) is worst(map(class_of, errors)))
         root = self._root_bytes([*old, *anchored])
         release = self._make([*old, *anchored], root)
+        self._check_signer(release, errors)
         verdict = self.tools.verify(self.plan.incoming / place.RELEASE, release, root)
         if verdict.verdict is not Class.OK:
             raise _failed(verdict)
@@ -160,6 +169,28 @@ class _Job:
             verdict = msgspec.structs.replace(verdict, verdict=Class.PENDING)
         return Published(
             verdict=verdict, release=release, new=bool(anchored), missing=tuple(map(str, errors))
+        )
+
+    def _check_signer(self, release: Release, errors: Sequence[AnchorError]) -> None:
+        """What is put in place has a signer of the release before: the log of the one may be down while that
+        of another one has it, and another folder's bundles are by whoever signed there."""
+        plan = self.plan
+        if plan.existing is not None or plan.current is None or self.order.new_signer:
+            return
+        before = {(a.identity, a.issuer) for a in release_file.load(plan.current).anchors}
+        if any(continues((a.identity, a.issuer), before, self.tools.signers) for a in release.anchors):
+            return
+        problem = "the result is signed by nobody who signed the release before"
+        if errors:
+            raise Pending(
+                f"recorded, but {problem}: {errors[0]}",
+                where="signer",
+                remedy="nothing was put in place: run it again with --resume",
+            )
+        raise Misuse(
+            problem,
+            where="signer",
+            remedy="nothing was put in place: --new-signer goes on as another one",
         )
 
     def _old(self) -> list[Anchored]:
@@ -209,10 +240,14 @@ class _Job:
         return kept
 
     def _record(self, site: Site) -> bytes:
+        journal = Journal(self.journals / documents.bundle_path(site.name))
+        if journal.sending() or journal.entry():
+            guard.sending(self.order.home, self.plan.ledger, self.digest, site.name)
+            journal.resume()
         return Anchoring(
             statement=self.sealing.data,
             site=site,
-            journal=Journal(self.journals / documents.bundle_path(site.name)),
+            journal=journal,
             stamps=self.tools.stamps(site),
             check=partial(self._check, site),
             ready=partial(place.check_unchanged, self.plan),
@@ -280,7 +315,7 @@ class _Job:
 
     def _remember(self, release: Release, anchored: Sequence[Anchored]) -> None:
         """The home knows for ever what it published; only then are the journals done with."""
-        guard.published(self.order.home, self.plan.root, self.plan.ledger, self.digest)
+        guard.published(self.order.home, self.plan.root, self.sealing.data)
         self.signed.keep(self.sealing.data, [(a.path, a.bundle) for a in anchored])
         # that of a log that is still missing stays: what was sent there may be in it
         for anchor in release.anchors:

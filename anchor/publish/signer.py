@@ -5,12 +5,26 @@ A moved folder, another home, another token silently make another signer. So it 
 signed, and goes on only for whoever says so.
 """
 
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from anchor.errors import Misuse
+from anchor.trust import Signer
 
 Identity = tuple[str, str]
 """An identity, and the issuer of it."""
+
+
+def continues(identity: Identity, before: AbstractSet[Identity], signers: Sequence[Signer]) -> bool:
+    """Whether it signed before, or is one for those who were told to trust who did.
+
+    `signers`: those of the publisher's own policy. Where one of them is met by both, it is one signer: a CI
+    system writes the tag into the identity, and the policy has an expression for all of them.
+    """
+    if identity in before:
+        return True
+    return any(s.accepts(*identity) and any(s.accepts(*old) for old in before) for s in signers)
 
 
 @dataclass
@@ -27,13 +41,15 @@ class SameSigner:
     """Another home on this machine that has the identity of before; empty where none is known."""
     accepted: bool = False
     """Whether whoever publishes said that the signer is another one."""
+    signers: tuple[Signer, ...] = ()
+    """Those of the publisher's own policy; empty without one."""
     _met: bool = field(default=False)
 
     def check(self, identity: Identity | None) -> None:
         """Raise `Misuse` unless this one signed before. None: a home without keys, which would make new."""
         if not self.before or self.accepted or self._met:
             return
-        if identity in self.before:
+        if identity and continues(identity, self.before, self.signers):
             self._met = True
             return
         old = " and ".join(f"{i} (issuer {s})" for i, s in sorted(self.before))
@@ -45,5 +61,6 @@ class SameSigner:
             f"the release before was signed by {old}, and the home {self.home} {new}: policies that were "
             "handed out refuse what it signs",
             where="signer",
-            remedy=f"{there}, or the token of that identity; --new-signer goes on as another one",
+            remedy=f"{there}, or the token of that identity; --policy with an identity_regex that both meet "
+            "says that they are one; --new-signer goes on as another one",
         )

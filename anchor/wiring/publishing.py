@@ -257,7 +257,7 @@ def _check_times(instance: Instance, now: datetime) -> None:
         )
 
 
-def signer_before(root: Path, home: Path, *, accepted: bool) -> SameSigner:
+def signer_before(root: Path, home: Path, *, accepted: bool, own: Trust | None = None) -> SameSigner:
     """Who signed the release in a folder, by its release.json; and which home here has the keys of that."""
     before = frozenset((identity, issuer) for identity, issuer, _ in recorded(root))
     elsewhere = ""
@@ -267,7 +267,8 @@ def signer_before(root: Path, home: Path, *, accepted: bool) -> SameSigner:
             about = parse_json(files.read(folder, limit=MAX_FILE), where=str(folder))
             if any(about["origin"] in issuer for _, issuer in before) and name != home:
                 elsewhere = str(name)
-    return SameSigner(before=before, home=str(home), elsewhere=elsewhere, accepted=accepted)
+    signers = own.policy.signers if own else ()
+    return SameSigner(before=before, home=str(home), elsewhere=elsewhere, accepted=accepted, signers=signers)
 
 
 def tools(say: Callable[[str], None], own: Trust | None) -> Tools:
@@ -279,6 +280,7 @@ def tools(say: Callable[[str], None], own: Trust | None) -> Tools:
         verify=partial(verify_own, own),
         say=say,
         witnessed=None if witnesses is None else partial(_witnessed, witnesses),
+        signers=own.policy.signers if own else (),
     )
 
 

@@ -109,6 +109,54 @@ def test_another_identity_of_a_token_is_refused_before_it_signs(
         assert site.publish(OTHER, "1.1.0", *words[:2], "--new-signer").code == 0
 
 
+def test_the_tags_of_a_workflow_are_one_signer_for_the_policy_that_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A CI system writes the tag into the identity (docs/ci): each release has another one."""
+    monkeypatch.setenv("NO_PROXY", "*")
+    with serving(tmp_path / "served") as served:
+        site = empty(tmp_path)
+        (where, config, *_rest) = served.words("--instance")
+        instance = Instance.open(tmp_path / "served" / "instance", create=False)
+
+        def tagged(tag: str, ledger: str, *more: object) -> Ran:
+            monkeypatch.setenv("ANCHOR_IDENTITY_TOKEN", instance.mint(f"publish@{tag}.example"))
+            return site.publish(ledger, tag, where, config, *more)
+
+        first = tagged("v1", LEDGER)
+        assert first.code == 0, first.err
+        expression = "identity_regex = 'publish@v[0-9]+[.]example'"
+        site.policy.write_text(first.out.replace('identity = "publish@v1.example"', expression))
+        assert tagged("v2", OTHER).code == 2
+        assert served.size() == 1
+        second = tagged("v2", OTHER, "--policy", site.policy)
+        assert second.code == 0, second.err
+        assert site.verify().code == 0
+        assert tagged("w3", LEDGER, "--policy", site.policy).code == 2
+        assert served.size() == 2
+
+
+def test_bundles_of_another_signer_that_are_kept_are_put_in_no_other_folder_unasked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No token is asked for then, so what is put in place is looked at."""
+    monkeypatch.setenv("NO_PROXY", "*")
+    site = published(tmp_path)
+    with serving(tmp_path / "served") as served:
+        words = served.words("--instance")
+        copy = Site(tmp_path / "copy", tmp_path / "other", site.policy)
+        shutil.copytree(site.root, copy.root)
+        assert copy.publish(OTHER, "1.1.0", *words, "--new-signer").code == 0
+        there = Site(site.root, copy.home, site.policy)
+        before = snapshot(site.root / "release")
+        ran = there.publish(OTHER, "1.1.0", *words)
+        assert ran.code == 2, ran.err
+        assert "--new-signer" in ran.line
+        assert snapshot(site.root / "release") == before
+        assert there.publish(OTHER, "1.1.0", *words, "--new-signer").code == 0
+        assert served.size() == 1
+
+
 def test_one_signer_of_before_is_enough() -> None:
     signer = SameSigner(before=frozenset({("a", "x"), ("b", "y")}), home="h")
     with pytest.raises(Misuse):

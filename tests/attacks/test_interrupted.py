@@ -20,7 +20,9 @@ from tests.support.published import LEDGER, Site
 OTHER = LEDGER.replace("| C | 3 |", "| C | 4 |")
 
 
-def stopped_after(step: str, stop: Callable[[], None], site: Site, ledger: str, version: str) -> int:
+def stopped_after(
+    step: str, stop: Callable[[], None], site: Site, ledger: str, version: str, *more: str
+) -> int:
     """Publish, in a process of its own, and call `stop` right after a step of the journal is durable."""
     real = Journal._store
 
@@ -30,11 +32,11 @@ def stopped_after(step: str, stop: Callable[[], None], site: Site, ledger: str, 
             stop()
 
     setattr(Journal, "_store", store)  # noqa: B010  in the forked process alone
-    return site.publish(ledger, version).code
+    return site.publish(ledger, version, *more).code
 
 
-def killed_after(step: str, site: Site, ledger: str, version: str) -> None:
-    assert crash.forked(partial(stopped_after, step, Killer().kill, site, ledger, version)) is None
+def killed_after(step: str, site: Site, ledger: str, version: str, *more: str) -> None:
+    assert crash.forked(partial(stopped_after, step, Killer().kill, site, ledger, version, *more)) is None
 
 
 def visible(site: Site) -> dict[str, bytes]:
@@ -96,6 +98,19 @@ def test_a_signature_in_no_log_stands_in_nobodys_way(site: Site) -> None:
     killed_after("stamped", site, OTHER, "1.1.0")
     assert site.publish(LEDGER + "\n", "1.1.0").code == 0
     assert pending.interrupted(site.home) == []
+    assert site.entries() == 2
+
+
+def test_what_was_given_up_and_is_completed_after_all_binds_again(site: Site) -> None:
+    """Given up for another one that never left; then sent, and killed before its release is in place."""
+    killed_after("sending", site, OTHER, "1.1.0")
+    killed_after("stamped", site, LEDGER + "\n", "1.1.0", "--abandon")
+    killed_after("entry", site, OTHER, "1.1.0")
+    for _ in range(2):
+        ran = site.publish(LEDGER + "\n", "1.1.0")
+        assert ran.code == 2, ran.err
+        assert "--abandon" in ran.line
+    assert site.publish(OTHER, "1.1.0").code == 0
     assert site.entries() == 2
 
 

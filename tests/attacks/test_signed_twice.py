@@ -12,9 +12,13 @@ from pathlib import Path
 
 import pytest
 
+from anchor import limits
 from anchor.edge.signed import SignedStatements
+from anchor.errors import Misuse
 from anchor.publish import guard
+from tests.support.anchor_cli import anchor
 from tests.support.published import LEDGER, NAME, Site, empty, published, snapshot
+from tests.support.served import serving
 
 ROOT = Path(__file__).resolve().parents[2]
 OTHER = LEDGER.replace("| C | 3 |", "| C | 4 |")
@@ -121,6 +125,103 @@ def test_a_list_that_is_lost_is_not_begun_anew_over_a_log_with_entries(site: Sit
     assert site.publish(LEDGER, "1.0.0").code == 0
     assert second(site).publish(OTHER, "1.0.0").code == 2
     assert site.publish(OTHER, "1.1.0").code == 0
+
+
+def test_a_list_that_is_lost_is_not_begun_anew_from_a_folder_that_was_put_back(
+    site: Site, tmp_path: Path
+) -> None:
+    """The folder explains one of the log's two entries."""
+    shutil.copytree(site.root, tmp_path / "older")
+    assert site.publish(OTHER, "1.1.0").code == 0
+    site.root.rename(tmp_path / "newer")
+    (tmp_path / "older").rename(site.root)
+    (site.home / "signed.jsonl").unlink()
+    for _ in range(2):
+        ran = site.publish(THIRD, "1.1.0")
+        assert ran.code == 2, ran.err
+        assert "2 entries, 1 of them" in ran.line
+        assert log_size(site) == 2
+    shutil.rmtree(site.root)
+    (tmp_path / "newer").rename(site.root)
+    assert site.publish(THIRD, "1.2.0").code == 0
+
+
+def test_publishing_the_newest_again_tells_all_that_it_continues(site: Site) -> None:
+    """The way out of a home whose list is gone, or that an earlier version made for several folders."""
+    assert site.publish(OTHER, "1.1.0").code == 0
+    planted = site.root / "release" / "0.9.0"
+    shutil.copytree(site.root / "release" / "1.0.0", planted)
+    data = (planted / "release.json").read_text().replace('"1.0.0"', '"0.9.0"')
+    (planted / "release.json").write_text(data)
+    site.forget()
+    assert site.publish(OTHER, "1.1.0").code == 0
+    assert [(one.number, one.version) for one in SignedStatements(site.home).lines()] == [
+        (1, "1.0.0"),
+        (2, "1.1.0"),
+    ]
+    assert second(site).publish(THIRD, "1.0.0").code == 2
+    assert second(site).publish(THIRD, "3.0.0").code == 2
+
+
+def test_a_release_that_another_home_made_gets_no_second_statement_of_ours(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A trial under the ledger's name, then its folder with the real home and a further log."""
+    monkeypatch.setenv("NO_PROXY", "*")
+    (tmp_path / "trial").mkdir()
+    trial = published(tmp_path / "trial", OTHER)
+    ours = Site(trial.root, site.home, trial.policy)
+    with serving(tmp_path / "served") as served:
+        for _ in range(2):
+            ran = ours.publish(OTHER, "1.0.0", *served.words())
+            assert served.size() == 0
+            assert ran.code == 2, ran.err
+            assert "number 1" in ran.line
+    assert ours.publish(OTHER, "1.0.0").code == 0  # nothing is signed: it is verified, no more
+    assert second(site).publish(LEDGER, "1.0.0").code == 0  # and what ours signed stays ours
+
+
+def test_a_dry_run_says_what_would_be_refused(site: Site) -> None:
+    file = site.home.parent / "other.md"
+    for ledger, code in ((OTHER, 2), (LEDGER, 0)):
+        file.write_text(ledger)
+        before = snapshot(site.home)
+        named = ("--name", NAME, "--version", "1.0.0", "--root", second(site).root, "--home", site.home)
+        ran = anchor("publish", file, *named, "--dry-run")
+        assert ran.code == code, ran.err
+        assert snapshot(site.home) == before
+        assert not second(site).root.exists()
+
+
+@pytest.mark.parametrize("at", ["", "soon", "2026-01-31T23:59:59", "9999-99-99T00:00:00Z"])
+def test_a_time_of_the_list_that_is_none_is_damage(site: Site, at: str) -> None:
+    path = site.home / "signed.jsonl"
+    (first, *_rest) = SignedStatements(site.home).lines()
+    path.write_text(json.dumps({**_dict(first), "at": at}) + "\n")
+    ran = site.publish(OTHER, "1.1.0")
+    assert ran.code == 8, ran.err
+    assert "line 1 is damaged" in ran.line
+
+
+def test_a_link_to_nothing_is_a_list_that_is_lost(site: Site, tmp_path: Path) -> None:
+    path = site.home / "signed.jsonl"
+    path.unlink()
+    path.symlink_to(tmp_path / "gone.jsonl")
+    ran = site.publish(OTHER, "1.1.0")
+    assert ran.code == 2
+    assert str(path) in ran.line
+    assert log_size(site) == 1
+
+
+def test_a_list_is_never_written_larger_than_it_is_read(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    signed = SignedStatements(site.home)
+    size = signed.path.stat().st_size
+    monkeypatch.setattr(limits, "SIGNED", size + (1 << 20))
+    (sent, done) = signed.lines()
+    with pytest.raises(Misuse, match="nothing was sent"):
+        signed.add([sent])
+    signed.add([done])  # what becomes of what was sent still has room
+    assert len(signed.lines()) == 3
 
 
 def test_a_list_that_is_damaged_is_named_and_nothing_is_signed(site: Site) -> None:
