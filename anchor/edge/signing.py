@@ -224,15 +224,15 @@ def _unusable(token: str, error: Exception) -> Misuse:
 def claims(token: str) -> tuple[str, str]:
     """Identity and issuer that a token claims and a certificate will name. Raises `Misuse`.
 
-    The client knows that of the public issuers; any other's token is taken at its e-mail address, as the
-    certificate authority does, else at its subject.
+    A workflow is named by its file and ref, any other token's bearer by its e-mail address, as the
+    certificate authority does; else it is what the client takes for the identity.
     """
     try:
         found = IdentityToken(token)
     except IdentityError as e:
         raise _unusable(token, e) from None
-    email = (token_claims.read(token) or {}).get("email")
-    return email if isinstance(email, str) else found.identity, found.federated_issuer
+    named = token_claims.workflow(token) or (token_claims.read(token) or {}).get("email")
+    return named if isinstance(named, str) else found.identity, found.federated_issuer
 
 
 def interactive_token(issuer: str, *, browser: bool) -> str:

@@ -15,6 +15,11 @@ from typing import Any
 AUDIENCE = "sigstore"
 LEEWAY = 5.0
 """Seconds that the sigstore client grants."""
+_WORKFLOWS = (
+    ("https://token.actions.githubusercontent.com", "job_workflow_ref", "https://github.com/"),
+    ("https://gitlab.com", "ci_config_ref_uri", "https://"),
+)
+"""Issuer, the claim that names the workflow, and what stands before it in the certificate's URI."""
 _NEEDED = ("aud", "sub", "iat", "exp", "iss")
 
 
@@ -28,6 +33,18 @@ def read(token: str) -> Mapping[str, Any] | None:
     except (IndexError, ValueError, RecursionError):
         return None
     return found if len(parts) == 3 and isinstance(found, dict) else None
+
+
+def workflow(token: str) -> str | None:
+    """How the public certificate authority names a workflow of GitHub or GitLab (a URI); None for others.
+
+    Its certificate has no `sub`, which the client takes for the identity (Fulcio, docs/oidc.md).
+    """
+    claims = read(token) or {}
+    for issuer, claim, before in _WORKFLOWS:
+        if claims.get("iss") == issuer and isinstance(claims.get(claim), str):
+            return f"{before}{claims[claim]}"
+    return None
 
 
 def fault(token: str, now: datetime) -> tuple[str, str]:

@@ -4,7 +4,9 @@
 The site is moved, the home is another one, the token is another one; and the clock is wrong, then right.
 """
 
+import base64
 import hashlib
+import json
 import re
 import shutil
 from datetime import UTC, datetime
@@ -13,10 +15,13 @@ from pathlib import Path
 import pytest
 
 import anchor as package
+from anchor.edge import signing
 from anchor.embedded.instance import Instance
 from anchor.errors import Misuse
 from anchor.publish.signer import SameSigner
+from anchor.trust import parse_policy
 from tests.support.anchor_cli import Ran, anchor, process
+from tests.support.ci_examples import CI
 from tests.support.clock import WallClock
 from tests.support.published import LEDGER, NAME, Site, empty, published, snapshot
 from tests.support.served import serving
@@ -134,6 +139,46 @@ def test_the_tags_of_a_workflow_are_one_signer_for_the_policy_that_says_so(
         assert site.verify().code == 0
         assert tagged("w3", LEDGER, "--policy", site.policy).code == 2
         assert served.size() == 2
+
+
+@pytest.mark.parametrize(
+    ("said", "policy", "identity"),
+    [
+        (
+            {
+                "iss": "https://token.actions.githubusercontent.com",
+                "sub": "repo:OWNER/REPO:ref:refs/tags/v2",
+                "job_workflow_ref": "OWNER/REPO/.github/workflows/publish.yml@refs/tags/v2",
+            },
+            "policy.toml",
+            "https://github.com/OWNER/REPO/.github/workflows/publish.yml@refs/tags/v2",
+        ),
+        (
+            {
+                "iss": "https://gitlab.com",
+                "sub": "project_path:GROUP/PROJECT:ref_type:tag:ref:v2",
+                "ci_config_ref_uri": "gitlab.com/GROUP/PROJECT//.gitlab-ci.yml@refs/tags/v2",
+            },
+            None,
+            "https://gitlab.com/GROUP/PROJECT//.gitlab-ci.yml@refs/tags/v2",
+        ),
+    ],
+)
+def test_a_workflow_is_named_as_its_certificate_names_it(
+    said: dict[str, str], policy: str | None, identity: str
+) -> None:
+    """By its subject it would be another signer with each tag, whatever the policy of docs/ci says."""
+    now = int(datetime.now(UTC).timestamp())
+    body = {"aud": "sigstore", "iat": now, "nbf": now, "exp": now + 600, **said}
+    parts = [base64.urlsafe_b64encode(json.dumps(p).encode()).rstrip(b"=") for p in ({"alg": "RS256"}, body)]
+    found = signing.claims(b".".join([*parts, b"c2ln"]).decode())
+    assert found == (identity, said["iss"])
+    if policy:
+        signers = parse_policy((CI / policy).read_bytes()).signers
+        before = frozenset({(identity.replace("v2", "v1"), said["iss"])})
+        SameSigner(before=before, home="h", signers=signers).check(found)
+        with pytest.raises(Misuse):
+            SameSigner(before=before, home="h").check(found)
 
 
 def test_bundles_of_another_signer_that_are_kept_are_put_in_no_other_folder_unasked(

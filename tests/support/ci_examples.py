@@ -38,9 +38,12 @@ def gitlab(job: str, *parts: str) -> str:
 
 
 def shell(script: str, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:
-    """A step as the runner runs it, with the embedded instance in place of the public one."""
+    """A step as the runner runs it, with the embedded instance in place of the public one: its keys are in
+    the home of the tag, so each tag has another signer."""
     assert script.count("anchor ") <= 1
-    script = script.replace("--instance public --policy .anchor/policy.toml", "--instance embedded")
+    script = script.replace(
+        "--instance public --policy .anchor/policy.toml", "--instance embedded --new-signer"
+    )
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     return subprocess.run(
         ["bash", "-e", "-o", "pipefail", "-c", script],
