@@ -19,7 +19,7 @@ import platformdirs
 from anchor import limits
 from anchor.edge import files
 from anchor.encoding import parse_toml
-from anchor.errors import Misuse, Refused
+from anchor.errors import Missing, Misuse, Refused
 
 MAX_SIZE = limits.CONFIGURATION
 
@@ -31,10 +31,12 @@ def path() -> Path:
 
 def load(commands: frozenset[str]) -> dict[str, Any]:
     """The tables of the file by command; raises Misuse for what is no TOML or no command's."""
-    if not path().exists():
-        return {}
     try:
         found = parse_toml(files.read(path(), limit=MAX_SIZE))
+    except Missing:
+        if path().is_symlink():  # it was meant to be there
+            raise
+        return {}
     except Refused as e:
         raise Misuse(e.problem, where=str(path())) from None
     for name, table in found.items():

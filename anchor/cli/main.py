@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 import anchor
 from anchor.cli import common, configuration, streams
@@ -95,7 +96,7 @@ def run(argv: Sequence[str]) -> int:
         return _failed(line, Class.USAGE.exit_code, Class.USAGE, as_json=as_json)
     except click.ClickException as e:
         path = e.ctx.command_path if isinstance(e, click.UsageError) and e.ctx else "anchor"
-        line = f"{e.format_message()}; see '{path} --help'"
+        line = f"{e.format_message()}{_said_by(e)}; see '{path} --help'"
         return _failed(" ".join(line.split()), Class.USAGE.exit_code, Class.USAGE, as_json=as_json)
     except AnchorError as e:
         found = class_of(e)
@@ -111,6 +112,16 @@ def run(argv: Sequence[str]) -> int:
         return _failed("a pipe was closed", Class.UNAVAILABLE.exit_code, Class.UNAVAILABLE, as_json=as_json)
     except Exception as e:  # noqa: BLE001  the last line of defence: a defect is ERROR, never an alarm
         return _defect(e, as_json=as_json)
+
+
+def _said_by(error: click.ClickException) -> str:
+    """Where a value that is wrong was set, if not on the command line."""
+    if not isinstance(error, click.BadParameter) or error.ctx is None or error.param is None:
+        return ""
+    source = error.ctx.get_parameter_source(error.param.name or "")
+    if source is ParameterSource.ENVIRONMENT:
+        return f" (as {error.param.envvar} says)"
+    return f" (as {configuration.path()} says)" if source is ParameterSource.DEFAULT_MAP else ""
 
 
 def _defect(error: Exception, *, as_json: bool) -> int:

@@ -17,7 +17,7 @@ from anchor.edge import files, named
 from anchor.edge import roots as tuf
 from anchor.edge.service import Budget
 from anchor.encoding import is_json
-from anchor.errors import AnchorError, Incomplete, Misuse, Refused, Stale, Unavailable
+from anchor.errors import AnchorError, Incomplete, Misuse, Refused, Stale, Unavailable, Unsupported
 from anchor.tlog import policy as tlog_policy
 from anchor.tlog.policy import WitnessPolicy
 from anchor.trust import Policy, RootSource, Signer
@@ -163,11 +163,16 @@ def _load_root(
 
 
 def own_root(data: bytes, *, where: str) -> TrustedRoot:
-    """A trusted root from a file of the verifier's own: Misuse, not Refused, for one that is malformed."""
+    """A trusted root from a file of the verifier's own.
+
+    Misuse, not Refused, for one that is malformed, and for a document of another tool that is known.
+    """
     try:
         return roots.parse(data, where=where)
-    except Refused as e:
+    except (Refused, Unsupported) as e:
         held = containers.recognise(data)
+        if held is None and isinstance(e, Unsupported):
+            raise
         problem = f"{held.kind}, where one trusted root is wanted" if held else e.problem
         remedy = held.remedy if held else "give the file of a Sigstore trusted root"
         raise Misuse(problem, where=where if held else e.where, remedy=remedy) from None

@@ -237,6 +237,21 @@ def test_a_list_that_is_damaged_is_named_and_nothing_is_signed(site: Site) -> No
     assert site.publish(OTHER, "1.1.0").code == 0
 
 
+def test_a_list_on_a_disk_that_is_away_is_not_begun_anew(site: Site) -> None:
+    path = SignedStatements(site.home).path
+    away = path.with_name("away")
+    path.rename(away.with_name("kept"))
+    path.symlink_to(away)
+    for _ in range(2):
+        ran = site.publish(OTHER, "2.0.0")
+        assert ran.code == 2, ran.err
+        assert f"{path}: cannot read" in ran.line
+    assert path.is_symlink()
+    assert log_size(site) == 1
+    away.with_name("kept").rename(away)
+    assert site.publish(OTHER, "2.0.0").code == 0
+
+
 def test_a_journal_that_is_removed_frees_no_number(site: Site) -> None:
     """Killed after the request left; then somebody removes the journal by hand."""
     lines = SignedStatements(site.home)

@@ -103,3 +103,18 @@ def test_json_can_be_set(config: Path, tmp_path: Path) -> None:
     config.write_text("[lint]\njson = true\n")
     (tmp_path / "l.csv").write_text("a\n1\n")
     assert anchor("lint", tmp_path / "l.csv").document["facts"] == 1
+
+
+@pytest.mark.parametrize("target", ["nowhere", "config.toml"])
+def test_a_file_that_is_a_link_to_nothing_is_not_passed_over(config: Path, target: str) -> None:
+    config.symlink_to(target)
+    assert f"{config}: cannot read" in error("verify", "release.json")
+    assert anchor("verify", "--help").code == 0
+
+
+def test_a_value_that_its_option_does_not_take_names_the_file(config: Path) -> None:
+    config.write_text('[lint]\nreader = "xml"\n')
+    line = error("lint", "ledger.md")
+    assert "--reader" in line
+    assert f"as {config} says" in line
+    assert str(config) not in error("lint", "ledger.md", "--reader", "xml")

@@ -124,7 +124,17 @@ def test_a_digest_stands_for_its_file_only_where_the_digest_is_what_is_signed() 
 
 
 @pytest.mark.parametrize(
-    "text", ["sha256:", "sha256:" + "g" * 64, "sha256:artifact.txt", "md5:" + "0" * 32, "x"]
+    "text",
+    [
+        "x",
+        "sha256sums",
+        "sha256-of-all.txt",
+        "md5",
+        "shape:1",
+        "digest:" + "0" * 64,
+        "./sha256:0",
+        "dir/md5:0",
+    ],
 )
 def test_what_is_no_digest_is_a_file_name(text: str) -> None:
     assert from_digest(text) is None

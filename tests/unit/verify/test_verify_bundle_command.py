@@ -131,6 +131,29 @@ def test_a_file_named_like_a_digest_does_not_stand_for_it(folder: Path) -> None:
     assert "./sha256:" in anchor("verify-bundle", "--help").out
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "SHA256:" + "0" * 64,
+            "sha512:" + "g" * 128,
+            "sha256:" + "0" * 63 + "O",
+            "sha256:",
+            "sha256: " + "0" * 64,
+        ),
+        *("sha3-256:" + "0" * 64, "md5:" + "0" * 32, "gitCommit:" + "0" * 40, DIGEST + " ", DIGEST + "\n"),
+        "sha512-" + "A" * 86 + "==",
+    ],
+)
+def test_what_is_meant_as_a_digest_is_never_the_name_of_a_file(folder: Path, text: str) -> None:
+    if "/" not in text:
+        (folder / text).write_bytes(forge.ARTIFACT)
+    ran = run(folder, *WHO, text)
+    assert ran.code == 2, ran
+    assert "sha256:<64 hex>, sha384:<96 hex>, sha512:<128 hex>" in ran.line
+    assert run(folder, *WHO, f"./{text}").code == 0
+
+
 def test_bundles_that_cannot_be_read_are_evidence_and_missing_ones_are_usage(folder: Path) -> None:
     made = (folder / "bundle.json").read_text()
     for text, code in (
