@@ -12,7 +12,8 @@ MAX_LINE = 1000
 _MAX_PLACE = 300
 """Characters of a place, and of a remedy, in a line that is too long: what is wrong must stand in it too."""
 _USER = re.compile(r"://([^/?#\s'\"]*)@")
-_PAIR = re.compile(r"([?&;])([^=&?#;\s]*)=[^&#\s'\"]+")
+_PAIR = re.compile(r"([?&;])([^=&?#;\s]*)=(?!\*\*\*[:;]?(?:[&#\s'\"]|$))[^&#\s'\"]+")
+"""A name and its value, unless that is hidden already: a line is written twice, and keeps its colons."""
 _SECRET = re.compile("pass|pwd|secret|token|key|sig|auth|cred|session|jwt|options", re.IGNORECASE)
 _DATABASE = re.compile(r"postgres(?:ql)?(?:\+[a-z0-9]+)?$")
 

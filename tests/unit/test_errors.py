@@ -139,3 +139,18 @@ def test_exit_codes_are_those_of_the_design_and_1_is_none() -> None:
         "NOT-FOUND": 10,
         "ERROR": 70,
     }
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://h/?token=***: it is down",
+        "https://h/?token=***; try",
+        "https://h/?token=***&a=b",
+        "https://h/?a=b&key=***",
+    ],
+)
+def test_what_is_hidden_already_keeps_the_words_after_it(text: str) -> None:
+    assert without_secrets(text) == text
+    for value in ("***x", "***:x", "***;x", "***::"):
+        assert value not in without_secrets(f"https://h/?token={value} y")

@@ -292,6 +292,7 @@ def test_no_password_of_the_database_reaches_an_output(
         assert ran.code == 3
         assert "s3cret" not in ran.out + ran.err
         assert "127.0.0.1:9" in ran.out + ran.err
+        assert ": the database cannot be reached" in ran.line
 
 
 @pytest.mark.parametrize("command", ["reverify", "watch"])

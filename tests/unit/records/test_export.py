@@ -2,6 +2,8 @@
 """What is exported is what was recorded, on both engines; views of it say what stands."""
 
 import base64
+import csv
+import io
 import json
 from typing import Any
 
@@ -141,6 +143,13 @@ def test_a_spreadsheet_runs_nothing_of_a_history(database: Database) -> None:
     header, line = "".join(lines.as_csv(history.runs(database, history.Filter()))).splitlines()
     assert header.startswith("run,number,target")
     assert '"\'=HYPERLINK(""http://x"")"' in line
+
+
+@pytest.mark.parametrize("first", ["=", "+", "-", "@", "\n=", "\uff1d", "\uff0b", "\uff0d", "\uff20"])
+def test_no_form_of_a_formula_begins_a_cell(database: Database, first: str) -> None:
+    kept(database, Class.OK, target=f"{first}1+1")
+    found = "".join(lines.as_csv(history.runs(database, history.Filter())))
+    assert next(csv.DictReader(io.StringIO(found, newline="")))["target"] == f"'{first}1+1"
 
 
 def test_metrics_survive_pruning_and_a_broken_database(database: Database) -> None:
