@@ -11,7 +11,7 @@ from anchor.records.history import RunLine
 
 COLUMNS = RunLine.__struct_fields__
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-"""As OWASP lists them under CSV injection, with the full-width forms that some spreadsheets take for the same."""
+"""As OWASP lists them under CSV injection; some spreadsheets take the full-width forms for the same."""
 
 
 def text(lines: Iterable[RunLine]) -> Iterator[str]:
