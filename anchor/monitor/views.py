@@ -6,7 +6,7 @@ doubt, since the policy asked for it.
 """
 
 from anchor.errors import AnchorError, Refused, Unavailable
-from anchor.monitor.session import Session
+from anchor.monitor.session import Session, equivocation, kept_line
 from anchor.tlog import checkpoint as checkpoints
 from anchor.tlog.checkpoint import Checkpoint
 from anchor.tlog.follow import Followed, News
@@ -32,7 +32,10 @@ def _view(session: Session, check: str, name: str, source: Source, own: Checkpoi
         session.services.append(name)
         return failed(check, e, meaning="this view of the log was not compared")
     if found.news is News.EQUIVOCATION:
-        return session.contradicted(check, found, theirs)
+        shown = session.contradicted(check, found, theirs)
+        # The log's own check says it from the next run on. Said now too, it is no news then.
+        session.checks.append(equivocation(session.name, kept_line(session.evidence[-1], found.detail)))
+        return shown
     if found.news is News.OLD_HEAD and not found.proven:
         return failed(check, Unavailable(found.detail, where=name))
     relation = "the same" if theirs.size == own.size else "older" if theirs.size < own.size else "newer"

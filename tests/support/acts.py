@@ -206,7 +206,10 @@ class Attack:
     rule: str = RULE
     apart: bool = False
     """The restart is a process of its own; else the records are opened anew. A process takes long."""
-    engines: tuple[str, ...] = ("sqlite", "postgresql")
+    fault: str = ""
+    """What the program does instead of what the row says: it is not mended yet."""
+    both: bool = False
+    """On PostgreSQL too: one row of each kind, and the faults that one target or one file made for all."""
 
     @property
     def name(self) -> str:
