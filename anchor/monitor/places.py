@@ -98,6 +98,11 @@ class LogMemory(Protocol):
         against the key."""
         ...
 
+    def stood(self, log_key: str, origin: str, *, after: float, until: float) -> HeldCheckpoint | None:
+        """The smallest proven head that was served as the newest one after a time, as sightings up to another
+        time say (seconds since 1970)."""
+        ...
+
     def unproven(self, log_key: str, origin: str) -> Unproven:
         """The heads without a proof to a later one, but for the largest of the proven history."""
         ...

@@ -220,18 +220,12 @@ class Session:
         if found.news is News.EQUIVOCATION:
             self.checks.append(self.contradicted(name, found))
             return
+        if self._grown(name, [found.head.size, *(h.checkpoint.size for h in held)]):
+            return
         if found.news is News.OLD_HEAD:
             self.services.append(self.place.name)
             old = Unavailable(found.detail, where=self.place.name, remedy="an alarm only if it lasts")
             self.checks.append(failed(name, old, clause=CLAUSE))
-            return
-        final = self._final(held)
-        if final and found.head.size > max(final):
-            grown = Refused(
-                f"grew from {max(final)} to {found.head.size} after its end", where=self.place.name
-            )
-            meaning = "the trust root says that this log had ended: its key is used after its time"
-            self.checks.append(failed(name, grown, meaning=meaning))
             return
         detail = found.detail
         if found.news is News.SAME:
@@ -267,24 +261,31 @@ class Session:
         name = f"unproven heads of {self.place.tree}"
         self.checks.append(failed(name, doubt, meaning=meaning, clause="C2SP tlog-checkpoint"))
 
-    def _final(self, held: Sequence[HeldCheckpoint]) -> list[int]:
-        """Sizes of the heads that stood after the log's end, by sightings that can be believed.
-
-        A clock that jumped ahead leaves sightings that lie in the future, or after a larger head was seen.
-        """
+    def _stood(self) -> HeldCheckpoint | None:
+        """The head with which this log stood after its end; None before the end, and where none was seen."""
         ended = self.place.ended
         if ended is None or self.now <= ended:
-            return []
-        seen = [h for h in held if ended < h.last <= self.now + SKEW]
-        return [
-            h.checkpoint.size
-            for h in seen
-            if not any(g.checkpoint.size > h.checkpoint.size and g.seen < h.last for g in held)
-        ]
+            return None
+        log = self.place.log.key.vkey, self.place.tree
+        return self.memory.stood(*log, after=ended, until=self.now + SKEW)
+
+    def _grown(self, name: str, sizes: Sequence[int]) -> bool:
+        """Whether one of these heads, served or held, is larger than that with which the log stood after its
+        end; then it is a check. What was seen once stays so, whatever the log serves today."""
+        final = self._stood()
+        if final is None or max(sizes, default=0) <= (size := final.checkpoint.size):
+            return False
+        grown = Refused(f"grew from {size} to {max(sizes)} after its end", where=self.place.name)
+        meaning = "the trust root says that this log had ended: its key is used after its time"
+        self.checks.append(failed(name, grown, meaning=meaning))
+        return True
 
     def _silent(self, name: str, held: Sequence[HeldCheckpoint], error: Unavailable, *, served: bool) -> None:
         """A log that does not answer; after its end that is expected, once its last head is held."""
-        if not served and self._final(held):
+        sizes = [h.checkpoint.size for h in held]
+        if self._grown(name, sizes):
+            return
+        if not served and self._stood() is not None:
             size = max(h.checkpoint.size for h in held)
             detail = f"retired and no longer served; its head of size {size}, seen after its end, is held"
             self.checks.append(skipped(name, detail))

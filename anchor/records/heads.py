@@ -7,9 +7,10 @@ says it, as in records that are older than these, a head that is alone is the ne
 """
 
 import sqlalchemy as sa
+import sqlalchemy.orm
 from sqlalchemy.engine import Connection, RowMapping
 
-from anchor.records.tables import Checkpoint, Proof, Surplus
+from anchor.records.tables import Checkpoint, Proof, Sighting, Surplus
 from anchor.tlog.follow import MAX_UNPROVEN
 
 # Statements are built once, with named parameters: to build one costs eight times what it costs to run it.
@@ -28,6 +29,28 @@ _NEWEST = (
     OF_LOG.join(Proof.__table__, _TO)
     .where(Proof.origin == sa.bindparam("origin"))
     .order_by(Proof.new_size.desc())
+    .limit(1)
+)
+_LATER = sa.orm.aliased(Checkpoint)
+_STOOD = (
+    OF_LOG.join(Sighting.__table__, Sighting.seq == Checkpoint.seq)
+    .where(Checkpoint.size > 0, Sighting.last_ms > sa.bindparam("after_ms", type_=sa.BigInteger()))
+    .where(Sighting.last_ms <= sa.bindparam("until_ms", type_=sa.BigInteger()))
+    .where(sa.or_(_FROM, sa.exists().where(_TO), Checkpoint.seq == sa.bindparam("newest")))
+    .where(
+        ~sa.exists().where(
+            _LATER.log_key == Checkpoint.log_key,
+            _LATER.origin == Checkpoint.origin,
+            _LATER.size > Checkpoint.size,
+            _LATER.seen_ms < Sighting.last_ms,
+            sa.exists().where(
+                Proof.origin == _LATER.origin,
+                Proof.new_size == _LATER.size,
+                Proof.new_root == _LATER.root,
+            ),
+        )
+    )
+    .order_by(Checkpoint.size)
     .limit(1)
 )
 _TWO = OF_LOG.where(Checkpoint.size > 0).limit(2)
@@ -69,6 +92,17 @@ def newest(connection: Connection, log: dict[str, str]) -> RowMapping | None:
         return found
     some = connection.execute(_TWO, log).mappings().all()
     return some[0] if len(some) == 1 else None
+
+
+def stood(connection: Connection, log: dict[str, str], *, after: int, until: int) -> RowMapping | None:
+    """The smallest proven head that was served as the newest one after a time, by sightings up to another one
+    (ms since 1970).
+
+    A clock that jumped ahead leaves sightings that lie in the future, or after a larger head was seen.
+    """
+    top = newest(connection, log)
+    given = {**log, "after_ms": after, "until_ms": until, "newest": -1 if top is None else top["seq"]}
+    return connection.execute(_STOOD, given).mappings().first()
 
 
 def unproven(connection: Connection, log: dict[str, str]) -> list[RowMapping]:

@@ -25,6 +25,7 @@ from anchor.outcome import (
     SignedCheckpoint,
 )
 from anchor.records import chain, followed, heads, store
+from anchor.records.claims import ms
 from anchor.records.engine import Database
 from anchor.records.shown import BY_THE_MARK
 from anchor.records.tables import (
@@ -154,6 +155,14 @@ class Memory:
                 held = _with_times(connection, dict(row))
                 found += [held] if held not in found else []
         return found
+
+    def stood(self, log_key: str, origin: str, *, after: float, until: float) -> HeldCheckpoint | None:
+        """The smallest proven head that was served as the newest one after a time, by sightings up to another
+        (seconds since 1970); Refused for an edited row."""
+        log = {"log_key": log_key, "origin": origin}
+        with self._database.read() as connection:
+            row = heads.stood(connection, log, after=ms(after), until=ms(until))
+            return None if row is None else _with_times(connection, dict(row))
 
     def unproven(self, log_key: str, origin: str) -> Unproven:
         """The heads of a log that nothing was proven about; Refused for an edited row."""

@@ -91,6 +91,11 @@ class Remembered:
         found = [n for n in self._notes if (n.log_key, n.origin) == (log_key, origin)]
         return [HeldCheckpoint(n, self._now, 0.0) for n in found if n is found[0] or n.size == size]
 
+    def stood(self, log_key: str, origin: str, *, after: float, until: float) -> HeldCheckpoint | None:
+        """None: the mark does not say when a head was served."""
+        del log_key, origin, after, until
+        return None
+
     def unproven(self, log_key: str, origin: str) -> Unproven:
         """The mark's other notes of this log."""
         found = [n for n in self._notes if (n.log_key, n.origin) == (log_key, origin)]

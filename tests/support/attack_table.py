@@ -287,7 +287,6 @@ LOG = [
         lie=lambda p: changed_log(p, lambda g: g.grow(1)),
         honest=truth,
         acts=at_once(INVALID, (2, 0, 1)),
-        fault="from the second run on the growth itself is the last head: OK, and recovered is told",
     ),
     Attack(
         line="a retired log is silent, its last head held",
