@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 
 from anchor.errors import Unavailable
 from anchor.records.pace import Pace
-from anchor.schedule import Watch
+from anchor.schedule import Every, Watch
 from anchor.verdict import Class, Verdict, passed
 
 GOOD = Verdict(kind="run", target="t", verdict=Class.OK, checks=(passed("x", "y"),))
@@ -47,6 +48,17 @@ def serve(watch: Watch, enough: Callable[[], bool]) -> int:
     finally:
         ended.set()
         stopper.join()
+
+
+@pytest.mark.parametrize("missed", [timedelta(), timedelta(seconds=0.4), timedelta(days=3 * 365)])
+def test_ticks_that_were_missed_are_one_however_many(missed: timedelta) -> None:
+    """A clock that jumped ahead by years kept the watch busy with counting them."""
+    before = datetime(2026, 11, 28, tzinfo=UTC)
+    now = before + missed
+    following = Every(1.0, 0.0).get_next_fire_time(before, now)
+    assert now < following <= now + timedelta(seconds=1)
+    assert Every(1.0, 0.0).get_next_fire_time(None, now) > now
+    assert now < Every(1.0, 0.5).get_next_fire_time(before, now) <= now + timedelta(seconds=1.5)
 
 
 def test_ticks_come_again_and_are_kept() -> None:
@@ -122,7 +134,7 @@ def test_no_tick_begins_after_stop() -> None:
 
 _CHILD = """
 import sys, time
-from anchor.schedule import Watch
+from anchor.schedule import Every, Watch
 from anchor.verdict import Class, Verdict
 def run():
     print("begun", flush=True)
