@@ -35,8 +35,10 @@ def reading(
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
+    except MemoryError:  # the machine's limit, and nobody's forgery
+        raise
     except BaseException as e:
-        ours = isinstance(e, (AnchorError, MemoryError, *through))
+        ours = isinstance(e, (AnchorError, *through))
         if ours or (not isinstance(e, Exception) and type(e).__name__ != "PanicException"):
             raise
         raise kind(f"{what} that cannot be read: {type(e).__name__}", where=where) from None

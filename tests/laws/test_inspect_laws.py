@@ -119,7 +119,7 @@ def test_a_value_of_release_json_that_is_called_bound_cannot_be_another_one(site
         else:
             target[place[-1]] = (item or 0) + 1
         site.release.write_bytes(json.dumps(changed, ensure_ascii=False, indent=2).encode() + b"\n")
-        assert site.verify().code in (7, 8), place
+        assert site.verify().code in (3, 7, 8), place  # a larger size promised reads as a torn file
         tried += 1
     site.release.write_bytes(original)
     assert site.verify().code == 0
