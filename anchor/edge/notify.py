@@ -126,7 +126,10 @@ class _Refusal(logging.Handler):
         self._thread = threading.get_ident()
 
     def __enter__(self) -> "_Refusal":
-        logging.getLogger("apprise").addHandler(self)
+        log = logging.getLogger("apprise")
+        log.disabled = False  # another library's logging set-up may have silenced it
+        log.setLevel(logging.WARNING)
+        log.addHandler(self)
         return self
 
     def __exit__(self, *_: object) -> None:
