@@ -4,6 +4,7 @@
 A command module is imported only when it is called, so that no command pays for another one's imports.
 """
 
+import errno
 import gc
 import importlib
 import os
@@ -148,7 +149,10 @@ def _written(code: int) -> int:
 
 
 def _system(error: OSError, *, as_json: bool) -> int:
-    """An error of the system that nobody expected."""
+    """An error of the system that nobody expected. Little memory is told as one that Python meets itself."""
+    if error.errno == errno.ENOMEM:
+        weather = Unavailable("not enough memory", remedy="give it more memory and run it again")
+        return _failed(str(weather), class_of(weather).exit_code, class_of(weather), as_json=as_json)
     where = str(error.filename or ("system" if _has_folder() else "the current folder"))
     found = files.os_error(error, where, "go on")
     return _failed(str(found), class_of(found).exit_code, class_of(found), as_json=as_json)
