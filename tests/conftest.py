@@ -2,6 +2,7 @@
 """Helpers are importable, what is missing in CI is an error, and the user's folders are left alone."""
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -22,6 +23,10 @@ settings.register_profile(
 settings.load_profile("ci" if os.environ.get("CI") else "default")
 
 _FOLDERS = surroundings.cut_off()
+
+# A background job of a shell ignores Ctrl-C, and so would every process that a test starts and interrupts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -325,13 +325,13 @@ def _checkpoints(
                 continue
             rest = {"log_key": c.log_key, "note": c.note, "source": c.source, "seen_ms": at}
             seq = chain.append(database, connection, Checkpoint, {**key, **rest})
-            connection.execute(_SEEN, {"seq": seq, "last_ms": at})
-            continue
-        # When it was last the newest: a head that is served again after a larger one says nothing of when the
-        # log had that size, and would make what it grew by since then the reference.
-        top = heads.newest(connection, {"origin": c.origin, "log_key": c.log_key})
-        if top is not None and top["size"] > c.size:
-            continue
+        else:
+            # When it was last the newest: a head that is served again after a larger one says nothing of when
+            # the log had that size, and would make what it grew by since then the reference.
+            top = heads.newest(connection, {"origin": c.origin, "log_key": c.log_key})
+            if top is not None and top["size"] > c.size:
+                continue
+        # A new checkpoint may find a sighting too: whoever deletes checkpoints frees their numbers.
         if not connection.execute(_SEEN_AGAIN, {"checkpoint": seq, "last_ms": at}).rowcount:
             connection.execute(_SEEN, {"seq": seq, "last_ms": at})
 
