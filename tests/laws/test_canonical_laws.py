@@ -61,7 +61,7 @@ def made_statements(draw: st.DrawFn) -> statements.Statement:
 
 @given(made_statements())
 def test_a_statement_has_one_form_and_comes_back_from_it(statement: statements.Statement) -> None:
-    """Design 2.2: JCS bytes; bytes that are not their own canonical form are INVALID."""
+    """FORMAT.md section 6: RFC 8785 bytes; bytes that are not their own canonical form are INVALID."""
     data = statements.encode(statement)
     assert statements.decode(data) == statement
     value = json.loads(data)
@@ -109,13 +109,13 @@ def test_keys_are_ordered_as_utf_16() -> None:
 
 @given(json_values)
 def test_a_file_for_people_is_written_as_json_writes_it(value: Any) -> None:
-    """Design 2.3: two spaces, and no escapes that are not needed; release.json is written by msgspec."""
+    """FORMAT.md section 8: two spaces, no needless escapes; release.json is written by msgspec."""
     assert msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n" == _people(value)
 
 
 @given(json_values | st.binary(max_size=60), st.booleans())
 def test_no_input_makes_another_error_than_ours(value: Any, wrap: bool) -> None:
-    """Design section 3: no other exception leaves the package's public functions."""
+    """docs/python.md: no other exception leaves the public functions."""
     data = value if isinstance(value, bytes) else jcs(value)
     if wrap:
         data = b'{"format":"urn:ledger-anchor:release:v1","x":' + data + b"}"
@@ -125,7 +125,7 @@ def test_no_input_makes_another_error_than_ours(value: Any, wrap: bool) -> None:
 
 @given(st.data(), json_values)
 def test_any_value_anywhere_is_refused_or_means_another_release(data: st.DataObject, new: Any) -> None:
-    """Design 2.3: verify re-serialises and compares bytes."""
+    """FORMAT.md section 8: a verifier writes what it has read and compares the bytes."""
     for good, read, write in (
         (json.loads(statements.encode(samples.statement())), statements.decode, jcs),
         (json.loads(releases.dump(samples.release())), releases.load, _people),
@@ -158,7 +158,7 @@ def test_what_decodes_encodes_to_the_same_text(text: str, data: bytes) -> None:
 
 @given(st.text(max_size=300))
 def test_a_path_that_is_taken_stays_below_its_folder(text: str) -> None:
-    """Design 2.3: every path is relative to the file that names it, without `..`."""
+    """FORMAT.md section 8: every path is relative to the file that names it, without `..`."""
     if not naming.path_problem(text):
         parts = text.split("/")
         assert all(p and p.isascii() and p not in (".", "..") and not p.startswith((".", "-")) for p in parts)

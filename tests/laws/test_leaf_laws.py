@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Laws of leaves: every reader and every encoder give one fact the same bytes, those of RFC 8785.
 
-"leaf bytes = RFC 8785 (JCS) of the fact object. leaf hash = SHA-256(0x00 || leaf bytes)." Design section 2.1.
+FORMAT.md section 4: a leaf is the RFC 8785 form of the fact; leaf hash = SHA-256(0x00 || leaf bytes).
 """
 
 import csv

@@ -113,7 +113,7 @@ def test_ranges_name_the_nodes_of_a_proof_in_trees_of_any_size(size: int, data: 
 
 @given(anything, anything, anything, anything, anything)
 def test_no_input_makes_another_error_than_refused(a: Any, b: Any, c: Any, d: Any, e: Any) -> None:
-    """Design section 3: no other exception leaves the package's public functions."""
+    """docs/python.md: no other exception leaves the public functions."""
     for attack in (
         lambda: merkle.verify_inclusion(a, b, c, d, e),
         lambda: merkle.verify_consistency(a, b, c, d, e),

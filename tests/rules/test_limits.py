@@ -4,7 +4,6 @@
 import re
 from pathlib import Path
 
-import anchor
 from anchor import limits
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -59,15 +58,3 @@ def test_the_largest_step_of_a_journal_is_read() -> None:
 
 def test_what_tuf_gives_and_what_is_copied_into_a_release_is_a_trusted_root_that_is_read() -> None:
     assert limits.TUF_FILE <= limits.TRUSTED_ROOT <= limits.SIGNING_CONFIG
-
-
-def test_clauses_cite_documents_that_readers_have() -> None:
-    """A clause goes into `--json` and the records for years."""
-    headings = set(re.findall(r"^#{2,3} ([0-9]+(?:\.[0-9]+)?)\.? ", FORMAT, re.MULTILINE))
-    for path in sorted(Path(anchor.__file__).parent.rglob("*.py")):
-        text = path.read_text()
-        assert not re.search(r"\bdesign(?: sections?)? §?[0-9]", text, re.IGNORECASE), path.name
-        assert not re.search(r"FORMAT\.md, [a-z]", text), path.name
-        for cited in re.findall(r"FORMAT\.md\s+sections?\s+([0-9.]+(?:(?: and |, | to )[0-9.]+)*)", text):
-            for number in re.findall(r"[0-9]+(?:\.[0-9]+)?", cited):
-                assert number in headings, (path.name, number)

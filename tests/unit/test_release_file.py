@@ -110,7 +110,7 @@ def test_what_is_written_is_read_back() -> None:
     assert load(dump(release)) == release
 
 
-def test_members_stand_in_the_order_of_the_design() -> None:
+def test_members_stand_in_the_order_of_the_format() -> None:
     assert list(VALUE) == [
         "format",
         "ledger",
