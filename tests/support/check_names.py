@@ -116,7 +116,7 @@ Exit codes: OK 0, USAGE 2, UNAVAILABLE 3, STALE 4, PENDING 5, EQUIVOCATION 6, UN
 ERROR 70.
 
 Any check of a bundle, and `anchor-named`, can be UNAVAILABLE as well: where the anchors of a release cost
-more than a verifier spends (docs/decisions/verification-budget.md).
+more than a verifier spends (docs/decisions/0014-verification-budget.md).
 
 This file is made by `python -m tests.support.check_names`; a test compares it.
 """
