@@ -57,7 +57,7 @@ def test_what_only_we_accept_of_what_is_no_vector_is_listed_and_told() -> None:
     assert all(seen.values()), seen
     assert len([r for r in rows if r.ours is None and r.stock is None]) > 100
     page = " ".join(Path("docs/stricter.md").read_text().split())
-    told = page.split("## Accepted here, refused by the stock client")[1].split("## ")[0]
+    told = page.split("## Accepted here, refused by the reference client")[1].split("## ")[0]
     for kind in listed["kinds"].values():
         assert kind["told"] in told
         assert kind["as"] in listed["vectors"]
