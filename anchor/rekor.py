@@ -9,7 +9,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from anchor.encoding import jcs, to_base64
+from anchor.encoding import jcs, parse_json, to_base64
+from anchor.errors import Refused
 
 KIND = "hashedrekord"
 VERSION = "0.0.2"
@@ -20,6 +21,14 @@ def entry_body(algorithm: str, digest: str, signature: object) -> bytes:
     `digest` base64, `signature` a Signature message as JSON. Raises Refused for what JCS cannot hold."""
     spec = {"data": {"algorithm": algorithm, "digest": digest}, "signature": signature}
     return jcs({"apiVersion": VERSION, "kind": KIND, "spec": {"hashedRekordV002": spec}}, where="log entry")
+
+
+def entry_digest(body: bytes) -> str:
+    """The digest that an entry of `entry_body` records, base64. Raises Refused for another body."""
+    try:
+        return str(parse_json(body, where="log entry")["spec"]["hashedRekordV002"]["data"]["digest"])
+    except (LookupError, TypeError):
+        raise Refused(f"no {KIND} {VERSION}", where="log entry") from None
 
 
 def log_entry(

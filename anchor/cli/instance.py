@@ -10,6 +10,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,9 @@ def init(root: Path, home: Path | None, *, as_json: bool) -> None:
     Example: anchor instance init --home ~/.anchor-home
     """
     from anchor.embedded.instance import Instance
+    from anchor.publish import clock
 
+    clock.check(datetime.now(UTC), {})
     instance = Instance.create(_folder(root, home))
     about = _about(instance)
     if as_json:
@@ -100,8 +103,11 @@ def serve(
     """
     from anchor.embedded.instance import Instance
     from anchor.embedded.server import Server
+    from anchor.publish import clock
 
+    clock.check(datetime.now(UTC), {})
     instance = Instance.open(_folder(root, home), create=True)
+    clock.check_instance(datetime.now(UTC), instance)
     secret = secrets.token_urlsafe(32)
     with contextlib.closing(instance), Server(instance, host=host, port=port, secret=secret) as server:
         folder = output or instance.folder / "run"

@@ -114,7 +114,7 @@ def command(as_json: bool, home: Path | None, **given: Any) -> int:  # noqa: FBT
         tokens=source,
         rekor=int(given["rekor"] or 0),
         consent=None if given["yes"] else Consent(confirm=_confirm, known=publishing.recorded(root)),
-        signer=publishing.signer_before(root, order.home, accepted=order.new_signer, own=own),
+        signer=publishing.signer_before(root, order.home, order.version, accepted=order.new_signer, own=own),
         chosen=bool(given["also"]) or not common.is_default("instance"),
     )
     stages = Stages()
@@ -137,7 +137,7 @@ def _confirm(question: str) -> bool:
 def _dry_run(order: Order, *, as_json: bool) -> int:
     found = sealing.dry_run(order)
     if found.plan.existing is None:
-        guard.check(order.home, found.plan.ledger, hashlib.sha256(found.data).hexdigest())
+        guard.check(order.home, found.statement, hashlib.sha256(found.data).hexdigest())
     if as_json:
         common.print_json({"statement": found.data.decode(), "sent": False})
     else:

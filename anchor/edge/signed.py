@@ -32,6 +32,8 @@ FILE = "signed.jsonl"
 FOLDER = "signed"
 _ROOM = 1 << 20
 """Bytes that are left for what becomes of a statement, before another one may be sent."""
+STATEMENT = "statement.json"
+TRUSTED_ROOT = "trusted_root.json"
 Step = Literal["sending", "unsent", "abandoned", "published"]
 
 
@@ -70,14 +72,16 @@ class SignedStatements:
         for number, line in enumerate(files.read(self.path, limit=limits.SIGNED).splitlines(), 1):
             try:
                 one = msgspec.json.decode(line, type=Line)
-                naming.require(naming.time_problem(one.at), one.at, where=str(self.path))
-                found.append(one)
-            except (msgspec.DecodeError, ValueError, Refused) as e:
+                problem = naming.time_problem(one.at) or naming.hex_problem(one.statement)
+            except (msgspec.DecodeError, ValueError) as e:
+                problem = str(e)
+            if problem:
                 raise Refused(
-                    f"line {number} is damaged: {e.problem if isinstance(e, Refused) else e}",
+                    f"line {number} is damaged: {problem}",
                     where=str(self.path),
                     remedy="restore the file from a backup: without it a release could be signed twice",
-                ) from None
+                )
+            found.append(one)
         return found
 
     def add(self, lines: Iterable[Line]) -> None:
@@ -97,19 +101,35 @@ class SignedStatements:
 
     # What was published
 
-    def keep(self, statement: bytes, bundles: Sequence[tuple[str, bytes]]) -> None:
-        """Keep a published statement and its bundles, by their file names."""
-        folder = self._of(statement)
-        for name, data in (("statement.json", statement), *bundles):
-            if not (folder / name).exists():
-                files.write(folder / name, data, mode=0o600)
+    def keep(self, statement: bytes, root: bytes, bundles: Sequence[tuple[str, bytes]]) -> None:
+        """Keep a published statement, its bundles by their file names, and the trusted root that fits them.
 
-    def bundle(self, statement: bytes, name: str) -> bytes | None:
-        """The bundle of this name that was published of a statement; None where none is kept."""
-        path = self._of(statement) / name
-        return files.read(path, limit=limits.BUNDLE) if path.exists() else None
+        The root first: one that names more logs fits the bundles of before, too.
+        """
+        folder = self.folder(statement)
+        for name, data in ((STATEMENT, statement), (TRUSTED_ROOT, root), *bundles):
+            path = folder / name
+            if not (path.exists() and files.read(path, limit=limits.BUNDLE) == data):
+                files.write(path, data, mode=0o600)
 
-    def _of(self, statement: bytes) -> Path:
+    def kept(self, statement: bytes) -> tuple[bytes, list[tuple[str, bytes]]]:
+        """The trusted root and the bundles that were published of a statement; none where none are kept."""
+        folder = self.folder(statement)
+        bundles = [
+            (path.name, files.read(path, limit=limits.BUNDLE))
+            for path in sorted(folder.glob("*.json"))
+            if path.name not in (STATEMENT, TRUSTED_ROOT)
+        ]
+        root = files.read(folder / TRUSTED_ROOT, limit=limits.TRUSTED_ROOT) if bundles else b""
+        return root, bundles
+
+    def statements(self) -> list[bytes]:
+        """Every statement that is kept: what a lost list is made of again."""
+        found = sorted(self._folder.glob(f"*/{STATEMENT}"))
+        return [files.read(path, limit=limits.STATEMENT) for path in found]
+
+    def folder(self, statement: bytes) -> Path:
+        """Where a published statement is kept."""
         return self._folder / hashlib.sha256(statement).hexdigest()[:32]
 
 

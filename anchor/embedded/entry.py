@@ -6,6 +6,7 @@ key that comes with it. Whose key that is, it does not ask; neither does Rekor.
 """
 
 import hashlib
+from datetime import datetime
 
 import msgspec
 from cryptography import x509
@@ -113,3 +114,12 @@ def _key(verifier: _Verifier) -> Key:
     except (ValueError, TypeError, UnsupportedAlgorithm):
         raise Refused("not a readable certificate in DER", where="verifier") from None
     return key_of(public, where="verifier").using(details)
+
+
+def signed_at(body: bytes) -> datetime | None:
+    """When the certificate of an entry of this log begins; None for one with a bare key."""
+    verifier = parse_json(body, where="log entry")["spec"]["hashedRekordV002"]["signature"]["verifier"]
+    if "x509Certificate" not in verifier:
+        return None
+    der = unbase64(verifier["x509Certificate"]["rawBytes"], where="x509Certificate")
+    return x509.load_der_x509_certificate(der).not_valid_before_utc

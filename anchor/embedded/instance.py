@@ -22,6 +22,7 @@ from anchor.edge import files
 from anchor.edge.lock import exclusive
 from anchor.embedded import export, material, trust
 from anchor.embedded.ca import Authority
+from anchor.embedded.entry import signed_at
 from anchor.embedded.log import Log
 from anchor.embedded.material import Chain
 from anchor.embedded.tokens import LIFETIME, Tokens
@@ -159,6 +160,18 @@ class Instance:
     def vkey(self) -> str:
         """The log's verifier key, C2SP signed-note."""
         return self.log.key.vkey
+
+    # Times
+
+    @property
+    def ends(self) -> datetime:
+        """When the first of its certificates ends; nothing that is signed from then on verifies."""
+        return min(c.not_valid_after_utc for c in (*self.authority.chain, *self.timestamps.chain))
+
+    def newest(self) -> datetime | None:
+        """The time of the newest signature in the log, by its certificate; None where there is none."""
+        size = self.log.size()
+        return signed_at(next(self.log.bodies(size - 1))) if size else None
 
     # Services
 

@@ -7,6 +7,7 @@ whoever publishes, with a key that lies beside it: it can rewrite itself, so it 
 
 import contextlib
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -125,6 +126,14 @@ class Log:
         width = tiles.width_at(head.size, 0, bundle)
         body = tiles.parse_bundle(self._store.entries(bundle, width), width)[position]
         return self._proven(body, index, head, None)
+
+    def bodies(self, first: int = 0) -> Iterator[bytes]:
+        """Every entry from index `first` on, as the log wrote it. Raises `Unavailable`."""
+        size = self.size()
+        for number in range(first // FULL, -(-size // FULL)):
+            width = tiles.width_at(size, 0, number)
+            bundle = tiles.parse_bundle(self._store.entries(number, width), width)
+            yield from bundle[max(0, first - number * FULL) :]
 
     def root_at(self, size: int) -> bytes:
         """The root that the log had at an earlier size, from its tiles of now. Raises `Missing`."""

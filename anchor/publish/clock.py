@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 from anchor import RELEASED
+from anchor.embedded.instance import Instance
 from anchor.encoding import rfc3339
-from anchor.errors import Unavailable
+from anchor.errors import Misuse
 
 SKEW = timedelta(minutes=5)
 """Two machines that publish in turn may differ by so much."""
@@ -21,13 +22,13 @@ WAY_OUT = (
 
 
 def check(now: datetime, known: Mapping[str, datetime]) -> None:
-    """Raise `Unavailable` for a clock that is before this program's date, or before a time that was signed.
+    """Raise `Misuse` for a clock that is before this program's date, or before a time that was signed.
 
     `known`: the newest signed times, aware, by what they are times of.
     """
     made = datetime.fromisoformat(RELEASED).replace(tzinfo=UTC) - timedelta(days=1)  # in the first time zone
     if now < made:
-        raise Unavailable(
+        raise Misuse(
             f"the clock says {rfc3339(now)}, and this program is of {RELEASED}",
             where="clock",
             remedy="set the clock: nothing was signed",
@@ -35,4 +36,19 @@ def check(now: datetime, known: Mapping[str, datetime]) -> None:
     for what, when in known.items():
         if now < when - SKEW:
             problem = f"{what} has the time {rfc3339(when)}, and the clock says {rfc3339(now)}"
-            raise Unavailable(problem, where="clock", remedy=WAY_OUT)
+            raise Misuse(problem, where="clock", remedy=WAY_OUT)
+
+
+def check_instance(now: datetime, instance: Instance) -> None:
+    """Raise `Misuse` where the time of an instance's keys has not come, or is over, or where its log has a
+    signature of a later time: nothing that is signed now would verify, or it would be dated before that."""
+    newest = max(filter(None, (instance.created + SKEW, instance.newest())))
+    check(now, {f"the instance in {instance.folder}": newest})
+    if now >= instance.ends:
+        raise Misuse(
+            f"the keys of this home were good until {rfc3339(instance.ends)}, and the clock says "
+            f"{rfc3339(now)}",
+            where=str(instance.folder),
+            remedy="set the clock where it is wrong; where it is right, go on as another signer with a home "
+            "that is new (--home FOLDER --new-signer)",
+        )

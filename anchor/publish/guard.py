@@ -8,24 +8,27 @@ releases of one version: whoever has both can show it.
 
 import contextlib
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from anchor import naming
+from anchor import limits, naming, rekor
 from anchor import release as release_file
 from anchor import statement as statements
+from anchor.bundle import Envelope
 from anchor.edge import files
-from anchor.edge.journal import Journal
+from anchor.edge.journal import ASIDE, Journal
 from anchor.edge.signed import Line, SignedStatements, line
 from anchor.embedded.instance import FOLDER as INSTANCE
 from anchor.embedded.instance import Instance
+from anchor.encoding import to_base64
 from anchor.errors import AnchorError, Misuse
 from anchor.publish import pending
 from anchor.publish.documents import bundle_path
 from anchor.publish.plan import FOLDER
 from anchor.release import Release
-from anchor.statement import LedgerName
+from anchor.statement import PAYLOAD_TYPE, LedgerName, Statement
+from anchor.verify.anchors import EMBEDDED_SUFFIX
 
 _WAYS = (
     "publish the very bytes of that version: another folder then gets the same release; complete what was "
@@ -35,98 +38,143 @@ _WAYS = (
 
 def binding(lines: Sequence[Line]) -> list[Line]:
     """The newest line of each statement that a log may have or that was published."""
-    steps: dict[tuple[str, str], Line] = {}
-    published: dict[str, Line] = {}
-    for one in lines:
-        if one.step == "published":
-            published[one.statement] = one
-        else:
-            steps[one.statement, one.log] = one
-    sending = {one.statement: one for one in steps.values() if one.step == "sending"}
-    return list({**sending, **published}.values())
+    published = {one.statement: one for one in lines if one.step == "published"}
+    return list({**{one.statement: one for one in _sent(lines)}, **published}.values())
 
 
-def check(home: Path, ledger: LedgerName, statement: str) -> None:
-    """Raise `Misuse` where this home signed another statement (SHA-256, hex) of this number or version."""
-    for one in binding(SignedStatements(home).lines()):
-        if one.ledger != ledger.name or one.statement == statement:
+def _sent(lines: Sequence[Line]) -> list[Line]:
+    """For each log that may have a statement which no release names: when it was sent."""
+    published = {one.statement for one in lines if one.step == "published"}
+    newest = {(one.statement, one.log): one for one in lines if one.statement not in published}
+    return [one for one in newest.values() if one.step == "sending"]
+
+
+def check(home: Path, statement: Statement, digest: str) -> None:
+    """Raise `Misuse` where this home signed another statement of this number or version, or published
+    another one as the release before. `digest`: SHA-256 of the statement's bytes, hex."""
+    ledger, before = statement.ledger, statement.previous
+    known = [one for one in binding(SignedStatements(home).lines()) if one.ledger == ledger.name]
+    for one in known:
+        if one.statement == digest or not _rivals(one, ledger):
             continue
-        same = one.number == ledger.number
-        if not same and one.version.lower() != ledger.version.lower():
-            continue
-        done = f"published in {one.root}" if one.step == "published" else f"sent to {one.log}"
-        name = naming.shown(one.ledger)
+        same = "number" if one.number == ledger.number else "version"
         raise Misuse(
-            f"this home signed another statement of {name} {one.version} (number {one.number}), {done} at "
-            f"{one.at}; a second one of the same {'number' if same else 'version'} contradicts it for ever",
+            f"this home signed another statement of {_told(one)} at {one.at}; a second one of the same "
+            f"{same} contradicts it for ever",
             where=str(SignedStatements(home).path),
             remedy=_WAYS,
         )
-
-
-def begin(home: Path, root: Path, name: str) -> None:
-    """Make the list of a home that has none, from its journals and from the folder that is published.
-
-    Raises `Misuse` where the home's own log has entries of which neither says what they are: then the list
-    was lost, and a release could be signed twice. The caller holds the home.
-    """
-    signed = SignedStatements(home)
-    if signed.exists():
-        return
-    now, there = datetime.now(UTC), _released(root, name)
-    _check_explained(home, there, where=signed.path)
-    found = [line("published", one.ledger, one.statement.sha256, now=now, root=str(root)) for one in there]
-    signed.add(found + _from_journals(home, now))
-
-
-def _check_explained(home: Path, there: Sequence[Release], *, where: Path) -> None:
-    """Each entry of the home's own log is of a release that is there or has a journal: one that is left over
-    may be of a statement whose number would be signed again."""
-    if not (home / INSTANCE / "instance.json").exists():
-        return
-    instance = Instance.open(home / INSTANCE, create=False)
-    try:
-        size, origin = instance.log.size(), instance.origin
-    finally:
-        instance.close()
-    released = {a.log.index for r in there for a in r.anchors if a.log.origin == origin}
-    digests = {r.statement.sha256[:32] for r in there}
-    begun = [
-        one
-        for one in pending.interrupted(home)
-        if one.log == origin and one.step != "signed" and one.statement not in digests
-    ]
-    if size > len(released) + len(begun):
+    of_before = [o for o in known if before and o.step == "published" and o.number == before.number]
+    if before and of_before and before.statement not in {one.statement for one in of_before}:
         raise Misuse(
-            f"the log of this home has {size} entries, {len(released)} of them are explained by the releases "
-            f"in this folder and {len(begun)} by journals, and the list of what was signed is gone",
-            where=str(where),
-            remedy="restore the file from a backup; or, where this home published in other folders too (or "
-            "others record in its log), make an empty file there and publish the newest version of each "
-            "folder again, before anything new",
+            f"the release before in this folder ({before.version}, number {before.number}) is not the one "
+            f"that this home signed: {_told(of_before[0])}",
+            where=str(SignedStatements(home).path),
+            remedy="get the newest state of the published folder; or name a home of its own with --home",
         )
 
 
-def _released(root: Path, name: str) -> list[Release]:
-    """The releases of this ledger in a folder, as their own release.json files say."""
-    found = []
-    for path in sorted((root / FOLDER).glob("[!.]*/release.json")):
-        with contextlib.suppress(AnchorError):  # a damaged one is refused where it is built upon
-            one = release_file.load(files.read(path, limit=release_file.MAX_RELEASE))
-            if one.ledger.name == name:
-                found.append(one)
+def _rivals(one: Line, ledger: LedgerName) -> bool:
+    """Whether two different statements of these could not both be good."""
+    return one.ledger == ledger.name and (
+        one.number == ledger.number or one.version.lower() == ledger.version.lower()
+    )
+
+
+def _told(one: Line) -> str:
+    done = f"sent to {one.log}" if one.step == "sending" else "published"
+    where = f" in {one.root}" if one.root else ""
+    return f"{naming.shown(one.ledger)} {one.version} (number {one.number}), {done}{where}"
+
+
+def newest(home: Path) -> datetime | None:
+    """The time of the newest line about something that a log may have; aware."""
+    return max((datetime.fromisoformat(o.at) for o in binding(SignedStatements(home).lines())), default=None)
+
+
+def recall(home: Path, root: Path, name: str) -> None:
+    """Add to the list of a home what it lacks, and what can be shown to be of this home: what it kept, what
+    its journals say, and what of the ledger lies in the published folder and in the home's own log.
+
+    Raises `Misuse` where there is no list and that log has entries which nothing of this explains: then the
+    list was lost, and a release could be signed twice. The caller holds the home.
+    """
+    signed = SignedStatements(home)
+    fresh, now = not signed.exists(), datetime.now(UTC)
+    known = {one.statement for one in signed.lines()}
+    kept, begun = signed.statements(), _journals(home)
+    there = [(r, data) for r, data in _released(root, name) if fresh or _digest(data) not in known]
+    logged = _logged(home) if fresh or there else {}
+    found = {_digest(data): line("published", _ledger(data), _digest(data), now=now) for data in kept}
+    for one, data in begun:
+        if one.ledger and one.step != "signed" and not one.abandoned:
+            found.setdefault(_digest(data), line("sending", one.ledger, _digest(data), now=now, log=one.log))
+    for release, data in there:
+        public = not all(a.log.origin.endswith(EMBEDDED_SUFFIX) for a in release.anchors)
+        if _entry_digest(data) in logged or (fresh and public):
+            digest = _digest(data)
+            found[digest] = line("published", release.ledger, digest, now=now, root=str(root))
+    if fresh:
+        explained = {_entry_digest(data) for data in (*kept, *(d for _, d in (*begun, *there)))}
+        _check_explained(signed, {d: i for d, i in logged.items() if d not in explained})
+    signed.add(one for digest, one in found.items() if digest not in known)
+
+
+def _check_explained(signed: SignedStatements, unknown: Mapping[str, int]) -> None:
+    if unknown:
+        raise Misuse(
+            f"the list of what this home signed is gone, and its log has {len(unknown)} entries (the first: "
+            f"{min(unknown.values())}) of which nothing here says what they are",
+            where=str(signed.path),
+            remedy="restore the file from a backup; without one, make an empty file there and publish a "
+            "version again in each folder that this home publishes, before anything new",
+        )
+
+
+def _logged(home: Path) -> dict[str, int]:
+    """What the home's own log records (SHA-256 of it, base64), with the index of its first entry."""
+    if not (home / INSTANCE / "instance.json").exists():
+        return {}
+    found: dict[str, int] = {}
+    with contextlib.closing(Instance.open(home / INSTANCE, create=False)) as instance:
+        for index, body in enumerate(instance.log.bodies()):
+            found.setdefault(rekor.entry_digest(body), index)
     return found
 
 
-def _from_journals(home: Path, now: datetime) -> list[Line]:
+def _entry_digest(statement: bytes) -> str:
+    """What the entry of a statement records, as `_logged` has it."""
+    envelope = Envelope(payload_type=PAYLOAD_TYPE, payload=statement, signature=b"", keyid="")
+    return to_base64(hashlib.sha256(envelope.pae()).digest())
+
+
+def _digest(statement: bytes) -> str:
+    return hashlib.sha256(statement).hexdigest()
+
+
+def _ledger(statement: bytes) -> LedgerName:
+    return statements.decode(statement).ledger
+
+
+def _released(root: Path, name: str) -> list[tuple[Release, bytes]]:
+    """The releases of this ledger in a folder, as their own release.json files say, with their statements."""
+    found = []
+    for path in sorted((root / FOLDER).glob("[!.]*/release.json")):
+        with contextlib.suppress(AnchorError):  # a damaged one is refused where it is built upon
+            one = release_file.load(files.read(path, limit=limits.RELEASE))
+            data = files.read(files.inside(path.parent, one.statement.path), limit=limits.STATEMENT)
+            if one.ledger.name == name and _ledger(data) == one.ledger:
+                found.append((one, data))
+    return found
+
+
+def _journals(home: Path) -> list[tuple[pending.Interrupted, bytes]]:
+    """What was begun here and can be read, with its statement."""
     found = []
     for one in pending.interrupted(home):
-        prepared = None
         with contextlib.suppress(AnchorError):
-            prepared = Journal(one.folder).signed()
-        if prepared and one.ledger and one.step != "signed" and not one.abandoned:
-            digest = hashlib.sha256(prepared.payload).hexdigest()
-            found.append(line("sending", one.ledger, digest, now=now, log=one.log))
+            if prepared := Journal(one.folder).signed():
+                found.append((one, prepared.payload))
     return found
 
 
@@ -143,25 +191,25 @@ def settle(home: Path) -> None:
     never takes it. A journal that is gone says nothing."""
     signed = SignedStatements(home)
     gone = []
-    for one in binding(signed.lines()):
-        if one.step != "sending":
-            continue
+    for one in _sent(signed.lines()):
         journal = Journal(home / pending.FOLDER / one.statement[:32] / bundle_path(one.log))
         with contextlib.suppress(AnchorError):  # a damaged one may have been sent
-            if journal.signed() and journal.sending() is None and journal.entry() is None:
+            sent_before = any(journal.folder.parent.glob(f"*{ASIDE}{journal.folder.name}"))
+            if sent_before or journal.sending() or journal.entry():
+                continue
+            if journal.signed():
                 gone.append(_next(one, "unsent"))
     signed.add(gone)
 
 
-def abandon(home: Path, given_up: Sequence[pending.Interrupted]) -> None:
-    """Note what whoever publishes gave up; what was published is never given up."""
+def abandon(home: Path, ledger: LedgerName, statement: str, say: Callable[[str], None]) -> None:
+    """Give up every other statement (SHA-256, hex) of this number or version that no release names: what was
+    published is never given up."""
     signed = SignedStatements(home)
-    signed.add(
-        _next(one, "abandoned")
-        for one in binding(signed.lines())
-        if one.step == "sending"
-        and any((one.statement[:32], one.log) == (other.statement, other.log) for other in given_up)
-    )
+    given_up = [one for one in _sent(signed.lines()) if one.statement != statement and _rivals(one, ledger)]
+    for one in given_up:
+        say(f"given up: {_told(one)}")
+    signed.add(_next(one, "abandoned") for one in given_up)
 
 
 def published(home: Path, root: Path, statement: bytes) -> None:
@@ -178,27 +226,23 @@ def published(home: Path, root: Path, statement: bytes) -> None:
         found.append(line("published", one.ledger, digest, now=now, root=str(root)))
         if one.previous is None or one.previous.statement in known:
             break
-        before = _statements(root, one.ledger.name) if before is None else before
+        before = before or {_digest(d): d for _, d in _released(root, one.ledger.name)}
         if one.previous.statement not in before:
             break  # it is not there any more, so it cannot be told
         known, digest = known | {digest}, one.previous.statement
         data = before[digest]
-    bound = {(one.ledger, one.number): one.statement for one in binding(signed.lines())}
+    ours = binding(signed.lines())
     # another home's release that was only verified here is no statement of this one
-    signed.add(o for o in reversed(found) if bound.get((o.ledger, o.number), o.statement) == o.statement)
+    signed.add(
+        o
+        for o in reversed(found)
+        if not any(b.statement != o.statement and _rivals(b, _named(o)) for b in ours)
+    )
 
 
-def _statements(root: Path, name: str) -> dict[str, bytes]:
-    """The statements of the releases in a folder, by their SHA-256."""
-    found = {}
-    for one in _released(root, name):
-        with contextlib.suppress(AnchorError):
-            path = files.inside(root / FOLDER / one.ledger.version, one.statement.path)
-            data = files.read(path, limit=statements.MAX_STATEMENT)
-            found[hashlib.sha256(data).hexdigest()] = data
-    return found
+def _named(one: Line) -> LedgerName:
+    return LedgerName(name=one.ledger, number=one.number, version=one.version)
 
 
 def _next(one: Line, step: str) -> Line:
-    ledger = LedgerName(name=one.ledger, number=one.number, version=one.version)
-    return line(step, ledger, one.statement, now=datetime.now(UTC), log=one.log)  # type: ignore[arg-type]
+    return line(step, _named(one), one.statement, now=datetime.now(UTC), log=one.log)  # type: ignore[arg-type]

@@ -7,7 +7,7 @@ is not yet named by a release.json does not count.
 
 import contextlib
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -88,18 +88,20 @@ def publish(order: Order, sites: Sites, tools: Tools) -> Published:
         planned = plan(order.root, name=order.name, version=order.version)
         clock.check(datetime.now(UTC), _signed_times(order, planned))
         sealing = seal(order, folder=place.prepare(planned), planned=planned)
-        guard.begin(order.home, order.root, order.name)
+        digest = hashlib.sha256(sealing.data).hexdigest()
+        guard.recall(order.home, order.root, order.name)
         guard.settle(order.home)
-        given_up = pending.make_way(
+        pending.make_way(
             order.home,
             sealing.data,
             released=planned.existing is not None,
             abandon=order.abandon,
             say=tools.say,
         )
-        guard.abandon(order.home, given_up)
-        if planned.existing is None:  # else it is in public already
-            guard.check(order.home, planned.ledger, hashlib.sha256(sealing.data).hexdigest())
+        if order.abandon:
+            guard.abandon(order.home, planned.ledger, digest, tools.say)
+        if planned.existing is None:  # else it is in public already, and is asked where it would be signed
+            guard.check(order.home, sealing.statement, digest)
         with contextlib.ExitStack() as opened:
             found, down = [], []
             for site in sites(planned.existing):
@@ -116,9 +118,8 @@ def publish(order: Order, sites: Sites, tools: Tools) -> Published:
 def _signed_times(order: Order, planned: Plan) -> dict[str, datetime]:
     """The newest times that were signed before, as the home and the folder say."""
     found = {}
-    signed = SignedStatements(order.home)
-    if lines := signed.lines():
-        found[f"the list {signed.path}"] = max(datetime.fromisoformat(one.at) for one in lines)
+    if newest := guard.newest(order.home):
+        found[f"the list {SignedStatements(order.home).path}"] = newest
     if planned.current is not None and not order.new_signer:
         before = release_file.load(planned.current)
         times = [datetime.fromisoformat(a.time) for a in before.anchors]
@@ -149,37 +150,49 @@ class _Job:
         self.journals = pending.journal_folder(order.home, sealing.data)
 
     def run(self, sites: Sequence[Site], down: Sequence[Unavailable]) -> Published:
+        self._roots: list[bytes] = []
         old = self._old()
+        old += self._kept({a.path for a in old}, sites)
         names = {a.path for a in old}
         wanted = [s for s in sites if documents.bundle_path(s.name) not in names]
-        if wanted:  # also where a release is in place already: another home may have made it
-            guard.check(self.order.home, self.plan.ledger, self.digest)
-        anchored, errors = self._anchor(wanted, down)
+        self._ask(wanted)
+        anchored, errors = self._anchor(wanted, down, others=bool(old))
         if not old and not anchored:
             raise next(e for e in errors if class_of(e) is worst(map(class_of, errors)))
-        root = self._root_bytes([*old, *anchored])
+        root = documents.material_of([*old, *anchored], self._roots)
         release = self._make([*old, *anchored], root)
-        self._check_signer(release, errors)
+        notes = self._check_signer(release, errors)
         verdict = self.tools.verify(self.plan.incoming / place.RELEASE, release, root)
         if verdict.verdict is not Class.OK:
             raise _failed(verdict)
+        self._keep(root, [*old, *anchored])
         self._put(release, sites)
-        self._remember(release, [*old, *anchored])
+        self._remember(release, root, [*old, *anchored])
+        verdict = msgspec.structs.replace(verdict, notes=(*verdict.notes, *notes))
         if errors:
             verdict = msgspec.structs.replace(verdict, verdict=Class.PENDING)
         return Published(
-            verdict=verdict, release=release, new=bool(anchored), missing=tuple(map(str, errors))
+            verdict=verdict,
+            release=release,
+            new=relocate(release, "") != self.plan.existing,
+            missing=tuple(map(str, errors)),
         )
 
-    def _check_signer(self, release: Release, errors: Sequence[AnchorError]) -> None:
+    def _check_signer(self, release: Release, errors: Sequence[AnchorError]) -> tuple[str, ...]:
         """What is put in place has a signer of the release before: the log of the one may be down while that
-        of another one has it, and another folder's bundles are by whoever signed there."""
+        of another one has it, and another folder's bundles are by whoever signed there. Returns a note for
+        whoever goes on as another one."""
         plan = self.plan
-        if plan.existing is not None or plan.current is None or self.order.new_signer:
-            return
+        if plan.existing is not None or plan.current is None:
+            return ()
         before = {(a.identity, a.issuer) for a in release_file.load(plan.current).anchors}
         if any(continues((a.identity, a.issuer), before, self.tools.signers) for a in release.anchors):
-            return
+            return ()
+        if self.order.new_signer:
+            new = " and ".join(sorted({a.identity for a in release.anchors}))
+            return (
+                f"from here on the signer is {new}: hand out the new policy, the ones of before refuse it",
+            )
         problem = "the result is signed by nobody who signed the release before"
         if errors:
             raise Pending(
@@ -193,12 +206,28 @@ class _Job:
             remedy="nothing was put in place: --new-signer goes on as another one",
         )
 
+    def _ask(self, sites: Sequence[Site]) -> None:
+        """Before anything is signed: nothing that this home signed contradicts it, and each signer is one of
+        the release before. The first in order may be new beside one that comes after it."""
+        if sites:
+            guard.check(self.order.home, self.sealing.statement, self.digest)
+        late = []
+        for site in sites:
+            if self._journal(site).signed() is None:
+                try:
+                    site.identify()
+                except Misuse:
+                    late.append(site)
+        for site in late:
+            site.identify()
+
     def _old(self) -> list[Anchored]:
         """The bundles that are in place, verified again with their own copy of the trusted root."""
         existing = self.plan.existing
         if existing is None:
             return []
-        root = self._old_root(existing)
+        root = files.read(files.inside(self.plan.folder, existing.trusted_root.path), limit=MAX_TRUSTED_ROOT)
+        self._roots.append(root)
         found = []
         for anchor in existing.anchors:
             bundle = files.read(files.inside(self.plan.folder, anchor.bundle.path), limit=MAX_BUNDLE)
@@ -206,41 +235,55 @@ class _Job:
             found.append(Anchored(path=anchor.bundle.path, bundle=bundle, report=report))
         return found
 
-    def _old_root(self, existing: Release) -> bytes:
-        return files.read(files.inside(self.plan.folder, existing.trusted_root.path), limit=MAX_TRUSTED_ROOT)
+    def _kept(self, there: Set[str], sites: Sequence[Site]) -> list[Anchored]:
+        """The bundles that this home published of this statement in another folder, verified again: a release
+        is the same one everywhere, and gets no second entry. To one that is in place, which may be another
+        home's, only what is asked for is added."""
+        root, bundles = self.signed.kept(self.sealing.data)
+        asked = {documents.bundle_path(s.name) for s in sites}
+        found = []
+        for name, bundle in bundles:
+            if name not in there and (self.plan.existing is None or name in asked):
+                try:
+                    report = self.tools.examine(bundle, self.sealing.data, root)
+                except AnchorError as e:
+                    raise e.at(f"{self.signed.folder(self.sealing.data)}: {name}") from None
+                found.append(Anchored(path=name, bundle=bundle, report=report))
+        if found:
+            self.tools.say(f"published before, in another folder: {', '.join(a.path for a in found)}")
+            self._roots += [root] if root not in self._roots else []
+        return found
 
     def _anchor(
-        self, sites: Sequence[Site], down: Sequence[Unavailable]
+        self, sites: Sequence[Site], down: Sequence[Unavailable], *, others: bool
     ) -> tuple[list[Anchored], list[AnchorError]]:
-        """What is recorded, and why the rest is not. What one log has is not held up by another's refusal."""
+        """What is recorded, and why the rest is not. What one log has is not held up by another's refusal.
+
+        `others`: the release has bundles already.
+        """
         found: list[Anchored] = []
         errors: list[AnchorError] = list(down)
-        self._roots: list[bytes] = []
         for site in sites:
             try:
-                bundle = self._published_before(site) or self._record(site)
+                bundle = self._record(site)
                 report = self._examine(bundle, site)
             except AnchorError as e:
                 guard.settle(self.order.home)
-                recorded = bool(found) or self.plan.existing is not None
-                if not recorded and not isinstance(e, Unavailable):
+                if not found and not others and not isinstance(e, Unavailable):
                     raise
                 errors.append(e)
                 self.tools.say(str(e))
                 continue
-            self._roots.append(site.trusted_root)
+            if site.trusted_root not in self._roots:
+                self._roots.append(site.trusted_root)
             found.append(Anchored(path=documents.bundle_path(site.name), bundle=bundle, report=report))
         return found, errors
 
-    def _published_before(self, site: Site) -> bytes | None:
-        """The bundle that this home published of this statement, in another folder: no second entry."""
-        kept = self.signed.bundle(self.sealing.data, documents.bundle_path(site.name))
-        if kept is not None:
-            self.tools.say(f"{site.name}: published before, in another folder")
-        return kept
+    def _journal(self, site: Site) -> Journal:
+        return Journal(self.journals / documents.bundle_path(site.name))
 
     def _record(self, site: Site) -> bytes:
-        journal = Journal(self.journals / documents.bundle_path(site.name))
+        journal = self._journal(site)
         if journal.sending() or journal.entry():
             guard.sending(self.order.home, self.plan.ledger, self.digest, site.name)
             journal.resume()
@@ -266,13 +309,6 @@ class _Job:
 
     def _examine(self, bundle: bytes, site: Site) -> BundleReport:
         return self.tools.examine(bundle, self.sealing.data, site.trusted_root)
-
-    def _root_bytes(self, anchored: Sequence[Anchored]) -> bytes:
-        """The union of the trust material that the bundles were verified with."""
-        existing = self.plan.existing
-        roots = [self._old_root(existing)] if existing else []
-        roots += [r for r in self._roots if r not in roots]
-        return documents.material_of(anchored, roots)
 
     def _make(self, anchored: Sequence[Anchored], root: bytes) -> Release:
         """All files of the version in the incoming folder."""
@@ -313,10 +349,22 @@ class _Job:
             place.extend(self.plan, release)
         place.commit(self.plan, release)
 
-    def _remember(self, release: Release, anchored: Sequence[Anchored]) -> None:
-        """The home knows for ever what it published; only then are the journals done with."""
-        guard.published(self.order.home, self.plan.root, self.sealing.data)
-        self.signed.keep(self.sealing.data, [(a.path, a.bundle) for a in anchored])
+    def _keep(self, root: bytes, anchored: Sequence[Anchored]) -> None:
+        """What this home signed is kept, for other folders and for a list that is lost."""
+        if any(one.statement == self.digest for one in guard.binding(self.signed.lines())):
+            self.signed.keep(self.sealing.data, root, [(a.path, a.bundle) for a in anchored])
+
+    def _remember(self, release: Release, root: bytes, anchored: Sequence[Anchored]) -> None:
+        """The home knows for ever what it published; only then are the journals done with.
+
+        The release is in place: where there is no room for that, nothing is lost, as what was sent binds too.
+        """
+        try:
+            guard.published(self.order.home, self.plan.root, self.sealing.data)
+            self._keep(root, anchored)
+        except Unavailable as e:
+            self.tools.say(f"note: published, and not yet in the list of this home: {e}")
+            return
         # that of a log that is still missing stays: what was sent there may be in it
         for anchor in release.anchors:
             Journal(self.journals / anchor.bundle.path).discard()

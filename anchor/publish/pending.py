@@ -126,16 +126,14 @@ def held(home: Path) -> Iterator[None]:
 
 def make_way(
     home: Path, statement: bytes, *, released: bool, abandon: bool, say: Callable[[str], None]
-) -> list[Interrupted]:
-    """Tell what else was interrupted here, and refuse a second statement of one ledger and number; returns
-    what was given up.
+) -> None:
+    """Tell what else was interrupted here, and refuse a second statement of one ledger and number.
 
     `released`: this very statement is in place, so the others are what is too late. With `abandon`, what
     stands in the way is given up: it stays in its log, and in the list. Raises `Misuse`. Needs `held`.
     """
     ours = statements.decode(statement).ledger
     mine = journal_folder(home, statement)
-    given_up = []
     for other in interrupted(home):
         if other.folder.parent == mine or other.abandoned:
             continue
@@ -144,7 +142,6 @@ def make_way(
             Journal(other.folder).discard()  # in no log, and never to be
         elif rival and abandon:
             Journal(other.folder).abandon()
-            given_up.append(other)
             say(f"given up: {other}")
         elif rival and not released:
             raise Misuse(
@@ -154,4 +151,3 @@ def make_way(
             )
         else:
             say(f"note: {other}")
-    return given_up

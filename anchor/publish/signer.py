@@ -11,9 +11,12 @@ from dataclasses import dataclass, field
 
 from anchor.errors import Misuse
 from anchor.trust import Signer
+from anchor.verify.anchors import EMBEDDED_SUFFIX
 
 Identity = tuple[str, str]
 """An identity, and the issuer of it."""
+Signing = tuple[str, str, str]
+"""Identity, its issuer, and the host name of the log that records them."""
 
 
 def continues(identity: Identity, before: AbstractSet[Identity], signers: Sequence[Signer]) -> bool:
@@ -31,10 +34,10 @@ def continues(identity: Identity, before: AbstractSet[Identity], signers: Sequen
 class SameSigner:
     """Asked before each new signature of a release. `before`: who signed the release before, empty for none.
 
-    One signer of before is enough: those who trust him accept the release, whoever else signs it.
+    Whoever signs in the place of one of them is that one; beside one of them, others may sign in other logs.
     """
 
-    before: frozenset[Identity] = frozenset()
+    before: frozenset[Signing] = frozenset()
     home: str = ""
     """Where the keys and the journal of this publisher are."""
     elsewhere: str = ""
@@ -43,16 +46,27 @@ class SameSigner:
     """Whether whoever publishes said that the signer is another one."""
     signers: tuple[Signer, ...] = ()
     """Those of the publisher's own policy; empty without one."""
-    _met: bool = field(default=False)
+    met: bool = field(default=False)
+    """Whether one of them has signed already."""
 
-    def check(self, identity: Identity | None) -> None:
-        """Raise `Misuse` unless this one signed before. None: a home without keys, which would make new."""
-        if not self.before or self.accepted or self._met:
+    @property
+    def asks(self) -> bool:
+        """Whether an identity can be refused at all."""
+        return bool(self.before) and not self.accepted
+
+    def check(self, identity: Identity | None, log: str, *, own: bool = False) -> None:
+        """Raise `Misuse` for one that signs for this log in the place of a signer of before, or where no
+        signer of before has signed. None: a home without keys, which would make new ones. `own`: the log
+        is the home's."""
+        if not self.asks:
             return
-        if identity and continues(identity, self.before, self.signers):
-            self._met = True
+        names = {(name, issuer) for name, issuer, _ in self.before}
+        if identity and continues(identity, names, self.signers):
+            self.met = True
             return
-        old = " and ".join(f"{i} (issuer {s})" for i, s in sorted(self.before))
+        if self.met and not any(_replaces(identity, log, one, own=own) for one in self.before):
+            return
+        old = " and ".join(f"{i} (issuer {s})" for i, s, _ in sorted(self.before))
         new = f"signs as {identity[0]} (issuer {identity[1]})" if identity else "has no keys yet"
         there = (
             f"give --home {self.elsewhere}" if self.elsewhere else "give --home with the folder of its keys"
@@ -64,3 +78,10 @@ class SameSigner:
             remedy=f"{there}, or the token of that identity; --policy with an identity_regex that both meet "
             "says that they are one; --new-signer goes on as another one",
         )
+
+
+def _replaces(identity: Identity | None, log: str, before: Signing, *, own: bool) -> bool:
+    """Whether a signature of this identity in this log stands where one of before stood: in the same log, in
+    the log of another home, or by the same issuer."""
+    _, issuer, host = before
+    return log == host or (own and host.endswith(EMBEDDED_SUFFIX)) or (identity or ("", ""))[1] == issuer

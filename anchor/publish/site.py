@@ -47,6 +47,9 @@ class Site:
     """Rekor major version, 1 or 2."""
     token: Callable[[], str]
     """Gets an identity token; called only when a new signature is needed."""
+    identify: Callable[[], None] = lambda: None
+    """Raises `Misuse` where it would sign as another one than who signed the release before; asked of every
+    instance that will sign, before one of them does. It may get the token."""
     settle: float = 0.0
     """Seconds for which a request that was not confirmed is looked for before it may be sent again."""
     patience: float = 30.0

@@ -6,7 +6,7 @@ Imported only by those who sign: it brings the sigstore client.
 
 import contextlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -25,11 +25,12 @@ from anchor.embedded.export import check_published
 from anchor.embedded.instance import FOLDER, Instance
 from anchor.embedded.log import Log
 from anchor.embedded.material import MAX_FILE
-from anchor.encoding import parse_json, rfc3339
+from anchor.encoding import parse_json
 from anchor.errors import AnchorError, Misuse, Refused, Unavailable
 from anchor.instance import Duplicate
 from anchor.publish import clock
 from anchor.publish.job import Tools
+from anchor.publish.plan import FOLDER as PUBLISHED
 from anchor.publish.signer import SameSigner
 from anchor.publish.site import Site
 from anchor.release import MAX_RELEASE, Release
@@ -77,8 +78,6 @@ def sites(
         where = ", ".join(a.log.origin for a in existing.anchors)
         say(f"no second log entry: this version is anchored in {where}; this home's instance is another one")
         names = tuple(n for n in names if n != EMBEDDED)
-    if existing is not None:  # its signers stay whoever they are, and others are added
-        choice = replace(choice, signer=replace(choice.signer, before=frozenset()))
     found = [site for name in names for site in _of_instance(name, choice)]
     logs = [s.name for s in found if isinstance(s, Site)]
     twice = next((name for i, name in enumerate(logs) if name in logs[:i]), None)
@@ -151,10 +150,20 @@ def _remote(name: str, root: bytes, config: SigningConfig, log: Service, choice:
     trusted = trusted_root.parse(root)
     found = remote.connect(config, trusted, log=log, budget=choice.budget, now=datetime.now(UTC))
     keys = {k.key.spki for k in trusted.tlogs if k.id == found.log.key_id}
+    early: list[str] = []
+
+    def identify() -> None:
+        if choice.signer.asks and not early:
+            with contextlib.suppress(AnchorError):  # no token, or none that is good: told when it should sign
+                got = choice.tokens.get(found.issuer, choice.budget)
+                signing.claims(got)
+                early.append(got)
+        if early:
+            choice.signer.check(signing.claims(early[0]), found.name)
 
     def token() -> str:
-        got = choice.tokens.get(found.issuer, choice.budget)
-        choice.signer.check(signing.claims(got))
+        got = early.pop() if early else choice.tokens.get(found.issuer, choice.budget)
+        choice.signer.check(signing.claims(got), found.name)
         if choice.consent is not None and (name in NAMED or _is_public(log.url, keys)):
             choice.consent.ask(got, found.name, choice.budget)
         return got
@@ -168,6 +177,7 @@ def _remote(name: str, root: bytes, config: SigningConfig, log: Service, choice:
         log=found.log,
         log_version=found.log_version,
         token=token,
+        identify=identify,
         settle=SETTLE,
     )
 
@@ -188,10 +198,10 @@ def _is_public(url: str, keys: set[bytes]) -> bool:
     return False
 
 
-def recorded(root: Path) -> frozenset[Signing]:
-    """Who the release in a folder names as its signer, in which logs; read to ask less, for nothing else."""
+def recorded(folder: Path) -> frozenset[Signing]:
+    """Who the release in a folder names as its signers, in which logs; not verified. Empty without one."""
     try:
-        release = release_file.load(files.read(root / "release.json", limit=MAX_RELEASE))
+        release = release_file.load(files.read(folder / "release.json", limit=MAX_RELEASE))
     except AnchorError:
         return frozenset()
     return frozenset((a.identity, a.issuer, a.log.origin.split(" - ")[0]) for a in release.anchors)
@@ -220,11 +230,11 @@ def _embedded(choice: Choice) -> Site:
     """The embedded instance in a home; a new one where there is none."""
     folder = choice.home / FOLDER
     if not (folder / "instance.json").exists():
-        choice.signer.check(None)  # before new keys are made
+        choice.signer.check(None, "", own=True)  # before new keys are made
     instance = Instance.open(folder, create=True)
     try:
-        choice.signer.check((instance.identity, instance.issuer))
-        _check_times(instance, datetime.now(UTC))
+        choice.signer.check((instance.identity, instance.issuer), instance.origin, own=True)
+        clock.check_instance(datetime.now(UTC), instance)
     except AnchorError:
         instance.close()
         raise
@@ -244,31 +254,35 @@ def _embedded(choice: Choice) -> Site:
     )
 
 
-def _check_times(instance: Instance, now: datetime) -> None:
-    """Nothing is signed with keys whose time has not come, or is over: it would never verify."""
-    chains = (*instance.authority.chain, *instance.timestamps.chain)
-    end = min(c.not_valid_after_utc for c in chains)
-    clock.check(now, {f"the instance in {instance.folder}": instance.created + clock.SKEW})
-    if now >= end:
-        raise Unavailable(
-            f"the keys of this home were good until {rfc3339(end)}, and the clock says {rfc3339(now)}",
-            where=str(instance.folder),
-            remedy="go on as another signer with a home that is new (--home FOLDER --new-signer)",
-        )
-
-
-def signer_before(root: Path, home: Path, *, accepted: bool, own: Trust | None = None) -> SameSigner:
-    """Who signed the release in a folder, by its release.json; and which home here has the keys of that."""
-    before = frozenset((identity, issuer) for identity, issuer, _ in recorded(root))
+def signer_before(
+    root: Path, home: Path, version: str, *, accepted: bool, own: Trust | None = None
+) -> SameSigner:
+    """Who signed the release before a version, by the release.json files of a folder, and which home here has
+    the keys of that. To a version that is there, others are added: then its own signers count as well."""
+    there, before = recorded(root / PUBLISHED / version), recorded(root)
+    if there:
+        before = there | recorded(root / PUBLISHED / _before(root / PUBLISHED / version))
     elsewhere = ""
     for folder in sorted(platformdirs.user_state_path("ledger-anchor").glob(f"*/{FOLDER}/instance.json")):
         name = folder.parent.parent
         with contextlib.suppress(AnchorError, KeyError, TypeError):
             about = parse_json(files.read(folder, limit=MAX_FILE), where=str(folder))
-            if any(about["origin"] in issuer for _, issuer in before) and name != home:
+            if any(about["origin"] in issuer for _, issuer, _ in before) and name != home:
                 elsewhere = str(name)
-    signers = own.policy.signers if own else ()
-    return SameSigner(before=before, home=str(home), elsewhere=elsewhere, accepted=accepted, signers=signers)
+    return SameSigner(
+        before=before,
+        home=str(home),
+        elsewhere=elsewhere,
+        accepted=accepted,
+        signers=own.policy.signers if own else (),
+        met=bool(there),
+    )
+
+
+def _before(folder: Path) -> str:
+    """The version that the release in a folder follows; a name that no version has where it is the first."""
+    previous = release_file.load(files.read(folder / "release.json", limit=MAX_RELEASE)).previous
+    return previous.version if previous else ".none"
 
 
 def tools(say: Callable[[str], None], own: Trust | None) -> Tools:

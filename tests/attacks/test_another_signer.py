@@ -13,9 +13,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 import anchor as package
 from anchor.edge import signing
+from anchor.edge.signed import SignedStatements
 from anchor.embedded.instance import Instance
 from anchor.errors import Misuse
 from anchor.publish.signer import SameSigner
@@ -90,9 +92,11 @@ def test_another_home_is_refused_before_it_has_keys(tmp_path: Path) -> None:
         assert snapshot(site.root) == before
     ran = other.publish(OTHER, "1.1.0", "--new-signer")
     assert ran.code == 0, ran.err
+    assert "hand out the new policy" in ran.err
     other.policy.write_text(ran.out)
     assert other.verify().code == 0
-    assert other.publish(LEDGER, "1.2.0").code == 0  # from then on it is the signer of before
+    ran = other.publish(LEDGER, "1.2.0")
+    assert (ran.code, "new policy" in ran.err) == (0, False)  # from then on it is the signer of before
 
 
 def test_another_identity_of_a_token_is_refused_before_it_signs(
@@ -175,10 +179,10 @@ def test_a_workflow_is_named_as_its_certificate_names_it(
     assert found == (identity, said["iss"])
     if policy:
         signers = parse_policy((CI / policy).read_bytes()).signers
-        before = frozenset({(identity.replace("v2", "v1"), said["iss"])})
-        SameSigner(before=before, home="h", signers=signers).check(found)
+        before = frozenset({(identity.replace("v2", "v1"), said["iss"], "log.example")})
+        SameSigner(before=before, home="h", signers=signers).check(found, "log.example")
         with pytest.raises(Misuse):
-            SameSigner(before=before, home="h").check(found)
+            SameSigner(before=before, home="h").check(found, "log.example")
 
 
 def test_bundles_of_another_signer_that_are_kept_are_put_in_no_other_folder_unasked(
@@ -202,12 +206,63 @@ def test_bundles_of_another_signer_that_are_kept_are_put_in_no_other_folder_unas
         assert served.size() == 1
 
 
-def test_one_signer_of_before_is_enough() -> None:
-    signer = SameSigner(before=frozenset({("a", "x"), ("b", "y")}), home="h")
-    with pytest.raises(Misuse):
-        signer.check(("c", "z"))
-    signer.check(("b", "y"))
-    signer.check(("c", "z"))
+def test_who_signs_in_the_place_of_another_is_refused_and_who_signs_beside_is_not() -> None:
+    before = frozenset({("a", "x", "one.anchor-embedded.invalid"), ("b", "y", "log.example")})
+
+    def refused(*given: tuple[tuple[str, str] | None, str]) -> bool:
+        signer = SameSigner(before=before, home="h")
+        try:
+            for identity, log in given:
+                signer.check(identity, log, own=log.endswith(".anchor-embedded.invalid") or not log)
+        except Misuse:
+            return True
+        return False
+
+    own, beside = (("a", "x"), "one.anchor-embedded.invalid"), (("c", "z"), "other.example")
+    assert refused(beside)  # none of before signs
+    assert not refused(own, beside)
+    assert not refused(own, (("b", "y"), "next.example"))  # the same one, in another log
+    assert refused(own, (("c", "z"), "log.example"))  # in the same log
+    assert refused(own, (("c", "y"), "next.example"))  # by the same issuer
+    assert refused((("b", "y"), "log.example"), (("c", "z"), "two.anchor-embedded.invalid"))
+    assert refused((("b", "y"), "log.example"), (None, ""))
+
+
+def test_another_token_beside_the_own_log_is_refused_before_either_signs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The home is the same one, so one signer of before is there; the other one is not."""
+    monkeypatch.setenv("NO_PROXY", "*")
+    with serving(tmp_path / "served") as served:
+        site = empty(tmp_path)
+        words = served.words()
+        assert site.publish(LEDGER, "1.0.0", *words).code == 0
+        instance = Instance.open(tmp_path / "served" / "instance", create=False)
+        monkeypatch.setenv("ANCHOR_IDENTITY_TOKEN", instance.mint("somebody@else.example"))
+        before = snapshot(site.root)
+        for _ in range(2):
+            ran = site.publish(OTHER, "1.1.0", *words[:2])
+            assert ran.code == 2, ran.err
+            assert "somebody@else.example" in ran.line
+            assert (served.size(), site.entries(), snapshot(site.root)) == (1, 1, before)
+        assert site.publish(OTHER, "1.1.0").code == 0  # without that log
+        ran = site.publish(OTHER, "1.1.0", *words[:2])  # nor is it added afterwards
+        assert (ran.code, served.size()) == (2, 1), ran.err
+        monkeypatch.delenv("ANCHOR_IDENTITY_TOKEN")
+        assert site.publish(OTHER, "1.1.0", *words).code == 0
+        assert served.size() == 2
+
+
+def test_a_log_that_is_new_is_added_beside_the_signer_of_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_PROXY", "*")
+    site = published(tmp_path)
+    with serving(tmp_path / "served") as served:
+        assert site.publish(OTHER, "1.1.0", *served.words()).code == 0
+        assert len(site.value["anchors"]) == 2
+        ran = site.publish(LEDGER, "1.2.0", *served.words("--instance"), "--also", "embedded")
+        assert ran.code == 0, ran.err  # in any order
 
 
 # The clock
@@ -233,10 +288,15 @@ def test_a_clock_of_1970_signs_nothing_and_leaves_no_home(tmp_path: Path, clock:
     back = -datetime.now(UTC).timestamp() + DAY
     for _ in range(2):
         ran = at(clock, back, site, LEDGER, "1.0.0")
-        assert ran.code == 3, ran.err
+        assert ran.code == 2, ran.err
         assert "set the clock" in ran.line
         assert not (site.home / "instance").exists()
         assert not site.root.exists()
+        for command in ("init", "serve"):
+            ran = process("instance", command, "--home", site.home, env=clock.env)
+            assert ran.code == 2, ran.err
+            assert "set the clock" in ran.line
+            assert not (site.home / "instance").exists()
     assert at(clock, 0, site, LEDGER, "1.0.0").code == 0
 
 
@@ -248,7 +308,7 @@ def test_a_clock_that_was_ahead_and_is_right_again_names_the_way_out(
     assert ahead.code == 0, ahead.err
     for _ in range(2):
         ran = at(clock, 0, site, OTHER, "1.1.0")
-        assert ran.code == 3
+        assert ran.code == 2
         assert "wait until then" in ran.line
         assert "--new-signer" in ran.line
         assert not list((site.home / "journal").glob("[!.]*"))
@@ -256,6 +316,43 @@ def test_a_clock_that_was_ahead_and_is_right_again_names_the_way_out(
     ran = at(clock, 0, new, OTHER, "1.1.0", "--new-signer")
     assert ran.code == 0, ran.err
     assert at(clock, 41 * DAY, site, LEDGER, "1.2.0", "--new-signer").code == 0  # or the wait
+
+
+def test_a_home_that_was_made_in_1970_is_named_for_what_it_is(tmp_path: Path) -> None:
+    """By a version that did not look: one clear line, no error of a library, and nothing is left behind."""
+    site = empty(tmp_path)
+    site.home.mkdir(mode=0o700)
+    Instance.create(site.home / "instance", clock=lambda: datetime(1970, 1, 2, tzinfo=UTC)).close()
+    for _ in range(2):
+        ran = site.publish()
+        assert ran.code == 2, ran.err
+        assert "were good until" in ran.line
+        assert "--new-signer" in ran.line
+        assert not list((site.home / "journal").glob("[!.]*"))
+        assert not site.root.exists()
+
+
+def test_a_signature_of_a_later_time_in_the_own_log_is_seen(tmp_path: Path, clock: WallClock) -> None:
+    """The list says nothing of it: the log itself is asked, whoever used it."""
+    site = published(tmp_path)
+    assert at(clock, 40 * DAY, site, OTHER, "1.1.0").code == 0
+    site.forget()
+    site.roll_back("1.0.0")
+    shutil.rmtree(site.root / "release" / "1.1.0")
+    ran = at(clock, 0, site, LEDGER, "1.2.0")
+    assert ran.code == 2
+    assert str(site.home / "instance") in ran.line
+    assert "wait until then" in ran.line
+
+
+def test_what_never_left_puts_nothing_off(tmp_path: Path) -> None:
+    """A try by a clock that was ahead, of which no log got anything, is no time that was signed."""
+    site = published(tmp_path)
+    lines = SignedStatements(site.home)
+    (sent, *_rest) = lines.lines()
+    later = structs.replace(sent, at="2099-01-01T00:00:00Z", statement="0" * 64, number=2, version="2")
+    lines.add([later, structs.replace(later, step="unsent")])
+    assert site.publish(OTHER, "1.1.0").code == 0
 
 
 def test_a_small_difference_of_two_machines_is_no_wrong_clock(tmp_path: Path, clock: WallClock) -> None:
@@ -267,7 +364,7 @@ def test_a_small_difference_of_two_machines_is_no_wrong_clock(tmp_path: Path, cl
 def test_a_home_whose_keys_are_over_is_named_for_what_it_is(tmp_path: Path, clock: WallClock) -> None:
     site = published(tmp_path)
     ran = at(clock, 365 * 60 * DAY, site, OTHER, "1.1.0")
-    assert ran.code == 3
+    assert ran.code == 2
     assert "were good until" in ran.line
     assert "--new-signer" in ran.line
     assert not list((site.home / "journal").glob("[!.]*"))

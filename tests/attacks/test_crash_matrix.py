@@ -15,7 +15,9 @@ from typing import Any
 
 import pytest
 
-from anchor.publish import pending
+from anchor import release as releases
+from anchor.edge.signed import SignedStatements
+from anchor.publish import guard, pending
 from anchor.tlog import tiles
 from anchor.wiring import publishing
 from tests.support import crash, published
@@ -100,9 +102,26 @@ def check_left(site: Site, expected: dict[str, bytes], *, from_nothing: bool) ->
     left = [p for p in site.home.rglob("*") if p.name.startswith(".") or p.name.endswith(".tmp")]
     assert left == []
     assert list((site.home / "journal").iterdir()) == []
+    check_remembered(site)
     if site.root.parent != site.home.parent:
         raise AssertionError("root and home are expected side by side")
     assert {p.name for p in site.root.parent.iterdir()} <= {"site", "home", "ledger.md", "policy.toml"}
+
+
+def check_remembered(site: Site) -> None:
+    """The home has each release as published, once, with its statement and its bundles."""
+    assert {p.name for p in site.home.iterdir()} == {"instance", "journal", "signed", "signed.jsonl"}
+    signed = SignedStatements(site.home)
+    found = [(one.step, one.statement) for one in guard.binding(signed.lines())]
+    folders = sorted((site.root / "release").glob("*/release.json"))
+    made = [releases.load(path.read_bytes()) for path in folders]
+    assert sorted(found) == sorted(("published", one.statement.sha256) for one in made)
+    for path, one in zip(folders, made, strict=True):
+        root, bundles = signed.kept((path.parent / one.statement.path).read_bytes())
+        assert root == (path.parent / one.trusted_root.path).read_bytes()
+        assert dict(bundles) == {
+            a.bundle.path: (path.parent / a.bundle.path).read_bytes() for a in one.anchors
+        }
 
 
 def _nameless(name: str) -> str:
@@ -182,6 +201,45 @@ def test_killed_anywhere_and_run_again_there_is_one_entry_and_the_same_release(
     assert killed == len(mine) or (scenario.also and killed > len(mine) * 0.9)
     record_property("crash_points", killed)
     print(f"{scenario.name}, part {part}: {killed} of {len(points)} crash points")
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_killed_anywhere_and_the_folder_gone_there_is_never_a_second_statement(
+    part: int, served: Served, tmp_path: Path
+) -> None:
+    """Other bytes in the place of what was killed: taken while the log has nothing, else refused for ever,
+    and what was killed goes on."""
+    scenario = next(s for s in SCENARIOS if s.name == "first release")
+    (tmp_path / "base").mkdir()
+    base = scenario.before(tmp_path / "base")
+    seen, _ = undisturbed(base, tmp_path, scenario, served)
+    taken = refused = 0
+    for number, torn in crash.points(seen)[:: stride(scenario)][part::PARTS]:
+        folder = tmp_path / f"{number}{'t' if torn else ''}"
+        shutil.copytree(base.root.parent, folder, dirs_exist_ok=True)
+        site = Site(folder / "site", folder / "home", folder / "policy.toml")
+        what = f"killed {'in' if torn else 'before'} operation {number}: {seen[number - 1]}"
+        killer = Killer(at=number, torn=torn)
+        assert crash.forked(partial(run, site, scenario, served), killer=killer) is None, what
+        shutil.rmtree(site.root, ignore_errors=True)
+        sent = len(bodies(site))
+        code = crash.forked(partial(other, site))
+        assert code in (0, 2), what
+        assert len(bodies(site)) == (1 if code == 0 else sent) <= 1, what
+        taken, refused = taken + (code == 0), refused + (code == 2)
+        if code == 0:
+            assert sent == 0, what
+        else:
+            assert crash.forked(partial(other, site)) == 2, what
+            assert crash.forked(partial(run, site, scenario, served))[0] == 0, what
+            assert len(bodies(site)) == 1, what
+        shutil.rmtree(folder)
+    assert taken
+    assert refused
+
+
+def other(site: Site) -> int:
+    return site.publish(OTHER, "1.0.0").code
 
 
 def undisturbed(

@@ -11,6 +11,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from anchor import limits
 from anchor.edge.signed import SignedStatements
@@ -115,16 +116,133 @@ def test_what_never_left_binds_nobody(tmp_path: Path) -> None:
     assert not any(journal.glob("[!.]*"))
 
 
+def lose(site: Site, *names: str) -> None:
+    """Remove these of the home: the list `signed.jsonl`, what it `signed`."""
+    for name in names:
+        path = site.home / name
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def test_a_list_that_is_lost_is_made_again_of_what_was_kept(site: Site) -> None:
+    for _ in range(2):
+        lose(site, "signed.jsonl")
+        ran = second(site).publish(OTHER, "1.0.0")
+        assert ran.code == 2
+        assert "this home signed another statement" in ran.line
+    shutil.rmtree(site.root)
+    assert site.publish(OTHER, "1.0.0").code == 2
+    assert log_size(site) == 1
+
+
 def test_a_list_that_is_lost_is_not_begun_anew_over_a_log_with_entries(site: Site) -> None:
-    (site.home / "signed.jsonl").unlink()
-    ran = second(site).publish(OTHER, "1.0.0")
-    assert ran.code == 2
-    assert "signed.jsonl" in ran.line
-    assert "backup" in ran.line
-    # the folder that was published tells it all again
+    """Nothing at hand says what its entry is; then the folder that was published tells it all again."""
+    lose(site, "signed.jsonl", "signed")
+    for _ in range(2):
+        ran = second(site).publish(OTHER, "1.0.0")
+        assert ran.code == 2
+        for word in ("signed.jsonl", "1 entries", "backup"):
+            assert word in ran.line
     assert site.publish(LEDGER, "1.0.0").code == 0
     assert second(site).publish(OTHER, "1.0.0").code == 2
     assert site.publish(OTHER, "1.1.0").code == 0
+    assert log_size(site) == 2
+
+
+def test_one_folder_does_not_explain_what_another_one_published(site: Site, tmp_path: Path) -> None:
+    """Two ledgers of one home, and its list is lost: each folder is asked before anything new is signed."""
+    ledger = tmp_path / "ledger.md"
+    ledger.write_text(LEDGER)
+    named = ("--root", tmp_path / "beside", "--home", site.home)
+    assert anchor("publish", ledger, "--name", "beside", "--version", "1.0.0", *named).code == 0
+    lose(site, "signed.jsonl", "signed")
+    ran = site.publish(OTHER, "1.1.0")
+    assert (ran.code, log_size(site)) == (2, 2)
+    assert "the first: 1)" in ran.line
+    (site.home / "signed.jsonl").touch()  # the way on that is named
+    ledger.write_text(LEDGER)
+    assert anchor("publish", ledger, "--name", "beside", "--version", "1.0.0", *named).code == 0
+    assert site.publish(LEDGER, "1.0.0").code == 0
+    for root in (site.root, tmp_path / "beside"):
+        shutil.rmtree(root)
+    assert site.publish(OTHER, "1.0.0").code == 2
+    ledger.write_text(OTHER)
+    assert anchor("publish", ledger, "--name", "beside", "--version", "1.0.0", *named).code == 2
+    assert log_size(site) == 2
+
+
+def test_what_another_publisher_put_into_the_folder_is_not_taken_for_ours(site: Site, tmp_path: Path) -> None:
+    """A copied site, or one that a stranger wrote into, cannot make a home believe that it signed it."""
+    (tmp_path / "stranger").mkdir()
+    stranger = published(tmp_path / "stranger", OTHER)
+    lose(site, "signed.jsonl")
+    assert Site(stranger.root, site.home, site.policy).publish(THIRD, "1.1.0").code == 2
+    assert {line.statement for line in SignedStatements(site.home).lines()} == {
+        site.value["statement"]["sha256"]
+    }
+
+
+def test_no_log_gets_another_statement_of_a_release_that_is_in_place(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder that holds another one's release of the same version: a further log would be our signature."""
+    monkeypatch.setenv("NO_PROXY", "*")
+    (tmp_path / "stranger").mkdir()
+    stranger = published(tmp_path / "stranger", OTHER)
+    mixed = Site(stranger.root, site.home, site.policy)
+    with serving(tmp_path / "served") as served:
+        for _ in range(2):
+            ran = mixed.publish(OTHER, "1.0.0", *served.words())
+            assert ran.code == 2, ran
+            assert "this home signed another statement" in ran.line
+        assert (served.size(), log_size(site)) == (0, 1)
+        assert site.publish(LEDGER, "1.0.0", *served.words()).code == 0
+        assert served.size() == 1
+
+
+def test_nothing_follows_a_release_that_this_home_did_not_sign_in_the_place_of_its_own(
+    site: Site, tmp_path: Path
+) -> None:
+    """The folder was replaced by one whose release 1 is another statement, of a signer who is accepted."""
+    (tmp_path / "stranger").mkdir()
+    stranger = published(tmp_path / "stranger", OTHER)
+    for _ in range(2):
+        ran = Site(stranger.root, site.home, site.policy).publish(THIRD, "1.1.0", "--new-signer")
+        assert ran.code == 2
+        assert "is not the one that this home signed" in ran.line
+        assert log_size(site) == 1
+    assert site.publish(THIRD, "1.1.0").code == 0
+
+
+def test_a_release_of_two_logs_is_the_same_one_in_another_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With no log but its own asked for, and the other one gone: what was published once is kept whole."""
+    monkeypatch.setenv("NO_PROXY", "*")
+    with serving(tmp_path / "served") as served:
+        site = empty(tmp_path)
+        ran = site.publish(LEDGER, "1.0.0", *served.words())
+        assert ran.code == 0, ran.err
+        size = served.size()
+    for _ in range(2):
+        ran = second(site).publish(LEDGER, "1.0.0")
+        assert ran.code == 0, ran.err
+        one, two = (snapshot(s.root / "release" / "1.0.0") for s in (site, second(site)))
+        assert one == two
+        assert (served.size(), log_size(site)) == (size, 1)
+    assert len(second(site).value["anchors"]) == 2
+
+
+def test_a_bundle_that_was_kept_and_is_damaged_is_named_and_put_nowhere(site: Site) -> None:
+    (kept,) = (site.home / "signed").glob("*/*.sigstore.json")
+    whole = kept.read_bytes()
+    kept.write_bytes(whole[:-9])
+    ran = second(site).publish(LEDGER, "1.0.0")
+    assert ran.code == 8
+    assert kept.name in ran.line
+    assert not second(site).release.exists()
+    assert site.publish(LEDGER, "1.0.0").code == 0  # it is kept again where it is whole
+    assert kept.read_bytes() == whole
+    assert second(site).publish(LEDGER, "1.0.0").code == 0
 
 
 def test_a_list_that_is_lost_is_not_begun_anew_from_a_folder_that_was_put_back(
@@ -135,11 +253,11 @@ def test_a_list_that_is_lost_is_not_begun_anew_from_a_folder_that_was_put_back(
     assert site.publish(OTHER, "1.1.0").code == 0
     site.root.rename(tmp_path / "newer")
     (tmp_path / "older").rename(site.root)
-    (site.home / "signed.jsonl").unlink()
+    lose(site, "signed.jsonl", "signed")
     for _ in range(2):
         ran = site.publish(THIRD, "1.1.0")
         assert ran.code == 2, ran.err
-        assert "2 entries, 1 of them" in ran.line
+        assert "1 entries (the first: 1)" in ran.line
         assert log_size(site) == 2
     shutil.rmtree(site.root)
     (tmp_path / "newer").rename(site.root)
@@ -233,6 +351,11 @@ def test_a_list_that_is_damaged_is_named_and_nothing_is_signed(site: Site) -> No
     assert str(path) in ran.line
     assert "backup" in ran.line
     assert log_size(site) == 1
+    for bad in (whole.replace(b'"at":"2', b'"at":"x'), whole.replace(b'"number":1', b'"number":0,"x":1')):
+        path.write_bytes(bad)
+        ran = site.publish(OTHER, "1.1.0")
+        assert (ran.code, log_size(site)) == (8, 1)
+        assert "line 1 is damaged" in ran.line
     path.write_bytes(whole)
     assert site.publish(OTHER, "1.1.0").code == 0
 
@@ -260,10 +383,30 @@ def test_a_journal_that_is_removed_frees_no_number(site: Site) -> None:
     lines.path.write_text(
         json.dumps({**_dict(sent), "number": 2, "version": "1.1.0", "statement": "0" * 64}) + "\n"
     )
-    ran = site.publish(OTHER, "1.1.0")
-    assert ran.code == 2
-    assert "number 2" in ran.line
-    assert "sent to" in ran.line
+    for _ in range(2):
+        ran = site.publish(OTHER, "1.1.0")
+        assert ran.code == 2
+        assert "number 2" in ran.line
+        assert "sent to" in ran.line
+    ran = site.publish(OTHER, "1.1.0", "--abandon")  # for whoever says so: it may be in the log for ever
+    assert ran.code == 0, ran.err
+    assert "given up" in ran.err
+
+
+def test_what_was_given_up_is_given_up_in_every_log(site: Site) -> None:
+    lines = SignedStatements(site.home)
+    (sent, *_rest) = lines.lines()
+    for log in ("one.example", "two.example"):
+        lines.add([structs.replace(sent, number=2, version="1.1.0", statement="0" * 64, log=log)])
+    assert site.publish(OTHER, "1.1.0", "--abandon").code == 0
+    assert "0" * 64 not in {line.statement for line in guard.binding(lines.lines())}
+
+
+def test_what_was_published_is_not_given_up(site: Site) -> None:
+    for where in (site, second(site)):
+        shutil.rmtree(site.root, ignore_errors=True)
+        assert where.publish(OTHER, "1.0.0", "--abandon").code == 2
+    assert log_size(site) == 1
 
 
 def _dict(line: object) -> dict[str, object]:

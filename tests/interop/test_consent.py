@@ -68,8 +68,11 @@ def test_first_entry_in_a_public_log_asks_and_names_identity_and_log(
     assert "Record" not in again.screen
     # but not of another one
     env["ANCHOR_IDENTITY_TOKEN"] = stack.oidc.token(email="other@example.com")
-    asked = [*words(stack, tmp_path, "public", "1.2.0"), "--new-signer"]
-    other = Terminal(asked, tmp_path / "policy.toml", public, **env)
+    asked = words(stack, tmp_path, "public", "1.2.0")
+    refused = Terminal(asked, tmp_path / "policy.toml", public, **env)
+    refused.until("--new-signer")
+    assert refused.end() == 2
+    other = Terminal([*asked, "--new-signer"], tmp_path / "policy.toml", public, **env)
     assert "other@example.com" in other.until(r"Record [^?]*\?")[0]
     other.type("n")
     assert other.end() == 2

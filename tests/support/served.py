@@ -34,5 +34,9 @@ def serving(home: Path) -> Iterator[Served]:
     argv = [sys.executable, "-m", "anchor", "instance", "serve", "--home", str(home), "--json"]
     with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
         assert process.stdout
-        yield Served(json.loads("".join(iter(process.stdout.readline, "}\n")) + "}"), home / "instance/log")
-        process.terminate()
+        try:
+            yield Served(
+                json.loads("".join(iter(process.stdout.readline, "}\n")) + "}"), home / "instance/log"
+            )
+        finally:
+            process.terminate()
