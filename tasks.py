@@ -65,7 +65,7 @@ TASKS = {
     "layers": Task("check that imports point down the list in pyproject.toml", ("lint-imports",)),
     "docs": Task("run the tests of the documents", (f"pytest -q {' '.join(DOCUMENT_TESTS)}",)),
     "checks": Task("generate docs/checks.md", ("python -m tests.support.check_names > docs/checks.md",)),
-    "schemas": Task("generate release/schema", ("python -m anchor.schemas release/schema",)),
+    "schemas": Task("generate release/schema", ("python -m tests.support.write_schemas release/schema",)),
     "specification": Task(f"copy {FORMAT} to release/FORMAT.md", (f"cat {FORMAT} > release/FORMAT.md",)),
     "vectors": Task("generate tests/vectors/*/", ("python -m tests.vectors.make",)),
     "differ": Task("generate tests/vectors/only_we_refuse.toml", ("python -m tests.vectors.differ",)),

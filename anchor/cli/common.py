@@ -17,10 +17,10 @@ import platformdirs
 from click.core import ParameterSource
 
 from anchor import limits
-from anchor import release as release_file
 from anchor.cli.output import document, out, say
-from anchor.edge import files, named
+from anchor.disk import files, user_files
 from anchor.errors import AnchorError, Misuse
+from anchor.format import release as release_file
 from anchor.verdict import Class, Verdict
 
 _MARKS = {"passed": "ok", "refused": "REFUSED", "unknown": "unknown", "skipped": "skipped"}
@@ -62,7 +62,7 @@ class OutputFile(_Path):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if isinstance(value, Output):
             return value
-        return Output(super().convert(str(named.STDOUT) if value == "-" else value, param, ctx))
+        return Output(super().convert(str(user_files.STDOUT) if value == "-" else value, param, ctx))
 
 
 @dataclass(frozen=True)
@@ -74,14 +74,14 @@ class Output:
     @property
     def is_file(self) -> bool:
         """Whether a regular file of this name is there, which can be named again."""
-        return self.path != named.STDOUT and self.path.is_file()
+        return self.path != user_files.STDOUT and self.path.is_file()
 
     def write(self, data: bytes, *, wait: bool = True) -> None:
         """Write it as `named.write` does; UTF-8 text on standard output as every other document."""
-        if self.path == named.STDOUT:
+        if self.path == user_files.STDOUT:
             document(data.decode())
         else:
-            named.write(self.path, data, wait=wait)
+            user_files.write(self.path, data, wait=wait)
 
 
 class FileName(click.ParamType[Any]):
@@ -116,8 +116,8 @@ def _input(
     kind: click.ParamType[Any], value: Any, param: click.Parameter | None, ctx: click.Context | None
 ) -> Any:
     """The name with `-` written out. Standard input can be read once, so two options cannot both have it."""
-    found = str(named.STDIN) if value == "-" else value
-    if ctx is not None and param is not None and str(found) == str(named.STDIN):
+    found = str(user_files.STDIN) if value == "-" else value
+    if ctx is not None and param is not None and str(found) == str(user_files.STDIN):
         first = ctx.meta.setdefault("anchor.stdin", param.name)
         if first != param.name:
             kind.fail("standard input is read already, by another option of this command", param, ctx)

@@ -17,7 +17,7 @@ import click
 import platformdirs
 
 from anchor import limits
-from anchor.edge import files
+from anchor.disk import files
 from anchor.encoding import parse_toml
 from anchor.errors import Missing, Misuse, Refused
 

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import click
 
+from anchor.app import records
 from anchor.cli import common, watching
 from anchor.cli.output import document, out
-from anchor.edge import process
+from anchor.disk import worker_id
 from anchor.errors import Misuse
 from anchor.records import history
 from anchor.report import history as report
 from anchor.verdict import Class
-from anchor.wiring import records
 
 _PAGE = 100
 _CLASSES = [str(c) for c in Class] + ["interrupted", "running"]
@@ -57,7 +57,7 @@ def command(
         limit=limit or (None if as_csv or as_json else _PAGE),
     )
     with records.opened(common.records_home(root, home), database, create=False) as opened:
-        lines = history.runs(opened, wanted, alive=process.alive)
+        lines = history.runs(opened, wanted, alive=worker_id.alive)
         if as_csv or as_json:
             for chunk in (report.as_csv if as_csv else report.as_json)(lines):
                 document(chunk)

@@ -7,9 +7,9 @@ import click
 
 from anchor.cli import common
 from anchor.cli.output import out
-from anchor.edge import named
+from anchor.disk import user_files
 from anchor.errors import AnchorError
-from anchor.report import inspect as report
+from anchor.inspect import document as report
 
 MAX_FILE = 1 << 36
 
@@ -25,7 +25,7 @@ def command(file: Path, *, as_json: bool) -> int:
     policy, verdict or evidence. Nothing is verified: `bound` means that verify or
     verify-bundle refuses another value there. Exit 0 whatever it finds, 7 for a file of no known kind.
     """
-    with named.opened(file, limit=MAX_FILE) as stream:
+    with user_files.opened(file, limit=MAX_FILE) as stream:
         data = stream.read(report.MAX_SIZE + 1)
     try:
         found = report.inspect(data, file=str(file))

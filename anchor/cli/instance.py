@@ -18,7 +18,7 @@ import click
 
 from anchor.cli import common
 from anchor.cli.output import out, say
-from anchor.edge import files, named
+from anchor.disk import files, user_files
 
 TOKEN_LIFETIME = 3600
 HONEST = "run by whoever publishes with it: no independent evidence"
@@ -112,7 +112,7 @@ def serve(
     with contextlib.closing(instance), Server(instance, host=host, port=port, secret=secret) as server:
         folder = output or instance.folder / "run"
         # It is renewed while this runs, and taken away at the end: no pipe or device is either.
-        token_path = named.regular(token_file.path) if token_file else folder / "identity-token"
+        token_path = user_files.regular(token_file.path) if token_file else folder / "identity-token"
         paths = {
             "trust_config": folder / "client_trust_config.json",
             "signing_config": folder / "signing_config.json",

@@ -7,10 +7,10 @@ import click
 
 from anchor.cli import common
 from anchor.cli.output import out
-from anchor.edge.ledger_file import open_ledger
-from anchor.facts import brief
-from anchor.ledger import READERS
-from anchor.ledger.lint import KINDS, Finding, Report, lint
+from anchor.disk.ledger_file import open_ledger
+from anchor.format.facts import brief
+from anchor.format.readers import READERS
+from anchor.inspect.lint import KINDS, Finding, Report, lint
 from anchor.verdict import Class
 
 _SHOWN_LINES = 8

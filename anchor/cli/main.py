@@ -21,7 +21,7 @@ from click.core import ParameterSource
 import anchor
 from anchor.cli import common, configuration, streams
 from anchor.cli.output import say
-from anchor.edge import files, named
+from anchor.disk import files, user_files
 from anchor.errors import AnchorError, Unavailable
 from anchor.verdict import Class, class_of
 
@@ -81,7 +81,7 @@ def cli() -> None:
 def run(argv: Sequence[str]) -> int:
     """Run one command; returns its exit code. 1 is never given on purpose, so that a crash is no alarm."""
     as_json = "--json" in argv
-    named.begin()
+    user_files.begin()
     try:
         result: Any = cli.main(
             list(argv),

@@ -11,17 +11,17 @@ import click
 from anchor.cli import common
 from anchor.cli.output import document, say
 from anchor.cli.progress import Counter, Stages
-from anchor.edge import files
-from anchor.edge.service import Budget
+from anchor.disk import files
 from anchor.errors import Misuse, printable
-from anchor.ledger import READERS
-from anchor.publish import guard, sealing
+from anchor.format.readers import READERS
+from anchor.net.budget import Budget
+from anchor.publish import sealing, statement_guard
 from anchor.publish.policy_text import policy_text
 from anchor.publish.sealing import Order
 from anchor.verdict import Class
 
 if TYPE_CHECKING:
-    from anchor.publish.job import Published
+    from anchor.publish.run import Published
 
 BUDGET = 180.0
 """Seconds for all calls to all services of one publication."""
@@ -84,10 +84,9 @@ def command(as_json: bool, home: Path | None, **given: Any) -> int:  # noqa: FBT
     if given["policy"]:
         files.writable(given["policy"], "--policy")
     # The client is imported only by those who sign.
-    from anchor.edge import journal
-    from anchor.edge.tokens import Consent, TokenSource
-    from anchor.publish import job
-    from anchor.wiring import publishing, trust
+    from anchor.app import publish, trust
+    from anchor.publish import journal, run
+    from anchor.signing.tokens import Consent, TokenSource
 
     counter = Counter()
     order = Order(
@@ -99,7 +98,7 @@ def command(as_json: bool, home: Path | None, **given: Any) -> int:  # noqa: FBT
         progress=counter,
     )
     journal.check_home(order.home)
-    if given["resume"] and not job.resumable(order):
+    if given["resume"] and not run.resumable(order):
         where = f"{order.name} {order.version}"
         raise Misuse("nothing is interrupted or pending", where=where, remedy="leave --resume out")
     instances = (given["instance"], *given["also"])
@@ -108,20 +107,18 @@ def command(as_json: bool, home: Path | None, **given: Any) -> int:  # noqa: FBT
     )
     budget = Budget(BUDGET)
     own = trust.load(given["policy"], budget=budget, offline=False) if given["policy"] else None
-    choice = publishing.Choice(
+    choice = publish.Choice(
         home=order.home,
         budget=budget,
         tokens=source,
         rekor=int(given["rekor"] or 0),
-        consent=None if given["yes"] else Consent(confirm=_confirm, known=publishing.recorded(root)),
-        signer=publishing.signer_before(root, order.home, order.version, accepted=order.new_signer, own=own),
+        consent=None if given["yes"] else Consent(confirm=_confirm, known=publish.recorded(root)),
+        signer=publish.signer_before(root, order.home, order.version, accepted=order.new_signer, own=own),
         chosen=bool(given["also"]) or not common.is_default("instance"),
     )
     stages = Stages()
-    tools = publishing.tools(stages, own)
-    published = job.publish(
-        order, lambda existing: publishing.sites(instances, choice, existing, stages), tools
-    )
+    tools = publish.tools(stages, own)
+    published = run.publish(order, lambda existing: publish.sites(instances, choice, existing, stages), tools)
     counter.close()
     stages.close()
     return _report(published, order, as_json=as_json)
@@ -137,7 +134,7 @@ def _confirm(question: str) -> bool:
 def _dry_run(order: Order, *, as_json: bool) -> int:
     found = sealing.dry_run(order)
     if found.plan.existing is None:
-        guard.check(order.home, found.statement, hashlib.sha256(found.data).hexdigest())
+        statement_guard.check(order.home, found.statement, hashlib.sha256(found.data).hexdigest())
     if as_json:
         common.print_json({"statement": found.data.decode(), "sent": False})
     else:

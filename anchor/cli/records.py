@@ -7,18 +7,19 @@ from typing import Any
 
 import click
 
+from anchor.app import records
+from anchor.app.log_locations import public_key
+from anchor.app.reverify import Given
 from anchor.cli import common, watching
 from anchor.cli.output import document, out
-from anchor.edge import files, named, process
-from anchor.edge.service import Budget
+from anchor.disk import files, worker_id
+from anchor.disk import user_files as named
 from anchor.errors import Misuse
+from anchor.net.budget import Budget
 from anchor.records import check as checking
 from anchor.records import export as exporting
-from anchor.records import mark, retention
+from anchor.records import high_water_mark, retention
 from anchor.verdict import Verdict, judge
-from anchor.wiring import records
-from anchor.wiring.places import public_key
-from anchor.wiring.watching import Given
 
 
 @click.group(epilog="Example: anchor records check")
@@ -124,7 +125,7 @@ def check(
         verdict = checking.check(opened, log_keys=_known(given))
         kept = records.read_mark(found_home, opened)
         if kept is not None:
-            checks = (*verdict.checks, mark.compare(opened, kept))
+            checks = (*verdict.checks, high_water_mark.compare(opened, kept))
             verdict = Verdict(kind="records", target=verdict.target, verdict=judge(checks), checks=checks)
     return common.emit(verdict, as_json=as_json)
 
@@ -158,7 +159,7 @@ def forget_log(
     with records.opened(found_home, database, create=False):
         pass  # there must be records: a decision makes none
     (named,) = records.absolute([target])
-    who = process.person()
+    who = worker_id.person()
     with records.opened(found_home, database, create=True) as opened:
         records.forget_log(found_home, opened, named, origin, who=who, reason=reason, now=time.time())
     if as_json:
@@ -197,7 +198,7 @@ def accept(
     with records.opened(found_home, database, create=False):
         pass  # there must be records: accepting makes none
     (named,) = records.absolute([target])
-    decision: dict[str, Any] = {"number": number, "who": process.person(), "reason": reason}
+    decision: dict[str, Any] = {"number": number, "who": worker_id.person(), "reason": reason}
     with records.opened(found_home, database, create=True) as opened:
         ledger, before = records.accept(found_home, opened, named, **decision, now=time.time())
     if as_json:

@@ -11,17 +11,17 @@ from typing import Any
 
 import click
 
+from anchor.app import records
+from anchor.app.reverify import Given, worker_of
 from anchor.cli import common, watching
 from anchor.cli.output import say
-from anchor.edge.notify import Notifier
 from anchor.errors import AnchorError, Misuse, Unavailable
-from anchor.records import claims
-from anchor.records.engine import Database
+from anchor.net.notify import Notifier
+from anchor.records import queue
+from anchor.records.database import Database
 from anchor.records.outbox import Outbox
 from anchor.verdict import Class
-from anchor.wiring import records
-from anchor.wiring.watching import Given, worker_of
-from anchor.worker import Done
+from anchor.watch.worker import Done
 
 
 @click.command(epilog="Example: anchor reverify release.json --policy policy.toml --quiet --alarm-after 3/6h")
@@ -124,7 +124,7 @@ def _targets(
     new = [target for target in named if target not in known or every is not None]
     if new:
         with contextlib.suppress(AnchorError):  # records that take nothing are said with each run
-            claims.add_all(database, new, now=time.time(), interval=every)
+            queue.add_all(database, new, now=time.time(), interval=every)
     return named
 
 

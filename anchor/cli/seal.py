@@ -7,16 +7,17 @@ from pathlib import Path
 
 import click
 
-from anchor import naming
 from anchor.cli import common
 from anchor.cli.output import out
 from anchor.cli.progress import Counter
-from anchor.edge import files, named
-from anchor.edge.ledger_file import SealedFile, guard_input, seal_file
-from anchor.edge.stage import staged
+from anchor.disk import files
+from anchor.disk import user_files as named
+from anchor.disk.ledger_file import SealedFile, guard_input, seal_file
+from anchor.disk.staged_folder import staged
 from anchor.errors import Misuse, Refused
-from anchor.ledger import READERS
-from anchor.statement import (
+from anchor.format import names
+from anchor.format.readers import READERS
+from anchor.format.statement import (
     MAX_STATEMENT,
     LedgerName,
     Previous,
@@ -67,7 +68,7 @@ def command(
 
     Example: anchor seal ledger.md --name my-ledger --version 1.0.0 -o sealed/
     """
-    naming.check_arguments(name, version)
+    names.check_arguments(name, version)
     before = _previous(previous, name)
     named = LedgerName(name=name, number=_number(number, before), version=version)
     with ExitStack() as stack:
@@ -90,7 +91,7 @@ def _previous(path: Path | None, name: str) -> Previous | None:
         data = named.read(path, limit=MAX_STATEMENT)
         theirs = decode(data).ledger.name
         if theirs != name:
-            problem = f"of the ledger {naming.shown(theirs)}, not of {naming.shown(name)}"
+            problem = f"of the ledger {names.shown(theirs)}, not of {names.shown(name)}"
             raise Misuse(problem, where=str(path), remedy="a release follows one of its own ledger")
         return link(data)
     except Refused as e:

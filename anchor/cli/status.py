@@ -6,13 +6,13 @@ from pathlib import Path
 
 import click
 
+from anchor.app import records
 from anchor.cli import common, watching
 from anchor.cli.output import out, say
-from anchor.edge import process
+from anchor.disk import worker_id
 from anchor.errors import Misuse
-from anchor.publish import pending
+from anchor.publish import interrupted
 from anchor.report import status as report
-from anchor.wiring import records
 
 
 @click.command(epilog="Example: anchor status --max-run-age 2d")
@@ -37,11 +37,11 @@ def command(
     """
     age = watching.seconds(max_run_age, "--max-run-age")
     place = common.records_home(root, home)
-    begun = [str(i) for one in common.publisher_homes(home) for i in pending.interrupted(one)]
+    begun = [str(i) for one in common.publisher_homes(home) for i in interrupted.interrupted(one)]
     try:
         with records.opened(place, database, create=False) as opened:
             found = report.status(
-                opened, now=time.time(), max_age=age, interrupted=begun, alive=process.alive
+                opened, now=time.time(), max_age=age, interrupted=begun, alive=worker_id.alive
             )
     except Misuse:  # no records: what was interrupted is told all the same
         for line in begun:

@@ -8,18 +8,19 @@ from typing import Any
 
 import click
 
-from anchor import trusted_root
+from anchor.app.trust import NAMED, Named, named_root, own_root, tuf_cache
 from anchor.cli import common
 from anchor.cli.output import out, say
-from anchor.edge import named, roots
-from anchor.edge.roots import Material
-from anchor.edge.service import Budget
+from anchor.disk import user_files
 from anchor.errors import AnchorError, Misuse, Unavailable
+from anchor.inspect import trust_windows as words
+from anchor.net import tuf_roots
+from anchor.net.budget import Budget
+from anchor.net.tuf_roots import Material
 from anchor.publish.policy_text import pin_line
-from anchor.report import trust as words
-from anchor.trusted_root import TrustedRoot
+from anchor.sigstore import trusted_root
+from anchor.sigstore.trusted_root import TrustedRoot
 from anchor.verdict import Class, class_of
-from anchor.wiring.trust import NAMED, Named, named_root, own_root, tuf_cache
 
 BUDGET = 60.0
 SAVED = "trusted_root.json"
@@ -72,7 +73,7 @@ def pin(root: str, output: common.Output | None, offline: bool, as_json: bool) -
         raise Unavailable(f"could not be refreshed: {found.trouble}", where=root, remedy=remedy)
     if output is None and root in NAMED:
         raise Misuse("a pin names a file", where="-o", remedy="say where to write the root with -o FILE")
-    if as_json and output is not None and output.path == named.STDOUT:
+    if as_json and output is not None and output.path == user_files.STDOUT:
         raise Misuse("two documents on one stdout", where="-o", remedy="give one of --json and -o -")
     path = str(output.path if output else root)
     if not path.isascii() and any("\ud800" <= c <= "\udfff" for c in path):
@@ -80,11 +81,11 @@ def pin(root: str, output: common.Output | None, offline: bool, as_json: bool) -
     if output is not None:
         output.write(data)
     digest = hashlib.sha256(data).hexdigest()
-    kept = output.is_file if output else not named.is_stream(Path(root))
+    kept = output.is_file if output else not user_files.is_stream(Path(root))
     if as_json:
         common.print_json({"path": path if kept else None, "sha256": digest})
         return 0
-    tell = say if output is not None and output.path == named.STDOUT else out
+    tell = say if output is not None and output.path == user_files.STDOUT else out
     if not kept:  # a policy names a file
         tell(f"# save the root as {SAVED}")
     tell(pin_line(path if kept else SAVED, digest))
@@ -102,8 +103,8 @@ def update(name: str, as_json: bool) -> int:  # noqa: FBT001  click passes by ke
     now = datetime.now(UTC)
     before = _digest(name, now)
     try:
-        found = roots.load(
-            roots.REPOSITORIES[name], cache=tuf_cache(), budget=Budget(BUDGET), now=now, force=True
+        found = tuf_roots.load(
+            tuf_roots.REPOSITORIES[name], cache=tuf_cache(), budget=Budget(BUDGET), now=now, force=True
         )
     except AnchorError as e:
         if before is not None:
@@ -133,8 +134,8 @@ def update(name: str, as_json: bool) -> int:  # noqa: FBT001  click passes by ke
 
 def _digest(name: str, now: datetime) -> str | None:
     try:
-        kept = roots.load(
-            roots.REPOSITORIES[name], cache=tuf_cache(), budget=Budget(1), now=now, offline=True
+        kept = tuf_roots.load(
+            tuf_roots.REPOSITORIES[name], cache=tuf_cache(), budget=Budget(1), now=now, offline=True
         )
     except AnchorError:
         return None
@@ -153,7 +154,7 @@ def _state(found: Named) -> str:
 
 def _read(root: str, *, offline: bool) -> tuple[bytes, Named | None, TrustedRoot]:
     if root not in NAMED:
-        data = named.read(Path(root), limit=trusted_root.MAX_SIZE)
+        data = user_files.read(Path(root), limit=trusted_root.MAX_SIZE)
         return data, None, own_root(data, where=root)
     found = named_root(root, budget=Budget(BUDGET), offline=offline)
     return found.material.trusted_root, found, trusted_root.parse(found.material.trusted_root, where=root)

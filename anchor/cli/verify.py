@@ -7,12 +7,13 @@ from typing import Any
 
 import click
 
+from anchor.app.trust import trust_for
 from anchor.cli import common
 from anchor.cli.progress import Counter
-from anchor.edge import release_files, service
+from anchor.net import budget as service
+from anchor.net import release_files
 from anchor.verify.effort import Effort
 from anchor.verify.release import verify_release
-from anchor.wiring.trust import trust_for
 
 BUDGET = 120.0
 """Seconds for everything that is fetched."""
@@ -36,7 +37,7 @@ def command(release: str, as_json: bool, offline: bool, **given: Any) -> int:  #
     # The stock client costs a third of a second to import: only where it is asked.
     stock = None
     if trust is not None:
-        from anchor.edge.stock import opinion
+        from anchor.signing.reference_client import opinion
 
         stock = opinion
     counter = Counter()

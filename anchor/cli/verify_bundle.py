@@ -9,19 +9,20 @@ from typing import Any
 
 import click
 
-from anchor import artifact as artifacts
-from anchor import bundle as bundles
-from anchor import containers, keydetails, trusted_root
-from anchor.artifact import Artifact
+from anchor.app.trust import named_root, own_root
 from anchor.cli import common
-from anchor.edge import named, service
+from anchor.disk import user_files
 from anchor.errors import AnchorError, Misuse, Unsupported
-from anchor.keydetails import Key
-from anchor.trust import Signer
-from anchor.trusted_root import TrustedRoot
+from anchor.net import budget
+from anchor.sigstore import artifact as artifacts
+from anchor.sigstore import bundle as bundles
+from anchor.sigstore import containers, keys, trusted_root
+from anchor.sigstore.artifact import Artifact
+from anchor.sigstore.keys import Key
+from anchor.sigstore.trusted_root import TrustedRoot
 from anchor.verdict import Verdict
 from anchor.verify.bundle import BundleReport, LogFact, verify_bundle
-from anchor.wiring.trust import named_root, own_root
+from anchor.verify.policy import Signer
 
 BUDGET = 20.0
 """Seconds for refreshing the public trusted root."""
@@ -41,27 +42,27 @@ class FileArtifact(Artifact):
         self._path = path
         self._kept: bytes | None = b""
         """What a pipe gave; None when it was too much to keep."""
-        self._piped = named.is_stream(path)
+        self._piped = user_files.is_stream(path)
         if self._piped:
             self._drain()
         self.digest("sha256")
 
     def content(self) -> bytes:
         if not self._piped:
-            return named.read(self._path, limit=MAX_IN_MEMORY)
+            return user_files.read(self._path, limit=MAX_IN_MEMORY)
         if self._kept is None:
             problem = "the signature covers the file, and this is too much to keep of a pipe"
             raise Misuse(problem, where=str(self._path), remedy="name a regular file")
         return self._kept
 
     def _compute(self, algorithm: str) -> bytes:
-        with named.opened(self._path, limit=MAX_ARTIFACT) as stream:
+        with user_files.opened(self._path, limit=MAX_ARTIFACT) as stream:
             return hashlib.file_digest(stream, algorithm).digest()  # type: ignore[arg-type]
 
     def _drain(self) -> None:
         hashes = {name: hashlib.new(name) for name in artifacts.DIGEST_SIZES}
         kept: bytearray | None = bytearray()
-        with named.opened(self._path, limit=MAX_ARTIFACT) as stream:
+        with user_files.opened(self._path, limit=MAX_ARTIFACT) as stream:
             while data := stream.read(CHUNK):
                 for found in hashes.values():
                     found.update(data)
@@ -132,9 +133,9 @@ def _signer(
             raise Misuse(
                 "a managed key has no certificate", where="--key", remedy="give a key or an identity"
             )
-        data = named.read(key, limit=keydetails.MAX_KEY)
+        data = user_files.read(key, limit=keys.MAX_KEY)
         try:
-            return None, keydetails.load_pem(data, where=str(key))
+            return None, keys.load_pem(data, where=str(key))
         except AnchorError as e:
             raise Misuse(e.problem, where=str(key), remedy=e.remedy) from None
     if not identity or not issuer:
@@ -149,7 +150,7 @@ def _read_bundle(path: Path) -> bytes:
 
     Raises Unsupported for what another tool puts bundles into, with how to get one out.
     """
-    with named.opened(path, limit=MAX_ARTIFACT) as stream:
+    with user_files.opened(path, limit=MAX_ARTIFACT) as stream:
         data = stream.read(bundles.MAX_SIZE + 1)
     held = containers.recognise(data) if len(data) <= bundles.MAX_SIZE else None
     if held is not None:
@@ -161,9 +162,9 @@ def _read_bundle(path: Path) -> bytes:
 def _root(path: Path | None, *, staging: bool) -> tuple[TrustedRoot, list[str]]:
     """The trusted root, and what there is to say of how it was got."""
     if path is not None:
-        return own_root(named.read(path, limit=trusted_root.MAX_SIZE), where=str(path)), []
+        return own_root(user_files.read(path, limit=trusted_root.MAX_SIZE), where=str(path)), []
     name = "staging" if staging else "public"
-    found = named_root(name, budget=service.Budget(BUDGET))
+    found = named_root(name, budget=budget.Budget(BUDGET))
     root = trusted_root.parse(found.material.trusted_root, where=f"{name} trusted root")
     unkept = found.material.unkept
     notes = [f"the {name} trusted root is not kept for the next run: {unkept}"] if unkept else []

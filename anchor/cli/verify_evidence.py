@@ -7,16 +7,16 @@ from typing import Any
 
 import click
 
+from anchor.app.log_locations import public_key
+from anchor.app.reverify import Given
 from anchor.cli import common
-from anchor.edge import named
-from anchor.edge.service import Budget
+from anchor.disk import user_files
 from anchor.errors import AnchorError, Misuse, Refused
+from anchor.monitor import conflicting_statements
+from anchor.net.budget import Budget
 from anchor.tlog import evidence
 from anchor.tlog.keys import VerifierKey, parse_vkey
 from anchor.verdict import Check, Class, Verdict, failed, judge, passed
-from anchor.verify import rivals
-from anchor.wiring.places import public_key
-from anchor.wiring.watching import Given
 
 
 @click.command(
@@ -41,11 +41,11 @@ def command(
     Evidence that holds is EQUIVOCATION (6); a file that shows nothing is INVALID (8). Whose key it is, you
     say with --log-key or a policy; without one the key is printed for you to compare.
     """
-    data = named.read(file, limit=rivals.MAX_SIZE)
+    data = user_files.read(file, limit=conflicting_statements.MAX_SIZE)
     checks: list[Check] = []
     facts: dict[str, Any] = {}
     try:
-        if rivals.is_rivals(data):
+        if conflicting_statements.is_rivals(data):
             checks.append(_publisher(data, given, facts, offline=offline))
         else:
             checks += _log(data, log_key, given, facts, offline=offline)
@@ -94,12 +94,12 @@ def _publisher(data: bytes, given: dict[str, Any], facts: dict[str, Any], *, off
     if not any(given.values()):
         raise Misuse("two statements are checked under your trust", remedy="give --policy")
     trust = Given(**given).load("", budget=Budget(60), offline=offline)
-    found = rivals.check(
+    found = conflicting_statements.check(
         data,
         lambda bundle: trust.verify(bundle, now=datetime.now(UTC))[0],
     )
     facts |= {
-        "kind": rivals.KIND,
+        "kind": conflicting_statements.KIND,
         "ledger": found.ledger,
         "number": found.number,
         "statements": list(found.digests),

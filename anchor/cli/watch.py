@@ -12,19 +12,19 @@ from typing import Any
 import click
 import msgspec
 
-from anchor import alarm
+from anchor.app import records
+from anchor.app.reverify import Given, worker_of
 from anchor.cli import common, watching
 from anchor.cli.output import document, out, say
-from anchor.edge.notify import Notifier
 from anchor.errors import AnchorError, Misuse, Unavailable
-from anchor.records import claims
-from anchor.records.engine import Database
+from anchor.monitor import alarm
+from anchor.net.notify import Notifier
+from anchor.records import queue
+from anchor.records.database import Database
 from anchor.records.outbox import Outbox
-from anchor.schedule import TICK, Stop, Watch
 from anchor.verdict import Class, Verdict
-from anchor.wiring import records
-from anchor.wiring.watching import Given, worker_of
-from anchor.worker import Worker
+from anchor.watch.schedule import TICK, Stop, Watch
+from anchor.watch.worker import Worker
 
 _LAST_WORDS = 10.0
 """Seconds for messages that are being sent when the watch ends."""
@@ -106,7 +106,7 @@ def command(  # noqa: PLR0913 - one argument for each option
 def _add(database: Database, worker: Worker, named: list[str], interval: int | None) -> None:
     """Watch what is named from now on, or once the records take it."""
     try:
-        claims.add_all(database, named, now=time.time(), interval=interval)
+        queue.add_all(database, named, now=time.time(), interval=interval)
     except Unavailable:
         worker.watch(named, interval)
 

@@ -11,14 +11,15 @@ from typing import Any, TypeVar
 import click
 import msgspec
 
-from anchor import alarm, trust
+from anchor.app import records
 from anchor.cli import common
-from anchor.edge.notify import heartbeat
-from anchor.edge.service import check_url
 from anchor.errors import AnchorError, Misuse, Unavailable
-from anchor.records.engine import Database
+from anchor.monitor import alarm
+from anchor.net.budget import check_url
+from anchor.net.notify import heartbeat
+from anchor.records.database import Database
 from anchor.verdict import Check, Class, Verdict, judge
-from anchor.wiring import records
+from anchor.verify import policy
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -102,7 +103,7 @@ def rule_of(text: str | None) -> alarm.Rule:
 
 def seconds(text: str | None, where: str) -> int | None:
     """A duration option (12h, 30d) in seconds."""
-    return None if text is None else int(trust.duration(text, where).total_seconds())
+    return None if text is None else int(policy.duration(text, where).total_seconds())
 
 
 def moment(text: str | None, where: str) -> float | None:
@@ -110,7 +111,7 @@ def moment(text: str | None, where: str) -> float | None:
     if text is None:
         return None
     if text[-1:] in "smhdw":
-        return time.time() - trust.duration(text, where).total_seconds()
+        return time.time() - policy.duration(text, where).total_seconds()
     try:
         found = datetime.fromisoformat(text)
         return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()

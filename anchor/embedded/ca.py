@@ -21,11 +21,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_public_key
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from anchor.embedded.material import key_usage
-from anchor.embedded.tokens import Tokens, is_email
+from anchor.embedded.identity_tokens import Tokens, is_email
+from anchor.embedded.key_files import key_usage
 from anchor.encoding import parse_json, unbase64
 from anchor.errors import Refused
-from anchor.keydetails import spki_of
+from anchor.sigstore.keys import spki_of
 
 LIFETIME = timedelta(minutes=10)
 """Of a leaf certificate, as Fulcio's."""

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from anchor.edge import files
-from anchor.embedded.store import CHECKPOINT, MAX_CHECKPOINT, damaged
+from anchor.disk import files
+from anchor.embedded.log_files import CHECKPOINT, MAX_CHECKPOINT, damaged
 from anchor.errors import AnchorError, Misuse, Refused
 from anchor.merkle import HASH_SIZE, leaf_hashes, root
 from anchor.tlog import checkpoint as checkpoints

@@ -18,14 +18,14 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from anchor import limits
-from anchor.edge import files
-from anchor.edge.lock import exclusive
-from anchor.embedded import export, material, trust
+from anchor.disk import files
+from anchor.disk.lock import exclusive
+from anchor.embedded import export, key_files, trust_config
 from anchor.embedded.ca import Authority
-from anchor.embedded.entry import signed_at
+from anchor.embedded.hashedrekord import signed_at
+from anchor.embedded.identity_tokens import LIFETIME, Tokens
+from anchor.embedded.key_files import Chain
 from anchor.embedded.log import Log
-from anchor.embedded.material import Chain
-from anchor.embedded.tokens import LIFETIME, Tokens
 from anchor.embedded.tsa import Timestamps
 from anchor.encoding import parse_json, to_base64
 from anchor.errors import AnchorError, Misuse, Unavailable
@@ -108,9 +108,9 @@ class Instance:
                 where=str(folder),
                 remedy="make one with 'anchor instance init', or name another --home",
             )
-        material.check_private(folder)
+        key_files.check_private(folder)
         try:
-            found = parse_json(files.read(path, limit=material.MAX_FILE), where=str(path))
+            found = parse_json(files.read(path, limit=key_files.MAX_FILE), where=str(path))
             if found["format"] != FORMAT:
                 raise Misuse(f"format {found['format']!r} is not known", where=str(path))
             created = datetime.fromisoformat(found["created"])
@@ -124,7 +124,7 @@ class Instance:
 
     def _check(self) -> None:
         """The log key, the origin and the trusted root belong together."""
-        if material.origin_of(self._log_key.public_key()) != self.origin:
+        if key_files.origin_of(self._log_key.public_key()) != self.origin:
             raise Misuse("is not the log key of this instance", where=str(self._key("log")), remedy=_BACKUP)
         log_id = to_base64(self.log.key.full_id)
         if f'"{log_id}"'.encode() not in self.trusted_root():
@@ -214,11 +214,11 @@ class Instance:
 
     def signing_config(self, base_url: str) -> bytes:
         """SigningConfig JSON for services at `base_url`, `http://127.0.0.1:<port>`."""
-        return trust.signing_config(origin=self.origin, start=self.created, base_url=base_url)
+        return trust_config.signing_config(origin=self.origin, start=self.created, base_url=base_url)
 
     def client_trust_config(self, base_url: str) -> bytes:
         """ClientTrustConfig JSON: the trusted root and the signing config of one run."""
-        return trust.client_trust_config(self.trusted_root(), self.signing_config(base_url))
+        return trust_config.client_trust_config(self.trusted_root(), self.signing_config(base_url))
 
     def export(self, folder: Path) -> None:
         """The log's public side as static files in `folder`, its checkpoint last. See `export`."""
@@ -231,31 +231,31 @@ class Instance:
 
     @functools.cached_property
     def _log_key(self) -> Ed25519PrivateKey:
-        key = material.read_key(self._key("log"))
+        key = key_files.read_key(self._key("log"))
         if not isinstance(key, Ed25519PrivateKey):
             raise Misuse("is no Ed25519 key", where=str(self._key("log")), remedy=_BACKUP)
         return key
 
     def _p256(self, name: str) -> ec.EllipticCurvePrivateKey:
-        key = material.read_key(self._key(name))
+        key = key_files.read_key(self._key(name))
         if not isinstance(key, ec.EllipticCurvePrivateKey):
             raise Misuse("is no P-256 key", where=str(self._key(name)), remedy=_BACKUP)
         return key
 
     def _chain(self, name: str) -> Chain:
-        return material.read_chain(self._key(name), self.folder / f"{name}-chain.pem")
+        return key_files.read_chain(self._key(name), self.folder / f"{name}-chain.pem")
 
 
 def _make(folder: Path, now: datetime) -> None:
     """Everything an instance is, in a folder that no one else sees yet."""
-    start = (now - material.BACKDATE).replace(microsecond=0)
+    start = (now - key_files.BACKDATE).replace(microsecond=0)
     keys = folder / "keys"
     files.make_folder(keys, mode=files.PRIVATE)
     log_key = Ed25519PrivateKey.generate()
-    origin = material.origin_of(log_key.public_key())
+    origin = key_files.origin_of(log_key.public_key())
     ct_key, token_key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
-    authority = material.make_authority(origin, start)
-    timestamps = material.make_timestamps(origin, start)
+    authority = key_files.make_authority(origin, start)
+    timestamps = key_files.make_timestamps(origin, start)
     for name, key in (
         ("log", log_key),
         ("ca", authority.key),
@@ -263,10 +263,10 @@ def _make(folder: Path, now: datetime) -> None:
         ("ct", ct_key),
         ("token", token_key),
     ):
-        material.write_key(keys / f"{name}.pem", key)
-    material.write_chain(folder / "ca-chain.pem", authority)
-    material.write_chain(folder / "tsa-chain.pem", timestamps)
-    root = trust.trusted_root(
+        key_files.write_key(keys / f"{name}.pem", key)
+    key_files.write_chain(folder / "ca-chain.pem", authority)
+    key_files.write_chain(folder / "tsa-chain.pem", timestamps)
+    root = trust_config.trusted_root(
         origin=origin,
         start=start,
         authority=authority.certificates,

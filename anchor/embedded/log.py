@@ -14,14 +14,12 @@ from typing import Self
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from anchor import rekor
-from anchor.edge import files
-from anchor.edge.lock import exclusive
-from anchor.embedded.entry import canonical_body
-from anchor.embedded.index import Index
-from anchor.embedded.store import Store, Tail, damaged
+from anchor.disk import files
+from anchor.disk.lock import exclusive
+from anchor.embedded.hashedrekord import canonical_body
+from anchor.embedded.leaf_index import Index
+from anchor.embedded.log_files import Store, Tail, damaged
 from anchor.errors import Refused
-from anchor.instance import Duplicate
 from anchor.merkle import (
     EMPTY_ROOT,
     HASH_SIZE,
@@ -32,6 +30,8 @@ from anchor.merkle import (
     range_hash,
     root,
 )
+from anchor.sigstore import rekor
+from anchor.sigstore.services import Duplicate
 from anchor.tlog import checkpoint as checkpoints
 from anchor.tlog import note, tiles
 from anchor.tlog.checkpoint import Checkpoint

@@ -21,12 +21,12 @@ from typing import Any, cast
 from urllib.parse import urlsplit
 
 import anchor
-from anchor.embedded import ca, entry, tsa
+from anchor.embedded import ca, hashedrekord, tsa
+from anchor.embedded.identity_tokens import AUDIENCE, LIFETIME
 from anchor.embedded.instance import Instance
-from anchor.embedded.tokens import AUDIENCE, LIFETIME
 from anchor.encoding import parse_json
 from anchor.errors import AnchorError, Misuse, Refused, Unavailable
-from anchor.instance import Duplicate
+from anchor.sigstore.services import Duplicate
 from anchor.tlog import tiles
 from anchor.tlog.source import Missing
 
@@ -135,7 +135,7 @@ class Services:
 
 
 LIMITS = {
-    "/api/v2/log/entries": entry.MAX_REQUEST,
+    "/api/v2/log/entries": hashedrekord.MAX_REQUEST,
     "/api/v2/signingCert": ca.MAX_REQUEST,
     "/api/v1/timestamp": tsa.MAX_REQUEST,
     "/mint": MAX_MINT,

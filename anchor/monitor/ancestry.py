@@ -9,10 +9,10 @@ FORMAT.md sections 6 and 14.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from anchor import statement as statements
 from anchor.errors import AnchorError, Pending, Refused
-from anchor.outcome import Earlier, HeldNumber, SeenRelease
-from anchor.statement import Previous
+from anchor.format import statement as statements
+from anchor.format.statement import Previous
+from anchor.monitor.run_record import Earlier, HeldNumber, SeenRelease
 from anchor.verdict import Check, failed, passed
 
 LIMIT = 1000

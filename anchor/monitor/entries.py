@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from anchor.errors import Refused, Unavailable
 from anchor.merkle.hashing import leaf_hash
 from anchor.merkle.proof import verify_inclusion
-from anchor.monitor.session import Session, equivocation, kept_line
+from anchor.monitor.log import Session, equivocation, kept_line
 from anchor.tlog import checkpoint as checkpoints
 from anchor.tlog.checkpoint import Checkpoint
 from anchor.tlog.follow import News

@@ -15,15 +15,15 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from anchor.certificates import fields, load_certificate
-from anchor.edge import signing
-from anchor.edge.journal import Journal
-from anchor.edge.prepared import Prepared
-from anchor.edge.service import NotSent
 from anchor.encoding import parse_json
 from anchor.errors import AnchorError, Misuse, Pending, Refused, Unavailable
-from anchor.publish.site import Site
-from anchor.verify import tsp
+from anchor.net.budget import NotSent
+from anchor.publish.instance import Site
+from anchor.publish.journal import Journal
+from anchor.signing import signer
+from anchor.signing.unlogged_signature import Prepared
+from anchor.sigstore.x509 import fields, load_certificate
+from anchor.verify import timestamp_token
 
 POLL = 1.0
 """Seconds between two looks for an entry whose answer was lost."""
@@ -58,7 +58,7 @@ class Anchoring:
         if prepared is not None and (entry := self.journal.entry()) is None:
             self.say(f"{self.site.name}: going on from the journal")
             entry = self._settle(prepared)
-        bundle = self._sign() if prepared is None or entry is None else signing.assemble(prepared, entry)
+        bundle = self._sign() if prepared is None or entry is None else signer.assemble(prepared, entry)
         return bundle if self.lacks is None else self._witnessed(bundle)
 
     def _witnessed(self, bundle: bytes) -> bytes:
@@ -78,7 +78,7 @@ class Anchoring:
             with contextlib.suppress(Unavailable):  # it is recorded: who cannot be asked now is asked again
                 entry = self.site.log.find(prepared.request, sending.size)
             if entry is not None:
-                bundle = signing.assemble(prepared, entry)
+                bundle = signer.assemble(prepared, entry)
                 self.check(bundle)
         return bundle
 
@@ -103,13 +103,13 @@ class Anchoring:
 
     def _sign(self) -> bytes:
         self.say(f"{self.site.name}: signing")
-        steps = signing.Steps(
+        steps = signer.Steps(
             authority=self.site.authority,
             signed=self.journal.note_signed,
             stamps=self.stamps,
             append=self._send,
         )
-        return signing.sign(
+        return signer.sign(
             self.statement,
             steps=steps,
             trusted_root=self.site.trusted_root,
@@ -197,7 +197,7 @@ class Anchoring:
         certificate = fields(load_certificate(prepared.certificate, "journal"), "journal")
         start, end = certificate.not_before, certificate.not_after
         signers = set()
-        for response in (tsp.read(token, "journal") for token in prepared.tokens):
+        for response in (timestamp_token.read(token, "journal") for token in prepared.tokens):
             time_stamp = response.time
             signers.add((response.issuer, response.issuer_serial))
             if not start <= time_stamp <= end:
@@ -231,7 +231,7 @@ class Anchoring:
     def _keep(self, prepared: Prepared, entry: bytes) -> bytes:
         """An answer is kept only when the bundle made of it verifies: a foreign one must not be resumed."""
         entry = _timely(prepared, entry)
-        self.check(signing.assemble(prepared, entry))
+        self.check(signer.assemble(prepared, entry))
         self.journal.note_entry(entry)
         return entry
 

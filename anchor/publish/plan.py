@@ -7,13 +7,13 @@ Reads the published folder; writes nothing.
 from dataclasses import dataclass
 from pathlib import Path
 
-from anchor import naming
-from anchor import release as release_file
-from anchor import statement as statements
-from anchor.edge import files
+from anchor.disk import files
 from anchor.errors import Misuse, Refused
-from anchor.release import Release
-from anchor.statement import LedgerName, Previous
+from anchor.format import names
+from anchor.format import release as release_file
+from anchor.format import statement as statements
+from anchor.format.release import Release
+from anchor.format.statement import LedgerName, Previous
 
 FOLDER = "release"
 INCOMING = ".incoming-"
@@ -49,14 +49,14 @@ def plan(root: Path, *, name: str, version: str) -> Plan:
 
     Raises `Misuse` for another ledger's folder, `Refused` for a published folder that contradicts itself.
     """
-    naming.check_arguments(name, version)
+    names.check_arguments(name, version)
     check_links(root, version)
     path = root / "release.json"
     current = files.read(path, limit=release_file.MAX_RELEASE) if path.exists() else None
     newest = release_file.load(current) if current is not None else None
     if newest and newest.ledger.name != name:
         raise Misuse(
-            f"this folder holds the ledger {naming.shown(newest.ledger.name)}, not {naming.shown(name)}",
+            f"this folder holds the ledger {names.shown(newest.ledger.name)}, not {names.shown(name)}",
             where=str(root),
             remedy="name that ledger, or another --root",
         )

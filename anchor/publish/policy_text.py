@@ -2,7 +2,7 @@
 """The policy that accepts a release, as text for a stranger. Pure."""
 
 from anchor.encoding import toml_string
-from anchor.release import Release
+from anchor.format.release import Release
 from anchor.verify.anchors import EMBEDDED_SUFFIX
 
 

@@ -9,13 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from anchor import statement as statements
-from anchor.edge import ledger_file
-from anchor.edge.ledger_file import SealedFile
+from anchor.disk import ledger_file
+from anchor.disk.ledger_file import SealedFile
 from anchor.errors import Refused
-from anchor.publish import place
+from anchor.format import statement as statements
+from anchor.format.statement import SourceFile, Statement, Tree
+from anchor.publish import install
 from anchor.publish.plan import Plan, plan
-from anchor.statement import SourceFile, Statement, Tree
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +89,6 @@ def _check_same(sealing: Sealing) -> None:
     signed = sealing.statement
     if existing.tree != signed.tree or {f.name: f.sha256 for f in existing.files} != signed.digests:
         raise Refused(
-            "is not what the statement beside it says", where=str(sealing.plan.folder / place.RELEASE)
+            "is not what the statement beside it says", where=str(sealing.plan.folder / install.RELEASE)
         )
-    place.check_whole(sealing.plan)
+    install.check_whole(sealing.plan)

@@ -14,13 +14,13 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from anchor import statement as statements
 from anchor.errors import AnchorError, Refused, Unavailable
+from anchor.format import statement as statements
 from anchor.merkle.hashing import EMPTY_ROOT
 from anchor.merkle.proof import roots_from_consistency
-from anchor.outcome import TWO_HISTORIES
-from anchor.records import chain, heads, journal, memory, replay
-from anchor.records.engine import Database
+from anchor.monitor.run_record import TWO_HISTORIES
+from anchor.records import audit_log, hash_chain, proven_heads, state, state_check
+from anchor.records.database import Database
 from anchor.records.tables import (
     Anchor,
     Base,
@@ -58,8 +58,8 @@ def check(database: Database, *, log_keys: Collection[bytes] | None = None) -> V
         ("evidence", _evidence),
         ("releases", _releases),
         ("journal", _journal),
-        ("references", lambda c: _told(journal.dangling(c), "no row refers to one that is gone")),
-        ("claims", replay.fits),
+        ("references", lambda c: _told(audit_log.dangling(c), "no row refers to one that is gone")),
+        ("claims", state_check.fits),
     )
     checks: list[Check] = []
     with database.read() as connection:
@@ -93,27 +93,27 @@ def _schema(database: Database, connection: Connection) -> str:
         if found != ["ok"]:
             raise Refused("; ".join(str(x) for x in found), where="records")
         names = connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'trigger'")
-        wanted = chain.TRIGGERS_SQLITE
+        wanted = hash_chain.TRIGGERS_SQLITE
     else:
         names = connection.exec_driver_sql(
             "SELECT tgname FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid "
             "WHERE NOT tgisinternal AND tgenabled <> 'D' AND pg_table_is_visible(pg_class.oid)"
         )
-        wanted = chain.TRIGGERS_POSTGRESQL
+        wanted = hash_chain.TRIGGERS_POSTGRESQL
     missing = sorted(wanted - set(names.scalars()))
     return _told([f"the trigger {n} is gone" for n in missing], f"{len(wanted)} triggers are in place")
 
 
 def _chain(connection: Connection, table: type[Base]) -> str:
-    previous, number, problems = chain.START, 0, []
+    previous, number, problems = hash_chain.START, 0, []
     for row in _rows(connection, table, table.__table__.c.seq):
         number += 1
         if row["seq"] != number:
             problems.append(f"{table.__tablename__} {number} is missing")
             number = row["seq"]
-        elif chain.link(previous, table, row) != row["chain"]:
+        elif hash_chain.link(previous, table, row) != row["chain"]:
             problems.append(f"{table.__tablename__} {number} does not fit its chain")
-        previous = chain.value(row["chain"])
+        previous = hash_chain.value(row["chain"])
     return _told(problems, f"{number} rows, each fits the one before")
 
 
@@ -121,9 +121,9 @@ def _runs(connection: Connection) -> str:
     """Runs with their checks, from the last prune on."""
     query = sa.select(Prune.through, Prune.resume).order_by(Prune.seq.desc()).limit(1)
     start = connection.execute(query).first()
-    number, previous = (start[0], start[1]) if start else (0, chain.START)
+    number, previous = (start[0], start[1]) if start else (0, hash_chain.START)
     first, problems = number, []
-    columns = [CheckRow.run_id, *(getattr(CheckRow, c) for c in chain.CHECK_COLUMNS)]
+    columns = [CheckRow.run_id, *(getattr(CheckRow, c) for c in hash_chain.CHECK_COLUMNS)]
     for rows in _batches(connection, number):
         ids = [r["id"] for r in rows]
         checks: dict[int, list[tuple[Any, ...]]] = {}
@@ -135,9 +135,9 @@ def _runs(connection: Connection) -> str:
             if row["seq"] != number:
                 problems.append(f"run {number} is missing")
                 number = row["seq"]
-            elif chain.link(previous, Run, row, checks.get(row["id"], [])) != row["chain"]:
+            elif hash_chain.link(previous, Run, row, checks.get(row["id"], [])) != row["chain"]:
                 problems.append(f"run {number} or its checks do not fit the chain")
-            previous = chain.value(row["chain"])
+            previous = hash_chain.value(row["chain"])
     return _told(problems, f"{number - first} runs, each fits the one before; {first} were pruned")
 
 
@@ -157,7 +157,7 @@ def _checkpoints(connection: Connection, log_keys: Collection[bytes] | None) -> 
     for row in _rows(connection, Checkpoint, Checkpoint.seq):
         count += 1
         try:
-            memory.verified(dict(row))
+            state.verified(dict(row))
             if log_keys is not None and parse_vkey(row["log_key"]).public_key not in log_keys:
                 problems.append(f"checkpoint {row['seq']} of {row['origin']} is by a key you do not know")
         except Refused as e:
@@ -228,7 +228,7 @@ def _releases(connection: Connection) -> str:
 
 def _journal(connection: Connection) -> str:
     """Releases, anchors and what is watched are what was written down of them."""
-    problems, count = journal.problems(connection)
+    problems, count = audit_log.problems(connection)
     return _told(problems, f"{count} rows are as they were written down")
 
 
@@ -248,16 +248,16 @@ def _unproven(connection: Connection) -> Check:
     """Heads that a log signed and nobody could prove; a log that is accused needs no further doubt."""
     accused = set(connection.execute(sa.select(EvidenceRow.origin)).scalars())
     found: list[str] = []
-    for log in heads.logs(connection):
+    for log in proven_heads.logs(connection):
         if log["origin"] in accused:
             continue
-        loose = heads.unproven(connection, log)
+        loose = proven_heads.unproven(connection, log)
         sizes = ", ".join(str(row["size"]) for row in loose[:_MOST])
         more = len(loose) - _MOST
         found += (
             [f"{log['origin']}: size {sizes}" + (f" and {more} more" if more > 0 else "")] if loose else []
         )
-        if beyond := heads.beyond(connection, log):
+        if beyond := proven_heads.beyond(connection, log):
             found.append(f"{log['origin']}: {beyond} more were shown and not kept")
     if not found:
         return passed(

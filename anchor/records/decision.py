@@ -11,8 +11,8 @@ from typing import Any
 
 import msgspec
 
-from anchor import alarm
-from anchor.records.pace import Pace
+from anchor.monitor import alarm
+from anchor.records.intervals import Pace
 from anchor.verdict import Class
 
 

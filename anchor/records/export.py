@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import msgspec
 import sqlalchemy as sa
 
-from anchor.records.engine import Database
+from anchor.records.database import Database
 from anchor.records.tables import Base, Checkpoint, EvidenceRow
 
 BATCH = 1000

@@ -11,9 +11,9 @@ import msgspec
 import sqlalchemy as sa
 
 from anchor.encoding import rfc3339
-from anchor.records import heads
-from anchor.records.claims import Alive
-from anchor.records.engine import Database
+from anchor.records import proven_heads
+from anchor.records.database import Database
+from anchor.records.queue import Alive
 from anchor.records.tables import CheckRow, Claim, EvidenceRow, Release, Run
 
 
@@ -177,13 +177,13 @@ class LogState:
 
 def logs(database: Database) -> list[LogState]:
     """Every log of which a head is held. One that is not proven may have any size, so it is only counted."""
-    count = sa.select(sa.func.count()).select_from(heads.OF_LOG.subquery())
+    count = sa.select(sa.func.count()).select_from(proven_heads.OF_LOG.subquery())
     found: dict[str, LogState] = {}
     with database.read() as connection:
-        for log in heads.logs(connection):
-            newest = heads.newest(connection, log)
+        for log in proven_heads.logs(connection):
+            newest = proven_heads.newest(connection, log)
             size = int(newest["size"]) if newest else 0
-            unproven = len(heads.unproven(connection, log))
+            unproven = len(proven_heads.unproven(connection, log))
             held = int(connection.execute(count, log).scalar_one())
             before = found.get(log["origin"], LogState(log["origin"], 0, 0, 0))  # under another key
             found[log["origin"]] = LogState(

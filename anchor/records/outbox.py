@@ -14,9 +14,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from anchor.alarm import Message
 from anchor.errors import AnchorError
-from anchor.records.engine import Database
+from anchor.monitor.alarm import Message
+from anchor.records.database import Database
 from anchor.records.tables import Delivery, Notification
 from anchor.verdict import Class
 

@@ -9,9 +9,9 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from anchor.records import chain
-from anchor.records.claims import ms
-from anchor.records.engine import Database
+from anchor.records import hash_chain
+from anchor.records.database import Database
+from anchor.records.queue import ms
 from anchor.records.tables import CheckRow, Prune, Run
 
 
@@ -86,7 +86,7 @@ def prune(database: Database, *, before: float, now: float, dry_run: bool = Fals
             "counts": msgspec.json.encode(totals(connection, through)).decode(),
             "pruned_ms": ms(now),
         }
-        chain.append(database, connection, Prune, row)
+        hash_chain.append(database, connection, Prune, row)
         gone = sa.select(Run.id).where(Run.seq <= through)
         connection.execute(sa.delete(CheckRow).where(CheckRow.run_id.in_(gone)))
         connection.execute(sa.delete(Run).where(Run.seq <= through))

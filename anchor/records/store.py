@@ -15,14 +15,22 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from anchor import alarm
 from anchor.encoding import rfc3339
 from anchor.errors import Unavailable
-from anchor.outcome import ConsistencyProof, Evidence, Outcome, SeenAnchor, SeenRelease, SignedCheckpoint
-from anchor.records import chain, decision, followed, heads, journal, outbox, shown
-from anchor.records.claims import Lease, ms
-from anchor.records.engine import Database
-from anchor.records.pace import Pace
+from anchor.monitor import alarm
+from anchor.monitor.run_record import (
+    ConsistencyProof,
+    Evidence,
+    Outcome,
+    SeenAnchor,
+    SeenRelease,
+    SignedCheckpoint,
+)
+from anchor.records import audit_log, decision, followed_logs, observed_releases, outbox, proven_heads
+from anchor.records import hash_chain as chain
+from anchor.records.database import Database
+from anchor.records.intervals import Pace
+from anchor.records.queue import Lease, ms
 from anchor.records.tables import (
     Anchor,
     Base,
@@ -252,16 +260,16 @@ def _insert(
     if found is None:
         row = {**key, **rest}
         found = connection.execute(_INSERT[table], row).scalar_one()
-        if table in journal.COLUMNS:
-            journal.write(connection, table, {**row, "id": found}, rest["seen_ms"])
+        if table in audit_log.COLUMNS:
+            audit_log.write(connection, table, {**row, "id": found}, rest["seen_ms"])
     return int(found)
 
 
 def _shown(connection: Connection, seen: SeenRelease, at: int, claim_id: int) -> int:
     """Keep a release that was verified at a target; its id."""
     release_id, new = _release(connection, seen, at)
-    followed.counted(connection, claim_id, seen.anchors, new, at)
-    shown.write(connection, claim_id, release_id, at)
+    followed_logs.counted(connection, claim_id, seen.anchors, new, at)
+    observed_releases.write(connection, claim_id, release_id, at)
     return release_id
 
 
@@ -321,14 +329,14 @@ def _checkpoints(
         seq = _find(connection, Checkpoint, key)
         if seq is None:
             loose = limited and (c.origin, c.size, c.root) not in proven
-            if loose and heads.no_room(connection, {"origin": c.origin, "log_key": c.log_key}, c.note):
+            if loose and proven_heads.no_room(connection, {"origin": c.origin, "log_key": c.log_key}, c.note):
                 continue
             rest = {"log_key": c.log_key, "note": c.note, "source": c.source, "seen_ms": at}
             seq = chain.append(database, connection, Checkpoint, {**key, **rest})
         else:
             # When it was last the newest: a head that is served again after a larger one says nothing of when
             # the log had that size, and would make what it grew by since then the reference.
-            top = heads.newest(connection, {"origin": c.origin, "log_key": c.log_key})
+            top = proven_heads.newest(connection, {"origin": c.origin, "log_key": c.log_key})
             if top is not None and top["size"] > c.size:
                 continue
         # A new checkpoint may find a sighting too: whoever deletes checkpoints frees their numbers.

@@ -118,7 +118,7 @@ class Claim(Base):
     told: Mapped[str]
     """The worst class of what people were told and what stands; OK at first."""
     alarm: Mapped[str | None]
-    """JSON: the causes that people were told of, and how often they came and went (`anchor.alarm`)."""
+    """JSON: the causes that people were told of, and how often each came and went."""
 
 
 class Shown(Base):

@@ -11,10 +11,10 @@ from prometheus_client import CollectorRegistry, generate_latest, start_http_ser
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, SummaryMetricFamily
 from prometheus_client.registry import Collector
 
-from anchor.edge import files
+from anchor.disk import files
 from anchor.errors import AnchorError, Misuse
 from anchor.records import history, outbox, retention
-from anchor.records.engine import Database
+from anchor.records.database import Database
 from anchor.report.status import status
 from anchor.verdict import Class
 

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 
 import msgspec
 
-from anchor.records import claims, history, outbox
-from anchor.records.claims import Alive
-from anchor.records.engine import Database
+from anchor.records import history, outbox, queue
+from anchor.records.database import Database
 from anchor.records.history import TargetState, time_text
-from anchor.records.pace import Pace
+from anchor.records.intervals import Pace
+from anchor.records.queue import Alive
 from anchor.verdict import Class, worst
 
 FORMAT = "urn:ledger-anchor:status:v1"
@@ -143,7 +143,7 @@ def _silent(state: TargetState, now: float) -> bool:
     """Whether a claim is held that nobody has renewed for so long that no run can be going on."""
     if state.running is None or state.lease_ms is None:
         return False
-    return not -claims.BACK <= now - (state.lease_ms / 1000 - claims.LEASE) <= claims.SILENT
+    return not -queue.BACK <= now - (state.lease_ms / 1000 - queue.LEASE) <= queue.SILENT
 
 
 def _judge(state: TargetState, age: float | None, limit: int) -> tuple[Class, str]:

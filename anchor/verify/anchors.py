@@ -12,18 +12,16 @@ from typing import Any
 import msgspec
 
 from anchor.errors import AnchorError, Refused, Unavailable, Unsupported
-from anchor.release import MAX_BUNDLE, Anchor, Release
+from anchor.format.release import MAX_BUNDLE, Anchor, Release
+from anchor.sigstore.trusted_root import TrustedRoot
+from anchor.sigstore.trusted_root import parse as parse_root
 from anchor.tlog.policy import WitnessPolicy
-from anchor.trust import Policy
-from anchor.trusted_root import TrustedRoot
-from anchor.trusted_root import parse as parse_root
 from anchor.verdict import Check, Class
-from anchor.verify import copies, material, named, witnessed
+from anchor.verify import anchor_claims, root_copy, root_entries, witness_quorum
 from anchor.verify.bundle import verify_bundle
-from anchor.verify.copies import Copy
 from anchor.verify.effort import Effort
 from anchor.verify.files import Files, read_whole
-from anchor.verify.material import Name
+from anchor.verify.policy import Policy
 from anchor.verify.release_steps import (
     BUNDLE,
     COPY_DOES,
@@ -36,6 +34,8 @@ from anchor.verify.release_steps import (
     unrun,
 )
 from anchor.verify.report import BundleReport
+from anchor.verify.root_copy import Copy
+from anchor.verify.root_entries import Name
 
 EMBEDDED_SUFFIX = ".anchor-embedded.invalid"
 """Ends the origin of every embedded log (FORMAT.md section 9): bound by the checkpoint's signature."""
@@ -191,7 +191,7 @@ def verify_all(
     effort: Effort,
 ) -> tuple[list[AnchorReport], list[Check]]:
     """A report for each anchor, and the checks of the release's own copy of the trusted root."""
-    copy, check = copies.read(release, files, trust.known if trust else None)
+    copy, check = root_copy.read(release, files, trust.known if trust else None)
     checks = [check]
     reports = []
     for place, anchor in enumerate(release.anchors, 1):
@@ -240,7 +240,7 @@ def _count(report: AnchorReport, found: BundleReport, data: bytes, given: _Given
     """Whether a verified anchor counts: the witnesses that are demanded, and second opinions."""
     report.counts = True
     if trust.witnesses is not None:
-        check = witnessed.check(found, trust.witnesses, given.now, given.effort)
+        check = witness_quorum.check(found, trust.witnesses, given.now, given.effort)
         report.add(check)
         report.counts = check.state == "passed"
     if report.counts:
@@ -256,7 +256,7 @@ def _judge(report: AnchorReport, found: BundleReport, payload: bytes) -> None:
     if any(c.state in ("refused", "unknown") for c in found.checks):
         return
     try:
-        line = named.compare(report.anchor, found, payload)
+        line = anchor_claims.compare(report.anchor, found, payload)
     except AnchorError as e:
         report.add(broken(NAMED, e))
         return
@@ -274,8 +274,8 @@ def _stranger(report: AnchorReport, data: bytes, copy: Copy, given: _Given) -> N
         if bad is not None:
             kind = Unsupported if found.verdict is Class.UNSUPPORTED else Refused
             raise kind(f"{bad.name}: {bad.detail}", where="under the trusted root that the release carries")
-        named.compare(report.anchor, found, given.payload)
-        report.used = material.used(data, found, copy.root, given.effort)
+        anchor_claims.compare(report.anchor, found, given.payload)
+        report.used = root_entries.used(data, found, copy.root, given.effort)
     except AnchorError as e:
         report.add(broken(NAMED, e))
         return

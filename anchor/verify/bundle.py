@@ -11,21 +11,21 @@ import warnings
 from collections.abc import Sequence
 from datetime import datetime
 
-from anchor import bundle as bundles
-from anchor.artifact import Artifact
-from anchor.bundle import Bundle, Envelope, MessageSignature
 from anchor.errors import Misuse, Refused, Unsupported
-from anchor.keydetails import HASH_NAMES, Key
-from anchor.trust import Signer
-from anchor.trusted_root import TrustedRoot
+from anchor.sigstore import bundle as bundles
+from anchor.sigstore.artifact import Artifact
+from anchor.sigstore.bundle import Bundle, Envelope, MessageSignature
+from anchor.sigstore.keys import HASH_NAMES, Key
+from anchor.sigstore.trusted_root import TrustedRoot
 from anchor.verify import certificate as certificates
-from anchor.verify import entry as entries
-from anchor.verify import signers as signing
-from anchor.verify import statement, steps
+from anchor.verify import entry_body as entries
+from anchor.verify import identity as signing
+from anchor.verify import payload, steps
 from anchor.verify.certsteps import check_certificate
 from anchor.verify.context import Ask, Context
 from anchor.verify.effort import Effort
 from anchor.verify.entrysteps import check_entries
+from anchor.verify.policy import Signer
 from anchor.verify.report import BundleReport, LogFact, VerifiedTime
 from anchor.verify.steps import Steps
 from anchor.verify.timesteps import establish_time, find_logs
@@ -170,7 +170,7 @@ def _check_content(ctx: Context) -> None:
         work = functools.partial(_signature, key, content.signature, message, envelope=envelope)
         run.run(steps.SIGNATURE, work, signed=True)
     if isinstance(content, Envelope):
-        run.run(steps.STATEMENT, lambda: (statement.check(content, ctx.ask.artifact), True))
+        run.run(steps.STATEMENT, lambda: (payload.check(content, ctx.ask.artifact), True))
 
 
 def _digest(content: MessageSignature, artifact: Artifact | None) -> tuple[str, bool]:

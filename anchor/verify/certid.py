@@ -10,9 +10,9 @@ import hashlib
 from cryptography import x509
 from cryptography.hazmat import asn1
 
-from anchor.certificates import reading
 from anchor.errors import Refused, Unsupported
-from anchor.verify.tsp import Response
+from anchor.sigstore.x509 import reading
+from anchor.verify.timestamp_token import Response
 
 SIGNING_CERTIFICATE = "1.2.840.113549.1.9.16.2.12"
 """id-aa-signingCertificate: SHA-1 by definition (RFC 2634); a second name beside the verified signature."""

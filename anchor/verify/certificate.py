@@ -12,12 +12,13 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.x509 import verification
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from anchor import keydetails, limits
-from anchor.certificates import Fields, fields, load_certificate, quiet_name, reading, shown_name
+from anchor import limits
 from anchor.errors import AnchorError, Refused, Unsupported
-from anchor.keydetails import Key
-from anchor.trusted_root import Authority, TrustedRoot
-from anchor.verify import path
+from anchor.sigstore import keys
+from anchor.sigstore.keys import Key
+from anchor.sigstore.trusted_root import Authority, TrustedRoot
+from anchor.sigstore.x509 import Fields, fields, load_certificate, quiet_name, reading, shown_name
+from anchor.verify import certification_path
 from anchor.verify.effort import Effort
 
 MAX_CERTIFICATE = limits.CERTIFICATE
@@ -75,7 +76,7 @@ def _read(found: Fields, der: bytes, where: str) -> Leaf:
     return Leaf(
         fields=found,
         der=der,
-        key=keydetails.key_of(found.key, pss_only=pss_only, where=f"{where} key"),
+        key=keys.key_of(found.key, pss_only=pss_only, where=f"{where} key"),
         identity=identity,
         kind=kind,
         issuer=_issuer(found.extensions, where),
@@ -225,7 +226,7 @@ def known(leaf: Leaf, authorities: tuple[Authority, ...]) -> bool:
 def _issuer_spki(leaf: Leaf, authority: Authority, time: datetime) -> bytes:
     if not authority.certificates:
         raise Refused(f"not issued by {authority.name}: it has no certificates", where="trusted root")
-    chain = path.validate(
+    chain = certification_path.validate(
         leaf.fields,
         authority.fields,
         time,

@@ -3,7 +3,7 @@
 
 from anchor.errors import Refused
 from anchor.verify import certificate as certificates
-from anchor.verify import sct, signers, steps
+from anchor.verify import identity, sct, steps
 from anchor.verify.certificate import Leaf
 from anchor.verify.context import Context
 from anchor.verify.report import VerifiedTime
@@ -33,7 +33,7 @@ def check_certificate(ctx: Context) -> None:
     if asked is None:
         run.skip(steps.SIGNER, f"claimed, not verified: {leaf.identity} (issuer {leaf.issuer})")
     else:
-        run.run(steps.SIGNER, lambda: (signers.check_signer(leaf, asked, ctx.ask.root_label), True))
+        run.run(steps.SIGNER, lambda: (identity.check_signer(leaf, asked, ctx.ask.root_label), True))
 
 
 def _valid_at(leaf: Leaf, times: list[VerifiedTime]) -> tuple[str, bool]:

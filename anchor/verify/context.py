@@ -4,14 +4,14 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from anchor.artifact import Artifact
-from anchor.bundle import Bundle, Envelope
-from anchor.keydetails import Key
-from anchor.trust import Signer
-from anchor.trusted_root import TrustedRoot
+from anchor.sigstore.artifact import Artifact
+from anchor.sigstore.bundle import Bundle, Envelope
+from anchor.sigstore.keys import Key
+from anchor.sigstore.trusted_root import TrustedRoot
 from anchor.verify.certificate import Leaf
 from anchor.verify.effort import Effort
-from anchor.verify.logproof import Placed
+from anchor.verify.log_entry import Placed
+from anchor.verify.policy import Signer
 from anchor.verify.report import LogFact, VerifiedTime
 from anchor.verify.steps import Steps
 

@@ -2,10 +2,10 @@
 """The steps about each log entry: its log's window, its checkpoint, its inclusion and its body."""
 
 from anchor.tlog.checkpoint import Checkpoint
-from anchor.verify import entry as entries
-from anchor.verify import logproof, steps
+from anchor.verify import entry_body as entries
+from anchor.verify import log_entry, steps
 from anchor.verify.context import Context
-from anchor.verify.logproof import Placed
+from anchor.verify.log_entry import Placed
 
 
 def check_entries(ctx: Context) -> None:
@@ -15,7 +15,7 @@ def check_entries(ctx: Context) -> None:
         held, checkpoint = _in_tree(ctx, placed)
         bound = _bound(ctx, placed)
         if window and held and bound:
-            ctx.facts.append(logproof.fact(placed, checkpoint, promised=number in ctx.promised))
+            ctx.facts.append(log_entry.fact(placed, checkpoint, promised=number in ctx.promised))
 
 
 def _window(ctx: Context, number: int, placed: Placed) -> tuple[str, bool]:
@@ -26,7 +26,7 @@ def _window(ctx: Context, number: int, placed: Placed) -> tuple[str, bool]:
     times = [t.time for t in ctx.times if t.source == "rfc3161"]
     if number in ctx.promised:
         times.append(ctx.promised[number])
-    return logproof.check_window(placed, times or [t.time for t in ctx.times] or [ctx.ask.now]), True
+    return log_entry.check_window(placed, times or [t.time for t in ctx.times] or [ctx.ask.now]), True
 
 
 def _in_tree(ctx: Context, placed: Placed) -> tuple[bool, Checkpoint | None]:
@@ -48,13 +48,13 @@ def _in_tree(ctx: Context, placed: Placed) -> tuple[bool, Checkpoint | None]:
             return False, None
         size, root, whose = found.size, found.root, "the signed root"
     inside = ctx.run.run(
-        steps.INCLUSION, lambda: (logproof.check_inclusion(placed, size, root, whose=whose), True)
+        steps.INCLUSION, lambda: (log_entry.check_inclusion(placed, size, root, whose=whose), True)
     )
     return inside is not None, found if proof.checkpoint is not None else None
 
 
 def _checkpoint(placed: Placed) -> tuple[str, Checkpoint]:
-    found = logproof.check_checkpoint(placed)
+    found = log_entry.check_checkpoint(placed)
     return (
         f"{found.origin} signed a tree of {found.size} with the root and size of the bundle's proof",
         found,

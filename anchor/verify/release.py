@@ -23,14 +23,14 @@ from typing import Any
 from urllib.parse import urljoin
 
 from anchor import limits
-from anchor import release as release_file
-from anchor import statement as statements
 from anchor.encoding import toml_string
 from anchor.errors import AnchorError, Incomplete, Refused
-from anchor.release import File, Release
-from anchor.statement import Statement
+from anchor.format import release as release_file
+from anchor.format import statement as statements
+from anchor.format.release import File, Release
+from anchor.format.statement import Statement
 from anchor.verdict import Check, Class, Verdict, judge
-from anchor.verify import anchors, contents, demands
+from anchor.verify import anchors, ledger_checks, policy_checks
 from anchor.verify.anchors import AnchorReport, Stock, Trust, VerifiedAnchor
 from anchor.verify.effort import Effort
 from anchor.verify.files import COPYING, Files
@@ -191,7 +191,7 @@ def _verify(
         return
     payload, signed = found
     run.release, run.statement = release, payload
-    run.ledger = contents.ledger_file(release, signed)
+    run.ledger = ledger_checks.ledger_file(release, signed)
     # Before the ledger: how large that is, nobody has said who is trusted, until a bundle says so.
     reports, copied = anchors.verify_all(
         release, payload, files, trust=trust, now=now, stock=stock, effort=effort
@@ -212,7 +212,7 @@ def _verify(
             run.notes.append(_accepting(release, target, sorted(signers)))
     else:
         run.checks += trust.checks
-        run.checks += demands.check(reports, release, trust.policy, now)
+        run.checks += policy_checks.check(reports, release, trust.policy, now)
     if any(r.embedded for r in reports):
         run.notes.append(EMBEDDED)
     if trust is not None and not any(c.demotes for c in run.checks):
@@ -221,9 +221,9 @@ def _verify(
 
 def _statement(run: _Run, release: Release, files: Files) -> tuple[bytes, Statement] | None:
     try:
-        payload = contents.read_statement(release, files)
+        payload = ledger_checks.read_statement(release, files)
         signed = statements.decode(payload)
-        line = contents.compare(release, signed)
+        line = ledger_checks.compare(release, signed)
     except AnchorError as e:
         run.checks.append(broken(STATEMENT, e))
         return None
@@ -238,8 +238,8 @@ def _contents(
     files: Files,
     progress: Callable[[int], object] | None,
 ) -> None:
-    if run.step(FACTS, lambda: contents.recompute(release, signed, files, progress)):
-        run.step(LEDGER_JSON, lambda: contents.compare_ours(release, files))
+    if run.step(FACTS, lambda: ledger_checks.recompute(release, signed, files, progress)):
+        run.step(LEDGER_JSON, lambda: ledger_checks.compare_ours(release, files))
     else:
         run.checks.append(unrun(LEDGER_JSON, "the ledger itself did not verify"))
 

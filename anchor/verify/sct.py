@@ -11,10 +11,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.x509.certificate_transparency import LogEntryType, SignedCertificateTimestamp
 
-from anchor.artifact import Artifact
-from anchor.certificates import reading
 from anchor.errors import Refused, Unsupported
-from anchor.trusted_root import LogKey, TrustedRoot
+from anchor.sigstore.artifact import Artifact
+from anchor.sigstore.trusted_root import LogKey, TrustedRoot
+from anchor.sigstore.x509 import reading
 from anchor.verify.certificate import Leaf
 from anchor.verify.effort import Effort
 

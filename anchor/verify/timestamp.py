@@ -15,15 +15,15 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from rfc3161_client import VerifierBuilder, decode_timestamp_response
 from rfc3161_client.errors import VerificationError
 
-from anchor.certificates import Fields, reading
 from anchor.errors import AnchorError, Refused, Unsupported
-from anchor.trusted_root import Authority
-from anchor.verify import certid, path, tsp
+from anchor.sigstore.trusted_root import Authority
+from anchor.sigstore.x509 import Fields, reading
+from anchor.verify import certid, certification_path, timestamp_token
 from anchor.verify.effort import Effort
 from anchor.verify.report import VerifiedTime
-from anchor.verify.tsp import Response
+from anchor.verify.timestamp_token import Response
 
-MAX_TOKEN = tsp.MAX_TOKEN
+MAX_TOKEN = timestamp_token.MAX_TOKEN
 _SHA2 = {
     "2.16.840.1.101.3.4.2.1": "SHA-256",
     "2.16.840.1.101.3.4.2.2": "SHA-384",
@@ -57,7 +57,7 @@ def check(
     None when no given authority's certificate is the one that the token names; raises Refused when one is
     and the token does not hold, and Unsupported when this program cannot tell.
     """
-    response = tsp.read(token, where)
+    response = timestamp_token.read(token, where)
     reasons: list[AnchorError] = []
     for authority in authorities:
         if authority.issuer_serial != (response.issuer, response.issuer_serial):
@@ -80,7 +80,7 @@ def _by(authority: Authority, response: Response, signature: bytes, where: str) 
     if not authority.window.covers(time):
         span = f"trusted from {authority.window}, not at {time.isoformat()}"
         raise Refused(f"{authority.name} is {span}", where=where)
-    path.validate(
+    certification_path.validate(
         leaf,
         above,
         time,
@@ -162,7 +162,7 @@ def _alternatives(leaf: Fields) -> list[bytes]:
         found = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
         return []
-    return tsp.members(found.public_bytes())
+    return timestamp_token.members(found.public_bytes())
 
 
 def _plain(name: x509.Name) -> list[list[tuple[str, str]]]:

@@ -6,12 +6,12 @@ Every time that is offered and can be checked must hold: a wrong one is not outv
 
 from datetime import datetime
 
-from anchor.bundle import LogEntry
 from anchor.errors import Refused, Unsupported
+from anchor.sigstore.bundle import LogEntry
 from anchor.verdict import Class
-from anchor.verify import logproof, steps, timestamp
+from anchor.verify import log_entry, steps, timestamp
 from anchor.verify.context import Context
-from anchor.verify.logproof import Placed
+from anchor.verify.log_entry import Placed
 from anchor.verify.report import VerifiedTime
 
 
@@ -43,9 +43,9 @@ def _no_entry() -> tuple[str, bool]:
 
 
 def _place(ctx: Context, entry: LogEntry, where: str) -> tuple[str, Placed]:
-    if not logproof.named(entry.log_id, ctx.ask.root):
+    if not log_entry.named(entry.log_id, ctx.ask.root):
         ctx.foreign = ctx.unnamed = True
-    found = logproof.place(entry, ctx.ask.root, where)
+    found = log_entry.place(entry, ctx.ask.root, where)
     # By the key: one log may go by several ids.
     if any(found.key.key.spki == p.key.key.spki and entry.body == p.entry.body for p in ctx.placed):
         raise Refused("the same entry of one log twice", where=where)
@@ -63,7 +63,7 @@ def _promise(ctx: Context, placed: Placed) -> None:
 
 
 def _promised(placed: Placed) -> tuple[str, datetime]:
-    time = logproof.promised_time(placed)
+    time = log_entry.promised_time(placed)
     line = f"{placed.key.base_url} signed body, log id, index {placed.entry.log_index} and {time.isoformat()}"
     return line, time
 

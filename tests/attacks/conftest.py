@@ -14,7 +14,7 @@ from tests.support.published import Site
 @pytest.fixture(autouse=True)
 def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     """A release that is not good is read again at once: no test here needs the time to pass."""
-    monkeypatch.setattr("anchor.wiring.readings.PAUSE", 0.0)
+    monkeypatch.setattr("anchor.app.readings.PAUSE", 0.0)
 
 
 @pytest.fixture(scope="session")

@@ -16,12 +16,12 @@ import pytest
 from msgspec import structs
 
 import anchor as package
-from anchor.edge import signing
-from anchor.edge.signed import SignedStatements
 from anchor.embedded.instance import Instance
 from anchor.errors import Misuse
-from anchor.publish.signer import SameSigner
-from anchor.trust import parse_policy
+from anchor.publish.same_signer import SameSigner
+from anchor.publish.signing_history import SignedStatements
+from anchor.signing import signer as signing
+from anchor.verify.policy import parse_policy
 from tests.support.anchor_cli import Ran, anchor, process
 from tests.support.ci_examples import CI
 from tests.support.clock import WallClock

@@ -4,7 +4,7 @@
 import msgspec
 import pytest
 
-from anchor.publish import documents
+from anchor.publish import release_json
 from anchor.verify.release import verify_release
 from tests.support.forged_world import World, make_world, own, with_anchors
 from tests.support.in_memory import Held, Memory
@@ -32,7 +32,7 @@ def test_without_a_policy_nobody_is_offered_whom_no_bundle_names(world: World) -
     assert OFFER not in notes(world.first.with_value(value))
     log = msgspec.structs.replace(anchor.log, index=anchor.log.index + 1)
     junk = msgspec.structs.replace(
-        anchor, log=log, identity="ceo@example.com", bundle=documents.blob("junk.sigstore.json", b"{}")
+        anchor, log=log, identity="ceo@example.com", bundle=release_json.blob("junk.sigstore.json", b"{}")
     )
     both = with_anchors(world.first, own(world.first), (junk, b"{}"))
     assert "ceo@" not in notes(both)

@@ -19,10 +19,11 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from anchor import limits, trusted_root
+from anchor import limits
 from anchor.embedded.instance import Instance
 from anchor.errors import Stopped
-from anchor.publish import documents
+from anchor.publish import release_json
+from anchor.sigstore import trusted_root
 from anchor.verdict import Class, Verdict
 from anchor.verify.effort import Effort
 from anchor.verify.release import verify_release
@@ -52,7 +53,7 @@ def strange(world: World) -> list[tuple[Any, bytes]]:
 def served(world: World, anchors: list[tuple[Any, bytes]], change: Change = lambda _: None) -> Held:
     """The first release with these anchors beside its own, and a copy that names what they need."""
     made = with_anchors(world.first, own(world.first), *anchors)
-    copy = json.loads(documents.union([*world.first.trust.raw, world.foreign.trusted_root()]))
+    copy = json.loads(release_json.union([*world.first.trust.raw, world.foreign.trusted_root()]))
     change(copy)
     return made.with_file(made.path("trusted_root"), json.dumps(copy).encode(), repaired=True)
 

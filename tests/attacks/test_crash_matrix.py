@@ -15,11 +15,11 @@ from typing import Any
 
 import pytest
 
-from anchor import release as releases
-from anchor.edge.signed import SignedStatements
-from anchor.publish import guard, pending
+from anchor.app import publish
+from anchor.format import release as releases
+from anchor.publish import interrupted, statement_guard
+from anchor.publish.signing_history import SignedStatements
 from anchor.tlog import tiles
-from anchor.wiring import publishing
 from tests.support import crash, published
 from tests.support.anchor_cli import anchor
 from tests.support.crash import Killer
@@ -75,7 +75,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 @pytest.fixture(autouse=True)
 def _settle(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the second instance was sent is in its log at once, or was not taken."""
-    monkeypatch.setattr(publishing, "SETTLE", 0.3)
+    monkeypatch.setattr(publish, "SETTLE", 0.3)
     monkeypatch.setenv("NO_PROXY", "*")
 
 
@@ -98,7 +98,7 @@ def check_left(site: Site, expected: dict[str, bytes], *, from_nothing: bool) ->
     random = random_files(set(found)) | ({n for n in found if "trusted_root" in n} if from_nothing else set())
     for name in set(found) - random:
         assert found[name] == expected[name], name
-    assert pending.interrupted(site.home) == []
+    assert interrupted.interrupted(site.home) == []
     left = [p for p in site.home.rglob("*") if p.name.startswith(".") or p.name.endswith(".tmp")]
     assert left == []
     assert list((site.home / "journal").iterdir()) == []
@@ -112,7 +112,7 @@ def check_remembered(site: Site) -> None:
     """The home has each release as published, once, with its statement and its bundles."""
     assert {p.name for p in site.home.iterdir()} == {"instance", "journal", "signed", "signed.jsonl"}
     signed = SignedStatements(site.home)
-    found = [(one.step, one.statement) for one in guard.binding(signed.lines())]
+    found = [(one.step, one.statement) for one in statement_guard.binding(signed.lines())]
     folders = sorted((site.root / "release").glob("*/release.json"))
     made = [releases.load(path.read_bytes()) for path in folders]
     assert sorted(found) == sorted(("published", one.statement.sha256) for one in made)

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from anchor.edge.journal import Journal
-from anchor.publish import pending
+from anchor.publish import interrupted
+from anchor.publish.journal import Journal
 from tests.support import crash, published
 from tests.support.anchor_cli import anchor
 from tests.support.crash import Killer
@@ -54,12 +54,12 @@ def site(tmp_path: Path) -> Site:
 )
 def test_what_was_interrupted_is_listed_with_how_far_it_came(site: Site, step: str, shown: str) -> None:
     killed_after(step, site, OTHER, "1.1.0")
-    (found,) = pending.interrupted(site.home)
+    (found,) = interrupted.interrupted(site.home)
     assert found.ledger is not None
     assert (found.ledger.version, found.ledger.number) == ("1.1.0", 2)
     assert str(found).endswith(shown)
     assert site.publish(OTHER, "1.1.0").code == 0
-    assert pending.interrupted(site.home) == []
+    assert interrupted.interrupted(site.home) == []
     assert site.entries() == 2
 
 
@@ -97,7 +97,7 @@ def test_status_lists_it_with_records_and_without(site: Site) -> None:
 def test_a_signature_in_no_log_stands_in_nobodys_way(site: Site) -> None:
     killed_after("stamped", site, OTHER, "1.1.0")
     assert site.publish(LEDGER + "\n", "1.1.0").code == 0
-    assert pending.interrupted(site.home) == []
+    assert interrupted.interrupted(site.home) == []
     assert site.entries() == 2
 
 
@@ -119,11 +119,11 @@ def test_what_was_given_up_is_listed_for_ever(site: Site) -> None:
     ran = site.publish(LEDGER + "\n", "1.1.0", "--abandon")
     assert ran.code == 0
     assert "given up" in ran.err
-    (orphan,) = pending.interrupted(site.home)
+    (orphan,) = interrupted.interrupted(site.home)
     assert orphan.abandoned
     assert orphan.step == "recorded"
     assert site.publish(OTHER, "1.2.0").code == 0
-    assert pending.interrupted(site.home) == [orphan]
+    assert interrupted.interrupted(site.home) == [orphan]
     assert site.entries() == 4
 
 
@@ -138,15 +138,15 @@ def test_another_ledger_is_told_of_it_and_goes_on(site: Site, tmp_path: Path) ->
 
 def test_a_damaged_journal_is_told_and_is_no_trace(site: Site) -> None:
     killed_after("entry", site, OTHER, "1.1.0")
-    (found,) = pending.interrupted(site.home)
+    (found,) = interrupted.interrupted(site.home)
     (found.folder / "stamped.json").write_text("{")
-    (found,) = pending.interrupted(site.home)
+    (found,) = interrupted.interrupted(site.home)
     assert found.step == "damaged"
     ran = site.publish(OTHER, "1.1.0")
     assert ran.code == 8
     assert "journal is damaged" in ran.line
     (found.folder / "stamped.json").write_text("x" * 10)
-    assert "may be in the log" in str(pending.interrupted(site.home)[0])
+    assert "may be in the log" in str(interrupted.interrupted(site.home)[0])
 
 
 def wait_for(condition: Callable[[], bool]) -> None:

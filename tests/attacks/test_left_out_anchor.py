@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from anchor.publish import documents
+from anchor.publish import release_json
 from anchor.verdict import Class
 from tests.support.anchor_cli import Ran, anchor
 from tests.support.attacked import dump, log_of
@@ -69,7 +69,7 @@ def watcher(world: World, tmp_path: Path) -> Watcher:
     found = Watcher(world, tmp_path)
     foreign = hold(world.foreign_site.root)
     both = with_anchors(world.first, own(world.first), own(foreign))
-    copy = documents.union([*world.first.trust.raw, *foreign.trust.raw])
+    copy = release_json.union([*world.first.trust.raw, *foreign.trust.raw])
     found.serve(both.with_file(both.path("trusted_root"), copy, repaired=True))
     assert found.found() is Class.OK
     found.serve(world.first)

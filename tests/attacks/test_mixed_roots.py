@@ -8,15 +8,16 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from anchor import release as releases
-from anchor import trusted_root
-from anchor.edge import signing, stamping
-from anchor.edge.stock import opinion
 from anchor.embedded.instance import Instance
-from anchor.publish import documents
-from anchor.trust import Policy, Signer
-from anchor.trusted_root import TrustedRoot
+from anchor.format import release as releases
+from anchor.publish import release_json
+from anchor.signing import request_timestamp
+from anchor.signing import signer as signing
+from anchor.signing.reference_client import opinion
+from anchor.sigstore import trusted_root
+from anchor.sigstore.trusted_root import TrustedRoot
 from anchor.verdict import Class
+from anchor.verify.policy import Policy, Signer
 from anchor.verify.release import Trust
 from tests.support.in_memory import Held, hold
 from tests.support.published import NAME, published
@@ -62,21 +63,21 @@ def lent(two: Two) -> Held:
     steps = signing.Steps(
         authority=two.lender.authority,
         signed=lambda prepared: None,
-        stamps=(lambda signature: stamping.stamp(two.lender.timestamps, signature, theirs),),
+        stamps=(lambda signature: request_timestamp.stamp(two.lender.timestamps, signature, theirs),),
         append=lambda prepared: two.log.log.append(prepared.request),
     )
     bundle = signing.sign(
         statement,
         steps=steps,
-        trusted_root=documents.union(two.raw),
+        trusted_root=release_json.union(two.raw),
         token=two.lender.mint(None),
         log_version=2,
     )
-    anchor = described(bundle, documents.union(two.raw), "lent.sigstore.json")
+    anchor = described(bundle, release_json.union(two.raw), "lent.sigstore.json")
     value = msgspec.structs.replace(releases.load(two.held.release), anchors=(anchor,))
     made = replace(two.held, release=releases.dump(value), now=datetime.now(UTC))
     made = replace(made, files={**made.files, "lent.sigstore.json": bundle})
-    return made.with_file(made.path("trusted_root"), documents.union(two.raw), repaired=True)
+    return made.with_file(made.path("trusted_root"), release_json.union(two.raw), repaired=True)
 
 
 def lender_of(held: Held) -> Signer:
@@ -94,7 +95,7 @@ def test_an_authority_of_one_root_and_the_log_of_another(two: Two, stock: object
 
 
 def test_one_file_that_names_both_trusts_each_for_the_other_and_says_who_it_is(two: Two) -> None:
-    held, whole = lent(two), documents.union(two.raw)
+    held, whole = lent(two), release_json.union(two.raw)
     found = held.verify(trust=two.trust([whole], trusted_root.parse(whole), lender_of(held)))
     assert found.verdict is Class.OK
     assert [a["independent"] for a in found.facts["anchors"]] == [False]

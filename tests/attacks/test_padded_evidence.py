@@ -5,8 +5,8 @@ import pytest
 
 from anchor import limits
 from anchor.encoding import parse_json, unbase64
-from anchor.outcome import SeenAnchor, SeenRelease
-from anchor.verify import rivals
+from anchor.monitor import conflicting_statements
+from anchor.monitor.run_record import SeenAnchor, SeenRelease
 
 
 def seen(statement: bytes, *sizes: int) -> SeenRelease:
@@ -34,12 +34,12 @@ def kept(document: bytes) -> list[list[int]]:
 def test_the_largest_evidence_is_as_large_as_is_read(count: int) -> None:
     largest = [limits.BUNDLE] * count
     one, two = (seen(c * limits.STATEMENT, *largest) for c in (b"a", b"b"))
-    document = rivals.build(one, two).document
-    assert len(document) <= rivals.MAX_SIZE
+    document = conflicting_statements.build(one, two).document
+    assert len(document) <= conflicting_statements.MAX_SIZE
     assert kept(document) == [[limits.BUNDLE], [limits.BUNDLE]], "one bundle of each is always kept"
 
 
 def test_a_padded_bundle_does_not_take_the_place_of_one_that_is_not() -> None:
     one = seen(b"a", limits.BUNDLE, 4000, limits.BUNDLE - 9000, 5000)
-    document = rivals.build(one, seen(b"b", 4000)).document
+    document = conflicting_statements.build(one, seen(b"b", 4000)).document
     assert sorted(kept(document)) == [[4000], [4000, 5000, limits.BUNDLE - 9000]]

@@ -122,8 +122,8 @@ def test_a_fork_is_found_by_the_mark_while_the_database_is_not_to_be_reached(att
 
 def mark_of(url: str) -> str:
     """The name of the mark of the records at a URL."""
-    from anchor.records.engine import open_database
-    from anchor.wiring.records import mark_path
+    from anchor.app.records import mark_path
+    from anchor.records.database import open_database
 
     database = open_database(url, patient=True)
     database.close()

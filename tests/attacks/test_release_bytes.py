@@ -14,11 +14,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from anchor import release as releases
-from anchor.publish import documents
-from anchor.trusted_root import parse
+from anchor.format import release as releases
+from anchor.publish import release_json
+from anchor.sigstore.trusted_root import parse
 from anchor.verdict import Class
-from anchor.verify.material import entries
+from anchor.verify.root_entries import entries
 from tests.support.forged_world import own, with_anchors
 from tests.support.in_memory import Held, hold
 from tests.support.published import LEDGER, published
@@ -39,7 +39,7 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Held:
     """The same statement in two logs, for a verifier whose policy names the root of the first alone."""
     one, other = (hold(published(tmp_path_factory.mktemp(name)).root) for name in ("one", "other"))
     both = with_anchors(one, own(one), own(other))
-    copy = documents.union([*one.trust.raw, *other.trust.raw])
+    copy = release_json.union([*one.trust.raw, *other.trust.raw])
     both = both.with_file(both.path("trusted_root"), copy, repaired=True)
     verdict = both.verify()
     assert verdict.verdict is Class.OK

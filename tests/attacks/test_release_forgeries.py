@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from anchor import trusted_root
-from anchor.edge.stock import opinion
 from anchor.errors import Refused
-from anchor.publish import documents
-from anchor.trust import Policy, Signer
+from anchor.publish import release_json
+from anchor.signing.reference_client import opinion
+from anchor.sigstore import trusted_root
 from anchor.verdict import Class
+from anchor.verify.policy import Policy, Signer
 from anchor.verify.release import Trust, verify_release
 from tests.support.forged_world import (
     World,
@@ -174,7 +174,7 @@ def test_a_foreign_anchor_beside_a_good_one_is_skipped(world: World) -> None:
     foreign = hold(world.foreign_site.root)
     both = with_anchors(world.first, own(world.first), own(foreign))
     refused(both.verify(), "anchor-named")  # nothing in the release says what the foreign one is
-    copy = documents.union([*world.first.trust.raw, *foreign.trust.raw])
+    copy = release_json.union([*world.first.trust.raw, *foreign.trust.raw])
     both = both.with_file(both.path("trusted_root"), copy, repaired=True)
     found = both.verify()
     assert found.verdict is Class.OK
@@ -239,7 +239,7 @@ def test_two_anchors_in_two_trusted_logs_are_two(world: World) -> None:
     policy = Policy(ledger=NAME, signers=signers, min_anchors=2)
     raw = [*world.first.trust.raw, *foreign.trust.raw]
     both = with_anchors(world.first, own(world.first), own(foreign))
-    both = both.with_file(both.path("trusted_root"), documents.union(raw), repaired=True)
+    both = both.with_file(both.path("trusted_root"), release_json.union(raw), repaired=True)
     found = both.verify(trust=Trust(policy=policy, raw=raw, root=union), stock=opinion)
     assert found.verdict is Class.OK
     assert {a["origin"] for a in found.facts["anchors"]} == {world.honest.origin, world.foreign.origin}

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from anchor import release as release_file
+from anchor.format import release as release_file
 from anchor.verdict import Class
 from tests.support.anchor_cli import Ran, anchor
 from tests.support.attacked import Attacked

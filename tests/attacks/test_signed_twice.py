@@ -14,9 +14,9 @@ import pytest
 from msgspec import structs
 
 from anchor import limits
-from anchor.edge.signed import SignedStatements
 from anchor.errors import Misuse
-from anchor.publish import guard
+from anchor.publish import statement_guard
+from anchor.publish.signing_history import SignedStatements
 from tests.support.anchor_cli import anchor
 from tests.support.published import LEDGER, NAME, Site, empty, published, snapshot
 from tests.support.served import serving
@@ -111,7 +111,7 @@ def test_what_never_left_binds_nobody(tmp_path: Path) -> None:
     journal = site.home / "journal"
     assert site.publish(LEDGER, "1.0.0", "--instance", str(tmp_path / "none.json")).code == 2
     lines = SignedStatements(site.home)
-    assert not guard.binding(lines.lines())
+    assert not statement_guard.binding(lines.lines())
     assert site.publish(OTHER, "1.0.0").code == 0
     assert not any(journal.glob("[!.]*"))
 
@@ -399,7 +399,7 @@ def test_what_was_given_up_is_given_up_in_every_log(site: Site) -> None:
     for log in ("one.example", "two.example"):
         lines.add([structs.replace(sent, number=2, version="1.1.0", statement="0" * 64, log=log)])
     assert site.publish(OTHER, "1.1.0", "--abandon").code == 0
-    assert "0" * 64 not in {line.statement for line in guard.binding(lines.lines())}
+    assert "0" * 64 not in {line.statement for line in statement_guard.binding(lines.lines())}
 
 
 def test_what_was_published_is_not_given_up(site: Site) -> None:

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from anchor.app import readings
+from anchor.app.readings import Reading
 from anchor.errors import Unavailable
-from anchor.examined import Examined
+from anchor.monitor.observed import Examined
 from anchor.verdict import Class, Verdict
-from anchor.wiring import readings
-from anchor.wiring.readings import Reading
 from tests.support.attacked import Attacked, log_of
 from tests.support.cdn import cdn
 from tests.support.published import LEDGER

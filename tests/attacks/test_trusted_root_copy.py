@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from anchor import trusted_root
-from anchor.publish import documents
-from anchor.publish.documents import Anchored
+from anchor.publish import release_json
+from anchor.publish.release_json import Anchored
+from anchor.sigstore import trusted_root
 from anchor.verdict import Check, Class, Verdict
 from anchor.verify.bundle import verify_bundle
 from anchor.verify.release import Trust
@@ -39,7 +39,7 @@ class Three:
     def both(self) -> Held:
         """The first's release, anchored in the second's log as well."""
         found = with_anchors(self.held, own(self.held), own(self.other))
-        return with_copy(found, documents.union([raw(self.held), raw(self.other)]))
+        return with_copy(found, release_json.union([raw(self.held), raw(self.other)]))
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +109,7 @@ def test_material_of_a_stranger_in_the_copy(three: Three, members: tuple[str, ..
 
 
 def test_material_of_a_stranger_beside_that_of_an_anchor_that_counts_for_nothing(three: Three) -> None:
-    both = documents.union([raw(three.held), raw(three.other)])
+    both = release_json.union([raw(three.held), raw(three.other)])
     doubted(with_copy(three.both, added(both, raw(three.stranger), *MEMBERS)))
 
 
@@ -200,8 +200,8 @@ def test_publishing_in_several_logs_copies_what_the_anchors_rest_on_and_nothing_
             bundle, trusted_root=trusted_root.parse(root), artifact=None, now=datetime.now(UTC)
         )
         anchored.append(Anchored(path=anchor.bundle.path, bundle=bundle, report=report))
-    made = documents.material_of(anchored, roots)
-    honest = documents.union([raw(three.held), raw(three.other)])
+    made = release_json.material_of(anchored, roots)
+    honest = release_json.union([raw(three.held), raw(three.other)])
     assert {m: json.loads(made)[m] for m in MEMBERS} == {m: json.loads(honest)[m] for m in MEMBERS}
     assert with_copy(three.both, made).verify().verdict is Class.OK
-    assert documents.material_of(anchored, roots[1:]) == roots[1]
+    assert release_json.material_of(anchored, roots[1:]) == roots[1]

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from anchor.schedule import GRACE
 from anchor.verdict import Class
+from anchor.watch.schedule import GRACE
 from tests.support.anchor_cli import ROOT, anchor, process
 from tests.support.attacked import Hook
 from tests.support.clock import WallClock

@@ -21,10 +21,10 @@ from typing import BinaryIO
 
 import rfc8785
 
-from anchor.facts import Row, Table
-from anchor.leaves import Sealed, seal
-from anchor.ledger import open_table
-from anchor.statement import LedgerName
+from anchor.format.facts import Row, Table
+from anchor.format.leaves import Sealed, seal
+from anchor.format.readers import open_table
+from anchor.format.statement import LedgerName
 
 LEDGER = LedgerName(name="bench", number=1, version="1.0.0")
 COLUMNS = ("label", "value", "unit", "period", "source", "source_url", "seal")

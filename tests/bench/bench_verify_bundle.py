@@ -17,10 +17,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from anchor import trusted_root
-from anchor.artifact import Artifact
-from anchor.trust import Signer
+from anchor.sigstore import trusted_root
+from anchor.sigstore.artifact import Artifact
 from anchor.verify.bundle import verify_bundle
+from anchor.verify.policy import Signer
 from tests.support.forge import ARTIFACT, NOW, V1, V1_DSSE, V2, V2_DSSE, Recipe, make, v2_log
 from tests.support.forge import trusted_root as forged_root
 from tests.support.forge_ca import IDENTITY, ISSUER

@@ -14,11 +14,11 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 
-from anchor import bundle as bundles
-from anchor import keydetails, trusted_root
 from anchor.errors import AnchorError
+from anchor.sigstore import bundle as bundles
+from anchor.sigstore import keys, trusted_root
 from anchor.tlog import checkpoint, policy, proof
-from anchor.verify import certid, tsp
+from anchor.verify import certid, timestamp_token
 from tests.support.forge_ours import judge
 from tests.vectors import make
 from tests.vectors.c2sp import LOG_CASES
@@ -54,8 +54,8 @@ TARGETS: dict[str, Callable[[bytes], object]] = {
     "note": checkpoint.parse,
     "policy": policy.parse,
     "proof": proof.parse,
-    "key": keydetails.load_pem,
-    "token": lambda data: certid.check(tsp.read(data, "token"), b"", where="token"),
+    "key": keys.load_pem,
+    "token": lambda data: certid.check(timestamp_token.read(data, "token"), b"", where="token"),
     "trusted-root": trusted_root.parse,
 }
 

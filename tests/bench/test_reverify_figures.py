@@ -10,13 +10,13 @@ import pytest
 import sqlalchemy as sa
 
 from anchor import merkle
-from anchor.monitor.places import LogPlace
-from anchor.records import claims, store
-from anchor.records.engine import Database
+from anchor.monitor.interfaces import LogPlace
+from anchor.records import queue, store
+from anchor.records.database import Database
 from anchor.records.tables import Claim
 from anchor.tlog import checkpoint, follow
 from anchor.tlog.reader import TileReader
-from anchor.worker import Setting, Worker
+from anchor.watch.worker import Setting, Worker
 from tests.support.records import NOW, opened
 from tests.support.reverified import World
 from tests.support.simlog import SimLog, Tree
@@ -53,8 +53,8 @@ class Fleet(World):
             self.index = n * self.step
             self.body = self.log.stored[self.index]
             target = f"{n}/release.json"
-            lease = claims.take(self.database, worker="w", now=self.now, target=target)
-            assert isinstance(lease, claims.Lease)
+            lease = queue.take(self.database, worker="w", now=self.now, target=target)
+            assert isinstance(lease, queue.Lease)
             outcome = cycle.run(target)
             assert outcome.verdict.exit_code == 0, outcome.verdict.checks
             store.keep(self.database, lease, outcome, now=self.now, terms=store.Terms())
@@ -70,7 +70,7 @@ def test_requests_and_cpu_of_a_thousand_releases_in_one_log(database: Database, 
     fleet = Fleet(database, log=log)
     fleet.step, fleet.then = step, None
     fleet.place = LogPlace(log=log.log, name="sim", source=log, cache=Cache())
-    row = {"active": 1, "added_ms": 0, "due_ms": claims.ms(NOW), "failing_runs": 0, "told": "OK"}
+    row = {"active": 1, "added_ms": 0, "due_ms": queue.ms(NOW), "failing_runs": 0, "told": "OK"}
     with database.write() as connection:
         rows = [{**row, "target": f"{n}/release.json"} for n in range(RELEASES)]
         connection.execute(sa.insert(Claim), rows)
@@ -106,7 +106,7 @@ def resident() -> int:
 @pytest.mark.timeout(1800)
 def test_memory_is_flat_over_ten_thousand_runs(database: Database) -> None:
     world = World(database)
-    claims.add(database, "a/release.json", now=world.now, interval=60)
+    queue.add(database, "a/release.json", now=world.now, interval=60)
     setting = Setting(database=database, name="w", parts=world.parts, clock=lambda: world.now)
     worker = Worker(setting)
     marks = []

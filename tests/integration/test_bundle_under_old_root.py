@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from anchor.edge import roots
-from anchor.edge.roots import Repository
+from anchor.net import tuf_roots
+from anchor.net.tuf_roots import Repository
 from tests.interop.stack.tufrepo import TufRepository
 from tests.support import forge
 from tests.support.anchor_cli import Ran, anchor
@@ -30,7 +30,7 @@ def by_a_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Judge:
         repository.targets["trusted_root.json"] = json.dumps(root).encode()
         repository.publish()
         named = Repository("public", repository.serve(), repository.root)
-        monkeypatch.setitem(roots.REPOSITORIES, "public", named)
+        monkeypatch.setitem(tuf_roots.REPOSITORIES, "public", named)
         assert anchor("trust", "update").code == 0
         repository.stop()
         (state,) = (tmp_path / "cache").rglob("state.json")

@@ -8,7 +8,7 @@ import click
 import pytest
 
 from anchor.cli.main import cli
-from anchor.trust import parse_policy
+from anchor.verify.policy import parse_policy
 from tests.support.ci_examples import CI, GITHUB, load, steps
 
 

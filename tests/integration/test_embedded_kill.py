@@ -12,7 +12,7 @@ import pytest
 
 from anchor import merkle
 from anchor.embedded.instance import Instance
-from anchor.instance import Duplicate
+from anchor.sigstore.services import Duplicate
 from anchor.tlog import checkpoint as checkpoints
 from tests.support.embedded import check_entry
 from tests.support.embedded_log import leaves_of

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from anchor import naming
+from anchor.format import names
 from tests.support.anchor_cli import anchor, says
 from tests.support.published import LEDGER, Site, published, snapshot
 
@@ -72,8 +72,8 @@ def test_no_path_changes_by_normalisation() -> None:
         forms = {unicodedata.normalize(form, name) for form in ("NFC", "NFD", "NFKC", "NFKD")}
         for form in forms:
             if not form.isascii():
-                assert naming.path_problem(f"release/1/{form}")
-                assert naming.version_problem(form)
+                assert names.path_problem(f"release/1/{form}")
+                assert names.version_problem(form)
     for name in ("release/1.0.0/ledger.md", "a/B_c+d-e.f"):
-        assert not naming.path_problem(name)
+        assert not names.path_problem(name)
         assert {unicodedata.normalize(form, name) for form in ("NFC", "NFD", "NFKC", "NFKD")} == {name}

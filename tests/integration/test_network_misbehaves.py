@@ -16,13 +16,13 @@ from pathlib import Path
 
 import pytest
 
-from anchor.edge import roots
-from anchor.edge.http import Budget, HttpError, LostAnswer, NotSent, ServiceError
-from anchor.edge.remote import RemoteAuthority, RemoteTimestamps
-from anchor.edge.remote_log_v1 import RekorV1
-from anchor.edge.remote_log_v2 import RekorV2
-from anchor.edge.roots import Repository
 from anchor.errors import AnchorError, Unavailable
+from anchor.net import tuf_roots
+from anchor.net.http import Budget, HttpError, LostAnswer, NotSent, ServiceError
+from anchor.net.tuf_roots import Repository
+from anchor.signing.remote_instance import RemoteAuthority, RemoteTimestamps
+from anchor.signing.remote_log_v1 import RekorV1
+from anchor.signing.remote_log_v2 import RekorV2
 from anchor.tlog.checkpoint import Log
 from anchor.tlog.keys import Algorithm, VerifierKey
 from tests.support import badserver as bad
@@ -56,7 +56,7 @@ class Subject:
 @functools.cache
 def _tuf_root() -> bytes:
     """The root of trust of a repository that is not asked; to import and sign takes longer than a budget."""
-    import anchor.edge.tuf_client  # noqa: F401  its first import is no part of a call
+    import anchor.net.tuf_client  # noqa: F401  its first import is no part of a call
     from tests.interop.stack.tufrepo import TufRepository
 
     with tempfile.TemporaryDirectory() as folder:
@@ -65,7 +65,7 @@ def _tuf_root() -> bytes:
 
 def _tuf(url: str, budget: Budget, folder: Path) -> object:
     repository = Repository("public", url, _tuf_root())
-    return roots.load(repository, cache=folder, budget=budget, now=datetime.now(UTC))
+    return tuf_roots.load(repository, cache=folder, budget=budget, now=datetime.now(UTC))
 
 
 SUBJECTS = {
@@ -103,7 +103,7 @@ def subject(request: pytest.FixtureRequest) -> Subject:
 def _no_proxies_and_no_jitter(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without jitter it is known when a call is tried again, so that none of it is at the end of a budget."""
     monkeypatch.setenv("NO_PROXY", "*")
-    monkeypatch.setattr("anchor.edge.http.random.uniform", lambda _low, _high: 0.0)
+    monkeypatch.setattr("anchor.net.http.random.uniform", lambda _low, _high: 0.0)
 
 
 def fails(subject: Subject, url: str, folder: Path, *, seconds: float = SECONDS) -> Unavailable:

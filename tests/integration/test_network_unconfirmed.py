@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from anchor.publish import pending
+from anchor.publish import interrupted
 from tests.support import misled
 from tests.support.badserver import Behaviour, Exchange, Request, answer, forward, head
 from tests.support.embedded import entry_request
@@ -62,7 +62,7 @@ def test_what_may_be_in_the_log_is_kept_and_stands_in_the_way_of_other_bytes(wor
     """The log works on it for longer than anybody looks."""
     world.log.behaviours[:] = only_post(world, ALL[how])
     world.fails(3, "transparency log http")
-    (left,) = pending.interrupted(world.folder / "home")
+    (left,) = interrupted.interrupted(world.folder / "home")
     assert left.step == "sent"
     ledger = world.folder / "ledger.md"
     ledger.write_text(LEDGER + "| c | 3 |\n")
@@ -77,7 +77,7 @@ def test_what_may_be_in_the_log_is_kept_and_stands_in_the_way_of_other_bytes(wor
 def test_what_the_log_refuses_and_does_not_have_is_in_nobodys_way(world: World, how: str) -> None:
     world.log.behaviours[:] = only_post(world, GATEWAY[how])
     world.fails(8, "does not take the entry")
-    assert [i.step for i in pending.interrupted(world.folder / "home")] == ["signed"]
+    assert [i.step for i in interrupted.interrupted(world.folder / "home")] == ["signed"]
     (world.folder / "ledger.md").write_text(LEDGER + "| c | 3 |\n")
     world.succeeds()
     assert world.size() == 1

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from anchor.release import Blob, File, load
-from anchor.statement import decode
+from anchor.format.release import Blob, File, load
+from anchor.format.statement import decode
 from tests.support.anchor_cli import ROOT, anchor
 from tests.support.ledgers import openclassrooms
 from tests.support.published import LEDGER, NAME, Site, empty, published, snapshot

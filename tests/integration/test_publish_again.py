@@ -7,11 +7,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from anchor import release as releases
-from anchor.edge.service import Budget
-from anchor.edge.tokens import TokenSource
-from anchor.publish.site import Site as SigstoreSite
-from anchor.wiring import publishing
+from anchor.app import publish
+from anchor.format import release as releases
+from anchor.net.budget import Budget
+from anchor.publish.instance import Site as SigstoreSite
+from anchor.signing.tokens import TokenSource
 from tests.support.published import LEDGER, Site, published, snapshot
 from tests.support.served import serving
 
@@ -163,11 +163,11 @@ def test_the_embedded_instance_beside_a_public_log_only_where_it_is_named(
     log = msgspec.structs.replace(release.anchors[0].log, origin="rekor.sigstore.dev")
     anchor = msgspec.structs.replace(release.anchors[0], log=log)
     existing = msgspec.structs.replace(release, anchors=(anchor,))
-    choice = publishing.Choice(
+    choice = publish.Choice(
         home=tmp_path, budget=Budget(1.0), tokens=TokenSource(file=None, browser=False), chosen=chosen
     )
     said: list[str] = []
-    found = publishing.sites(["embedded"], choice, existing, said.append)
+    found = publish.sites(["embedded"], choice, existing, said.append)
     for site in found:
         assert isinstance(site, SigstoreSite)
         site.close()

@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from anchor.edge import files
-from anchor.schemas import documents
+from anchor.disk import files
+from anchor.publish.documents import documents
 from tests.support.anchor_cli import anchor, process
 from tests.support.disks import mounts
 from tests.support.need import need

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from anchor.edge import roots
-from anchor.edge.roots import Repository
+from anchor.net import tuf_roots
+from anchor.net.tuf_roots import Repository
 from tests.interop.stack.tufrepo import TufRepository
 from tests.support import forge
 from tests.support.anchor_cli import Ran, anchor
@@ -33,7 +33,7 @@ def tuf(original: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
     repository.targets["trusted_root.json"] = original.path("trusted_root").read_bytes()
     repository.publish()
     named = Repository("public", repository.serve(), repository.root)
-    monkeypatch.setitem(roots.REPOSITORIES, "public", named)
+    monkeypatch.setitem(tuf_roots.REPOSITORIES, "public", named)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     yield repository
     repository.stop()

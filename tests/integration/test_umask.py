@@ -55,10 +55,10 @@ def test_a_site_can_be_read_and_a_home_cannot_whatever_the_umask(tmp_path: Path,
 def test_folders_are_made_in_one_place() -> None:
     """Where else one is made, it is below a folder that this program has made private, or is tested above."""
     allowed = {
-        "anchor/edge/files.py",
-        "anchor/records/engine.py",
-        "anchor/publish/place.py",
-        "anchor/edge/stage.py",
+        "anchor/disk/files.py",
+        "anchor/records/database.py",
+        "anchor/publish/install.py",
+        "anchor/disk/staged_folder.py",
     }
     found = set()
     for path in (ROOT / "anchor").rglob("*.py"):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from anchor.publish import documents
+from anchor.publish import release_json
 from tests.support.anchor_cli import ROOT, anchor, says
 from tests.support.forged_world import own, with_anchors
 from tests.support.in_memory import hold
@@ -22,7 +22,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     one, two = (hold(published(tmp_path_factory.mktemp(name)).root) for name in ("one", "two"))
     both = with_anchors(one, own(one), own(two))
     both = both.with_file(
-        both.path("trusted_root"), documents.union([*one.trust.raw, *two.trust.raw]), repaired=True
+        both.path("trusted_root"), release_json.union([*one.trust.raw, *two.trust.raw]), repaired=True
     )
     root = tmp_path_factory.mktemp("both")
     for path, data in both.files.items():

@@ -129,9 +129,9 @@ def test_kill_9_is_visible_as_interrupted_and_the_next_run_goes_on(site: Site, t
     slow = tmp_path / "slow.py"
     slow.write_text(
         "import sys, time\n"
-        "from anchor.wiring import watching\n"
+        "from anchor.app import reverify\n"
         "def hang(self, *_): print('begun', flush=True); time.sleep(60)\n"
-        "watching.Wired.examine = hang\n"
+        "reverify.Wired.examine = hang\n"
         "from anchor.cli.main import run\n"
         "sys.exit(run(sys.argv[1:]))\n"
     )

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from anchor.records import check, claims, store
-from anchor.records.engine import Database
+from anchor.records import check, queue, store
+from anchor.records.database import Database
 from anchor.records.tables import Checkpoint, Claim, Run
 from anchor.verdict import Class
 from tests.support import records
@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def targets(database: Database, count: int) -> None:
-    at = claims.ms(time.time() - 60)
+    at = queue.ms(time.time() - 60)
     row = {"active": 1, "added_ms": at, "due_ms": at, "failing_runs": 0, "told": "OK"}
     with database.write() as connection:
         connection.execute(sa.insert(Claim), [{**row, "target": f"t{n}/release.json"} for n in range(count)])
@@ -104,30 +104,30 @@ def test_no_run_is_lost_or_doubled_when_workers_are_killed_at_random(
 
 
 def test_a_dead_workers_claim_returns_when_its_lease_is_over(database: Database) -> None:
-    claims.add(database, "a", now=NOW)
-    first = claims.take(database, worker="elsewhere", now=NOW)
-    assert isinstance(first, claims.Lease)
-    assert claims.take(database, worker="w2", now=NOW + claims.LEASE - 1) is None
-    again = claims.take(database, worker="w2", now=NOW + claims.LEASE + 1)
-    assert isinstance(again, claims.Lease)
+    queue.add(database, "a", now=NOW)
+    first = queue.take(database, worker="elsewhere", now=NOW)
+    assert isinstance(first, queue.Lease)
+    assert queue.take(database, worker="w2", now=NOW + queue.LEASE - 1) is None
+    again = queue.take(database, worker="w2", now=NOW + queue.LEASE + 1)
+    assert isinstance(again, queue.Lease)
     assert again.claim_id == first.claim_id
 
 
 def test_a_lease_that_is_renewed_does_not_end(database: Database) -> None:
-    claims.add(database, "a", now=NOW)
-    lease = claims.take(database, worker="w1", now=NOW)
-    assert isinstance(lease, claims.Lease)
-    assert claims.renew(database, lease, now=NOW + claims.LEASE - 1)
-    assert claims.take(database, worker="w2", now=NOW + claims.LEASE + 1) is None
-    late = NOW + 3 * claims.LEASE
-    assert isinstance(claims.take(database, worker="w2", now=late), claims.Lease)
-    assert not claims.renew(database, lease, now=late)
+    queue.add(database, "a", now=NOW)
+    lease = queue.take(database, worker="w1", now=NOW)
+    assert isinstance(lease, queue.Lease)
+    assert queue.renew(database, lease, now=NOW + queue.LEASE - 1)
+    assert queue.take(database, worker="w2", now=NOW + queue.LEASE + 1) is None
+    late = NOW + 3 * queue.LEASE
+    assert isinstance(queue.take(database, worker="w2", now=late), queue.Lease)
+    assert not queue.renew(database, lease, now=late)
 
 
 def test_a_lease_from_a_clock_that_was_years_ahead_does_not_hold_for_years(database: Database) -> None:
-    claims.add(database, "a", now=NOW)
-    assert isinstance(claims.take(database, worker="w1", now=NOW + 9 * 365 * 86400), claims.Lease)
-    assert isinstance(claims.take(database, worker="w2", now=NOW), claims.Lease)
+    queue.add(database, "a", now=NOW)
+    assert isinstance(queue.take(database, worker="w1", now=NOW + 9 * 365 * 86400), queue.Lease)
+    assert isinstance(queue.take(database, worker="w2", now=NOW), queue.Lease)
 
 
 def test_a_target_due_years_ahead_by_a_wrong_clock_is_due_now(database: Database) -> None:
@@ -145,7 +145,7 @@ HOUR = 3600
 def test_a_clock_that_was_ahead_for_a_run_holds_up_nothing(
     database: Database, blip: int, interval: int | None, found: Class
 ) -> None:
-    claims.add(database, "a/release.json", now=NOW, interval=interval)
+    queue.add(database, "a/release.json", now=NOW, interval=interval)
     ahead = NOW + blip * HOUR
     store.keep(
         database, records.taken(database, now=ahead), records.outcome(found), now=ahead, terms=store.Terms()
@@ -154,7 +154,7 @@ def test_a_clock_that_was_ahead_for_a_run_holds_up_nothing(
 
 
 def test_a_target_that_was_added_by_a_clock_ahead_is_due(database: Database) -> None:
-    claims.add(database, "a", now=NOW + 40 * HOUR, interval=HOUR)
+    queue.add(database, "a", now=NOW + 40 * HOUR, interval=HOUR)
     assert records.due(database, now=NOW) == ["a"]
 
 
@@ -164,7 +164,7 @@ def test_no_wait_that_is_meant_is_taken_for_a_wrong_clock(
     database: Database, interval: int | None, failing: int
 ) -> None:
     """A short interval that backs off is due later than its interval, and not at once again and again."""
-    claims.add(database, "a/release.json", now=NOW, interval=interval)
+    queue.add(database, "a/release.json", now=NOW, interval=interval)
     at = NOW
     for _ in range(failing + 1):
         at += 7 * HOUR
@@ -178,7 +178,7 @@ def test_no_wait_that_is_meant_is_taken_for_a_wrong_clock(
 
 def test_a_shorter_interval_counts_from_now_on(database: Database) -> None:
     store.keep(database, records.taken(database), records.outcome(), now=NOW, terms=store.Terms())
-    claims.add(database, "a/release.json", now=NOW + 1, interval=60)
+    queue.add(database, "a/release.json", now=NOW + 1, interval=60)
     assert records.due(database, now=NOW + 60) == []
     assert records.due(database, now=NOW + 61) == ["a/release.json"]
 
@@ -187,8 +187,8 @@ def test_after_a_long_sleep_each_target_is_due_once(database: Database) -> None:
     store.keep(database, records.taken(database), records.outcome(), now=NOW, terms=store.Terms())
     later = NOW + 30 * 86400
     assert records.due(database, now=later) == ["a/release.json"]
-    lease = claims.take(database, worker="w", now=later)
-    assert isinstance(lease, claims.Lease)
+    lease = queue.take(database, worker="w", now=later)
+    assert isinstance(lease, queue.Lease)
     store.keep(database, lease, records.outcome(), now=later, terms=store.Terms())
     assert records.due(database, now=later) == []
 
@@ -207,9 +207,9 @@ def test_the_newest_release_of_a_ledger_is_hourly_and_the_others_daily(database:
 
 def test_a_target_that_is_dropped_keeps_its_records_and_is_not_due(database: Database) -> None:
     store.keep(database, records.taken(database), records.outcome(), now=NOW, terms=store.Terms())
-    assert claims.drop(database, "a/release.json", now=NOW)
-    assert not claims.drop(database, "a/release.json", now=NOW)
-    assert claims.targets(database) == []
+    assert queue.drop(database, "a/release.json", now=NOW)
+    assert not queue.drop(database, "a/release.json", now=NOW)
+    assert queue.targets(database) == []
     assert records.due(database, now=NOW + 9 * 86400) == []
     with database.read() as connection:
         assert connection.execute(sa.select(Run.verdict)).scalar_one() == Class.OK

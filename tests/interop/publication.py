@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from anchor.publish import pending
+from anchor.publish import interrupted
 from tests.interop.stack.front import Front, Handler
 from tests.interop.stack.logs import RekorV2
 from tests.interop.stack.process import fetch
@@ -70,7 +70,7 @@ class Attempt:
     def check(self, log: Log) -> None:
         """One entry, and nothing left behind."""
         assert sum(d in self.digests() for d in entries(log)) == 1
-        assert pending.interrupted(self.folder / "home") == []
+        assert interrupted.interrupted(self.folder / "home") == []
         assert list((self.folder / "home" / "journal").iterdir()) == []
         assert [p for p in self.folder.rglob("*") if p.name.startswith(".") or p.name.endswith(".tmp")] == []
         assert {p.name for p in self.folder.iterdir()} == {

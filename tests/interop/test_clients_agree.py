@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from anchor.release import load
+from anchor.format.release import load
 from tests.interop.publication import Attempt
 from tests.interop.stack import documents, node
 from tests.interop.stack.stack import Log, Stack

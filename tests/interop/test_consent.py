@@ -35,8 +35,9 @@ def public(stack: Stack, tmp_path: Path) -> Iterator[str]:
     (tmp_path / "root.json").write_bytes(repository.root)
     root = f"Path({str(tmp_path / 'root.json')!r}).read_bytes()"
     yield (
-        "from pathlib import Path; from anchor.edge import roots; from anchor.edge.roots import Repository\n"
-        f"roots.REPOSITORIES['public'] = Repository('public', {repository.serve()!r}, {root})\n" + MAIN
+        "from pathlib import Path; from anchor.net import tuf_roots\n"
+        f"tuf_roots.REPOSITORIES['public'] = "
+        f"tuf_roots.Repository('public', {repository.serve()!r}, {root})\n" + MAIN
     )
     repository.stop()
 

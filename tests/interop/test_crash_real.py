@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from anchor.publish import pending
-from anchor.wiring import publishing
+from anchor.app import publish
+from anchor.publish import interrupted
 from tests.interop.publication import Attempt, Between, entries
 from tests.interop.stack.stack import Log, Stack
 from tests.support import crash
@@ -27,7 +27,7 @@ AT_ONCE = 12
 @pytest.fixture(autouse=True)
 def _settle(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing but these tests is on the log's way: what was sent is there in seconds, or was not taken."""
-    monkeypatch.setattr(publishing, "SETTLE", 3.0)
+    monkeypatch.setattr(publish, "SETTLE", 3.0)
 
 
 def network_part(seen: list[str]) -> list[tuple[int, bool]]:
@@ -115,7 +115,7 @@ def test_request_that_was_swallowed_is_looked_for_before_it_is_sent_again(
     assert (code, between.taken) == (3, 0), err
     assert "the entry is not in the log" in err
     assert not (attempt.site / "release.json").exists()
-    (left,) = pending.interrupted(attempt.folder / "home")
+    (left,) = interrupted.interrupted(attempt.folder / "home")
     assert (left.step, left.log) == ("sent", log.origin)
     between.mode = "pass"
     assert attempt.again()[0::2] == (0, 0)

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from anchor.embedded.log import Log
 from anchor.errors import Refused
-from anchor.instance import Duplicate
+from anchor.sigstore.services import Duplicate
 from tests.interop.stack import node
 from tests.interop.stack.stack import Stack
 from tests.interop.test_stack_starts import post

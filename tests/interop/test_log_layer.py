@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from anchor import merkle
-from anchor.edge.http import Budget
-from anchor.edge.log_sources import FolderSource, rekor_v2
-from anchor.edge.rekor_v1_reader import RekorV1Reader
 from anchor.errors import Refused
+from anchor.net.http import Budget
+from anchor.net.log_sources import FolderSource, rekor_v2
+from anchor.net.rekor_v1_reader import RekorV1Reader
 from anchor.tlog import checkpoint, evidence, policy, proof
 from anchor.tlog.checkpoint import Log
 from anchor.tlog.follow import Followed, News, follow, follow_proofs

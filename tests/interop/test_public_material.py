@@ -12,12 +12,13 @@ from typing import Any
 
 import pytest
 
-from anchor import keydetails, merkle, trusted_root
-from anchor.artifact import Artifact, DigestArtifact
+from anchor import merkle
 from anchor.errors import Refused
-from anchor.trust import Signer
+from anchor.sigstore import keys, trusted_root
+from anchor.sigstore.artifact import Artifact, DigestArtifact
 from anchor.verdict import Class
 from anchor.verify.bundle import BundleReport, verify_bundle
+from anchor.verify.policy import Signer
 from tests.support.public_material import MERKLE, SIGSTORE_GO, crate, module
 
 NOW = dt.datetime(2026, 11, 1, tzinfo=dt.UTC)
@@ -158,7 +159,7 @@ def judged(folder: Path, sample: Sample, identity: str | None = None) -> BundleR
         shipped(sample.root) if sample.root in ("public", "staging") else (folder / sample.root).read_bytes()
     )
     content = Artifact((folder / sample.artifact).read_bytes()) if sample.artifact else artifact_of(bundle)
-    key = keydetails.load_pem((folder / sample.key).read_bytes()) if sample.key else None
+    key = keys.load_pem((folder / sample.key).read_bytes()) if sample.key else None
     signers = None if key else [Signer(identity=identity or sample.identity, issuer=sample.issuer)]
     return verify_bundle(
         bundle, trusted_root=trusted_root.parse(root), artifact=content, now=NOW, signers=signers, key=key

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from anchor.edge import roots
-from anchor.edge.roots import Repository
+from anchor.net import tuf_roots
+from anchor.net.tuf_roots import Repository
 from tests.interop.stack.stack import Stack
 from tests.interop.stack.trillian import RekorV1
 from tests.interop.stack.tufrepo import TufRepository
@@ -29,7 +29,7 @@ def tuf(stack: Stack, rekor_v1: RekorV1, tmp_path: Path, monkeypatch: pytest.Mon
     repository.targets |= {name: json.dumps(d).encode() for name, d in documents.items()}
     repository.publish()
     monkeypatch.setitem(
-        roots.REPOSITORIES, "public", Repository("public", repository.serve(), repository.root)
+        tuf_roots.REPOSITORIES, "public", Repository("public", repository.serve(), repository.root)
     )
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return repository

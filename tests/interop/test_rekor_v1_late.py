@@ -16,12 +16,12 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from anchor.app import publish as publishing
 from anchor.cli import publish
-from anchor.edge.prepared import Prepared
 from anchor.embedded.ca import LIFETIME
-from anchor.publish import pending
-from anchor.release import load
-from anchor.wiring import publishing
+from anchor.format.release import load
+from anchor.publish import interrupted
+from anchor.signing.unlogged_signature import Prepared
 from tests.interop.publication import Attempt, entries
 from tests.interop.stack import documents
 from tests.interop.stack.keys import Pki
@@ -73,7 +73,7 @@ def test_what_is_integrated_after_its_certificate_has_expired_is_one_entry_and_a
     expire(monkeypatch)
     code, _, err = attempt.publish()
     assert code == 3, err
-    (left,) = pending.interrupted(attempt.folder / "home")
+    (left,) = interrupted.interrupted(attempt.folder / "home")
     assert (left.step, left.late) == ("sent", False)
     started(signer, monkeypatch)
     code, err, verified = attempt.again()
@@ -100,11 +100,11 @@ def test_without_a_time_stamp_it_is_kept_and_listed_until_it_is_given_up(
     before = len(entries(rekor_v1))
     monkeypatch.setattr(publish, "BUDGET", 8.0)
     assert attempt.publish("--abandon")[0] == 3
-    assert [i.abandoned for i in pending.interrupted(attempt.folder / "home")] == [True, False]
+    assert [i.abandoned for i in interrupted.interrupted(attempt.folder / "home")] == [True, False]
     started(signer, monkeypatch)
     code, err, verified = attempt.again()
     assert (code, verified) == (0, 0), err
-    (orphan,) = pending.interrupted(attempt.folder / "home")
+    (orphan,) = interrupted.interrupted(attempt.folder / "home")
     assert (orphan.abandoned, orphan.log, orphan.step) == (True, rekor_v1.origin, "sent")
     assert "given up" in str(orphan)
     assert len(entries(rekor_v1)) == before + 2

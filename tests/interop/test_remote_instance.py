@@ -10,17 +10,17 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
-from anchor import trusted_root
-from anchor.edge import remote, signing, signing_config
-from anchor.edge.http import Budget, LostAnswer, NotSent
-from anchor.edge.prepared import Prepared
-from anchor.edge.remote import Instance
-from anchor.edge.remote_log_v1 import RekorV1
-from anchor.edge.remote_log_v2 import RekorV2, canonical_body
-from anchor.edge.signing import Steps
 from anchor.errors import Misuse, Refused, Unavailable
 from anchor.merkle.hashing import leaf_hash
 from anchor.merkle.proof import verify_inclusion
+from anchor.net.http import Budget, LostAnswer, NotSent
+from anchor.signing import remote_instance, signer
+from anchor.signing.remote_instance import Instance
+from anchor.signing.remote_log_v1 import RekorV1
+from anchor.signing.remote_log_v2 import RekorV2, canonical_body
+from anchor.signing.signer import Steps
+from anchor.signing.unlogged_signature import Prepared
+from anchor.sigstore import signing_config, trusted_root
 from tests.interop.stack import documents, node
 from tests.interop.stack.stack import Log, Stack
 from tests.interop.stack.trillian import RekorV1 as ServerV1
@@ -41,7 +41,9 @@ def connect(stack: Stack, log: Log | None = None, *, seconds: float = 60) -> Ins
     root, chosen = signing_config.parse_trust_config(config)
     now = datetime.now(UTC)
     (service,) = chosen.chosen_logs(now)
-    return remote.connect(chosen, trusted_root.parse(root), log=service, budget=Budget(seconds), now=now)
+    return remote_instance.connect(
+        chosen, trusted_root.parse(root), log=service, budget=Budget(seconds), now=now
+    )
 
 
 def v2(stack: Stack, log: Log | None = None) -> RekorV2:
@@ -66,7 +68,7 @@ def prepare(stack: Stack, instance: Instance, log: Log | None = None) -> list[Pr
     steps = Steps(authority=instance.authority, signed=seen.append, stamps=(stamp,), append=append)
     root = json.dumps(stack.trusted_root(log or stack.log)).encode()
     with pytest.raises(Unavailable, match="stopped before the log"):
-        signing.sign(
+        signer.sign(
             STATEMENT,
             steps=steps,
             trusted_root=root,
@@ -100,7 +102,7 @@ def test_certificate_stamp_and_entry_make_a_bundle_that_others_accept(
     prepared = prepare(stack, instance)[-1]
     entry = instance.log.append(prepared.request)
     bundle = tmp_path / "bundle.json"
-    bundle.write_bytes(signing.assemble(_stamped(stack, instance, prepared), entry))
+    bundle.write_bytes(signer.assemble(_stamped(stack, instance, prepared), entry))
     root = documents.write(tmp_path / "root.json", stack.trusted_root())
     assert node.verify(root, bundle, issuer=stack.oidc.url, identity=stack.oidc.email) == ""
 
@@ -219,7 +221,9 @@ def test_log_behind_another_url_is_known_by_its_origin(stack: Stack) -> None:
 
     def with_root(*logs: Log) -> Instance:
         root, now = trusted_root.parse(json.dumps(stack.trusted_root(*logs)).encode()), datetime.now(UTC)
-        return remote.connect(config, root, log=config.chosen_logs(now)[0], budget=Budget(10), now=now)
+        return remote_instance.connect(
+            config, root, log=config.chosen_logs(now)[0], budget=Budget(10), now=now
+        )
 
     assert with_root(stack.log, second).name == second.origin
     # the root of one log, the URL of another
@@ -232,7 +236,7 @@ def test_log_behind_another_url_is_known_by_its_origin(stack: Stack) -> None:
 
 
 def test_v1_request_becomes_the_entry_that_we_expect(stack: Stack, rekor_v1: ServerV1) -> None:
-    from anchor.edge import remote_log_v1
+    from anchor.signing import remote_log_v1
 
     instance = connect(stack, rekor_v1)
     assert (instance.name, instance.log_version) == (rekor_v1.origin, 1)

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from anchor.cli import publish
-from anchor.publish import pending
-from anchor.release import load
+from anchor.format.release import load
+from anchor.publish import interrupted
 from tests.interop.publication import Attempt, entries
 from tests.interop.stack import documents
 from tests.interop.stack.logs import RekorV2
@@ -129,4 +129,4 @@ def test_two_operators_with_one_authority_are_one(stack: Stack, tmp_path: Path) 
     assert code == 2, err
     assert "2 time-stamp authorities are asked for, and 1 answered" in err
     assert stack.log.size() == before
-    assert pending.interrupted(attempt.folder / "home") == []
+    assert interrupted.interrupted(attempt.folder / "home") == []

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from anchor.publish import pending
-from anchor.release import load
-from anchor.wiring import publishing
+from anchor.app import publish
+from anchor.format.release import load
+from anchor.publish import interrupted
 from tests.interop.publication import Attempt, Between, entries
 from tests.interop.stack.logs import RekorV2
 from tests.interop.stack.stack import Stack
@@ -23,7 +23,7 @@ from tests.support.published import snapshot
 
 @pytest.fixture(autouse=True)
 def _settle(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(publishing, "SETTLE", 2.0)
+    monkeypatch.setattr(publish, "SETTLE", 2.0)
 
 
 @pytest.fixture
@@ -101,7 +101,7 @@ def test_one_log_down_is_pending_and_resume_completes_it_under_a_readers_eyes(
     assert verify(attempt, 1) == 0  # the policy printed before still names what is there
     assert sum(d in attempt.digests() for d in entries(stack.log)) == 1
     assert sum(d in attempt.digests() for d in entries(second)) == 1
-    assert pending.interrupted(attempt.folder / "home") == []
+    assert interrupted.interrupted(attempt.folder / "home") == []
 
 
 def test_both_logs_down_is_unavailable_and_nothing_is_in_place(
@@ -146,7 +146,7 @@ def test_request_that_the_second_log_may_have_taken_is_not_forgotten_with_the_re
     between.mode = "blind"
     code, _, err = attempt.publish()
     assert (code, between.taken) == (5, 1), err
-    (left,) = pending.interrupted(attempt.folder / "home")
+    (left,) = interrupted.interrupted(attempt.folder / "home")
     assert (left.step, left.log) == ("sent", second.origin)
     assert "1.0.0" in str(left)
     second.server.restart()
@@ -206,7 +206,7 @@ def test_somebody_else_published_meanwhile_and_nothing_of_ours_is_in_place(
     assert code == 8, err
     assert "another release was published here meanwhile" in err
     assert snapshot(attempt.site) == snapshot(theirs)
-    left = pending.interrupted(attempt.folder / "home")
+    left = interrupted.interrupted(attempt.folder / "home")
     if when.startswith("before"):
         assert len(entries(second)) == before
         assert [i.step for i in left] == ["signed"]

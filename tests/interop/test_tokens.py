@@ -18,7 +18,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from anchor.release import load
+from anchor.format.release import load
 from tests.interop.stack.front import Front, Handler
 from tests.interop.stack.stack import Stack
 from tests.support.anchor_cli import ROOT, Ran, anchor

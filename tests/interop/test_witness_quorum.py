@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from anchor.publish.site import Site
-from anchor.release import load
+from anchor.format.release import load
+from anchor.publish.instance import Site
 from tests.interop.publication import Attempt, entries
 from tests.interop.stack import documents, netns
 from tests.interop.stack.logs import RekorV2

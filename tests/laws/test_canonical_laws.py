@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anchor import naming
-from anchor import release as releases
-from anchor import statement as statements
 from anchor.encoding import decimal, is_jcs, jcs, parse_json, unbase64, unhex
 from anchor.errors import AnchorError, Refused, Unsupported
-from anchor.statement import LedgerName, Previous, SourceFile, Tree
+from anchor.format import names as naming
+from anchor.format import release as releases
+from anchor.format import statement as statements
+from anchor.format.statement import LedgerName, Previous, SourceFile, Tree
 from tests.support import samples
 
 json_values: st.SearchStrategy[Any] = st.recursive(

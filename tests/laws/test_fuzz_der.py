@@ -12,11 +12,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from anchor import certificates as x509
-from anchor import trusted_root
 from anchor.encoding import to_base64
 from anchor.errors import AnchorError, Refused, Unsupported
-from anchor.verify import certid, timestamp, tsp
+from anchor.sigstore import trusted_root, x509
+from anchor.verify import certid, timestamp, timestamp_token
 from anchor.verify import certificate as signing
 from anchor.verify.effort import Effort
 from tests.support import forge
@@ -72,7 +71,7 @@ def test_a_spoiled_certificate_is_an_error_of_ours(der: bytes) -> None:
 @given(st.sampled_from(TOKENS).flatmap(spoiled))
 def test_a_spoiled_token_is_an_error_of_ours(der: bytes) -> None:
     with contextlib.suppress(AnchorError):
-        certid.check(tsp.read(der, "here"), CHAIN[0], where="here")
+        certid.check(timestamp_token.read(der, "here"), CHAIN[0], where="here")
     with contextlib.suppress(AnchorError):
         timestamp.check(der, b"x", AUTHORITIES, where="here")
 

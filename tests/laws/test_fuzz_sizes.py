@@ -9,8 +9,8 @@ from collections.abc import Callable
 
 import pytest
 
-from anchor import keydetails, trusted_root
 from anchor.errors import AnchorError, Refused
+from anchor.sigstore import keys, trusted_root
 from anchor.tlog import checkpoint, note
 from tests.support.forge import b64
 from tests.support.forge_log import Json, note_line
@@ -178,4 +178,4 @@ def test_a_hostile_note_is_refused_soon(data: bytes) -> None:
 def test_a_hostile_key_file_is_refused_soon() -> None:
     for data in (b"-" * (100 * MILLION), b"-----BEGIN PUBLIC KEY-----\n" + b"A" * (50 * MILLION)):
         with pytest.raises(Refused):
-            keydetails.load_pem(data)
+            keys.load_pem(data)

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from anchor import bundle as bundles
 from anchor.errors import AnchorError
+from anchor.sigstore import bundle as bundles
 from tests.support.forge import V1, V2, make
 from tests.support.forge_mutate import at, changed, decoded, flipped, mutations, places
 from tests.support.forge_ours import judge
@@ -165,7 +165,7 @@ def test_any_json_value_at_any_place_of_a_trusted_root(data: st.DataObject, valu
 @settings(max_examples=200)
 @given(st.binary(max_size=300), st.integers(0, 200), st.integers(0, 7))
 def test_any_key_file(tail: bytes, place: int, bit: int) -> None:
-    from anchor import keydetails
+    from anchor.sigstore import keys
 
     good = CASES["managed-p256"].key or b""
     spoiled = bytearray(good)
@@ -174,6 +174,6 @@ def test_any_key_file(tail: bytes, place: int, bit: int) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
-                keydetails.load_pem(data)
+                keys.load_pem(data)
             except AnchorError:
                 continue

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from anchor import bundle as bundles
 from anchor.errors import AnchorError, Unsupported
-from anchor.report.inspect import MAX_SIZE, inspect, lines
-from anchor.report.inspect_fields import MAX_FIELDS, MAX_VALUE
+from anchor.inspect.document import MAX_SIZE, inspect, lines
+from anchor.inspect.fields import MAX_FIELDS, MAX_VALUE
+from anchor.sigstore import bundle as bundles
 from tests.support.anchor_cli import anchor
 from tests.support.forge import V2, make
 from tests.support.forge_mutate import mutations, places

@@ -17,11 +17,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from anchor.errors import Refused
-from anchor.facts import Row
-from anchor.leaves import CHUNK, encoder, leaf_chunks, seal
-from anchor.ledger import open_table
-from anchor.ledger.objects import columns_of, decode, plain_row, row_of
-from anchor.statement import LedgerName
+from anchor.format.facts import Row
+from anchor.format.leaves import CHUNK, encoder, leaf_chunks, seal
+from anchor.format.readers import open_table
+from anchor.format.readers.objects import columns_of, decode, plain_row, row_of
+from anchor.format.statement import LedgerName
 from tests.support.ledgers import read
 
 LEDGER = LedgerName(name="n", number=1, version="v")

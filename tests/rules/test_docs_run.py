@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The Python that the documents show runs, from the root of the repository."""
 
+import importlib
+import pkgutil
 import re
 from pathlib import Path
 
@@ -23,3 +25,16 @@ def test_there_is_python_to_run() -> None:
 def test_shown_python_runs(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     exec(compile(code, "document", "exec"), {})
+
+
+def test_the_public_names_exist_and_no_module_stands_where_one_was_moved_from() -> None:
+    rows = [
+        line.split("|")[1] for line in (ROOT / "docs/python.md").read_text().splitlines() if "| `" in line
+    ]
+    names = [name for row in rows for name in re.findall(r"`(anchor[\w.]+)`", row)]
+    assert len(names) == 7
+    for name in names:
+        assert pkgutil.resolve_name(name), name
+    for gone in ("edge", "wiring", "ledger", "release", "bundle", "trust", "reverify", "worker", "naming"):
+        with pytest.raises(ImportError):
+            importlib.import_module(f"anchor.{gone}")

@@ -10,13 +10,14 @@ import jsonschema
 import msgspec
 import pytest
 
-from anchor import leaves, schemas
-from anchor import release as releases
-from anchor import statement as statements
 from anchor.errors import Refused
-from anchor.ledger import open_table
+from anchor.format import leaves, schemas
+from anchor.format import release as releases
+from anchor.format import statement as statements
+from anchor.format.readers import open_table
+from anchor.publish.documents import documents
 from anchor.verdict import Check, Class, Verdict, failed, passed, skipped
-from tests.support import samples
+from tests.support import samples, write_schemas
 from tests.support.spoilt_release import MALFORMED as BAD_RELEASES
 from tests.support.spoilt_statement import MALFORMED as BAD_STATEMENTS
 
@@ -34,11 +35,11 @@ def accepts(name: str, value: Any) -> bool:
 
 def test_the_schemas_on_disk_are_the_generated_ones() -> None:
     on_disk = {p.name: p.read_bytes() for p in FOLDER.iterdir()}
-    assert on_disk == schemas.schemas(), "run: python -m anchor.schemas release/schema"
+    assert on_disk == schemas.schemas(), "run: python -m tests.support.write_schemas release/schema"
 
 
 def test_the_specification_that_is_shipped_is_the_published_one() -> None:
-    shipped = schemas.documents()
+    shipped = documents()
     assert shipped.pop("FORMAT.md") == (ROOT / "release/FORMAT.md").read_bytes()
     assert shipped == {f"schema/{name}": data for name, data in schemas.schemas().items()}
 
@@ -100,8 +101,8 @@ def test_they_refuse_most_of_what_the_readers_refuse() -> None:
 def test_the_generator_writes_them_and_says_what_is_wrong(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert schemas.main([str(tmp_path)]) == 0
+    assert write_schemas.main([str(tmp_path)]) == 0
     assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == schemas.schemas()
     for arguments in ([], [str(tmp_path / "missing")], ["a", "b"]):
-        assert schemas.main(arguments) == 2
+        assert write_schemas.main(arguments) == 2
         assert len(capsys.readouterr().err.splitlines()) == 1

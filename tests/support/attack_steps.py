@@ -249,11 +249,11 @@ def defect(play: Play) -> None:
     def fails(*_: object, **__: object) -> None:
         raise ValueError("a defect")
 
-    play.patch.setattr("anchor.wiring.watching.examine_release", fails)
+    play.patch.setattr("anchor.app.reverify.examine_release", fails)
 
 
 def no_defect(play: Play) -> None:
-    play.patch.setattr("anchor.wiring.watching.examine_release", verify.examine_release)
+    play.patch.setattr("anchor.app.reverify.examine_release", verify.examine_release)
 
 
 def second_statement(play: Play) -> None:

@@ -7,10 +7,10 @@ Its releases are simulated; its claims, runs and records are real. It is made to
 import sys
 import time
 
-from anchor.edge import process
-from anchor.records.engine import open_database
-from anchor.reverify import Parts
-from anchor.worker import Setting, Worker
+from anchor.disk import worker_id
+from anchor.monitor.cycle import Parts
+from anchor.records.database import open_database
+from anchor.watch.worker import Setting, Worker
 from tests.support import records
 from tests.support.reverified import World
 
@@ -24,7 +24,7 @@ def main(url: str) -> None:
         return world.parts()
 
     worker = Worker(
-        Setting(database=database, name=process.name(), parts=parts, clock=time.time, alive=process.alive)
+        Setting(database=database, name=worker_id.name(), parts=parts, clock=time.time, alive=worker_id.alive)
     )
     while records.overdue(database, now=time.time()):
         if not worker.cycle(limit=40):

@@ -3,13 +3,13 @@
 
 from dataclasses import dataclass
 
-from anchor import keydetails
-from anchor.artifact import Artifact, DigestArtifact
+from anchor.app.trust import own_root
 from anchor.errors import AnchorError
-from anchor.trust import Signer
+from anchor.sigstore import keys
+from anchor.sigstore.artifact import Artifact, DigestArtifact
 from anchor.verdict import Class, class_of
 from anchor.verify.bundle import BundleReport, verify_bundle
-from anchor.wiring.trust import own_root
+from anchor.verify.policy import Signer
 from tests.vectors.case import Case
 
 
@@ -41,6 +41,6 @@ def judge(case: Case) -> Outcome:
         artifact=artifact,
         now=case.now,
         signers=None if case.key else [Signer(identity=case.identity or "", issuer=case.issuer or "")],
-        key=keydetails.load_pem(case.key) if case.key else None,
+        key=keys.load_pem(case.key) if case.key else None,
     )
     return Outcome(report.verdict, {c.name: c.detail for c in report.checks if c.demotes}, report)

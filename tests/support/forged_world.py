@@ -8,11 +8,11 @@ from typing import Any
 
 import msgspec
 
-from anchor import release as releases
 from anchor.embedded.instance import Instance
-from anchor.release import Anchor
-from anchor.trust import Policy
+from anchor.format import release as releases
+from anchor.format.release import Anchor
 from anchor.verdict import Class, Verdict
+from anchor.verify.policy import Policy
 from anchor.verify.release import Trust
 from tests.support.in_memory import Held, hold
 from tests.support.published import LEDGER, Site, published

@@ -11,13 +11,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from anchor import trusted_root
 from anchor.errors import Incomplete, Refused
-from anchor.trust import Policy, Signer
+from anchor.sigstore import trusted_root
 from anchor.verdict import Verdict
 from anchor.verify.anchors import Stock
 from anchor.verify.effort import Effort
 from anchor.verify.files import check_size
+from anchor.verify.policy import Policy, Signer
 from anchor.verify.release import ReleaseResult, Trust, examine_release
 
 

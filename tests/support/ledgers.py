@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from anchor.errors import Refused
-from anchor.facts import Row
-from anchor.ledger import open_table
+from anchor.format.facts import Row
+from anchor.format.readers import open_table
 from tests.support.need import need
 
 NAMED = ("--name", "n", "--version", "1.0.0")

@@ -9,16 +9,16 @@ from pathlib import Path
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from anchor import rekor
-from anchor import release as releases
-from anchor import statement as statements
-from anchor.edge.ledger_file import SealedFile, seal_file
-from anchor.embedded.entry import canonical_body
+from anchor.disk.ledger_file import SealedFile, seal_file
+from anchor.embedded.hashedrekord import canonical_body
 from anchor.embedded.instance import Instance
+from anchor.format import release as releases
+from anchor.format import statement as statements
+from anchor.format.statement import LedgerName, Previous, SourceFile, Tree
 from anchor.merkle import range_hash
 from anchor.merkle.ranges import inclusion_ranges
-from anchor.publish import documents
-from anchor.statement import LedgerName, Previous, SourceFile, Tree
+from anchor.publish import release_json
+from anchor.sigstore import rekor
 from tests.support.signed import described, sign
 from tests.support.simlog import SimLog
 
@@ -118,11 +118,11 @@ def commit(name: LedgerName, sealed: SealedFile, previous: Previous | None) -> s
 def finish(instance: Instance, site: Path, data: bytes, sealed: SealedFile) -> Path:
     """Sign a statement and write what belongs beside its files; the release.json."""
     bundle = sign(instance, data)
-    path = documents.bundle_path(instance.origin)
+    path = release_json.bundle_path(instance.origin)
     root = instance.trusted_root()
     anchor = described(bundle, root, path)
-    found = documents.release(
-        statements.decode(data), data, sealed, [anchor], documents.blob("trusted_root.json", root)
+    found = release_json.release(
+        statements.decode(data), data, sealed, [anchor], release_json.blob("trusted_root.json", root)
     )
     files = {path: bundle, "statement.json": data, "trusted_root.json": root}
     for file, content in {**files, "release.json": releases.dump(found)}.items():

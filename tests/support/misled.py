@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
+from anchor.app import publish as publishing
 from anchor.cli import publish
 from anchor.embedded import server
 from anchor.embedded.instance import Instance
-from anchor.wiring import publishing
 from tests.support.anchor_cli import Ran, anchor
 from tests.support.badserver import (
     BadServer,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from anchor import release as releases
+from anchor.format import release as releases
 from tests.support.anchor_cli import Ran, anchor
 
 LEDGER = "| Label | Value |\n|---|---|\n| A | 1 |\n| B | 2 |\n| C | 3 |\n"

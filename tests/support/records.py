@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy.engine import make_url
 
 from anchor import merkle
-from anchor.outcome import (
+from anchor.monitor.run_record import (
     ConsistencyProof,
     Evidence,
     Outcome,
@@ -19,9 +19,9 @@ from anchor.outcome import (
     SeenRelease,
     SignedCheckpoint,
 )
-from anchor.records import claims
-from anchor.records.claims import Held, Lease
-from anchor.records.engine import Database, open_database
+from anchor.records import queue
+from anchor.records.database import Database, open_database
+from anchor.records.queue import Held, Lease
 from anchor.verdict import Check, Class, Verdict, passed
 from tests.support import postgres
 from tests.support.simlog import SimLog
@@ -88,24 +88,24 @@ def taken(
     database: Database, target: str = "a/release.json", *, now: float = NOW, worker: str = "w1"
 ) -> Lease:
     """A claim on a target that is added if need be."""
-    claims.add(database, target, now=now)
-    lease = claims.take(database, worker=worker, now=now, target=target)
+    queue.add(database, target, now=now)
+    lease = queue.take(database, worker=worker, now=now, target=target)
     assert isinstance(lease, Lease)
     return lease
 
 
 def due(database: Database, *, now: float) -> list[str]:
     """What a worker would take now, longest due first; all of it is given up again."""
-    leases = list(iter(lambda: claims.take(database, worker="who asks", now=now), None))
+    leases = list(iter(lambda: queue.take(database, worker="who asks", now=now), None))
     for lease in leases:
         assert isinstance(lease, Lease)
-        claims.give_up(database, lease, now=now)
+        queue.give_up(database, lease, now=now)
     return [lease.target for lease in leases if isinstance(lease, Lease)]
 
 
 def overdue(database: Database, *, now: float) -> bool:
     """Whether the time of any target has come; nothing is taken."""
-    return any(one.due <= now for one in claims.watched(database))
+    return any(one.due <= now for one in queue.watched(database))
 
 
 def refused_lease(found: Lease | Held | None) -> Held:

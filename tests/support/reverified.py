@@ -7,15 +7,15 @@ from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from anchor.errors import AnchorError, Refused, Unavailable
-from anchor.examined import Entry, Examined, HeldRelease
-from anchor.monitor.places import LogPlace
-from anchor.outcome import Earlier, Evidence, Outcome, SeenAnchor, SeenRelease
-from anchor.records import claims, store
-from anchor.records.engine import Database
-from anchor.records.memory import Memory
-from anchor.release import File
-from anchor.reverify import Cycle, Parts
-from anchor.statement import Previous
+from anchor.format.release import File
+from anchor.format.statement import Previous
+from anchor.monitor.cycle import Cycle, Parts
+from anchor.monitor.interfaces import LogPlace
+from anchor.monitor.observed import Entry, Examined, HeldRelease
+from anchor.monitor.run_record import Earlier, Evidence, Outcome, SeenAnchor, SeenRelease
+from anchor.records import queue, store
+from anchor.records.database import Database
+from anchor.records.state import Memory
 from anchor.tlog.checkpoint import Checkpoint, Log
 from anchor.verdict import Class, Verdict, failed, judge, passed
 from tests.support.records import NOW
@@ -176,9 +176,9 @@ class World:
 
     def run(self, target: str = TARGET, *, terms: store.Terms | None = None) -> Outcome:
         """One recorded run in a cycle of its own; the clock goes on by an hour."""
-        claims.add(self.database, target, now=self.now)
-        lease = claims.take(self.database, worker="w", now=self.now, target=target)
-        assert isinstance(lease, claims.Lease)
+        queue.add(self.database, target, now=self.now)
+        lease = queue.take(self.database, worker="w", now=self.now, target=target)
+        assert isinstance(lease, queue.Lease)
         outcome = self.cycle().run(target)
         store.keep(self.database, lease, outcome, now=self.now, terms=terms or store.Terms())
         self.now += 3600

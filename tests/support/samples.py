@@ -6,10 +6,10 @@ import hashlib
 import json
 from typing import Any
 
-from anchor import release as releases
-from anchor import statement as statements
 from anchor.encoding import jcs
-from anchor.statement import LedgerName, Previous, SourceFile, Statement, Tree
+from anchor.format import release as releases
+from anchor.format import statement as statements
+from anchor.format.statement import LedgerName, Previous, SourceFile, Statement, Tree
 
 HEX = "0123456789abcdef" * 4
 OTHER_HEX = "fedcba9876543210" * 4

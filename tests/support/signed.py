@@ -3,26 +3,26 @@
 
 from datetime import UTC, datetime
 
-from anchor import trusted_root
-from anchor.edge import signing, stamping
+from anchor.embedded.identity_tokens import Tokens
 from anchor.embedded.instance import Instance
-from anchor.embedded.tokens import Tokens
-from anchor.publish import documents
-from anchor.publish.documents import Anchored
-from anchor.release import Anchor
+from anchor.format.release import Anchor
+from anchor.publish import release_json
+from anchor.publish.release_json import Anchored
+from anchor.signing import request_timestamp, signer
+from anchor.sigstore import trusted_root
 from anchor.verify.bundle import verify_bundle
 
 
 def sign(instance: Instance, statement: bytes, *, identity: str | None = None, stamps: int = 1) -> bytes:
     """A bundle of this instance over these bytes; every call makes an entry."""
     root = trusted_root.parse(instance.trusted_root())
-    steps = signing.Steps(
+    steps = signer.Steps(
         authority=instance.authority,
         signed=lambda prepared: None,
-        stamps=(lambda signature: stamping.stamp(instance.timestamps, signature, root),) * stamps,
+        stamps=(lambda signature: request_timestamp.stamp(instance.timestamps, signature, root),) * stamps,
         append=lambda prepared: instance.log.append(prepared.request),
     )
-    return signing.sign(
+    return signer.sign(
         statement,
         steps=steps,
         trusted_root=instance.trusted_root(),
@@ -43,4 +43,4 @@ def described(bundle: bytes, root: bytes, path: str) -> Anchor:
     now = datetime.now(UTC)
     report = verify_bundle(bundle, trusted_root=trusted_root.parse(root), artifact=None, now=now)
     assert report.ok, [c for c in report.checks if c.demotes]
-    return documents.anchor(Anchored(path=path, bundle=bundle, report=report))
+    return release_json.anchor(Anchored(path=path, bundle=bundle, report=report))

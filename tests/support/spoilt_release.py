@@ -4,7 +4,7 @@
 import json
 from typing import Any
 
-from anchor.release import dump
+from anchor.format.release import dump
 from tests.support.samples import GONE, HEX, release
 
 VALUE = json.loads(dump(release()))

@@ -5,10 +5,10 @@ import json
 from dataclasses import replace
 from typing import Any
 
-from anchor import keydetails, trusted_root
-from anchor.artifact import Artifact
-from anchor.trust import Signer
+from anchor.sigstore import keys, trusted_root
+from anchor.sigstore.artifact import Artifact
 from anchor.verify.bundle import BundleReport, verify_bundle
+from anchor.verify.policy import Signer
 from tests.support import forge, forge_keys
 from tests.support.forge_ca import IDENTITY, ISSUER
 
@@ -32,7 +32,7 @@ def verified(
         artifact=artifact or Artifact(forge.ARTIFACT),
         now=forge.NOW,
         signers=None if key else signers,
-        key=keydetails.load_pem(key.pem) if key else None,
+        key=keys.load_pem(key.pem) if key else None,
     )
 
 

@@ -10,11 +10,11 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import msgspec
 import pytest
 
-from anchor import alarm
-from anchor.alarm import Cause, News, Rule, Seen, Standing
-from anchor.edge.notify import Notifier, heartbeat
 from anchor.errors import Misuse, Unavailable
-from anchor.outcome import Evidence, Outcome
+from anchor.monitor import alarm
+from anchor.monitor.alarm import Cause, News, Rule, Seen, Standing
+from anchor.monitor.run_record import Evidence, Outcome
+from anchor.net.notify import Notifier, heartbeat
 from anchor.verdict import Check, Class, Verdict, judge, passed, worst
 from tests.support import records
 from tests.support.records import NOW

@@ -10,16 +10,16 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from anchor import trusted_root
-from anchor.edge import roots
+from anchor.app import trust as wiring
 from anchor.errors import Unavailable
+from anchor.net import tuf_roots
+from anchor.sigstore import trusted_root
 from anchor.tlog import policy as witness_policy
-from anchor.trust import Policy
 from anchor.verdict import Check, Class
 from anchor.verify import release_steps, steps
+from anchor.verify.policy import Policy
 from anchor.verify.release import Trust
 from anchor.verify.steps import Step
-from anchor.wiring import trust as wiring
 from tests.support import check_names as names
 from tests.support.forge import trusted_root as forged_root
 from tests.support.forge_ours import judge
@@ -178,7 +178,7 @@ def _witnessed(held: Held) -> tuple[Check, ...]:
 def _freshness() -> tuple[Check, ...]:
     """A root that was refreshed a moment ago, one that expired, one that could not be refreshed."""
     now = datetime.now(UTC)
-    fresh = roots.Material(roots.REPOSITORIES["public"], {}, "tuf", {}, now, now + timedelta(days=1))
+    fresh = tuf_roots.Material(tuf_roots.REPOSITORIES["public"], {}, "tuf", {}, now, now + timedelta(days=1))
     old = replace(fresh, expires=now - timedelta(days=1))
     found = [wiring.Named(fresh, now), wiring.Named(old, now), wiring.Named(fresh, now, "no answer")]
     return tuple(wiring._fresh("public", named, None) for named in found)

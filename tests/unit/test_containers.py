@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from anchor import containers
+from anchor.sigstore import containers
 from tests.support import forge
 from tests.support.anchor_cli import anchor
 from tests.support.forge_ca import IDENTITY, ISSUER

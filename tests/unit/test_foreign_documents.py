@@ -16,16 +16,16 @@ from typing import Any
 
 import pytest
 
-from anchor import bundle, trusted_root
-from anchor.edge import signing_config, token_claims
-from anchor.edge.http import Budget, LostAnswer
-from anchor.edge.remote_log_v1 import RekorV1
 from anchor.encoding import toml_string
 from anchor.errors import Misuse, Refused, Unsupported
+from anchor.net.http import Budget, LostAnswer
+from anchor.signing import token_claims
+from anchor.signing.remote_log_v1 import RekorV1
+from anchor.sigstore import bundle, signing_config, trusted_root
 from anchor.tlog import policy as witnesses
 from anchor.tlog.keys import parse_vkey
-from anchor.trust import parse_policy
 from anchor.verdict import Class
+from anchor.verify.policy import parse_policy
 from tests.support import forge
 from tests.support.forge_mutate import GONE, changed, places
 from tests.support.forge_ours import judge

@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
-from anchor import facts, leaves, merkle
-from anchor import release as releases
-from anchor import statement as statements
-from anchor.ledger import READERS, json_array, open_table
+from anchor import merkle
+from anchor.format import facts, leaves
+from anchor.format import release as releases
+from anchor.format import statement as statements
+from anchor.format.readers import READERS, json_array, open_table
 from tests.support import second_verifier as second
 from tests.support.second_readers import read
 

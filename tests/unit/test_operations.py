@@ -11,8 +11,8 @@ from pathlib import Path
 import click
 import pytest
 
-from anchor.alarm import parse_rule
 from anchor.cli.main import cli
+from anchor.monitor.alarm import parse_rule
 from tests.support.need import need
 
 TEXT = (Path(__file__).resolve().parents[2] / "docs" / "operations.md").read_text(encoding="utf-8")

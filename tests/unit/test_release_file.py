@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from anchor import release as releases
 from anchor.errors import AnchorError, Refused, Unsupported
-from anchor.release import dump, load, paths, relocate
+from anchor.format import release as releases
+from anchor.format.release import dump, load, paths, relocate
 from tests.support import samples
 from tests.support.samples import spoil, spoiled_release
 from tests.support.spoilt_release import BAD_PATHS, MALFORMED

@@ -15,9 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anchor.errors import Unavailable
-from anchor.records.pace import Pace
-from anchor.schedule import Every, Watch
+from anchor.records.intervals import Pace
 from anchor.verdict import Class, Verdict, passed
+from anchor.watch.schedule import Every, Watch
 
 GOOD = Verdict(kind="run", target="t", verdict=Class.OK, checks=(passed("x", "y"),))
 HOUR = 3600.0
@@ -107,7 +107,7 @@ def test_a_verdict_that_cannot_be_passed_on_does_not_stop_the_watch() -> None:
     watch = Watch(_counting(runs), keep, every=0.05, jitter=0)
     import logging
 
-    logging.getLogger("anchor.schedule").setLevel(logging.CRITICAL)
+    logging.getLogger("anchor.watch.schedule").setLevel(logging.CRITICAL)
     serve(watch, lambda: len(runs) > 1)
     assert len(runs) > 1
 
@@ -134,7 +134,7 @@ def test_no_tick_begins_after_stop() -> None:
 
 _CHILD = """
 import sys, time
-from anchor.schedule import Every, Watch
+from anchor.watch.schedule import Every, Watch
 from anchor.verdict import Class, Verdict
 def run():
     print("begun", flush=True)

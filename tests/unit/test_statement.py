@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from anchor import statement as statements
 from anchor.encoding import jcs
 from anchor.errors import AnchorError, Refused, Unsupported
-from anchor.ledger import PUBLISHED, READERS
-from anchor.statement import LedgerName, Previous, SourceFile, Tree, decode, encode
+from anchor.format import statement as statements
+from anchor.format.readers import PUBLISHED, READERS
+from anchor.format.statement import LedgerName, Previous, SourceFile, Tree, decode, encode
 from tests.support import samples
 from tests.support.samples import HEX, OTHER_HEX, spoiled_statement
 from tests.support.spoilt_statement import MALFORMED, UNKNOWN, P

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from anchor.trust import parse_policy
+from anchor.verify.policy import parse_policy
 from tests.support import forge
 from tests.support.anchor_cli import anchor
 from tests.support.forge_ca import EPOCH, SIGNED

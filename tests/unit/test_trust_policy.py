@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anchor.errors import Misuse
-from anchor.trust import MAX_REGEX, LogSource, Policy, RootSource, Signer, duration, parse_policy
+from anchor.verify.policy import MAX_REGEX, LogSource, Policy, RootSource, Signer, duration, parse_policy
 
 DIGEST = "ab" * 32
 ISSUER_LINE = 'issuer = "https://issuer.example"'
@@ -240,7 +240,7 @@ def test_nothing_of_re2_reaches_stderr() -> None:
     """It logs by itself what it does not take, and where it runs out of memory as it matches."""
     code = """
 from anchor.errors import Misuse
-from anchor.trust import Signer
+from anchor.verify.policy import Signer
 for pattern in ("(", "(?=x)", r"(?:\\pL{9}){99}", "(?:.?){333}" * 8):
     try:
         print(Signer(identity_regex=pattern, issuer="i").accepts("ab" * 1024, "i"))

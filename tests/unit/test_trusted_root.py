@@ -12,12 +12,12 @@ from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from cryptography.x509.verification import ExtensionPolicy
 
-from anchor import trusted_root
-from anchor.edge import roots
-from anchor.edge.service import Budget
 from anchor.errors import AnchorError, Refused, Unsupported
-from anchor.trusted_root import Authority, Window
-from anchor.verify import path
+from anchor.net import tuf_roots
+from anchor.net.budget import Budget
+from anchor.sigstore import trusted_root
+from anchor.sigstore.trusted_root import Authority, Window
+from anchor.verify import certification_path
 from tests.support import forge
 
 Edit = Callable[[dict[str, Any]], object]
@@ -30,8 +30,8 @@ def root(edit: Edit | None = None) -> trusted_root.TrustedRoot:
 def shipped(name: str) -> bytes:
     """The copy that the sigstore package ships."""
     nowhere = Path("/nonexistent")
-    found = roots.load(
-        roots.REPOSITORIES[name], cache=nowhere, budget=Budget(1), now=datetime.now(UTC), offline=True
+    found = tuf_roots.load(
+        tuf_roots.REPOSITORIES[name], cache=nowhere, budget=Budget(1), now=datetime.now(UTC), offline=True
     )
     return found.trusted_root
 
@@ -54,7 +54,7 @@ def reaches_its_root(authority: Authority, purpose: x509.ObjectIdentifier) -> in
     """The certificates on the path from the first that an authority lists to the last."""
     first, *above = authority.fields
     start = max(one.not_before for one in authority.fields)
-    found = path.validate(
+    found = certification_path.validate(
         first,
         above,
         start,

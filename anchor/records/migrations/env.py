@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Alembic's entry: runs on the connection that `anchor.records.engine` hands over, in its transaction."""
+"""Alembic's entry: runs on the connection that `anchor.records.database` hands over, in its transaction."""
 
 from alembic import context
 

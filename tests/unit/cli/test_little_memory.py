@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import anchor
-from anchor.monitor import findings
+from anchor.monitor import run_checks
 from anchor.verdict import Class
 from tests.support import forge
 from tests.support.anchor_cli import ROOT
@@ -55,10 +55,10 @@ def test_with_so_many_mebibytes_more_it_verifies_or_could_not_be_told(tmp_path: 
 
 
 def test_in_a_watch_it_is_unavailable_of_its_target_and_no_defect() -> None:
-    check = findings.defect("release", MemoryError())
+    check = run_checks.defect("release", MemoryError())
     assert check.demotes is Class.UNAVAILABLE
     assert check.detail.startswith("not enough memory")
-    assert findings.defect("release", ValueError("x")).demotes is Class.ERROR
+    assert run_checks.defect("release", ValueError("x")).demotes is Class.ERROR
 
 
 @pytest.mark.parametrize("part", ["verify", "tlog", "report", "."])

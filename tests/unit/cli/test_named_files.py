@@ -17,7 +17,7 @@ import pytest
 
 from anchor.cli import common
 from anchor.cli.main import COMMANDS, cli
-from anchor.edge import files, named
+from anchor.disk import files, user_files
 from anchor.errors import Misuse, Unavailable
 from tests.support import forge
 from tests.support.anchor_cli import ROOT, Ran, anchor
@@ -276,19 +276,19 @@ def test_a_pipe_whose_reader_went_away_and_one_without_a_reader(tmp_path: Path) 
     read, write = os.pipe()
     os.close(read)
     with pytest.raises(Unavailable, match="nobody reads"):
-        named.write(Path(f"/proc/self/fd/{write}"), b"x")
+        user_files.write(Path(f"/proc/self/fd/{write}"), b"x")
     os.close(write)
     os.mkfifo(tmp_path / "fifo")
     with pytest.raises(Misuse):
-        named.write(tmp_path / "fifo", b"x", wait=False)
+        user_files.write(tmp_path / "fifo", b"x", wait=False)
 
 
 def test_a_full_device_is_told_and_a_disk_is_not_overwritten(tmp_path: Path) -> None:
     with pytest.raises(Unavailable, match="No space"):
-        named.write(device(tmp_path, minor=7), b"x")
+        user_files.write(device(tmp_path, minor=7), b"x")
     os.mknod(tmp_path / "disk", 0o600 | stat.S_IFBLK, os.makedev(7, 99))
     with pytest.raises(Misuse, match="disk"):
-        named.write(tmp_path / "disk", b"x")
+        user_files.write(tmp_path / "disk", b"x")
 
 
 def test_a_loop_of_links_a_folder_and_a_missing_descriptor_are_usage(tmp_path: Path) -> None:
@@ -296,7 +296,7 @@ def test_a_loop_of_links_a_folder_and_a_missing_descriptor_are_usage(tmp_path: P
     (tmp_path / "b").symlink_to("a")
     for path in (tmp_path / "a", tmp_path, Path("/proc/self/fd/987")):
         with pytest.raises(Misuse):
-            named.write(path, b"x")
+            user_files.write(path, b"x")
 
 
 def test_the_token_of_the_embedded_instance_is_renewed_so_it_is_a_regular_file(tmp_path: Path) -> None:
@@ -396,18 +396,18 @@ def test_a_policy_from_a_pipe_is_read_once_and_holds_for_the_whole_command(
 def test_a_pipe_that_never_ends_is_read_to_the_limit_and_no_further(tmp_path: Path) -> None:
     zero = device(tmp_path, minor=5) if os.getuid() == 0 else Path("/dev/zero")
     with pytest.raises(Misuse, match="more than the 1000 bytes"):
-        named.read(zero, limit=1000)
+        user_files.read(zero, limit=1000)
     assert anchor("trust", "show", zero).code == 2
     assert anchor("verify", "release.json", "--policy", zero, cwd=ROOT).code == 2
 
 
 def test_a_pipe_of_exactly_the_limit_is_read(tmp_path: Path) -> None:
     with fed(tmp_path / "fits", b"x" * 1000) as fifo:
-        assert named.read(fifo, limit=1000) == b"x" * 1000
-        assert named.read(fifo, limit=1000) == b"x" * 1000  # nobody writes now
-    named.begin()
+        assert user_files.read(fifo, limit=1000) == b"x" * 1000
+        assert user_files.read(fifo, limit=1000) == b"x" * 1000  # nobody writes now
+    user_files.begin()
     with fed(tmp_path / "large", b"x" * 1001) as fifo, pytest.raises(Misuse, match="more than"):
-        named.read(fifo, limit=1000)
+        user_files.read(fifo, limit=1000)
 
 
 def test_a_release_is_read_with_the_files_beside_it_so_not_from_a_pipe(site: Site) -> None:

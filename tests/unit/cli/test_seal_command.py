@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from anchor.statement import decode
+from anchor.format.statement import decode
 from tests.support.anchor_cli import anchor, assert_misuse
 from tests.support.ledgers import NAMED, openclassrooms
 

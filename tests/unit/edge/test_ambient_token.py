@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from anchor.edge import ambient
-from anchor.edge.service import Budget
 from anchor.errors import AnchorError, Misuse, Unavailable
+from anchor.net.budget import Budget
+from anchor.signing import ambient
 from tests.support.badserver import answer, bad_server, closed_port, drip, flood, redirect
 
 BEARER = "eyJ.runner.secret"

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from anchor.edge import held_files
-from anchor.edge.held_files import Held
+from anchor.app import canary
+from anchor.disk import held_files
+from anchor.disk.held_files import Held
 from anchor.errors import Unavailable
-from anchor.examined import HeldRelease
-from anchor.release import File
-from anchor.wiring import corrupted
+from anchor.format.release import File
+from anchor.monitor.observed import HeldRelease
 from tests.support.in_memory import Memory
 
 GOOD = b"".join(b"line %d\n" % n for n in range(200_000))
@@ -65,17 +65,17 @@ def test_what_is_too_large_is_opened_again_and_must_be_the_same(
     assert read(held, "a", len(GOOD)) == GOOD
     ledger = File(name="ledger.md", path="a", size=len(GOOD), sha256=hashlib.sha256(GOOD).hexdigest())
     release = HeldRelease(data=b"", ledger=ledger, files=held)
-    corrupted.check(release)
+    canary.check(release)
     served["a"] = GOOD[:-1] + b"x"
     with pytest.raises(Unavailable, match="changed since it was verified"):
-        corrupted.check(release)
+        canary.check(release)
 
 
 def test_one_bit_of_the_ledger_is_changed_and_nothing_else(held: Held) -> None:
     read(held, "a", len(GOOD))
     read(held, "b", 5)
     ledger = File(name="ledger.md", path="a", size=len(GOOD), sha256="ab" * 32)
-    files = corrupted.Corrupted(HeldRelease(data=b"", ledger=ledger, files=held))
+    files = canary.Corrupted(HeldRelease(data=b"", ledger=ledger, files=held))
     with files.open("a", size=len(GOOD)) as stream:
         changed = stream.read()
     at = len(GOOD) // 2

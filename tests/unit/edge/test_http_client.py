@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from anchor.edge import http, wire
-from anchor.edge.http import Budget, HttpError, LostAnswer, NotSent, Patience, ServiceError
-from anchor.edge.wire import Answer, Fault
 from anchor.errors import Misuse, Unavailable
+from anchor.net import http, http_deadline
+from anchor.net.http import Budget, HttpError, LostAnswer, NotSent, Patience, ServiceError
+from anchor.net.http_deadline import Answer, Fault
 from tests.support.badserver import (
     Behaviour,
     Exchange,
@@ -145,8 +145,8 @@ def test_no_memory_is_taken_for_a_size_that_nobody_signed() -> None:
     assert len(bomb) < 1 << 20
     code = """
 import resource, sys
-from anchor.edge.release_files import Remote
-from anchor.edge.service import Budget
+from anchor.net.release_files import Remote
+from anchor.net.budget import Budget
 used = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 before, size, found = used(), int(sys.argv[2]), 0
 with Remote(sys.argv[1], Budget(120)).open("ledger.md", size=size) as stream:
@@ -253,7 +253,7 @@ def test_a_safe_post_is_repeated_as_a_get() -> None:
 
 
 def test_only_what_never_left_is_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    real, refused = wire.exchange, [Fault("no connection", sent=False, again=True)]
+    real, refused = http_deadline.exchange, [Fault("no connection", sent=False, again=True)]
 
     def exchange(*args: Any, **kwargs: Any) -> Answer:
         if refused:
@@ -335,7 +335,7 @@ def test_a_pause_that_takes_longer_than_the_budget_does_not_hide_the_reason(
         nonlocal late
         late = 10
 
-    monkeypatch.setattr("anchor.edge.http.time.sleep", oversleep)
+    monkeypatch.setattr("anchor.net.http.time.sleep", oversleep)
     with bad_server(answer(503, b"busy")) as s, pytest.raises(HttpError, match="HTTP 503: busy"):
         http.get("the log", s.url, budget=budget, limit=1000, patience=FAST)
     assert len(s.requests) == 1

@@ -19,8 +19,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from anchor.edge import http
-from anchor.edge.http import Budget, HttpError, NotSent, Patience
+from anchor.net import http
+from anchor.net.http import Budget, HttpError, NotSent, Patience
 from tests.support.badserver import answer, bad_server, closed_port, hang_before
 
 FAST = Patience(connect=0.5, read=0.5, attempts=3, pause=0.01)

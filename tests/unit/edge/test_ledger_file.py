@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from anchor.edge.ledger_file import open_ledger, seal_file
-from anchor.edge.stage import staged
+from anchor.disk.ledger_file import open_ledger, seal_file
+from anchor.disk.staged_folder import staged
 from anchor.errors import AnchorError, Misuse, Unavailable
-from anchor.statement import LedgerName
+from anchor.format.statement import LedgerName
 
 LEDGER = LedgerName(name="n", number=1, version="v")
 TEXTS = {

@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
-from anchor import trusted_root
-from anchor.edge import remote, signing_config
-from anchor.edge.http import Budget, HttpError, LostAnswer, ServiceError
-from anchor.edge.remote import RemoteAuthority
-from anchor.edge.remote_log_v1 import RekorV1, canonical_body
-from anchor.edge.remote_log_v2 import RekorV2
-from anchor.edge.remote_log_v2 import canonical_body as canonical_body_v2
 from anchor.errors import AnchorError, Misuse, Refused
 from anchor.merkle.hashing import leaf_hash
+from anchor.net.http import Budget, HttpError, LostAnswer, ServiceError
+from anchor.signing import remote_instance
+from anchor.signing.remote_instance import RemoteAuthority
+from anchor.signing.remote_log_v1 import RekorV1, canonical_body
+from anchor.signing.remote_log_v2 import RekorV2
+from anchor.signing.remote_log_v2 import canonical_body as canonical_body_v2
+from anchor.sigstore import signing_config, trusted_root
 from anchor.tlog.checkpoint import Log
 from anchor.tlog.keys import Algorithm, VerifierKey
 from tests.interop.stack import documents, keys
@@ -181,7 +181,9 @@ def pki(tmp_path_factory: pytest.TempPathFactory) -> keys.Pki:
     return keys.make(tmp_path_factory.mktemp("pki"))
 
 
-def resolve(pki: keys.Pki, logs: list[LogFacts], url: str, version: int, **more: str) -> remote.Instance:
+def resolve(
+    pki: keys.Pki, logs: list[LogFacts], url: str, version: int, **more: str
+) -> remote_instance.Instance:
     facts = LogFacts("any", logs[0].key, url, version)
     urls = {
         "ca": "https://ca.example/ignored",
@@ -192,7 +194,7 @@ def resolve(pki: keys.Pki, logs: list[LogFacts], url: str, version: int, **more:
     config = json.dumps(documents.signing_config(pki, log=facts, **urls)).encode()
     root = trusted_root.parse(json.dumps(documents.trusted_root(pki, logs)).encode())
     chosen, now = signing_config.parse(config), datetime.now(UTC)
-    return remote.connect(chosen, root, log=chosen.chosen_logs(now)[0], budget=Budget(30), now=now)
+    return remote_instance.connect(chosen, root, log=chosen.chosen_logs(now)[0], budget=Budget(30), now=now)
 
 
 def facts(pki: keys.Pki, origin: str, *, ed: bool) -> LogFacts:

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from anchor.edge import signing_config
-from anchor.edge.signing_config import SigningConfig
 from anchor.errors import Misuse, Refused, Unavailable, Unsupported
+from anchor.sigstore import signing_config
+from anchor.sigstore.signing_config import SigningConfig
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 

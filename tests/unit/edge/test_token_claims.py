@@ -7,8 +7,8 @@ from typing import Any
 import jwt
 import pytest
 
-from anchor.edge import signing, token_claims
 from anchor.errors import Misuse
+from anchor.signing import signer, token_claims
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 AT = int(NOW.timestamp())
@@ -45,7 +45,7 @@ def test_fault_is_named_with_what_to_do(changed: Any, problem: str, remedy: str)
 def test_what_is_no_token(text: str) -> None:
     assert token_claims.fault(text, NOW)[0] == "it is not a JWT"
     with pytest.raises(Misuse, match="not usable: it is not a JWT"):
-        signing.claims(text)
+        signer.claims(text)
 
 
 @pytest.mark.parametrize("changed", [{}, {"aud": ["x", "sigstore"]}, {"iat": AT + 4}, {"exp": AT + 1.5}])

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from anchor import trusted_root
-from anchor.edge import roots, signing_config
-from anchor.edge.http import Budget
-from anchor.edge.roots import Material, Repository
 from anchor.errors import Misuse, Stale, Unavailable
+from anchor.net import tuf_roots
+from anchor.net.http import Budget
+from anchor.net.tuf_roots import Material, Repository
+from anchor.sigstore import signing_config, trusted_root
 from tests.interop.stack.tufrepo import TufRepository
 
 DAY = timedelta(days=1)
@@ -36,7 +36,7 @@ def tuf(tmp_path: Path) -> Iterator[TufRepository]:
 def load(tuf: TufRepository, tmp_path: Path, **kw: object) -> Material:
     repository = Repository("public", tuf.serve(), tuf.root)
     arguments = {"now": datetime.now(UTC), "budget": Budget(30), **kw}
-    return roots.load(repository, cache=tmp_path / "cache", **arguments)  # type: ignore[arg-type]
+    return tuf_roots.load(repository, cache=tmp_path / "cache", **arguments)  # type: ignore[arg-type]
 
 
 def test_both_signing_configs_can_be_chosen(tuf: TufRepository, tmp_path: Path) -> None:
@@ -89,7 +89,7 @@ def test_unreachable_repository_is_unavailable_not_stale(tuf: TufRepository, tmp
     tuf.stop()
     repository = Repository("public", url, tuf.root)
     with pytest.raises(Unavailable, match="no connection: Connection refused") as e:
-        roots.load(repository, cache=tmp_path / "cache", budget=Budget(30), now=datetime.now(UTC))
+        tuf_roots.load(repository, cache=tmp_path / "cache", budget=Budget(30), now=datetime.now(UTC))
     assert not isinstance(e.value, Stale)
 
 
@@ -98,12 +98,12 @@ def test_unrefreshable_copy_never_passes_in_silence(tuf: TufRepository, tmp_path
     url = tuf.serve()
     repository = Repository("public", url, tuf.root)
     cache, now = tmp_path / "cache", datetime.now(UTC)
-    roots.load(repository, cache=cache, budget=Budget(30), now=now)
+    tuf_roots.load(repository, cache=cache, budget=Budget(30), now=now)
     tuf.stop()
     later = now + timedelta(hours=1)
     with pytest.raises(Unavailable):
-        roots.load(repository, cache=cache, budget=Budget(30), now=later)
-    kept = roots.load(repository, cache=cache, budget=Budget(0), now=later, offline=True)
+        tuf_roots.load(repository, cache=cache, budget=Budget(30), now=later)
+    kept = tuf_roots.load(repository, cache=cache, budget=Budget(0), now=later, offline=True)
     assert (kept.origin, kept.trusted_root) == ("cache", b'{"root":1}')
     kept.check_fresh(later)
     with pytest.raises(Stale, match="last refreshed"):
@@ -149,7 +149,7 @@ def test_someone_elses_repository_is_not_accepted(tuf: TufRepository, tmp_path: 
     other = TufRepository(tmp_path / "other", targets={"trusted_root.json": b"{}"}).publish()
     repository = Repository("public", tuf.serve(), other.root)
     with pytest.raises(Unavailable, match="not accepted"):
-        roots.load(repository, cache=tmp_path / "cache", budget=Budget(30), now=datetime.now(UTC))
+        tuf_roots.load(repository, cache=tmp_path / "cache", budget=Budget(30), now=datetime.now(UTC))
 
 
 def test_garbage_is_no_repository(tuf: TufRepository, tmp_path: Path) -> None:
@@ -189,7 +189,9 @@ def test_a_cache_that_is_read_only_keeps_a_repository_from_going_back(
     old = (tuf.folder / "timestamp.json").read_bytes()
     tuf.publish()
     assert load(tuf, tmp_path).unkept == ""
-    monkeypatch.setattr(roots, "_unwritable", lambda _: "read-only")  # root, who runs tests, writes anywhere
+    monkeypatch.setattr(
+        tuf_roots, "_unwritable", lambda _: "read-only"
+    )  # root, who runs tests, writes anywhere
     assert load(tuf, tmp_path, force=True).unkept == "read-only"
     (tuf.folder / "timestamp.json").write_bytes(old)
     with pytest.raises(Unavailable, match="not accepted"):
@@ -199,8 +201,8 @@ def test_a_cache_that_is_read_only_keeps_a_repository_from_going_back(
 @pytest.mark.parametrize("name", ["public", "staging"])
 def test_offline_takes_the_shipped_copy_without_importing_the_client(name: str, tmp_path: Path) -> None:
     loaded = "sigstore" in sys.modules
-    found = roots.load(
-        roots.REPOSITORIES[name], cache=tmp_path, budget=Budget(0), now=datetime.now(UTC), offline=True
+    found = tuf_roots.load(
+        tuf_roots.REPOSITORIES[name], cache=tmp_path, budget=Budget(0), now=datetime.now(UTC), offline=True
     )
     assert loaded or "sigstore" not in sys.modules
     assert found.origin == "shipped"
@@ -213,12 +215,12 @@ def test_offline_takes_the_shipped_copy_without_importing_the_client(name: str, 
 def test_offline_without_any_copy_is_unavailable(tmp_path: Path) -> None:
     nowhere = Repository("other", "https://tuf.example", b"{}")
     with pytest.raises(Unavailable, match="no copy of it is here"):
-        roots.load(nowhere, cache=tmp_path, budget=Budget(0), now=datetime.now(UTC), offline=True)
+        tuf_roots.load(nowhere, cache=tmp_path, budget=Budget(0), now=datetime.now(UTC), offline=True)
 
 
 def test_repository_without_a_root_of_trust_is_not_asked(tmp_path: Path) -> None:
     with pytest.raises(Misuse, match="no root of trust"):
-        roots.load(
+        tuf_roots.load(
             Repository("other", "https://tuf.example"),
             cache=tmp_path,
             budget=Budget(1),

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
-from anchor.embedded.entry import canonical_body
+from anchor.embedded.hashedrekord import canonical_body
 from anchor.errors import Refused
 from tests.support.embedded import (
     KEY,

@@ -8,7 +8,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from anchor import merkle
-from anchor.edge import files
+from anchor.disk import files
 from anchor.embedded import export as exporting
 from anchor.embedded.log import Log
 from anchor.errors import Misuse, Refused, Unavailable

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from anchor.edge import files
-from anchor.embedded import material
+from anchor.disk import files
+from anchor.embedded import key_files
 from anchor.embedded.instance import Instance
 from anchor.errors import Misuse, Unavailable
 from anchor.tlog.keys import parse_vkey
@@ -109,7 +109,7 @@ def test_a_disk_that_fills_up_during_init_leaves_nothing(
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from anchor.edge import files
+from anchor.disk import files
 from anchor.embedded.instance import Instance
 write, left = files.write, [int(sys.argv[2])]
 def dying(path, data, *, mode=0o644):
@@ -143,7 +143,7 @@ def test_keys_that_others_can_read_are_not_used(folder: Path, name: str) -> None
 
 def test_the_origin_is_a_bare_host_made_from_the_log_key(folder: Path) -> None:
     instance = Instance.create(folder)
-    assert instance.origin == material.origin_of(
+    assert instance.origin == key_files.origin_of(
         Ed25519PrivateKey.from_private_bytes(instance._log_key.private_bytes_raw()).public_key()
     )
     assert instance.origin.endswith(".anchor-embedded.invalid")
@@ -245,6 +245,6 @@ def test_a_signing_config_takes_no_path(folder: Path, url: str) -> None:
 
 def test_warm_opening_reads_no_log(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Instance.create(folder)
-    monkeypatch.setattr("anchor.embedded.store.Store.tile", None)
-    monkeypatch.setattr("anchor.embedded.store.Store.entries", None)
+    monkeypatch.setattr("anchor.embedded.log_files.Store.tile", None)
+    monkeypatch.setattr("anchor.embedded.log_files.Store.entries", None)
     assert Instance.open(folder, create=False).log.size() == 0

@@ -10,7 +10,7 @@ import pytest
 from anchor import merkle
 from anchor.embedded.log import Log
 from anchor.errors import Refused, Unavailable
-from anchor.instance import Duplicate
+from anchor.sigstore.services import Duplicate
 from anchor.tlog import checkpoint as checkpoints
 from anchor.tlog.source import Missing
 from tests.support.embedded import check_entry, entry_request

@@ -12,7 +12,7 @@ import pytest
 
 from anchor.embedded.log import Log
 from anchor.errors import Unavailable
-from anchor.instance import Duplicate
+from anchor.sigstore.services import Duplicate
 from tests.support.embedded import check_entry, entry_request
 from tests.support.embedded_log import KEY, ORIGIN, check_whole, cut, opened
 

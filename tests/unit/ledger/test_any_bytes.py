@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anchor.errors import Refused
-from anchor.ledger import READERS, open_table, reader_for
+from anchor.format.readers import READERS, open_table, reader_for
 
 SEEDS = {
     "markdown-table-v1": b"# t\n\n| A | `B` |\n| :-- | -: |\n| [t](u(a)) | **x** |\n| a\\|b | |\n\nend\n",

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anchor.facts import MAX_CELL, MAX_LINE
+from anchor.format.facts import MAX_CELL, MAX_LINE
 from tests.support.ledgers import read, read_lines, refusal
 
 CSV = "csv-v1"

@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from anchor.facts import MAX_CELL, MAX_LINE, MAX_NUMBER
-from anchor.ledger import json_array
+from anchor.format.facts import MAX_CELL, MAX_LINE, MAX_NUMBER
+from anchor.format.readers import json_array
 from tests.support.ledgers import read, read_lines, refusal
 from tests.support.second_readers import Wrong
 from tests.support.second_readers import read as second

@@ -7,11 +7,11 @@ import io
 import pytest
 
 from anchor.errors import Refused
-from anchor.facts import MAX_LEAF
-from anchor.leaves import seal
-from anchor.ledger import open_table
-from anchor.ledger.ledger_json import LedgerJson
-from anchor.statement import LedgerName
+from anchor.format.facts import MAX_LEAF
+from anchor.format.leaves import seal
+from anchor.format.readers import open_table
+from anchor.format.readers.ledger_json import LedgerJson
+from anchor.format.statement import LedgerName
 from tests.support.ledgers import openclassrooms, read, read_lines, refusal
 
 READER = "ledger-json-v1"

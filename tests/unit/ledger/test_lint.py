@@ -5,9 +5,9 @@ import io
 
 import pytest
 
-from anchor.ledger import open_table
-from anchor.ledger.lint import Finding, Report, lint
-from anchor.ledger.lint_rules import hidden, look_alikes, meaningless, placeholder, skeleton, spelling
+from anchor.format.readers import open_table
+from anchor.inspect.lint import Finding, Report, lint
+from anchor.inspect.lint_rules import hidden, look_alikes, meaningless, placeholder, skeleton, spelling
 from tests.support.ledgers import openclassrooms
 
 HEAD = "label,value,unit,period,source,seal\n"

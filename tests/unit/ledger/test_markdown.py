@@ -3,7 +3,7 @@
 
 import pytest
 
-from anchor.facts import MAX_CELL
+from anchor.format.facts import MAX_CELL
 from tests.support.ledgers import openclassrooms, read, read_lines, refusal
 
 MD = "markdown-table-v1"

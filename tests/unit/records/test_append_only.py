@@ -5,9 +5,9 @@ import pytest
 import sqlalchemy as sa
 
 from anchor.errors import Misuse
-from anchor.outcome import Outcome
+from anchor.monitor.run_record import Outcome
 from anchor.records import store
-from anchor.records.engine import Database
+from anchor.records.database import Database
 from anchor.verdict import Class
 from tests.support import records
 from tests.support.records import NOW

@@ -7,17 +7,17 @@ import msgspec
 import pytest
 import sqlalchemy as sa
 
-from anchor import alarm
+from anchor.app import records as wiring
 from anchor.errors import Misuse
-from anchor.outcome import Outcome
-from anchor.records import chain, check, mark, memory, pace, retention, store
-from anchor.records.engine import Database
+from anchor.format.statement import encode
+from anchor.monitor import alarm
+from anchor.monitor.run_record import Outcome
+from anchor.records import check, hash_chain, high_water_mark, intervals, retention, state, store
+from anchor.records.database import Database
 from anchor.records.tables import Checkpoint, CheckRow, Claim, EvidenceRow, Run
-from anchor.statement import encode
 from anchor.tlog import evidence as evidences
 from anchor.tlog.checkpoint import Checkpoint as Head
 from anchor.verdict import Class
-from anchor.wiring import records as wiring
 from tests.support import records, samples
 from tests.support.records import NOW
 from tests.support.simlog import SimLog
@@ -155,8 +155,8 @@ def test_stored_decisions_are_judged_by_the_rule_stored_with_them(
         at = NOW + n * DAY
         lease = records.taken(database, now=at)
         store.keep(database, lease, records.outcome(found), now=at, terms=store.Terms())
-    monkeypatch.setattr(pace.Pace.__init__, "__defaults__", (60, 60, 1, 1, 0.0, 1))
-    assert pace.Pace().furthest(None) == 60
+    monkeypatch.setattr(intervals.Pace.__init__, "__defaults__", (60, 60, 1, 1, 0.0, 1))
+    assert intervals.Pace().furthest(None) == 60
     assert check.check(database).verdict is Class.OK
     unlocked(database, "UPDATE claims SET due_ms = due_ms + 1")
     assert refused(database) == {"claims"}
@@ -171,7 +171,7 @@ def test_a_run_that_was_put_off_further_than_its_own_rule_is_noticed(database: D
     far = msgspec.json.decode(run["decided"])
     far["due_ms"] += round(1000 * 30 * DAY)
     run["decided"] = msgspec.json.encode(far).decode()
-    link = chain.link(chain.START, Run, run, [[row[c] for c in chain.CHECK_COLUMNS]])
+    link = hash_chain.link(hash_chain.START, Run, run, [[row[c] for c in hash_chain.CHECK_COLUMNS]])
     text = run["decided"].replace(":", "\\:")
     changed = f"UPDATE runs SET decided = '{text}', chain = "
     changed += f"X'{link.hex()}'" if database.dialect == "sqlite" else f"decode('{link.hex()}', 'hex')"
@@ -222,9 +222,9 @@ def test_a_chain_that_was_written_again_is_noticed_by_the_logs_signature(databas
     with database.read() as connection:
         rows = [dict(r) for r in connection.execute(sa.select(Checkpoint.__table__)).mappings()]
     rows[1]["size"] += 1
-    previous = chain.START
+    previous = hash_chain.START
     for row in rows:
-        previous = row["chain"] = chain.link(previous, Checkpoint, row)
+        previous = row["chain"] = hash_chain.link(previous, Checkpoint, row)
     with database.write() as connection:
         off = "DROP TRIGGER checkpoints_no_update"
         if database.dialect != "sqlite":
@@ -311,20 +311,20 @@ def test_more_than_was_said_cannot_be_deleted(database: Database) -> None:
 # -- the mark -----------------------------------------------------------------------------------------------
 
 
-def marked(database: Database) -> mark.Mark:
-    found = mark.decode(mark.encode(database))
+def marked(database: Database) -> high_water_mark.Mark:
+    found = high_water_mark.decode(high_water_mark.encode(database))
     assert found is not None
     return found
 
 
 def test_a_mark_fits_its_records_and_what_they_became(database: Database) -> None:
-    assert mark.compare(database, marked(database)).state == "passed"
+    assert high_water_mark.compare(database, marked(database)).state == "passed"
     filled(database)
     kept = marked(database)
-    assert mark.compare(database, kept).state == "passed"
+    assert high_water_mark.compare(database, kept).state == "passed"
     store.keep(database, records.taken(database), records.outcome(), now=NOW, terms=store.Terms())
     retention.prune(database, before=NOW + 99 * DAY, now=NOW)
-    assert mark.compare(database, kept).state == "passed"
+    assert high_water_mark.compare(database, kept).state == "passed"
 
 
 def test_records_that_were_put_back_are_a_doubt_and_get_the_notes_back(database: Database, url: str) -> None:
@@ -336,21 +336,21 @@ def test_records_that_were_put_back_are_a_doubt_and_get_the_notes_back(database:
             off = ["ALTER TABLE checkpoints DISABLE TRIGGER ALL"]
         for statement in [*off, "DELETE FROM checkpoints WHERE seq > 1"]:
             connection.execute(sa.text(statement))
-    found = mark.compare(database, kept)
+    found = high_water_mark.compare(database, kept)
     assert found.demotes is Class.UNAVAILABLE
     assert "checkpoints end at 1, 6 were written" in found.detail
-    assert len(mark.notes(kept)) == 1
-    mark.restore(database, kept, now=NOW)
-    held = memory.Memory(database, now=NOW).held(log.key.vkey, log.origin, 0)
+    assert len(high_water_mark.notes(kept)) == 1
+    high_water_mark.restore(database, kept, now=NOW)
+    held = state.Memory(database, now=NOW).held(log.key.vkey, log.origin, 0)
     assert [h.checkpoint.size for h in held] == [3, 23]
 
 
 def test_a_forged_note_in_a_mark_is_dropped(database: Database) -> None:
     log = SimLog().grow(4)
     forged = log.sign().decode().replace("\n4\n", "\n9\n")
-    bad = mark.Mark(ends={}, notes=[(log.key.vkey, forged), ("no key", "no note")])
-    assert mark.notes(bad) == []
-    mark.restore(database, bad, now=NOW)
+    bad = high_water_mark.Mark(ends={}, notes=[(log.key.vkey, forged), ("no key", "no note")])
+    assert high_water_mark.notes(bad) == []
+    high_water_mark.restore(database, bad, now=NOW)
     assert counts(database, Checkpoint) == [0]
 
 
@@ -358,7 +358,7 @@ def test_a_forged_note_in_a_mark_is_dropped(database: Database) -> None:
     "data", [b"", b"{}", b"[]", b'{"ends":{},"x":1}', b'{"format":"other","ends":{}}', b"\xff"]
 )
 def test_a_damaged_mark_is_no_mark(data: bytes) -> None:
-    assert mark.decode(data) is None
+    assert high_water_mark.decode(data) is None
 
 
 def test_a_log_with_huge_notes_costs_neither_the_notes_of_the_others_nor_what_is_watched() -> None:
@@ -366,15 +366,20 @@ def test_a_log_with_huge_notes_costs_neither_the_notes_of_the_others_nor_what_is
     small = [(f"key {i}", f"note {i}") for i in range(5)]
     huge = [(f"huge {i}", "\n" * (1 << 20)) for i in range(9)]
     watched: list[tuple[str, int | None]] = [(f"https://example.org/{i}", 900) for i in range(50)]
-    data = mark.written(mark.Mark(ends={"runs": (7, "ab")}, notes=[*huge, *small], watched=watched))
-    found = mark.decode(data)
+    data = high_water_mark.written(
+        high_water_mark.Mark(ends={"runs": (7, "ab")}, notes=[*huge, *small], watched=watched)
+    )
+    found = high_water_mark.decode(data)
     assert found is not None
-    assert len(data) <= mark.MAX_MARK
+    assert len(data) <= high_water_mark.MAX_MARK
     assert set(small) < set(found.notes)
     assert 0 < len([n for n in found.notes if n in huge]) < len(huge)
     assert (found.ends, found.watched) == ({"runs": (7, "ab")}, watched)
     many = [("https://example.org/" + "x" * 2000, None)] * 9000
-    assert len(mark.written(mark.Mark(ends={}, notes=small, watched=[*many]))) <= mark.MAX_MARK
+    assert (
+        len(high_water_mark.written(high_water_mark.Mark(ends={}, notes=small, watched=[*many])))
+        <= high_water_mark.MAX_MARK
+    )
 
 
 @pytest.mark.parametrize("spoil", ["huge", "folder"])
@@ -385,7 +390,7 @@ def test_a_mark_that_cannot_be_read_is_only_a_mark_less(
     if spoil == "folder":
         path.mkdir()
     else:
-        path.write_bytes(mark.encode(database) + b" " * mark.MAX_MARK)
+        path.write_bytes(high_water_mark.encode(database) + b" " * high_water_mark.MAX_MARK)
     assert wiring.read_mark(tmp_path, database) is None
     assert wiring.watched(tmp_path, database) == []
 

@@ -12,9 +12,10 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from anchor.errors import AnchorError, Misuse, Unavailable, Unsupported
-from anchor.records import chain, claims, engine, journal, store
+from anchor.records import audit_log, hash_chain, queue, store
+from anchor.records import database as engine
 from anchor.records.check import check
-from anchor.records.engine import Database, open_database
+from anchor.records.database import Database, open_database
 from anchor.records.tables import Anchor, Base, Claim, Release, Run
 from tests.support import records, samples
 from tests.support.anchor_cli import anchor
@@ -31,9 +32,9 @@ def test_the_migrations_make_what_the_models_say(database: Database) -> None:
 
 
 def test_opening_again_changes_nothing(database: Database, url: str) -> None:
-    claims.add(database, "a", now=NOW)
+    queue.add(database, "a", now=NOW)
     with opened(url) as again:
-        assert claims.targets(again) == ["a"]
+        assert queue.targets(again) == ["a"]
 
 
 def test_records_of_the_schema_before_are_brought_up_to_date(
@@ -68,7 +69,7 @@ def test_records_of_the_schema_before_are_brought_up_to_date(
             connection.execute(sa.text(ended), {"c": bytes(32)})
         old.close()
         with opened(fresh) as database:
-            claims.add(database, "b", now=NOW)
+            queue.add(database, "b", now=NOW)
             found = {c.name: c.state for c in check(database).checks}
             assert found["journal-chain"] == found["journal"] == "passed"
             with database.read() as connection:
@@ -95,13 +96,13 @@ def test_records_from_before_decisions_were_stored_accuse_nobody_and_recover(
         run = {"claim_id": 1, "slot_ms": 1, "worker": "w", "state": "running", "started_ms": 1}
         end = {"state": "finished", "ended_ms": 9, "verdict": "INVALID", "duration_ms": 1, "requests": 0}
         end |= {"facts": "{}", "notes": "[]", "seq": 1}
-        row = {**dict.fromkeys(chain.COLUMNS[Run]), "id": 1, **run, **end}
+        row = {**dict.fromkeys(hash_chain.COLUMNS[Run]), "id": 1, **run, **end}
         with old.write() as connection:
             connection.execute(sa.insert(Claim), claim)
             connection.execute(sa.insert(Run), run)
-            link = chain.link(chain.START, Run, row)
+            link = hash_chain.link(hash_chain.START, Run, row)
             connection.execute(sa.update(Run).where(Run.id == 1), {**end, "chain": link})
-            journal.write(connection, Claim, {**claim, "id": 1, "interval_s": None}, 1)
+            audit_log.write(connection, Claim, {**claim, "id": 1, "interval_s": None}, 1)
         old.close()
         with opened(fresh) as database:
             assert {c.name for c in check(database).checks if c.demotes} == set()
@@ -204,7 +205,7 @@ def test_reading_writes_nothing(sqlite: str) -> None:
     reading = open_database(sqlite, create=False)
     try:
         with pytest.raises(Misuse, match="read-only"):
-            claims.add(reading, "a", now=NOW)
+            queue.add(reading, "a", now=NOW)
     finally:
         reading.close()
 
@@ -220,7 +221,7 @@ def test_a_locked_database_is_unavailable(sqlite: str, tmp_path: Path) -> None:
     try:
         other.execute("BEGIN IMMEDIATE")
         with opened(sqlite) as database, pytest.raises(Unavailable, match="locked"):
-            claims.add(database, "a", now=NOW)
+            queue.add(database, "a", now=NOW)
     finally:
         other.close()
 
@@ -249,19 +250,19 @@ def test_a_file_that_is_gone_or_another_takes_nothing_until_it_is_opened_again(
 ) -> None:
     file = tmp_path / "records.db"
     with opened(sqlite) as database:
-        claims.add(database, "a", now=NOW)
+        queue.add(database, "a", now=NOW)
         assert not database.reopened()
         file.rename(tmp_path / "old.db")
         with pytest.raises(Unavailable, match="deleted or replaced"):
-            claims.add(database, "b", now=NOW)
+            queue.add(database, "b", now=NOW)
         file.mkdir()
         with pytest.raises(Misuse):
             database.reopened()
         with pytest.raises(Misuse):  # and nothing until that has worked
-            claims.targets(database)
+            queue.targets(database)
         file.rmdir()
         assert database.reopened()
-        assert claims.targets(database) == []
+        assert queue.targets(database) == []
         assert file.stat().st_mode & 0o077 == 0
 
 

@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from anchor.records import export, history, store
-from anchor.records.engine import Database
+from anchor.records.database import Database
 from anchor.records.tables import Notification
 from anchor.report import history as lines
 from anchor.report import metrics

@@ -6,12 +6,12 @@ import pytest
 import sqlalchemy as sa
 
 from anchor.errors import Misuse, Unavailable
-from anchor.monitor.places import LogPlace
-from anchor.outcome import SeenAnchor
-from anchor.records import claims, followed, mark, outage, retention
+from anchor.monitor.interfaces import LogPlace
+from anchor.monitor.run_record import SeenAnchor
+from anchor.records import degraded, followed_logs, high_water_mark, queue, retention
 from anchor.records.check import check
-from anchor.records.engine import Database
-from anchor.records.memory import Memory
+from anchor.records.database import Database
+from anchor.records.state import Memory
 from anchor.records.tables import Followed
 from anchor.tlog.checkpoint import Log
 from anchor.verdict import Class
@@ -81,7 +81,7 @@ def test_a_log_that_todays_trust_does_not_name_is_told_until_a_person_lets_it_go
         found = two.run()
         assert found.verdict.verdict is Class.UNAVAILABLE
         assert "today's trust names no such log" in detail(found, f"log {OTHER}")
-    followed.forget(two.database, TARGET, OTHER, who="me", reason=" shut down ", now=two.now)
+    followed_logs.forget(two.database, TARGET, OTHER, who="me", reason=" shut down ", now=two.now)
     assert two.found() is Class.OK
     assert check(two.database).verdict in (Class.OK, Class.INVALID)
     with two.database.read() as connection:
@@ -91,7 +91,7 @@ def test_a_log_that_todays_trust_does_not_name_is_told_until_a_person_lets_it_go
 
 def test_a_log_that_was_let_go_comes_back_with_a_new_anchor_and_not_with_an_old_one(two: TwoLogs) -> None:
     two.run()
-    followed.forget(two.database, TARGET, OTHER, who="me", reason="gone", now=two.now)
+    followed_logs.forget(two.database, TARGET, OTHER, who="me", reason="gone", now=two.now)
     two.show(two.second)
     assert two.found() is Class.OK  # named, so it is followed
     two.show(two.first)
@@ -116,24 +116,24 @@ def test_letting_go_wants_a_reason_and_something_to_let_go(two: TwoLogs) -> None
         (TARGET, "log.invalid", "x", f"followed for it: {OTHER}"),
     ):
         with pytest.raises(Misuse) as caught:
-            followed.forget(two.database, target, origin, who="me", reason=reason, now=NOW)
+            followed_logs.forget(two.database, target, origin, who="me", reason=reason, now=NOW)
         assert word in str(caught.value)
 
 
 def test_what_is_followed_survives_the_records(two: TwoLogs, tmp_path: object) -> None:
     two.run()
-    kept = mark.decode(mark.encode(two.database))
+    kept = high_water_mark.decode(high_water_mark.encode(two.database))
     assert kept is not None
     assert [one[1] for one in kept.followed] == [OTHER, two.first.origin]
-    blind = outage.Remembered((), (), kept.followed, Unavailable("gone"), two.now, bests={})
+    blind = degraded.Remembered((), (), kept.followed, Unavailable("gone"), two.now, bests={})
     assert [log.origin for log in blind.logs_of(TARGET)] == [OTHER, two.first.origin]
-    less = mark.decode(mark.without_log(kept, TARGET, OTHER))
+    less = high_water_mark.decode(high_water_mark.without_log(kept, TARGET, OTHER))
     assert less is not None
     assert [one[1] for one in less.followed] == [two.first.origin]
     with opened(f"sqlite:///{tmp_path}/new.db") as database:
         two.database = database
-        claims.add(database, TARGET, now=two.now)  # the mark of a test has paths that no command writes
-        followed.restore(database, kept.followed, now=two.now)
+        queue.add(database, TARGET, now=two.now)  # the mark of a test has paths that no command writes
+        followed_logs.restore(database, kept.followed, now=two.now)
         assert logs(two) == [OTHER, two.first.origin]
         two.second = two.second.fork(2, size=40)
         two.run()
@@ -143,8 +143,8 @@ def test_followed_logs_are_rows_that_only_grow_and_are_written_down(database: Da
     anchors = (SeenAnchor(origin="a", log_key="k", log_index=2**63 - 1, bundle=b"b"),)
     lease = records.taken(database)
     with database.write() as connection:
-        followed.counted(connection, lease.claim_id, anchors, anchors, 5)
-        followed.counted(connection, lease.claim_id, anchors, anchors, 6)
+        followed_logs.counted(connection, lease.claim_id, anchors, anchors, 5)
+        followed_logs.counted(connection, lease.claim_id, anchors, anchors, 6)
     assert check(database).verdict is Class.OK
     for edit in ("UPDATE followed SET active = 0", "DELETE FROM followed"):
         with pytest.raises(Misuse, match="append-only"), database.write() as connection:

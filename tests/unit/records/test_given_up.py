@@ -12,19 +12,20 @@ import msgspec
 import pytest
 import sqlalchemy as sa
 
-from anchor import alarm, worker
-from anchor.edge import process
+from anchor.disk import worker_id
 from anchor.errors import AnchorError, Refused, Unavailable
-from anchor.examined import Examined
-from anchor.outcome import Outcome
-from anchor.records import claims, mark, store
-from anchor.records.beside import Beside
-from anchor.records.claims import Held, Lease
-from anchor.records.engine import Database, open_database
+from anchor.monitor import alarm
+from anchor.monitor.cycle import Parts
+from anchor.monitor.observed import Examined
+from anchor.monitor.run_record import Outcome
+from anchor.records import high_water_mark, queue, store
+from anchor.records.database import Database, open_database
+from anchor.records.queue import Held, Lease
+from anchor.records.side_files import Beside
 from anchor.records.tables import Notification
 from anchor.report.status import status
-from anchor.reverify import Parts
 from anchor.verdict import Class
+from anchor.watch import worker
 from tests.support import records
 from tests.support.need import need
 from tests.support.records import NOW
@@ -39,14 +40,14 @@ class Watch:
         self.meanwhile = meanwhile
         self.told: list[str] = []
         self.beside = Beside()
-        claims.add(database, TARGET, now=NOW)
+        queue.add(database, TARGET, now=NOW)
         setting = worker.Setting(
             database=database,
-            name=process.name(),
+            name=worker_id.name(),
             parts=self.parts,
             clock=lambda: self.world.now,
             terms=store.Terms(rule=alarm.Rule(1, 0)),
-            alive=process.alive,
+            alive=worker_id.alive,
             beside=self.beside,
             tell=self.tell,
         )
@@ -68,9 +69,9 @@ class Watch:
 
 def free(database: Database) -> bool:
     """Whether another process that asks for the target is given it at once."""
-    found = claims.take(database, worker="another", now=NOW + 3600, target=TARGET, alive=process.alive)
+    found = queue.take(database, worker="another", now=NOW + 3600, target=TARGET, alive=worker_id.alive)
     if isinstance(found, Lease):
-        claims.give_up(database, found, now=NOW + 3600)
+        queue.give_up(database, found, now=NOW + 3600)
     return isinstance(found, Lease)
 
 
@@ -82,7 +83,7 @@ def soon(done: Callable[[], object]) -> None:
 
 
 def said(database: Database) -> Class:
-    return status(database, now=NOW + 1, alive=process.alive).verdict
+    return status(database, now=NOW + 1, alive=worker_id.alive).verdict
 
 
 @contextlib.contextmanager
@@ -183,7 +184,7 @@ def test_a_run_that_the_records_do_not_take_is_not_made_again_and_again(
 ) -> None:
     """A disk with room for a little takes the claim back and not the run; others are verified."""
     watch = Watch(database)
-    claims.add(database, "other", now=NOW)
+    queue.add(database, "other", now=NOW)
     keep = store.keep
 
     def little(database: Database, lease: Lease, *more: object, **named: object) -> store.Kept:
@@ -253,7 +254,7 @@ def test_a_side_file_or_a_notifier_that_fails_holds_no_claim(
     else:
         monkeypatch.setattr(watch.beside, what, broken)
     found = Outcome(verdict=records.verdict(Class.INVALID, TARGET), evidence=(records.evidence(),))
-    monkeypatch.setattr("anchor.reverify.Cycle.run", lambda _self, _target: found)
+    monkeypatch.setattr("anchor.monitor.cycle.Cycle.run", lambda _self, _target: found)
     with contextlib.suppress(RuntimeError, AnchorError):
         watch.worker.cycle()
     monkeypatch.undo()
@@ -264,14 +265,14 @@ def test_a_claim_that_nobody_renews_is_not_ok(database: Database) -> None:
     """Its worker lives, and no run can be going on: it is over and was not recorded."""
     watch = Watch(database)
     assert watch.worker.cycle()[0].kept is not None
-    lease = claims.take(database, worker=process.name(), now=NOW + 10, target=TARGET)
+    lease = queue.take(database, worker=worker_id.name(), now=NOW + 10, target=TARGET)
     assert isinstance(lease, Lease)
-    for after, verdict in ((claims.SILENT - 1, Class.OK), (claims.SILENT + 2, Class.UNAVAILABLE)):
-        found = status(database, now=NOW + 10 + after, alive=process.alive)
+    for after, verdict in ((queue.SILENT - 1, Class.OK), (queue.SILENT + 2, Class.UNAVAILABLE)):
+        found = status(database, now=NOW + 10 + after, alive=worker_id.alive)
         assert found.verdict is verdict
     assert "was not recorded" in found.targets[0].detail
-    assert claims.renew(database, lease, now=NOW + 10 + claims.SILENT)
-    assert status(database, now=NOW + 12 + claims.SILENT, alive=process.alive).verdict is Class.OK
+    assert queue.renew(database, lease, now=NOW + 10 + queue.SILENT)
+    assert status(database, now=NOW + 12 + queue.SILENT, alive=worker_id.alive).verdict is Class.OK
 
 
 def test_a_worker_that_was_told_to_end_tries_once_more(database: Database) -> None:
@@ -342,7 +343,7 @@ def test_who_puts_the_records_back_in_every_cycle_sends_eight_messages_a_day_and
     def lost() -> bytes:
         """The mark of a state that the records never had, another one each time."""
         end = {"runs": [10_000 + int(watch.world.now), "00" * 32]}
-        return msgspec.json.encode({"format": mark.FORMAT, "ends": end})
+        return msgspec.json.encode({"format": high_water_mark.FORMAT, "ends": end})
 
     watch.beside.load_mark = lost
     for _ in range(50):

@@ -7,12 +7,12 @@ import pytest
 import sqlalchemy as sa
 
 from anchor.errors import AnchorError
-from anchor.outcome import SignedCheckpoint
-from anchor.records import claims, mark, store
+from anchor.monitor.run_record import SignedCheckpoint
+from anchor.records import high_water_mark, queue, store
 from anchor.records.check import check
-from anchor.records.engine import Database
-from anchor.records.memory import Memory
-from anchor.records.pace import MAX_INTERVAL
+from anchor.records.database import Database
+from anchor.records.intervals import MAX_INTERVAL
+from anchor.records.state import Memory
 from anchor.records.tables import MAX_NUMBER
 from anchor.report.status import status
 from anchor.tlog import checkpoint
@@ -26,7 +26,7 @@ URL = "https://example.org/release.json"
 
 
 def edited(database: Database, **values: object) -> bytes:
-    return json.dumps({**json.loads(mark.encode(database)), **values}).encode()
+    return json.dumps({**json.loads(high_water_mark.encode(database)), **values}).encode()
 
 
 @pytest.mark.parametrize("number", [-1, MAX_NUMBER + 1, 2**64, 10**400, 1e300])
@@ -35,21 +35,21 @@ def test_a_mark_with_a_number_beyond_all_is_a_mark_less(
     database: Database, member: str, number: float
 ) -> None:
     value = {"ends": {"runs": [number, "aa"]}, "watched": [[URL, number]]}[member]
-    assert mark.decode(edited(database, **{member: value})) is None
+    assert high_water_mark.decode(edited(database, **{member: value})) is None
 
 
 def test_the_largest_numbers_of_a_mark_can_be_looked_for_and_kept(database: Database) -> None:
     """Also the due time that comes of the largest interval."""
     ends = {name: [MAX_NUMBER, "aa"] for name in ("runs", "checkpoints", "evidence", "prunes", "journal")}
-    found = mark.decode(edited(database, ends=ends, watched=[[URL, MAX_INTERVAL]]))
+    found = high_water_mark.decode(edited(database, ends=ends, watched=[[URL, MAX_INTERVAL]]))
     assert found is not None
-    assert mark.compare(database, found).demotes is Class.UNAVAILABLE
-    assert mark.restore(database, found, now=NOW) == [URL]
-    assert mark.restore(database, found, now=NOW) == []  # known now
+    assert high_water_mark.compare(database, found).demotes is Class.UNAVAILABLE
+    assert high_water_mark.restore(database, found, now=NOW) == [URL]
+    assert high_water_mark.restore(database, found, now=NOW) == []  # known now
     lease = records.taken(database, URL)
     store.keep(database, lease, records.outcome(target=URL), now=NOW, terms=store.Terms())
     assert records.due(database, now=NOW + 10 * 365 * 86400) == []
-    (claim,) = claims.watched(database)
+    (claim,) = queue.watched(database)
     assert claim.due > NOW + MAX_INTERVAL
 
 
@@ -58,9 +58,11 @@ def test_the_largest_numbers_of_a_mark_can_be_looked_for_and_kept(database: Data
     ["", "a\0b", "/a\nb", "relative/release.json", "file:///etc/passwd", "/" + "a" * 5000, "ftp://x/"],
 )
 def test_a_target_of_a_mark_that_no_command_would_add_is_left_out(database: Database, target: str) -> None:
-    found = mark.decode(edited(database, watched=[[target, None], [URL, None], ["/a/release.json", 60]]))
+    found = high_water_mark.decode(
+        edited(database, watched=[[target, None], [URL, None], ["/a/release.json", 60]])
+    )
     assert found is not None
-    assert [one.target for one in mark.watched(found)] == [URL, "/a/release.json"]
+    assert [one.target for one in high_water_mark.watched(found)] == [URL, "/a/release.json"]
 
 
 def test_a_head_of_the_largest_size_is_kept(database: Database) -> None:
@@ -107,7 +109,7 @@ def test_a_claim_that_was_edited_to_the_ends_of_the_numbers_is_no_defect(
     assert check(database).verdict is not Class.OK
     try:
         world.run("/a/release.json")
-        claims.take(database, worker="w", now=world.now)
+        queue.take(database, worker="w", now=world.now)
     except AnchorError:
         pass
     status(database, now=world.now)
@@ -126,7 +128,7 @@ def test_a_claim_with_numbers_that_are_not_whole_is_no_defect(world: World, colu
     check(world.database)
     try:
         world.run("/a/release.json")
-        claims.take(world.database, worker="w", now=world.now)
+        queue.take(world.database, worker="w", now=world.now)
     except AnchorError:
         pass
     status(world.database, now=world.now)

@@ -6,10 +6,10 @@ import threading
 import pytest
 import sqlalchemy as sa
 
-from anchor.alarm import Message, Rule
 from anchor.errors import Misuse, Unavailable
+from anchor.monitor.alarm import Message, Rule
 from anchor.records import outbox, store
-from anchor.records.engine import Database, open_database
+from anchor.records.database import Database, open_database
 from anchor.records.tables import Delivery, Notification
 from anchor.report.status import status, text
 from anchor.verdict import Class

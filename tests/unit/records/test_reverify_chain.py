@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import pytest
 
+from anchor.format.statement import encode, link
 from anchor.monitor import ancestry
-from anchor.outcome import Outcome, SeenAnchor, SeenRelease
-from anchor.records import shown
+from anchor.monitor.run_record import Outcome, SeenAnchor, SeenRelease
+from anchor.records import observed_releases
 from anchor.records.check import check
-from anchor.records.engine import Database
-from anchor.statement import encode, link
+from anchor.records.database import Database
 from anchor.verdict import Class
 from tests.support import samples
 from tests.support.reverified import TARGET, World, detail
@@ -153,7 +153,7 @@ def test_what_a_stranger_signed_under_another_policy_asks_for_no_reading_back(wo
 def test_a_person_who_accepts_a_number_ends_the_reading_back_there(world: World) -> None:
     served(world, SHOWN, 1)
     assert served(world, SHOWN, 5).verdict.verdict is Class.PENDING
-    shown.accept(
+    observed_releases.accept(
         world.database, TARGET, number=5, who="me@here", reason="2 to 4 were never published", now=world.now
     )
     assert served(world, SHOWN, 5).verdict.verdict is Class.OK

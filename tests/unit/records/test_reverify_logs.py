@@ -5,9 +5,9 @@ import pytest
 import sqlalchemy as sa
 
 from anchor.monitor import entries
-from anchor.monitor.places import LogPlace
+from anchor.monitor.interfaces import LogPlace
 from anchor.records import store
-from anchor.records.memory import Memory
+from anchor.records.state import Memory
 from anchor.records.tables import Checkpoint, EvidenceRow, Proof
 from anchor.tlog import evidence as evidences
 from anchor.verdict import Class

@@ -9,13 +9,13 @@ import pytest
 import sqlalchemy as sa
 
 from anchor.errors import Misuse, Unavailable
-from anchor.outcome import Best, Outcome, SeenRelease
-from anchor.records import claims, mark, outage, retention, shown
+from anchor.format.statement import encode, link
+from anchor.monitor.cycle import Cycle
+from anchor.monitor.run_record import Best, Outcome, SeenRelease
+from anchor.records import degraded, high_water_mark, observed_releases, queue, retention
 from anchor.records.check import check
-from anchor.records.engine import Database
-from anchor.records.memory import Memory
-from anchor.reverify import Cycle
-from anchor.statement import encode, link
+from anchor.records.database import Database
+from anchor.records.state import Memory
 from anchor.verdict import Class
 from tests.support import records, samples
 from tests.support.records import NOW
@@ -119,7 +119,9 @@ def as_written(world: World) -> bool:
 
 
 def accept(world: World, number: int, reason: str = "a wrong table") -> tuple[str, int | None]:
-    found = shown.accept(world.database, TARGET, number=number, who="me@here", reason=reason, now=world.now)
+    found = observed_releases.accept(
+        world.database, TARGET, number=number, who="me@here", reason=reason, now=world.now
+    )
     assert as_written(world)
     return found
 
@@ -161,14 +163,14 @@ def test_records_that_lost_the_highest_number_get_it_back_from_the_mark(
 ) -> None:
     published(world, 1, 2, 3)
     served(world, 1)
-    found = mark.decode(mark.encode(world.database))
+    found = high_water_mark.decode(high_water_mark.encode(world.database))
     assert found is not None
     assert found.best == [(TARGET, "prices", 3)]
-    claims.add(like_new.database, TARGET, now=NOW)
-    mark.restore(like_new.database, found, now=NOW)
+    queue.add(like_new.database, TARGET, now=NOW)
+    high_water_mark.restore(like_new.database, found, now=NOW)
     assert "where 3 was accepted by the mark" in detail(served(like_new, 2), "number")
     assert served(like_new, 3).verdict.verdict is Class.OK
-    mark.restore(like_new.database, found, now=NOW)  # what is known is not said again
+    high_water_mark.restore(like_new.database, found, now=NOW)  # what is known is not said again
     with like_new.database.read() as connection:
         assert connection.execute(sa.text("SELECT who, number FROM accepted")).all() == [("the mark", 3)]
     assert as_written(like_new)
@@ -179,14 +181,14 @@ def test_a_mark_with_a_number_that_no_release_has_says_nothing(
     world: World, best: tuple[str, str, int]
 ) -> None:
     published(world, 1)
-    mark.restore(world.database, mark.Mark(ends={}, best=[best]), now=NOW)
+    high_water_mark.restore(world.database, high_water_mark.Mark(ends={}, best=[best]), now=NOW)
     assert world.found() is Class.OK
 
 
 def test_a_rollback_is_found_while_the_records_cannot_be_read(world: World) -> None:
     error = Unavailable("the database cannot be reached")
     known = {TARGET: Best(ledger="prices", number=3)}
-    memory = outage.Remembered([], [], [], error, world.now, bests=known)
+    memory = degraded.Remembered([], [], [], error, world.now, bests=known)
     found = Cycle(world.parts(), memory).run(TARGET)
     assert "release 1 is served where 3 was accepted by the mark" in detail(found, "number")
 
@@ -196,7 +198,7 @@ def test_a_run_without_trust_does_not_have_the_mark_forget_the_highest_number(wo
     world.broken[TARGET] = Unavailable("the trust root cannot be had")
     world.untrusting = Unavailable("the trust root cannot be had")
     assert world.found() is Class.UNAVAILABLE
-    found = mark.decode(mark.encode(world.database))
+    found = high_water_mark.decode(high_water_mark.encode(world.database))
     assert found is not None
     assert found.best == [(TARGET, "prices", 2)]
 

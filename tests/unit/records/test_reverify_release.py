@@ -5,7 +5,7 @@ import pytest
 import sqlalchemy as sa
 
 from anchor.errors import Refused, Unavailable
-from anchor.statement import encode, link
+from anchor.format.statement import encode, link
 from anchor.verdict import Class
 from tests.support import samples
 from tests.support.reverified import TARGET, World, detail

@@ -6,11 +6,11 @@ import pytest
 import sqlalchemy as sa
 
 from anchor.errors import Refused, Unavailable, Unsupported
-from anchor.outcome import Before, ConsistencyProof, SeenRelease, SignedCheckpoint
-from anchor.records import claims, memory, store
-from anchor.records.engine import Database
+from anchor.format.statement import Statement, encode, link
+from anchor.monitor.run_record import Before, ConsistencyProof, SeenRelease, SignedCheckpoint
+from anchor.records import queue, state, store
+from anchor.records.database import Database
 from anchor.records.tables import Checkpoint, Claim, Delivery, EvidenceRow, Notification, Run
-from anchor.statement import Statement, encode, link
 from anchor.verdict import Class
 from tests.support import records, samples
 from tests.support.records import NOW
@@ -44,7 +44,7 @@ def test_what_is_kept_is_remembered(database: Database) -> None:
         max_run_age=7,
     )
     store.keep(database, records.taken(database), found, now=NOW, terms=TERMS)
-    remembered = memory.Memory(database, now=NOW)
+    remembered = state.Memory(database, now=NOW)
     held = remembered.held(log.key.vkey, log.origin, 7)
     assert [(h.checkpoint, h.seen) for h in held] == [(first, NOW), (last, NOW)]
     assert remembered.knows(log.origin, 3, first.root)
@@ -61,7 +61,7 @@ def test_what_is_kept_is_remembered(database: Database) -> None:
 
 
 def test_nothing_is_remembered_of_nothing(database: Database) -> None:
-    remembered = memory.Memory(database, now=NOW)
+    remembered = state.Memory(database, now=NOW)
     assert remembered.held("k", "o", 1) == []
     assert remembered.logs_of("x") == []
     assert remembered.contradictions("o") == []
@@ -85,16 +85,16 @@ def test_both_sides_of_a_fork_are_kept(database: Database) -> None:
     store.preserve(database, pair, (records.evidence(),), now=NOW)
     assert count(database, Checkpoint) == 2
     assert count(database, EvidenceRow) == 1
-    assert memory.Memory(database, now=NOW).contradictions("log.example") == [records.evidence()]
+    assert state.Memory(database, now=NOW).contradictions("log.example") == [records.evidence()]
 
 
 def test_two_statements_with_one_number_are_rivals(database: Database) -> None:
     one, two = records.release(statement=b"{}"), records.release(statement=b"[]")
     found = records.outcome(release=one)
     store.keep(database, records.taken(database), found, now=NOW, terms=TERMS)
-    rival = memory.Memory(database, now=NOW).rival(two)
+    rival = state.Memory(database, now=NOW).rival(two)
     assert rival == one  # with its anchors: both sides can be exported
-    assert memory.Memory(database, now=NOW).rival(records.release(3, statement=b"[]")) is None
+    assert state.Memory(database, now=NOW).rival(records.release(3, statement=b"[]")) is None
 
 
 def test_a_release_of_another_chain_is_a_rival_of_its_neighbours(database: Database) -> None:
@@ -104,10 +104,10 @@ def test_a_release_of_another_chain_is_a_rival_of_its_neighbours(database: Datab
     spoilt = msgspec.structs.replace(link(b), version="1.0c")
     renamed = records.release(2, encode(samples.statement(number=2, version="2.0", previous=spoilt)))
     store.keep(database, records.taken(database), records.outcome(release=one), now=NOW, terms=TERMS)
-    assert memory.Memory(database, now=NOW).rival(two) == one
+    assert state.Memory(database, now=NOW).rival(two) == one
     store.keep(database, records.taken(database, "b"), records.outcome(release=two), now=NOW, terms=TERMS)
-    assert memory.Memory(database, now=NOW).rival(one) == two
-    with_chain = memory.Memory(database, now=NOW)
+    assert state.Memory(database, now=NOW).rival(one) == two
+    with_chain = state.Memory(database, now=NOW)
     assert with_chain.rival(records.release(3, encode(third(two)))) is None
     assert with_chain.rival(renamed) is not None
     assert with_chain.rival(other) == one
@@ -119,9 +119,9 @@ def third(two: SeenRelease) -> Statement:
 
 def test_a_run_that_was_taken_over_keeps_nothing(database: Database) -> None:
     lease = records.taken(database)
-    late = NOW + claims.LEASE + 1
-    other = claims.take(database, worker="w2", now=late)
-    assert isinstance(other, claims.Lease)
+    late = NOW + queue.LEASE + 1
+    other = queue.take(database, worker="w2", now=late)
+    assert isinstance(other, queue.Lease)
     with pytest.raises(Unavailable, match="taken this run over"):
         store.keep(database, lease, records.outcome(evidence=(records.evidence(),)), now=late, terms=TERMS)
     assert count(database, EvidenceRow) == 0
@@ -153,10 +153,10 @@ def test_a_killed_run_is_visible_as_interrupted_when_its_worker_is_known_to_be_d
     database: Database,
 ) -> None:
     records.taken(database, worker="dead")
-    again = claims.take(
+    again = queue.take(
         database, worker="w2", now=NOW + 1, target="a/release.json", alive=lambda w: w != "dead"
     )
-    assert isinstance(again, claims.Lease)
+    assert isinstance(again, queue.Lease)
     with database.read() as connection:
         rows = connection.execute(sa.select(Run.worker, Run.state).order_by(Run.id)).all()
     assert [tuple(r) for r in rows] == [("dead", "interrupted"), ("w2", "running")]
@@ -175,7 +175,7 @@ def test_an_edited_checkpoint_is_not_believed(database: Database, change: str) -
         else:
             connection.execute(sa.text("ALTER TABLE checkpoints DISABLE TRIGGER ALL"))
         connection.execute(sa.update(Checkpoint), {change: value})
-    remembered = memory.Memory(database, now=NOW)
+    remembered = state.Memory(database, now=NOW)
     with database.read() as connection:
         key = connection.execute(sa.select(Checkpoint.log_key)).scalar_one()
     with pytest.raises(Refused, match="records"):
@@ -189,8 +189,8 @@ def test_the_state_of_a_target_is_what_its_last_run_found(database: Database) ->
     with database.read() as connection:
         claim = connection.execute(sa.select(Claim.__table__)).mappings().one()
     assert (claim["last_class"], claim["failing_runs"], claim["told"]) == ("UNAVAILABLE", 2, "OK")
-    assert claim["last_good_ms"] == claims.ms(NOW)
-    assert claim["failing_since_ms"] == claims.ms(NOW + 1)
+    assert claim["last_good_ms"] == queue.ms(NOW)
+    assert claim["failing_since_ms"] == queue.ms(NOW + 1)
 
 
 def test_facts_and_notes_are_kept_as_json(database: Database) -> None:

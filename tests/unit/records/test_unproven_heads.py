@@ -7,10 +7,10 @@ import sqlalchemy as sa
 
 from anchor import merkle
 from anchor.errors import Unavailable
-from anchor.monitor.places import EntryProof, LogPlace
-from anchor.outcome import Outcome, SignedCheckpoint
-from anchor.records import check, heads, history, mark, outage, store
-from anchor.records.memory import Memory
+from anchor.monitor.interfaces import EntryProof, LogPlace
+from anchor.monitor.run_record import Outcome, SignedCheckpoint
+from anchor.records import check, degraded, high_water_mark, history, proven_heads, store
+from anchor.records.state import Memory
 from anchor.records.tables import Checkpoint, Proof
 from anchor.tlog import evidence as evidences
 from anchor.tlog.follow import MAX_DOUBTS, MAX_UNPROVEN
@@ -88,7 +88,7 @@ def test_a_fork_that_goes_on_does_not_become_the_history_that_is_held(world: Wor
         fork.grow(100)
     with world.database.read() as connection:
         log = {"origin": world.log.origin, "log_key": world.log.key.vkey}
-        newest = heads.newest(connection, log)
+        newest = proven_heads.newest(connection, log)
     assert newest is not None
     assert newest["size"] == 3003
     assert open_heads(world) == [1500, 1600, 1700]
@@ -213,7 +213,7 @@ def test_open_heads_with_huge_notes_take_no_more_room_than_is_read_in_a_run(
 ) -> None:
     """Each run reads the notes that are open: a thousand of 1 MiB would take a gigabyte of memory."""
     world.run()
-    monkeypatch.setattr(heads, "MAX_UNPROVEN_BYTES", 3 << 14)
+    monkeypatch.setattr(proven_heads, "MAX_UNPROVEN_BYTES", 3 << 14)
     for n in range(5):
         log = lie(world, 10**6 + n)
         log.extensions = ("x" * ((1 << 14) - 500),)
@@ -224,7 +224,9 @@ def test_open_heads_with_huge_notes_take_no_more_room_than_is_read_in_a_run(
     assert "3 signed heads are held" in detail(found, "unproven heads")
     assert "2 more were shown and not kept" in detail(found, "unproven heads")
     assert "no news: size 9" in detail(found, "log")
-    monkeypatch.setattr(heads, "MAX_UNPROVEN_BYTES", 2 << 14)  # what was kept without a limit, as evidence is
+    monkeypatch.setattr(
+        proven_heads, "MAX_UNPROVEN_BYTES", 2 << 14
+    )  # what was kept without a limit, as evidence is
     assert open_heads(world) == [10**6, 10**6 + 1]
 
 
@@ -242,12 +244,12 @@ def test_open_heads_come_back_from_the_mark(world: World, tmp_path: object) -> N
     world.run()
     grown(world, 3003)
     tell(world, lie(world, 1500))
-    kept = mark.decode(mark.encode(world.database))
+    kept = high_water_mark.decode(high_water_mark.encode(world.database))
     assert kept is not None
-    assert [n.size for n in mark.notes(kept)] == [3003, 1500]
+    assert [n.size for n in high_water_mark.notes(kept)] == [3003, 1500]
     with opened(f"sqlite:///{tmp_path}/new.db") as database:
         world.database = database
-        mark.restore(database, kept, now=world.now)
+        high_water_mark.restore(database, kept, now=world.now)
         assert open_heads(world) == [3003, 1500]  # nothing is proven to the new records yet
         assert world.found() is Class.EQUIVOCATION
 
@@ -256,9 +258,11 @@ def test_open_heads_of_the_mark_count_while_the_records_cannot_be_read(world: Wo
     world.run()
     grown(world, 3003)
     tell(world, lie(world, 1500))
-    kept = mark.decode(mark.encode(world.database))
+    kept = high_water_mark.decode(high_water_mark.encode(world.database))
     assert kept is not None
-    remembered = outage.Remembered(mark.notes(kept), (), (), Unavailable("gone"), world.now, bests={})
+    remembered = degraded.Remembered(
+        high_water_mark.notes(kept), (), (), Unavailable("gone"), world.now, bests={}
+    )
     log = (world.log.key.vkey, world.log.origin)
     assert [h.checkpoint.size for h in remembered.held(*log, 9)] == [3003]
     assert [h.size for h in remembered.unproven(*log).heads] == [1500]

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from anchor.edge import roots
-from anchor.edge.signing_config import TRUST_CONFIG
-from anchor.report.inspect import Inspection, inspect
-from anchor.report.inspect_fields import UNKNOWN
+from anchor.inspect.document import Inspection, inspect
+from anchor.inspect.fields import UNKNOWN
+from anchor.net import tuf_roots
+from anchor.sigstore.signing_config import TRUST_CONFIG
 from anchor.tlog import checkpoint, evidence
 from anchor.tlog.checkpoint import Log
 from anchor.tlog.keys import key_from_spki
@@ -70,10 +70,10 @@ def test_every_value_of_a_bundle_and_its_root_is_marked(name: str) -> None:
 def test_every_value_of_the_public_instances_is_marked(name: str, tmp_path: Path) -> None:
     from datetime import UTC, datetime
 
-    from anchor.edge.service import Budget
+    from anchor.net.budget import Budget
 
-    found = roots.load(
-        roots.REPOSITORIES[name], cache=tmp_path, budget=Budget(0), now=datetime.now(UTC), offline=True
+    found = tuf_roots.load(
+        tuf_roots.REPOSITORIES[name], cache=tmp_path, budget=Budget(0), now=datetime.now(UTC), offline=True
     )
     covered(found.trusted_root, "trusted root")
     config = covered(found.signing_config(), "signing config")
@@ -153,8 +153,8 @@ def test_both_histories_in_a_piece_of_evidence_are_marked() -> None:
 
 
 def test_both_statements_in_a_piece_of_evidence_are_marked(site: Site) -> None:
-    from anchor.outcome import SeenAnchor, SeenRelease
-    from anchor.verify import rivals
+    from anchor.monitor import conflicting_statements
+    from anchor.monitor.run_record import SeenAnchor, SeenRelease
 
     seen = SeenAnchor(origin="o", log_key="", log_index=0, bundle=site.path("bundle").read_bytes())
     statement = site.path("statement").read_bytes()
@@ -162,7 +162,7 @@ def test_both_statements_in_a_piece_of_evidence_are_marked(site: Site) -> None:
         SeenRelease(ledger="a", number=1, version="1", root="", size=1, statement=data, anchors=(seen,))
         for data in (statement, statement.replace(b"small", b"other"))
     )
-    by_path = marks(covered(rivals.build(one, two).document, "evidence"))
+    by_path = marks(covered(conflicting_statements.build(one, two).document, "evidence"))
     assert by_path["releases[0].statement > content.predicate.tree.root"]
     assert by_path["releases[1].bundles[0] > content.dsseEnvelope.payload"]
 

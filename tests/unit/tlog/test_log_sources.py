@@ -10,17 +10,17 @@ from pathlib import Path
 
 import pytest
 
-from anchor import trusted_root
-from anchor.edge import http
-from anchor.edge.log_sources import FolderCache, FolderSource, HttpSource, rekor_v2
+from anchor.app.log_locations import Places, RunBudget
 from anchor.errors import Misuse, Unavailable, Unsupported
+from anchor.net import http
+from anchor.net.log_sources import FolderCache, FolderSource, HttpSource, rekor_v2
+from anchor.sigstore import trusted_root
 from anchor.tlog import checkpoint, tiles
 from anchor.tlog.follow import News, follow
 from anchor.tlog.reader import TileReader
 from anchor.tlog.source import Missing
-from anchor.trust import Policy, Signer
 from anchor.verify.anchors import Trust
-from anchor.wiring.places import Places, RunBudget
+from anchor.verify.policy import Policy, Signer
 from tests.support import needed_tiles
 from tests.support.forge_log import V2_ORIGIN
 from tests.support.simlog import SimLog

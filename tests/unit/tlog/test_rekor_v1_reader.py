@@ -12,9 +12,9 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from anchor import merkle
-from anchor.edge.http import Budget
-from anchor.edge.rekor_v1_reader import RekorV1Reader
 from anchor.errors import Unavailable
+from anchor.net.http import Budget
+from anchor.net.rekor_v1_reader import RekorV1Reader
 from anchor.tlog import checkpoint
 from anchor.tlog.checkpoint import Log
 from anchor.tlog.follow import News, follow_proofs

@@ -5,11 +5,11 @@ import json
 
 import pytest
 
-from anchor import trusted_root
 from anchor.errors import Refused
-from anchor.publish import documents
-from anchor.publish.documents import Anchored
-from anchor.verify import named
+from anchor.publish import release_json
+from anchor.publish.release_json import Anchored
+from anchor.sigstore import trusted_root
+from anchor.verify import anchor_claims
 from anchor.verify.bundle import verify_bundle
 from tests.support import forge
 from tests.support.whole import WHO
@@ -22,9 +22,9 @@ def test_a_bundle_relabelled_v0_1_with_its_proof_cut_off_is_no_anchor(proven: bo
     bundle = json.dumps(forge.make(forge.V1_DSSE.but(version="0.1", proven=proven))).encode()
     report = verify_bundle(bundle, trusted_root=ROOT, artifact=None, signers=WHO, now=forge.NOW)
     assert report.ok  # as a bundle: sigstore_bundle.proto lets v0.1 do with the promise
-    anchor = documents.anchor(Anchored(path="log.sigstore.json", bundle=bundle, report=report))
+    anchor = release_json.anchor(Anchored(path="log.sigstore.json", bundle=bundle, report=report))
     if proven:
-        assert named.compare(anchor, report, report.payload)
+        assert anchor_claims.compare(anchor, report, report.payload)
     else:
         with pytest.raises(Refused, match="checkpoint"):
-            named.compare(anchor, report, report.payload)
+            anchor_claims.compare(anchor, report, report.payload)

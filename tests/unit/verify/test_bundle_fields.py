@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from anchor import bundle
 from anchor.errors import AnchorError, Refused, Unsupported
+from anchor.sigstore import bundle
 from tests.support import forge
 
 Edit = Callable[[dict[str, Any]], object]

@@ -7,7 +7,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from anchor.errors import Refused
-from anchor.examined import examined
+from anchor.monitor.observed import examined
 from anchor.tlog import cosignature
 from anchor.tlog import policy as witnesses
 from anchor.verdict import Class

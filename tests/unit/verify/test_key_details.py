@@ -7,9 +7,9 @@ import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519
 
-from anchor import ed25519ph, keydetails
-from anchor.artifact import Artifact, DigestArtifact, from_digest
 from anchor.errors import AnchorError, Misuse, Refused, Unsupported
+from anchor.sigstore import ed25519ph, keys
+from anchor.sigstore.artifact import Artifact, DigestArtifact, from_digest
 from anchor.tlog.keys import key_from_spki, parse_vkey
 from tests.support import forge_keys
 
@@ -29,7 +29,7 @@ RSA = forge_keys.rsa_key()
     ],
 )
 def test_a_key_signs_by_what_its_kind_has_and_by_nothing_else(key: forge_keys.Key, details: str) -> None:
-    found = keydetails.load_pem(key.pem)
+    found = keys.load_pem(key.pem)
     assert found.scheme.details == details
     signature = key.using(details).sign(FILE)
     found.verify(signature, Artifact(FILE))
@@ -43,11 +43,11 @@ def test_a_key_signs_by_what_its_kind_has_and_by_nothing_else(key: forge_keys.Ke
 @pytest.mark.parametrize("name", ["SHA2_384", "SHA2_512"])
 def test_another_hash_than_the_curves_own_is_refused(name: str) -> None:
     with pytest.raises(Refused):
-        keydetails.load_pem(P256.pem).verify(P256.sign(FILE, hash_name=name), Artifact(FILE))
+        keys.load_pem(P256.pem).verify(P256.sign(FILE, hash_name=name), Artifact(FILE))
 
 
 def test_pss_and_pkcs1_are_two_algorithms() -> None:
-    pkcs1 = keydetails.load_pem(RSA.pem)
+    pkcs1 = keys.load_pem(RSA.pem)
     pss = pkcs1.using("PKIX_RSA_PSS_2048_SHA256")
     by_pss = RSA.using("PKIX_RSA_PSS_2048_SHA256").sign(FILE)
     pss.verify(by_pss, Artifact(FILE))
@@ -62,18 +62,18 @@ def test_pss_and_pkcs1_are_two_algorithms() -> None:
 )
 def test_details_of_another_kind_of_key_are_refused(details: str) -> None:
     with pytest.raises(Refused):
-        keydetails.load_pem(P256.pem).using(details)
+        keys.load_pem(P256.pem).using(details)
 
 
 def test_a_modulus_of_another_size_than_the_details_say_is_refused() -> None:
     with pytest.raises(Refused):
-        keydetails.load_pem(RSA.pem).using("PKIX_RSA_PSS_3072_SHA256")
+        keys.load_pem(RSA.pem).using("PKIX_RSA_PSS_3072_SHA256")
 
 
 @pytest.mark.parametrize("details", ["ML_DSA_65", "PKIX_ECDSA_P256_HMAC_SHA_256", "", "x" * 1000])
 def test_unknown_details_are_unsupported(details: str) -> None:
     with pytest.raises(Unsupported):
-        keydetails.load_pem(P256.pem).using(details)
+        keys.load_pem(P256.pem).using(details)
 
 
 def pem(key: ec.EllipticCurvePrivateKey | ed448.Ed448PrivateKey) -> bytes:
@@ -86,7 +86,7 @@ def pem(key: ec.EllipticCurvePrivateKey | ed448.Ed448PrivateKey) -> bytes:
 )
 def test_other_kinds_of_keys_are_unsupported(data: bytes) -> None:
     with pytest.raises(Unsupported):
-        keydetails.load_pem(data)
+        keys.load_pem(data)
 
 
 @pytest.mark.parametrize(
@@ -100,27 +100,27 @@ def test_other_kinds_of_keys_are_unsupported(data: bytes) -> None:
         lambda p: p[:60] + b"!" + p[61:],
         lambda p: p[:-30],
         lambda p: p + b"\0",
-        lambda p: b" " * (keydetails.MAX_KEY + 1),
+        lambda p: b" " * (keys.MAX_KEY + 1),
     ],
 )
 def test_what_is_not_one_public_key_in_pem_is_refused(spoil: object) -> None:
     assert callable(spoil)
     with pytest.raises(AnchorError):
-        keydetails.load_pem(spoil(P256.pem))
+        keys.load_pem(spoil(P256.pem))
 
 
 def test_windows_line_ends_in_a_pem_are_read() -> None:
-    assert keydetails.load_pem(P256.pem.replace(b"\n", b"\r\n")) == keydetails.load_pem(P256.pem)
+    assert keys.load_pem(P256.pem.replace(b"\n", b"\r\n")) == keys.load_pem(P256.pem)
 
 
 def test_a_digest_stands_for_its_file_only_where_the_digest_is_what_is_signed() -> None:
     known = from_digest("sha256:" + hashlib.sha256(FILE).hexdigest())
     assert isinstance(known, DigestArtifact)
-    keydetails.load_pem(P256.pem).verify(P256.sign(FILE), known)
+    keys.load_pem(P256.pem).verify(P256.sign(FILE), known)
     plain = forge_keys.ed("k")
     for key in (plain, forge_keys.ecdsa("k", "p384")):
         with pytest.raises(Misuse, match="name the file"):
-            keydetails.load_pem(key.pem).verify(key.sign(FILE), known)
+            keys.load_pem(key.pem).verify(key.sign(FILE), known)
 
 
 @pytest.mark.parametrize(
@@ -186,7 +186,7 @@ def test_pure_and_prehashed_signatures_are_not_each_other() -> None:
     key = forge_keys.ed("two modes")
     prehashed = key.using("PKIX_ED25519_PH").sign(FILE)
     plain = key.using("PKIX_ED25519").sign(FILE)
-    found = keydetails.load_pem(key.pem)
+    found = keys.load_pem(key.pem)
     found.using("PKIX_ED25519_PH").verify(prehashed, Artifact(FILE))
     for signature, details in ((plain, "PKIX_ED25519_PH"), (prehashed, "PKIX_ED25519")):
         with pytest.raises(Refused):
@@ -196,7 +196,7 @@ def test_pure_and_prehashed_signatures_are_not_each_other() -> None:
 @pytest.mark.parametrize("wanted", ["sha256", "sha384", "sha512"])
 def test_a_log_key_hashes_notes_by_what_its_details_say_and_a_written_one_by_sha256(wanted: str) -> None:
     private = ec.generate_private_key(ec.SECP384R1())
-    held = key_from_spki("log.example", keydetails.spki_of(private.public_key()), hash_name=wanted)
+    held = key_from_spki("log.example", keys.spki_of(private.public_key()), hash_name=wanted)
     for name, algorithm in (
         ("sha256", hashes.SHA256()),
         ("sha384", hashes.SHA384()),

@@ -10,12 +10,12 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from anchor import bundle as bundles
-from anchor import keydetails, trusted_root
-from anchor.artifact import Artifact
 from anchor.errors import AnchorError
-from anchor.trust import Signer
+from anchor.sigstore import bundle as bundles
+from anchor.sigstore import keys, trusted_root
+from anchor.sigstore.artifact import Artifact
 from anchor.verify.bundle import BundleReport, verify_bundle
+from anchor.verify.policy import Signer
 from tests.support import forge, forge_keys
 from tests.support.forge_ca import IDENTITY, ISSUER
 
@@ -45,7 +45,7 @@ def judged(data: bytes, name: str = "v2", root: trusted_root.TrustedRoot = ROOT)
         artifact=Artifact(forge.ARTIFACT),
         now=forge.NOW,
         signers=None if managed else [Signer(identity=IDENTITY, issuer=ISSUER)],
-        key=keydetails.load_pem(KEY.pem) if managed else None,
+        key=keys.load_pem(KEY.pem) if managed else None,
     )
 
 

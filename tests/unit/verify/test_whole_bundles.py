@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from anchor import keydetails, trusted_root
-from anchor.artifact import DigestArtifact
 from anchor.errors import Misuse
-from anchor.trust import Signer
+from anchor.sigstore import keys, trusted_root
+from anchor.sigstore.artifact import DigestArtifact
 from anchor.verdict import Class
 from anchor.verify import steps
 from anchor.verify.bundle import verify_bundle
+from anchor.verify.policy import Signer
 from tests.support import forge, forge_keys
 from tests.support import forge_bodies as bodies
 from tests.support.check_names import BUNDLE
@@ -78,7 +78,7 @@ def test_one_signer_of_several_is_enough_and_pairs_are_not_mixed() -> None:
 
 def test_both_a_key_and_signers_or_no_signer_at_all_is_misuse() -> None:
     root = trusted_root.TrustedRoot()
-    key = keydetails.load_pem(forge_keys.ecdsa("k").pem)
+    key = keys.load_pem(forge_keys.ecdsa("k").pem)
     for signers, given in (((), None), (WHO, key)):
         with pytest.raises(Misuse):
             verify_bundle(b"", trusted_root=root, artifact=None, now=forge.NOW, signers=signers, key=given)

@@ -4,8 +4,8 @@
 import pytest
 from cryptography import x509
 
-from anchor.trust import Signer
 from anchor.verify import steps
+from anchor.verify.policy import Signer
 from tests.support import forge
 from tests.support.forge_ca import ISSUER, Leaf
 from tests.support.forge_der import utf8

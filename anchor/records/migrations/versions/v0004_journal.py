@@ -19,7 +19,7 @@ _WRITTEN = {
     "anchors": "id, release_id, origin, log_key, log_index, bundle_sha256, time, seen_ms",
     "claims": "id, target, active, interval_s, added_ms",
 }
-"""As `anchor.records.journal` had them when this was written."""
+"""As `anchor.records.audit_log` had them when this was written."""
 
 
 def upgrade() -> None:

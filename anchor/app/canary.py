@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The canary's copy of a release: the bytes that were verified, with one bit of the ledger changed.
+
+Nothing is asked for again: a suspect that serves the self-test decides how it ends.
+"""
+
+import contextlib
+from collections.abc import Iterator
+from typing import BinaryIO, cast
+
+from anchor.errors import Refused, Unavailable
+from anchor.monitor.observed import HeldRelease
+from anchor.verify.files import HashedStream
+
+
+class Corrupted:
+    """What is held of a release, with the lowest bit of the ledger's middle byte changed."""
+
+    def __init__(self, held: HeldRelease) -> None:
+        self._held = held
+
+    @contextlib.contextmanager
+    def open(self, path: str, *, size: int) -> Iterator[BinaryIO]:
+        """As `Files.open`."""
+        with self._held.files.again(path, size=size) as stream:
+            yield (
+                cast("BinaryIO", _Flipped(stream, at=size // 2)) if path == self._held.ledger.path else stream
+            )
+
+
+def check(held: HeldRelease) -> None:
+    """Raise Unavailable unless the ledger still is what release.json promises: then a changed bit is ours."""
+    ledger = held.ledger
+    try:
+        with held.files.again(ledger.path, size=ledger.size) as stream:
+            HashedStream(stream).finish(size=ledger.size, sha256=ledger.sha256, where=ledger.path)
+    except Refused as e:
+        raise Unavailable(f"changed since it was verified: {e.problem}", where=ledger.path) from None
+
+
+class _Flipped:
+    """As much of a binary stream as readers use, with one bit changed."""
+
+    def __init__(self, stream: BinaryIO, *, at: int) -> None:
+        self._stream = stream
+        self._at = at
+        self._position = 0
+
+    def read(self, size: int = -1) -> bytes:
+        return self._seen(self._stream.read(size))
+
+    def readline(self, limit: int = -1) -> bytes:
+        return self._seen(self._stream.readline(limit))
+
+    def _seen(self, data: bytes) -> bytes:
+        start, self._position = self._position, self._position + len(data)
+        if not start <= self._at < self._position:
+            return data
+        changed = bytearray(data)
+        changed[self._at - start] ^= 1
+        return bytes(changed)

@@ -1,0 +1,282 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The parts of a re-verification, brought together: files, policy, trust roots, places of logs.
+
+Trust is loaded when it is first asked for, so that its absence is a check of each run, not the end of all.
+"""
+
+import hashlib
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import platformdirs
+
+from anchor.app import canary as corrupted
+from anchor.app import earlier_releases as earlier
+from anchor.app import readings, records
+from anchor.app.log_locations import Places, RunBudget, public_key
+from anchor.app.readings import Reading
+from anchor.app.trust import trust_for
+from anchor.disk import user_files
+from anchor.disk.held_files import Held
+from anchor.errors import AnchorError, Missing, Misuse, Refused, Unavailable
+from anchor.format.statement import Previous
+from anchor.monitor import alarm, conflicting_statements
+from anchor.monitor.cycle import Parts
+from anchor.monitor.observed import Examined, HeldRelease, examined
+from anchor.monitor.run_record import TWO_HISTORIES, Earlier, Evidence, SeenRelease
+from anchor.net import release_files
+from anchor.net.budget import Budget
+from anchor.net.notify import Notifier
+from anchor.records.database import Database
+from anchor.records.intervals import Pace
+from anchor.tlog import evidence as evidences
+from anchor.verdict import Verdict
+from anchor.verify import policy as policies
+from anchor.verify.anchors import Trust
+from anchor.verify.effort import Effort
+from anchor.verify.files import Files
+from anchor.verify.release import examine_release, verify_release
+from anchor.watch.worker import Worker
+
+BUDGET = 300.0
+"""Seconds of network for one target and its logs."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Given:
+    """The verifier's options, as `anchor verify` takes them."""
+
+    policy: Path | None = None
+    ledger: str | None = None
+    identity: str | None = None
+    issuer: str | None = None
+    trusted_root: str | None = None
+
+    @property
+    def path(self) -> Path | None:
+        """The policy file; None when flags say it all."""
+        if self.ledger or self.identity or self.issuer or self.trusted_root:
+            return self.policy
+        return self.policy or platformdirs.user_config_path("ledger-anchor") / "policy.toml"
+
+    @property
+    def base(self) -> Path:
+        """What relative paths of the policy are relative to."""
+        return user_files.base(self.path) if self.path else Path()
+
+    def check(self) -> None:
+        """Raise Misuse now for a policy that is missing or wrong, and not in each run."""
+        if self.path is None:
+            return
+        if self.policy is None and not self.path.exists():
+            raise Misuse("re-verification needs a policy", remedy="give --policy, or set ANCHOR_POLICY")
+        policies.parse_policy(user_files.read(self.path, limit=policies.MAX_SIZE), where=str(self.path))
+
+    def digest(self) -> str:
+        """SHA-256 of the policy, hex."""
+        if self.path:
+            data = user_files.read(self.path, limit=policies.MAX_SIZE)
+        else:
+            data = msgspec.json.encode([self.ledger, self.identity, self.issuer, self.trusted_root])
+        return hashlib.sha256(data).hexdigest()
+
+    def load(self, target: str, *, budget: Budget, offline: bool) -> Trust:
+        """The trust that these options mean; Misuse when they mean none."""
+        found, _ = trust_for(
+            target,
+            policy=self.policy,
+            ledger=self.ledger,
+            identity=self.identity,
+            issuer=self.issuer,
+            trusted_root=self.trusted_root,
+            budget=budget,
+            offline=offline,
+        )
+        if found is None:
+            raise Misuse("re-verification needs a policy", remedy="give --policy, or set ANCHOR_POLICY")
+        return found
+
+
+class Wired:
+    """The parts of one cycle."""
+
+    def __init__(
+        self,
+        given: Given,
+        *,
+        home: Path,
+        offline: bool = False,
+        stopping: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._given = given
+        self._offline = offline
+        self._stopping = stopping
+        self._trust: Trust | AnchorError | None = None
+        self._back = self._effort()
+        self._places = Places(given.base, home / "tiles", RunBudget(BUDGET, stopping), offline)
+
+    def parts(self) -> Parts:
+        """What a cycle asks for."""
+        return Parts(
+            examine=self.examine,
+            place=lambda origin, target, log: self._places.find(origin, target, self.trust(target), log),
+            trust=self.material,
+            canary=self.canary,
+            rivals=conflicting_statements.build,
+            accepts=self.accepts,
+            earlier=self.earlier,
+            shown=self.shown,
+            clock=time.time,
+            stopwatch=time.monotonic,
+            max_run_age=self.max_run_age,
+        )
+
+    def trust(self, target: str = "") -> Trust:
+        """The verifier's trust, loaded once a cycle; where that failed, the same error again."""
+        if self._trust is None:
+            try:
+                self._trust = self._given.load(target, budget=Budget(60), offline=self._offline)
+            except Missing as e:  # it was there when this began
+                self._trust = Unavailable(e.problem, where=e.where, remedy=e.remedy)
+            except AnchorError as e:
+                self._trust = e
+        if isinstance(self._trust, AnchorError):
+            raise self._trust
+        return self._trust
+
+    def max_run_age(self) -> int | None:
+        """The policy's `max_run_age` in seconds."""
+        age = self.trust().policy.max_run_age
+        return None if age is None else int(age.total_seconds())
+
+    def examine(self, target: str, hold: bool) -> Examined:  # noqa: FBT001 - as `Parts` asks
+        """Fetch a target's published files and verify them strictly; `hold` what was read."""
+        return readings.read(
+            lambda: self._reading(target, hold=hold),
+            pause=time.sleep,
+            spent=self._places.budget.spent,
+            target=target,
+        )
+
+    def _reading(self, target: str, *, hold: bool) -> Reading:
+        self._places.budget.restart()
+        self._back = self._effort()
+        trust = self.trust(target)
+        try:
+            data, files = release_files.load(target, self._places.budget, offline=self._offline)
+        except Missing as e:  # it was there when it was first named
+            return Reading(data=None, found=Unavailable(e.problem, where=e.where, remedy=e.remedy))
+        except AnchorError as e:
+            return Reading(data=None, found=e)
+        return Reading(data=data, found=self._examined(target, data, files, trust, hold=hold))
+
+    def _examined(self, target: str, data: bytes, files: Files, trust: Trust, *, hold: bool) -> Examined:
+        held = Held(files) if hold else None
+        try:
+            effort = self._effort()
+            result = examine_release(
+                target,
+                data,
+                held or files,
+                trust=trust,
+                now=datetime.now(UTC),
+                progress=lambda _: effort.obey(),
+                effort=effort,
+            )
+            found = examined(result, data=data, files=held)
+        except BaseException:
+            if held is not None:
+                held.close()
+            raise
+        if held is not None and found.held is None:
+            held.close()
+        return found
+
+    def canary(self, target: str, held: HeldRelease) -> Verdict:
+        """The verdict on what is held, with one bit of the ledger changed."""
+        corrupted.check(held)
+        files, trust, effort = corrupted.Corrupted(held), self.trust(target), self._effort()
+        return verify_release(
+            target,
+            held.data,
+            files,
+            trust=trust,
+            now=datetime.now(UTC),
+            progress=lambda _: effort.obey(),
+            effort=effort,
+        )
+
+    def _effort(self) -> Effort:
+        """What one release may cost. The time is of this thread's work: a busy machine takes none of it."""
+        return Effort(stopwatch=time.thread_time, stopping=self._stopping)
+
+    def accepts(self, release: SeenRelease) -> bool:
+        """Whether one of its bundles signs a stored release by today's trust."""
+        trust = self.trust()
+        return release.ledger == trust.policy.ledger and any(
+            conflicting_statements.signs(
+                trust.verify(anchor.bundle, now=datetime.now(UTC))[0], release.statement
+            )
+            for anchor in release.anchors
+        )
+
+    def earlier(self, target: str, wanted: Previous) -> Earlier:
+        """An earlier release from the folder of a target, in what is left of the time of this run."""
+        return earlier.read(
+            target,
+            wanted,
+            trust=self.trust(),
+            budget=self._places.budget,
+            offline=self._offline,
+            effort=self._back,
+        )
+
+    def shown(self, document: bytes) -> Evidence:
+        """What a file of evidence shows, where its signers or its log are those that are trusted today."""
+        trust = self.trust()
+        if conflicting_statements.is_rivals(document):
+            two = conflicting_statements.check(
+                document, lambda bundle: trust.verify(bundle, now=datetime.now(UTC))[0]
+            )
+            return Evidence(kind=conflicting_statements.KIND, origin=two.ledger, document=document)
+        one = evidences.check(document)
+        if all(public_key(key) != one.key.public_key for key in trust.root.tlogs):
+            raise Refused("the trusted root names no log with this key", where=one.key.vkey)
+        return Evidence(kind=TWO_HISTORIES, origin=one.origin, document=document)
+
+    def material(self) -> Mapping[str, str]:
+        """What trust rests on, by name: digests of policy and roots, TUF versions, keys of logs."""
+        trust = self.trust()
+        found = {"policy": self._given.digest(), **trust.versions}
+        for number, raw in enumerate(trust.raw, 1):
+            found[f"trusted root {number}"] = hashlib.sha256(raw).hexdigest()
+        for key in trust.root.tlogs:
+            found[f"log {key.base_url} {key.id.hex()[:16]}"] = f"trusted from {key.window}"
+        return found
+
+
+def worker_of(
+    database: Database,
+    home: Path,
+    given: Given,
+    *,
+    offline: bool,
+    rule: alarm.Rule,
+    notifier: Notifier,
+    tell: Callable[[alarm.Message], object] | None = None,
+    stopping: Callable[[], bool] = lambda: False,
+) -> Worker:
+    """A worker of this process that verifies by what is given. `stopping`: whether a run is to be left."""
+    return records.worker(
+        database,
+        home,
+        lambda: Wired(given, home=home, offline=offline, stopping=stopping).parts(),
+        rule=rule,
+        pace=Pace(),
+        notifier=notifier,
+        tell=tell,
+    )

@@ -1,0 +1,273 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The verifier's trust: which policy is meant, which files and repositories it names, how fresh they are."""
+
+import contextlib
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import platformdirs
+
+from anchor.disk import files, user_files
+from anchor.encoding import is_json
+from anchor.errors import AnchorError, Incomplete, Misuse, Refused, Stale, Unavailable, Unsupported
+from anchor.format import release as release_file
+from anchor.net import tuf_roots as tuf
+from anchor.net.budget import Budget
+from anchor.sigstore import containers
+from anchor.sigstore import trusted_root as roots
+from anchor.sigstore.trusted_root import TrustedRoot
+from anchor.tlog import policy as tlog_policy
+from anchor.tlog.policy import WitnessPolicy
+from anchor.verdict import Check
+from anchor.verify import policy as trust
+from anchor.verify.anchors import Trust
+from anchor.verify.files import COPYING
+from anchor.verify.policy import Policy, RootSource, Signer
+from anchor.verify.release_steps import FRESH, broken, held
+
+NAMED = ("public", "staging")
+PAUSE = 60.0
+"""Seconds for which a TUF repository that did not answer is left alone."""
+
+
+def trust_for(
+    release: str,
+    *,
+    policy: Path | None,
+    ledger: str | None,
+    identity: str | None,
+    issuer: str | None,
+    trusted_root: str | None,
+    budget: Budget,
+    offline: bool,
+) -> tuple[Trust | None, list[str]]:
+    """The verifier's trust, from a policy file or from flags (None: neither is there), and what to say of it.
+
+    Raises `Misuse` for flags that are not complete, `Refused` for a trusted root that is not the pinned one.
+    """
+    flags = {"--ledger": ledger, "--identity": identity, "--issuer": issuer, "--trusted-root": trusted_root}
+    given = [name for name, value in flags.items() if value is not None]
+    if given and policy is not None:
+        raise Misuse(f"{given[0]} and --policy say the same thing", where=given[0], remedy="give one of them")
+    if ledger and identity and issuer and trusted_root:
+        source = RootSource(name=trusted_root) if trusted_root in NAMED else RootSource(path=trusted_root)
+        found = Policy(
+            ledger=ledger, signers=(Signer(identity=identity, issuer=issuer),), trusted_roots=(source,)
+        )
+        return _trust(found, Path(), budget, offline=offline, read=user_files.read), _lying_inside(
+            found, None, release
+        )
+    if given:
+        missing = next(name for name, value in flags.items() if not value)
+        raise Misuse("all four options are needed together", where=missing, remedy=f"give {missing} too")
+    path = policy or platformdirs.user_config_path("ledger-anchor") / "policy.toml"
+    if policy is None and not path.exists():
+        return None, []
+    trusted = load(path, budget=budget, offline=offline)
+    return trusted, _lying_inside(trusted.policy, path, release)
+
+
+def load(path: Path, *, budget: Budget, offline: bool) -> Trust:
+    """The trust that a policy file describes."""
+    data = user_files.read(path, limit=trust.MAX_SIZE)
+    return _trust(trust.parse_policy(data, where=str(path)), user_files.base(path), budget, offline=offline)
+
+
+def _trust(
+    policy: Policy, base: Path, budget: Budget, *, offline: bool, read: Callable[..., bytes] = files.read
+) -> Trust:
+    """`read`: how files are read. What a policy names may lie in what is verified, where somebody else can
+    put a pipe that never ends in its place: only what the command line names may be one."""
+    found = [
+        _load_root(source, base, policy, budget, offline=offline, read=read)
+        for source in policy.trusted_roots
+    ]
+    root = roots.union(each.root for each in found)
+    return Trust(
+        policy=policy,
+        raw=[each.raw for each in found],
+        root=root,
+        labels=[source.label for source in policy.trusted_roots],
+        checks=tuple(each.check for each in found if each.check is not None),
+        witnesses=_witnesses(policy, base, root),
+        versions={name: version for each in found for name, version in each.versions.items()},
+    )
+
+
+def _witnesses(policy: Policy, base: Path, root: TrustedRoot) -> WitnessPolicy | None:
+    """The witness policy that a policy names; each of its logs must be in the trusted root."""
+    if not policy.tlog_policy:
+        return None
+    path = base / policy.tlog_policy
+    data = files.read(path, limit=tlog_policy.MAX_POLICY)
+    try:
+        found = tlog_policy.parse(data)
+    except Misuse as e:
+        raise e.at(str(path)) from None
+    names = {name for log in root.tlogs for name in log.names}
+    for line in found.logs:
+        if line.key.name not in names:
+            raise Misuse(
+                f"the log {line.key.name} is not in the trusted root",
+                where=str(path),
+                remedy="name the logs of the trusted root, or trust the root that has this log",
+            )
+    return found
+
+
+def tuf_cache() -> Path:
+    """Where the trust material of the public instances is kept between runs."""
+    return platformdirs.user_cache_path("ledger-anchor") / "tuf"
+
+
+@dataclass(frozen=True)
+class _Root:
+    """A trusted root that a policy names: bytes, value, how fresh it is, TUF versions behind it."""
+
+    raw: bytes
+    root: TrustedRoot
+    check: Check | None = None
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+
+def _load_root(
+    source: RootSource,
+    base: Path,
+    policy: Policy,
+    budget: Budget,
+    *,
+    offline: bool,
+    read: Callable[..., bytes],
+) -> _Root:
+    """A trusted root that a policy names, checked against its pin or for its freshness."""
+    if source.name:
+        found = named_root(source.name, budget=budget, offline=offline)
+        data, fresh = found.material.trusted_root, _fresh(source.name, found, policy.max_root_age)
+        return _Root(
+            data, roots.parse(data, where=source.name), fresh, _versions(source.name, found.material)
+        )
+    path = base / source.path
+    data = read(path, limit=release_file.MAX_TRUSTED_ROOT)
+    digest = hashlib.sha256(data).digest()
+    if source.sha256 is not None and digest != source.sha256 and not is_json(data):
+        raise Incomplete("no whole trusted root", where=str(path), remedy=COPYING)
+    if source.sha256 is not None and digest != source.sha256:
+        raise Refused(
+            f"SHA-256 is {digest.hex()} where the policy pins {source.sha256.hex()}",
+            where=str(path),
+            remedy="get the trusted root that was pinned; another one trusts other keys",
+        )
+    return _Root(data, own_root(data, where=str(path)))
+
+
+def own_root(data: bytes, *, where: str) -> TrustedRoot:
+    """A trusted root from a file of the verifier's own.
+
+    Misuse, not Refused, for one that is malformed, and for a document of another tool that is known.
+    """
+    try:
+        return roots.parse(data, where=where)
+    except (Refused, Unsupported) as e:
+        held = containers.recognise(data)
+        if held is None and isinstance(e, Unsupported):
+            raise
+        problem = f"{held.kind}, where one trusted root is wanted" if held else e.problem
+        remedy = held.remedy if held else "give the file of a Sigstore trusted root"
+        raise Misuse(problem, where=where if held else e.where, remedy=remedy) from None
+
+
+def _versions(name: str, material: tuf.Material) -> dict[str, str]:
+    """TUF versions by role, under names that people can read."""
+    if not material.versions:
+        return {f"TUF {name}": "the shipped copy, never refreshed here"}
+    return {f"TUF {name} {role}": f"version {number}" for role, number in material.versions.items()}
+
+
+@dataclass(frozen=True)
+class Named:
+    """Trust material of a public instance; `trouble` says why it could not be refreshed, if so."""
+
+    material: tuf.Material
+    now: datetime
+    trouble: str = ""
+
+
+def named_root(name: str, *, budget: Budget, offline: bool = False) -> Named:
+    """`public` or `staging`, refreshed through TUF where that can be; else the copy that is here.
+
+    A repository that did not answer is not asked again for `PAUSE`. Raises `Stale` when what it serves has
+    expired, `Unavailable` when no copy is here.
+    """
+    now, cache, repository = datetime.now(UTC), tuf_cache(), tuf.REPOSITORIES[name]
+    marker = cache / f"{name}.unreachable"
+    if offline or _recent(marker, now):
+        trouble = "" if offline else "its TUF repository did not answer a moment ago"
+        return Named(tuf.load(repository, cache=cache, budget=budget, now=now, offline=True), now, trouble)
+    try:
+        return Named(tuf.load(repository, cache=cache, budget=budget, now=now), now)
+    except Stale:
+        raise
+    except Unavailable as e:
+        kept = tuf.load(repository, cache=cache, budget=budget, now=now, offline=True)
+        with contextlib.suppress(AnchorError):
+            files.write(marker, b"")
+        return Named(kept, now, str(e))
+
+
+def _recent(marker: Path, now: datetime) -> bool:
+    try:
+        age = now.timestamp() - marker.stat().st_mtime
+    except OSError:
+        return False
+    return 0 <= age < PAUSE
+
+
+def _fresh(name: str, found: Named, max_age: timedelta | None) -> Check:
+    """Trust material that may be out of date is STALE, and what could not be refreshed UNAVAILABLE.
+
+    Neither passes in silence: only a policy's `max_root_age` says how old a copy may be that no TUF
+    repository vouched for just now, and `--offline` that none is to be asked.
+    """
+    material = found.material
+    try:
+        material.check_fresh(found.now, max_age=max_age)
+        if found.trouble and max_age is None:
+            when = f"{material.refreshed:%Y-%m-%d %H:%M} UTC"
+            problem = f"the copy of {when} could not be refreshed, so keys may have been revoked since: "
+            remedy = "try later, give --offline, or say in the policy how old it may be: max_root_age"
+            raise Unavailable(problem + found.trouble, where=material.place, remedy=remedy)
+    except AnchorError as e:
+        return broken(FRESH, e)
+    line = f"the {name} trusted root, refreshed at {material.refreshed}, is valid until {material.expires}"
+    line = f"{line}; not refreshed now, within max_root_age: {found.trouble}" if found.trouble else line
+    line = f"{line}; not kept for the next run: {material.unkept}" if material.unkept else line
+    return held(FRESH, line)
+
+
+def _lying_inside(policy: Policy, path: Path | None, release: str) -> list[str]:
+    """What the verifier trusts although it lies in the tree that is verified."""
+    notes = []
+    if path is not None and not user_files.is_stream(path) and _inside_release(path, release):
+        line = f"the policy {path} lies in what is verified: whoever can change one can change the other"
+        notes.append(line)
+    base = user_files.base(path) if path else Path()
+    for source in policy.trusted_roots:
+        if source.path and source.sha256 is None and _inside_release(base / source.path, release):
+            line = f"the trusted root {source.path} lies in what is verified and is not pinned by a digest"
+            notes.append(f"{line}: whoever made the release could choose whom you trust")
+    return notes
+
+
+def _inside_release(trusted: Path, release: str) -> bool:
+    """Whether a file lies in the tree that is verified with it."""
+    if "://" in release:
+        return False
+    path = Path(release)
+    folder = (path if path.is_dir() else path.parent).resolve()
+    if folder.parent.name == "release":  # a version's own release.json: the tree begins above
+        folder = folder.parent.parent
+    as_named = trusted.parent.resolve() / trusted.name  # a link in the tree is in it, wherever it leads
+    return as_named.is_relative_to(folder) or trusted.resolve().is_relative_to(folder)

@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Files that the user named on the command line: read from and written to wherever the name leads.
+
+A file of our own is a regular file, read and replaced as one (`disk.files`). What a user names may be a pipe,
+a terminal, a device or a link: `-o /dev/null` must not put a file in the place of the device.
+"""
+
+import contextlib
+import functools
+import io
+import os
+import stat
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from anchor.disk import files
+from anchor.errors import Misuse, Unavailable
+
+STDIN = Path("/dev/stdin")
+"""What `-` means where something is read: this process's descriptor 0, whatever the system has there."""
+STDOUT = Path("/dev/stdout")
+"""What `-` means where something is written: descriptor 1."""
+_STANDARD = {STDIN: 0, STDOUT: 1, Path("/dev/stderr"): 2}
+_MOST_LINKS = 40
+
+
+@contextlib.contextmanager
+def opened(path: Path, *, limit: int) -> Iterator[BinaryIO]:
+    """A file, pipe or device opened for reading, once and in order. Raises `Misuse` beyond `limit` bytes:
+    of a regular file at once, of anything else when so much was read."""
+    if "\0" in str(path):
+        raise Misuse("a name with a NUL", where=repr(str(path)))
+    try:
+        with open(path, "rb", opener=_open) as f:
+            info = os.fstat(f.fileno())
+            if not stat.S_ISREG(info.st_mode):
+                yield io.BufferedReader(_Capped(f, limit, path))
+                return
+            if info.st_size > limit:
+                raise Misuse(f"{info.st_size} bytes, more than the {limit} that are read", where=str(path))
+            yield f
+    except OSError as e:
+        raise files.os_error(e, path, "read") from None
+
+
+def read(path: Path, *, limit: int) -> bytes:
+    """All its bytes, at most `limit`. A pipe can be read once: asked again, it is what it was."""
+    if is_stream(path):
+        return _drained(path, limit)
+    return files.read(path, limit=limit)
+
+
+@functools.cache
+def _drained(path: Path, limit: int) -> bytes:
+    with opened(path, limit=limit) as f:
+        return f.read()
+
+
+def begin() -> None:
+    """Forget what pipes gave. Called where a command begins."""
+    _drained.cache_clear()
+
+
+def is_stream(path: Path) -> bool:
+    """Whether a name leads to what can be read only once, such as a pipe: no regular file and no folder."""
+    try:
+        mode = os.fstat(0).st_mode if path == STDIN else path.stat().st_mode
+    except (OSError, ValueError):  # who opens it says what is wrong
+        return False
+    return path == STDIN or not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
+def base(path: Path) -> Path:
+    """The folder that the names in this file are relative to: its own, or for a pipe the current one."""
+    return Path() if is_stream(path) else path.parent
+
+
+def write(path: Path, data: bytes, *, wait: bool = True) -> None:
+    """Write where the name leads: a regular file is replaced whole and keeps its mode and owner, links are
+    followed and stay, and anything else (a device, a pipe) is written into.
+
+    `wait`: for somebody who reads a named pipe; else that nobody does is `Misuse`.
+    """
+    try:
+        target = _follow(path)
+        if isinstance(target, int):
+            _pour(os.dup(target), data)
+            return
+        try:
+            found = os.lstat(target)
+        except FileNotFoundError:
+            files.replace(target, data, mode=None)
+            return
+        if stat.S_ISREG(found.st_mode):
+            files.replace(target, data, mode=stat.S_IMODE(found.st_mode), owner=(found.st_uid, found.st_gid))
+            return
+        if stat.S_ISBLK(found.st_mode):
+            raise Misuse("is a disk, which would be overwritten", where=str(path), remedy="name a file")
+        _pour(os.open(target, os.O_WRONLY | (0 if wait else os.O_NONBLOCK)), data)
+    except BrokenPipeError:
+        raise Unavailable(
+            "nobody reads it any more", where=str(path), remedy="run it again with a reader"
+        ) from None
+    except OSError as e:
+        raise files.os_error(e, path, "write") from None
+
+
+def regular(path: Path) -> Path:
+    """The regular file that a name leads to, which need not exist yet. Raises `Misuse` for anything else."""
+    try:
+        target = _follow(path)
+    except OSError as e:
+        raise files.os_error(e, path, "write") from None
+    if isinstance(target, int) or (os.path.lexists(target) and not target.is_file()):
+        raise Misuse("is not a regular file", where=str(path), remedy="name a regular file")
+    return target
+
+
+def _follow(path: Path) -> Path | int:
+    """Where a name leads, links followed; a number for an open descriptor of this process.
+
+    `/dev/stdout` is one even where it leads to a regular file: whoever redirected it has that file open, and
+    one put in its place would not be seen.
+    """
+    at = path
+    for _ in range(_MOST_LINKS):
+        if at in _STANDARD:
+            return _STANDARD[at]
+        folder = at.parent.resolve()
+        if folder in (Path("/dev/fd"), Path(f"/proc/{os.getpid()}/fd")) and at.name.isdecimal():
+            return int(at.name)
+        at = folder / at.name
+        if not at.is_symlink():
+            return at
+        at = folder / at.readlink()
+    raise Misuse("a loop of links", where=str(path), remedy="name another file")
+
+
+def _pour(descriptor: int, data: bytes) -> None:
+    """Write it all to an open descriptor, which is closed then."""
+    sys.stdout.flush()  # what was printed before comes before, should both be one terminal
+    os.set_blocking(descriptor, True)
+    with open(descriptor, "wb", buffering=0) as f:
+        rest = memoryview(data)
+        while rest:
+            rest = rest[f.write(rest) :]
+
+
+def _open(path: str, flags: int) -> int:
+    """`-` is the descriptor itself: its name cannot always be opened, as when it is a socket."""
+    return os.dup(0) if path == str(STDIN) else os.open(path, flags)
+
+
+class _Capped(io.RawIOBase):
+    """What is read through it, as it comes; `Misuse` once it is more than `limit` bytes."""
+
+    def __init__(self, source: BinaryIO, limit: int, path: Path) -> None:
+        self._source = source
+        self._left = limit
+        self._limit = limit
+        self._path = path
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]  # the buffer of a reader
+        data = os.read(self._source.fileno(), min(len(buffer), self._left + 1))
+        if len(data) > self._left:
+            raise Misuse(f"more than the {self._limit} bytes that are read", where=str(self._path))
+        self._left -= len(data)
+        buffer[: len(data)] = data
+        return len(data)

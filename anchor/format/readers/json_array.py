@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`json-v1`: one JSON array of flat objects. Columns: the first object's keys, in its order.
+
+FORMAT.md section 3.2. The file is held in memory, hence the lower limit; its objects are decoded one by one.
+JSON Lines streams.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+from anchor import limits
+from anchor.errors import Refused
+from anchor.format.facts import MAX_CELL, MAX_FACTS, Row
+from anchor.format.readers.lines import BOM
+from anchor.format.readers.objects import columns_of, decode, row_of
+
+MAX_ARRAY = limits.ARRAY
+"""Bytes of a JSON array; JSON Lines has no such limit."""
+
+_BLANK = re.compile(r"[ \t\r\n]*")
+
+
+class JsonArray:
+    """The facts of a JSON array; the first one is decoded at once."""
+
+    def __init__(self, stream: BinaryIO, *, where: str) -> None:
+        self._where = where
+        self._text = _read(stream, where)
+        self._line, self._counted, self._fact = 1, 0, 0
+        at = self._skip(0)
+        if not self._text.startswith("[", at):
+            raise self._refused("not an array of facts", "write [{...}, ...], or JSON Lines in a .jsonl file")
+        at = self._skip(at + 1)
+        if self._text.startswith("]", at):
+            raise self._refused("no facts", "write at least one object into the array")
+        self._begin = at
+        self._first = self._decode(at)
+        self.columns = columns_of(self._first[0], where=self._place())
+
+    def __iter__(self) -> Iterator[tuple[int, Row]]:
+        text = self._text
+        begin, (pairs, end) = self._begin, self._first
+        while True:
+            part = end - begin
+            if part > limits.ITEM:
+                raise self._refused(f"a fact of more than {limits.ITEM} characters", "shorten its values")
+            row = row_of(
+                pairs,
+                self.columns,
+                escapes=text.find("\\u", begin, end) >= 0,
+                long=part > MAX_CELL,
+                where=self._place(),
+            )
+            yield self._line, row
+            end = self._skip(end)
+            if text.startswith("]", end):
+                break
+            if not text.startswith(",", end):
+                raise self._refused("no ',' or ']' after the fact", "separate the facts with ','")
+            begin = self._skip(end + 1)
+            pairs, end = self._decode(begin)
+        end = self._skip(end + 1)
+        if end != len(text):
+            raise Refused(
+                "text after the array",
+                where=f"{self._where}: line {self._line}",
+                remedy="a file holds one array",
+            )
+
+    def _decode(self, begin: int) -> tuple[Any, int]:
+        self._fact += 1
+        if self._fact > MAX_FACTS:
+            raise self._refused(f"more than {MAX_FACTS} facts", "split the ledger")
+        if not self._text.startswith("{", begin):
+            raise self._refused("the fact is no object", "a fact is a flat object with named values")
+        return decode(self._text, begin, where=self._place())
+
+    def _skip(self, at: int) -> int:
+        """The position after white space, with the line number kept up with it."""
+        at = _BLANK.match(self._text, at).end()  # type: ignore[union-attr]  # it matches the empty string too
+        self._line += self._text.count("\n", self._counted, at)
+        self._counted = at
+        return at
+
+    def _place(self) -> str:
+        line = f"{self._where}: line {self._line}"
+        return f"{line}: fact {self._fact}" if self._fact else line
+
+    def _refused(self, problem: str, remedy: str) -> Refused:
+        return Refused(problem, where=self._place(), remedy=remedy)
+
+
+def _read(stream: BinaryIO, where: str) -> str:
+    data = stream.read(MAX_ARRAY + 1)
+    if len(data) > MAX_ARRAY:
+        raise Refused(
+            f"an array of more than {MAX_ARRAY} bytes", where=where, remedy="write it as JSON Lines"
+        )
+    if data.startswith(BOM):
+        raise Refused(
+            "a byte order mark", where=f"{where}: line 1", remedy="save the file as UTF-8 without BOM"
+        )
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as e:
+        line = data.count(b"\n", 0, e.start) + 1
+        raise Refused(
+            f"byte {e.start + 1} of the file is not UTF-8",
+            where=f"{where}: line {line}",
+            remedy="save it as UTF-8",
+        ) from None

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Trust policies and C2SP witness policies in words. Verifies nothing.
+
+A policy is the verifier's own: what it says binds others, and nothing but its place binds it.
+"""
+
+import re
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+from anchor.encoding import parse_toml
+from anchor.errors import AnchorError, Refused
+from anchor.inspect.fields import MAX_FIELDS, Field, Found, Rules, field, free, walk
+from anchor.inspect.note import vkey_fields
+from anchor.tlog import policy as witnesses
+from anchor.verify import policy
+
+YOURS = free("your own word: anchor verify demands it of a release; nothing signs it, so keep the file yours")
+PIN = free("your own word; the trusted root at this path must have this SHA-256")
+COMMENT = free("read by people only")
+
+_KEYS = {"ledger", "signer", "trusted_root", "min_anchors", "min_number", "tlog_policy"}
+_LINE = re.compile(rb"^[ \t]*(?:log|witness|group|quorum)[ \t]", re.MULTILINE)
+_VKEY = re.compile(r"[^\s+]+\+[0-9a-f]{8}\+[A-Za-z0-9+/=]+", re.ASCII)
+_RULES: Rules = {
+    **{f"{name}{below}": YOURS for name in policy.KEYS for below in ("", ".*", "[*]", "[*].*")},
+    "trusted_root[*].sha256": PIN,
+}
+
+
+def toml(data: bytes) -> dict[str, Any] | None:
+    """The TOML document that bytes are, if it looks like a trust policy."""
+    try:
+        found = parse_toml(data)
+    except Refused:
+        return None
+    return found if len(_KEYS & found.keys()) >= 2 else None
+
+
+def read_policy(data: bytes, value: dict[str, Any]) -> Found:
+    """A policy.toml."""
+    problem, sentence = "", "a policy that is refused as it stands"
+    try:
+        found = policy.parse_policy(data)
+        who = "; ".join(str(s) for s in found.signers[:5])
+        sentence = f"accepts {found.ledger}, signed by {who}, in {found.min_anchors} logs or more"
+    except AnchorError as e:
+        problem = str(e)
+    return Found("trust policy", sentence, walk(value, _RULES), problem)
+
+
+def is_witness_policy(data: bytes) -> bool:
+    """Whether some line begins as those of a C2SP witness policy do."""
+    return _LINE.search(data) is not None
+
+
+def read_witnesses(data: bytes) -> Found:
+    """A C2SP witness policy."""
+    problem, sentence = "", "a witness policy that is refused as it stands"
+    try:
+        found = witnesses.parse(data)
+        quorum = witnesses.shown(found.quorum or witnesses.NONE)
+        sentence = (
+            f"knows {len(found.logs)} logs and {len(found.witnesses)} witnesses; quorum {quorum} of "
+            f"{len(found.groups)} groups"
+        )
+    except AnchorError as e:
+        problem = str(e)
+    return Found("witness policy", sentence, islice(_lines(data), MAX_FIELDS), problem)
+
+
+def _lines(data: bytes) -> Iterator[Field]:
+    for number, line in enumerate(data.decode("utf-8", "backslashreplace").split("\n"), 1):
+        words = line.split()
+        if words:
+            comment = words[0].startswith("#")
+            yield field(f"line {number}", line, COMMENT if comment else YOURS)
+            for word in () if comment else words[1:4]:
+                if _VKEY.fullmatch(word):
+                    yield from vkey_fields(word, f"line {number}")

@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Trusted roots, signing configs and ClientTrustConfigs in words. Verifies nothing.
+
+None of them is signed: a policy's pin or TUF vouches for the file as a whole, or nobody does.
+"""
+
+from collections.abc import Iterable
+from functools import partial
+from typing import Any
+
+from anchor.errors import AnchorError
+from anchor.inspect.fields import Field, Found, Rule, Rules, bound, free, member, walk
+from anchor.inspect.x509 import plain_certificate
+from anchor.sigstore import signing_config, trusted_root
+from anchor.sigstore.protojson import MAX_ITEMS
+
+WHOLE = free("nothing inside of the file: a policy's sha256 or TUF vouches for it as a whole")
+TYPE = free("says how to read the file")
+KEY_ID = free(
+    "no more than its key is; recomputed from the key, and for Ed25519 the URL, when the file is read"
+)
+ANCHOR = free(
+    "the last of its chain is believed because the file is: a policy's sha256 or TUF vouches for that"
+)
+LINKED = bound("the signature of the next certificate of its chain; the last one is believed as the file is")
+CHOOSES = free("it only chooses services to sign with; what they answer is verified under a trusted root")
+
+_PREFIX = "application/vnd.dev.sigstore."
+KINDS = {
+    f"{_PREFIX}trustedroot": "trusted root",
+    f"{_PREFIX}signingconfig": "signing config",
+    f"{_PREFIX}clienttrustconfig": "client trust config",
+}
+
+
+def kind_of(value: dict[str, Any]) -> str:
+    """Which of the three a JSON object says that it is; "" if none."""
+    media = member(value, "mediaType")
+    if not isinstance(media, str):
+        return ""
+    return next((kind for prefix, kind in KINDS.items() if media.startswith(prefix)), "")
+
+
+def read(data: bytes, value: dict[str, Any], kind: str) -> Found:
+    """One of the three; `value` is its JSON."""
+    problem, sentence, notes = "", f"a {kind} that cannot be used as it stands", []
+    try:
+        if kind == "trusted root":
+            root = trusted_root.parse(data)
+            sentence, notes = _trusts(root), list(root.unusable)
+        elif kind == "signing config":
+            sentence = _chooses(signing_config.parse(data))
+        else:
+            raw, config = signing_config.parse_trust_config(data)
+            sentence = f"{_trusts(trusted_root.parse(raw))}; {_chooses(config)}"
+    except AnchorError as e:
+        problem = str(e)
+    rules = _CONFIG if kind == "signing config" else _root_rules(value)
+    if kind == "client trust config":
+        inner = member(value, "trustedRoot")
+        rules = {
+            "mediaType": TYPE,
+            **{f"trustedRoot.{path}": rule for path, rule in _root_rules(inner).items()},
+            **{f"signingConfig.{path}": rule for path, rule in _CONFIG.items()},
+        }
+    unusable = tuple(f"not usable by this program: {n}" for n in notes)
+    return Found(kind, sentence, walk(value, rules, proto=True), problem, unusable)
+
+
+def _trusts(root: trusted_root.TrustedRoot) -> str:
+    return (
+        f"trusts {len(root.tlogs)} transparency logs, {len(root.ctlogs)} certificate logs, "
+        f"{len(root.authorities)} certificate authorities and {len(root.timestamp_authorities)} time-stampers"
+    )
+
+
+def _chooses(config: signing_config.SigningConfig) -> str:
+    return (
+        f"signs with {len(config.authorities)} authorities, {len(config.logs)} logs "
+        f"({config.log_selector.kind}) and {len(config.timestamps)} time-stampers "
+        f"({config.timestamp_selector.kind})"
+    )
+
+
+_CONFIG: Rules = {
+    "mediaType": TYPE,
+    **{
+        f"{services}[*].{name}": CHOOSES
+        for services in ("caUrls", "oidcUrls", "rekorTlogUrls", "tsaUrls")
+        for name in ("url", "majorApiVersion", "validFor.*", "operator")
+    },
+    **dict.fromkeys(("caUrls", "oidcUrls", "rekorTlogUrls", "tsaUrls"), CHOOSES),
+    **{
+        f"{config}.{name}": CHOOSES
+        for config in ("rekorTlogConfig", "tsaConfig")
+        for name in ("selector", "count")
+    },
+}
+
+
+def _root_rules(value: Any) -> dict[str, Rule]:
+    found: dict[str, Rule] = {"mediaType": TYPE}
+    for logs in ("tlogs", "ctlogs"):
+        found[logs] = WHOLE
+        for name in ("baseUrl", "hashAlgorithm", "operator", "publicKey.rawBytes", "publicKey.keyDetails"):
+            found[f"{logs}[*].{name}"] = WHOLE
+        found[f"{logs}[*].publicKey.validFor.*"] = WHOLE
+        found[f"{logs}[*].logId.keyId"] = found[f"{logs}[*].checkpointKeyId.keyId"] = KEY_ID
+    for authorities in ("certificateAuthorities", "timestampAuthorities"):
+        found[authorities] = WHOLE
+        for name in ("subject.*", "uri", "validFor.*", "operator"):
+            found[f"{authorities}[*].{name}"] = WHOLE
+        path = f"{authorities}[*].certChain.certificates[*].rawBytes"
+        found[path] = Rule(LINKED.bound, LINKED.by, partial(_certificate, rule=LINKED))
+        found |= _lasts(value, authorities)
+    return found
+
+
+def _lasts(value: Any, authorities: str) -> dict[str, Rule]:
+    """The last certificate of each chain, which nothing signs but itself."""
+    found = {}
+    listed = member(value, authorities)
+    for i, authority in enumerate(listed[:MAX_ITEMS] if isinstance(listed, list) else ()):
+        chain = member(authority, "certChain", "certificates")
+        last = len(chain) - 1 if isinstance(chain, list) else 0
+        path = f"{authorities}[{i}].certChain.certificates[{last}].rawBytes"
+        found[path] = Rule(ANCHOR.bound, ANCHOR.by, partial(_certificate, rule=ANCHOR))
+    return found
+
+
+def _certificate(value: Any, at: str, *, rule: Rule) -> Iterable[Field]:
+    return plain_certificate(value, at, rule)

@@ -1,0 +1,425 @@
+# SPDX-License-Identifier: Apache-2.0
+"""When people are told, and what: each new cause at once, one that comes and goes with growing pauses.
+
+A cause is a check that fails, by its name, what it is about and its class, or one piece of evidence. A cause
+that makes INVALID is also what was found: the same check that fails by other bytes is another cause.
+Pure rules over what was told before; sending is `anchor.net.notify`, remembering is `anchor.records`.
+"""
+
+import hashlib
+import re
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+
+from anchor.errors import Misuse, printable
+from anchor.monitor.run_record import Evidence, Outcome
+from anchor.verdict import Check, Class, Verdict, worst
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "": 3600}
+DAY = 86400.0
+QUOTE = "- "
+"""How each line begins that holds what a stranger wrote, and no other."""
+DRIFT = "trust material changed: "
+"""How the note begins that another policy or another root was used than in the run before."""
+MAX_LINES = 20
+"""Causes named in one message."""
+MAX_LINE = 1000
+"""Characters of one line of a message."""
+MOST = 500
+"""Causes that are remembered of a target. One that was forgotten is new when it comes again."""
+_VERIFIED = (Class.OK, Class.STALE, Class.PENDING)
+"""Classes of runs in which every check was made: what is not found there is over."""
+_RECORDS = "records"
+"""The check of the records themselves, which is told once for all targets."""
+
+
+class Rule(msgspec.Struct, frozen=True):
+    """UNAVAILABLE is told after `runs` runs in a row and `seconds` seconds; both must have passed."""
+
+    runs: int = 3
+    seconds: int = 6 * 3600
+    at_once: int = 8
+    """Messages about new causes that a target may send in a day, for each class; more wait for the next."""
+    pause: int = 6 * 3600
+    """Seconds of silence after the message that a cause is back; doubles with each one that follows."""
+    longest: int = 86400
+    """Seconds that no pause is longer than."""
+
+
+def parse_rule(text: str) -> Rule:
+    """`N/T`: N runs and T hours, or T with a unit: `3/6`, `3/90m`, `5/2d`."""
+    match = re.fullmatch(r"([0-9]{1,6})/([0-9]{1,6})([smhd]?)", text)
+    if not match:
+        raise Misuse(f"{text!r} is not N/T", where="--alarm-after", remedy="e.g. 3/6h: 3 runs and 6 hours")
+    return Rule(int(match[1]), int(match[2]) * _UNITS[match[3]])
+
+
+@dataclass(frozen=True)
+class Cause:
+    """One thing that people should know."""
+
+    key: str
+    """The same again in every run that finds the same."""
+    subject: str
+    """The check, and what it is about: where that passes, the cause is over."""
+    verdict: Class
+    name: str
+    line: str
+    """For a person; what a stranger wrote is written out in one line."""
+    passing: bool = False
+    """It may pass by itself, so it is told when it lasts."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What one run found, as far as people are told of it."""
+
+    verdict: Class
+    causes: tuple[Cause, ...] = ()
+    passed: frozenset[str] = frozenset()
+    """The subjects of the checks that passed."""
+
+
+class Known(msgspec.Struct, frozen=True, array_like=True):
+    """A cause that was found before."""
+
+    subject: str
+    verdict: Class
+    name: str
+    last: float
+    """When it was last found, in seconds since 1970."""
+    lasting: bool = True
+    told: bool = True
+
+
+class Standing(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What is remembered of a target between runs. Times in seconds since 1970."""
+
+    told: Class = Class.OK
+    """The worst class of what stands; nothing is better than EQUIVOCATION once that was told."""
+    said: Class = Class.OK
+    """What the last message left people with."""
+    failing_runs: int = 0
+    """UNAVAILABLE runs in a row."""
+    failing_since: float | None = None
+    known: dict[str, Known] = {}
+    waiting: dict[str, tuple[int, float]] = {}
+    """Causes that may pass and are not told yet: runs in a row, and since when."""
+    spent: dict[str, tuple[int, float]] = {}
+    """Messages about new causes in the day that began then, by class."""
+    changes: int = 0
+    """How often a told cause came back or ended since the last message."""
+    returned: int = 0
+    """How often one came back since the last message."""
+    held: int = 0
+    """Causes that were found since the last message and not told singly."""
+    held_since: float = 0.0
+    pause: float = 0.0
+    until: float = 0.0
+    """What comes and goes is not told before this time."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Message:
+    """What people read."""
+
+    verdict: Class
+    """OK for a recovery."""
+    title: str
+    body: str
+    uid: str
+    """In the text, so that a repeated message is recognised."""
+
+
+@dataclass(frozen=True)
+class News:
+    """What people are told after a run."""
+
+    verdict: Class
+    """The class of the message; OK for a recovery."""
+    new: tuple[Cause, ...] = ()
+    stand: tuple[Cause, ...] = ()
+    """What the run found and people know."""
+    changes: int = 0
+    held: int = 0
+    before: Class = Class.OK
+    failing_runs: int = 0
+
+
+def seen(verdict: Verdict, evidence: Iterable[Evidence] = (), *, undamped: bool = False) -> Seen:
+    """What people would be told of a run. `undamped`: what could not be told is no weather that passes."""
+    causes: dict[str, Cause] = {}
+    bad = [c for c in verdict.checks if c.demotes]
+    in_doubt = any(c.name == _RECORDS for c in bad)
+    for check in bad:
+        if check.name == _RECORDS and check.demotes is Class.UNAVAILABLE:
+            continue  # told once for all targets
+        cause = _of_check(check, at_once=undamped and not in_doubt)
+        causes.setdefault(cause.key, cause)
+    for one in evidence:
+        causes.setdefault(one.digest[:16], _of_evidence(one))
+    failing = {c.subject for c in causes.values()}
+    good = {_subject(c) for c in verdict.checks if c.state == "passed" and not c.demotes}
+    return Seen(verdict.verdict, tuple(causes.values()), frozenset(good - failing))
+
+
+def _of_check(check: Check, *, at_once: bool) -> Cause:
+    assert check.demotes is not None
+    found = check.detail if check.demotes is Class.INVALID else ""
+    subject = _subject(check)
+    passing = check.demotes is Class.UNAVAILABLE and check.state != "refused" and not at_once
+    line = f"{check.name}: {check.state}: {check.detail}"
+    return Cause(_digest(subject, check.demotes, found), subject, check.demotes, check.name, line, passing)
+
+
+def _of_evidence(one: Evidence) -> Cause:
+    line = f"evidence kept: {one.kind} of {one.origin}, sha256 {one.digest}"
+    return Cause(one.digest[:16], one.digest[:16], Class.EQUIVOCATION, f"evidence {one.digest[:16]}", line)
+
+
+def _subject(check: Check) -> str:
+    return _digest(check.name, check.about)
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+
+
+def after(
+    standing: Standing, found: Seen, *, now: float, rule: Rule, accused: bool = False
+) -> tuple[Standing, News | None]:
+    """The standing after a run, and what people are told now.
+
+    `accused`: people were told EQUIVOCATION of this target before. Nothing is a recovery from that.
+    """
+    step = _Step(standing, found, now, rule, accused)
+    step.weather()
+    step.end()
+    step.begin()
+    return step.tell()
+
+
+@dataclass
+class _Step:
+    """One run's step from a standing to the next."""
+
+    before: Standing
+    found: Seen
+    now: float
+    rule: Rule
+    accused: bool
+    known: dict[str, Known] = field(default_factory=dict)
+    waiting: dict[str, tuple[int, float]] = field(default_factory=dict)
+    spent: dict[str, tuple[int, float]] = field(default_factory=dict)
+    causes: list[Cause] = field(default_factory=list)
+    """What this run found and people are to know."""
+    changes: int = 0
+    returned: int = 0
+    fresh: int = 0
+
+    def __post_init__(self) -> None:
+        self.known = dict(self.before.known)
+        # a clock that went back starts the counts anew
+        spent = self.before.spent.items()
+        self.spent = {k: v for k, v in spent if 0 <= self.now - v[1] < DAY}
+        was = any(k.verdict is Class.EQUIVOCATION for k in self.known.values())
+        self.accused = self.accused or was or self.before.told is Class.EQUIVOCATION
+
+    @property
+    def runs(self) -> tuple[int, float | None]:
+        """UNAVAILABLE runs in a row, and since when."""
+        if self.found.verdict is not Class.UNAVAILABLE:
+            return 0, None
+        return self.before.failing_runs + 1, self._since(self.before.failing_since)
+
+    def _since(self, since: float | None) -> float:
+        return self.now if since is None or since > self.now else since
+
+    def _lasts(self, runs: int, since: float) -> bool:
+        return runs >= self.rule.runs and self.now - since >= self.rule.seconds
+
+    def weather(self) -> None:
+        """Which of the causes are told: one that may pass only when it lasts, by itself or as one of many."""
+        young: list[Cause] = []
+        for cause in self.found.causes:
+            held = self.known.get(cause.key)
+            if not cause.passing or (held is not None and held.lasting):
+                self.causes.append(cause)
+                continue
+            runs, since = self.before.waiting.get(cause.key, (0, self.now))
+            since = self._since(since)
+            if self._lasts(runs + 1, since):
+                self.causes.append(cause)
+            else:
+                young.append(cause)
+                self.waiting[cause.key] = (runs + 1, since)
+        runs, began = self.runs
+        stands = any(k.lasting and k.told for k in self.known.values())
+        if began is not None and not self.causes and not stands and self._lasts(runs, began):
+            self.causes, self.waiting = young, {}
+        self.waiting = dict(list(self.waiting.items())[:MOST])
+
+    def end(self) -> None:
+        """What is over: a run that made every check did not find it, or its own check passed."""
+        here = {c.key for c in self.causes} | {c.key for c in self.found.causes}
+        others = {(c.subject, c.verdict) for c in self.causes}
+        verified = self.found.verdict in _VERIFIED
+        for key, one in self.known.items():
+            if not one.lasting or key in here or one.verdict is Class.EQUIVOCATION:
+                continue
+            if verified or one.subject in self.found.passed or (one.subject, one.verdict) in others:
+                self.known[key] = msgspec.structs.replace(one, lasting=False)
+                self.changes += one.told
+
+    def begin(self) -> None:
+        """What is new, and what is back."""
+        for cause in self.causes:
+            held = self.known.get(cause.key)
+            back = held is not None and held.told and not held.lasting
+            self.changes += back
+            self.returned += back
+            self.fresh += held is None
+            self.known[cause.key] = Known(
+                cause.subject, cause.verdict, cause.name[:80], self.now, told=held is not None and held.told
+            )
+        self.accused = self.accused or any(c.verdict is Class.EQUIVOCATION for c in self.causes)
+
+    def tell(self) -> tuple[Standing, News | None]:
+        before, now, rule = self.before, self.now, self.rule
+        changes, returned = before.changes + self.changes, before.returned + self.returned
+        held = before.held + self.fresh
+        held_since = min(before.held_since, now) if before.held else now
+        stands = self._stands()
+        recovered = self.found.verdict is Class.OK and stands is Class.OK
+        at_once = self._at_once()
+        flapping = bool(returned) or (recovered and before.said is not Class.OK)
+        until = before.until if before.until <= now + rule.longest else now
+        pause = before.pause
+        news = None
+        if at_once or (flapping and now >= until) or (held and now - held_since >= DAY):
+            if not at_once and (returned or pause):
+                pause = min(rule.longest, max(rule.pause, 2 * pause))
+                until = now + pause
+            news = self._news(at_once, stands, changes, held)
+            self._told()
+            changes = returned = held = 0
+        elif not changes and pause and now - until >= rule.longest:
+            pause = until = 0.0
+        runs, began = self.runs
+        standing = Standing(
+            told=stands,
+            said=stands if news else before.said,
+            failing_runs=runs,
+            failing_since=began,
+            known=self._remembered(),
+            waiting=self.waiting,
+            spent=self.spent,
+            changes=changes,
+            returned=returned,
+            held=held,
+            held_since=held_since if held else 0.0,
+            pause=pause,
+            until=until,
+        )
+        return standing, news
+
+    def _stands(self) -> Class:
+        lasting = [k.verdict for k in self.known.values() if k.lasting]
+        return worst([*lasting, Class.EQUIVOCATION] if self.accused else lasting)
+
+    def _at_once(self) -> list[Cause]:
+        """The causes that nobody was told of, as far as the day has messages left for their class."""
+        new = [c for c in self.causes if not self.known[c.key].told]
+        found: list[Cause] = []
+        for verdict in {c.verdict for c in new}:
+            count, since = self.spent.get(verdict, (0, self.now))
+            if count < self.rule.at_once:
+                self.spent[str(verdict)] = (count + 1, since)
+                found += [c for c in new if c.verdict is verdict]
+        return found
+
+    def _news(self, at_once: Collection[Cause], stands: Class, changes: int, held: int) -> News:
+        new: list[Cause] = []
+        known: list[Cause] = []
+        for cause in self.causes:
+            (known if self.known[cause.key].told else new).append(cause)
+        classes = [c.verdict for c in at_once] or [stands]
+        verdict = Class.EQUIVOCATION if Class.EQUIVOCATION in classes else worst(classes)
+        return News(
+            verdict=verdict,
+            new=tuple(new),
+            stand=tuple(known),
+            changes=changes,
+            held=max(0, held - len(new)),
+            before=self.before.said,
+            failing_runs=self.runs[0],
+        )
+
+    def _told(self) -> None:
+        for cause in self.causes:
+            self.known[cause.key] = msgspec.structs.replace(self.known[cause.key], told=True)
+
+    def _remembered(self) -> dict[str, Known]:
+        """The causes, the last ones where they are too many; what lasts is forgotten last."""
+        if len(self.known) <= MOST:
+            return self.known
+        kept = sorted(self.known.items(), key=lambda k: (k[1].lasting, k[1].last))[-MOST:]
+        return dict(kept)
+
+
+def receiver_id(url: str) -> str:
+    """The name of a receiver in the records: a digest that gives away nothing of its URL."""
+    return hashlib.sha256(b"anchor receiver\0" + url.encode()).hexdigest()[:16]
+
+
+def message(target: str, news: News, outcome: Outcome, *, when: str, uid: str, remark: str = "") -> Message:
+    """What people read of a run that ended `when` (RFC 3339). `remark`: a line of ours.
+
+    A line that begins with `QUOTE` holds what strangers wrote, each in one line: no other line does.
+    """
+    found = outcome.verdict.verdict
+    lines = [f"{target}: {found} (told before: {news.before})", f"run ended {when}"]
+    lines += [remark] if remark else []
+    if news.failing_runs:
+        lines.append(f"could not tell in {news.failing_runs} runs in a row")
+    if news.changes > 1:
+        lines.append(came_and_went(news))
+    if news.held:
+        lines.append(
+            f"found since the last message and not told singly: {news.held} more; see anchor history"
+        )
+    drift = [note for note in outcome.verdict.notes if note.startswith(DRIFT)]
+    if drift:
+        lines += ["since the run before:", *_quoted(drift)]
+    if outcome.services:
+        lines += ["not reached:", *_quoted(sorted(outcome.services))]
+    if news.new:
+        lines += ["new:", *_quoted([c.line for c in news.new])]
+    if news.stand:
+        lines += ["stands:", *_quoted([c.line for c in news.stand])]
+    recovered = news.verdict is Class.OK
+    title = f"recovered: {target} is OK again" if recovered else f"{news.verdict}: {target}"
+    return written(news.verdict, title, lines, uid=uid)
+
+
+def written(verdict: Class, title: str, lines: Sequence[str], *, uid: str) -> Message:
+    """A message of these lines, each of which stays one line, whatever is in it."""
+    lines = [*lines, f"message {uid}: the same id again is the same message"]
+    body = "\n".join(_one_line(line) for line in lines)
+    return Message(verdict=verdict, title=_one_line(f"[anchor] {title}")[:200], body=body, uid=uid)
+
+
+def came_and_went(news: News) -> str:
+    """The line about what changed since the last message."""
+    return f"came and went: {news.changes} changes since the last message"
+
+
+def _quoted(texts: Sequence[str]) -> list[str]:
+    more = [f"and {len(texts) - MAX_LINES} more"] if len(texts) > MAX_LINES else []
+    return [*(f"{QUOTE}{t}" for t in texts[:MAX_LINES]), *more]
+
+
+def _one_line(text: str) -> str:
+    return printable(" ".join(text.split()))[:MAX_LINE]

@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Evidence that a publisher signed two statements that say different things of one release, as one file.
+
+RFC 8785 JSON with `format`, `kind`, `ledger`, `number` and two `releases`, each the base64 of its `statement`
+and of its `bundles`. Each statement is of this ledger, and is the release with this number or names it as the
+one before; what they say of that number differs. Each is signed in one of its bundles, which verifies under
+the trust of whoever checks.
+"""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from anchor import limits
+from anchor.encoding import jcs, parse_json, to_base64, unbase64
+from anchor.errors import Refused, Unsupported
+from anchor.format import statement as statements
+from anchor.format.statement import PAYLOAD_TYPE, Previous
+from anchor.monitor.run_record import TWO_STATEMENTS, Evidence, SeenRelease
+from anchor.tlog.evidence import FORMAT
+from anchor.verify.report import BundleReport
+
+KIND = TWO_STATEMENTS
+MAX_SIZE = limits.EVIDENCE
+"""Two statements of the largest size, each with bundles of `limits.EVIDENCE_BUNDLES` bytes, fit."""
+_MOST = 32
+_MEMBERS = {"format", "kind", "ledger", "number", "releases"}
+
+VerifyBundle = Callable[[bytes], BundleReport]
+"""Verifies a bundle strictly, under the trust of whoever checks."""
+
+
+@dataclass(frozen=True)
+class Rivals:
+    """What the evidence shows: the publisher's two statements, by SHA-256, and who signed each."""
+
+    ledger: str
+    number: int
+    digests: tuple[str, str]
+    signers: tuple[str, str]
+
+    @property
+    def sentence(self) -> str:
+        """For a person."""
+        shown = " and ".join(f"{d} by {s}" for d, s in zip(self.digests, self.signers, strict=True))
+        return f"two signed statements disagree about release {self.number} of {self.ledger!r}: {shown}"
+
+
+def build(one: SeenRelease, two: SeenRelease) -> Evidence:
+    """The evidence file of two verified releases that share ledger and number, or follow each other.
+
+    It is never larger than `check` reads: of each, the smallest bundles are kept, at least one.
+    """
+    pair = sorted((one, two), key=lambda r: r.digest)
+    value = {
+        "format": FORMAT,
+        "kind": KIND,
+        "ledger": one.ledger,
+        "number": min(one.number, two.number),
+        "releases": [
+            {
+                "bundles": [to_base64(b) for b in _kept([a.bundle for a in r.anchors])],
+                "statement": to_base64(r.statement),
+            }
+            for r in pair
+        ],
+    }
+    return Evidence(kind=KIND, origin=one.ledger, document=jcs(value))
+
+
+def _kept(bundles: list[bytes]) -> list[bytes]:
+    """The smallest bundles, as many as there is room for: one suffices, and one may be padded with blanks."""
+    found, room = [], limits.EVIDENCE_BUNDLES
+    for bundle in sorted(bundles, key=len)[:_MOST]:
+        room -= len(bundle)
+        if room < 0:
+            break
+        found.append(bundle)
+    return found
+
+
+def signs(report: BundleReport, statement: bytes) -> bool:
+    """Whether a bundle was verified to sign these statement bytes."""
+    return report.ok and (report.payload_type, report.payload) == (PAYLOAD_TYPE, statement)
+
+
+def is_rivals(data: bytes) -> bool:
+    """Whether a document says that it is of this kind."""
+    value = parse_json(data, where="evidence")
+    return isinstance(value, dict) and value.get("kind") == KIND
+
+
+def check(data: bytes, verify: VerifyBundle) -> Rivals:
+    """What the evidence shows; raises Refused if it shows nothing, Unsupported for another format."""
+    if len(data) > MAX_SIZE:
+        raise Refused(f"{len(data)} bytes, more than {MAX_SIZE}", where="evidence")
+    value = parse_json(data, where="evidence")
+    if not isinstance(value, dict) or value.get("format") != FORMAT or value.get("kind") != KIND:
+        raise Unsupported(f"not {FORMAT} of the kind {KIND}", where="evidence")
+    if set(value) != _MEMBERS or jcs(value) != data:
+        raise Refused("not in its canonical form", where="evidence")
+    releases = value["releases"]
+    if not isinstance(releases, list) or len(releases) != 2:
+        raise Refused("two releases are wanted", where="releases")
+    one, two = (_release(r, value, verify, f"releases[{i}]") for i, r in enumerate(releases))
+    if one[0] == two[0]:
+        raise Refused("the two statements say the same of this release", where="releases")
+    return Rivals(str(value["ledger"]), int(value["number"]), (one[1], two[1]), (one[2], two[2]))
+
+
+def _release(raw: Any, outer: dict[str, Any], verify: VerifyBundle, where: str) -> tuple[Previous, str, str]:
+    """What the statement says of the number, its digest and its signer, once a bundle verifies that."""
+    if not isinstance(raw, dict) or set(raw) != {"bundles", "statement"}:
+        raise Refused("a statement and its bundles are wanted", where=where)
+    bundles = raw["bundles"]
+    if not isinstance(bundles, list) or len(bundles) > _MOST or not all(isinstance(b, str) for b in bundles):
+        raise Refused(f"at most {_MOST} bundles are wanted", where=where)
+    if not isinstance(raw["statement"], str):
+        raise Refused("not a string", where=f"{where}.statement")
+    payload = unbase64(raw["statement"], where=f"{where}.statement")
+    said = statements.says(payload).get(outer["number"]) if type(outer["number"]) is int else None
+    if said is None or statements.decode(payload).ledger.name != outer["ledger"]:
+        raise Refused("the statement is of another ledger or number", where=where)
+    for text in bundles:
+        report = verify(unbase64(text, where=f"{where}.bundles"))
+        if signs(report, payload):
+            return said, hashlib.sha256(payload).hexdigest(), report.identity
+    raise Refused("no bundle is verified to sign the statement", where=where)

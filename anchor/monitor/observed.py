@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a re-verification takes over from the verification of a release: statement, anchors, entries in logs.
+
+Only of anchors that are verified under the verifier's own trust. Nothing is verified here again, and nothing
+is looked up by a name: each anchor comes with its own bytes.
+"""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import BinaryIO, Protocol
+
+from anchor.format.release import File, Release
+from anchor.monitor.run_record import SeenAnchor, SeenRelease
+from anchor.tlog.checkpoint import Checkpoint, Log, log_of
+from anchor.verdict import Verdict
+from anchor.verify.anchors import VerifiedAnchor
+from anchor.verify.release import ReleaseResult
+from anchor.verify.report import LogFact
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """Where a verified bundle says its entry is. `body`: the exact entry bytes that were hashed."""
+
+    origin: str
+    index: int
+    body: bytes
+    anchor: int = 1
+    """The place of its anchor in release.json."""
+    checkpoint: Checkpoint | None = None
+    """The bundle's own checkpoint, verified under the log's key."""
+    log: Log | None = None
+    """The log that signed that checkpoint."""
+    place: int | None = None
+    """Its index in the tree of that checkpoint: a Rekor v1 log counts over all its trees in `index`."""
+
+
+class HeldFiles(Protocol):
+    """Files that were read once, to be read again as they were then."""
+
+    def again(self, path: str, *, size: int) -> AbstractContextManager[BinaryIO]: ...
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeldRelease:
+    """The bytes that a verdict is about: release.json and what it names. `ledger` is that of the facts."""
+
+    data: bytes
+    ledger: File
+    files: HeldFiles
+
+
+@dataclass(frozen=True, kw_only=True)
+class Examined:
+    """The published files, verified strictly."""
+
+    verdict: Verdict
+    release: SeenRelease | None = None
+    """None where the verdict does not bind one."""
+    entries: tuple[Entry, ...] = ()
+    counted: int = 0
+    """How many anchors count: each has an entry that is to be looked at."""
+    held: HeldRelease | None = None
+    """What was read, for the canary; None where it was not asked for or the release is not good."""
+
+
+def examined(result: ReleaseResult, *, data: bytes = b"", files: HeldFiles | None = None) -> Examined:
+    """What a re-verification goes on with. `data`: release.json; `files`: what was read, where it is held."""
+    ledger = result.ledger if result.bound else None
+    pairs = [(anchor, fact) for anchor in result.anchors for fact in anchor.report.logs]
+    return Examined(
+        verdict=result.verdict,
+        release=_release(result, pairs),
+        entries=tuple(_entry(anchor, fact) for anchor, fact in pairs),
+        counted=result.counted,
+        held=HeldRelease(data=data, ledger=ledger, files=files) if ledger and files else None,
+    )
+
+
+def _release(result: ReleaseResult, pairs: list[tuple[VerifiedAnchor, LogFact]]) -> SeenRelease | None:
+    release = result.release
+    if release is None or not result.bound:
+        return None
+    return _seen(release, result.statement, pairs)
+
+
+def seen_release(release: Release, statement: bytes, verified: Sequence[VerifiedAnchor]) -> SeenRelease:
+    """A release that its verified anchors sign; `statement` is what they sign, and fits `release`."""
+    return _seen(release, statement, [(anchor, fact) for anchor in verified for fact in anchor.report.logs])
+
+
+def _seen(release: Release, statement: bytes, pairs: list[tuple[VerifiedAnchor, LogFact]]) -> SeenRelease:
+    return SeenRelease(
+        ledger=release.ledger.name,
+        number=release.ledger.number,
+        version=release.ledger.version,
+        root=release.tree.root,
+        size=release.tree.size,
+        statement=statement,
+        anchors=tuple(
+            SeenAnchor(
+                origin=fact.origin,
+                log_key=log.key.vkey if (log := _log(fact)) else "",
+                log_index=anchor.anchor.log.index,
+                bundle=anchor.data,
+                time=anchor.anchor.time,
+            )
+            for anchor, fact in pairs
+        ),
+    )
+
+
+def _entry(anchor: VerifiedAnchor, fact: LogFact) -> Entry:
+    return Entry(
+        origin=fact.origin,
+        index=anchor.anchor.log.index,
+        body=fact.body,
+        anchor=anchor.place,
+        checkpoint=fact.checkpoint,
+        log=_log(fact),
+        place=fact.index if fact.checkpoint else None,
+    )
+
+
+def _log(fact: LogFact) -> Log | None:
+    """The log of a verified checkpoint."""
+    head = fact.checkpoint
+    if head is None:
+        return None
+    found = (log_of(head.origin, signer.key) for signer in head.signers)
+    return next((log for log in found if log is not None), None)

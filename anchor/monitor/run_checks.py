@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a re-verification says of things beside release and logs: canary, trust drift, rivals."""
+
+import shlex
+import traceback
+from collections.abc import Mapping, Sequence
+
+from anchor.errors import AnchorError, Unavailable
+from anchor.monitor.run_record import TWO_STATEMENTS, Best, Evidence, SeenRelease
+from anchor.verdict import Check, Class, Verdict, failed, passed
+
+
+def canary(found: Verdict, target: str) -> Check:
+    """A corrupted copy of the release must be INVALID; a verifier that passes it is defective.
+
+    All of the copy is held, so nothing but the changed bit can have been in the way.
+    """
+    if found.verdict is Class.INVALID:
+        bad = next(c for c in found.checks if c.demotes is Class.INVALID)
+        return passed("canary", f"a corrupted copy of {target} was found bad ({bad.name})")
+    return Check(
+        name="canary",
+        state="refused",
+        detail=f"a corrupted copy of {target} came to {found.verdict}, not INVALID",
+        meaning="this verifier passes what is bad: none of its verdicts counts",
+        demotes=Class.ERROR,
+    )
+
+
+def complete(release: SeenRelease | None, *, looked: int, counted: int) -> Check:
+    """A run that found nothing wrong must have had a release, and an entry of each anchor that counted."""
+    if release is not None and looked >= max(1, counted):
+        return passed("complete", f"a release, and the entries of {looked} anchors in their logs")
+    what = "no release" if release is None else f"entries of {looked} anchors, where {counted} counted"
+    return Check(
+        name="complete",
+        state="refused",
+        detail=f"nothing was found wrong, and the run looked at {what}",
+        meaning="checks were left out: this run says nothing, and the program is at fault",
+        demotes=Class.ERROR,
+    )
+
+
+def defect(name: str, error: Exception) -> Check:
+    """What this program did not foresee: an ERROR of one target where it was met, and where in the code.
+
+    Little memory is UNAVAILABLE."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [f for f in frames if "/anchor/" in f.filename] or frames
+    place = f" ({own[-1].filename.rpartition('/')[2]}:{own[-1].lineno})" if own else ""
+    problem = f"a defect of this program: {type(error).__name__}: {error}{place}"
+    if isinstance(error, MemoryError):  # the machine's limit: it could not be told
+        return failed(name, Unavailable(f"not enough memory{place}", remedy="give it more memory"))
+    return failed(
+        name, AnchorError(problem, remedy="please report it; other releases are verified all the same")
+    )
+
+
+def differences(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    """What changed in the trust material, one phrase each."""
+    lost = [f"{k} gone (was {before[k]})" for k in sorted(before.keys() - now.keys())]
+    new = [f"{k} new ({now[k]})" for k in sorted(now.keys() - before.keys())]
+    other = [
+        f"{k} {before[k]} -> {now[k]}" for k in sorted(before.keys() & now.keys()) if before[k] != now[k]
+    ]
+    return lost + new + other
+
+
+def rivals(one: SeenRelease, two: SeenRelease) -> Check:
+    """Two signed statements of one ledger that say different things of one number."""
+    early, late = sorted((one, two), key=lambda r: r.number)
+    if early.number == late.number:
+        detail = f"two signed statements for release {one.number} of {one.ledger}: {one.digest}, {two.digest}"
+    else:
+        detail = (
+            f"release {late.number} of {late.ledger} ({late.digest}) names another release {early.number} "
+            f"before it than the signed {early.digest}"
+        )
+    return _equivocation(detail)
+
+
+def number(
+    now: SeenRelease | None,
+    best: Best | None,
+    rival: SeenRelease | None,
+    kept: Sequence[Evidence],
+    target: str,
+) -> list[Check]:
+    """What a release's number means after all that was seen at this target before. `best`: the highest number
+    of it. `rival`: a signed statement that contradicts it. `kept`: the evidence against its ledger's
+    publisher, which no later release makes good."""
+    accused = [e for e in kept if e.kind == TWO_STATEMENTS]
+    found: list[Check] = []
+    if now is not None and rival is not None:
+        found.append(rivals(rival, now))
+    elif accused:
+        found.append(_equivocation(f"evidence {accused[0].digest[:16]} is kept against {accused[0].origin}"))
+    if now is None:
+        return found
+    if best is not None and now.number < best.number:
+        return [*found, rolled_back(now, best, target)]
+    return found or [passed("number", f"release {now.number} of {now.ledger}, none later was seen here")]
+
+
+def rolled_back(now: SeenRelease, best: Best, target: str) -> Check:
+    """An older release than one that was verified at this target. Its bytes are good, so it is UNAVAILABLE;
+    but it passes by no waiting, so it is refused, and told at once."""
+    who = "was verified before"
+    if best.accepted is not None:
+        who = f"was accepted by {best.accepted.who} ({best.accepted.reason})"
+    remedy = (
+        f"ask the publisher; if it is meant: anchor records accept {shlex.quote(target)} "
+        f"--number {now.number} --reason ..."
+    )
+    old = f"release {now.number} is served where {best.number} {who}"
+    return Check(
+        name="number",
+        state="refused",
+        detail=str(Unavailable(old, where=target, remedy=remedy)),
+        meaning="whoever serves it shows an older state than you have seen, and may hide what came after",
+        demotes=Class.UNAVAILABLE,
+    )
+
+
+def _equivocation(detail: str) -> Check:
+    return Check(
+        name="number",
+        state="refused",
+        detail=detail,
+        meaning="the publisher signed statements that contradict each other; both are kept",
+        clause="FORMAT.md section 14",
+        demotes=Class.EQUIVOCATION,
+    )

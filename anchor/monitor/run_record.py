@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What one re-verification leaves behind: a verdict, and the things worth keeping for years.
+
+Values only. `anchor.monitor.cycle` makes them, `anchor.records` keeps them; this module decides nothing.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from anchor.errors import Refused
+from anchor.verdict import Verdict
+
+TWO_HISTORIES = "two-histories"
+TWO_STATEMENTS = "two-statements"
+"""The kinds of evidence: against a log, against a publisher."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignedCheckpoint:
+    """A checkpoint whose log signature was verified, with the raw note a stranger can verify again."""
+
+    origin: str
+    log_key: str
+    """The verifier key of the log (C2SP signed-note `name+id+base64`), as it was when checked."""
+    size: int
+    root: bytes
+    note: bytes
+    source: str = ""
+    """The URL or folder that served it; says where, binds nothing."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConsistencyProof:
+    """The path between two sizes of one log, as `merkle.roots_from_consistency` took it."""
+
+    origin: str
+    old_size: int
+    old_root: bytes
+    new_size: int
+    new_root: bytes
+    hashes: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """One self-contained document of misbehaviour that a stranger can check with the log's key."""
+
+    kind: str
+    origin: str
+    """The log's origin, or the ledger's name for two statements."""
+    document: bytes
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the document, hex."""
+        return hashlib.sha256(self.document).hexdigest()
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeenAnchor:
+    """One verified anchor: a bundle and the log it is in."""
+
+    origin: str
+    log_key: str
+    log_index: int
+    bundle: bytes
+    time: str = ""
+    """Earliest verified time, RFC 3339 UTC."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FollowedLog:
+    """A log in which an anchor of a target once counted."""
+
+    origin: str
+    log_key: str
+    """Its verifier key then; "" where the anchor had no checkpoint."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeenRelease:
+    """The verified release that was found at a target."""
+
+    ledger: str
+    number: int
+    version: str
+    root: str
+    """Hex."""
+    size: int
+    statement: bytes
+    """The exact statement bytes that were signed."""
+    anchors: tuple[SeenAnchor, ...] = ()
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the statement bytes, hex."""
+        return hashlib.sha256(self.statement).hexdigest()
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeldNumber:
+    """A release of a ledger that is held, without its bytes."""
+
+    row: int
+    number: int
+    version: str
+    digest: str
+    """SHA-256 of the statement bytes, hex."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Earlier:
+    """An earlier release, as the folder of a later one has it."""
+
+    statement: bytes
+    """With the digest that the later one names."""
+    release: SeenRelease | None = None
+    """None where no bundle of it verifies here."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Accepted:
+    """A number from which the releases of a target are compared: what a person said of it, or the mark."""
+
+    ledger: str
+    number: int
+    who: str
+    reason: str
+    by_person: bool = True
+    """False for what the mark says: only a person can have fewer releases compared."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Best:
+    """The highest number that is known of a target, and whose release or word it is."""
+
+    ledger: str
+    number: int
+    accepted: Accepted | None = None
+    """Where no release that was shown since then is higher."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Before:
+    """What is held of a target from its runs before; empty for one that was never seen."""
+
+    last_run: float | None = None
+    """When the newest run ended, in seconds since 1970."""
+    trust: Mapping[str, str] | None = None
+    """The trust material of the last run that read any."""
+    release: SeenRelease | None = None
+    """The last release that was verified, without its anchors."""
+    lost: Refused | None = None
+    """What to say where the runs found a release that is held no more."""
+    entries: tuple[Mapping[str, object], ...] = ()
+    """The entries that the last finished run proved, as `anchor.monitor.entries` left them."""
+    best: Mapping[str, object] | None = None
+    """The highest number as the last finished run left it in its facts."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """Everything one run hands to the records, kept in one transaction."""
+
+    verdict: Verdict
+    release: SeenRelease | None = None
+    earlier: tuple[SeenRelease, ...] = ()
+    """Releases of its chain that were read on the way back to what is held."""
+    checkpoints: tuple[SignedCheckpoint, ...] = ()
+    proofs: tuple[ConsistencyProof, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
+    trust: dict[str, str] | None = None
+    """Trust material used, by name (TUF versions, log keys, policy digest); None when it was not read."""
+    services: tuple[str, ...] = ()
+    """Services that could not be reached, for the alarm's text."""
+    requests: int = 0
+    """Requests made to logs."""
+    duration: float = 0.0
+    """Seconds, by a clock that does not jump."""
+    max_run_age: int | None = None
+    """The policy's `max_run_age` in seconds, remembered so that `status` can judge without the policy."""
+    undamped: bool = False
+    """The records are in doubt, or the release was rolled back: no weather that passes, and no earlier run
+    stands for this one."""

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The network: HTTP within budgets, TUF, logs and releases over HTTP, notifications."""

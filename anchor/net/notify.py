@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Sends messages through apprise (mail, webhooks, chat) and the heartbeat of a dead-man's switch.
+
+Never stops or delays a verification: whatever fails or hangs here is an `Unavailable` for the outbox to note.
+URLs of receivers hold secrets: they are never printed, only their kind and number.
+"""
+
+import contextlib
+import logging
+import re
+import threading
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from anchor.errors import AnchorError, Misuse, Unavailable
+from anchor.monitor.alarm import Message, receiver_id
+from anchor.net import http, notification_parts
+from anchor.verdict import Class
+
+PATIENCE = 30.0
+"""Seconds for one message to one receiver."""
+HEARTBEAT = 10.0
+"""Seconds for the heartbeat."""
+MAX_RECEIVERS = 32
+_PLAIN = frozenset({"NotifyJSON", "NotifyXML", "NotifyForm", "NotifyEmail", "NotifySyslog", "NotifyRSyslog"})
+"""Plugins of apprise whose receivers show a text as it is, or hand it to a program."""
+_TYPE = {
+    Class.OK: "success",
+    Class.UNAVAILABLE: "warning",
+    Class.PENDING: "warning",
+    Class.STALE: "warning",
+    Class.UNSUPPORTED: "warning",
+    Class.USAGE: "warning",
+}
+"""Apprise's type of a message; any other class is a failure."""
+_TOO_LONG = frozenset({400, 406, 413, 414, 422})
+"""How services say that they do not take a message of this length or form."""
+
+
+class Notifier:
+    """The configured receivers. Raises Misuse for a URL that apprise does not know."""
+
+    def __init__(self, urls: Sequence[str], *, patience: float = PATIENCE) -> None:
+        if len(urls) > MAX_RECEIVERS:
+            raise Misuse(f"{len(urls)} receivers, more than {MAX_RECEIVERS}", where="--notify")
+        self._patience = patience
+        self._senders: dict[str, tuple[str, Any]] = {}
+        for number, url in enumerate(urls, 1):
+            self._senders[receiver_id(url)] = _sender(url, number)
+
+    @property
+    def receivers(self) -> tuple[str, ...]:
+        """The digests under which the outbox knows the receivers."""
+        return tuple(self._senders)
+
+    def send(self, receiver: str, message: Message) -> None:
+        """Send to one receiver; raises Unavailable when it did not take the message in time."""
+        label, sender = self._senders[receiver]
+        plugins, problems = list(sender), [""]
+        pauses = sum(
+            (notification_parts.MOST - 1) * min(float(p.request_rate_per_sec), 10.0) for p in plugins
+        )
+        long = len(message.body) > min(int(p.body_maxlen) for p in plugins)
+
+        def work() -> None:
+            problems[:] = [_deliver(plugin, message) for plugin in plugins]
+
+        _within(self._patience + (pauses if long else 0.0), work, label)
+        if any(problems):
+            problem = next(p for p in problems if p)
+            raise Unavailable(problem, where=label, remedy="it is tried again later")
+
+    def tell(self, message: Message) -> None:
+        """Send to all receivers at once, past the outbox; what fails is dropped, for there is nowhere to note
+        it."""
+
+        def attempt(receiver: str) -> None:
+            with contextlib.suppress(AnchorError):
+                self.send(receiver, message)
+
+        threads = [threading.Thread(target=attempt, args=(r,), daemon=True) for r in self._senders]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+
+def _deliver(plugin: Any, message: Message) -> str:
+    """Hand the message over to a plugin of apprise, in parts that its service takes; why it was not taken.
+
+    A service may take less than its plugin says, or stand behind one that knows no limit: what is refused for
+    what it is, is tried again in shorter parts, and at last as one short text.
+    """
+    from apprise import NotifyFormat, NotifyType, OverflowMode
+
+    if type(plugin).__name__ not in _PLAIN:
+        message = replace(message, body=notification_parts.inert(message.body))
+    plugin.notify_format = NotifyFormat.TEXT  # nothing in a message is markup
+    amalgamated = plugin.title_maxlen <= 0  # the title becomes a part of the body
+    room = (
+        max(20, int(plugin.body_maxlen) - notification_parts.LEAST - 4)
+        if amalgamated
+        else int(plugin.title_maxlen)
+    )
+    title = message.title[:room]
+    given = {"title": title, "notify_type": NotifyType(_TYPE.get(message.verdict, "failure"))}
+    given |= {"body_format": NotifyFormat.TEXT, "overflow": OverflowMode.SPLIT}
+    known = int(plugin.body_maxlen) - (len(title) + 4 if amalgamated else 0)
+    problem = ""
+    for limit, most in ((known, notification_parts.MOST), (600, notification_parts.MOST), (200, 1)):
+        with _Refusal() as refusal:
+            texts = notification_parts.parts(message, min(limit, known), most=most)
+            if all(plugin.notify(body=text, **given) for text in texts):
+                return ""
+        if refusal.status is None:
+            return "did not take the message"
+        problem = f"refused the message: HTTP {refusal.status}"
+        if refusal.status not in _TOO_LONG:
+            return problem
+    return f"{problem}, also in a short form"
+
+
+class _Refusal(logging.Handler):
+    """The HTTP status that a service answered in this thread, as apprise logs it; of its log nothing else is
+    kept, for it may hold secrets."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.status: int | None = None
+        self._thread = threading.get_ident()
+
+    def __enter__(self) -> "_Refusal":
+        log = logging.getLogger("apprise")
+        log.disabled = False  # another library's logging set-up may have silenced it
+        log.setLevel(logging.WARNING)
+        log.addHandler(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        logging.getLogger("apprise").removeHandler(self)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.thread == self._thread:
+            found = re.search(r"error=([1-5][0-9]{2})\b", record.getMessage())
+            self.status = int(found[1]) if found else self.status
+
+
+def _sender(url: str, number: int) -> tuple[str, Any]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it imports what later Pythons no longer have, and says so
+        return _added(url, number)
+
+
+def _added(url: str, number: int) -> tuple[str, Any]:
+    import apprise
+
+    label = f"receiver {number} ({url.split(':', 1)[0][:16]})" if "://" in url else f"receiver {number}"
+    sender = apprise.Apprise()
+    if not sender.add(url):
+        raise Misuse("no URL that apprise knows", where=label, remedy="see the list of services of apprise")
+    return label, sender
+
+
+def heartbeat(url: str) -> None:
+    """Tell the dead-man's switch that a good cycle was made; raises Unavailable when it does not answer.
+
+    Its URL is its secret: the error says nothing of it, nor of what was answered, which may repeat it.
+    """
+    label = f"heartbeat ({url.split(':', 1)[0][:16]})" if "://" in url else "heartbeat"
+
+    def work() -> None:
+        try:
+            http.get(
+                "heartbeat",
+                url,
+                budget=http.Budget(HEARTBEAT),
+                limit=1 << 16,
+                accept=(200, 201, 202, 204),
+            )
+        except http.HttpError as e:
+            raise Unavailable(f"answered HTTP {e.status}", where=label, remedy="check its URL") from None
+        except Misuse:
+            raise Misuse("only https is fetched, and http on this machine", where=label) from None
+        except AnchorError:
+            raise Unavailable("was not reached, or not answered in time", where=label) from None
+
+    _within(HEARTBEAT + 1, work, label)
+
+
+def _within(seconds: float, work: Callable[[], object], where: str) -> None:
+    """Do it in a thread that is left behind when it hangs."""
+    raised: list[BaseException] = []
+
+    def guarded() -> None:
+        try:
+            work()
+        except BaseException as e:  # noqa: BLE001 - other people's code: told below, never spread
+            raised.append(e)
+
+    thread = threading.Thread(target=guarded, name=where, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if thread.is_alive():
+        raise Unavailable(f"did not answer in {seconds:.0f} s", where=where, remedy="it is tried again later")
+    if raised:
+        if isinstance(raised[0], AnchorError):
+            raise raised[0]
+        raise Unavailable(f"failed: {type(raised[0]).__name__}", where=where)

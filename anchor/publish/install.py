@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Putting a verified release in place. The rename of the root release.json is the commit point.
+
+Whoever reads the folder at any moment sees the old release or the new one, both whole: a version's folder
+appears by one rename, and in a folder that exists files are only added before release.json names them.
+"""
+
+import contextlib
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from anchor.disk import files
+from anchor.errors import AnchorError, Incomplete, Refused
+from anchor.format.release import MAX_RELEASE, Blob, File, Release, dump, paths, relocate
+from anchor.net.release_files import Folder
+from anchor.publish.documents import documents
+from anchor.publish.plan import FOLDER, INCOMING, Plan
+from anchor.verify.files import HashedStream
+
+RELEASE = "release.json"
+
+
+_HALF = re.compile(r"\..+\.tmp")
+"""Files on their way to their name (`files.write`) and the probe below."""
+_PROBE = ".anchor-probe.tmp"
+
+
+def clean(root: Path) -> None:
+    """Remove what an interrupted publication left; the caller holds the lock."""
+    folder = root / FOLDER
+    for entry in folder.glob(f"{INCOMING}*"):
+        shutil.rmtree(entry, ignore_errors=True)
+    for path in (root / _PROBE, *root.glob(f".{RELEASE}.*.tmp"), *folder.rglob(".*.tmp")):
+        if _HALF.fullmatch(path.name):
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
+    if not _published(root):  # made for a version that did not come
+        _unexplain(folder)
+
+
+def _published(root: Path) -> bool:
+    return (root / RELEASE).exists() or any((root / FOLDER).glob(f"[!.]*/{RELEASE}"))
+
+
+def _unexplain(folder: Path) -> None:
+    """Remove what `explain` wrote, and the folders that are empty then."""
+    for name, data in documents().items():
+        with contextlib.suppress(OSError):
+            if (folder / name).read_bytes() == data:
+                (folder / name).unlink()
+    for made in (*{(folder / name).parent for name in documents()} - {folder}, folder):
+        with contextlib.suppress(OSError):
+            made.rmdir()
+
+
+@contextlib.contextmanager
+def swept(root: Path) -> Iterator[None]:
+    """`clean` before and after; the caller holds the lock. Of a first release that did not come, the log's
+    public side goes, too: the log itself has it."""
+    clean(root)
+    logs = root / FOLDER / "log"
+    there = logs.exists()
+    try:
+        yield
+    finally:
+        if not there and not _published(root):
+            shutil.rmtree(logs, ignore_errors=True)
+        clean(root)
+
+
+def prepare(plan: Plan) -> Path:
+    """The empty folder in which the version is made."""
+    try:
+        files.make_folder(plan.incoming, mode=files.PUBLIC, exist_ok=False)
+    except OSError as e:
+        raise files.os_error(e, plan.incoming, "make the folder") from None
+    return plan.incoming
+
+
+def place(plan: Plan) -> None:
+    """Rename the made folder into place."""
+    try:
+        files.sync_folder(plan.incoming)
+        os.replace(plan.incoming, plan.folder)
+        files.sync_folder(plan.folder.parent)
+    except OSError as e:
+        raise files.os_error(e, plan.folder, "put the release in place") from None
+
+
+def extend(plan: Plan, release: Release) -> None:
+    """Add the made files to a version that is in place: new ones first, its release.json last."""
+    assert plan.existing is not None
+    for path in paths(release):
+        if not (plan.folder / path).exists():
+            files.write(plan.folder / path, (plan.incoming / path).read_bytes())
+    files.write(plan.folder / RELEASE, dump(release))
+    shutil.rmtree(plan.incoming, ignore_errors=True)
+
+
+def explain(plan: Plan) -> None:
+    """Put the specification and the schemas beside the versions."""
+    for name, data in documents().items():
+        path = plan.root / FOLDER / name
+        if not path.is_file() or path.read_bytes() != data:
+            files.write(path, data)
+
+
+def log_folder(root: Path, name: str) -> Path:
+    """Where the public side of an embedded log is published."""
+    return root / FOLDER / "log" / name
+
+
+def check_unchanged(plan: Plan) -> None:
+    """Raise `Refused` when somebody published here since the plan was made, on another machine perhaps."""
+    if _current(plan) != plan.current:
+        raise Refused(
+            "another release was published here meanwhile",
+            where=str(plan.root / RELEASE),
+            remedy="get the newest state of this folder and publish the next version",
+        )
+
+
+def _current(plan: Plan) -> bytes | None:
+    """The root release.json."""
+    path = plan.root / RELEASE
+    return files.read(path, limit=MAX_RELEASE) if path.exists() else None
+
+
+def commit(plan: Plan, release: Release) -> None:
+    """The commit point: the root release.json, unless it names a newer release already.
+
+    Where somebody published meanwhile, or it cannot be written, the version's new folder is taken away again.
+    """
+    data = dump(relocate(release, f"{FOLDER}/{plan.ledger.version}/"))
+    try:
+        check_unchanged(plan)
+        if plan.newest <= plan.ledger.number and data != plan.current:
+            files.write(plan.root / RELEASE, data)
+    except AnchorError:
+        if plan.existing is None and _current(plan) != data:
+            shutil.rmtree(plan.incoming, ignore_errors=True)
+            with contextlib.suppress(OSError):
+                os.replace(plan.folder, plan.incoming)
+        raise
+
+
+def check_whole(plan: Plan) -> None:
+    """What is in place is what its release.json names. Raises `Refused`: nothing is built on other bytes."""
+    existing = plan.existing
+    assert existing is not None
+    folder = Folder(plan.folder)
+    named: list[File | Blob] = [*existing.files, existing.statement, existing.trusted_root]
+    for file in (*named, *(a.bundle for a in existing.anchors)):
+        try:
+            with folder.open(file.path, size=file.size) as stream:
+                HashedStream(stream).finish(
+                    size=file.size, sha256=file.sha256, where=str(plan.folder / file.path)
+                )
+        except Incomplete as e:  # no site that is being copied, but the publisher's own folder
+            raise Refused(e.problem, where=str(plan.folder / file.path)) from None
+
+
+@contextlib.contextmanager
+def made_root(root: Path) -> Iterator[None]:
+    """Make the folder where only it is missing; taken away again when nothing came of it."""
+    try:
+        made = not root.exists()
+        root.mkdir(exist_ok=True)
+        if made:
+            root.chmod(files.PUBLIC | root.stat().st_mode & 0o2000)
+    except OSError as e:
+        raise files.os_error(e, root, "write") from None
+    try:
+        yield
+    finally:
+        if made:
+            with contextlib.suppress(OSError):
+                root.rmdir()
+
+
+def check_writable(root: Path) -> None:
+    """Fail early when the folder cannot be written; the caller holds the lock."""
+    probe = root / _PROBE
+    try:
+        probe.write_bytes(b"\n")
+        probe.unlink()
+    except OSError as e:
+        raise files.os_error(e, root, "write") from None

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The release.json of a version from what verification bound in its bundles; pure."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from anchor.disk.ledger_file import SealedFile
+from anchor.encoding import jcs, parse_json
+from anchor.errors import Refused
+from anchor.format import names
+from anchor.format.release import FORMAT, Anchor, Blob, File, Log, Release
+from anchor.format.statement import Statement
+from anchor.sigstore import trusted_root
+from anchor.verify import root_entries
+from anchor.verify.anchor_claims import entry_index, time_text
+from anchor.verify.effort import Effort
+from anchor.verify.report import BundleReport
+
+STATEMENT = "statement.json"
+BUNDLE = ".sigstore.json"
+_MEMBERS = ("tlogs", "certificateAuthorities", "ctlogs", "timestampAuthorities")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Anchored:
+    """A bundle, its file name, and what its verification bound."""
+
+    path: str
+    bundle: bytes
+    report: BundleReport
+
+
+def bundle_path(name: str) -> str:
+    """The file name of the bundle of a log, by its host name."""
+    return names.log_file_stem(name) + BUNDLE
+
+
+def blob(path: str, data: bytes) -> Blob:
+    """How release.json names a file."""
+    return Blob(path=path, size=len(data), sha256=hashlib.sha256(data).hexdigest())
+
+
+def anchor(anchored: Anchored) -> Anchor:
+    """How release.json describes a verified bundle; raises `Refused` unless it has one log entry."""
+    report = anchored.report
+    if len(report.logs) != 1:
+        raise Refused(f"{len(report.logs)} log entries where one is wanted", where=anchored.path)
+    log = report.logs[0]
+    return Anchor(
+        bundle=blob(anchored.path, anchored.bundle),
+        log=Log(origin=log.origin, url=log.base_url, id=log.log_id.hex(), index=entry_index(log)),
+        identity=report.identity,
+        issuer=report.issuer,
+        time=time_text(report),
+    )
+
+
+def union(roots: Sequence[bytes]) -> bytes:
+    """One TrustedRoot (JSON) with all that any of these has, each thing once; one root stays as it is."""
+    if len(roots) == 1:
+        return roots[0]
+    parsed = [parse_json(root, where="trusted root") for root in roots]
+    whole: dict[str, Any] = {"mediaType": parsed[0]["mediaType"]}
+    for member in _MEMBERS:
+        found = {jcs(item): item for root in parsed for item in root.get(member, [])}
+        whole[member] = list(found.values())
+    return json.dumps(whole, indent=1).encode() + b"\n"
+
+
+def material_of(anchors: Sequence[Anchored], roots: Sequence[bytes]) -> bytes:
+    """The trust material that these anchors rest on, as one TrustedRoot (JSON); one root stays as it is.
+
+    Of several only what is used: who trusts one instance alone could not tell the rest of another one's root
+    from what somebody slipped in.
+    """
+    if len(roots) == 1:
+        return roots[0]
+    whole = union(roots)
+    root = trusted_root.parse(whole)
+    used = frozenset[root_entries.Name]().union(
+        *(root_entries.used(a.bundle, a.report, root, Effort.unlimited()) for a in anchors)
+    )
+    value = parse_json(whole, where="trusted root")
+    for member in _MEMBERS:
+        value[member] = [item for item in value[member] if _names(value["mediaType"], member, item) & used]
+    return json.dumps(value, indent=1).encode() + b"\n"
+
+
+def _names(media_type: str, member: str, item: Any) -> set[root_entries.Name]:
+    alone = json.dumps({"mediaType": media_type, member: [item]}).encode()
+    return {name for name, _ in root_entries.entries(trusted_root.parse(alone))}
+
+
+def release(
+    statement: Statement, data: bytes, sealed: SealedFile, anchors: Sequence[Anchor], trusted_root: Blob
+) -> Release:
+    """The version's own release.json: every path is the name of a file beside it."""
+    return Release(
+        format=FORMAT,
+        ledger=statement.ledger,
+        tree=statement.tree,
+        previous=statement.previous,
+        files=tuple(File(name=f.name, path=f.name, size=f.size, sha256=f.sha256) for f in sealed.files),
+        statement=blob(STATEMENT, data),
+        anchors=tuple(sorted(anchors, key=lambda a: (a.log.origin, a.log.index))),
+        trusted_root=trusted_root,
+    )

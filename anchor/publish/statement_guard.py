@@ -1,0 +1,250 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Never two statements of one release: what this home signed before is asked before anything is sent.
+
+A statement binds from the moment at which a log may have it, whatever becomes of the folder that it was
+published in. Two signed statements of one ledger and number contradict each other for ever, and so do two
+releases of one version: whoever has both can show it.
+"""
+
+import contextlib
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from anchor import limits
+from anchor.disk import files
+from anchor.embedded.instance import FOLDER as INSTANCE
+from anchor.embedded.instance import Instance
+from anchor.encoding import to_base64
+from anchor.errors import AnchorError, Misuse
+from anchor.format import names
+from anchor.format import release as release_file
+from anchor.format import statement as statements
+from anchor.format.release import Release
+from anchor.format.statement import PAYLOAD_TYPE, LedgerName, Statement
+from anchor.publish import interrupted
+from anchor.publish.journal import ASIDE, Journal
+from anchor.publish.plan import FOLDER
+from anchor.publish.release_json import bundle_path
+from anchor.publish.signing_history import Line, SignedStatements, line
+from anchor.sigstore import rekor
+from anchor.sigstore.bundle import Envelope
+from anchor.verify.anchors import EMBEDDED_SUFFIX
+
+_WAYS = (
+    "publish the very bytes of that version: another folder then gets the same release; complete what was "
+    "interrupted with --resume; or name a home of its own with --home, for a trial"
+)
+
+
+def binding(lines: Sequence[Line]) -> list[Line]:
+    """The newest line of each statement that a log may have or that was published."""
+    published = {one.statement: one for one in lines if one.step == "published"}
+    return list({**{one.statement: one for one in _sent(lines)}, **published}.values())
+
+
+def _sent(lines: Sequence[Line]) -> list[Line]:
+    """For each log that may have a statement which no release names: when it was sent."""
+    published = {one.statement for one in lines if one.step == "published"}
+    newest = {(one.statement, one.log): one for one in lines if one.statement not in published}
+    return [one for one in newest.values() if one.step == "sending"]
+
+
+def check(home: Path, statement: Statement, digest: str) -> None:
+    """Raise `Misuse` where this home signed another statement of this number or version, or published
+    another one as the release before. `digest`: SHA-256 of the statement's bytes, hex."""
+    ledger, before = statement.ledger, statement.previous
+    known = [one for one in binding(SignedStatements(home).lines()) if one.ledger == ledger.name]
+    for one in known:
+        if one.statement == digest or not _rivals(one, ledger):
+            continue
+        same = "number" if one.number == ledger.number else "version"
+        raise Misuse(
+            f"this home signed another statement of {_told(one)} at {one.at}; a second one of the same "
+            f"{same} contradicts it for ever",
+            where=str(SignedStatements(home).path),
+            remedy=_WAYS,
+        )
+    of_before = [o for o in known if before and o.step == "published" and o.number == before.number]
+    if before and of_before and before.statement not in {one.statement for one in of_before}:
+        raise Misuse(
+            f"the release before in this folder ({before.version}, number {before.number}) is not the one "
+            f"that this home signed: {_told(of_before[0])}",
+            where=str(SignedStatements(home).path),
+            remedy="get the newest state of the published folder; or name a home of its own with --home",
+        )
+
+
+def _rivals(one: Line, ledger: LedgerName) -> bool:
+    """Whether two different statements of these could not both be good."""
+    return one.ledger == ledger.name and (
+        one.number == ledger.number or one.version.lower() == ledger.version.lower()
+    )
+
+
+def _told(one: Line) -> str:
+    done = f"sent to {one.log}" if one.step == "sending" else "published"
+    where = f" in {one.root}" if one.root else ""
+    return f"{names.shown(one.ledger)} {one.version} (number {one.number}), {done}{where}"
+
+
+def newest(home: Path) -> datetime | None:
+    """The time of the newest line about something that a log may have; aware."""
+    return max((datetime.fromisoformat(o.at) for o in binding(SignedStatements(home).lines())), default=None)
+
+
+def recall(home: Path, root: Path, name: str) -> None:
+    """Add to the list of a home what it lacks, and what can be shown to be of this home: what it kept, what
+    its journals say, and what of the ledger lies in the published folder and in the home's own log.
+
+    Raises `Misuse` where there is no list and that log has entries which nothing of this explains: then the
+    list was lost, and a release could be signed twice. The caller holds the home.
+    """
+    signed = SignedStatements(home)
+    fresh, now = not signed.exists(), datetime.now(UTC)
+    known = {one.statement for one in signed.lines()}
+    kept, begun = signed.statements(), _journals(home)
+    there = [(r, data) for r, data in _released(root, name) if fresh or _digest(data) not in known]
+    logged = _logged(home) if fresh or there else {}
+    found = {_digest(data): line("published", _ledger(data), _digest(data), now=now) for data in kept}
+    for one, data in begun:
+        if one.ledger and one.step != "signed" and not one.abandoned:
+            found.setdefault(_digest(data), line("sending", one.ledger, _digest(data), now=now, log=one.log))
+    for release, data in there:
+        public = not all(a.log.origin.endswith(EMBEDDED_SUFFIX) for a in release.anchors)
+        if _entry_digest(data) in logged or (fresh and public):
+            digest = _digest(data)
+            found[digest] = line("published", release.ledger, digest, now=now, root=str(root))
+    if fresh:
+        explained = {_entry_digest(data) for data in (*kept, *(d for _, d in (*begun, *there)))}
+        _check_explained(signed, {d: i for d, i in logged.items() if d not in explained})
+    signed.add(one for digest, one in found.items() if digest not in known)
+
+
+def _check_explained(signed: SignedStatements, unknown: Mapping[str, int]) -> None:
+    if unknown:
+        raise Misuse(
+            f"the list of what this home signed is gone, and its log has {len(unknown)} entries (the first: "
+            f"{min(unknown.values())}) of which nothing here says what they are",
+            where=str(signed.path),
+            remedy="restore the file from a backup; without one, make an empty file there and publish a "
+            "version again in each folder that this home publishes, before anything new",
+        )
+
+
+def _logged(home: Path) -> dict[str, int]:
+    """What the home's own log records (SHA-256 of it, base64), with the index of its first entry."""
+    if not (home / INSTANCE / "instance.json").exists():
+        return {}
+    found: dict[str, int] = {}
+    with contextlib.closing(Instance.open(home / INSTANCE, create=False)) as instance:
+        for index, body in enumerate(instance.log.bodies()):
+            found.setdefault(rekor.entry_digest(body), index)
+    return found
+
+
+def _entry_digest(statement: bytes) -> str:
+    """What the entry of a statement records, as `_logged` has it."""
+    envelope = Envelope(payload_type=PAYLOAD_TYPE, payload=statement, signature=b"", keyid="")
+    return to_base64(hashlib.sha256(envelope.pae()).digest())
+
+
+def _digest(statement: bytes) -> str:
+    return hashlib.sha256(statement).hexdigest()
+
+
+def _ledger(statement: bytes) -> LedgerName:
+    return statements.decode(statement).ledger
+
+
+def _released(root: Path, name: str) -> list[tuple[Release, bytes]]:
+    """The releases of this ledger in a folder, as their own release.json files say, with their statements."""
+    found = []
+    for path in sorted((root / FOLDER).glob("[!.]*/release.json")):
+        with contextlib.suppress(AnchorError):  # a damaged one is refused where it is built upon
+            one = release_file.load(files.read(path, limit=limits.RELEASE))
+            data = files.read(files.inside(path.parent, one.statement.path), limit=limits.STATEMENT)
+            if one.ledger.name == name and _ledger(data) == one.ledger:
+                found.append((one, data))
+    return found
+
+
+def _journals(home: Path) -> list[tuple[interrupted.Interrupted, bytes]]:
+    """What was begun here and can be read, with its statement."""
+    found = []
+    for one in interrupted.interrupted(home):
+        with contextlib.suppress(AnchorError):
+            if prepared := Journal(one.folder).signed():
+                found.append((one, prepared.payload))
+    return found
+
+
+def sending(home: Path, ledger: LedgerName, statement: str, log: str) -> None:
+    """Note that this log may have the statement from now on; durable when this returns."""
+    signed = SignedStatements(home)
+    steps = [one for one in signed.lines() if (one.statement, one.log) == (statement, log)]
+    if not steps or steps[-1].step != "sending":
+        signed.add([line("sending", ledger, statement, now=datetime.now(UTC), log=log)])
+
+
+def settle(home: Path) -> None:
+    """Let go of what is known never to have left: its journal says that nothing was sent, or that the log
+    never takes it. A journal that is gone says nothing."""
+    signed = SignedStatements(home)
+    gone = []
+    for one in _sent(signed.lines()):
+        journal = Journal(home / interrupted.FOLDER / one.statement[:32] / bundle_path(one.log))
+        with contextlib.suppress(AnchorError):  # a damaged one may have been sent
+            sent_before = any(journal.folder.parent.glob(f"*{ASIDE}{journal.folder.name}"))
+            if sent_before or journal.sending() or journal.entry():
+                continue
+            if journal.signed():
+                gone.append(_next(one, "unsent"))
+    signed.add(gone)
+
+
+def abandon(home: Path, ledger: LedgerName, statement: str, say: Callable[[str], None]) -> None:
+    """Give up every other statement (SHA-256, hex) of this number or version that no release names: what was
+    published is never given up."""
+    signed = SignedStatements(home)
+    given_up = [one for one in _sent(signed.lines()) if one.statement != statement and _rivals(one, ledger)]
+    for one in given_up:
+        say(f"given up: {_told(one)}")
+    signed.add(_next(one, "abandoned") for one in given_up)
+
+
+def published(home: Path, root: Path, statement: bytes) -> None:
+    """Note that a release.json in this folder names the statement, and what it continues.
+
+    A statement names the one before by its digest: no file of the folder can put another one into the list.
+    """
+    signed = SignedStatements(home)
+    known = {one.statement for one in signed.lines() if (one.step, one.root) == ("published", str(root))}
+    found, now, before = [], datetime.now(UTC), None
+    digest, data = hashlib.sha256(statement).hexdigest(), statement
+    while digest not in known:
+        one = statements.decode(data)
+        found.append(line("published", one.ledger, digest, now=now, root=str(root)))
+        if one.previous is None or one.previous.statement in known:
+            break
+        before = before or {_digest(d): d for _, d in _released(root, one.ledger.name)}
+        if one.previous.statement not in before:
+            break  # it is not there any more, so it cannot be told
+        known, digest = known | {digest}, one.previous.statement
+        data = before[digest]
+    ours = binding(signed.lines())
+    # another home's release that was only verified here is no statement of this one
+    signed.add(
+        o
+        for o in reversed(found)
+        if not any(b.statement != o.statement and _rivals(b, _named(o)) for b in ours)
+    )
+
+
+def _named(one: Line) -> LedgerName:
+    return LedgerName(name=one.ledger, number=one.number, version=one.version)
+
+
+def _next(one: Line, step: str) -> Line:
+    return line(step, _named(one), one.statement, now=datetime.now(UTC), log=one.log)  # type: ignore[arg-type]

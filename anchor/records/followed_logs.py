@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which logs are followed for a target: each in which an anchor of it ever counted, till a person lets it go.
+
+A release that no longer names a log must not end the following of that log: who serves the release could
+then have it fork unseen. Only what counted is followed, under a policy of then; whether its key is trusted
+is judged again in each run.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from anchor.errors import Misuse
+from anchor.monitor.run_record import FollowedLog, SeenAnchor
+from anchor.records import audit_log
+from anchor.records.database import Database
+from anchor.records.queue import ms
+from anchor.records.tables import Claim, Followed
+
+MAX_REASON = 1000
+
+# Statements are built once, with named parameters: to build one costs eight times what it costs to run it.
+_OF = (Followed.claim_id == sa.bindparam("claim"), Followed.origin == sa.bindparam("origin"))
+_LAST = sa.select(Followed.__table__).where(*_OF).order_by(Followed.id.desc()).limit(1)
+_LATER = Followed.__table__.alias()
+_NEWEST = ~sa.exists().where(
+    _LATER.c.claim_id == Followed.claim_id, _LATER.c.origin == Followed.origin, _LATER.c.id > Followed.id
+)
+_ALL = (
+    sa.select(Claim.target, Followed.origin, Followed.log_key)
+    .join(Claim, Claim.id == Followed.claim_id)
+    .where(Followed.active == 1, _NEWEST)
+    .order_by(Followed.id)
+)
+_OF_TARGET = _ALL.where(Claim.target == sa.bindparam("target"))
+_CLAIM = sa.select(Claim.id).where(Claim.target == sa.bindparam("target"))
+_ADD = sa.insert(Followed).returning(Followed.id)
+
+
+def of_target(connection: Connection, target: str) -> list[FollowedLog]:
+    """The logs that are followed for a target, in the order in which they first counted."""
+    rows = connection.execute(_OF_TARGET, {"target": target})
+    return [FollowedLog(origin=row.origin, log_key=row.log_key) for row in rows]
+
+
+def every(connection: Connection) -> list[tuple[str, str, str]]:
+    """Target, origin and key of each log that is followed for a target."""
+    return [(row.target, row.origin, row.log_key) for row in connection.execute(_ALL)]
+
+
+def counted(
+    connection: Connection, claim_id: int, anchors: Sequence[SeenAnchor], new: Collection[SeenAnchor], at: int
+) -> None:
+    """Follow the logs of these anchors, which counted. One that a person let go comes back with an anchor
+    that is `new`, and not with an old release that is served again. The caller holds `serialise`."""
+    for anchor in anchors:
+        last = connection.execute(_LAST, {"claim": claim_id, "origin": anchor.origin}).mappings().first()
+        if last is None or (not last["active"] and anchor in new):
+            _write(connection, claim_id, anchor.origin, anchor.log_key, at)
+
+
+def forget(database: Database, target: str, origin: str, *, who: str, reason: str, now: float) -> None:
+    """Have a log followed no more for a target. The decision is kept for ever, with who made it and why.
+
+    Raises Misuse for a target that is not known, and for a log that is not followed for it.
+    """
+    if not 1 <= len(reason.strip()) <= MAX_REASON:
+        raise Misuse(f"1 to {MAX_REASON} characters are wanted", where="--reason")
+    with database.write() as connection:
+        database.serialise(connection)
+        claim = connection.execute(_CLAIM, {"target": target}).scalar()
+        if claim is None:
+            raise Misuse("is not watched", where=target, remedy="anchor status names what is")
+        last = connection.execute(_LAST, {"claim": claim, "origin": origin}).mappings().first()
+        if last is None or not last["active"]:
+            known = ", ".join(log.origin for log in of_target(connection, target)) or "none"
+            raise Misuse(f"is not followed for {target}", where=origin, remedy=f"followed for it: {known}")
+        _write(connection, claim, origin, last["log_key"], ms(now), active=0, who=who, reason=reason.strip())
+
+
+def restore(database: Database, wanted: Sequence[tuple[str, str, str]], *, now: float) -> None:
+    """Follow again what the records have lost: target, origin and key, as the mark has them."""
+    with database.write() as connection:
+        database.serialise(connection)
+        for target, origin, log_key in wanted:
+            claim = connection.execute(_CLAIM, {"target": target}).scalar()
+            if claim is None:
+                continue
+            if connection.execute(_LAST, {"claim": claim, "origin": origin}).first() is None:
+                _write(
+                    connection, claim, origin, log_key, ms(now), who="the mark", reason="the records lost it"
+                )
+
+
+def _write(
+    connection: Connection,
+    claim_id: int,
+    origin: str,
+    log_key: str,
+    at: int,
+    *,
+    active: int = 1,
+    who: str = "",
+    reason: str = "",
+) -> None:
+    row: Mapping[str, Any] = {
+        "claim_id": claim_id,
+        "origin": origin,
+        "log_key": log_key,
+        "active": active,
+        "who": who,
+        "reason": reason,
+        "at_ms": at,
+    }
+    added = connection.execute(_ADD, row).scalar_one()
+    audit_log.write(connection, Followed, {**row, "id": added}, at)

@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which releases were verified at which target, and from which number on a person has them compared.
+
+Kept for ever, also when the runs are pruned. What was shown is compared with within one epoch: a number that
+was accepted begins the next one.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from anchor.errors import Misuse
+from anchor.monitor.run_record import Best
+from anchor.records import audit_log
+from anchor.records.database import Database
+from anchor.records.queue import ms
+from anchor.records.tables import Accepted, Claim, Release, Run, Shown
+
+MAX_REASON = 1000
+"""Code points of a reason."""
+BY_THE_MARK = "the mark"
+"""Who says a number that the records had lost."""
+
+_OF_CLAIM = Accepted.claim_id == sa.bindparam("claim")
+_EPOCH = sa.select(sa.func.count()).select_from(Accepted).where(_OF_CLAIM)
+_KNOWN = sa.select(Shown.id).where(
+    Shown.claim_id == sa.bindparam("claim"),
+    Shown.epoch == sa.bindparam("epoch"),
+    Shown.release_id == sa.bindparam("release"),
+)
+_SHOW = sa.insert(Shown).returning(Shown.id)
+_ACCEPT = sa.insert(Accepted).returning(Accepted.id)
+_CLAIM = sa.select(Claim.__table__).where(Claim.target == sa.bindparam("target"))
+_FOUND = (
+    sa.select(Release.ledger, Release.number)
+    .join(Run, Run.release_id == Release.id)
+    .where(Run.claim_id == sa.bindparam("claim"), Run.state == "finished")
+    .order_by(Run.seq.desc())
+    .limit(1)
+)
+_LAST = (
+    sa.select(Claim.target, Run.facts)
+    .join(Run, Run.claim_id == Claim.id)
+    .where(
+        Claim.active == 1,
+        Run.seq
+        == sa.select(sa.func.max(Run.seq))
+        .where(Run.claim_id == Claim.id, Run.state == "finished")
+        .correlate(Claim)
+        .scalar_subquery(),
+    )
+)
+_HIGHEST = (
+    sa.select(sa.func.max(Release.number))
+    .join(Shown, Shown.release_id == Release.id)
+    .where(
+        Shown.claim_id == sa.bindparam("claim"),
+        Shown.epoch == sa.bindparam("epoch"),
+        Release.ledger == sa.bindparam("ledger"),
+    )
+)
+_SAID = sa.select(Accepted.ledger, Accepted.number).where(_OF_CLAIM).order_by(Accepted.epoch.desc()).limit(1)
+_DUE = sa.update(Claim).where(Claim.id == sa.bindparam("claim"), Claim.due_ms > sa.bindparam("at"))
+
+
+class _Best(msgspec.Struct):
+    ledger: str
+    number: int
+
+
+class _Facts(msgspec.Struct):
+    best: _Best | None = None
+
+
+def write(connection: Connection, claim_id: int, release_id: int, at: int) -> None:
+    """Write down that a release was verified at a target, once in an epoch. The caller holds `serialise`."""
+    key = {"claim": claim_id, "epoch": _epoch(connection, claim_id), "release": release_id}
+    if connection.execute(_KNOWN, key).first() is not None:
+        return
+    row = {"claim_id": claim_id, "epoch": key["epoch"], "release_id": release_id, "seen_ms": at}
+    added = connection.execute(_SHOW, row).scalar_one()
+    audit_log.write(connection, Shown, {**row, "id": added}, at)
+
+
+def accept(
+    database: Database, target: str, *, number: int, who: str, reason: str, now: float
+) -> tuple[str, int | None]:
+    """A person says that a release with this number is meant: later ones are compared with it from now on.
+
+    Returns its ledger, and the highest number that it was compared with before. The target is due at once.
+    Raises Misuse for a target that is not known, and for a number that the last run has not found there.
+    """
+    if not reason.strip() or len(reason) > MAX_REASON:
+        raise Misuse(f"1 to {MAX_REASON} characters are wanted", where="--reason")
+    with database.write() as connection:
+        database.serialise(connection)
+        claim = connection.execute(_CLAIM, {"target": target}).mappings().first()
+        if claim is None:
+            raise Misuse("is not watched", where=target, remedy="anchor status names what is")
+        found = connection.execute(_FOUND, {"claim": claim["id"]}).first()
+        if found is None or found.number != number:
+            last = "no release" if found is None else f"release {found.number}"
+            problem = f"the last run that could verify it found {last} there, not {number}"
+            raise Misuse(problem, where=target, remedy="accept what is served; anchor reverify looks again")
+        before = _highest(connection, claim["id"], found.ledger)
+        _say(connection, claim["id"], Best(ledger=found.ledger, number=number), who, reason, ms(now))
+        connection.execute(_DUE, {"claim": claim["id"], "at": ms(now), "due_ms": ms(now)})
+        return found.ledger, before
+
+
+def recall(database: Database, wanted: Mapping[str, Best], *, now: float) -> None:
+    """Have what the records have lost of the highest numbers (`wanted`, by target) compared with again."""
+    with database.write() as connection:
+        database.serialise(connection)
+        for target, best in wanted.items():
+            claim = connection.execute(_CLAIM, {"target": target}).mappings().first()
+            if claim is not None and best.number > (_highest(connection, claim["id"], best.ledger) or 0):
+                _say(connection, claim["id"], best, BY_THE_MARK, "the records had lost it", ms(now))
+
+
+def bests(database: Database) -> dict[str, Best]:
+    """By watched target: the highest number as its last run knew it, under the policy of that run."""
+    found = {}
+    with database.read() as connection:
+        for target, facts in connection.execute(_LAST):
+            best = msgspec.json.decode(facts or "{}", type=_Facts).best
+            if best is not None:
+                found[target] = Best(ledger=best.ledger, number=best.number)
+    return found
+
+
+def _epoch(connection: Connection, claim_id: int) -> int:
+    return int(connection.execute(_EPOCH, {"claim": claim_id}).scalar_one())
+
+
+def _highest(connection: Connection, claim_id: int, ledger: str) -> int | None:
+    """The highest number of a ledger at a target in this epoch, whoever signed it."""
+    key: dict[str, Any] = {"claim": claim_id, "epoch": _epoch(connection, claim_id), "ledger": ledger}
+    numbers = [connection.execute(_HIGHEST, key).scalar()]
+    said = connection.execute(_SAID, {"claim": claim_id}).first()
+    numbers += [said.number] if said is not None and said.ledger == ledger else []
+    return max((n for n in numbers if n is not None), default=None)
+
+
+def _say(connection: Connection, claim_id: int, best: Best, who: str, reason: str, at: int) -> None:
+    row = {
+        "claim_id": claim_id,
+        "epoch": _epoch(connection, claim_id) + 1,
+        "ledger": best.ledger,
+        "number": best.number,
+        "who": who,
+        "reason": reason,
+        "at_ms": at,
+    }
+    added = connection.execute(_ACCEPT, row).scalar_one()
+    audit_log.write(connection, Accepted, {**row, "id": added}, at)

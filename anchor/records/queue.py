@@ -1,0 +1,283 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which target is due and who works on it: each due target is taken by exactly one worker.
+
+PostgreSQL gives rows out by FOR UPDATE SKIP LOCKED, SQLite by its one writer. A claim is a lease: a dead
+worker's claim returns when the lease has run out, or at once when the worker is known to be dead, and its run
+is left behind as interrupted. What was found is kept by `store.py`, under the same claim.
+"""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from anchor.records import audit_log, hash_chain
+from anchor.records.database import Database
+from anchor.records.intervals import Pace
+from anchor.records.tables import Claim, Run
+
+LEASE = 900.0
+"""Seconds a claim is held without being renewed."""
+RENEW = 60.0
+"""Seconds after which whoever is at work renews it."""
+SILENT = 3 * RENEW
+"""Seconds without that after which nobody can be at work: the run is over, or the records take nothing."""
+
+BACK = 300.0
+"""Seconds by which the clocks of workers may differ; a run further ahead was recorded by a wrong one."""
+_PACE = Pace()
+
+# Statements are built once, with named parameters: to build one costs eight times what it costs to run it.
+_AT = sa.bindparam("at", type_=sa.BigInteger())
+_FAR = sa.bindparam("far", type_=sa.BigInteger())
+_FREE = sa.or_(
+    Claim.run_id.is_(None),
+    Claim.lease_ms < _AT,
+    Claim.lease_ms > _FAR,  # a clock that went back must not hold a claim for years
+    Claim.worker.in_(sa.bindparam("dead", expanding=True)),
+)
+_OWN = sa.func.coalesce(Claim.interval_s, sa.bindparam("usual", type_=sa.BigInteger()))
+_BACKED_OFF = sa.bindparam("backed_off", type_=sa.BigInteger())
+_LONGEST = sa.case((_OWN > _BACKED_OFF, _OWN), else_=_BACKED_OFF) * sa.bindparam(
+    "stretch_ms", type_=sa.BigInteger()
+)
+_DUE = sa.and_(
+    Claim.active == 1,
+    # due; or due further ahead than `Pace` ever says, or after a run that lies ahead: then a clock that has
+    # since gone back has said it, and it holds nothing up
+    sa.or_(
+        Claim.due_ms <= _AT,
+        Claim.due_ms > _AT + _LONGEST,
+        Claim.last_run_ms > _AT + round(1000 * BACK),
+    ),
+)
+_FREE_CLAIM = (
+    sa.select(Claim.id, Claim.target, Claim.due_ms, Claim.run_id)
+    .where(_FREE)
+    .order_by(Claim.due_ms, Claim.id)
+    .limit(1)
+    .with_for_update(skip_locked=True)
+)
+_FREE_DUE = _FREE_CLAIM.where(_DUE, Claim.target.not_in(sa.bindparam("waiting", expanding=True)))
+_FREE_NAMED = _FREE_CLAIM.where(Claim.target == sa.bindparam("target"))
+_WORKERS = sa.select(Claim.worker).where(Claim.run_id.is_not(None)).distinct()
+_HOLDER = sa.select(Claim.worker, Claim.lease_ms).where(Claim.target == sa.bindparam("target"))
+_ANSWERED = sa.select(Run.slot_ms).where(
+    Run.claim_id == sa.bindparam("claim"), Run.state == "finished", Run.slot_ms >= sa.bindparam("slot")
+)
+_NAMED = sa.select(Claim.__table__).where(Claim.target == sa.bindparam("target"))
+_WATCHED = sa.select(Claim.target, Claim.interval_s, Claim.due_ms).where(Claim.active == 1).order_by(Claim.id)
+_ADD = sa.insert(Claim).returning(Claim.id)
+_OPEN = sa.insert(Run).returning(Run.id)
+_CHANGE = sa.update(Claim).where(Claim.id == sa.bindparam("claim"))
+_MINE = _CHANGE.where(Claim.run_id == sa.bindparam("run"))
+
+Alive = Callable[[str], bool | None]
+"""Whether a worker lives: False only when it is certainly dead, None when it cannot be told."""
+
+
+def ms(seconds: float) -> int:
+    """Seconds to the milliseconds of the tables."""
+    return round(seconds * 1000)
+
+
+@dataclass(frozen=True)
+class Lease:
+    """A target that this worker has to re-verify, and the run that is open for it."""
+
+    claim_id: int
+    run_id: int
+    target: str
+    worker: str
+    started: float
+
+
+@dataclass(frozen=True)
+class Held:
+    """Who holds a target that was asked for."""
+
+    worker: str
+    until: float
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A target that is watched, its own interval, and when it is due, in seconds since 1970."""
+
+    target: str
+    interval: int | None = None
+    due: float = 0.0
+
+
+def add(database: Database, target: str, *, now: float, interval: int | None = None) -> int:
+    """Watch a target; returns its claim's id. A known target is watched again, with its history."""
+    return add_all(database, [target], now=now, interval=interval)[0]
+
+
+def add_all(
+    database: Database, targets: Sequence[str], *, now: float, interval: int | None = None
+) -> list[int]:
+    """Watch these targets, all or none; returns the ids of their claims."""
+    with database.write() as connection:
+        database.serialise(connection)
+        return [_add(connection, target, ms(now), interval) for target in targets]
+
+
+def _add(connection: Connection, target: str, at: int, interval: int | None) -> int:
+    known = connection.execute(_NAMED, {"target": target}).mappings().first()
+    if known is not None:
+        wanted = known["interval_s"] if interval is None else interval
+        if (known["active"], known["interval_s"]) != (1, wanted):
+            change = {"active": 1, "interval_s": wanted}
+            if wanted != known["interval_s"]:
+                change["due_ms"] = min(known["due_ms"], at + ms(wanted))
+            connection.execute(_CHANGE, {**change, "claim": known["id"]})
+            audit_log.write(connection, Claim, {**known, **change}, at)
+        return int(known["id"])
+    row = {
+        "target": target,
+        "active": 1,
+        "interval_s": interval,
+        "added_ms": at,
+        "due_ms": at,
+        "failing_runs": 0,
+        "told": "OK",
+    }
+    added = int(connection.execute(_ADD, row).scalar_one())
+    audit_log.write(connection, Claim, {**row, "id": added}, at)
+    return added
+
+
+def add_missing(database: Database, wanted: Sequence[Watched], *, now: float) -> list[str]:
+    """Watch those of these targets, with their intervals, that the records do not know; returns them."""
+    known = set(_all(database))
+    missing = [one for one in wanted if one.target not in known]
+    if missing:
+        with database.write() as connection:
+            database.serialise(connection)
+            for one in missing:
+                _add(connection, one.target, ms(now), one.interval)
+    return [one.target for one in missing]
+
+
+def look_again(connection: Connection, *, now: float) -> None:
+    """Have everything that is watched due now, in the caller's transaction."""
+    later = sa.update(Claim).where(Claim.active == 1, Claim.due_ms > ms(now))
+    connection.execute(later, {"due_ms": ms(now)})
+
+
+def drop(database: Database, target: str, *, now: float) -> bool:
+    """Watch a target no more; its records stay. False when it was not watched."""
+    with database.write() as connection:
+        database.serialise(connection)
+        known = connection.execute(_NAMED, {"target": target}).mappings().first()
+        if known is None or not known["active"]:
+            return False
+        connection.execute(_CHANGE, {"claim": known["id"], "active": 0})
+        audit_log.write(connection, Claim, {**known, "active": 0}, ms(now))
+        return True
+
+
+def targets(database: Database) -> list[str]:
+    """What is watched, oldest first."""
+    return [one.target for one in watched(database)]
+
+
+def watched(database: Database) -> list[Watched]:
+    """What is watched, oldest first."""
+    with database.read() as connection:
+        rows = connection.execute(_WATCHED)
+        return [Watched(r.target, r.interval_s, r.due_ms / 1000) for r in rows]
+
+
+def _all(database: Database) -> list[str]:
+    with database.read() as connection:
+        return list(connection.execute(sa.select(Claim.target)).scalars())
+
+
+def _when(at: int, pace: Pace) -> dict[str, int]:
+    stretch = round(1000 * pace.stretch)
+    return {"at": at, "usual": pace.usual, "backed_off": pace.backed_off, "stretch_ms": stretch}
+
+
+def take(
+    database: Database,
+    *,
+    worker: str,
+    now: float,
+    lease: float = LEASE,
+    target: str | None = None,
+    waiting: Collection[str] = (),
+    alive: Alive = lambda _: None,
+    pace: Pace = _PACE,
+) -> Lease | Held | None:
+    """Claim a due target and open its run, in one transaction; None when nothing is due.
+
+    With `target` that one is claimed, due or not; `Held` when another worker has it. `waiting`: targets that
+    are not taken although they are due, since their last run could not be kept.
+    """
+    at = ms(now)
+    with database.write() as connection:
+        free = {"at": at, "far": at + 2 * ms(lease), "dead": _dead(connection, alive)}
+        named = target is not None
+        which = {"target": target} if named else {**_when(at, pace), "waiting": list(waiting)}
+        row = connection.execute(_FREE_NAMED if named else _FREE_DUE, {**free, **which}).first()
+        if row is None:
+            return _holder(connection, target) if target is not None else None
+        if row.run_id is not None:
+            hash_chain.end_run(database, connection, row.run_id, {"state": "interrupted", "ended_ms": at})
+        run = {
+            "claim_id": row.id,
+            "slot_ms": _slot(connection, row.id, row.due_ms),
+            "worker": worker,
+            "state": "running",
+            "started_ms": at,
+        }
+        run_id = int(connection.execute(_OPEN, run).scalar_one())
+        held = {"claim": row.id, "run_id": run_id, "worker": worker, "lease_ms": at + ms(lease)}
+        connection.execute(_CHANGE, held)
+        return Lease(row.id, run_id, row.target, worker, now)
+
+
+def renew(database: Database, held: Lease, *, now: float, lease: float = LEASE) -> bool:
+    """Hold a claim longer; False when another worker took it over."""
+    with database.write() as connection:
+        change = {"claim": held.claim_id, "run": held.run_id, "lease_ms": ms(now) + ms(lease)}
+        return connection.execute(_MINE, change).rowcount == 1
+
+
+def give_up(database: Database, held: Lease, *, now: float) -> None:
+    """End a run that could not be made: it is interrupted, and its target is due as before."""
+    with database.write() as connection:
+        change = {
+            "claim": held.claim_id,
+            "run": held.run_id,
+            "run_id": None,
+            "worker": None,
+            "lease_ms": None,
+        }
+        if connection.execute(_MINE, change).rowcount:
+            hash_chain.end_run(
+                database, connection, held.run_id, {"state": "interrupted", "ended_ms": ms(now)}
+            )
+
+
+def _dead(connection: Connection, alive: Alive) -> Sequence[str]:
+    rows = connection.execute(_WORKERS)
+    return [r[0] for r in rows if r[0] is not None and alive(r[0]) is False]
+
+
+def _holder(connection: Connection, target: str) -> Held | None:
+    row = connection.execute(_HOLDER, {"target": target}).first()
+    if row is None:
+        return None
+    return Held(row.worker or "another worker", (row.lease_ms or 0) / 1000)
+
+
+def _slot(connection: Connection, claim_id: int, wanted: int) -> int:
+    """The slot this run answers: the due time, or the next free one when it was answered already."""
+    taken = {r[0] for r in connection.execute(_ANSWERED, {"claim": claim_id, "slot": wanted})}
+    while wanted in taken:
+        wanted += 1
+    return wanted

@@ -1,0 +1,347 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is remembered for the next run: held checkpoints, evidence, releases, trust, the last time.
+
+A held row that does not fit its own signature or its chain is refused, never believed. Only `preserve`
+writes.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from anchor.errors import AnchorError, Refused
+from anchor.format.statement import Previous, says
+from anchor.monitor.interfaces import HeldCheckpoint, Unproven
+from anchor.monitor.run_record import Accepted as Said
+from anchor.monitor.run_record import (
+    Before,
+    Evidence,
+    FollowedLog,
+    HeldNumber,
+    SeenAnchor,
+    SeenRelease,
+    SignedCheckpoint,
+)
+from anchor.records import followed_logs, hash_chain, proven_heads, store
+from anchor.records.database import Database
+from anchor.records.observed_releases import BY_THE_MARK
+from anchor.records.queue import ms
+from anchor.records.tables import (
+    Accepted,
+    Anchor,
+    Checkpoint,
+    Claim,
+    EvidenceRow,
+    Release,
+    Run,
+    Shown,
+    Sighting,
+    Trust,
+)
+from anchor.tlog import checkpoint as checkpoints
+from anchor.tlog import note as notes
+from anchor.tlog.keys import parse_vkey
+
+_SAME_SIZE = 8
+"""Different roots of one size that are looked at: two are a contradiction already."""
+
+# Statements are built once, with named parameters: to build one costs eight times what it costs to run it.
+_OF_SIZE = (
+    proven_heads.OF_LOG.where(Checkpoint.size == sa.bindparam("size"))
+    .order_by(Checkpoint.seq)
+    .limit(_SAME_SIZE)
+)
+_SEEN_LAST = sa.select(Sighting.last_ms).where(Sighting.seq == sa.bindparam("seq"))
+_LINK = sa.select(Checkpoint.chain).where(Checkpoint.seq == sa.bindparam("seq"))
+_KNOWN = sa.select(Checkpoint.seq).where(
+    Checkpoint.origin == sa.bindparam("origin"),
+    Checkpoint.size == sa.bindparam("size"),
+    Checkpoint.root == sa.bindparam("root"),
+)
+_EVIDENCE = sa.select(EvidenceRow.__table__).order_by(EvidenceRow.seq)
+_OF_TARGET = Claim.target == sa.bindparam("target")
+_RUNS = Run.claim_id == Claim.id
+_ENDED = sa.select(Run.ended_ms).where(_RUNS, Run.seq.is_not(None)).order_by(Run.seq.desc()).limit(1)
+_TRUST = (
+    sa.select(Trust.document)
+    .join(Run, Run.trust_id == Trust.id)
+    .where(_RUNS, Run.seq.is_not(None))
+    .order_by(Run.seq.desc())
+    .limit(1)
+)
+_FACTS = sa.select(Run.facts).where(_RUNS, Run.state == "finished").order_by(Run.seq.desc()).limit(1)
+_FOUND = (
+    sa.select(Run.release_id)
+    .where(_RUNS, Run.seq.is_not(None), Run.release_id.is_not(None))
+    .order_by(Run.seq.desc())
+    .limit(1)
+    .correlate(Claim)
+    .scalar_subquery()
+)
+"""As the chained runs have it: `claims` could be edited to forget a release."""
+_BEFORE = (
+    sa.select(
+        _FOUND.label("found"),
+        _ENDED.correlate(Claim).scalar_subquery().label("ended_ms"),
+        _TRUST.correlate(Claim).scalar_subquery().label("trust"),
+        _FACTS.correlate(Claim).scalar_subquery().label("facts"),
+        Release.__table__,
+    )
+    .select_from(Claim)
+    .outerjoin(Release, Release.id == sa.func.coalesce(_FOUND, Claim.release_id))
+    .where(_OF_TARGET)
+)
+"""One row, so that a run costs one transaction for all that it asks of its target."""
+_BESIDE = (
+    sa.select(Release.id)
+    .where(
+        Release.ledger == sa.bindparam("ledger"),
+        Release.number.between(sa.bindparam("number") - 1, sa.bindparam("number") + 1),
+        Release.statement_sha256 != sa.bindparam("digest"),
+    )
+    .order_by(Release.id)
+)
+_SAID = (
+    sa.select(Accepted.ledger, Accepted.number, Accepted.who, Accepted.reason)
+    .join(Claim, Claim.id == Accepted.claim_id)
+    .where(_OF_TARGET)
+    .order_by(Accepted.epoch.desc())
+    .limit(1)
+)
+_EPOCH = (
+    sa.select(sa.func.count())
+    .select_from(Accepted)
+    .where(Accepted.claim_id == Claim.id)
+    .correlate(Claim)
+    .scalar_subquery()
+)
+_HIGHER = (
+    sa.select(Release.id)
+    .join(Shown, Shown.release_id == Release.id)
+    .join(Claim, Claim.id == Shown.claim_id)
+    .where(_OF_TARGET, Shown.epoch == _EPOCH, Release.number > sa.bindparam("above"))
+    .order_by(Release.number.desc(), Release.id)
+)
+_NUMBERS = (
+    sa.select(Release.id, Release.number, Release.version, Release.statement_sha256)
+    .where(Release.ledger == sa.bindparam("ledger"))
+    .order_by(Release.number, Release.id)
+)
+_RELEASE = sa.select(Release.__table__).where(Release.id == sa.bindparam("release"))
+_ANCHORS = sa.select(Anchor.__table__).where(Anchor.release_id == sa.bindparam("release")).order_by(Anchor.id)
+
+
+class Memory:
+    """The records as a re-verification sees them, at one time (seconds since 1970)."""
+
+    def __init__(self, database: Database, *, now: float) -> None:
+        self._database = database
+        self._now = now
+        self._accusations: list[Evidence] | None = None
+        self._says: dict[str, dict[int, Previous]] = {}
+
+    def held(self, log_key: str, origin: str, size: int) -> list[HeldCheckpoint]:
+        """The first and the largest of the proven history, and those of this size, that are held of a log;
+        Refused for an edited row."""
+        log = {"log_key": log_key, "origin": origin}
+        found: list[HeldCheckpoint] = []
+        with self._database.read() as connection:
+            rows = [*connection.execute(proven_heads.FIRST, log).mappings().all()]
+            if (newest := proven_heads.newest(connection, log)) is not None:
+                rows = [row for row in rows if row["seq"] < newest["seq"]] + [newest]
+            same = connection.execute(_OF_SIZE, {**log, "size": size}).mappings().all()
+            for row in (*rows, *same):
+                held = _with_times(connection, dict(row))
+                found += [held] if held not in found else []
+        return found
+
+    def stood(self, log_key: str, origin: str, *, after: float, until: float) -> HeldCheckpoint | None:
+        """The smallest proven head that was served as the newest one after a time, by sightings up to another
+        (seconds since 1970); Refused for an edited row."""
+        log = {"log_key": log_key, "origin": origin}
+        with self._database.read() as connection:
+            row = proven_heads.stood(connection, log, after=ms(after), until=ms(until))
+            return None if row is None else _with_times(connection, dict(row))
+
+    def unproven(self, log_key: str, origin: str) -> Unproven:
+        """The heads of a log that nothing was proven about; Refused for an edited row."""
+        log = {"log_key": log_key, "origin": origin}
+        with self._database.read() as connection:
+            found = [_held(connection, dict(row)) for row in proven_heads.unproven(connection, log)]
+            return Unproven(tuple(found), proven_heads.beyond(connection, log))
+
+    def knows(self, origin: str, size: int, root: bytes) -> bool:
+        """Whether this checkpoint is held."""
+        wanted = {"origin": origin, "size": size, "root": root.hex()}
+        with self._database.read() as connection:
+            return connection.execute(_KNOWN, wanted).first() is not None
+
+    def preserve(self, seen: Sequence[SignedCheckpoint], evidence: Sequence[Evidence]) -> None:
+        """Keep signed notes and the evidence they are, at once and whatever becomes of the run."""
+        self._accusations = None
+        store.preserve(self._database, seen, evidence, now=self._now)
+
+    def contradictions(self, origin: str) -> list[Evidence]:
+        """Evidence kept against a log's origin or a ledger's name, oldest first.
+
+        All of it is read and checked: an edited row may be one that accused this origin.
+        """
+        if self._accusations is None:
+            with self._database.read() as connection:
+                self._accusations = _evidence(connection)
+        return [e for e in self._accusations if e.origin == origin]
+
+    def before(self, target: str) -> Before:
+        """What the runs of a target before left."""
+        with self._database.read() as connection:
+            row = connection.execute(_BEFORE, {"target": target}).mappings().first()
+        if row is None:
+            return Before()
+        facts = msgspec.json.decode(row["facts"]) if row["facts"] else {}
+        entries = facts.get("entries", [])
+        gone = row["id"] is None and row["found"] is not None
+        return Before(
+            last_run=None if row["ended_ms"] is None else row["ended_ms"] / 1000,
+            trust=msgspec.json.decode(row["trust"], type=dict[str, str]) if row["trust"] else None,
+            release=None if row["id"] is None else _release(dict(row)),
+            lost=edited(f"release {row['found']} of {target} is gone") if gone else None,
+            entries=tuple(e for e in entries if isinstance(e, dict)),
+            best=facts.get("best"),
+        )
+
+    def logs_of(self, target: str) -> list[FollowedLog]:
+        """The logs in which an anchor of this target ever counted, but for those that a person let go."""
+        with self._database.read() as connection:
+            return followed_logs.of_target(connection, target)
+
+    def accepted(self, target: str) -> Said | None:
+        """The number from which a target's releases are compared, where somebody said one."""
+        with self._database.read() as connection:
+            row = connection.execute(_SAID, {"target": target}).mappings().first()
+        return None if row is None else Said(**row, by_person=row["who"] != BY_THE_MARK)
+
+    def higher(self, target: str, above: int) -> Iterator[SeenRelease]:
+        """The releases with a number above this one that were verified at a target since then, with their
+        anchors, highest first, each as it is asked for: under whatever policy there was."""
+        with self._database.read() as connection:
+            found = connection.execute(_HIGHER, {"target": target, "above": above}).scalars().all()
+        for number in found:
+            yield self._stored(number)
+
+    def numbers(self, ledger: str) -> list[HeldNumber]:
+        """All releases of a ledger that are held, whoever signed them, lowest first."""
+        with self._database.read() as connection:
+            rows = connection.execute(_NUMBERS, {"ledger": ledger}).all()
+        return [HeldNumber(row=i, number=n, version=v, digest=d) for i, n, v, d in rows]
+
+    def stored(self, one: HeldNumber) -> SeenRelease:
+        """A release that is held, with its anchors."""
+        release = self._stored(one.row)
+        if (release.number, release.digest) != (one.number, one.digest):
+            raise edited(f"release {one.row} is not what its digest says")
+        return release
+
+    def _stored(self, release_id: int) -> SeenRelease:
+        with self._database.read() as connection:
+            row = connection.execute(_RELEASE, {"release": release_id}).mappings().one()
+            return _release(dict(row), _anchors(connection, release_id))
+
+    def rival(
+        self, release: SeenRelease, shows: Callable[[SeenRelease], bool] = lambda _: True
+    ) -> SeenRelease | None:
+        """A verified release of this ledger whose statement says something else of one number, with its
+        anchors: another one with this number, or one before or after that belongs to another chain. `shows`:
+        whether the two show it under today's trust; ledgers of two publishers may share a name."""
+        wanted = {"ledger": release.ledger, "number": release.number, "digest": release.digest}
+        with self._database.read() as connection:
+            beside = connection.execute(_BESIDE, wanted).scalars().all()
+        for row in beside:  # each of them: strangers' releases of other policies must hide none
+            found = self._stored(row)
+            if (found.number == release.number or self._contradict(release, found)) and shows(found):
+                return found
+        return None
+
+    def _contradict(self, one: SeenRelease, two: SeenRelease) -> bool:
+        mine, theirs = self._said(one), self._said(two)
+        return any(mine[n] != theirs[n] for n in mine.keys() & theirs.keys())
+
+    def _said(self, release: SeenRelease) -> dict[int, Previous]:
+        """What a statement says of numbers; each is read once, for both of its neighbours."""
+        digest = release.digest
+        if digest not in self._says:
+            try:
+                self._says[digest] = says(release.statement)
+            except AnchorError as e:
+                raise edited(f"release {release.number} of {release.ledger}: {e}") from None
+        return self._says[digest]
+
+
+def _release(row: dict[str, object], anchors: tuple[SeenAnchor, ...] = ()) -> SeenRelease:
+    values = {k: row[k] for k in ("ledger", "number", "version", "root", "size", "statement")}
+    return SeenRelease(**values, anchors=anchors)  # type: ignore[arg-type]  # columns of these types
+
+
+def _anchors(connection: Connection, release_id: int) -> tuple[SeenAnchor, ...]:
+    """A release's bundles. Without one it would never have been kept, and shows nothing to a stranger."""
+    found = connection.execute(_ANCHORS, {"release": release_id}).mappings().all()
+    if not found:
+        raise edited(f"the bundles of release {release_id} are gone")
+    names = ("origin", "log_key", "log_index", "bundle", "time")
+    return tuple(SeenAnchor(**{name: row[name] for name in names}) for row in found)
+
+
+def _with_times(connection: Connection, row: dict[str, Any]) -> HeldCheckpoint:
+    last = connection.execute(_SEEN_LAST, {"seq": row["seq"]}).scalar() or row["seen_ms"]
+    return HeldCheckpoint(_held(connection, row), row["seen_ms"] / 1000, last / 1000)
+
+
+def _held(connection: Connection, row: dict[str, object]) -> SignedCheckpoint:
+    """A stored checkpoint, once its own signature and its place in the chain are checked."""
+    before = connection.execute(_LINK, {"seq": int(str(row["seq"])) - 1}).scalar()
+    if hash_chain.link(before or hash_chain.START, Checkpoint, row) != row["chain"]:
+        raise edited(f"checkpoint {row['seq']} does not fit its chain")
+    return verified(row)
+
+
+def _evidence(connection: Connection) -> list[Evidence]:
+    """All stored evidence, once the digests and the whole chain are checked."""
+    found: list[Evidence] = []
+    before = hash_chain.START
+    for row in connection.execute(_EVIDENCE).mappings():
+        one = Evidence(kind=row["kind"], origin=row["origin"], document=row["document"])
+        link = hash_chain.link(before, EvidenceRow, dict(row))
+        if (len(found) + 1, one.digest, link) != (row["seq"], row["digest"], row["chain"]):
+            raise edited(f"evidence {row['seq']} does not fit its digest or its chain")
+        found.append(one)
+        before = link
+    return found
+
+
+def verified(row: dict[str, object]) -> SignedCheckpoint:
+    """A stored checkpoint whose note bears its columns under its stored log key; raises Refused."""
+    note, log_key = row["note"], row["log_key"]
+    assert isinstance(note, bytes)
+    assert isinstance(log_key, str)
+    try:
+        found = checkpoints.parse(note)
+        notes.verify(found.note, (parse_vkey(log_key),))
+    except AnchorError as e:
+        raise edited(f"checkpoint {row['seq']}: {e}") from None
+    if (found.origin, found.size, found.root.hex()) != (row["origin"], row["size"], row["root"]):
+        raise edited(f"checkpoint {row['seq']} is not what its note says")
+    return SignedCheckpoint(
+        origin=found.origin,
+        log_key=log_key,
+        size=found.size,
+        root=found.root,
+        note=note,
+        source=str(row["source"]),
+    )
+
+
+def edited(what: str) -> Refused:
+    """The error for records that someone or something changed."""
+    return Refused(what, where="records", remedy="run 'anchor records check'; restore a copy you trust")

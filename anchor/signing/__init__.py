@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Signing: tokens, remote Sigstore services, and the sigstore client."""

@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A Sigstore instance over HTTP: its certificate authority, its time-stamp authority, and which log is meant.
+
+Bytes go out and come back as the services' public APIs define them; what they prove is decided elsewhere.
+Each call has the time that the command's budget has left. Repeated is only what has no further effect.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from urllib.parse import urlsplit
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from anchor import limits
+from anchor.errors import Misuse, Refused
+from anchor.net import http
+from anchor.net.http import Budget, HttpError, Patience, ServiceError
+from anchor.net.log_sources import HttpSource
+from anchor.signing.remote_log_v1 import RekorV1
+from anchor.signing.remote_log_v2 import RekorV2
+from anchor.sigstore.signing_config import Service, SigningConfig
+from anchor.sigstore.trusted_root import LogKey, TrustedRoot
+from anchor.tlog import checkpoint as checkpoints
+from anchor.tlog.note import MAX_NOTE
+
+CA = "certificate authority"
+TSA = "time-stamp authority"
+MAX_CHAIN = limits.ANSWER_CHAIN
+MAX_TOKEN = limits.TIMESTAMP
+"""What is stamped is verified: an answer that no verifier reads is refused before it is signed with."""
+_PATIENCE = Patience(read=20.0)
+
+
+@dataclass(frozen=True)
+class RemoteAuthority:
+    """Fulcio. A repeated request costs a certificate that nobody uses, and nothing else."""
+
+    url: str
+    budget: Budget
+
+    def issue(self, request: bytes, token: str) -> bytes:
+        """CreateSigningCertificateRequest JSON in, SigningCertificate JSON out.
+
+        Raises `Misuse` for a token that is not accepted, `Unavailable` when no answer came.
+        """
+        url = f"{self.url}/api/v2/signingCert"
+        headers = {"Authorization": f"Bearer {_one_line(token)}"}
+        try:
+            answer = http.post(
+                CA, url, request, content_type="application/json", headers=headers, budget=self.budget,
+                limit=MAX_CHAIN, expect=("application/json",), patience=_PATIENCE, safe=True,
+            )  # fmt: skip
+        except HttpError as e:
+            if e.status in (400, 401, 403):
+                # Fulcio answers every fault of a token with the same words
+                remedy = (
+                    "get a new token: right audience (sigstore), issuer known to it, not expired, an e-mail"
+                )
+                raise Misuse(
+                    f"the identity token is not accepted: {e.problem}", where=e.where, remedy=remedy
+                ) from None
+            raise
+        return answer.body
+
+
+@dataclass(frozen=True)
+class RemoteTimestamps:
+    """RFC 3161 over HTTP. A repeated request has no effect at all."""
+
+    url: str
+    budget: Budget
+
+    def stamp(self, request: bytes) -> bytes:
+        """TimeStampReq DER in, TimeStampResp DER out. Raises `Unavailable`."""
+        answer = http.post(
+            TSA, self.url, request, content_type="application/timestamp-query", budget=self.budget,
+            limit=MAX_TOKEN, expect=("application/timestamp-reply",), patience=_PATIENCE, safe=True,
+        )  # fmt: skip
+        return answer.body
+
+
+@dataclass(frozen=True)
+class Instance:
+    """The services of an instance that a signing config chose for one log."""
+
+    authority: RemoteAuthority
+    timestamps: tuple[RemoteTimestamps, ...]
+    """Each of them stamps each signature."""
+    log: RekorV1 | RekorV2
+    log_version: int
+    issuer: str
+    """Base URL of the OIDC issuer for the browser flow; empty when the config names none."""
+
+    @property
+    def name(self) -> str:
+        """The log's host name, as the trusted root has it."""
+        return self.log.known.origin
+
+
+def connect(
+    config: SigningConfig,
+    root: TrustedRoot,
+    *,
+    log: Service,
+    budget: Budget,
+    now: datetime,
+) -> Instance:
+    """One of the logs that the config chooses, with its key from the root, and what signing needs besides.
+
+    Asks the log for its checkpoint only when the root has several it can be. Raises `Refused` when config
+    and root do not fit together, `Misuse` for URLs that must not be used or a config that lists too few
+    services, `Unavailable` also when none may be used at this time.
+    """
+    authority = config.authority(now)
+    stamps = config.chosen_timestamps(now)
+    issuer = config.issuer(now)
+    for used in (authority, log, *stamps):
+        http.check_url(used.url, where="signing config")
+    return Instance(
+        authority=RemoteAuthority(_host_root(authority.url), budget),
+        timestamps=tuple(RemoteTimestamps(s.url, budget) for s in stamps),
+        log=connect_log(log, root, budget=budget),
+        log_version=log.version,
+        issuer=issuer.url if issuer else "",
+    )
+
+
+def connect_log(service: Service, root: TrustedRoot, *, budget: Budget) -> RekorV1 | RekorV2:
+    """A log by its URL and the key that the root has for it. Raises `Refused` when the root has none."""
+    key = _by_host(service, root) or _by_kind(service, root) or _by_origin(service, root, budget)
+    if service.version == 1:
+        known = checkpoints.rekor_v1(key.netloc, key.key.spki, hash_name=key.key.scheme.hash)
+        return RekorV1(service.url, known, key.id, budget=budget)
+    known = checkpoints.tiled(key.host, key.key.spki, hash_name=key.key.scheme.hash)
+    return RekorV2(service.url, known, key.id, budget=budget)
+
+
+def _by_host(service: Service, root: TrustedRoot) -> LogKey | None:
+    found = [k for k in root.tlogs if k.host == urlsplit(service.url).hostname]
+    return found[0] if len(found) == 1 else None
+
+
+def _by_kind(service: Service, root: TrustedRoot) -> LogKey | None:
+    """The only log of the root that it can be: nobody need be asked, and its checkpoints must prove it."""
+    found = [k for k in root.tlogs if isinstance(k.key.public, Ed25519PublicKey) == (service.version == 2)]
+    return found[0] if len(found) == 1 else None
+
+
+def _by_origin(service: Service, root: TrustedRoot, budget: Budget) -> LogKey:
+    """The root's log whose checkpoint this URL serves: a log keeps its origin behind any URL."""
+    origin = _served_origin(service, budget)
+    found = [k for k in root.tlogs if origin in (k.host, k.netloc)]
+    if len(found) != 1:
+        raise Refused(
+            f"the log calls itself {origin[:200]!r}, and the trusted root has {len(found)} logs of that name",
+            where=service.url,
+            remedy="use the signing config and the trusted root of one instance",
+        )
+    return found[0]
+
+
+def _served_origin(service: Service, budget: Budget) -> str:
+    try:
+        if service.version == 1:
+            return checkpoints.parse(RekorV1.fetch_head(service.url, budget)).origin.split(" - ")[0]
+        raw = HttpSource(f"{service.url}/api/v2", budget=budget, service="log").checkpoint()
+        return checkpoints.parse(raw[:MAX_NOTE]).origin
+    except Refused as e:
+        raise ServiceError(
+            f"serves no checkpoint: {e}", where=f"log {service.url}", remedy="check the URL"
+        ) from None
+
+
+def _host_root(url: str) -> str:
+    """Scheme and host: Fulcio's API is at the root of its host, as the client has it."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _one_line(token: str) -> str:
+    if not token or not token.isascii() or any(c.isspace() for c in token):
+        raise Misuse("not a token", where="token", remedy="give the JWT alone, without spaces or line breaks")
+    return token
+
+
+__all__ = ["Instance", "RemoteAuthority", "RemoteTimestamps", "connect", "connect_log"]

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rekor v2 over HTTP: what its answers say.
+
+Decides whether an answer is about our request, and where in the log our entry is. There is no search API, so
+a lost answer is looked for in the level-0 tiles, which are hashed up to a verified checkpoint before use.
+"""
+
+import time
+from dataclasses import dataclass, field
+
+from anchor import limits
+from anchor.encoding import decimal, parse_json, to_base64
+from anchor.errors import Misuse, Refused, Unsupported
+from anchor.net.http import HttpError, ServiceError
+from anchor.net.log_sources import HttpSource
+from anchor.signing.remote_log import INTEGRATION, LOG, POLL, RemoteLog
+from anchor.sigstore import rekor
+from anchor.sigstore.keys import HASH_NAMES, scheme_of
+from anchor.tlog.reader import TileReader
+from anchor.tlog.source import Source
+
+
+@dataclass
+class RekorV2(RemoteLog):
+    """One shard."""
+
+    ENTRIES = "/api/v2/log/entries"
+    MAX_ANSWER = limits.ANSWER_V2
+
+    source: Source | None = field(default=None, kw_only=True)
+    """Where tiles are read; its own read API unless said otherwise."""
+
+    def find_after(self, since: int, leaf: bytes) -> bytes | None:
+        """The same by the leaf hash (32 bytes) of the entry, proven under the current checkpoint.
+
+        A log that is smaller than it was says nothing about what it took.
+        """
+        reader = TileReader(self._source(), self.head())
+        if reader.size < since:
+            problem = f"serves an old head of size {reader.size}, it had {since} before"
+            raise ServiceError(problem, where=f"{LOG} {self.url}", remedy="try again later")
+        for index, found in enumerate(reader.leaf_hashes(since, reader.size), since):
+            if found == leaf:
+                return self._entry(reader, index)
+        return None
+
+    def _body(self, request: bytes) -> bytes:
+        return canonical_body(request)
+
+    def _checkpoint(self) -> bytes:
+        return self._source().checkpoint()
+
+    def _recover(self, error: HttpError, body: bytes) -> bytes:
+        """The entry at the index that a 409 names is compared byte for byte with ours."""
+        try:
+            index = decimal(error.headers.get("x-log-index", ""), where="x-log-index")
+        except Refused:
+            raise self._foreign("says that it has the entry, and not where", error.where) from None
+        patience = self.budget.part(INTEGRATION)
+        while (head := self.head()).size <= index:
+            if patience.left() < POLL:
+                raise self._foreign(
+                    f"says that it has the entry at {index}, beyond its checkpoint", error.where
+                )
+            time.sleep(POLL)
+        reader = TileReader(self._source(), head)
+        if reader.entry(index) != body:
+            raise self._foreign(f"names entry {index}, which is another one", error.where)
+        return self._entry(reader, index)
+
+    def _taken(self, answer: bytes, body: bytes) -> bytes:
+        try:
+            entry = parse_json(answer, where="answer")
+            ours = isinstance(entry, dict) and entry.get("canonicalizedBody") == to_base64(body)
+        except Refused:
+            ours = False
+        if not ours:
+            raise self._foreign("answers with an entry that is not ours")
+        return answer
+
+    def _entry(self, reader: TileReader, index: int) -> bytes:
+        """TransparencyLogEntry (protobuf JSON) of an entry under the reader's checkpoint."""
+        return rekor.log_entry(
+            reader.entry(index),
+            index=index,
+            size=reader.size,
+            root=reader.checkpoint.root,
+            proof=reader.inclusion_proof(index),
+            checkpoint=reader.checkpoint.raw,
+            log_id=self.key_id,
+        )
+
+    def _source(self) -> Source:
+        if self.source is None:
+            self.source = HttpSource(f"{self.url}/api/v2", budget=self.budget, service=LOG)
+        return self.source
+
+
+def canonical_body(request: bytes) -> bytes:
+    """The entry that a Rekor v2 log makes of a hashedrekord 0.0.2 request (JCS of its protobuf JSON).
+
+    Raises `Misuse` for a request of another kind.
+    """
+    try:
+        asked = parse_json(request, where="request")["hashedRekordRequestV002"]
+        scheme = scheme_of(asked["signature"]["verifier"]["keyDetails"])
+        return rekor.entry_body(HASH_NAMES[scheme.hash], asked["digest"], asked["signature"])
+    except (Refused, Unsupported, KeyError, TypeError):
+        raise Misuse("not a hashedrekord 0.0.2 request", where="request") from None

@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Getting a time-stamp token, and believing it only when it verifies: before anything is in a log.
+
+A Rekor v2 entry without a time-stamp is worthless, and it is for ever; so the token comes first. The client
+sends a nonce and never looks at it again: here an answer to another request is refused.
+"""
+
+from rfc3161_client import HashAlgorithm, TimestampRequestBuilder
+
+from anchor.errors import Refused
+from anchor.sigstore.services import TimestampAuthority
+from anchor.sigstore.trusted_root import TrustedRoot
+from anchor.verify import timestamp, timestamp_token
+
+WHERE = "time-stamp authority"
+
+
+def stamp(authority: TimestampAuthority, signature: bytes, root: TrustedRoot) -> bytes:
+    """A TimeStampResp (DER) over a signature, by an authority of the trusted root.
+
+    The certificates that it carries are put in the order of DER: the stock client reads no other.
+
+    Raises `Refused` for a token that does not verify, and what the authority raises.
+    """
+    builder = TimestampRequestBuilder().hash_algorithm(HashAlgorithm.SHA256).data(signature)
+    request = builder.nonce(nonce=True).build()
+    token = authority.stamp(request.as_bytes())
+    if timestamp.check(token, signature, root.timestamp_authorities, where=WHERE) is None:
+        raise Refused("the token is of an authority that the trusted root does not name", where=WHERE)
+    response = timestamp_token.read(token, WHERE)
+    if response.nonce != request.nonce:
+        raise Refused("the token answers another request", where=WHERE)
+    return response.der

@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Signing configs (v0.2) and ClientTrustConfigs: which services of an instance are used to sign.
+
+Decides, from bytes and a time, what a document says and which of its services are chosen. Opens nothing.
+Form: sigstore_trustroot.proto, SigningConfig and ClientTrustConfig.
+"""
+
+import json
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from anchor import limits
+from anchor.encoding import parse_json
+from anchor.errors import Misuse, Refused, Unavailable, Unsupported
+from anchor.sigstore.protojson import Message, to_time
+from anchor.sigstore.trusted_root import Window
+
+MAX_SIZE = limits.SIGNING_CONFIG
+MEDIA_TYPE = "application/vnd.dev.sigstore.signingconfig.v0.2+json"
+TRUST_CONFIG = "application/vnd.dev.sigstore.clienttrustconfig.v0.1+json"
+_CONFIG = (
+    "mediaType", "caUrls", "oidcUrls", "rekorTlogUrls", "rekorTlogConfig", "tsaUrls", "tsaConfig",
+)  # fmt: skip
+_SERVICE = ("url", "majorApiVersion", "validFor", "operator")
+_SELECTORS = ("ANY", "ALL", "EXACT")
+
+
+@dataclass(frozen=True)
+class Service:
+    """One service: where it is, which API it speaks, when it is to be used, who runs it."""
+
+    url: str
+    version: int
+    window: Window
+    operator: str
+
+
+@dataclass(frozen=True)
+class Selector:
+    """How many services are to be used: ANY (one), ALL, or EXACT with a count."""
+
+    kind: str = "ANY"
+    count: int = 1
+
+
+@dataclass(frozen=True)
+class SigningConfig:
+    """The services of an instance, as listed; `select` and its kin choose."""
+
+    authorities: tuple[Service, ...]
+    issuers: tuple[Service, ...]
+    logs: tuple[Service, ...]
+    log_selector: Selector
+    timestamps: tuple[Service, ...]
+    timestamp_selector: Selector
+
+    def authority(self, now: datetime) -> Service:
+        """The certificate authority to ask. Raises as `select` when none may be used now."""
+        return select(self.authorities, {1}, Selector(), now, what="certificate authority")[0]
+
+    def issuer(self, now: datetime) -> Service | None:
+        """The OIDC issuer for the browser flow; None when the config names none that may be used now."""
+        return next(iter(_usable(self.issuers, {1}, now)), None)
+
+    def chosen_logs(self, now: datetime, *, versions: Collection[int] = (1, 2)) -> tuple[Service, ...]:
+        """The logs that the config asks for; `versions` narrows the choice to one Rekor."""
+        return select(self.logs, versions, self.log_selector, now, what="transparency log")
+
+    def chosen_timestamps(self, now: datetime) -> tuple[Service, ...]:
+        """The time-stamp authorities that the config asks for; none when it lists none."""
+        if not self.timestamps:
+            return ()
+        return select(self.timestamps, {1}, self.timestamp_selector, now, what="time-stamp authority")
+
+
+def select(
+    services: Iterable[Service], versions: Collection[int], selector: Selector, now: datetime, *, what: str
+) -> tuple[Service, ...]:
+    """Valid now, of the highest supported version, the newest one an operator; as many as asked.
+
+    Raises `Unavailable` when fewer are left than the selector demands and others are of another time, which
+    may be this machine's fault; `Misuse` when there are not so many at all.
+    """
+    services = tuple(services)
+    usable = _usable(services, versions, now)
+    wanted = {"ANY": 1, "ALL": max(1, len(usable)), "EXACT": selector.count}[selector.kind]
+    if len(usable) >= wanted:
+        return usable[:wanted]
+    problem = f"{len(usable)} usable {what}, {wanted} wanted ({selector.kind})"
+    remedy = "get the instance's current signing config"
+    others = [s.window for s in services if s.version in versions and not s.window.covers(now)]
+    if not others:
+        raise Misuse(problem, where="signing config", remedy=remedy)
+    problem += (
+        f": {len(others)} {_out_of(others, now)}, and by this machine's clock it is {now:%Y-%m-%dT%H:%M:%SZ}"
+    )
+    raise Unavailable(problem, where="signing config", remedy=f"see that the clock is right, or {remedy}")
+
+
+def _out_of(windows: Sequence[Window], now: datetime) -> str:
+    """The window nearest to a time that none of them covers."""
+    starts = [w.start for w in windows if now < w.start]
+    if starts:
+        return f"from {min(starts):%Y-%m-%dT%H:%M:%SZ} on"
+    ends = [w.end for w in windows if w.end is not None]
+    return f"until {max(ends):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _usable(services: Iterable[Service], versions: Collection[int], now: datetime) -> tuple[Service, ...]:
+    listed = [s for s in services if s.version in versions and s.window.covers(now)]
+    highest = max((s.version for s in listed), default=0)
+    newest = sorted(
+        (s for s in listed if s.version == highest), key=lambda s: s.window.start, reverse=True
+    )  # fmt: skip
+    by_operator: dict[str, Service] = {}
+    for service in newest:
+        by_operator.setdefault(service.operator, service)
+    return tuple(by_operator.values())
+
+
+def parse(data: bytes, *, where: str = "signing config") -> SigningConfig:
+    """A signing config from its JSON bytes; raises Refused or Unsupported."""
+    if len(data) > MAX_SIZE:
+        raise Refused(f"{len(data)} bytes, more than {MAX_SIZE}", where=where)
+    return _config(parse_json(data, where=where), where)
+
+
+def parse_trust_config(data: bytes, *, where: str = "instance file") -> tuple[bytes, SigningConfig]:
+    """Trusted root (JSON) and signing config of a ClientTrustConfig; raises Refused or Unsupported."""
+    if len(data) > MAX_SIZE:
+        raise Refused(f"{len(data)} bytes, more than {MAX_SIZE}", where=where)
+    found = Message(parse_json(data, where=where), ("mediaType", "trustedRoot", "signingConfig"), where)
+    if (media := found.text("mediaType")) != TRUST_CONFIG:
+        raise Unsupported(
+            f"a document of type {media[:80]!r}",
+            where=where,
+            remedy=f"give a ClientTrustConfig ({TRUST_CONFIG})",
+        )
+    root = json.dumps(found.need("trustedRoot"), ensure_ascii=False, indent=1).encode() + b"\n"
+    return root, _config(found.need("signingConfig"), found.place("signingConfig"))
+
+
+def _config(value: object, where: str) -> SigningConfig:
+    found = Message(value, _CONFIG, where)
+    if (media := found.text("mediaType")) != MEDIA_TYPE:
+        raise Unsupported(
+            f"a signing config of type {media[:80]!r}", where=where, remedy=f"only {MEDIA_TYPE}"
+        )
+    return SigningConfig(
+        authorities=_services(found, "caUrls"),
+        issuers=_services(found, "oidcUrls"),
+        logs=_services(found, "rekorTlogUrls"),
+        log_selector=_selector(found, "rekorTlogConfig"),
+        timestamps=_services(found, "tsaUrls"),
+        timestamp_selector=_selector(found, "tsaConfig"),
+    )
+
+
+def _services(config: Message, name: str) -> tuple[Service, ...]:
+    return tuple(_service(m) for m in config.messages(name, _SERVICE))
+
+
+def _service(found: Message) -> Service:
+    if found.has("validFor"):
+        window = found.message("validFor", ("start", "end"))
+        start = to_time(window.need("start"), window.place("start"))
+        end = to_time(window.need("end"), window.place("end")) if window.has("end") else None
+    else:
+        start, end = datetime.min.replace(tzinfo=UTC), None
+    return Service(
+        url=found.text("url").rstrip("/"),
+        version=found.int64("majorApiVersion"),
+        window=Window(start, end),
+        operator=found.text("operator", ""),
+    )
+
+
+def _selector(config: Message, name: str) -> Selector:
+    """ANY where the config does not say; EXACT must say how many."""
+    if not config.has(name):
+        return Selector()
+    found = config.message(name, ("selector", "count"))
+    kind = found.text("selector", "ANY")
+    if kind not in _SELECTORS:
+        raise Unsupported(f"a selector {kind[:40]!r}", where=found.where)
+    count = found.int64("count")
+    if kind == "EXACT" and count < 1:
+        raise Refused("EXACT without a count", where=found.where)
+    return Selector(kind, count or 1)

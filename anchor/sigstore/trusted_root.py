@@ -1,0 +1,293 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Sigstore trusted roots: the logs, authorities and time-stampers that a verifier believes, and when.
+
+Decides what a trusted root file says. Whether the file itself is to be trusted is the caller's affair (a pin,
+TUF, a policy), and so is which of its keys a piece of evidence needs. Form: sigstore_trustroot.proto.
+"""
+
+import contextlib
+import functools
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from urllib.parse import urlsplit
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
+from anchor import limits
+from anchor.encoding import parse_json, to_base64
+from anchor.errors import AnchorError, Refused, Unavailable, Unsupported
+from anchor.sigstore import keys
+from anchor.sigstore.keys import Key
+from anchor.sigstore.protojson import Message, to_time
+from anchor.sigstore.x509 import Fields, fields, load_certificate, quiet_name, reading
+
+MAX_SIZE = limits.TRUSTED_ROOT
+MEDIA_TYPES = (
+    "application/vnd.dev.sigstore.trustedroot+json;version=0.1",
+    "application/vnd.dev.sigstore.trustedroot.v0.1+json",
+)
+_ROOT = ("mediaType", "tlogs", "certificateAuthorities", "ctlogs", "timestampAuthorities")
+_LOG = ("baseUrl", "hashAlgorithm", "publicKey", "logId", "checkpointKeyId", "operator")
+_AUTHORITY = ("subject", "uri", "certChain", "validFor", "operator")
+
+
+@dataclass(frozen=True)
+class Window:
+    """When something is trusted; both ends belong to it (sigstore_common.proto, TimeRange)."""
+
+    start: datetime
+    end: datetime | None = None
+
+    def covers(self, time: datetime) -> bool:
+        """Whether the time lies inside."""
+        return self.start <= time and (self.end is None or time <= self.end)
+
+    def __str__(self) -> str:
+        end = self.end.isoformat() if self.end else "now"
+        return f"{self.start.isoformat()} to {end}"
+
+
+@dataclass(frozen=True)
+class LogKey:
+    """A transparency log (Rekor or CT) and its key. `id` is the 32 bytes that evidence names it by."""
+
+    base_url: str
+    id: bytes
+    window: Window
+    key: Key
+    operator: str = ""
+
+    @property
+    def host(self) -> str:
+        """The host of the base URL, without port: the origin of a Rekor v2 log."""
+        return urlsplit(self.base_url).hostname or ""
+
+    @property
+    def netloc(self) -> str:
+        """The host with its port."""
+        return urlsplit(self.base_url).netloc
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The names that the log may sign under: its host, with its port, and with its path too."""
+        return _names(self.base_url)
+
+
+@dataclass(frozen=True)
+class Authority:
+    """A certificate or time-stamping authority: its chain, leaf-most first, the last one the trust anchor."""
+
+    uri: str
+    subject: str
+    window: Window
+    certificates: tuple[x509.Certificate, ...] = field(compare=False)
+    fingerprints: tuple[bytes, ...] = ()
+    operator: str = ""
+
+    @functools.cached_property
+    def subjects(self) -> tuple[x509.Name, ...]:
+        """The names of the certificates, of those that can be read."""
+        found = []
+        for certificate in self.certificates:
+            with contextlib.suppress(Refused):
+                found.append(quiet_name(certificate, "subject"))
+        return tuple(found)
+
+    @functools.cached_property
+    def fields(self) -> tuple[Fields, ...]:
+        """What each certificate says; raises Refused when one has a field that cannot be read."""
+        return tuple(fields(c, f"trusted root, {self.name}") for c in self.certificates)
+
+    @functools.cached_property
+    def issuer_serial(self) -> tuple[x509.Name, int] | None:
+        """By what a time-stamp names the first certificate; None if there is none that can be read."""
+        for certificate in self.certificates[:1]:
+            with contextlib.suppress(Refused), reading("a certificate", "trusted root"):
+                return certificate.issuer, certificate.serial_number
+        return None
+
+    @property
+    def name(self) -> str:
+        """Its URI, or else what the trusted root calls it."""
+        return self.uri or self.subject or "an authority without a name"
+
+
+@dataclass(frozen=True)
+class Unusable:
+    """A log that a trusted root lists and nothing is verified with: of a kind unknown here, or malformed."""
+
+    problem: str
+    id: bytes
+    """What evidence would name it by; empty when the entry does not say it."""
+    known_kind: bool
+    """Whether it is malformed, which nobody else could use either."""
+
+    def error(self, where: str) -> AnchorError:
+        """Why evidence that names this log comes to nothing: a log that is listed is no stranger's."""
+        kind = Refused if self.known_kind else Unsupported
+        return kind(f"the trusted root names this log, but it cannot be used: {self.problem}", where=where)
+
+
+@dataclass(frozen=True)
+class TrustedRoot:
+    """What a verifier believes. `digests`: SHA-256 of each file it was made of."""
+
+    tlogs: tuple[LogKey, ...] = ()
+    ctlogs: tuple[LogKey, ...] = ()
+    authorities: tuple[Authority, ...] = ()
+    timestamp_authorities: tuple[Authority, ...] = ()
+    digests: tuple[bytes, ...] = ()
+    unusable_tlogs: tuple[Unusable, ...] = ()
+    unusable_ctlogs: tuple[Unusable, ...] = ()
+    doubt: str = ""
+    """Why a newer root may name what this one does not: it is a copy that could not be refreshed."""
+
+    def unnamed(self, problem: str, where: str) -> AnchorError:
+        """The error for what this root does not name: a stranger's, unless the root is in doubt."""
+        if self.doubt:
+            return Unavailable(f"{problem}; {self.doubt}", where=where)
+        return Refused(problem, where=where)
+
+    @property
+    def unusable(self) -> tuple[str, ...]:
+        """The entries that are not used, each in words."""
+        return tuple(u.problem for u in (*self.unusable_tlogs, *self.unusable_ctlogs))
+
+
+def parse(data: bytes, *, where: str = "trusted root") -> TrustedRoot:
+    """A trusted root from its JSON bytes; raises Refused or Unsupported.
+
+    A log that is malformed, or of a kind unknown here, is unusable by itself and remembered: less is trusted
+    without it, never more. A malformed authority refuses all.
+    """
+    if len(data) > MAX_SIZE:
+        raise Refused(f"{len(data)} bytes, more than {MAX_SIZE}", where=where)
+    found = Message(parse_json(data, where=where), _ROOT, where)
+    media_type = found.text("mediaType")
+    if media_type not in MEDIA_TYPES:
+        raise Unsupported(f"a trusted root of type {media_type[:80]!r}", where=where)
+    tlogs, unusable_tlogs = _logs(found.messages("tlogs", _LOG))
+    ctlogs, unusable_ctlogs = _logs(found.messages("ctlogs", _LOG))
+    return TrustedRoot(
+        tlogs=tlogs,
+        ctlogs=ctlogs,
+        authorities=_authorities(found.messages("certificateAuthorities", _AUTHORITY)),
+        timestamp_authorities=_authorities(found.messages("timestampAuthorities", _AUTHORITY)),
+        digests=(hashlib.sha256(data).digest(),),
+        unusable_tlogs=unusable_tlogs,
+        unusable_ctlogs=unusable_ctlogs,
+    )
+
+
+def union(roots: Iterable[TrustedRoot]) -> TrustedRoot:
+    """Everything that any of the roots trusts, each thing once."""
+    listed = list(roots)
+    return TrustedRoot(
+        tlogs=tuple(dict.fromkeys(x for r in listed for x in r.tlogs)),
+        ctlogs=tuple(dict.fromkeys(x for r in listed for x in r.ctlogs)),
+        authorities=tuple(dict.fromkeys(x for r in listed for x in r.authorities)),
+        timestamp_authorities=tuple(dict.fromkeys(x for r in listed for x in r.timestamp_authorities)),
+        digests=tuple(dict.fromkeys(x for r in listed for x in r.digests)),
+        unusable_tlogs=tuple(dict.fromkeys(x for r in listed for x in r.unusable_tlogs)),
+        unusable_ctlogs=tuple(dict.fromkeys(x for r in listed for x in r.unusable_ctlogs)),
+    )
+
+
+def _window(owner: Message) -> Window:
+    found = owner.message("validFor", ("start", "end"))
+    start = to_time(found.need("start"), found.place("start"), late=True)
+    end = to_time(found.need("end"), found.place("end")) if found.has("end") else None
+    if end is not None and end < start:
+        raise Refused("ends before it starts", where=found.where)
+    return Window(start, end)
+
+
+def _logs(entries: list[Message]) -> tuple[tuple[LogKey, ...], tuple[Unusable, ...]]:
+    found, unusable = [], []
+    for entry in entries:
+        try:
+            found.append(_log(entry))
+        except AnchorError as e:
+            unusable.append(Unusable(str(e), _claimed_id(entry), known_kind=isinstance(e, Refused)))
+    return tuple(found), tuple(unusable)
+
+
+def _claimed_id(entry: Message) -> bytes:
+    try:
+        return entry.message("logId", ("keyId",)).data("keyId")
+    except AnchorError:
+        return b""
+
+
+def _log(entry: Message) -> LogKey:
+    public = entry.message("publicKey", ("rawBytes", "keyDetails", "validFor"))
+    window = _window(public)
+    details = public.text("keyDetails")
+    # Before its bytes: those of an unknown kind may be anything, or none.
+    keys.scheme_of(details, where=public.place("keyDetails"))
+    raw = public.data("rawBytes")
+    log_id = entry.message("logId", ("keyId",)).data("keyId")
+    if len(log_id) != 32:
+        raise Refused(f"an id of {len(log_id)} bytes where 32 are wanted", where=entry.place("logId"))
+    base_url = entry.text("baseUrl", "")
+    try:
+        names = _names(base_url)
+    except ValueError:
+        raise Refused("not a URL", where=entry.place("baseUrl")) from None
+    algorithm = entry.text("hashAlgorithm", "SHA2_256")
+    if algorithm != "SHA2_256":
+        raise Unsupported(f"a log that hashes by {algorithm[:40]!r}", where=entry.where)
+    key = keys.load_der(raw, details, where=public.place("rawBytes"))
+    ids = _ids(key, raw, names)
+    if log_id not in ids:
+        raise Refused(f"{to_base64(log_id)} is not this key's id", where=entry.place("logId"))
+    if entry.has("checkpointKeyId"):
+        other = entry.message("checkpointKeyId", ("keyId",)).data("keyId")
+        if len(other) < 4 or all(not i.startswith(other) for i in ids):
+            raise Refused("not this key's checkpoint id", where=entry.place("checkpointKeyId"))
+    return LogKey(base_url, log_id, window, key, entry.text("operator", ""))
+
+
+def _names(base_url: str) -> frozenset[str]:
+    """The names that a log of this URL may sign under; raises ValueError for what is no URL."""
+    parts = urlsplit(base_url)
+    return frozenset({parts.hostname or "", parts.netloc, (parts.netloc + parts.path).rstrip("/")} - {""})
+
+
+def _ids(key: Key, raw: bytes, names: Iterable[str]) -> list[bytes]:
+    """The ids that a key may go by: RFC 6962 section 3.2, and C2SP signed-note under one of the names, by
+    type 0x01 for Ed25519 and by 0xff for RSA (sigstore_trustroot.proto, checkpoint_key_id)."""
+    found = [hashlib.sha256(key.spki).digest(), hashlib.sha256(raw).digest()]
+    if isinstance(key.public, Ed25519PublicKey):
+        tail = b"\n\x01" + key.public.public_bytes_raw()
+    elif isinstance(key.public, RSAPublicKey):
+        tail = b"\n\xffPKIX-RSA-PKCS#1v1.5" + key.spki
+    else:
+        return found
+    return found + [hashlib.sha256(name.encode() + tail).digest() for name in names]
+
+
+def _authorities(entries: list[Message]) -> tuple[Authority, ...]:
+    return tuple(_authority(entry) for entry in entries)
+
+
+def _authority(entry: Message) -> Authority:
+    subject = ""
+    if entry.has("subject"):
+        name = entry.message("subject", ("organization", "commonName"))
+        subject = ", ".join(filter(None, (name.text("commonName", ""), name.text("organization", ""))))
+    chain = entry.message("certChain", ("certificates",))
+    raws = [c.data("rawBytes") for c in chain.messages("certificates", ("rawBytes",))]
+    certificates = tuple(load_certificate(raw, chain.where) for raw in raws)
+    return Authority(
+        uri=entry.text("uri", ""),
+        subject=subject,
+        window=_window(entry),
+        certificates=certificates,
+        fingerprints=tuple(hashlib.sha256(raw).digest() for raw in raws),
+        operator=entry.text("operator", ""),
+    )

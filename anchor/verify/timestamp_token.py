@@ -1,0 +1,287 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An RFC 3161 response, read once: what the token says, as values. Verifies nothing.
+
+The library that verifies tokens reads strict DER alone, drops fractions of the time and passes over what a
+token says of its authority. So it is read here, by the shapes of RFC 3161 and RFC 5652, and handed on in the
+form that the library reads.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated
+
+from cryptography import x509
+from cryptography.hazmat import asn1
+
+from anchor import limits
+from anchor.errors import Refused, Unsupported
+from anchor.sigstore.x509 import reading
+
+Oid = x509.ObjectIdentifier
+MAX_TOKEN = limits.TIMESTAMP
+_SEQUENCE, _CONTEXT_0 = 0x30, 0xA0
+_MAX_PARTS = 64
+_TIME = re.compile(rb"(\d{14})(?:\.(\d*[1-9]))?Z", re.ASCII)
+"""A GeneralizedTime in DER, X.690 section 11.7: in UTC, and without zeros at the end of a fraction."""
+_SIGNED_DATA = Oid("1.2.840.113549.1.7.2")
+_TST_INFO = Oid("1.2.840.113549.1.9.16.1.4")
+
+
+@asn1.sequence
+class _Imprint:
+    algorithm: list[asn1.TLV]
+    digest: bytes
+
+
+@asn1.sequence
+class _Extension:
+    kind: Oid
+    critical: Annotated[bool, asn1.Default(value=False)]
+    value: bytes
+
+
+@asn1.sequence
+class _Accuracy:
+    seconds: int | None
+    millis: Annotated[int | None, asn1.Implicit(0)]
+    micros: Annotated[int | None, asn1.Implicit(1)]
+
+
+@asn1.sequence
+class _TstInfo:
+    version: int
+    policy: Oid
+    imprint: _Imprint
+    serial: int
+    time: asn1.TLV
+    accuracy: _Accuracy | None
+    ordering: Annotated[bool, asn1.Default(value=False)]
+    nonce: int | None
+    tsa: Annotated[list[asn1.TLV] | None, asn1.Implicit(0)]
+    extensions: Annotated[list[_Extension] | None, asn1.Implicit(1)]
+
+
+@asn1.sequence
+class _Attribute:
+    kind: Oid
+    values: asn1.SetOf[asn1.TLV]
+
+
+@asn1.sequence
+class _IssuerAndSerial:
+    issuer: x509.Name
+    serial: int
+
+
+@asn1.sequence
+class _SignerInfo:
+    version: int
+    signer: asn1.TLV
+    digest_algorithm: list[asn1.TLV]
+    signed: Annotated[asn1.SetOf[_Attribute], asn1.Implicit(0)]
+    signature_algorithm: list[asn1.TLV]
+    signature: bytes
+    unsigned: Annotated[asn1.SetOf[asn1.TLV] | None, asn1.Implicit(1)]
+
+
+@asn1.sequence
+class _Content:
+    kind: Oid
+    content: Annotated[bytes, asn1.Explicit(0)]
+
+
+@asn1.sequence
+class _SignedData:
+    version: int
+    digest_algorithms: asn1.SetOf[asn1.TLV]
+    content: _Content
+    certificates: Annotated[asn1.SetOf[asn1.TLV] | None, asn1.Implicit(0)]
+    crls: Annotated[asn1.SetOf[asn1.TLV] | None, asn1.Implicit(1)]
+    signers: asn1.SetOf[_SignerInfo]
+
+
+@asn1.sequence
+class _ContentInfo:
+    kind: Oid
+    content: Annotated[asn1.TLV, asn1.Explicit(0)]
+
+
+@asn1.sequence
+class _Response:
+    status: list[asn1.TLV]
+    token: _ContentInfo | None
+
+
+@dataclass(frozen=True)
+class Response:
+    """A granted response with a token of one signer. Nothing in it is believed yet.
+
+    `der`: the whole response with its certificates in DER's order. `imprint`: by the hash of the object
+    identifier `imprint_hash`. `signed`: type and first value (DER) of each signed attribute. `tsa`: the
+    GeneralName (DER) that the token gives its authority. `critical`: critical extensions of the TSTInfo.
+    """
+
+    der: bytes
+    time: datetime
+    policy: str
+    serial: int
+    nonce: int | None
+    imprint_hash: str
+    imprint: bytes
+    tsa: bytes
+    critical: tuple[str, ...]
+    issuer: x509.Name
+    issuer_serial: int
+    digest_algorithm: str
+    signature_algorithm: str
+    signed: tuple[tuple[str, bytes], ...]
+    certificates: int
+
+
+def read(token: bytes, where: str) -> Response:
+    """The response of a DER TimeStampResp; raises Refused for what is none or grants nothing, and Unsupported
+    for BER and for what is allowed in CMS and not known here."""
+    if len(token) > MAX_TOKEN:
+        raise Refused(f"{len(token)} bytes", where=where)
+    try:
+        with reading("a time-stamp response", where):
+            return _read(_in_order(token), where)
+    except Refused:
+        if _is_ber(token):
+            problem = "written in BER, which is not read here: a bundle's time stamp is in DER"
+            raise Unsupported(problem, where=where) from None
+        raise
+
+
+def _read(der: bytes, where: str) -> Response:
+    response = asn1.decode_der(_Response, der)
+    status = response.status[0].parse(int)
+    if status != 0:
+        raise Refused(f"its status is {status}, not granted", where=where)
+    if response.token is None or response.token.kind != _SIGNED_DATA:
+        raise Refused("a response without a signed token", where=where)
+    data = response.token.content.parse(_SignedData)
+    signers = data.signers.as_list()
+    if len(signers) != 1:
+        raise Refused(f"{len(signers)} signers where one is wanted", where=where)
+    signer = signers[0]
+    if signer.signer.tag_bytes != bytes([_SEQUENCE]):
+        raise Unsupported("it names its signer by a key identifier", where=where)
+    name = signer.signer.parse(_IssuerAndSerial)
+    if data.content.kind != _TST_INFO:
+        raise Refused("a signed message that is no time stamp", where=where)
+    info = asn1.decode_der(_TstInfo, data.content.content)
+    if info.version != 1:  # RFC 3161 section 2.4.2
+        raise Refused(f"a token of version {info.version}", where=where)
+    return Response(
+        der=der,
+        time=_time(bytes(info.time.data), where),
+        policy=info.policy.dotted_string,
+        serial=info.serial,
+        nonce=info.nonce,
+        imprint_hash=_algorithm(info.imprint.algorithm),
+        imprint=info.imprint.digest,
+        tsa=asn1.encode_der(info.tsa[0]) if info.tsa else b"",
+        critical=tuple(e.kind.dotted_string for e in info.extensions or () if e.critical),
+        issuer=name.issuer,
+        issuer_serial=name.serial,
+        digest_algorithm=_algorithm(signer.digest_algorithm),
+        signature_algorithm=_algorithm(signer.signature_algorithm),
+        signed=tuple(
+            (a.kind.dotted_string, asn1.encode_der(a.values.as_list()[0])) for a in signer.signed.as_list()
+        ),
+        certificates=len(data.certificates.as_list()) if data.certificates else 0,
+    )
+
+
+def _algorithm(found: list[asn1.TLV]) -> str:
+    kind: Oid = found[0].parse(Oid)
+    return kind.dotted_string
+
+
+def _time(text: bytes, where: str) -> datetime:
+    """genTime, with its fraction."""
+    found = _TIME.fullmatch(text)
+    if found is None:
+        raise Refused("a time that is not written as RFC 3161 wants", where=where)
+    fraction = (found[2] or b"").decode()
+    if len(fraction) > 6:
+        raise Unsupported("a time finer than a microsecond", where=where)
+    time = datetime.strptime(found[1].decode(), "%Y%m%d%H%M%S").replace(tzinfo=UTC)
+    return time.replace(microsecond=int(fraction.ljust(6, "0")))
+
+
+def _in_order(token: bytes) -> bytes:
+    """The response with the certificates that it carries in the order of DER.
+
+    They are a SET that no signature covers (RFC 5652 sections 5.1 and 10.2.3), and many authorities write
+    them from the leaf up. What is no response is given back as it is.
+    """
+    try:
+        response = _parts(token, 0, len(token))
+        content = _parts(token, *_inside(token, response[0], _SEQUENCE))
+        signed = _parts(token, *_inside(token, content[1], _SEQUENCE))
+        explicit = _parts(token, *_inside(token, signed[1], _CONTEXT_0))
+        data = _parts(token, *_inside(token, explicit[0], _SEQUENCE))
+        start, end = _inside(token, data[3], _CONTEXT_0)
+        certificates = sorted(token[a:b] for a, b in _parts(token, start, end))
+    except (IndexError, ValueError):
+        return token
+    return token[:start] + b"".join(certificates) + token[end:]
+
+
+def members(der: bytes) -> list[bytes]:
+    """The values of one SEQUENCE, each as it is encoded; raises ValueError."""
+    return [der[a:b] for a, b in _parts(der, *_inside(der, (0, len(der)), _SEQUENCE))]
+
+
+def _parts(data: bytes, start: int, end: int) -> list[tuple[int, int]]:
+    """Where each of the values that stand one after the other begins and ends; raises ValueError."""
+    found: list[tuple[int, int]] = []
+    while start < end:
+        _, stop = _length(data, start)
+        if stop > end or len(found) == _MAX_PARTS:
+            raise ValueError
+        found.append((start, stop))
+        start = stop
+    return found
+
+
+def _inside(data: bytes, value: tuple[int, int], tag: int) -> tuple[int, int]:
+    """Where the content of a value of this tag begins and ends."""
+    if data[value[0]] != tag:
+        raise ValueError
+    return _length(data, value[0])
+
+
+def _length(data: bytes, start: int) -> tuple[int, int]:
+    """Where the content of the value at `start` begins and ends: definite lengths (X.690 section 10.1)."""
+    length, at = data[start + 1], start + 2
+    if length >= 0x80:
+        count = length & 0x7F
+        if not 1 <= count <= 4:
+            raise ValueError
+        length, at = int.from_bytes(data[at : at + count], "big"), at + count
+    if at + length > len(data):
+        raise ValueError
+    return at, at + length
+
+
+def _is_ber(data: bytes) -> bool:
+    """Whether a value has an indefinite length, one longer than need be, or a string in pieces: BER's means
+    that DER forbids (X.690 sections 10.1 and 10.2)."""
+    at = 0
+    while at + 2 <= len(data):
+        tag, length = data[at], data[at + 1]
+        constructed = bool(tag & 0x20)
+        if constructed and (length == 0x80 or tag == 0x24):
+            return True
+        try:
+            start, end = _length(data, at)
+        except ValueError:
+            return False
+        if start - at > 2 and (end - start < 0x80 or data[at + 2] == 0):
+            return True
+        at = start if constructed else end
+    return False
