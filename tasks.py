@@ -2,7 +2,7 @@
 """The task list: `python3 tasks.py TASK`. It needs Python 3.11 or later with pip, and nothing else.
 
 `python3 tasks.py` alone lists the tasks. Arguments after the name go to the last command of the task, for
-example `python3 tasks.py fast -k merkle`. Every command runs with the packages of uv.lock. `.ci/run` runs the
+example `python3 tasks.py test tests/laws -k merkle`. Every command runs with the packages of uv.lock. `.ci/run` runs the
 task `ci`, so CI and contributors run the same commands. CONTRIBUTING.md says when to run which.
 """
 
@@ -53,6 +53,7 @@ DOCUMENT_TESTS = (
 TASKS = {
     "try": Task("publish the ledger of this repository into a scratch folder, and verify it there"),
     "setup": Task("install uv into .uv, and the packages of uv.lock into .venv", ("python --version",)),
+    "test": Task("run the tests that you name after the task", ("pytest -q",)),
     "fast": Task("run the fast tests: tests/unit and tests/rules", (f"{PYTEST} tests/unit tests/rules",)),
     "all": Task("run every test; tests of real servers are skipped if these are not built", (PYTEST,)),
     "servers": Task(
