@@ -2,8 +2,9 @@
 """The task list: `python3 tasks.py TASK`. It needs Python 3.11 or later with pip, and nothing else.
 
 `python3 tasks.py` alone lists the tasks. Arguments after the name go to the last command of the task, for
-example `python3 tasks.py test tests/laws -k merkle`. Every command runs with the packages of uv.lock. `.ci/run`
-runs the task `ci`, so CI and contributors run the same commands. CONTRIBUTING.md says when to run which.
+example `python3 tasks.py test tests/laws -k merkle`. Every command runs with the packages of uv.lock.
+`.ci/run` runs the task `ci`, so CI and contributors run the same commands. CONTRIBUTING.md says when to run
+which.
 """
 
 import os

@@ -63,3 +63,12 @@ def test_every_link_of_a_page_leads_to_a_file(page: Path) -> None:
     for target in re.findall(r"(?<!`)\]\(([^)\s]+)\)(?!`)", text):
         if "://" not in target and not target.startswith("#"):
             assert (page.parent / target.partition("#")[0]).exists(), target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=identify)
+def test_every_file_of_ours_that_a_page_names_exists(page: Path) -> None:
+    """`anchor/...` and `tests/...` in back-ticks; a star stands for any name."""
+    if page.name == "CHANGELOG.md":
+        return  # it speaks of earlier trees
+    for name in re.findall(r"`((?:anchor|tests)/[\w./*-]*)`", page.read_text(encoding="utf-8")):
+        assert list(ROOT.glob(name.rstrip("/"))), name
