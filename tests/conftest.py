@@ -6,8 +6,14 @@ import signal
 import sys
 from pathlib import Path
 
-import pytest
-from hypothesis import HealthCheck, settings
+# The tests start hundreds of processes. Each would compile every module again if no bytecode was kept.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+import pytest  # noqa: E402
+from hypothesis import HealthCheck, settings  # noqa: E402
+from xdist.remote import Producer  # noqa: E402
+from xdist.scheduler import LoadScopeScheduling  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
 if str(ROOT) not in sys.path:
@@ -27,6 +33,34 @@ _FOLDERS = surroundings.cut_off()
 # A background job of a shell ignores Ctrl-C, and so would every process that a test starts and interrupts.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """One process for each processor; no other process for a single file, which is done sooner without."""
+    files = {argument.partition("::")[0] for argument in config.args}
+    single = len(files) == 1 and files.pop().endswith(".py")
+    return 0 if single else len(os.sched_getaffinity(0))
+
+
+class ByFile(LoadScopeScheduling):
+    """All tests of a file run in one process, so fixtures are made once.
+
+    The folder `tests/interop` counts as one file, because its tests share one stack of real servers.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        path = nodeid.partition("::")[0]
+        return "tests/interop" if path.startswith("tests/interop/") else path
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile | None:
+    """`--dist loadfile` as above; any other `--dist` means what it says."""
+    return ByFile(config, log) if config.getoption("dist") == "loadfile" else None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest piece of work begins first: the others can go on beside it."""
+    items.sort(key=lambda item: not item.nodeid.startswith("tests/interop/"))
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

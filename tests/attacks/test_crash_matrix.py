@@ -42,7 +42,7 @@ class Scenario:
     also: bool = False
     """Whether a second log, behind HTTP, is asked for."""
     every: int = 1
-    """One of so many crash points is tried in CI, and each where CRASH_EVERY_POINT is set."""
+    """One of so many crash points is tried by the slow tests, and each where CRASH_EVERY_POINT is set."""
     part: Callable[[list[str]], tuple[int, int]] = lambda seen: (0, len(seen))
     """Which of the operations are tried; the others are another scenario's."""
 
@@ -150,11 +150,15 @@ def again(site: Site, scenario: Scenario, served: Served) -> dict[str, Any]:
     return {"between": between, "code": code, "err": err, "after": site.verify().code}
 
 
-def stride(scenario: Scenario) -> int:
-    """All that CI tries take two minutes: elsewhere a quarter of it is enough to see a new fault."""
-    if "CRASH_EVERY_POINT" in os.environ:
-        return 1
-    return scenario.every if os.environ.get("CI") else 4 * scenario.every + 1
+FEWER = pytest.mark.parametrize(
+    "fewer", [pytest.param(9, id="few"), pytest.param(1, id="all", marks=pytest.mark.slow)]
+)
+"""A ninth of the crash points is enough to see a new fault; all of them take minutes."""
+
+
+def stride(scenario: Scenario, fewer: int) -> int:
+    """One of so many crash points is tried."""
+    return 1 if "CRASH_EVERY_POINT" in os.environ else scenario.every * fewer
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -163,11 +167,13 @@ def _warm(tmp_path_factory: pytest.TempPathFactory) -> None:
     assert published.published(tmp_path_factory.mktemp("warm")).verify().code == 0
 
 
+@FEWER
 @pytest.mark.parametrize("part", range(PARTS))
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda s: s.name)
 def test_killed_anywhere_and_run_again_there_is_one_entry_and_the_same_release(
     scenario: Scenario,
     part: int,
+    fewer: int,
     served: Served,
     tmp_path: Path,
     record_property: Callable[[str, object], None],
@@ -177,7 +183,7 @@ def test_killed_anywhere_and_run_again_there_is_one_entry_and_the_same_release(
     seen, expected = undisturbed(base, tmp_path, scenario, served)
     first, last = scenario.part(seen)
     points = [(n, torn) for n, torn in crash.points(seen) if first < n <= last]
-    mine = points[:: stride(scenario)][part::PARTS]
+    mine = points[:: stride(scenario, fewer)][part::PARTS]
     killed = 0
     for number, torn in mine:
         folder = tmp_path / f"{number}{'t' if torn else ''}"
@@ -203,9 +209,10 @@ def test_killed_anywhere_and_run_again_there_is_one_entry_and_the_same_release(
     print(f"{scenario.name}, part {part}: {killed} of {len(points)} crash points")
 
 
+@FEWER
 @pytest.mark.parametrize("part", range(PARTS))
 def test_killed_anywhere_and_the_folder_gone_there_is_never_a_second_statement(
-    part: int, served: Served, tmp_path: Path
+    part: int, fewer: int, served: Served, tmp_path: Path
 ) -> None:
     """Other bytes in the place of what was killed: taken while the log has nothing, else refused for ever,
     and what was killed goes on."""
@@ -214,7 +221,7 @@ def test_killed_anywhere_and_the_folder_gone_there_is_never_a_second_statement(
     base = scenario.before(tmp_path / "base")
     seen, _ = undisturbed(base, tmp_path, scenario, served)
     taken = refused = 0
-    for number, torn in crash.points(seen)[:: stride(scenario)][part::PARTS]:
+    for number, torn in crash.points(seen)[:: stride(scenario, fewer)][part::PARTS]:
         folder = tmp_path / f"{number}{'t' if torn else ''}"
         shutil.copytree(base.root.parent, folder, dirs_exist_ok=True)
         site = Site(folder / "site", folder / "home", folder / "policy.toml")

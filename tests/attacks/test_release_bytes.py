@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Change any byte of release.json or of a file that it names: verification never says OK.
 
+The slow tests change each byte, the others one of eleven.
+
 Twice over: as it is, and with sizes and digests in release.json repaired, where only what somebody signed is
 left to notice it.
 """
@@ -25,6 +27,10 @@ from tests.support.published import LEDGER, published
 
 NAMED = ("statement", "bundle", "trusted_root", "ledger.md", "ledger.json")
 FLIPS = (0x01, 0x20, 0x80)
+EVERY = pytest.mark.parametrize(
+    "every", [pytest.param(11, id="some"), pytest.param(1, id="all", marks=pytest.mark.slow)]
+)
+"""One byte of so many is changed; all of them take minutes."""
 
 
 @pytest.fixture(scope="module")
@@ -61,12 +67,13 @@ def never_ok(held: Held, what: object, *, whole: bool | None = True) -> None:
     assert any(c.demotes is verdict.verdict and c.detail for c in verdict.checks)
 
 
+@EVERY
 @pytest.mark.parametrize("anchored", ["held", "two"])
-def test_any_byte_of_release_json(anchored: str, request: pytest.FixtureRequest) -> None:
+def test_any_byte_of_release_json(anchored: str, every: int, request: pytest.FixtureRequest) -> None:
     """Also what it says of an anchor that counts for nothing, as nobody trusts its log."""
     held: Held = request.getfixturevalue(anchored)
     data = held.release
-    for at in range(len(data)):
+    for at in range(0, len(data), every):
         for other in (
             flipped(data, at, FLIPS[at % 3]),
             flipped(data, at, FLIPS[(at + 1) % 3]),
@@ -91,13 +98,16 @@ def is_whole(data: bytes, good: bytes) -> bool | None:
 NAMES = re.compile(rb'"(?:path|size)": ([^\n]+)')
 
 
-def test_any_byte_of_a_bundle_that_counts_for_nothing_with_release_json_repaired(two: Held) -> None:
+@EVERY
+def test_any_byte_of_a_bundle_that_counts_for_nothing_with_release_json_repaired(
+    two: Held, every: int
+) -> None:
     """Release.json has no other story than its bundles, whoever trusts them."""
     skipped = [c.about for c in two.verify().checks if c.name == "anchor-trusted"]
     assert len(skipped) == 1
     anchor = next(a for a in releases.load(two.release).anchors if a.log.origin in skipped[0])
     data = two.files[anchor.bundle.path]
-    for at in range(0, len(data), 7):
+    for at in range(0, len(data), 7 * every):
         changed = two.with_file(anchor.bundle.path, flipped(data, at, FLIPS[at % 3]), repaired=True)
         verdict = changed.verify()
         if verdict.verdict is Class.OK:
@@ -131,11 +141,12 @@ def test_a_stranger_that_is_appended_as_an_anchor(
     assert about
 
 
+@EVERY
 @pytest.mark.parametrize("member", NAMED)
-def test_any_byte_of_a_file_that_release_json_names(held: Held, member: str) -> None:
+def test_any_byte_of_a_file_that_release_json_names(held: Held, member: str, every: int) -> None:
     path = held.path(member)
     data = held.files[path]
-    for at in range(0, len(data), 5 if member == "trusted_root" else 1):
+    for at in range(0, len(data), every * (5 if member == "trusted_root" else 1)):
         never_ok(held.with_file(path, flipped(data, at, FLIPS[at % 3]), repaired=False), at)
     for other in (b"", data[:-1], data[1:]):
         never_ok(held.with_file(path, other, repaired=False), len(other), whole=False)
@@ -143,25 +154,28 @@ def test_any_byte_of_a_file_that_release_json_names(held: Held, member: str) -> 
         never_ok(held.with_file(path, other, repaired=False), len(other))
 
 
-def test_any_byte_of_the_statement_with_release_json_repaired(held: Held) -> None:
+@EVERY
+def test_any_byte_of_the_statement_with_release_json_repaired(held: Held, every: int) -> None:
     path = held.path("statement")
     data = held.files[path]
-    for at in range(len(data)):
+    for at in range(0, len(data), every):
         for bits in FLIPS:
             never_ok(held.with_file(path, flipped(data, at, bits), repaired=True), at)
         never_ok(held.with_file(path, data[:at] + data[at + 1 :], repaired=True), at)
 
 
+@EVERY
 @pytest.mark.parametrize("member", ["ledger.md", "ledger.json"])
-def test_any_byte_of_the_ledger_with_release_json_repaired(held: Held, member: str) -> None:
+def test_any_byte_of_the_ledger_with_release_json_repaired(held: Held, member: str, every: int) -> None:
     path = held.path(member)
     data = held.files[path]
-    for at in range(len(data)):
+    for at in range(0, len(data), every):
         never_ok(held.with_file(path, flipped(data, at, FLIPS[at % 3]), repaired=True), at)
 
 
+@EVERY
 @pytest.mark.parametrize("half", [0, 1])
-def test_any_byte_of_the_bundle_with_release_json_repaired(held: Held, half: int) -> None:
+def test_any_byte_of_the_bundle_with_release_json_repaired(held: Held, half: int, every: int) -> None:
     """What still verifies says the very same: the byte is in a place that no signature covers.
 
     Such places are the certificates that a time-stamp token brings along (RFC 3161 section 2.4.2: a help,
@@ -171,7 +185,7 @@ def test_any_byte_of_the_bundle_with_release_json_repaired(held: Held, half: int
     path = held.path("bundle")
     data = held.files[path]
     honest = held.verify().facts
-    for at in range(half, len(data), 2):
+    for at in range(half, len(data), 2 * every):
         changed = held.with_file(path, flipped(data, at, FLIPS[at % 3]), repaired=True)
         verdict = changed.verify()
         if verdict.verdict is not Class.OK:
@@ -195,12 +209,13 @@ def bound(bundle: bytes) -> Any:
     return value
 
 
-def test_any_byte_of_the_trusted_root_copy_with_release_json_repaired(held: Held) -> None:
+@EVERY
+def test_any_byte_of_the_trusted_root_copy_with_release_json_repaired(held: Held, every: int) -> None:
     """The copy is no evidence: the verifier's own root decides. It says the same, or it is not accepted."""
     path = held.path("trusted_root")
     data = held.files[path]
     honest = held.verify().facts
-    for at in range(0, len(data), 7):
+    for at in range(0, len(data), 7 * every):
         changed = held.with_file(path, flipped(data, at, 1), repaired=True)
         verdict = changed.verify()
         if verdict.verdict is Class.OK:

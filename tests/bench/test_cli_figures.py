@@ -8,7 +8,7 @@ import pytest
 
 from tests.bench.bench_cli import Pair, measure_publish, measure_verify
 
-pytestmark = pytest.mark.bench
+pytestmark = [pytest.mark.bench, pytest.mark.slow]
 
 
 def holds(measure: Callable[[Path, int], Pair], folder: Path, ratio: float) -> bool:

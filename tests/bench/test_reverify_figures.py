@@ -21,7 +21,7 @@ from tests.support.records import NOW, opened
 from tests.support.reverified import World
 from tests.support.simlog import SimLog, Tree
 
-pytestmark = pytest.mark.bench
+pytestmark = [pytest.mark.bench, pytest.mark.slow]
 
 RELEASES = 1000
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.bench.bench_reverify import measure_growth, world
 
-pytestmark = pytest.mark.bench
+pytestmark = [pytest.mark.bench, pytest.mark.slow]
 
 RELEASES = 60
 

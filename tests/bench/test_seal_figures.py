@@ -7,7 +7,7 @@ import pytest
 
 from tests.bench.bench_seal import measure, peak_memory, write_facts
 
-pytestmark = pytest.mark.bench
+pytestmark = [pytest.mark.bench, pytest.mark.slow]
 
 
 def test_sealing_is_several_times_faster_than_rfc8785_and_recursion(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from tests.bench.bench_verify_bundle import KINDS, cost, growth_alone
 
-pytestmark = pytest.mark.bench
+pytestmark = [pytest.mark.bench, pytest.mark.slow]
 
 
 @pytest.mark.parametrize("name", KINDS)
