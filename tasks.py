@@ -36,7 +36,6 @@ class Task:
     first: tuple[str, ...] = ()
 
 
-PYTEST = "pytest -q -n auto --dist loadgroup"
 DOCUMENT_TESTS = (
     "tests/rules/test_citations.py",
     "tests/rules/test_decisions.py",
@@ -55,8 +54,14 @@ TASKS = {
     "try": Task("publish the ledger of this repository into a scratch folder, and verify it there"),
     "setup": Task("install uv into .uv, and the packages of uv.lock into .venv", ("python --version",)),
     "test": Task("run the tests that you name after the task", ("pytest -q",)),
-    "fast": Task("run the fast tests: tests/unit and tests/rules", (f"{PYTEST} tests/unit tests/rules",)),
-    "all": Task("run every test; tests of real servers are skipped if these are not built", (PYTEST,)),
+    "fast": Task("run the fast tests: tests/unit and tests/rules", ("pytest -q tests/unit tests/rules",)),
+    "all": Task(
+        "run every test that is not slow; tests of real servers are skipped if these are not built",
+        ("pytest -q",),
+    ),
+    "slow": Task(
+        "run the tests that take long: every crash point, every byte, figures", ("pytest -q -m slow",)
+    ),
     "servers": Task(
         "build the real Sigstore servers, once (ten minutes; needs Go, cargo and Node.js)",
         ("python -m tests.interop.stack --build",),
@@ -74,7 +79,7 @@ TASKS = {
     "generate": Task(
         "generate every generated file", first=("checks", "schemas", "specification", "vectors", "differ")
     ),
-    "ci": Task("run everything that CI runs", first=("lint", "types", "layers", "servers", "all")),
+    "ci": Task("run everything that CI runs", first=("lint", "types", "layers", "servers", "all", "slow")),
 }
 
 GENERATED = {

@@ -42,7 +42,7 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     return 0 if single else len(os.sched_getaffinity(0))
 
 
-class ByFile(LoadScopeScheduling):
+class ByFile(LoadScopeScheduling):  # type: ignore[misc]  # xdist ships no types
     """All tests of a file run in one process, so fixtures are made once.
 
     The folder `tests/interop` counts as one file, because its tests share one stack of real servers.
