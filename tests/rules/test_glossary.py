@@ -21,7 +21,7 @@ BANNED = [
 ]
 PAGES = sorted(
     p
-    for p in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), ROOT / "docs/ci/README.md"]
+    for p in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
     if p.name != "CHANGELOG.md"
 )
 
