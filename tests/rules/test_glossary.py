@@ -19,11 +19,7 @@ BANNED = [
     for word, _ in re.findall(r"^\| (.+?) \| (.+) \|$", AVOIDED, re.MULTILINE)
     if word not in ("not", "---")
 ]
-PAGES = sorted(
-    p
-    for p in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
-    if p.name != "CHANGELOG.md"
-)
+PAGES = sorted(p for p in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")] if p.name != "CHANGELOG.md")
 
 
 def test_there_are_terms_and_banned_words() -> None:
