@@ -44,9 +44,9 @@ DOCUMENT_TESTS = (
     "tests/rules/test_glossary.py",
     "tests/rules/test_limits.py",
     "tests/rules/test_tasks.py",
-    "tests/unit/test_check_names.py",
-    "tests/unit/test_format_document.py",
-    "tests/unit/test_operations.py",
+    "tests/rules/test_check_names.py",
+    "tests/unit/format/test_format_document.py",
+    "tests/rules/test_operations.py",
     "tests/integration/test_readme.py",
 )
 
@@ -71,8 +71,10 @@ TASKS = {
     "types": Task("check the types", ("mypy",)),
     "layers": Task("check that imports point down the list in pyproject.toml", ("lint-imports",)),
     "docs": Task("run the tests of the documents", (f"pytest -q {' '.join(DOCUMENT_TESTS)}",)),
-    "checks": Task("generate docs/checks.md", ("python -m tests.support.check_names > docs/checks.md",)),
-    "schemas": Task("generate release/schema", ("python -m tests.support.write_schemas release/schema",)),
+    "checks": Task(
+        "generate docs/checks.md", ("python -m tests.support.generate.check_names > docs/checks.md",)
+    ),
+    "schemas": Task("generate release/schema", ("python -m tests.support.generate.schemas release/schema",)),
     "specification": Task(f"copy {FORMAT} to release/FORMAT.md", (f"cat {FORMAT} > release/FORMAT.md",)),
     "vectors": Task("generate tests/vectors/*/", ("python -m tests.vectors.make",)),
     "differ": Task("generate tests/vectors/only_we_refuse.toml", ("python -m tests.vectors.differ",)),

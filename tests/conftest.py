@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
-from tests.support import surroundings  # noqa: E402  needs the line above
+from tests.support.process import surroundings  # noqa: E402  needs the line above
 
 # Deadlines measure the machine, not the code; a fixed seed in CI makes a red run repeatable.
 settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])

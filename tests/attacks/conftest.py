@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from anchor.verdict import Class
-from tests.support.attacked import Attacked, Hook, hook, make_site
-from tests.support.published import Site
+from tests.support.attacks.attacked import Attacked, Hook, hook, make_site
+from tests.support.releases.published import Site
 
 
 @pytest.fixture(autouse=True)

@@ -4,7 +4,7 @@
 import sqlite3
 
 from anchor.verdict import Class
-from tests.support.attacked import Attacked
+from tests.support.attacks.attacked import Attacked
 
 
 def changed(attacked: Attacked, old: bytes, new: bytes) -> None:

@@ -22,11 +22,11 @@ from anchor.publish.same_signer import SameSigner
 from anchor.publish.signing_history import SignedStatements
 from anchor.signing import signer as signing
 from anchor.verify.policy import parse_policy
-from tests.support.anchor_cli import Ran, anchor, process
-from tests.support.ci_examples import CI
-from tests.support.clock import WallClock
-from tests.support.published import LEDGER, NAME, Site, empty, published, snapshot
-from tests.support.served import serving
+from tests.support.process.anchor_cli import Ran, anchor, process
+from tests.support.process.ci_examples import CI
+from tests.support.process.clock import WallClock
+from tests.support.releases.published import LEDGER, NAME, Site, empty, published, snapshot
+from tests.support.servers.embedded_instance import serving
 
 OTHER = LEDGER.replace("| C | 3 |", "| C | 4 |")
 DAY = 86400.0

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import pytest
 
 from anchor.verdict import Class
-from tests.support.attacked import Attacked
-from tests.support.cdn import Cdn, cdn
+from tests.support.attacks.attacked import Attacked
+from tests.support.servers.cdn import Cdn, cdn
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import pytest
 
 from anchor.publish import release_json
 from anchor.verify.release import verify_release
-from tests.support.forged_world import World, make_world, own, with_anchors
-from tests.support.in_memory import Held, Memory
+from tests.support.forge.attacker import World, make_world, own, with_anchors
+from tests.support.releases.in_memory import Held, Memory
 
 
 @pytest.fixture(scope="module")

@@ -27,11 +27,11 @@ from anchor.sigstore import trusted_root
 from anchor.verdict import Class, Verdict
 from anchor.verify.effort import Effort
 from anchor.verify.release import verify_release
-from tests.support.attacked import Attacked, log_of
-from tests.support.forged_world import World, make_world, own, refused, statement_of, with_anchors
-from tests.support.in_memory import Held, Memory, hold
-from tests.support.published import LEDGER, published
-from tests.support.signed import described, sign
+from tests.support.attacks.attacked import Attacked, log_of
+from tests.support.forge.attacker import World, make_world, own, refused, statement_of, with_anchors
+from tests.support.forge.signed import described, sign
+from tests.support.releases.in_memory import Held, Memory, hold
+from tests.support.releases.published import LEDGER, published
 
 Change = Callable[[Any], None]
 KEY = ec.generate_private_key(ec.SECP256R1())

@@ -20,11 +20,12 @@ from anchor.format import release as releases
 from anchor.publish import interrupted, statement_guard
 from anchor.publish.signing_history import SignedStatements
 from anchor.tlog import tiles
-from tests.support import crash, published
-from tests.support.anchor_cli import anchor
-from tests.support.crash import Killer
-from tests.support.published import LEDGER, Site
-from tests.support.served import Served, serving
+from tests.support.process import crash
+from tests.support.process.anchor_cli import anchor
+from tests.support.process.crash import Killer
+from tests.support.releases import published
+from tests.support.releases.published import LEDGER, Site
+from tests.support.servers.embedded_instance import Served, serving
 
 PARTS = 4
 OTHER = LEDGER.replace("| C | 3 |", "| C | 4 |")

@@ -6,8 +6,8 @@ import sqlite3
 import pytest
 
 from anchor.verdict import Class
-from tests.support.anchor_cli import anchor
-from tests.support.attacked import Attacked
+from tests.support.attacks.attacked import Attacked
+from tests.support.process.anchor_cli import anchor
 
 
 def edited(attacked: Attacked, *statements: str) -> None:

@@ -14,13 +14,13 @@ from pathlib import Path
 import pytest
 
 from anchor.verdict import Class
-from tests.support import postgres
-from tests.support.acts import OK, Attack, Play, observed
-from tests.support.anchor_cli import ROOT
-from tests.support.attack_table import ELSEWHERE, TABLE
-from tests.support.attacked import Hook
-from tests.support.published import LEDGER, Site, published
-from tests.support.records import like, postgresql  # noqa: F401 - fixtures
+from tests.support.attacks.acts import OK, Attack, Play, observed
+from tests.support.attacks.attacked import Hook
+from tests.support.attacks.table import ELSEWHERE, TABLE
+from tests.support.process.anchor_cli import ROOT
+from tests.support.records import postgres
+from tests.support.records.outcomes import like, postgresql  # noqa: F401 - fixtures
+from tests.support.releases.published import LEDGER, Site, published
 
 OTHER = LEDGER.replace("| A | 1 |", "| A | 9 |")
 

@@ -12,10 +12,11 @@ import pytest
 
 from anchor.publish import interrupted
 from anchor.publish.journal import Journal
-from tests.support import crash, published
-from tests.support.anchor_cli import anchor
-from tests.support.crash import Killer
-from tests.support.published import LEDGER, Site
+from tests.support.process import crash
+from tests.support.process.anchor_cli import anchor
+from tests.support.process.crash import Killer
+from tests.support.releases import published
+from tests.support.releases.published import LEDGER, Site
 
 OTHER = LEDGER.replace("| C | 3 |", "| C | 4 |")
 

@@ -8,11 +8,11 @@ import pytest
 
 from anchor.publish import release_json
 from anchor.verdict import Class
-from tests.support.anchor_cli import Ran, anchor
-from tests.support.attacked import dump, log_of
-from tests.support.forged_world import World, make_world, own, with_anchors
-from tests.support.in_memory import Held, hold
-from tests.support.published import NAME
+from tests.support.attacks.attacked import dump, log_of
+from tests.support.forge.attacker import World, make_world, own, with_anchors
+from tests.support.process.anchor_cli import Ran, anchor
+from tests.support.releases.in_memory import Held, hold
+from tests.support.releases.published import NAME
 
 
 @pytest.fixture(scope="module")

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from anchor.verdict import Class
-from tests.support.anchor_cli import anchor
-from tests.support.attacked import Attacked, dump, log_of, retire
-from tests.support.simlog import SimLog
+from tests.support.attacks.attacked import Attacked, dump, log_of, retire
+from tests.support.logs.simlog import SimLog
+from tests.support.process.anchor_cli import anchor
 
 EQUIVOCATION = Class.EQUIVOCATION
 

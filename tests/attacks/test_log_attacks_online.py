@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 
 from anchor.verdict import Class
-from tests.support.anchor_cli import anchor
-from tests.support.attacked import Hook
-from tests.support.log_server import serve_logs
-from tests.support.online import Online, rows
-from tests.support.published import Site
-from tests.support.simlog import SimLog
+from tests.support.attacks.attacked import Hook
+from tests.support.attacks.online import Online, rows
+from tests.support.logs.simlog import SimLog
+from tests.support.process.anchor_cli import anchor
+from tests.support.releases.published import Site
+from tests.support.servers.log_server import serve_logs
 
 HOUR = 3600
 

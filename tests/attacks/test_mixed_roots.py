@@ -19,9 +19,9 @@ from anchor.sigstore.trusted_root import TrustedRoot
 from anchor.verdict import Class
 from anchor.verify.policy import Policy, Signer
 from anchor.verify.release import Trust
-from tests.support.in_memory import Held, hold
-from tests.support.published import NAME, published
-from tests.support.signed import described, pose_as, sign
+from tests.support.forge.signed import described, pose_as, sign
+from tests.support.releases.in_memory import Held, hold
+from tests.support.releases.published import NAME, published
 
 
 @dataclass(frozen=True)

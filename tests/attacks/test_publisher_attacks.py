@@ -17,10 +17,10 @@ import pytest
 
 from anchor.encoding import jcs
 from anchor.verdict import Class
-from tests.support.anchor_cli import Ran, anchor
-from tests.support.attacked import Hook
-from tests.support.cdn import cdn
-from tests.support.published import LEDGER, Site, published
+from tests.support.attacks.attacked import Hook
+from tests.support.process.anchor_cli import Ran, anchor
+from tests.support.releases.published import LEDGER, Site, published
+from tests.support.servers.cdn import cdn
 
 OTHER = LEDGER.replace("| A | 1 |", "| A | 9 |")
 

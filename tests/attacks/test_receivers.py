@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.anchor_cli import anchor
-from tests.support.attacked import Attacked, hook
-from tests.support.online import until, watching
-from tests.support.serving import running
+from tests.support.attacks.attacked import Attacked, hook
+from tests.support.attacks.online import until, watching
+from tests.support.process.anchor_cli import anchor
+from tests.support.servers.serving import running
 
 
 class _Drips(BaseHTTPRequestHandler):

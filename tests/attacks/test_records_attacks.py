@@ -13,9 +13,9 @@ import pytest
 
 from anchor.tlog import evidence
 from anchor.verdict import Class
-from tests.support.anchor_cli import Ran, anchor, process
-from tests.support.attacked import Attacked
-from tests.support.simlog import SimLog
+from tests.support.attacks.attacked import Attacked
+from tests.support.logs.simlog import SimLog
+from tests.support.process.anchor_cli import Ran, anchor, process
 
 DAY = 86400
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from anchor.verdict import Class
-from tests.support.anchor_cli import anchor
-from tests.support.attacked import Attacked
-from tests.support.need import need
-from tests.support.online import until, watching
+from tests.support.attacks.attacked import Attacked
+from tests.support.attacks.online import until, watching
+from tests.support.process.anchor_cli import anchor
+from tests.support.process.need import need
 
 UNREACHABLE = ("--database", "postgresql://u:hunter2@127.0.0.1:1/x")
 

@@ -21,9 +21,9 @@ from anchor.publish import release_json
 from anchor.sigstore.trusted_root import parse
 from anchor.verdict import Class
 from anchor.verify.root_entries import entries
-from tests.support.forged_world import own, with_anchors
-from tests.support.in_memory import Held, hold
-from tests.support.published import LEDGER, published
+from tests.support.forge.attacker import own, with_anchors
+from tests.support.releases.in_memory import Held, hold
+from tests.support.releases.published import LEDGER, published
 
 NAMED = ("statement", "bundle", "trusted_root", "ledger.md", "ledger.json")
 FLIPS = (0x01, 0x20, 0x80)

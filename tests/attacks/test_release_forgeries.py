@@ -18,7 +18,7 @@ from anchor.sigstore import trusted_root
 from anchor.verdict import Class
 from anchor.verify.policy import Policy, Signer
 from anchor.verify.release import Trust, verify_release
-from tests.support.forged_world import (
+from tests.support.forge.attacker import (
     World,
     made,
     make_world,
@@ -28,9 +28,9 @@ from tests.support.forged_world import (
     trusting,
     with_anchors,
 )
-from tests.support.in_memory import Memory, hold
-from tests.support.published import LEDGER, NAME, published
-from tests.support.signed import pose_as
+from tests.support.forge.signed import pose_as
+from tests.support.releases.in_memory import Memory, hold
+from tests.support.releases.published import LEDGER, NAME, published
 
 GITHUB = "https://github.com/login/oauth"
 

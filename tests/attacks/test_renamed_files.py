@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from anchor.verdict import Class
-from tests.support.anchor_cli import anchor
-from tests.support.attacked import Attacked
-from tests.support.cdn import cdn
-from tests.support.published import LEDGER, Site
+from tests.support.attacks.attacked import Attacked
+from tests.support.process.anchor_cli import anchor
+from tests.support.releases.published import LEDGER, Site
+from tests.support.servers.cdn import cdn
 
 PATHS = ["bundle.json", "a/b.json", "x", "ledger.json.d/ledger.csv", "release/3/_.SIGSTORE.JSON", "1.._+-"]
 OTHER = LEDGER.replace("| A | 1 |", "| A | 9 |")

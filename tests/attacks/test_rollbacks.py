@@ -10,10 +10,10 @@ import pytest
 
 from anchor.format import release as release_file
 from anchor.verdict import Class
-from tests.support.anchor_cli import Ran, anchor
-from tests.support.attacked import Attacked
-from tests.support.cdn import Cdn, cdn
-from tests.support.published import LEDGER
+from tests.support.attacks.attacked import Attacked
+from tests.support.process.anchor_cli import Ran, anchor
+from tests.support.releases.published import LEDGER
+from tests.support.servers.cdn import Cdn, cdn
 
 RULE = ("--alarm-after", "3/12h")
 """The rule that damps what may pass."""

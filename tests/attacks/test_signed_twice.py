@@ -17,9 +17,9 @@ from anchor import limits
 from anchor.errors import Misuse
 from anchor.publish import statement_guard
 from anchor.publish.signing_history import SignedStatements
-from tests.support.anchor_cli import anchor
-from tests.support.published import LEDGER, NAME, Site, empty, published, snapshot
-from tests.support.served import serving
+from tests.support.process.anchor_cli import anchor
+from tests.support.releases.published import LEDGER, NAME, Site, empty, published, snapshot
+from tests.support.servers.embedded_instance import serving
 
 ROOT = Path(__file__).resolve().parents[2]
 OTHER = LEDGER.replace("| C | 3 |", "| C | 4 |")

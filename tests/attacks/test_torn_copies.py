@@ -13,9 +13,9 @@ from anchor.app.readings import Reading
 from anchor.errors import Unavailable
 from anchor.monitor.observed import Examined
 from anchor.verdict import Class, Verdict
-from tests.support.attacked import Attacked, log_of
-from tests.support.cdn import cdn
-from tests.support.published import LEDGER
+from tests.support.attacks.attacked import Attacked, log_of
+from tests.support.releases.published import LEDGER
+from tests.support.servers.cdn import cdn
 
 
 def half(path: Path) -> None:

@@ -18,9 +18,9 @@ from anchor.sigstore import trusted_root
 from anchor.verdict import Check, Class, Verdict
 from anchor.verify.bundle import verify_bundle
 from anchor.verify.release import Trust
-from tests.support.forged_world import own, with_anchors
-from tests.support.in_memory import Held, hold
-from tests.support.published import published
+from tests.support.forge.attacker import own, with_anchors
+from tests.support.releases.in_memory import Held, hold
+from tests.support.releases.published import published
 
 MEMBERS = ("tlogs", "certificateAuthorities", "ctlogs", "timestampAuthorities")
 AUTHORITIES = ("certificateAuthorities", "timestampAuthorities")

@@ -18,12 +18,12 @@ import pytest
 
 from anchor.verdict import Class
 from anchor.watch.schedule import GRACE
-from tests.support.anchor_cli import ROOT, anchor, process
-from tests.support.attacked import Hook
-from tests.support.clock import WallClock
-from tests.support.log_server import serve_logs
-from tests.support.online import Online, rows, slow_run, until, watching
-from tests.support.published import Site
+from tests.support.attacks.attacked import Hook
+from tests.support.attacks.online import Online, rows, slow_run, until, watching
+from tests.support.process.anchor_cli import ROOT, anchor, process
+from tests.support.process.clock import WallClock
+from tests.support.releases.published import Site
+from tests.support.servers.log_server import serve_logs
 
 HOUR, DAY, YEAR = 3600, 86400, 365 * 86400
 

@@ -22,8 +22,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.support.log_server import LogServer, serve_logs
-from tests.support.many_releases import Many, publish_many
+from tests.support.logs.many_releases import Many, publish_many
+from tests.support.servers.log_server import LogServer, serve_logs
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = resource.getpagesize()

@@ -21,9 +21,9 @@ from anchor.sigstore import trusted_root
 from anchor.sigstore.artifact import Artifact
 from anchor.verify.bundle import verify_bundle
 from anchor.verify.policy import Signer
-from tests.support.forge import ARTIFACT, NOW, V1, V1_DSSE, V2, V2_DSSE, Recipe, make, v2_log
-from tests.support.forge import trusted_root as forged_root
-from tests.support.forge_ca import IDENTITY, ISSUER
+from tests.support.forge.authorities import IDENTITY, ISSUER
+from tests.support.forge.bundles import ARTIFACT, NOW, V1, V1_DSSE, V2, V2_DSSE, Recipe, make, v2_log
+from tests.support.forge.bundles import trusted_root as forged_root
 
 KINDS = {"v2-message": V2, "v2-dsse": V2_DSSE, "v1-message": V1, "v1-dsse": V1_DSSE}
 ROOT = json.dumps(forged_root()).encode()
@@ -62,7 +62,7 @@ def stock() -> Callable[[bytes, bytes], None]:
     from sigstore.verify import policy
     from sigstore_models.common.v1 import HashAlgorithm
 
-    from tests.support.forge_stock import verifier
+    from tests.support.forge.stock_verdict import verifier
 
     client, signer = verifier(ROOT), policy.Identity(identity=IDENTITY, issuer=ISSUER)
 
@@ -104,7 +104,7 @@ def growth(count: int) -> tuple[int, int]:
         artifact = b"%d" % number
         recipe = (V2, V2_DSSE)[number % 2].but(artifact=artifact, log=lambda: v2_log(fill=3), after=0)
         if recipe.payload is not None:
-            from tests.support.forge_bodies import statement
+            from tests.support.forge.entry_bodies import statement
 
             recipe = recipe.but(payload=statement(artifact))
         verify(json.dumps(make(recipe)).encode(), artifact)

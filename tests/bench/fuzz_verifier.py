@@ -19,7 +19,7 @@ from anchor.sigstore import bundle as bundles
 from anchor.sigstore import keys, trusted_root
 from anchor.tlog import checkpoint, policy, proof
 from anchor.verify import certid, timestamp_token
-from tests.support.forge_ours import judge
+from tests.support.forge.our_verdict import judge
 from tests.vectors import make
 from tests.vectors.c2sp import LOG_CASES
 from tests.vectors.case import CASES

@@ -17,9 +17,9 @@ from anchor.records.tables import Claim
 from anchor.tlog import checkpoint, follow
 from anchor.tlog.reader import TileReader
 from anchor.watch.worker import Setting, Worker
-from tests.support.records import NOW, opened
-from tests.support.reverified import World
-from tests.support.simlog import SimLog, Tree
+from tests.support.logs.simlog import SimLog, Tree
+from tests.support.records.outcomes import NOW, opened
+from tests.support.records.reverified import World
 
 pytestmark = [pytest.mark.bench, pytest.mark.slow]
 

@@ -9,7 +9,7 @@ import pytest
 
 from anchor.cli.main import cli
 from anchor.verify.policy import parse_policy
-from tests.support.ci_examples import CI, GITHUB, load, steps
+from tests.support.process.ci_examples import CI, GITHUB, load, steps
 
 
 def scripts() -> list[str]:

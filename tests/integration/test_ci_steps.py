@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.ci_examples import Repository, git, gitlab, shell, step
-from tests.support.published import LEDGER
+from tests.support.process.ci_examples import Repository, git, gitlab, shell, step
+from tests.support.releases.published import LEDGER
 
 Ran = subprocess.CompletedProcess[str]
 OTHER = LEDGER.replace("| C | 3 |", "| C | 4 |")

@@ -13,8 +13,8 @@ import pytest
 import anchor as package
 from anchor.cli import common
 from anchor.cli.main import COMMANDS, cli
-from tests.support.anchor_cli import ROOT, anchor, process
-from tests.support.published import LEDGER
+from tests.support.process.anchor_cli import ROOT, anchor, process
+from tests.support.releases.published import LEDGER
 
 HEAVY = ("sigstore", "sqlalchemy", "alembic", "apprise", "apscheduler", "requests", "tuf", "jwt")
 

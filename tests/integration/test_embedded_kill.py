@@ -14,15 +14,15 @@ from anchor import merkle
 from anchor.embedded.instance import Instance
 from anchor.sigstore.services import Duplicate
 from anchor.tlog import checkpoint as checkpoints
-from tests.support.embedded import check_entry
-from tests.support.embedded_log import leaves_of
+from tests.support.forge.embedded_signer import check_entry
+from tests.support.logs.embedded_log import leaves_of
 
 ROUNDS = 6
 WRITER = """
 import sys
 from pathlib import Path
 from anchor.embedded.instance import Instance
-from tests.support.embedded import entry_request
+from tests.support.forge.embedded_signer import entry_request
 log = Instance.open(Path(sys.argv[1]), create=False).log
 log.lock()
 print("ready", flush=True)

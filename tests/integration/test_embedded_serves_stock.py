@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.need import need
+from tests.support.process.need import need
 
 BIN = Path(sys.executable).parent
 PREDICATE = {

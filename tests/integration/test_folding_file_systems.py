@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from anchor.format import names
-from tests.support.anchor_cli import anchor, says
-from tests.support.published import LEDGER, Site, published, snapshot
+from tests.support.process.anchor_cli import anchor, says
+from tests.support.releases.published import LEDGER, Site, published, snapshot
 
 
 @pytest.fixture(scope="module")

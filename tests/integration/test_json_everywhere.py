@@ -11,10 +11,10 @@ import pytest
 
 from anchor.cli.main import COMMANDS, cli
 from anchor.verdict import Class
-from tests.support import forge
-from tests.support.anchor_cli import Ran, anchor
-from tests.support.forge_ca import IDENTITY, ISSUER
-from tests.support.published import LEDGER, Site, published
+from tests.support.forge import bundles
+from tests.support.forge.authorities import IDENTITY, ISSUER
+from tests.support.process.anchor_cli import Ran, anchor
+from tests.support.releases.published import LEDGER, Site, published
 
 CODES = {str(c): c.exit_code for c in Class}
 
@@ -146,9 +146,9 @@ def test_and_everything_that_goes_well(site: Site, tmp_path: Path) -> None:
     ledger = tmp_path / "ledger.md"
     ledger.write_text(LEDGER)
     bundle, root, file = tmp_path / "b.json", tmp_path / "r.json", tmp_path / "artifact"
-    bundle.write_text(json.dumps(forge.make(forge.V2)))
-    root.write_text(json.dumps(forge.trusted_root()))
-    file.write_bytes(forge.ARTIFACT)
+    bundle.write_text(json.dumps(bundles.make(bundles.V2)))
+    root.write_text(json.dumps(bundles.trusted_root()))
+    file.write_bytes(bundles.ARTIFACT)
     who = ("--certificate-identity", IDENTITY, "--certificate-oidc-issuer", ISSUER)
     kept = ("--root", site.root, "--home", tmp_path / "home")
     own = ("--root", tmp_path / "own", "--home", tmp_path / "own-home")
@@ -179,7 +179,7 @@ def test_and_everything_that_goes_well(site: Site, tmp_path: Path) -> None:
 
 def test_and_every_refusal(site: Site, tmp_path: Path) -> None:
     other = tmp_path / "other.json"
-    other.write_text(json.dumps(forge.trusted_root()))
+    other.write_text(json.dumps(bundles.trusted_root()))
     evidence = tmp_path / "evidence.json"
     evidence.write_text("{}")
     flags = ("--ledger", "a", "--identity", "b", "--issuer", "c", "--trusted-root")

@@ -25,9 +25,9 @@ from anchor.signing.remote_log_v1 import RekorV1
 from anchor.signing.remote_log_v2 import RekorV2
 from anchor.tlog.checkpoint import Log
 from anchor.tlog.keys import Algorithm, VerifierKey
-from tests.support import badserver as bad
-from tests.support.badserver import BadServer, Behaviour, answer, bad_server
-from tests.support.embedded import csr_request, entry_request
+from tests.support.forge.embedded_signer import csr_request, entry_request
+from tests.support.servers import bad_server as bad
+from tests.support.servers.bad_server import BadServer, Behaviour, answer, bad_server
 
 SECONDS = 0.7
 """The budget of a call that would hang for a minute."""

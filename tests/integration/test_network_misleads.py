@@ -14,17 +14,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import misled
-from tests.support.anchor_cli import process
-from tests.support.badserver import BadServer, Exchange, answer, forward
-from tests.support.clock import WallClock
-from tests.support.embedded import csr_request, entry_request
-from tests.support.misled import LATE, LOST, SHORT, World, answered, only_post, taken
+from tests.support.forge.embedded_signer import csr_request, entry_request
+from tests.support.process.anchor_cli import process
+from tests.support.process.clock import WallClock
+from tests.support.servers import misleading_instance
+from tests.support.servers.bad_server import BadServer, Exchange, answer, forward
+from tests.support.servers.misleading_instance import LATE, LOST, SHORT, World, answered, only_post, taken
 
 
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    with misled.world(tmp_path, monkeypatch) as made:
+    with misleading_instance.world(tmp_path, monkeypatch) as made:
         yield made
 
 

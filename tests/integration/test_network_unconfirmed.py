@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from anchor.publish import interrupted
-from tests.support import misled
-from tests.support.badserver import Behaviour, Exchange, Request, answer, forward, head
-from tests.support.embedded import entry_request
-from tests.support.misled import LEDGER, LOST, World, only_post, taken
+from tests.support.forge.embedded_signer import entry_request
+from tests.support.servers import misleading_instance
+from tests.support.servers.bad_server import Behaviour, Exchange, Request, answer, forward, head
+from tests.support.servers.misleading_instance import LEDGER, LOST, World, only_post, taken
 
 GATEWAY: dict[str, Behaviour] = {
     "202": answer(202, b"{}"),
@@ -34,7 +34,7 @@ REFUSALS = ("400", "413", "422")
 
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    with misled.world(tmp_path, monkeypatch) as made:
+    with misleading_instance.world(tmp_path, monkeypatch) as made:
         yield made
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import forge
-from tests.support.anchor_cli import ROOT, Ran, process
-from tests.support.need import need
-from tests.support.published import Site, published
+from tests.support.forge import bundles
+from tests.support.process.anchor_cli import ROOT, Ran, process
+from tests.support.process.need import need
+from tests.support.releases.published import Site, published
 
 EMPTY = ("unshare", "-rn")
 """Starts a program in a network namespace where even loopback is down."""
@@ -136,11 +136,11 @@ def test_inspect_lint_and_seal_never_connect(site: Site, tmp_path: Path) -> None
 
 def test_verify_bundle_with_a_root_of_its_own(site: Site, tmp_path: Path) -> None:
     bundle = tmp_path / "bundle.json"
-    bundle.write_text(json.dumps(forge.make(forge.V2)))
+    bundle.write_text(json.dumps(bundles.make(bundles.V2)))
     root, file = tmp_path / "root.json", tmp_path / "artifact"
-    root.write_text(json.dumps(forge.trusted_root()))
-    file.write_bytes(forge.ARTIFACT)
-    from tests.support.forge_ca import IDENTITY, ISSUER
+    root.write_text(json.dumps(bundles.trusted_root()))
+    file.write_bytes(bundles.ARTIFACT)
+    from tests.support.forge.authorities import IDENTITY, ISSUER
 
     who = ("--certificate-identity", IDENTITY, "--certificate-oidc-issuer", ISSUER)
     ran, tried = alone(tmp_path, "verify-bundle", "--bundle", bundle, *who, "--trusted-root", root, file)
@@ -152,7 +152,7 @@ def test_verify_bundle_takes_the_shipped_public_root_when_the_network_is_away(
 ) -> None:
     """It tries, in vain, and then says which copy it used; the copy knows the public logs and no other."""
     bundle = tmp_path / "bundle.json"
-    bundle.write_text(json.dumps(forge.make(forge.V2)))
+    bundle.write_text(json.dumps(bundles.make(bundles.V2)))
     who = ("--certificate-identity", "a", "--certificate-oidc-issuer", "b")
     digest = "sha256:" + "0" * 64
     ran, tried = alone(tmp_path, "verify-bundle", "--bundle", bundle, *who, digest, "--json")
@@ -169,7 +169,7 @@ def test_verify_bundle_takes_the_shipped_public_root_when_the_network_is_away(
 
 @pytest.mark.interop
 def test_verify_bundle_of_the_public_instance_when_the_network_is_away(site: Site, tmp_path: Path) -> None:
-    from tests.support import public_material
+    from tests.support.releases import public_material
 
     folder = public_material.crate()
     found = sorted(folder.rglob("*.sigstore.json"))

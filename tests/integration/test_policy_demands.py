@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import forge
-from tests.support.policies import found, judged, signer, signers
-from tests.support.published import NAME, Site, published
+from tests.support.forge import bundles
+from tests.support.releases.policies import found, judged, signer, signers
+from tests.support.releases.published import NAME, Site, published
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +70,7 @@ def test_a_regular_expression_is_no_way_around_the_issuer(site: Site) -> None:
 
 def test_one_of_several_roots_does(site: Site, tmp_path: Path) -> None:
     other = tmp_path / "other.json"
-    other.write_text(json.dumps(forge.trusted_root()))
+    other.write_text(json.dumps(bundles.trusted_root()))
     who = signers(signer(site))
     for roots in (f'{{path = "{other}"}}, {{root}}', f'{{root}}, {{path = "{other}"}}'):
         head = f'ledger = "{NAME}"\ntrusted_root = [{roots}]\n'
@@ -83,7 +83,7 @@ def test_one_of_several_roots_does(site: Site, tmp_path: Path) -> None:
 
 def test_every_root_that_is_pinned_must_be_the_one(site: Site, tmp_path: Path) -> None:
     other = tmp_path / "other.json"
-    other.write_text(json.dumps(forge.trusted_root()))
+    other.write_text(json.dumps(bundles.trusted_root()))
     head = f'ledger = "{NAME}"\ntrusted_root = [{{root}}, {{path = "{other}", sha256 = "{"0" * 64}"}}]\n'
     ran = judged(site, head + signers(signer(site)))
     assert ran.code == 8

@@ -11,9 +11,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from anchor.tlog import cosignature, note
 from anchor.tlog.keys import VerifierKey
-from tests.support.anchor_cli import Ran
-from tests.support.policies import found, judged, signer, signers
-from tests.support.published import Site, published
+from tests.support.process.anchor_cli import Ran
+from tests.support.releases.policies import found, judged, signer, signers
+from tests.support.releases.published import Site, published
 
 KEYS = [Ed25519PrivateKey.from_private_bytes(bytes([i]) * 32) for i in range(1, 4)]
 NOW = int(datetime.now(UTC).timestamp())

@@ -9,9 +9,9 @@ import pytest
 
 from anchor.format.release import Blob, File, load
 from anchor.format.statement import decode
-from tests.support.anchor_cli import ROOT, anchor
-from tests.support.ledgers import openclassrooms
-from tests.support.published import LEDGER, NAME, Site, empty, published, snapshot
+from tests.support.process.anchor_cli import ROOT, anchor
+from tests.support.releases.ledgers import openclassrooms
+from tests.support.releases.published import LEDGER, NAME, Site, empty, published, snapshot
 
 OTHER = LEDGER.replace("| C | 3 |", "| C | 4 |")
 

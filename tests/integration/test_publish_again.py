@@ -12,8 +12,8 @@ from anchor.format import release as releases
 from anchor.net.budget import Budget
 from anchor.publish.instance import Site as SigstoreSite
 from anchor.signing.tokens import TokenSource
-from tests.support.published import LEDGER, Site, published, snapshot
-from tests.support.served import serving
+from tests.support.releases.published import LEDGER, Site, published, snapshot
+from tests.support.servers.embedded_instance import serving
 
 OTHER = LEDGER.replace("| C | 3 |", "| C | 4 |")
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.anchor_cli import Ran, anchor, process
-from tests.support.published import LEDGER, NAME, Site, empty, published, snapshot
+from tests.support.process.anchor_cli import Ran, anchor, process
+from tests.support.releases.published import LEDGER, NAME, Site, empty, published, snapshot
 
 HEAD = "| Label | Value |\n|---|---|\n"
 BAD: dict[str, tuple[str, str | bytes]] = {

@@ -17,10 +17,10 @@ import pytest
 
 from anchor.disk import files
 from anchor.publish.documents import documents
-from tests.support.anchor_cli import anchor, process
-from tests.support.disks import mounts
-from tests.support.need import need
-from tests.support.published import LEDGER, NAME, Site, empty, published, snapshot
+from tests.support.process.anchor_cli import anchor, process
+from tests.support.process.disks import mounts
+from tests.support.process.need import need
+from tests.support.releases.published import LEDGER, NAME, Site, empty, published, snapshot
 
 __all__ = ["mounts"]
 

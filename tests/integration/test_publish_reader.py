@@ -3,8 +3,8 @@
 
 from pathlib import Path
 
-from tests.support.anchor_cli import anchor
-from tests.support.published import LEDGER, Site
+from tests.support.process.anchor_cli import anchor
+from tests.support.releases.published import LEDGER, Site
 
 
 def test_a_reader_that_is_named_is_the_one_of_seal(tmp_path: Path) -> None:

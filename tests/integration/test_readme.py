@@ -13,9 +13,9 @@ import click
 import pytest
 
 from anchor.cli.main import COMMANDS, cli
-from tests.support.anchor_cli import ROOT, anchor
-from tests.support.need import need
-from tests.support.surroundings import ORIGINAL
+from tests.support.process.anchor_cli import ROOT, anchor
+from tests.support.process.need import need
+from tests.support.process.surroundings import ORIGINAL
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from tests.support import postgres
-from tests.support.anchor_cli import Ran, anchor, process
-from tests.support.published import Site, published
-from tests.support.records import like, postgresql
+from tests.support.process.anchor_cli import Ran, anchor, process
+from tests.support.records import postgres
+from tests.support.records.outcomes import like, postgresql
+from tests.support.releases.published import Site, published
 
 __all__ = ["like", "postgresql"]
 

@@ -15,9 +15,9 @@ from jsonschema import Draft202012Validator
 from anchor import merkle
 from anchor.tlog import checkpoint, tiles
 from anchor.tlog.keys import parse_vkey
-from tests.support.anchor_cli import ROOT, process
-from tests.support.need import need
-from tests.support.second_verifier import verify as second_opinion
+from tests.support.process.anchor_cli import ROOT, process
+from tests.support.process.need import need
+from tests.support.second.verifier import verify as second_opinion
 
 NAME = "openclassrooms-sovereign-ledger"
 

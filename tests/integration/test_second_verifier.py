@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from tests.support.anchor_cli import anchor
-from tests.support.need import need
-from tests.support.second_readers import Wrong
-from tests.support.second_verifier import Torn, verify
+from tests.support.process.anchor_cli import anchor
+from tests.support.process.need import need
+from tests.support.second.readers import Wrong
+from tests.support.second.verifier import Torn, verify
 
 ROOT = Path(__file__).resolve().parents[2]
 LEDGER = "openclassrooms-sovereign-ledger"

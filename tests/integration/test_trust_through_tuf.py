@@ -14,9 +14,9 @@ import pytest
 from anchor.net import tuf_roots
 from anchor.net.tuf_roots import Repository
 from tests.interop.stack.tufrepo import TufRepository
-from tests.support import forge
-from tests.support.anchor_cli import Ran, anchor
-from tests.support.published import NAME, Site, published
+from tests.support.forge import bundles
+from tests.support.process.anchor_cli import Ran, anchor
+from tests.support.releases.published import NAME, Site, published
 
 DAY = timedelta(days=1)
 
@@ -178,7 +178,7 @@ def test_a_log_that_the_new_root_no_longer_names_counts_for_nothing(
     original: Site, tuf: TufRepository, tmp_path: Path
 ) -> None:
     assert verify(original, tmp_path).code == 0
-    tuf.targets["trusted_root.json"] = json.dumps(forge.trusted_root()).encode()
+    tuf.targets["trusted_root.json"] = json.dumps(bundles.trusted_root()).encode()
     tuf.publish()
     age_cache(tmp_path, timedelta(hours=1))
     ran = verify(original, tmp_path, "--json")

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.anchor_cli import process
-from tests.support.published import LEDGER, NAME
+from tests.support.process.anchor_cli import process
+from tests.support.releases.published import LEDGER, NAME
 
 ROOT = Path(__file__).resolve().parents[2]
 

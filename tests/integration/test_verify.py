@@ -12,9 +12,9 @@ import msgspec
 import pytest
 from jsonschema import Draft202012Validator
 
-from tests.support.anchor_cli import ROOT, Ran, anchor, process, says
-from tests.support.need import need
-from tests.support.published import NAME, Site, published
+from tests.support.process.anchor_cli import ROOT, Ran, anchor, process, says
+from tests.support.process.need import need
+from tests.support.releases.published import NAME, Site, published
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.anchor_cli import Ran, anchor, says
-from tests.support.published import LEDGER, Site, published
+from tests.support.process.anchor_cli import Ran, anchor, says
+from tests.support.releases.published import LEDGER, Site, published
 
 
 @pytest.fixture(scope="module")

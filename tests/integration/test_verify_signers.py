@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from anchor.publish import release_json
-from tests.support.anchor_cli import ROOT, anchor, says
-from tests.support.forged_world import own, with_anchors
-from tests.support.in_memory import hold
-from tests.support.published import NAME, published
+from tests.support.forge.attacker import own, with_anchors
+from tests.support.process.anchor_cli import ROOT, anchor, says
+from tests.support.releases.in_memory import hold
+from tests.support.releases.published import NAME, published
 
 
 @pytest.fixture(scope="module")

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.anchor_cli import Ran, anchor, says
-from tests.support.badserver import closed_port
-from tests.support.published import Site, published
-from tests.support.static_server import StaticServer, certificate, serve
+from tests.support.process.anchor_cli import Ran, anchor, says
+from tests.support.releases.published import Site, published
+from tests.support.servers.bad_server import closed_port
+from tests.support.servers.static_server import StaticServer, certificate, serve
 
 LEDGER = "/release/1.0.0/ledger.md"
 

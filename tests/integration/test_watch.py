@@ -16,10 +16,10 @@ from typing import Any
 
 import pytest
 
-from tests.support.anchor_cli import ROOT, anchor
-from tests.support.attacked import Hook, hook
-from tests.support.disks import mounts
-from tests.support.published import Site, published
+from tests.support.attacks.attacked import Hook, hook
+from tests.support.process.anchor_cli import ROOT, anchor
+from tests.support.process.disks import mounts
+from tests.support.releases.published import Site, published
 
 __all__ = ["mounts"]
 

@@ -16,8 +16,8 @@ from anchor.records import check, queue, store
 from anchor.records.database import Database
 from anchor.records.tables import Checkpoint, Claim, Run
 from anchor.verdict import Class
-from tests.support import records
-from tests.support.records import NOW, database, empty, like, postgresql, sqlite, url
+from tests.support.records import outcomes
+from tests.support.records.outcomes import NOW, database, empty, like, postgresql, sqlite, url
 
 __all__ = ["database", "empty", "like", "postgresql", "sqlite", "url"]
 
@@ -40,7 +40,7 @@ class Fleet:
         self.running = [self._start() for _ in range(size)]
 
     def _start(self) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "tests.support.fleet", self.url]
+        command = [sys.executable, "-m", "tests.support.records.fleet", self.url]
         return subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE)
 
     def kill_one(self, dice: random.Random) -> None:
@@ -75,18 +75,18 @@ def test_no_run_is_lost_or_doubled_when_workers_are_killed_at_random(
     if engine == "sqlite":
         where = request.getfixturevalue("sqlite")
     else:
-        from tests.support import postgres
+        from tests.support.records import postgres
 
         where = postgres.new_database(
             request.getfixturevalue("postgresql"), like=request.getfixturevalue("like")
         )
-    with records.opened(where) as opened:
+    with outcomes.opened(where) as opened:
         targets(opened, count)
         fleet = Fleet(where, 4)
         limit = time.monotonic() + 240
         while not fleet.ended() and time.monotonic() < limit:
             time.sleep(dice.uniform(0.1, 0.6))
-            if fleet.kills < 12 and records.overdue(opened, now=time.time()):
+            if fleet.kills < 12 and outcomes.overdue(opened, now=time.time()):
                 fleet.kill_one(dice)
         assert fleet.finish() == []
         with opened.read() as connection:
@@ -131,9 +131,9 @@ def test_a_lease_from_a_clock_that_was_years_ahead_does_not_hold_for_years(datab
 
 
 def test_a_target_due_years_ahead_by_a_wrong_clock_is_due_now(database: Database) -> None:
-    lease = records.taken(database, now=NOW + 9 * 365 * 86400)
-    store.keep(database, lease, records.outcome(), now=NOW + 9 * 365 * 86400, terms=store.Terms())
-    assert records.due(database, now=NOW) == ["a/release.json"]
+    lease = outcomes.taken(database, now=NOW + 9 * 365 * 86400)
+    store.keep(database, lease, outcomes.outcome(), now=NOW + 9 * 365 * 86400, terms=store.Terms())
+    assert outcomes.due(database, now=NOW) == ["a/release.json"]
 
 
 HOUR = 3600
@@ -148,14 +148,14 @@ def test_a_clock_that_was_ahead_for_a_run_holds_up_nothing(
     queue.add(database, "a/release.json", now=NOW, interval=interval)
     ahead = NOW + blip * HOUR
     store.keep(
-        database, records.taken(database, now=ahead), records.outcome(found), now=ahead, terms=store.Terms()
+        database, outcomes.taken(database, now=ahead), outcomes.outcome(found), now=ahead, terms=store.Terms()
     )
-    assert records.due(database, now=NOW) == ["a/release.json"]
+    assert outcomes.due(database, now=NOW) == ["a/release.json"]
 
 
 def test_a_target_that_was_added_by_a_clock_ahead_is_due(database: Database) -> None:
     queue.add(database, "a", now=NOW + 40 * HOUR, interval=HOUR)
-    assert records.due(database, now=NOW) == ["a"]
+    assert outcomes.due(database, now=NOW) == ["a"]
 
 
 @pytest.mark.parametrize("interval", [None, 1, 60, HOUR, 400 * 86400])
@@ -169,47 +169,47 @@ def test_no_wait_that_is_meant_is_taken_for_a_wrong_clock(
     for _ in range(failing + 1):
         at += 7 * HOUR
         found = Class.UNAVAILABLE if failing else Class.OK
-        lease = records.taken(database, now=at)
-        kept = store.keep(database, lease, records.outcome(found), now=at, terms=store.Terms())
-        assert records.due(database, now=at) == []
-        assert records.due(database, now=kept.due - 0.1) == []
-    assert records.due(database, now=kept.due + 0.1) == ["a/release.json"]
+        lease = outcomes.taken(database, now=at)
+        kept = store.keep(database, lease, outcomes.outcome(found), now=at, terms=store.Terms())
+        assert outcomes.due(database, now=at) == []
+        assert outcomes.due(database, now=kept.due - 0.1) == []
+    assert outcomes.due(database, now=kept.due + 0.1) == ["a/release.json"]
 
 
 def test_a_shorter_interval_counts_from_now_on(database: Database) -> None:
-    store.keep(database, records.taken(database), records.outcome(), now=NOW, terms=store.Terms())
+    store.keep(database, outcomes.taken(database), outcomes.outcome(), now=NOW, terms=store.Terms())
     queue.add(database, "a/release.json", now=NOW + 1, interval=60)
-    assert records.due(database, now=NOW + 60) == []
-    assert records.due(database, now=NOW + 61) == ["a/release.json"]
+    assert outcomes.due(database, now=NOW + 60) == []
+    assert outcomes.due(database, now=NOW + 61) == ["a/release.json"]
 
 
 def test_after_a_long_sleep_each_target_is_due_once(database: Database) -> None:
-    store.keep(database, records.taken(database), records.outcome(), now=NOW, terms=store.Terms())
+    store.keep(database, outcomes.taken(database), outcomes.outcome(), now=NOW, terms=store.Terms())
     later = NOW + 30 * 86400
-    assert records.due(database, now=later) == ["a/release.json"]
+    assert outcomes.due(database, now=later) == ["a/release.json"]
     lease = queue.take(database, worker="w", now=later)
     assert isinstance(lease, queue.Lease)
-    store.keep(database, lease, records.outcome(), now=later, terms=store.Terms())
-    assert records.due(database, now=later) == []
+    store.keep(database, lease, outcomes.outcome(), now=later, terms=store.Terms())
+    assert outcomes.due(database, now=later) == []
 
 
 def test_the_newest_release_of_a_ledger_is_hourly_and_the_others_daily(database: Database) -> None:
     for number in (1, 2):
-        found = records.outcome(release=records.release(number, b"[%d]" % number))
-        lease = records.taken(database, f"v{number}/release.json")
+        found = outcomes.outcome(release=outcomes.release(number, b"[%d]" % number))
+        lease = outcomes.taken(database, f"v{number}/release.json")
         kept = store.keep(database, lease, found, now=NOW, terms=store.Terms())
         assert 3600 <= kept.due - NOW <= 3960
-    lease = records.taken(database, "v1/release.json")
-    found = records.outcome(release=records.release(1, b"[1]"))
+    lease = outcomes.taken(database, "v1/release.json")
+    found = outcomes.outcome(release=outcomes.release(1, b"[1]"))
     kept = store.keep(database, lease, found, now=NOW, terms=store.Terms())
     assert 86400 <= kept.due - NOW <= 95040
 
 
 def test_a_target_that_is_dropped_keeps_its_records_and_is_not_due(database: Database) -> None:
-    store.keep(database, records.taken(database), records.outcome(), now=NOW, terms=store.Terms())
+    store.keep(database, outcomes.taken(database), outcomes.outcome(), now=NOW, terms=store.Terms())
     assert queue.drop(database, "a/release.json", now=NOW)
     assert not queue.drop(database, "a/release.json", now=NOW)
     assert queue.targets(database) == []
-    assert records.due(database, now=NOW + 9 * 86400) == []
+    assert outcomes.due(database, now=NOW + 9 * 86400) == []
     with database.read() as connection:
         assert connection.execute(sa.select(Run.verdict)).scalar_one() == Class.OK

@@ -14,7 +14,7 @@ import pytest
 from tests.interop.stack import builds, netns, node
 from tests.interop.stack.stack import Stack
 from tests.interop.stack.trillian import RekorV1, postgres_bin
-from tests.support.need import need
+from tests.support.process.need import need
 
 HERE = Path(__file__).parent
 

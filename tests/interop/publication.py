@@ -18,7 +18,7 @@ from tests.interop.stack.front import Front, Handler
 from tests.interop.stack.logs import RekorV2
 from tests.interop.stack.process import fetch
 from tests.interop.stack.stack import Log, Stack
-from tests.support.anchor_cli import anchor
+from tests.support.process.anchor_cli import anchor
 
 TYPE = b"application/vnd.in-toto+json"
 

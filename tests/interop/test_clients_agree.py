@@ -17,7 +17,7 @@ from anchor.format.release import load
 from tests.interop.publication import Attempt
 from tests.interop.stack import documents, node
 from tests.interop.stack.stack import Log, Stack
-from tests.support.anchor_cli import ROOT, anchor
+from tests.support.process.anchor_cli import ROOT, anchor
 
 BIN = Path(sys.executable).parent
 TYPE = "urn:ledger-anchor:commitment:v1"

@@ -14,7 +14,7 @@ from tests.interop.publication import Between
 from tests.interop.stack.stack import Stack
 from tests.interop.stack.tufrepo import TufRepository
 from tests.interop.test_tokens import CI, MAIN, Terminal, nothing_left, words
-from tests.support.anchor_cli import ROOT
+from tests.support.process.anchor_cli import ROOT
 
 
 @pytest.fixture(autouse=True)

@@ -17,8 +17,8 @@ from anchor.app import publish
 from anchor.publish import interrupted
 from tests.interop.publication import Attempt, Between, entries
 from tests.interop.stack.stack import Log, Stack
-from tests.support import crash
-from tests.support.crash import Killer
+from tests.support.process import crash
+from tests.support.process.crash import Killer
 
 AT_ONCE = 12
 """Publications that run side by side: a log answers them together, once a second."""

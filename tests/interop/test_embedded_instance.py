@@ -19,7 +19,8 @@ from anchor.sigstore.services import Duplicate
 from tests.interop.stack import node
 from tests.interop.stack.stack import Stack
 from tests.interop.test_stack_starts import post
-from tests.support.embedded import (
+from tests.support.forge.ed25519ph import sign_ph
+from tests.support.forge.embedded_signer import (
     b64,
     certificate,
     entry_fields,
@@ -28,7 +29,6 @@ from tests.support.embedded import (
     with_certificate,
     wrapped,
 )
-from tests.support.forge_ed25519ph import sign_ph
 
 P384 = ec.generate_private_key(ec.SECP384R1())
 RSA = rsa.generate_private_key(65537, 2048)

@@ -19,7 +19,7 @@ from anchor.sigstore.artifact import Artifact, DigestArtifact
 from anchor.verdict import Class
 from anchor.verify.bundle import BundleReport, verify_bundle
 from anchor.verify.policy import Signer
-from tests.support.public_material import MERKLE, SIGSTORE_GO, crate, module
+from tests.support.releases.public_material import MERKLE, SIGSTORE_GO, crate, module
 
 NOW = dt.datetime(2026, 11, 1, tzinfo=dt.UTC)
 BEACON = (

@@ -12,7 +12,7 @@ from anchor.net.tuf_roots import Repository
 from tests.interop.stack.stack import Stack
 from tests.interop.stack.trillian import RekorV1
 from tests.interop.stack.tufrepo import TufRepository
-from tests.support.anchor_cli import Ran, anchor
+from tests.support.process.anchor_cli import Ran, anchor
 
 LEDGER = "| Label | Value |\n|---|---|\n| a | 1 |\n"
 

@@ -16,8 +16,8 @@ from anchor.verdict import Class
 from tests.interop.stack.logs import RekorV2
 from tests.interop.stack.stack import Stack
 from tests.interop.test_stack_starts import post, request
-from tests.support.anchor_cli import Ran, anchor
-from tests.support.attacked import Hook, hook
+from tests.support.attacks.attacked import Hook, hook
+from tests.support.process.anchor_cli import Ran, anchor
 
 OTHERS = 3
 """Entries of other people after the release's own."""

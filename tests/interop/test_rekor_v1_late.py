@@ -29,9 +29,9 @@ from tests.interop.stack.process import Server
 from tests.interop.stack.stack import Stack
 from tests.interop.stack.trillian import RekorV1
 from tests.interop.test_clients_agree import Signed, by_cosign, by_npm, by_sigstore, by_us
-from tests.support import misled
-from tests.support.anchor_cli import anchor
-from tests.support.badserver import Exchange, forward
+from tests.support.process.anchor_cli import anchor
+from tests.support.servers import misleading_instance
+from tests.support.servers.bad_server import Exchange, forward
 
 PAST = datetime(2020, 1, 1, tzinfo=UTC)
 
@@ -149,11 +149,15 @@ def test_promise_of_a_time_after_the_certificates_end_is_left_out_and_everybody_
             time.sleep(4)
         forward(int(urlsplit(rekor_v1.url).port or 0))(x)
 
-    with misled.world(tmp_path, monkeypatch, made=timedelta(hours=-1)) as world:
+    with misleading_instance.world(tmp_path, monkeypatch, made=timedelta(hours=-1)) as world:
         past = world.shifted(timedelta(seconds=3) - LIFETIME)
         monkeypatch.setattr(publish, "BUDGET", 30.0)
-        world.ca.behaviours[:] = [misled.answered(lambda b: past.authority.issue(b, past.mint()), status=201)]
-        world.tsa.behaviours[:] = [misled.answered(past.timestamps.stamp, "application/timestamp-reply")]
+        world.ca.behaviours[:] = [
+            misleading_instance.answered(lambda b: past.authority.issue(b, past.mint()), status=201)
+        ]
+        world.tsa.behaviours[:] = [
+            misleading_instance.answered(past.timestamps.stamp, "application/timestamp-reply")
+        ]
         world.log.behaviours[:] = [slow]
         in_rekor_v1(world.folder / "instance.json", rekor_v1, stack.pki)
         world.succeeds()

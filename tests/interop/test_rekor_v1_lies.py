@@ -20,7 +20,7 @@ from tests.interop.stack.process import fetch
 from tests.interop.stack.stack import Stack
 from tests.interop.stack.trillian import RekorV1
 from tests.interop.test_reverify_real import origin, published, run
-from tests.support.anchor_cli import anchor
+from tests.support.process.anchor_cli import anchor
 
 Lie = Callable[[str, Any], Any]
 

@@ -8,7 +8,7 @@ from typing import Any
 from tests.interop.stack.logs import RekorV2
 from tests.interop.stack.stack import Log, Stack
 from tests.interop.test_stack_starts import post, request
-from tests.support.anchor_cli import Ran, anchor
+from tests.support.process.anchor_cli import Ran, anchor
 
 
 def published(stack: Stack, log: Log, folder: Path) -> None:

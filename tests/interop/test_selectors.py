@@ -16,7 +16,7 @@ from tests.interop.stack import documents
 from tests.interop.stack.logs import RekorV2
 from tests.interop.stack.stack import Stack
 from tests.interop.test_clients_agree import Signed, by_cosign, by_npm, by_sigstore, by_us
-from tests.support import misled
+from tests.support.servers import misleading_instance
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def asking(second: RekorV2 | None = None, stamps: int = 1, tsa: str = "") -> Cal
 def other_tsa(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, Any]]:
     """Another time-stamp authority: its URL, and how a trusted root names it."""
     (tmp_path / "other").mkdir()
-    with misled.world(tmp_path / "other", monkeypatch) as world:
+    with misleading_instance.world(tmp_path / "other", monkeypatch) as world:
         monkeypatch.setattr(publish, "BUDGET", 60.0)
         document = json.loads((world.folder / "instance.json").read_bytes())
         yield document["signingConfig"]["tsaUrls"][0]["url"], document["trustedRoot"]["timestampAuthorities"]

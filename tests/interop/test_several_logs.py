@@ -16,9 +16,9 @@ from tests.interop.publication import Attempt, Between, entries
 from tests.interop.stack.logs import RekorV2
 from tests.interop.stack.stack import Stack
 from tests.interop.stack.trillian import RekorV1
-from tests.support import crash
-from tests.support.anchor_cli import anchor
-from tests.support.published import snapshot
+from tests.support.process import crash
+from tests.support.process.anchor_cli import anchor
+from tests.support.releases.published import snapshot
 
 
 @pytest.fixture(autouse=True)

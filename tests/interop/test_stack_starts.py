@@ -15,7 +15,7 @@ from tests.interop.stack import builds, documents, netns, node
 from tests.interop.stack.process import NotStarted, Server, fetch
 from tests.interop.stack.stack import Stack
 from tests.interop.stack.trillian import RekorV1
-from tests.support.need import need
+from tests.support.process.need import need
 
 
 def request(seed: bytes) -> bytes:

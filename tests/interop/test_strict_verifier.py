@@ -21,7 +21,7 @@ from tests.interop.stack import documents
 from tests.interop.stack.stack import Stack
 from tests.interop.stack.trillian import RekorV1
 from tests.interop.test_stack_starts import signed
-from tests.support.anchor_cli import anchor
+from tests.support.process.anchor_cli import anchor
 
 FACT = b"a fact\n"
 KEYS: dict[str, Any] = {

@@ -21,7 +21,7 @@ import pytest
 from anchor.format.release import load
 from tests.interop.stack.front import Front, Handler
 from tests.interop.stack.stack import Stack
-from tests.support.anchor_cli import ROOT, Ran, anchor
+from tests.support.process.anchor_cli import ROOT, Ran, anchor
 
 CI = ("GITHUB_ACTIONS", "GITLAB_CI", "BUILDKITE", "CIRCLECI", "ACTIONS_ID_TOKEN_REQUEST_URL")
 

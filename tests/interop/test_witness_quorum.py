@@ -17,8 +17,8 @@ from tests.interop.stack import documents, netns
 from tests.interop.stack.logs import RekorV2
 from tests.interop.stack.stack import Stack
 from tests.interop.test_stack_starts import post, request
-from tests.support import crash
-from tests.support.anchor_cli import anchor
+from tests.support.process import crash
+from tests.support.process.anchor_cli import anchor
 
 
 @pytest.fixture(autouse=True)

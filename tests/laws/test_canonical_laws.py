@@ -15,7 +15,7 @@ from anchor.format import names as naming
 from anchor.format import release as releases
 from anchor.format import statement as statements
 from anchor.format.statement import LedgerName, Previous, SourceFile, Tree
-from tests.support import samples
+from tests.support.releases import samples
 
 json_values: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53) + 1, 2**53 - 1) | st.text(),

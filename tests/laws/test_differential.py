@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.forge_stock import NO_KEYS, cosign_opinion, cosign_path
-from tests.support.need import need
+from tests.support.forge.stock_verdict import NO_KEYS, cosign_opinion, cosign_path
+from tests.support.process.need import need
 from tests.vectors import differ, kinds, make
 from tests.vectors.case import CASES
 

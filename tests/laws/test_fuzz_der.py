@@ -18,9 +18,9 @@ from anchor.sigstore import trusted_root, x509
 from anchor.verify import certid, timestamp, timestamp_token
 from anchor.verify import certificate as signing
 from anchor.verify.effort import Effort
-from tests.support import forge
-from tests.support.forge_ca import tsa
-from tests.support.forge_ours import judge
+from tests.support.forge import bundles
+from tests.support.forge.authorities import tsa
+from tests.support.forge.our_verdict import judge
 from tests.vectors import make
 from tests.vectors.case import CASES
 
@@ -32,7 +32,7 @@ CHAIN = [
 ]
 MATERIAL = json.loads(CASE.bundle)["verificationMaterial"]
 LEAF = base64.b64decode(MATERIAL["certificate"]["rawBytes"])
-TOKENS = [forge.stamp(forge.Stamp(more={"embed": chain}), b"x") for chain in ((), tsa("tsa").chain)]
+TOKENS = [bundles.stamp(bundles.Stamp(more={"embed": chain}), b"x") for chain in ((), tsa("tsa").chain)]
 BELIEVED = trusted_root.parse(CASE.root)
 AUTHORITIES = BELIEVED.timestamp_authorities
 TIME = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -12,10 +12,10 @@ import pytest
 from anchor.errors import AnchorError, Refused
 from anchor.sigstore import keys, trusted_root
 from anchor.tlog import checkpoint, note
-from tests.support.forge import b64
-from tests.support.forge_log import Json, note_line
-from tests.support.forge_mutate import changed
-from tests.support.forge_ours import judge
+from tests.support.forge.bundles import b64
+from tests.support.forge.logs import Json, note_line
+from tests.support.forge.mutations import changed
+from tests.support.forge.our_verdict import judge
 from tests.vectors import make
 from tests.vectors.case import CASES
 

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from anchor.errors import AnchorError
 from anchor.sigstore import bundle as bundles
-from tests.support.forge import V1, V2, make
-from tests.support.forge_mutate import at, changed, decoded, flipped, mutations, places
-from tests.support.forge_ours import judge
+from tests.support.forge.bundles import V1, V2, make
+from tests.support.forge.mutations import at, changed, decoded, flipped, mutations, places
+from tests.support.forge.our_verdict import judge
 from tests.vectors import differ
 from tests.vectors.case import CASES, Case
 

@@ -15,11 +15,11 @@ from anchor.errors import AnchorError, Unsupported
 from anchor.inspect.document import MAX_SIZE, inspect, lines
 from anchor.inspect.fields import MAX_FIELDS, MAX_VALUE
 from anchor.sigstore import bundle as bundles
-from tests.support.anchor_cli import anchor
-from tests.support.forge import V2, make
-from tests.support.forge_mutate import mutations, places
-from tests.support.forge_ours import judge
-from tests.support.published import Site, published
+from tests.support.forge.bundles import V2, make
+from tests.support.forge.mutations import mutations, places
+from tests.support.forge.our_verdict import judge
+from tests.support.process.anchor_cli import anchor
+from tests.support.releases.published import Site, published
 from tests.vectors.case import CASES, Case
 from tests.vectors.differ import BASES
 

@@ -15,8 +15,8 @@ from anchor.tlog.checkpoint import Checkpoint
 from anchor.tlog.keys import Algorithm, VerifierKey, parse_vkey
 from anchor.tlog.proof import TlogProof
 from anchor.tlog.reader import TileReader
-from tests.support import needed_tiles
-from tests.support.simlog import SimLog, UniformLog, key
+from tests.support.logs.simlog import SimLog, UniformLog, key
+from tests.support.second import needed_tiles
 
 LOG = SimLog().grow(1_500)
 SIZES = st.integers(1, 1_500)

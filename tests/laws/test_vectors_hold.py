@@ -3,8 +3,8 @@
 
 import pytest
 
-from tests.support import forge_c2sp
-from tests.support.forge_ours import judge
+from tests.support.forge import c2sp
+from tests.support.forge.our_verdict import judge
 from tests.vectors import make
 from tests.vectors.c2sp import LOG_CASES
 from tests.vectors.case import CASES
@@ -40,4 +40,4 @@ def test_nothing_is_told_of_a_refused_bundle(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(LOG_CASES))
 def test_vector_of_the_log_layer(name: str) -> None:
     case = LOG_CASES[name]
-    assert forge_c2sp.judge(case).value == case.expect
+    assert c2sp.judge(case).value == case.expect

@@ -17,9 +17,10 @@ from anchor.format import statement as statements
 from anchor.format.readers import open_table
 from anchor.publish.documents import documents
 from anchor.verdict import Check, Class, Verdict, failed, passed, skipped
-from tests.support import samples, write_schemas
-from tests.support.spoilt_release import MALFORMED as BAD_RELEASES
-from tests.support.spoilt_statement import MALFORMED as BAD_STATEMENTS
+from tests.support.generate import schemas as write_schemas
+from tests.support.releases import samples
+from tests.support.releases.spoilt_release import MALFORMED as BAD_RELEASES
+from tests.support.releases.spoilt_statement import MALFORMED as BAD_STATEMENTS
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "release/schema"
@@ -35,7 +36,7 @@ def accepts(name: str, value: Any) -> bool:
 
 def test_the_schemas_on_disk_are_the_generated_ones() -> None:
     on_disk = {p.name: p.read_bytes() for p in FOLDER.iterdir()}
-    assert on_disk == schemas.schemas(), "run: python -m tests.support.write_schemas release/schema"
+    assert on_disk == schemas.schemas(), "run: python -m tests.support.generate.schemas release/schema"
 
 
 def test_the_specification_that_is_shipped_is_the_published_one() -> None:

@@ -6,17 +6,9 @@ import hashlib
 import json
 from dataclasses import dataclass, field
 
-from tests.support.forge_ca import SIGNED
-from tests.support.forge_keys import Key, ecdsa, ed
-from tests.support.forge_log import (
-    Checkpoint,
-    Json,
-    Log,
-    note_id,
-    note_line,
-    v2_log,
-    vkey,
-)
+from tests.support.forge.authorities import SIGNED
+from tests.support.forge.keys import Key, ecdsa, ed
+from tests.support.forge.logs import Checkpoint, Json, Log, note_id, note_line, v2_log, vkey
 
 ORIGIN = "log2026-1.vectors.example"
 KEY = ed("log v2")

@@ -4,9 +4,9 @@
 import base64
 import datetime as dt
 
-from tests.support.forge_ca import SIGNED
-from tests.support.forge_keys import Key, ed
-from tests.support.forge_log import Checkpoint, cosign, leaf_hash, note_id, note_line, path_of, v2_log, vkey
+from tests.support.forge.authorities import SIGNED
+from tests.support.forge.keys import Key, ed
+from tests.support.forge.logs import Checkpoint, cosign, leaf_hash, note_id, note_line, path_of, v2_log, vkey
 from tests.vectors.c2sp import ENTRY, NOW, ORIGIN, VKEY, WITNESSES, Group, head, log
 
 

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.support.forge import ARTIFACT, NOW, Edit, Json, Recipe, iso, make, trusted_root
-from tests.support.forge_ca import IDENTITY, ISSUER
+from tests.support.forge.authorities import IDENTITY, ISSUER
+from tests.support.forge.bundles import ARTIFACT, NOW, Edit, Json, Recipe, iso, make, trusted_root
 
 
 class Checks:

@@ -4,19 +4,10 @@
 import base64
 import json
 
-from tests.support import forge_bodies as bodies
-from tests.support.forge import (
-    ARTIFACT,
-    V1,
-    V1_DSSE,
-    V1_INTOTO,
-    V2_DSSE,
-    Recipe,
-    b64,
-    make,
-)
-from tests.support.forge_ca import Leaf
-from tests.support.forge_keys import ecdsa
+from tests.support.forge import entry_bodies as bodies
+from tests.support.forge.authorities import Leaf
+from tests.support.forge.bundles import ARTIFACT, V1, V1_DSSE, V1_INTOTO, V2_DSSE, Recipe, b64, make
+from tests.support.forge.keys import ecdsa
 from tests.vectors.case import ENTRY, Checks, Setting, drop, entry, put
 
 OTHER = ARTIFACT.replace(b"one", b"two")

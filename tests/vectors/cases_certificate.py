@@ -7,10 +7,10 @@ import hashlib
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from tests.support.forge import V1, V2_DSSE, Json, b64, ca_instance, ct_instance, window
-from tests.support.forge_ca import IDENTITY, ISSUER, SIGNED, Leaf, Sct, authority, der
-from tests.support.forge_der import utf8
-from tests.support.forge_keys import ecdsa, rsa_key
+from tests.support.forge.authorities import IDENTITY, ISSUER, SIGNED, Leaf, Sct, authority, der
+from tests.support.forge.bundles import V1, V2_DSSE, Json, b64, ca_instance, ct_instance, window
+from tests.support.forge.der import utf8
+from tests.support.forge.keys import ecdsa, rsa_key
 from tests.vectors.case import Checks, Setting, both, put
 
 S = dt.timedelta(seconds=1)

@@ -1,17 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What was signed, and whether the log wrote just that: artifact, signature, envelope, entry body."""
 
-from tests.support import forge_bodies as bodies
-from tests.support.forge import (
-    ARTIFACT,
-    V1,
-    V1_DSSE,
-    V2_DSSE,
-    Recipe,
-    b64,
-    make,
-)
-from tests.support.forge_keys import ecdsa
+from tests.support.forge import entry_bodies as bodies
+from tests.support.forge.bundles import ARTIFACT, V1, V1_DSSE, V2_DSSE, Recipe, b64, make
+from tests.support.forge.keys import ecdsa
 from tests.vectors.case import Checks, Setting, drop, put
 
 OTHER = ARTIFACT.replace(b"one", b"two")

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Bundles and trusted roots that two readers would read differently, or not at all."""
 
-from tests.support.forge import TRUSTED_ROOT, V2_DSSE, b64, log_instance, v2_log
+from tests.support.forge.bundles import TRUSTED_ROOT, V2_DSSE, b64, log_instance, v2_log
 from tests.vectors.case import ENTRY, PROOF, Checks, Setting, drop, put
 
 form = Setting(clause="sigstore_bundle.proto, protobuf JSON")

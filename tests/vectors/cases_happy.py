@@ -4,8 +4,9 @@
 import datetime as dt
 import hashlib
 
-from tests.support import forge_bodies as bodies
-from tests.support.forge import (
+from tests.support.forge import entry_bodies as bodies
+from tests.support.forge.authorities import FAR, SIGNED, Leaf, Sct, authority, tsa
+from tests.support.forge.bundles import (
     ARTIFACT,
     V1,
     V1_DSSE,
@@ -17,9 +18,8 @@ from tests.support.forge import (
     log_instance,
     window,
 )
-from tests.support.forge_ca import FAR, SIGNED, Leaf, Sct, authority, tsa
-from tests.support.forge_keys import ecdsa, ed
-from tests.support.forge_log import Checkpoint, cosign, note_id, note_line, v2_log
+from tests.support.forge.keys import ecdsa, ed
+from tests.support.forge.logs import Checkpoint, cosign, note_id, note_line, v2_log
 from tests.vectors.case import Setting, both, drop, put
 
 T = dt.timedelta(seconds=1)

@@ -4,8 +4,8 @@
 import base64
 from typing import Any
 
-from tests.support.forge import V1, V1_DSSE, V1_INTOTO, V2_DSSE, Stamp
-from tests.support.forge_keys import Key, ecdsa, ed, rsa_key
+from tests.support.forge.bundles import V1, V1_DSSE, V1_INTOTO, V2_DSSE, Stamp
+from tests.support.forge.keys import Key, ecdsa, ed, rsa_key
 from tests.vectors.case import Checks, Setting, put
 
 ENTRY = "verificationMaterial.tlogEntries.0"

@@ -4,9 +4,9 @@
 import base64
 import datetime as dt
 
-from tests.support.forge import V1, b64
-from tests.support.forge_ca import Leaf
-from tests.support.forge_keys import ecdsa, ed
+from tests.support.forge.authorities import Leaf
+from tests.support.forge.bundles import V1, b64
+from tests.support.forge.keys import ecdsa, ed
 from tests.vectors.case import Checks, Setting, drop, put
 
 S = dt.timedelta(seconds=1)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Checkpoints that are malformed, or signed by the log's own key as something else."""
 
-from tests.support.forge import V1, Json
-from tests.support.forge_keys import ecdsa, ed
-from tests.support.forge_log import V1_ORIGIN, V2_ORIGIN, Checkpoint, note_id, note_line
+from tests.support.forge.bundles import V1, Json
+from tests.support.forge.keys import ecdsa, ed
+from tests.support.forge.logs import V1_ORIGIN, V2_ORIGIN, Checkpoint, note_id, note_line
 from tests.vectors.case import Checks, Setting, entry
 
 KEY_ID = note_id(V2_ORIGIN, ed("log v2"))

@@ -8,10 +8,19 @@ from cryptography import x509
 from cryptography.x509.name import _ASN1Type
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from tests.support.forge import Edit, ca_instance
-from tests.support.forge_ca import EPOCH, IDENTITY, SIGNED, Authority, Leaf, Upper, authority, resigned
-from tests.support.forge_der import utf8
-from tests.support.forge_keys import Key, ecdsa, ed
+from tests.support.forge.authorities import (
+    EPOCH,
+    IDENTITY,
+    SIGNED,
+    Authority,
+    Leaf,
+    Upper,
+    authority,
+    resigned,
+)
+from tests.support.forge.bundles import Edit, ca_instance
+from tests.support.forge.der import utf8
+from tests.support.forge.keys import Key, ecdsa, ed
 from tests.vectors.case import Checks, Setting, put
 
 S = dt.timedelta(seconds=1)

@@ -3,9 +3,9 @@
 
 import datetime as dt
 
-from tests.support.forge import V1, V2, Edit, Recipe, Stamp, b64, make, v2_log, window
-from tests.support.forge_ca import EPOCH, SIGNED
-from tests.support.forge_log import Promise
+from tests.support.forge.authorities import EPOCH, SIGNED
+from tests.support.forge.bundles import V1, V2, Edit, Recipe, Stamp, b64, make, v2_log, window
+from tests.support.forge.logs import Promise
 from tests.vectors.case import ENTRY, PROOF, Checks, Setting, drop, entry, put
 
 S = dt.timedelta(seconds=1)

@@ -4,10 +4,10 @@
 import hashlib
 from collections.abc import Callable
 
-from tests.support.forge import Edit, Json, b64, ca_instance, ct_instance, log_instance, v2_log
-from tests.support.forge_ca import authority
-from tests.support.forge_keys import Key, ecdsa, ed, rsa_key
-from tests.support.forge_log import V2_ORIGIN, Log, note_id
+from tests.support.forge.authorities import authority
+from tests.support.forge.bundles import Edit, Json, b64, ca_instance, ct_instance, log_instance, v2_log
+from tests.support.forge.keys import Key, ecdsa, ed, rsa_key
+from tests.support.forge.logs import V2_ORIGIN, Log, note_id
 from tests.vectors.case import Checks, Setting, put
 
 

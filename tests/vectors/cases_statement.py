@@ -5,8 +5,8 @@ import hashlib
 import json
 from typing import Any
 
-from tests.support import forge_bodies as bodies
-from tests.support.forge import ARTIFACT, V1_DSSE, V2_DSSE
+from tests.support.forge import entry_bodies as bodies
+from tests.support.forge.bundles import ARTIFACT, V1_DSSE, V2_DSSE
 from tests.vectors.case import Checks, Setting
 
 ABSENT = object()

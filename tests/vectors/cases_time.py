@@ -8,9 +8,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from tests.support.forge import V1, V2_DSSE, Stamp, b64, ca_instance, window
-from tests.support.forge_ca import SIGNED, tsa
-from tests.support.forge_keys import Key
+from tests.support.forge.authorities import SIGNED, tsa
+from tests.support.forge.bundles import V1, V2_DSSE, Stamp, b64, ca_instance, window
+from tests.support.forge.keys import Key
 from tests.vectors.case import STAMP, Checks, Setting, both, put
 
 S = dt.timedelta(seconds=1)

@@ -8,10 +8,10 @@ from typing import Any
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from tests.support.forge import Edit, Json, Stamp, b64, ca_instance, window
-from tests.support.forge_ca import SIGNED, Authority, Leaf, Upper, tsa
-from tests.support.forge_der import tlv
-from tests.support.forge_keys import ecdsa
+from tests.support.forge.authorities import SIGNED, Authority, Leaf, Upper, tsa
+from tests.support.forge.bundles import Edit, Json, Stamp, b64, ca_instance, window
+from tests.support.forge.der import tlv
+from tests.support.forge.keys import ecdsa
 from tests.vectors.case import STAMP, Checks, Setting, put
 
 HALF, US = dt.timedelta(milliseconds=500), dt.timedelta(microseconds=1)

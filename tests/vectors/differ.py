@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.support.forge import V2, make
-from tests.support.forge_mutate import mutations
-from tests.support.forge_ours import judge
-from tests.support.forge_stock import NO_KEYS, cosign_opinion, cosign_path, opinion
+from tests.support.forge.bundles import V2, make
+from tests.support.forge.mutations import mutations
+from tests.support.forge.our_verdict import judge
+from tests.support.forge.stock_verdict import NO_KEYS, cosign_opinion, cosign_path, opinion
 from tests.vectors import make as vectors
 from tests.vectors.case import CASES, Case
 

@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from itertools import product
 from typing import Any
 
-from tests.support import forge_bodies as bodies
-from tests.support.forge import ARTIFACT, V1, V1_DSSE, V1_INTOTO, V2, V2_DSSE, Recipe, Stamp, make
-from tests.support.forge_ca import Leaf
-from tests.support.forge_keys import ecdsa, rsa_key
-from tests.support.forge_mutate import changed, others, places
+from tests.support.forge import entry_bodies as bodies
+from tests.support.forge.authorities import Leaf
+from tests.support.forge.bundles import ARTIFACT, V1, V1_DSSE, V1_INTOTO, V2, V2_DSSE, Recipe, Stamp, make
+from tests.support.forge.keys import ecdsa, rsa_key
+from tests.support.forge.mutations import changed, others, places
 from tests.vectors.case import COMMON, Case, dump
 
 DIGEST = {"sha256": bodies.hex256(ARTIFACT)}

@@ -19,7 +19,7 @@ from pathlib import Path
 from tests.interop.stack import builds, netns, node
 from tests.interop.stack.process import NotStarted
 from tests.interop.stack.stack import Stack
-from tests.support import public_material
+from tests.support.releases import public_material
 
 
 def main() -> int:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.ledgers import GOOD
+from tests.support.releases.ledgers import GOOD
 
 
 @pytest.fixture

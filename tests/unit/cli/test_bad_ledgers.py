@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.anchor_cli import anchor, assert_misuse
-from tests.support.ledgers import NAMED
+from tests.support.process.anchor_cli import anchor, assert_misuse
+from tests.support.releases.ledgers import NAMED
 
 BAD = {
     "a short row": "| A | B |\n|---|---|\n| 1 |\n",

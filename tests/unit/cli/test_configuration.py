@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.anchor_cli import anchor
+from tests.support.process.anchor_cli import anchor
 
 POLICY = 'ledger = "x"\n[[signer]]\nidentity = "a"\nissuer = "b"\n'
 WORDS = ("--ledger", "x", "--identity", "a", "--issuer", "b", "--trusted-root", "root-of-flags")

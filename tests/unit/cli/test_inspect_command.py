@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.anchor_cli import anchor, process
+from tests.support.process.anchor_cli import anchor, process
 from tests.vectors import make
 from tests.vectors.case import CASES
 

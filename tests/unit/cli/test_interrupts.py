@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.anchor_cli import ROOT, process
+from tests.support.process.anchor_cli import ROOT, process
 
 
 @pytest.fixture(scope="module")

@@ -3,8 +3,8 @@
 
 from pathlib import Path
 
-from tests.support.anchor_cli import anchor
-from tests.support.ledgers import GOOD, openclassrooms
+from tests.support.process.anchor_cli import anchor
+from tests.support.releases.ledgers import GOOD, openclassrooms
 
 
 def test_json_has_the_counts_of_the_openclassrooms_ledger() -> None:

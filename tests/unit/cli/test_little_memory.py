@@ -12,10 +12,10 @@ import pytest
 import anchor
 from anchor.monitor import run_checks
 from anchor.verdict import Class
-from tests.support import forge
-from tests.support.anchor_cli import ROOT
-from tests.support.forge_ca import IDENTITY, ISSUER
-from tests.support.need import need
+from tests.support.forge import bundles
+from tests.support.forge.authorities import IDENTITY, ISSUER
+from tests.support.process.anchor_cli import ROOT
+from tests.support.process.need import need
 
 TELL_IT = {"__main__.py", "schedule.py", "worker.py", "reverify.py"}
 """Where a handler of everything says what it is, or raises it again."""
@@ -34,9 +34,9 @@ WORDS = ("--bundle", "bundle.json", "--trusted-root", "root.json", "--certificat
 @pytest.mark.parametrize("more", [0, 1, 2, 4, 8, 16, 400])
 def test_with_so_many_mebibytes_more_it_verifies_or_could_not_be_told(tmp_path: Path, more: int) -> None:
     need(Path("/proc/self/statm").exists(), "a Linux with /proc")
-    (tmp_path / "bundle.json").write_text(json.dumps(forge.make(forge.V2)))
-    (tmp_path / "root.json").write_text(json.dumps(forge.trusted_root()))
-    (tmp_path / "artifact").write_bytes(forge.ARTIFACT)
+    (tmp_path / "bundle.json").write_text(json.dumps(bundles.make(bundles.V2)))
+    (tmp_path / "root.json").write_text(json.dumps(bundles.trusted_root()))
+    (tmp_path / "artifact").write_bytes(bundles.ARTIFACT)
     command = [sys.executable, "-c", SCRIPT, str(more), "verify-bundle", *WORDS]
     ran = subprocess.run(
         [*command, "--certificate-oidc-issuer", ISSUER, "artifact"],

@@ -19,10 +19,10 @@ from anchor.cli import common
 from anchor.cli.main import COMMANDS, cli
 from anchor.disk import files, user_files
 from anchor.errors import Misuse, Unavailable
-from tests.support import forge
-from tests.support.anchor_cli import ROOT, Ran, anchor
-from tests.support.need import need
-from tests.support.published import LEDGER, Site, published
+from tests.support.forge import bundles
+from tests.support.process.anchor_cli import ROOT, Ran, anchor
+from tests.support.process.need import need
+from tests.support.releases.published import LEDGER, Site, published
 
 OUTPUTS = {
     ("trust pin", "output"),
@@ -210,7 +210,7 @@ def reverify(site: Site, *more: object) -> Ran:
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     path = tmp_path / "root.json"
-    path.write_text(json.dumps(forge.trusted_root()))
+    path.write_text(json.dumps(bundles.trusted_root()))
     return path
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.anchor_cli import anchor
+from tests.support.process.anchor_cli import anchor
 
 HOSTILE = "la\x1b[2J\x9b1m\u202ebel\rOK: all is well\u200b"
 """Clears the screen in two ways, turns the direction of text, goes back in its line, hides a character."""

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from anchor.format.statement import decode
-from tests.support.anchor_cli import anchor, assert_misuse
-from tests.support.ledgers import NAMED, openclassrooms
+from tests.support.process.anchor_cli import anchor, assert_misuse
+from tests.support.releases.ledgers import NAMED, openclassrooms
 
 ROOT_OF_OPENCLASSROOMS = "b14fe4de8e04322385d9f1bf63eccb8e4bb73f48771b17c030093027ed5b71f2"
 

@@ -7,8 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.support.anchor_cli import anchor, assert_misuse, process
-from tests.support.ledgers import GOOD, NAMED
+from tests.support.process.anchor_cli import anchor, assert_misuse, process
+from tests.support.releases.ledgers import GOOD, NAMED
 
 
 def test_a_folder_that_cannot_be_written_is_exit_2_also_for_root(ledger: Path) -> None:

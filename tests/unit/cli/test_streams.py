@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import forge
-from tests.support.anchor_cli import ROOT, process
-from tests.support.forge_ca import IDENTITY, ISSUER
-from tests.support.need import need
+from tests.support.forge import bundles
+from tests.support.forge.authorities import IDENTITY, ISSUER
+from tests.support.process.anchor_cli import ROOT, process
+from tests.support.process.need import need
 
 LEDGER = "| Label | Value |\n|---|---|\n| é 日本 | source_name |\n"
 
@@ -58,16 +58,16 @@ def test_a_full_disk_under_the_output_is_one_line(ledger: Path, words: str) -> N
 def test_a_full_disk_under_the_output_makes_no_unavailable_of_an_alarm(tmp_path: Path, form: str) -> None:
     """INVALID that ends with 3 is weather for whoever reads exit codes."""
     need(Path("/dev/full").exists(), "a Linux with /dev/full")
-    made = forge.make(forge.V2)
+    made = bundles.make(bundles.V2)
     (tmp_path / "bundle.json").write_text(json.dumps(made))
-    (tmp_path / "root.json").write_text(json.dumps(forge.trusted_root()))
+    (tmp_path / "root.json").write_text(json.dumps(bundles.trusted_root()))
     (tmp_path / "artifact").write_bytes(b"another")
     words = f"verify-bundle --bundle bundle.json --trusted-root root.json {form} "
     words += f"--certificate-identity {IDENTITY} --certificate-oidc-issuer {ISSUER} artifact"
     full = shell(f"$A {words} > /dev/full", tmp_path)
     assert (full.returncode, shell(f"$A {words}", tmp_path).returncode) == (8, 8)
     assert "anchor: stdout: cannot write: " in full.stderr
-    (tmp_path / "artifact").write_bytes(forge.ARTIFACT)
+    (tmp_path / "artifact").write_bytes(bundles.ARTIFACT)
     assert shell(f"$A {words} > /dev/full", tmp_path).returncode == 3
 
 

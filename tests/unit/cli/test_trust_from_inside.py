@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.anchor_cli import ROOT, anchor
+from tests.support.process.anchor_cli import ROOT, anchor
 
 POLICY = ROOT / "release" / "policy.toml"
 INSIDE = "lies in what is verified"

@@ -9,8 +9,8 @@ import pytest
 
 from anchor.embedded.instance import Instance
 from anchor.embedded.log import Log
-from tests.support.embedded import Clock, entry_request
-from tests.support.embedded_log import KEY, ORIGIN
+from tests.support.forge.embedded_signer import Clock, entry_request
+from tests.support.logs.embedded_log import KEY, ORIGIN
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
 
 from anchor.embedded.instance import Instance
 from anchor.errors import Refused
-from tests.support.embedded import KEY, b64, chain_of, csr, csr_request, spki
+from tests.support.forge.embedded_signer import KEY, b64, chain_of, csr, csr_request, spki
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from anchor.cli.main import run
 from anchor.embedded.instance import Instance
 from anchor.tlog import checkpoint as checkpoints
 from anchor.tlog.keys import parse_vkey
-from tests.support.embedded import entry_request
+from tests.support.forge.embedded_signer import entry_request
 
 HONEST = "no independent evidence"
 

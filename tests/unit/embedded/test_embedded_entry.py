@@ -12,7 +12,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from anchor.embedded.hashedrekord import canonical_body
 from anchor.errors import Refused
-from tests.support.embedded import (
+from tests.support.forge.ed25519ph import sign_ph
+from tests.support.forge.embedded_signer import (
     KEY,
     b64,
     certificate,
@@ -22,7 +23,6 @@ from tests.support.embedded import (
     with_certificate,
     wrapped,
 )
-from tests.support.forge_ed25519ph import sign_ph
 
 RSA = rsa.generate_private_key(65537, 2048)
 P384 = ec.generate_private_key(ec.SECP384R1())

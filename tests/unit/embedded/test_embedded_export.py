@@ -15,7 +15,7 @@ from anchor.errors import Misuse, Refused, Unavailable
 from anchor.tlog import checkpoint as checkpoints
 from anchor.tlog import note, tiles
 from anchor.tlog.keys import parse_vkey
-from tests.support.embedded import entry_request
+from tests.support.forge.embedded_signer import entry_request
 
 ORIGIN = "0123456789abcdef.anchor-embedded.invalid"
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))

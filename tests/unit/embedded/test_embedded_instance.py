@@ -17,7 +17,7 @@ from anchor.embedded import key_files
 from anchor.embedded.instance import Instance
 from anchor.errors import Misuse, Unavailable
 from anchor.tlog.keys import parse_vkey
-from tests.support.embedded import Clock
+from tests.support.forge.embedded_signer import Clock
 
 
 def tree(folder: Path) -> dict[str, bytes]:

@@ -13,8 +13,8 @@ from anchor.errors import Refused, Unavailable
 from anchor.sigstore.services import Duplicate
 from anchor.tlog import checkpoint as checkpoints
 from anchor.tlog.source import Missing
-from tests.support.embedded import check_entry, entry_request
-from tests.support.embedded_log import ORIGIN, check_whole, lose_index, opened
+from tests.support.forge.embedded_signer import check_entry, entry_request
+from tests.support.logs.embedded_log import ORIGIN, check_whole, lose_index, opened
 
 
 def test_each_entry_is_proven_under_a_checkpoint_of_exactly_its_tree(log: Log) -> None:

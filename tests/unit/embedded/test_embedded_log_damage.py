@@ -11,8 +11,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from anchor.errors import AnchorError, Unavailable
 from anchor.tlog import checkpoint as checkpoints
 from anchor.tlog import note
-from tests.support.embedded import entry_request
-from tests.support.embedded_log import KEY, ORIGIN, opened
+from tests.support.forge.embedded_signer import entry_request
+from tests.support.logs.embedded_log import KEY, ORIGIN, opened
 
 
 def truncate(path: str, by: int) -> Callable[[Path], None]:

@@ -13,8 +13,8 @@ import pytest
 from anchor.embedded.log import Log
 from anchor.errors import Unavailable
 from anchor.sigstore.services import Duplicate
-from tests.support.embedded import check_entry, entry_request
-from tests.support.embedded_log import KEY, ORIGIN, check_whole, cut, opened
+from tests.support.forge.embedded_signer import check_entry, entry_request
+from tests.support.logs.embedded_log import KEY, ORIGIN, check_whole, cut, opened
 
 
 class FailingDisk:

@@ -16,7 +16,7 @@ from anchor.embedded.instance import Instance
 from anchor.embedded.server import Server
 from anchor.errors import Misuse, Unavailable
 from anchor.tlog.keys import parse_vkey
-from tests.support.embedded import chain_of, check_entry, csr_request, entry_request
+from tests.support.forge.embedded_signer import chain_of, check_entry, csr_request, entry_request
 
 SECRET = "a secret of this run"
 

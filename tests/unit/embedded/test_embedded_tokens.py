@@ -12,7 +12,7 @@ import pytest
 
 from anchor.embedded.instance import Instance
 from anchor.errors import Misuse, Refused
-from tests.support.embedded import KEY, Clock, csr_request, spki
+from tests.support.forge.embedded_signer import KEY, Clock, csr_request, spki
 
 
 def claims(instance: Instance, **changed: object) -> dict[str, object]:

@@ -23,7 +23,7 @@ from rfc3161_client import (
 from anchor.embedded import rfc3161 as rfc
 from anchor.embedded.instance import Instance
 from anchor.embedded.tsa import POLICY
-from tests.support.embedded import Clock
+from tests.support.forge.embedded_signer import Clock
 
 MESSAGE = b"a signature"
 IMPRINT = hashlib.sha256(MESSAGE).digest()

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.records import database, empty, like, opened, postgresql, sqlite, url
-from tests.support.reverified import World
+from tests.support.records.outcomes import database, empty, like, opened, postgresql, sqlite, url
+from tests.support.records.reverified import World
 
 __all__ = ["database", "empty", "like", "postgresql", "sqlite", "url"]
 

@@ -9,9 +9,9 @@ from anchor.monitor.run_record import Outcome
 from anchor.records import store
 from anchor.records.database import Database
 from anchor.verdict import Class
-from tests.support import records
-from tests.support.records import NOW
-from tests.support.simlog import SimLog
+from tests.support.logs.simlog import SimLog
+from tests.support.records import outcomes
+from tests.support.records.outcomes import NOW
 
 KEPT = [
     "releases",
@@ -30,16 +30,16 @@ KEPT = [
 
 def filled(database: Database) -> None:
     log = SimLog().grow(3)
-    first, log = records.signed(log), log.grow(2)
-    found: Outcome = records.outcome(
+    first, log = outcomes.signed(log), log.grow(2)
+    found: Outcome = outcomes.outcome(
         Class.INVALID,
-        release=records.release(),
-        checkpoints=(first, records.signed(log)),
-        proofs=(records.consistency(log, 3, 5),),
-        evidence=(records.evidence(),),
+        release=outcomes.release(),
+        checkpoints=(first, outcomes.signed(log)),
+        proofs=(outcomes.consistency(log, 3, 5),),
+        evidence=(outcomes.evidence(),),
         trust={"policy": "1"},
     )
-    store.keep(database, records.taken(database), found, now=NOW, terms=store.Terms())
+    store.keep(database, outcomes.taken(database), found, now=NOW, terms=store.Terms())
 
 
 @pytest.mark.parametrize("table", KEPT)

@@ -18,9 +18,10 @@ from anchor.records.tables import Checkpoint, CheckRow, Claim, EvidenceRow, Run
 from anchor.tlog import evidence as evidences
 from anchor.tlog.checkpoint import Checkpoint as Head
 from anchor.verdict import Class
-from tests.support import records, samples
-from tests.support.records import NOW
-from tests.support.simlog import SimLog
+from tests.support.logs.simlog import SimLog
+from tests.support.records import outcomes
+from tests.support.records.outcomes import NOW
+from tests.support.releases import samples
 
 DAY = 86400.0
 FIRST = encode(samples.statement())
@@ -31,17 +32,17 @@ def filled(database: Database, runs: int = 5) -> SimLog:
     log = SimLog().grow(3)
     for n in range(runs):
         old = log.size
-        seen = records.signed(log)
+        seen = outcomes.signed(log)
         log.grow(4)
-        found = records.outcome(
+        found = outcomes.outcome(
             Class.OK if n % 3 else Class.INVALID,
-            checkpoints=(seen, records.signed(log)),
-            proofs=(records.consistency(log, old, log.size),),
+            checkpoints=(seen, outcomes.signed(log)),
+            proofs=(outcomes.consistency(log, old, log.size),),
             trust={"policy": "1"},
-            release=records.release(1, FIRST, "sample-ledger", version="1.0.0", root=samples.HEX),
+            release=outcomes.release(1, FIRST, "sample-ledger", version="1.0.0", root=samples.HEX),
         )
         at = NOW + n * DAY
-        store.keep(database, records.taken(database, now=at), found, now=at, terms=store.Terms())
+        store.keep(database, outcomes.taken(database, now=at), found, now=at, terms=store.Terms())
     return log
 
 
@@ -128,7 +129,7 @@ def test_a_chain_whose_end_was_taken_out_goes_on_and_is_noticed(database: Databa
     filled(database)
     unlocked(database, "UPDATE runs SET chain = NULL WHERE seq = 5")
     at = NOW + 10 * DAY
-    store.keep(database, records.taken(database, now=at), records.outcome(), now=at, terms=store.Terms())
+    store.keep(database, outcomes.taken(database, now=at), outcomes.outcome(), now=at, terms=store.Terms())
     assert "run-chain" in refused(database)
 
 
@@ -138,7 +139,7 @@ def test_alarms_and_weather_are_no_edit_also_where_runs_were_pruned(database: Da
     terms = store.Terms(rule=alarm.Rule(2, 0))
     for n, found in enumerate(seen):
         at = NOW + n * DAY
-        store.keep(database, records.taken(database, now=at), records.outcome(found), now=at, terms=terms)
+        store.keep(database, outcomes.taken(database, now=at), outcomes.outcome(found), now=at, terms=terms)
         assert refused(database) == set(), (n, found)
     for n in range(1, len(seen)):
         retention.prune(database, before=NOW + (n - 0.5) * DAY, now=NOW + 99 * DAY)
@@ -153,8 +154,8 @@ def test_stored_decisions_are_judged_by_the_rule_stored_with_them(
     """Another program has other intervals and tells by another rule: that edits nothing."""
     for n, found in enumerate([Class.OK, Class.UNAVAILABLE, Class.INVALID, Class.UNAVAILABLE, Class.OK]):
         at = NOW + n * DAY
-        lease = records.taken(database, now=at)
-        store.keep(database, lease, records.outcome(found), now=at, terms=store.Terms())
+        lease = outcomes.taken(database, now=at)
+        store.keep(database, lease, outcomes.outcome(found), now=at, terms=store.Terms())
     monkeypatch.setattr(intervals.Pace.__init__, "__defaults__", (60, 60, 1, 1, 0.0, 1))
     assert intervals.Pace().furthest(None) == 60
     assert check.check(database).verdict is Class.OK
@@ -164,7 +165,7 @@ def test_stored_decisions_are_judged_by_the_rule_stored_with_them(
 
 def test_a_run_that_was_put_off_further_than_its_own_rule_is_noticed(database: Database) -> None:
     """Whoever writes the whole chain again must still keep to the rule that he writes down."""
-    store.keep(database, records.taken(database), records.outcome(), now=NOW, terms=store.Terms())
+    store.keep(database, outcomes.taken(database), outcomes.outcome(), now=NOW, terms=store.Terms())
     with database.read() as connection:
         run = dict(connection.execute(sa.select(Run.__table__)).mappings().one())
         (row,) = connection.execute(sa.select(CheckRow.__table__)).mappings().all()
@@ -184,11 +185,11 @@ def test_a_message_of_a_cause_that_stands_is_not_repeated_over_restarts(database
     told = []
     for n, detail in enumerate(["aa", "aa", "cc", "aa", "cc"]):
         at = NOW + n * DAY
-        verdict = records.verdict(Class.INVALID, detail=f"SHA-256 is {detail}")
-        with records.opened(url) as again:
-            found = Outcome(verdict=verdict, evidence=(records.evidence(),) if n == 1 else ())
+        verdict = outcomes.verdict(Class.INVALID, detail=f"SHA-256 is {detail}")
+        with outcomes.opened(url) as again:
+            found = Outcome(verdict=verdict, evidence=(outcomes.evidence(),) if n == 1 else ())
             told.append(
-                store.keep(again, records.taken(again, now=at), found, now=at, terms=store.Terms()).told
+                store.keep(again, outcomes.taken(again, now=at), found, now=at, terms=store.Terms()).told
             )
             assert refused(again) == set(), n
     assert [t is not None for t in told[:3]] == [True, True, True]  # the check, the evidence, other bytes
@@ -246,8 +247,8 @@ def test_stored_contradictions_are_equivocation(database: Database) -> None:
     log = SimLog().grow(5)
     other = log.fork(2)
     document = evidences.build(log.log, head(log), head(other))
-    evidence = records.evidence(document, origin=log.origin)
-    store.preserve(database, (records.signed(log), records.signed(other)), (evidence,), now=NOW)
+    evidence = outcomes.evidence(document, origin=log.origin)
+    store.preserve(database, (outcomes.signed(log), outcomes.signed(other)), (evidence,), now=NOW)
     found = check.check(database)
     assert found.verdict is Class.EQUIVOCATION
 
@@ -268,7 +269,7 @@ def counts(database: Database, *tables: type) -> list[int]:
 
 def test_retention_takes_old_runs_and_leaves_what_is_signed(database: Database) -> None:
     filled(database)
-    store.preserve(database, (), (records.evidence(),), now=NOW)
+    store.preserve(database, (), (outcomes.evidence(),), now=NOW)
     before = counts(database, Checkpoint, EvidenceRow)
     assert retention.prune(database, before=NOW + 2.5 * DAY, now=NOW + 9 * DAY) == 3
     assert counts(database, Run) == [2]
@@ -291,7 +292,7 @@ def test_the_newest_run_always_stays_and_the_chain_goes_on(database: Database) -
     assert retention.prune(database, before=NOW + 99 * DAY, now=NOW + 99 * DAY) == 4
     assert retention.prune(database, before=NOW + 99 * DAY, now=NOW + 99 * DAY) == 0
     at = NOW + 100 * DAY
-    store.keep(database, records.taken(database, now=at), records.outcome(), now=at, terms=store.Terms())
+    store.keep(database, outcomes.taken(database, now=at), outcomes.outcome(), now=at, terms=store.Terms())
     assert check.check(database).verdict is Class.OK
 
 
@@ -322,7 +323,7 @@ def test_a_mark_fits_its_records_and_what_they_became(database: Database) -> Non
     filled(database)
     kept = marked(database)
     assert high_water_mark.compare(database, kept).state == "passed"
-    store.keep(database, records.taken(database), records.outcome(), now=NOW, terms=store.Terms())
+    store.keep(database, outcomes.taken(database), outcomes.outcome(), now=NOW, terms=store.Terms())
     retention.prune(database, before=NOW + 99 * DAY, now=NOW)
     assert high_water_mark.compare(database, kept).state == "passed"
 

@@ -17,9 +17,9 @@ from anchor.report import history as lines
 from anchor.report import metrics
 from anchor.report.status import status, text
 from anchor.verdict import Class
-from tests.support import records
-from tests.support.records import NOW
-from tests.support.simlog import SimLog
+from tests.support.logs.simlog import SimLog
+from tests.support.records import outcomes
+from tests.support.records.outcomes import NOW
 
 HOUR = 3600.0
 
@@ -27,19 +27,19 @@ HOUR = 3600.0
 def kept(database: Database, *classes: Class, target: str = "a/release.json", **more: object) -> None:
     for n, found in enumerate(classes):
         at = NOW + n * HOUR
-        lease = records.taken(database, target, now=at)
-        outcome = records.outcome(found, target, **more)
+        lease = outcomes.taken(database, target, now=at)
+        outcome = outcomes.outcome(found, target, **more)
         store.keep(database, lease, outcome, now=at, terms=store.Terms())
 
 
 def test_every_row_is_exported_as_a_line(database: Database) -> None:
     log = SimLog().grow(3)
     more: dict[str, Any] = {
-        "checkpoints": (records.signed(log),),
-        "evidence": (records.evidence(),),
+        "checkpoints": (outcomes.signed(log),),
+        "evidence": (outcomes.evidence(),),
         "trust": {"a": "b"},
     }
-    kept(database, Class.INVALID, release=records.release(), **more)
+    kept(database, Class.INVALID, release=outcomes.release(), **more)
     found = [json.loads(line) for line in export.rows(database)]
     tables = {row["table"] for row in found}
     assert tables >= {
@@ -65,7 +65,7 @@ def stands(database: Database, hours: float, max_age: int | None = None) -> Clas
 
 def test_nothing_watched_and_nothing_run_are_never_ok(database: Database) -> None:
     assert stands(database, 0) is Class.UNAVAILABLE
-    records.taken(database)
+    outcomes.taken(database)
     assert stands(database, 0) is Class.STALE
 
 
@@ -124,7 +124,7 @@ def test_the_worst_target_is_the_status(database: Database) -> None:
 
 def test_history_is_filtered_and_newest_first(database: Database) -> None:
     kept(database, Class.OK, Class.INVALID, Class.OK)
-    records.taken(database, "b", now=NOW)
+    outcomes.taken(database, "b", now=NOW)
 
     def found(**wanted: object) -> list[str]:
         return [r.verdict or r.state for r in history.runs(database, history.Filter(**wanted))]  # type: ignore[arg-type]

@@ -15,10 +15,10 @@ from anchor.records.state import Memory
 from anchor.records.tables import Followed
 from anchor.tlog.checkpoint import Log
 from anchor.verdict import Class
-from tests.support import records
-from tests.support.records import NOW, opened
-from tests.support.reverified import TARGET, World, detail
-from tests.support.simlog import SimLog
+from tests.support.logs.simlog import SimLog
+from tests.support.records import outcomes
+from tests.support.records.outcomes import NOW, opened
+from tests.support.records.reverified import TARGET, World, detail
 
 OTHER = "log.sim.invalid/b"
 
@@ -141,7 +141,7 @@ def test_what_is_followed_survives_the_records(two: TwoLogs, tmp_path: object) -
 
 def test_followed_logs_are_rows_that_only_grow_and_are_written_down(database: Database) -> None:
     anchors = (SeenAnchor(origin="a", log_key="k", log_index=2**63 - 1, bundle=b"b"),)
-    lease = records.taken(database)
+    lease = outcomes.taken(database)
     with database.write() as connection:
         followed_logs.counted(connection, lease.claim_id, anchors, anchors, 5)
         followed_logs.counted(connection, lease.claim_id, anchors, anchors, 6)

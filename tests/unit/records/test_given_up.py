@@ -26,10 +26,10 @@ from anchor.records.tables import Notification
 from anchor.report.status import status
 from anchor.verdict import Class
 from anchor.watch import worker
-from tests.support import records
-from tests.support.need import need
-from tests.support.records import NOW
-from tests.support.reverified import TARGET, World
+from tests.support.process.need import need
+from tests.support.records import outcomes
+from tests.support.records.outcomes import NOW
+from tests.support.records.reverified import TARGET, World
 
 
 class Watch:
@@ -103,7 +103,7 @@ def small(tmp_path: Path) -> Iterator[Path]:
 def test_a_disk_that_is_full_between_claiming_and_keeping_silences_nothing_when_there_is_room(
     tmp_path: Path,
 ) -> None:
-    with small(tmp_path) as disk, records.opened(f"sqlite:///{disk}/home/records.db") as database:
+    with small(tmp_path) as disk, outcomes.opened(f"sqlite:///{disk}/home/records.db") as database:
         filler = disk / "filler"
 
         def fill() -> None:
@@ -253,7 +253,7 @@ def test_a_side_file_or_a_notifier_that_fails_holds_no_claim(
         monkeypatch.setattr(store, "keep", broken)
     else:
         monkeypatch.setattr(watch.beside, what, broken)
-    found = Outcome(verdict=records.verdict(Class.INVALID, TARGET), evidence=(records.evidence(),))
+    found = Outcome(verdict=outcomes.verdict(Class.INVALID, TARGET), evidence=(outcomes.evidence(),))
     monkeypatch.setattr("anchor.monitor.cycle.Cycle.run", lambda _self, _target: found)
     with contextlib.suppress(RuntimeError, AnchorError):
         watch.worker.cycle()
@@ -286,7 +286,7 @@ def test_a_worker_that_was_told_to_end_tries_once_more(database: Database) -> No
 def test_a_database_that_is_opened_for_reading_says_whether_there_is_room(tmp_path: Path) -> None:
     with small(tmp_path) as disk:
         where = f"sqlite:///{disk}/home/records.db"
-        with records.opened(where):
+        with outcomes.opened(where):
             pass
         reading = open_database(where, create=False)
         try:

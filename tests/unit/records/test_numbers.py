@@ -17,10 +17,10 @@ from anchor.records.tables import MAX_NUMBER
 from anchor.report.status import status
 from anchor.tlog import checkpoint
 from anchor.verdict import Class
-from tests.support import records
-from tests.support.records import NOW
-from tests.support.reverified import World, detail
-from tests.support.simlog import SimLog, UniformLog
+from tests.support.logs.simlog import SimLog, UniformLog
+from tests.support.records import outcomes
+from tests.support.records.outcomes import NOW
+from tests.support.records.reverified import World, detail
 
 URL = "https://example.org/release.json"
 
@@ -46,9 +46,9 @@ def test_the_largest_numbers_of_a_mark_can_be_looked_for_and_kept(database: Data
     assert high_water_mark.compare(database, found).demotes is Class.UNAVAILABLE
     assert high_water_mark.restore(database, found, now=NOW) == [URL]
     assert high_water_mark.restore(database, found, now=NOW) == []  # known now
-    lease = records.taken(database, URL)
-    store.keep(database, lease, records.outcome(target=URL), now=NOW, terms=store.Terms())
-    assert records.due(database, now=NOW + 10 * 365 * 86400) == []
+    lease = outcomes.taken(database, URL)
+    store.keep(database, lease, outcomes.outcome(target=URL), now=NOW, terms=store.Terms())
+    assert outcomes.due(database, now=NOW + 10 * 365 * 86400) == []
     (claim,) = queue.watched(database)
     assert claim.due > NOW + MAX_INTERVAL
 
@@ -67,7 +67,7 @@ def test_a_target_of_a_mark_that_no_command_would_add_is_left_out(database: Data
 
 def test_a_head_of_the_largest_size_is_kept(database: Database) -> None:
     log = SimLog().grow(3)
-    head = records.signed(log)
+    head = outcomes.signed(log)
     huge = SignedCheckpoint(
         origin=log.origin,
         log_key=log.key.vkey,

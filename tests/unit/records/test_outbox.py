@@ -13,8 +13,8 @@ from anchor.records.database import Database, open_database
 from anchor.records.tables import Delivery, Notification
 from anchor.report.status import status, text
 from anchor.verdict import Class
-from tests.support import records
-from tests.support.records import NOW
+from tests.support.records import outcomes
+from tests.support.records.outcomes import NOW
 
 HOUR = 3600.0
 RULE = Rule(runs=3, seconds=2 * 3600)
@@ -36,7 +36,9 @@ class Receivers:
 def run(database: Database, found: Class, n: int, receivers: tuple[str, ...] = ("a", "b")) -> store.Kept:
     at = NOW + n * HOUR
     terms = store.Terms(rule=RULE, receivers=receivers)
-    return store.keep(database, records.taken(database, now=at), records.outcome(found), now=at, terms=terms)
+    return store.keep(
+        database, outcomes.taken(database, now=at), outcomes.outcome(found), now=at, terms=terms
+    )
 
 
 def deliver(database: Database, to: Receivers, n: float, receivers: tuple[str, ...] = ("a", "b")) -> int:
@@ -79,7 +81,7 @@ def test_a_restart_neither_loses_nor_repeats(database: Database, url: str) -> No
     run(database, Class.INVALID, 0)
     first, again = Receivers(), Receivers()
     deliver(database, first, 0)
-    with records.opened(url) as reopened:
+    with outcomes.opened(url) as reopened:
         run(reopened, Class.INVALID, 1)
         deliver(reopened, again, 1)
         run(reopened, Class.OK, 2)
@@ -149,7 +151,7 @@ def test_old_history_is_not_news_to_a_new_receiver(database: Database) -> None:
 
 
 def test_records_that_take_nothing_stop_no_message_and_repeat_none(sqlite: str) -> None:
-    with records.opened(sqlite) as database:
+    with outcomes.opened(sqlite) as database:
         run(database, Class.INVALID, 0)
     reading, to = open_database(sqlite, create=False), Receivers()
     box = outbox.Outbox(reading, to.send, ("a", "b"))
@@ -170,7 +172,7 @@ def test_two_processes_share_the_outbox(database: Database, url: str) -> None:
     one, two = Receivers(), Receivers()
 
     def work(to: Receivers) -> None:
-        with records.opened(url) as mine:
+        with outcomes.opened(url) as mine:
             outbox.Outbox(mine, to.send, ("a", "b")).deliver(now=NOW + 6 * HOUR)
 
     threads = [threading.Thread(target=work, args=(to,)) for to in (one, two)]

@@ -12,8 +12,8 @@ from anchor.records import observed_releases
 from anchor.records.check import check
 from anchor.records.database import Database
 from anchor.verdict import Class
-from tests.support import samples
-from tests.support.reverified import TARGET, World, detail
+from tests.support.records.reverified import TARGET, World, detail
+from tests.support.releases import samples
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ from anchor.records.state import Memory
 from anchor.records.tables import Checkpoint, EvidenceRow, Proof
 from anchor.tlog import evidence as evidences
 from anchor.verdict import Class
-from tests.support import records
-from tests.support.reverified import TARGET, World, detail
-from tests.support.simlog import SimLog
+from tests.support.logs.simlog import SimLog
+from tests.support.records import outcomes
+from tests.support.records.reverified import TARGET, World, detail
 
 
 def rows(world: World, table: type) -> int:
@@ -269,7 +269,7 @@ def test_more_bundles_than_are_read_again_are_proven_and_not_fetched(world: Worl
         claimed = world.cycle()
         for n in range(20):
             world.index, world.body = n * 256 + 7, b"e-%d" % (n * 256 + 7)
-            lease = records.taken(world.database, f"{n}/release.json", now=world.now)
+            lease = outcomes.taken(world.database, f"{n}/release.json", now=world.now)
             outcome = claimed.run(f"{n}/release.json")
             store.keep(world.database, lease, outcome, now=world.now, terms=store.Terms())
             found.add(outcome.verdict.verdict)

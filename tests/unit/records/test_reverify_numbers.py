@@ -17,9 +17,10 @@ from anchor.records.check import check
 from anchor.records.database import Database
 from anchor.records.state import Memory
 from anchor.verdict import Class
-from tests.support import records, samples
-from tests.support.records import NOW
-from tests.support.reverified import TARGET, World, detail
+from tests.support.records import outcomes
+from tests.support.records.outcomes import NOW
+from tests.support.records.reverified import TARGET, World, detail
+from tests.support.releases import samples
 
 
 @pytest.fixture
@@ -30,7 +31,7 @@ def world(database: Database) -> World:
 @pytest.fixture
 def like_new(tmp_path: Path) -> Iterator[World]:
     """The same with records that know nothing."""
-    with records.opened(f"sqlite:///{tmp_path}/other.db") as found:
+    with outcomes.opened(f"sqlite:///{tmp_path}/other.db") as found:
         yield World(found)
 
 
@@ -130,7 +131,7 @@ def test_a_rollback_that_a_person_accepts_is_good_and_the_next_one_is_not(world:
     published(world, 1, 2, 3)
     served(world, 1)
     assert accept(world, 1) == ("prices", 3)
-    assert records.overdue(world.database, now=world.now)
+    assert outcomes.overdue(world.database, now=world.now)
     assert served(world, 1).verdict.verdict is Class.OK
     published(world, 2)  # a release that was there before the rollback counts again once it is there again
     found = served(world, 1)

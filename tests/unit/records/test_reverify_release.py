@@ -7,8 +7,8 @@ import sqlalchemy as sa
 from anchor.errors import Refused, Unavailable
 from anchor.format.statement import encode, link
 from anchor.verdict import Class
-from tests.support import samples
-from tests.support.reverified import TARGET, World, detail
+from tests.support.records.reverified import TARGET, World, detail
+from tests.support.releases import samples
 
 
 def test_the_logs_are_followed_although_the_files_are_hidden(world: World) -> None:

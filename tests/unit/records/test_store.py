@@ -12,9 +12,10 @@ from anchor.records import queue, state, store
 from anchor.records.database import Database
 from anchor.records.tables import Checkpoint, Claim, Delivery, EvidenceRow, Notification, Run
 from anchor.verdict import Class
-from tests.support import records, samples
-from tests.support.records import NOW
-from tests.support.simlog import SimLog
+from tests.support.logs.simlog import SimLog
+from tests.support.records import outcomes
+from tests.support.records.outcomes import NOW
+from tests.support.releases import samples
 
 TERMS = store.Terms(receivers=("aa",))
 
@@ -26,8 +27,8 @@ def count(database: Database, table: type) -> int:
 
 def test_what_is_kept_is_remembered(database: Database) -> None:
     log = SimLog().grow(3)
-    first = records.signed(log)
-    last = records.signed(log.grow(4))
+    first = outcomes.signed(log)
+    last = outcomes.signed(log.grow(4))
     proof = ConsistencyProof(
         origin=log.origin,
         old_size=3,
@@ -36,14 +37,14 @@ def test_what_is_kept_is_remembered(database: Database) -> None:
         new_root=last.root,
         hashes=(bytes(32),),
     )
-    found = records.outcome(
-        release=records.release(),
+    found = outcomes.outcome(
+        release=outcomes.release(),
         checkpoints=(first, last),
         proofs=(proof,),
         trust={"policy": "1"},
         max_run_age=7,
     )
-    store.keep(database, records.taken(database), found, now=NOW, terms=TERMS)
+    store.keep(database, outcomes.taken(database), found, now=NOW, terms=TERMS)
     remembered = state.Memory(database, now=NOW)
     held = remembered.held(log.key.vkey, log.origin, 7)
     assert [(h.checkpoint, h.seen) for h in held] == [(first, NOW), (last, NOW)]
@@ -70,45 +71,45 @@ def test_nothing_is_remembered_of_nothing(database: Database) -> None:
 
 def test_one_row_for_one_origin_size_and_root(database: Database) -> None:
     log = SimLog().grow(3)
-    seen = records.signed(log)
+    seen = outcomes.signed(log)
     for n in range(3):
-        lease = records.taken(database, now=NOW + n)
-        found = records.outcome(checkpoints=(seen, seen))
+        lease = outcomes.taken(database, now=NOW + n)
+        found = outcomes.outcome(checkpoints=(seen, seen))
         store.keep(database, lease, found, now=NOW + n, terms=TERMS)
     assert count(database, Checkpoint) == 1
 
 
 def test_both_sides_of_a_fork_are_kept(database: Database) -> None:
     log = SimLog().grow(5)
-    pair = (records.signed(log), records.signed(log.fork(2)))
-    store.preserve(database, pair, (records.evidence(),), now=NOW)
-    store.preserve(database, pair, (records.evidence(),), now=NOW)
+    pair = (outcomes.signed(log), outcomes.signed(log.fork(2)))
+    store.preserve(database, pair, (outcomes.evidence(),), now=NOW)
+    store.preserve(database, pair, (outcomes.evidence(),), now=NOW)
     assert count(database, Checkpoint) == 2
     assert count(database, EvidenceRow) == 1
-    assert state.Memory(database, now=NOW).contradictions("log.example") == [records.evidence()]
+    assert state.Memory(database, now=NOW).contradictions("log.example") == [outcomes.evidence()]
 
 
 def test_two_statements_with_one_number_are_rivals(database: Database) -> None:
-    one, two = records.release(statement=b"{}"), records.release(statement=b"[]")
-    found = records.outcome(release=one)
-    store.keep(database, records.taken(database), found, now=NOW, terms=TERMS)
+    one, two = outcomes.release(statement=b"{}"), outcomes.release(statement=b"[]")
+    found = outcomes.outcome(release=one)
+    store.keep(database, outcomes.taken(database), found, now=NOW, terms=TERMS)
     rival = state.Memory(database, now=NOW).rival(two)
     assert rival == one  # with its anchors: both sides can be exported
-    assert state.Memory(database, now=NOW).rival(records.release(3, statement=b"[]")) is None
+    assert state.Memory(database, now=NOW).rival(outcomes.release(3, statement=b"[]")) is None
 
 
 def test_a_release_of_another_chain_is_a_rival_of_its_neighbours(database: Database) -> None:
     a, b = (encode(samples.statement(version=v)) for v in ("1.0", "1.0b"))
-    one, other = records.release(1, a), records.release(1, b)
-    two = records.release(2, encode(samples.statement(number=2, version="2.0", previous=link(b))))
+    one, other = outcomes.release(1, a), outcomes.release(1, b)
+    two = outcomes.release(2, encode(samples.statement(number=2, version="2.0", previous=link(b))))
     spoilt = msgspec.structs.replace(link(b), version="1.0c")
-    renamed = records.release(2, encode(samples.statement(number=2, version="2.0", previous=spoilt)))
-    store.keep(database, records.taken(database), records.outcome(release=one), now=NOW, terms=TERMS)
+    renamed = outcomes.release(2, encode(samples.statement(number=2, version="2.0", previous=spoilt)))
+    store.keep(database, outcomes.taken(database), outcomes.outcome(release=one), now=NOW, terms=TERMS)
     assert state.Memory(database, now=NOW).rival(two) == one
-    store.keep(database, records.taken(database, "b"), records.outcome(release=two), now=NOW, terms=TERMS)
+    store.keep(database, outcomes.taken(database, "b"), outcomes.outcome(release=two), now=NOW, terms=TERMS)
     assert state.Memory(database, now=NOW).rival(one) == two
     with_chain = state.Memory(database, now=NOW)
-    assert with_chain.rival(records.release(3, encode(third(two)))) is None
+    assert with_chain.rival(outcomes.release(3, encode(third(two)))) is None
     assert with_chain.rival(renamed) is not None
     assert with_chain.rival(other) == one
 
@@ -118,41 +119,41 @@ def third(two: SeenRelease) -> Statement:
 
 
 def test_a_run_that_was_taken_over_keeps_nothing(database: Database) -> None:
-    lease = records.taken(database)
+    lease = outcomes.taken(database)
     late = NOW + queue.LEASE + 1
     other = queue.take(database, worker="w2", now=late)
     assert isinstance(other, queue.Lease)
     with pytest.raises(Unavailable, match="taken this run over"):
-        store.keep(database, lease, records.outcome(evidence=(records.evidence(),)), now=late, terms=TERMS)
+        store.keep(database, lease, outcomes.outcome(evidence=(outcomes.evidence(),)), now=late, terms=TERMS)
     assert count(database, EvidenceRow) == 0
-    store.keep(database, other, records.outcome(), now=late, terms=TERMS)
+    store.keep(database, other, outcomes.outcome(), now=late, terms=TERMS)
     with database.read() as connection:
         states = connection.execute(sa.select(Run.state).order_by(Run.seq)).scalars().all()
     assert states == ["interrupted", "finished"]
 
 
 def test_a_failure_in_the_middle_keeps_nothing(database: Database) -> None:
-    lease = records.taken(database)
+    lease = outcomes.taken(database)
     broken = SignedCheckpoint(origin="o", log_key="k", size=2**63, root=b"", note=b"")  # no engine takes this
-    found = records.outcome(Class.INVALID, evidence=(records.evidence(),), checkpoints=(broken,))
+    found = outcomes.outcome(Class.INVALID, evidence=(outcomes.evidence(),), checkpoints=(broken,))
     with pytest.raises((Unsupported, OverflowError)):
         store.keep(database, lease, found, now=NOW, terms=TERMS)
     assert [count(database, t) for t in (EvidenceRow, Checkpoint, Notification, Delivery)] == [0, 0, 0, 0]
-    store.keep(database, lease, records.outcome(), now=NOW, terms=TERMS)
+    store.keep(database, lease, outcomes.outcome(), now=NOW, terms=TERMS)
 
 
 def test_a_run_is_kept_once(database: Database) -> None:
-    lease = records.taken(database)
-    store.keep(database, lease, records.outcome(), now=NOW, terms=TERMS)
+    lease = outcomes.taken(database)
+    store.keep(database, lease, outcomes.outcome(), now=NOW, terms=TERMS)
     with pytest.raises(Unavailable):
-        store.keep(database, lease, records.outcome(), now=NOW, terms=TERMS)
+        store.keep(database, lease, outcomes.outcome(), now=NOW, terms=TERMS)
     assert count(database, Run) == 1
 
 
 def test_a_killed_run_is_visible_as_interrupted_when_its_worker_is_known_to_be_dead(
     database: Database,
 ) -> None:
-    records.taken(database, worker="dead")
+    outcomes.taken(database, worker="dead")
     again = queue.take(
         database, worker="w2", now=NOW + 1, target="a/release.json", alive=lambda w: w != "dead"
     )
@@ -165,7 +166,7 @@ def test_a_killed_run_is_visible_as_interrupted_when_its_worker_is_known_to_be_d
 @pytest.mark.parametrize("change", ["note", "root", "size", "log_key", "chain", "seen_ms"])
 def test_an_edited_checkpoint_is_not_believed(database: Database, change: str) -> None:
     log = SimLog().grow(3)
-    store.preserve(database, (records.signed(log),), (), now=NOW)
+    store.preserve(database, (outcomes.signed(log),), (), now=NOW)
     value: object = {"note": log.fork(1).sign(), "chain": bytes(32), "size": 2, "seen_ms": 1}.get(
         change, "ab"
     )
@@ -184,8 +185,8 @@ def test_an_edited_checkpoint_is_not_believed(database: Database, change: str) -
 
 def test_the_state_of_a_target_is_what_its_last_run_found(database: Database) -> None:
     for n, found in enumerate([Class.OK, Class.UNAVAILABLE, Class.UNAVAILABLE]):
-        lease = records.taken(database, now=NOW + n)
-        store.keep(database, lease, records.outcome(found), now=NOW + n, terms=TERMS)
+        lease = outcomes.taken(database, now=NOW + n)
+        store.keep(database, lease, outcomes.outcome(found), now=NOW + n, terms=TERMS)
     with database.read() as connection:
         claim = connection.execute(sa.select(Claim.__table__)).mappings().one()
     assert (claim["last_class"], claim["failing_runs"], claim["told"]) == ("UNAVAILABLE", 2, "OK")
@@ -194,7 +195,7 @@ def test_the_state_of_a_target_is_what_its_last_run_found(database: Database) ->
 
 
 def test_facts_and_notes_are_kept_as_json(database: Database) -> None:
-    store.keep(database, records.taken(database), records.outcome(), now=NOW, terms=TERMS)
+    store.keep(database, outcomes.taken(database), outcomes.outcome(), now=NOW, terms=TERMS)
     with database.read() as connection:
         facts = connection.execute(sa.select(Run.facts)).scalar_one()
     assert msgspec.json.decode(facts or "") == {"size": 3}

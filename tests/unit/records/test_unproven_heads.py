@@ -15,9 +15,9 @@ from anchor.records.tables import Checkpoint, Proof
 from anchor.tlog import evidence as evidences
 from anchor.tlog.follow import MAX_DOUBTS, MAX_UNPROVEN
 from anchor.verdict import Class
-from tests.support.records import opened
-from tests.support.reverified import World, detail
-from tests.support.simlog import SimLog
+from tests.support.logs.simlog import SimLog
+from tests.support.records.outcomes import opened
+from tests.support.records.reverified import World, detail
 
 HUGE = 2**63 - 1
 ROOT = b"r" * 32

@@ -8,8 +8,8 @@ from anchor.records import queue
 from anchor.records.database import Database
 from anchor.verdict import Class
 from anchor.watch.worker import Setting, Worker
-from tests.support.records import opened
-from tests.support.reverified import World, detail
+from tests.support.records.outcomes import opened
+from tests.support.records.reverified import World, detail
 
 
 @pytest.fixture

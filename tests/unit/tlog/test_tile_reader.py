@@ -8,8 +8,8 @@ from anchor.errors import Misuse, Refused, Unavailable
 from anchor.tlog import checkpoint, reader, tiles
 from anchor.tlog.reader import TileReader
 from anchor.tlog.source import Missing
-from tests.support import needed_tiles
-from tests.support.simlog import SimLog
+from tests.support.logs.simlog import SimLog
+from tests.support.second import needed_tiles
 
 SIZES = [1, 2, 3, 255, 256, 257, 300, 511, 512, 600, 1_000]
 LOG = SimLog().grow(70_000)

@@ -12,7 +12,7 @@ from anchor.merkle import EMPTY_ROOT
 from anchor.tlog import checkpoint, cosignature, note
 from anchor.tlog.checkpoint import Log
 from anchor.tlog.keys import Algorithm, VerifierKey, parse_vkey
-from tests.support.simlog import ORIGIN, SimLog, key
+from tests.support.logs.simlog import ORIGIN, SimLog, key
 from tests.unit.tlog.test_tlog_note import REKOR1_SPKI, spki
 
 ROOT = base64.b64encode(b"r" * 32).decode()

@@ -9,7 +9,7 @@ from anchor.errors import Refused, Unsupported
 from anchor.tlog import checkpoint, evidence, follow
 from anchor.tlog.checkpoint import Log
 from anchor.tlog.reader import TileReader
-from tests.support.simlog import SimLog
+from tests.support.logs.simlog import SimLog
 
 LOG = SimLog().grow(300)
 

@@ -9,7 +9,7 @@ from anchor.tlog import checkpoint, evidence, follow, note
 from anchor.tlog.checkpoint import Checkpoint, Log
 from anchor.tlog.follow import News
 from anchor.tlog.source import Missing
-from tests.support.simlog import SimLog, UniformLog, key
+from tests.support.logs.simlog import SimLog, UniformLog, key
 from tests.unit.tlog.test_tlog_checkpoint import REKOR1
 from tests.unit.tlog.test_tlog_note import REKOR1_SPKI
 

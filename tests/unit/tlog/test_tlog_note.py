@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from anchor.errors import Misuse, Refused, Unsupported
 from anchor.tlog import note
 from anchor.tlog.keys import Algorithm, VerifierKey, key_from_spki, parse_vkey
-from tests.support.simlog import key
+from tests.support.logs.simlog import key
 
 REKOR2 = "log2025-1.rekor.sigstore.dev+cf119915+AbfK5adZJxsI323FwGD2AJJ9F4i89cfDuLdGJBIYntuO"
 REKOR2_LOG_ID = "cf1199155bddd051268d1f16ac5c0c75c009f6fb5a63f4177f8e18d7051e3fa0"

@@ -11,7 +11,7 @@ from anchor.merkle import leaf_hash
 from anchor.tlog import checkpoint, proof
 from anchor.tlog.proof import TlogProof
 from anchor.tlog.reader import TileReader
-from tests.support.simlog import SimLog
+from tests.support.logs.simlog import SimLog
 from tests.unit.tlog.test_witness_policy import EXAMPLE, LOG_LINE, NOW, cosigned, parse
 
 LOG = SimLog().grow(300)

@@ -9,7 +9,7 @@ from anchor.errors import Refused
 from anchor.merkle import Node
 from anchor.tlog import tiles
 from anchor.tlog.tiles import Tile
-from tests.support import needed_tiles
+from tests.support.second import needed_tiles
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from anchor.errors import Misuse, Refused, Unsupported
 from anchor.tlog import note, policy
 from anchor.tlog.keys import Algorithm, VerifierKey
-from tests.support.simlog import SimLog, key
+from tests.support.logs.simlog import SimLog, key
 
 NOW = 1_800_000_000
 

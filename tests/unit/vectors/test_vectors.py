@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The vectors are what their script makes, and every one says why it is there."""
 
-from tests.support import forge
+from tests.support.forge import bundles
 from tests.vectors import make
 from tests.vectors.c2sp import LOG_CASES, LogCase
 from tests.vectors.case import CASES, Case
@@ -14,8 +14,8 @@ def test_the_folders_hold_exactly_what_the_script_makes() -> None:
 
 
 def test_making_twice_gives_the_same_bytes() -> None:
-    for recipe in (forge.V2, forge.V2_DSSE, forge.V1, forge.V1_DSSE, forge.V1_INTOTO):
-        assert forge.make(recipe) == forge.make(recipe)
+    for recipe in (bundles.V2, bundles.V2_DSSE, bundles.V1, bundles.V1_DSSE, bundles.V1_INTOTO):
+        assert bundles.make(recipe) == bundles.make(recipe)
 
 
 def test_each_name_tells_the_outcome_and_each_case_tells_why() -> None:

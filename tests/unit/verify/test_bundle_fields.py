@@ -10,14 +10,14 @@ import pytest
 
 from anchor.errors import AnchorError, Refused, Unsupported
 from anchor.sigstore import bundle
-from tests.support import forge
+from tests.support.forge import bundles
 
 Edit = Callable[[dict[str, Any]], object]
 Json = dict[str, Any]
 
 
-def parsed(recipe: forge.Recipe = forge.V2, edit: Edit | None = None) -> bundle.Bundle:
-    made = forge.make(recipe)
+def parsed(recipe: bundles.Recipe = bundles.V2, edit: Edit | None = None) -> bundle.Bundle:
+    made = bundles.make(recipe)
     if edit:
         edit(made)
     return bundle.parse(json.dumps(made).encode())
@@ -39,7 +39,7 @@ def test_numbers_are_read_as_text_or_as_numbers_and_zeros_may_be_left_out() -> N
     honest = parsed()
     as_number = parsed(edit=lambda b: entry(b).update(logIndex=int(entry(b)["logIndex"])))
     assert as_number == honest
-    first = forge.V2.but(log=lambda: forge.v2_log(fill=0), after=0)
+    first = bundles.V2.but(log=lambda: bundles.v2_log(fill=0), after=0)
 
     def leave_out(b: Json) -> None:
         del entry(b)["logIndex"], entry(b)["inclusionProof"]["logIndex"]
@@ -66,7 +66,7 @@ def test_line_breaks_in_base64_are_skipped_and_nothing_else_is() -> None:
         stamps = {"rfc3161Timestamps": [{"signedTimestamp": text}]}
         return lambda b: material(b).update(timestampVerificationData=stamps)
 
-    text = forge.b64(raw)
+    text = bundles.b64(raw)
     assert parsed(edit=token(text[:64] + "\n" + text[64:] + "\n")).timestamps == (raw,)
     assert parsed(edit=token(text[:64] + "\r\n" + text[64:])).timestamps == (raw,)
     for spoilt in (
@@ -89,7 +89,7 @@ def test_null_is_absent() -> None:
 @pytest.mark.parametrize("version", ["0.1", "0.2"])
 def test_a_single_certificate_belongs_to_v0_3_alone(version: str) -> None:
     with pytest.raises(Refused, match="chain"):
-        parsed(forge.V1, lambda b: b.update(mediaType=forge.MEDIA[version]))
+        parsed(bundles.V1, lambda b: b.update(mediaType=bundles.MEDIA[version]))
 
 
 def test_a_key_hint_may_be_empty_but_a_bundle_needs_one_form_of_key() -> None:
@@ -114,7 +114,7 @@ def test_entries_are_capped(name: str, count: int) -> None:
 
 
 def test_a_million_proof_hashes_are_refused_at_once() -> None:
-    made = forge.make(forge.V2)
+    made = bundles.make(bundles.V2)
     text = json.dumps(made).replace('"hashes": [', '"hashes": [' + '"",' * 1_000_000)
     with pytest.raises(Refused):
         bundle.parse(text.encode())
@@ -143,8 +143,8 @@ def test_what_is_not_known_is_unsupported(edit: Edit) -> None:
 
 @pytest.mark.parametrize("value", [None, True, 1, -1, 1.5, "", "x", [], {}, [[]], {"a": None}, "\ud800"])
 def test_no_value_in_any_place_raises_anything_else(value: Any) -> None:
-    for recipe in (forge.V2, forge.V2_DSSE, forge.V1.but(version="0.2")):
-        made = forge.make(recipe)
+    for recipe in (bundles.V2, bundles.V2_DSSE, bundles.V1.but(version="0.2")):
+        made = bundles.make(recipe)
         for place in _places(made):
             spoilt = json.loads(json.dumps(made))
             target = spoilt

@@ -12,8 +12,8 @@ from anchor.tlog import cosignature
 from anchor.tlog import policy as witnesses
 from anchor.verdict import Class
 from anchor.verify.release import examine_release, verify_release
-from tests.support.in_memory import Held, Memory, hold
-from tests.support.published import NAME, published
+from tests.support.releases.in_memory import Held, Memory, hold
+from tests.support.releases.published import NAME, published
 
 
 @pytest.fixture(scope="module")

@@ -16,8 +16,9 @@ from anchor.sigstore import keys, trusted_root
 from anchor.sigstore.artifact import Artifact
 from anchor.verify.bundle import BundleReport, verify_bundle
 from anchor.verify.policy import Signer
-from tests.support import forge, forge_keys
-from tests.support.forge_ca import IDENTITY, ISSUER
+from tests.support.forge import bundles as forge
+from tests.support.forge import keys as forge_keys
+from tests.support.forge.authorities import IDENTITY, ISSUER
 
 Json = Any
 ROOT = trusted_root.parse(json.dumps(forge.trusted_root()).encode())

@@ -10,27 +10,27 @@ from typing import Any
 import pytest
 
 from anchor.verify import steps
-from tests.support import forge, forge_keys
-from tests.support import forge_bodies as bodies
-from tests.support.anchor_cli import Ran, anchor, process
-from tests.support.forge_ca import IDENTITY, ISSUER, Leaf
+from tests.support.forge import bundles, keys
+from tests.support.forge import entry_bodies as bodies
+from tests.support.forge.authorities import IDENTITY, ISSUER, Leaf
+from tests.support.process.anchor_cli import Ran, anchor, process
 
-KEY = forge_keys.ecdsa("managed")
-DIGEST = "sha256:" + hashlib.sha256(forge.ARTIFACT).hexdigest()
+KEY = keys.ecdsa("managed")
+DIGEST = "sha256:" + hashlib.sha256(bundles.ARTIFACT).hexdigest()
 WHO = ("--certificate-identity", IDENTITY, "--certificate-oidc-issuer", ISSUER)
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     files: dict[str, Any] = {
-        "bundle.json": forge.make(forge.V2),
-        "dsse.json": forge.make(forge.V2_DSSE),
-        "managed.json": forge.make(forge.V2.but(managed=KEY)),
-        "root.json": forge.trusted_root(),
+        "bundle.json": bundles.make(bundles.V2),
+        "dsse.json": bundles.make(bundles.V2_DSSE),
+        "managed.json": bundles.make(bundles.V2.but(managed=KEY)),
+        "root.json": bundles.trusted_root(),
     }
     for name, value in files.items():
         (tmp_path / name).write_text(json.dumps(value))
-    (tmp_path / "artifact").write_bytes(forge.ARTIFACT)
+    (tmp_path / "artifact").write_bytes(bundles.ARTIFACT)
     (tmp_path / "other").write_bytes(b"another file")
     (tmp_path / "key.pub").write_bytes(KEY.pem)
     return tmp_path
@@ -53,7 +53,7 @@ def test_a_managed_key_takes_the_place_of_an_identity(folder: Path) -> None:
     assert run(folder, "--key", "key.pub", "artifact", bundle="managed.json").code == 0
     assert run(folder, *WHO, "artifact", bundle="managed.json").code == 8
     assert run(folder, "--key", "key.pub", "artifact").code == 8
-    (folder / "key.pub").write_bytes(forge_keys.ecdsa("another").pem)
+    (folder / "key.pub").write_bytes(keys.ecdsa("another").pem)
     assert run(folder, "--key", "key.pub", "artifact", bundle="managed.json").code == 8
 
 
@@ -91,21 +91,21 @@ def test_everything_else_exits_otherwise_with_one_line(
 @pytest.mark.parametrize("algorithm", ["sha256", "sha384", "sha512"])
 def test_a_digest_is_compared_with_the_one_of_its_own_algorithm(folder: Path, algorithm: str) -> None:
     """npm signs SHA-512 alone; a bundle of a P-384 key states SHA-384."""
-    digest = hashlib.new(algorithm, forge.ARTIFACT).hexdigest()
+    digest = hashlib.new(algorithm, bundles.ARTIFACT).hexdigest()
     subject = [{"name": "x", "digest": {algorithm: digest}}]
-    made = forge.make(forge.V2_DSSE.but(payload=bodies.statement(forge.ARTIFACT, subject=subject)))
+    made = bundles.make(bundles.V2_DSSE.but(payload=bodies.statement(bundles.ARTIFACT, subject=subject)))
     (folder / "own.json").write_text(json.dumps(made))
     assert run(folder, *WHO, f"{algorithm}:{digest}", bundle="own.json").code == 0
     assert run(folder, *WHO, f"{algorithm}:{'0' * len(digest)}", bundle="own.json").code == 8
     other = "sha384" if algorithm == "sha256" else "sha256"
-    named = f"{other}:{hashlib.new(other, forge.ARTIFACT).hexdigest()}"
+    named = f"{other}:{hashlib.new(other, bundles.ARTIFACT).hexdigest()}"
     assert run(folder, *WHO, named, bundle="own.json").code == 8
 
 
 def test_a_message_of_a_longer_key_is_verified_by_the_digest_that_it_signed(folder: Path) -> None:
-    leaf = Leaf(key=forge_keys.ecdsa("leaf", "p384"))
-    (folder / "p384.json").write_text(json.dumps(forge.make(forge.V2.but(leaf=leaf))))
-    known = f"sha384:{hashlib.sha384(forge.ARTIFACT).hexdigest()}"
+    leaf = Leaf(key=keys.ecdsa("leaf", "p384"))
+    (folder / "p384.json").write_text(json.dumps(bundles.make(bundles.V2.but(leaf=leaf))))
+    known = f"sha384:{hashlib.sha384(bundles.ARTIFACT).hexdigest()}"
     assert run(folder, *WHO, known, bundle="p384.json").code == 0
     ran = run(folder, *WHO, DIGEST, bundle="p384.json")
     assert ran.code == 2
@@ -125,7 +125,7 @@ def test_a_file_named_like_a_digest_does_not_stand_for_it(folder: Path) -> None:
     assert run(folder, *WHO, DIGEST).code == 0
     assert run(folder, *WHO, f"./{DIGEST}").code == 8
     other = "sha256:" + "0" * 64
-    (folder / other).write_bytes(forge.ARTIFACT)
+    (folder / other).write_bytes(bundles.ARTIFACT)
     assert run(folder, *WHO, other).code == 8
     assert run(folder, *WHO, f"./{other}").code == 0
     assert "./sha256:" in anchor("verify-bundle", "--help").out
@@ -147,7 +147,7 @@ def test_a_file_named_like_a_digest_does_not_stand_for_it(folder: Path) -> None:
 )
 def test_what_is_meant_as_a_digest_is_never_the_name_of_a_file(folder: Path, text: str) -> None:
     if "/" not in text:
-        (folder / text).write_bytes(forge.ARTIFACT)
+        (folder / text).write_bytes(bundles.ARTIFACT)
     ran = run(folder, *WHO, text)
     assert ran.code == 2, ran
     assert "sha256:<64 hex>, sha384:<96 hex>, sha512:<128 hex>" in ran.line

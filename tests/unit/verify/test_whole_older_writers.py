@@ -12,57 +12,57 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from tests.support import forge
-from tests.support.forge_ca import SIGNED
-from tests.support.forge_log import Checkpoint
-from tests.support.whole import failed, verified
+from tests.support.forge import bundles
+from tests.support.forge.authorities import SIGNED
+from tests.support.forge.logs import Checkpoint
+from tests.support.forge.whole import failed, verified
 
 Json = dict[str, Any]
 
 
-def origin(host: str, own: str) -> tuple[forge.Recipe, Json]:
+def origin(host: str, own: str) -> tuple[bundles.Recipe, Json]:
     """A v1 bundle whose log signs under `own`, and a trusted root that gives `host` as its URL."""
-    recipe = forge.V1.but(head=Checkpoint(origin=f"{own} - 7", name=own))
-    return recipe, forge.trusted_root(lambda r: r["tlogs"][0].update(baseUrl=f"https://{host}"))
+    recipe = bundles.V1.but(head=Checkpoint(origin=f"{own} - 7", name=own))
+    return recipe, bundles.trusted_root(lambda r: r["tlogs"][0].update(baseUrl=f"https://{host}"))
 
 
 @pytest.mark.parametrize("own", ["rekor.example", "rekor.example:8080", "rekor-0001-deployment-56bf-jds5x"])
 def test_a_v1_log_signs_by_host_by_host_and_port_or_by_the_machines_bare_name(own: str) -> None:
     recipe, root = origin("rekor.example:8080", own)
-    assert verified(forge.make(recipe), root=root).ok
+    assert verified(bundles.make(recipe), root=root).ok
 
 
 @pytest.mark.parametrize("own", ["evil.example", "rekor.example.evil", "rekor.example:8081"])
 def test_a_v1_log_of_another_host_is_refused(own: str) -> None:
     recipe, root = origin("rekor.example:8080", own)
-    assert failed(verified(forge.make(recipe), root=root)) == ["log-checkpoint"]
+    assert failed(verified(bundles.make(recipe), root=root)) == ["log-checkpoint"]
 
 
 def keep_payload(body: Json, payload: bytes) -> None:
     content = body["spec"]["content"]["envelope"]
-    content["payload"] = forge.b64(forge.b64(payload).encode())
+    content["payload"] = bundles.b64(bundles.b64(payload).encode())
 
 
 def test_an_intoto_entry_may_keep_the_payload_but_only_this_one() -> None:
-    payload = forge.V1_INTOTO.payload or b""
-    assert verified(forge.make(forge.V1_INTOTO.but(body=lambda b: keep_payload(b, payload)))).ok
-    other = forge.make(forge.V1_INTOTO.but(body=lambda b: keep_payload(b, payload + b" ")))
+    payload = bundles.V1_INTOTO.payload or b""
+    assert verified(bundles.make(bundles.V1_INTOTO.but(body=lambda b: keep_payload(b, payload)))).ok
+    other = bundles.make(bundles.V1_INTOTO.but(body=lambda b: keep_payload(b, payload + b" ")))
     assert failed(verified(other)) == ["log-entry"]
 
 
 def rewrap(change: Callable[[bytes], bytes]) -> Callable[[Json], None]:
     def edit(body: Json) -> None:
         signature = body["spec"]["content"]["envelope"]["signatures"][0]
-        signature["publicKey"] = forge.b64(change(base64.b64decode(signature["publicKey"])))
+        signature["publicKey"] = bundles.b64(change(base64.b64decode(signature["publicKey"])))
 
     return edit
 
 
 def test_an_intoto_entry_keeps_the_pem_as_its_client_wrote_it() -> None:
     for change in (lambda p: p.rstrip(b"\n"), lambda p: p.replace(b"\n", b"\r\n")):
-        assert verified(forge.make(forge.V1_INTOTO.but(body=rewrap(change)))).ok
+        assert verified(bundles.make(bundles.V1_INTOTO.but(body=rewrap(change)))).ok
     for spoil in (lambda p: p + p, lambda p: p.replace(b"CERT", b"CERF"), lambda p: b""):
-        assert failed(verified(forge.make(forge.V1_INTOTO.but(body=rewrap(spoil))))) == ["log-entry"]
+        assert failed(verified(bundles.make(bundles.V1_INTOTO.but(body=rewrap(spoil))))) == ["log-entry"]
 
 
 def test_a_self_issued_certificate_beside_the_leaf_is_refused_whatever_it_says_of_itself() -> None:
@@ -74,7 +74,7 @@ def test_a_self_issued_certificate_beside_the_leaf_is_refused_whatever_it_says_o
         .sign(key, hashes.SHA256())
         .public_bytes(serialization.Encoding.DER)
     )
-    bundle = forge.make(forge.V1.but(version="0.2"))
+    bundle = bundles.make(bundles.V1.but(version="0.2"))
     assert not failed(verified(bundle))
     chain = bundle["verificationMaterial"]["x509CertificateChain"]["certificates"]
     chain.append({"rawBytes": base64.b64encode(stray).decode()})

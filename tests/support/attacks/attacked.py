@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A published site whose log, CDN, records and clock a test attacks, seen only through the command line.
+
+The log is the embedded one's, read from a folder that a `[[log]]` table of the policy names. The attacker has
+its key: everything served is signed as a real log would sign.
+"""
+
+import hashlib
+import json
+import secrets
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from anchor.tlog import checkpoint, tiles
+from anchor.verdict import Class
+from tests.support.logs.simlog import SimLog
+from tests.support.process.anchor_cli import Ran, anchor
+from tests.support.releases.published import LEDGER, Site, published
+from tests.support.servers.serving import running
+
+
+class Hook(ThreadingHTTPServer):
+    """A webhook that takes messages and remembers them; what is fetched from it are heartbeats."""
+
+    daemon_threads = True
+    status = 200
+    """The answer to a heartbeat."""
+    taking = 200
+    """The answer to a message."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Taker)
+        self.messages: list[dict[str, Any]] = []
+        self.beats = 0
+        self.path = f"/{secrets.token_hex(8)}"
+        """Its own: another test's client may call at a port that was somebody else's before."""
+
+    @property
+    def beat(self) -> str:
+        """As --heartbeat takes it."""
+        return f"http://127.0.0.1:{self.server_port}{self.path}"
+
+    @property
+    def url(self) -> str:
+        """As apprise takes it."""
+        return f"json://127.0.0.1:{self.server_port}{self.path}"
+
+    def titles(self) -> list[str]:
+        """What people were told since the last time, without the targets."""
+        found = [str(m["title"]).removeprefix("[anchor] ").split(":")[0] for m in self.messages]
+        self.messages.clear()
+        return found
+
+
+class _Taker(BaseHTTPRequestHandler):
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        assert isinstance(self.server, Hook)
+        if self.path == self.server.path and self.server.taking == 200:
+            self.server.messages.append(json.loads(body))
+        self._done(self.server.taking)
+
+    def do_GET(self) -> None:
+        assert isinstance(self.server, Hook)
+        self.server.beats += self.path == self.server.path
+        self._done(self.server.status)
+
+    def _done(self, status: int = 200) -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+@contextmanager
+def hook() -> Iterator[Hook]:
+    """A running webhook."""
+    with running(Hook()) as server:
+        yield server
+
+
+def make_site(folder: Path) -> Site:
+    """Three releases of a small ledger in one log."""
+    site = published(folder, LEDGER, "1")
+    for n in (2, 3):
+        ran = site.publish(f"{LEDGER}| D | {n} |\n", str(n))
+        assert ran.code == 0, ran.err
+    return site
+
+
+def log_of(site: Site) -> SimLog:
+    """The site's own log as a simulated one, with its key."""
+    (folder,) = site.root.glob("release/log/*")
+    head = checkpoint.parse((folder / "checkpoint").read_bytes())
+    pem = (site.home / "instance" / "keys" / "log.pem").read_bytes()
+    private = serialization.load_pem_private_key(pem, None)
+    assert isinstance(private, Ed25519PrivateKey)
+    data = (folder / tiles.entries_path(0, head.size)).read_bytes()
+    log = SimLog(tiles.parse_bundle(data, head.size), origin=head.origin)
+    log.private = private
+    return log
+
+
+def dump(log: SimLog, folder: Path) -> None:
+    """Serve a simulated log as static files, whatever it withholds or spoils included."""
+    shutil.rmtree(folder, ignore_errors=True)
+    gone, log.gone = log.gone, set()
+    files = {"checkpoint": log.checkpoint()}
+    level = 0
+    while log.size >> (8 * level):
+        nodes = log.size >> (8 * level)
+        for index in range((nodes + 255) // 256):
+            width = min(256, nodes - 256 * index)
+            files[tiles.Tile(level, index, width).path] = log.tile(level, index, width)
+            if level == 0:
+                files[tiles.entries_path(index, width)] = log.entries(index, width)
+        level += 1
+    log.gone = gone
+    for path, data in files.items():
+        if path not in gone:
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_bytes(data)
+
+
+@dataclass
+class Attacked:
+    """A watcher with its records, over a site and a log that lie to it."""
+
+    folder: Path
+    site: Site
+    hook: Hook
+    target: str = ""
+    more: list[object] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.log = log_of(self.site)
+        self.served = self.folder / "log"
+        self.home = self.folder / "watcher"
+        self.target = self.target or str(self.site.release)
+        self.views: list[Path] = []
+        self.serve(self.log)
+
+    def serve(self, log: SimLog) -> None:
+        """The log as it is seen from now on."""
+        dump(log, self.served)
+        self.write_policy()
+
+    def view(self, log: SimLog) -> None:
+        """A second copy of the log, which the policy names too."""
+        self.views.append(self.folder / f"view{len(self.views)}")
+        dump(log, self.views[-1])
+        self.write_policy()
+
+    def write_policy(self, text: str = "") -> None:
+        places = "".join(
+            f'\n[[log]]\norigin = "{self.log.origin}"\nfolder = "{p}"\n' for p in (self.served, *self.views)
+        )
+        base = text or self.site.policy.read_text()
+        (self.folder / "watched.toml").write_text(base + places)
+
+    def run(self, *more: object) -> Ran:
+        """One `anchor reverify`, told at once."""
+        given = ("--policy", self.folder / "watched.toml", "--home", self.home, "--notify", self.hook.url)
+        rule = () if "--alarm-after" in more else ("--alarm-after", "1/0")
+        return anchor("reverify", self.target, *given, *rule, "--wait", "1s", "--json", *self.more, *more)
+
+    def found(self, *more: object) -> Class:
+        """The class of one run, which is also its exit code."""
+        ran = self.run(*more)
+        verdict = Class(ran.document["verdict"])
+        assert ran.code == verdict.exit_code
+        return verdict
+
+    def told(self) -> list[str]:
+        return self.hook.titles()
+
+    def counts(self) -> tuple[int, int]:
+        """How many signed checkpoints and pieces of evidence are stored."""
+        db = sqlite3.connect(self.home / "records.db")
+        try:
+            one = "SELECT (SELECT COUNT(*) FROM checkpoints), (SELECT COUNT(*) FROM evidence)"
+            checkpoints, evidence = db.execute(one).fetchone()
+            return checkpoints, evidence
+        finally:
+            db.close()
+
+    def check(self) -> Class:
+        """What `anchor records check` says."""
+        return Class(anchor("records", "check", "--home", self.home, "--json").document["verdict"])
+
+    def evidence(self) -> list[Path]:
+        """The evidence that was exported by command."""
+        out = self.folder / "exported"
+        ran = anchor("records", "export", "--evidence", "-o", out, "--home", self.home)
+        assert ran.code == 0, ran.err
+        return [Path(line) for line in ran.out.splitlines()]
+
+
+def retire(attacked: Attacked, days: int = 0) -> None:
+    """The verifier's trusted root now says that the log ends so long after the release was made."""
+    pinned = attacked.site.policy.read_text()
+    path = Path(pinned.split('path = "')[1].split('"')[0])
+    root = json.loads(path.read_bytes())
+    end = datetime.now(UTC) + timedelta(days=days)
+    root["tlogs"][0]["publicKey"]["validFor"]["end"] = end.strftime("%Y-%m-%dT%H:%M:%SZ")
+    own = attacked.folder / "root.json"
+    own.write_text(json.dumps(root))
+    digest = hashlib.sha256(own.read_bytes()).hexdigest()
+    line = f'trusted_root = [{{ path = "{own}", sha256 = "{digest}" }}]'
+    text = "\n".join(line if t.startswith("trusted_root") else t for t in pinned.splitlines())
+    attacked.site.policy.write_text(text + "\n")
+    attacked.write_policy()

@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Parts of a re-verification over a simulated log: a release that is good until a test says otherwise."""
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import BinaryIO
+
+from anchor.errors import AnchorError, Refused, Unavailable
+from anchor.format.release import File
+from anchor.format.statement import Previous
+from anchor.monitor.cycle import Cycle, Parts
+from anchor.monitor.interfaces import LogPlace
+from anchor.monitor.observed import Entry, Examined, HeldRelease
+from anchor.monitor.run_record import Earlier, Evidence, Outcome, SeenAnchor, SeenRelease
+from anchor.records import queue, store
+from anchor.records.database import Database
+from anchor.records.state import Memory
+from anchor.tlog.checkpoint import Checkpoint, Log
+from anchor.verdict import Class, Verdict, failed, judge, passed
+from tests.support.logs.simlog import SimLog
+from tests.support.records.outcomes import NOW
+
+TARGET = "site/release.json"
+
+
+class _Nothing:
+    """Held files that nobody reads."""
+
+    def again(self, path: str, *, size: int) -> AbstractContextManager[BinaryIO]:
+        raise AssertionError
+
+    def close(self) -> None:
+        pass
+
+
+HELD = HeldRelease(
+    data=b"", ledger=File(name="ledger.md", path="l", size=1, sha256="ab" * 32), files=_Nothing()
+)
+
+
+@dataclass
+class World:
+    """A published release, the log it is in, and a clock; tests change what they like."""
+
+    database: Database
+    log: SimLog = field(default_factory=lambda: SimLog().grow(5).append(b"entry").grow(3))
+    index: int = 5
+    body: bytes = b"entry"
+    now: float = NOW
+    number: int = 1
+    statement: bytes = b"{}"
+    trust: dict[str, str] = field(default_factory=lambda: {"policy": "aa", "log": "k1"})
+    broken: dict[str, AnchorError] = field(default_factory=dict)
+    """By target: what the published files come to."""
+    views: list[tuple[str, SimLog]] = field(default_factory=list)
+    ended: float | None = None
+    blind: set[str] = field(default_factory=set)
+    """Targets of which the verifier passes everything."""
+    defects: dict[str, BaseException] = field(default_factory=dict)
+    """By target: what the verifier raises."""
+    unheld: set[str] = field(default_factory=set)
+    """Targets of which nothing is held."""
+    indices: dict[str, int] = field(default_factory=dict)
+    """By target: the log index that release.json names."""
+    sung: list[str] = field(default_factory=list)
+    """Targets whose corrupted copy was verified."""
+    strangers: set[bytes] = field(default_factory=set)
+    """Statements by signers whom the policy does not accept."""
+    place: LogPlace | None = None
+    nowhere: bool = False
+    nameless: bool = False
+    """A verification that is good and gives no release."""
+    entryless: bool = False
+    """One that gives fewer entries than anchors counted."""
+
+    disowned: set[int] = field(default_factory=set)
+    """Numbers of releases whose signer the policy accepts no more."""
+    untrusting: AnchorError | None = None
+    """Why nobody can say whom the policy accepts."""
+    archive: dict[str, SeenRelease] = field(default_factory=dict)
+    """By digest: earlier releases that the published folder has."""
+    unsigned: set[int] = field(default_factory=set)
+    """Numbers of those whose bundles do not verify."""
+    fetched: list[int] = field(default_factory=list)
+    """Numbers of earlier releases that were read."""
+
+    def __post_init__(self) -> None:
+        self.then: Checkpoint | None = self.log.head()
+
+    def examine(self, target: str, hold: bool = False, *, corrupt: bool = False) -> Examined:
+        defect = self.defects.get(target)
+        if defect is not None:
+            raise defect
+        error = self.broken.get(target)
+        if error is not None:
+            check = failed("facts", error)
+            return Examined(verdict=_verdict(target, (check,)))
+        if corrupt and target not in self.blind:
+            return Examined(verdict=_verdict(target, (failed("facts", Refused("one byte is another")),)))
+        anchor = SeenAnchor(
+            origin=self.log.origin,
+            log_key=self.log.key.vkey,
+            log_index=self.indices.get(target, self.index),
+            bundle=b"bundle",
+        )
+        release = SeenRelease(
+            ledger="prices",
+            number=self.number,
+            version=f"v{self.number}",
+            root="ab" * 32,
+            size=3,
+            statement=self.statement,
+            anchors=(anchor,),
+        )
+        entry = Entry(origin=self.log.origin, index=self.index, body=self.body, checkpoint=self.then)
+        return Examined(
+            verdict=_verdict(target, (passed("facts", "3 facts"),)),
+            release=None if self.nameless else release,
+            entries=() if self.entryless else (entry,),
+            counted=1,
+            held=HELD if hold and target not in self.unheld else None,
+        )
+
+    def canary(self, target: str, held: HeldRelease) -> Verdict:
+        self.sung.append(target)
+        return self.examine(target, corrupt=True).verdict
+
+    def place_of(self, origin: str, _target: str, _log: Log | None) -> LogPlace | None:
+        if self.nowhere or origin != self.log.origin:
+            return None
+        return self.place or LogPlace(
+            log=self.log.log, name="sim", source=self.log, views=tuple(self.views), ended=self.ended
+        )
+
+    def parts(self, stopwatch: Callable[[], float] = lambda: 0.0) -> Parts:
+        return Parts(
+            examine=self.examine,
+            place=self.place_of,
+            trust=self._trust,
+            canary=self.canary,
+            rivals=lambda one, two: Evidence(
+                kind="two-statements", origin=one.ledger, document=one.statement + b"\n" + two.statement
+            ),
+            accepts=self.accepts,
+            earlier=self.earlier,
+            shown=self.shown,
+            clock=lambda: self.now,
+            stopwatch=stopwatch,
+        )
+
+    def accepts(self, release: SeenRelease) -> bool:
+        if self.untrusting is not None:
+            raise self.untrusting
+        return release.number not in self.disowned
+
+    def earlier(self, _target: str, wanted: Previous) -> Earlier:
+        """An earlier release of the folder."""
+        found = self.archive.get(wanted.statement)
+        if found is None:
+            raise Unavailable("the server does not have it")
+        self.fetched.append(wanted.number)
+        return Earlier(statement=found.statement, release=None if wanted.number in self.unsigned else found)
+
+    def shown(self, document: bytes) -> Evidence:
+        """Evidence shows something, but not where a statement in it is by somebody else."""
+        if any(statement in document for statement in self.strangers):
+            raise Refused("no bundle is verified to sign the statement")
+        return Evidence(kind="two-statements", origin="prices", document=document)
+
+    def _trust(self) -> Mapping[str, str]:
+        return self.trust
+
+    def cycle(self) -> Cycle:
+        return Cycle(self.parts(), Memory(self.database, now=self.now))
+
+    def run(self, target: str = TARGET, *, terms: store.Terms | None = None) -> Outcome:
+        """One recorded run in a cycle of its own; the clock goes on by an hour."""
+        queue.add(self.database, target, now=self.now)
+        lease = queue.take(self.database, worker="w", now=self.now, target=target)
+        assert isinstance(lease, queue.Lease)
+        outcome = self.cycle().run(target)
+        store.keep(self.database, lease, outcome, now=self.now, terms=terms or store.Terms())
+        self.now += 3600
+        return outcome
+
+    def found(self, target: str = TARGET) -> Class:
+        """The class of one run."""
+        return self.run(target).verdict.verdict
+
+
+def _verdict(target: str, checks: tuple[object, ...]) -> Verdict:
+    listed = tuple(checks)
+    return Verdict(
+        kind="release",
+        target=target,
+        verdict=judge(listed),  # type: ignore[arg-type]  # checks
+        checks=listed,  # type: ignore[arg-type]  # checks
+    )
+
+
+def detail(outcome: Outcome, name: str) -> str:
+    """The lines of the checks whose name begins so."""
+    return "; ".join(f"{c.state}: {c.detail}" for c in outcome.verdict.checks if c.name.startswith(name))

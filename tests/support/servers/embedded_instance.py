@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An embedded instance that a process of its own serves over HTTP: to publish, a Sigstore of one's own."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.support.process.anchor_cli import ROOT
+
+
+@dataclass(frozen=True)
+class Served:
+    """What it said of itself, and where its log is."""
+
+    about: dict[str, str]
+    log: Path
+
+    def words(self, option: str = "--also") -> tuple[str, ...]:
+        """The arguments of `publish` that name it."""
+        token = self.about["identity_token_file"]
+        return option, self.about["trust_config"], "--identity-token-file", token
+
+    def size(self) -> int:
+        return int((self.log / "checkpoint").read_text().split("\n")[1])
+
+
+@contextmanager
+def serving(home: Path) -> Iterator[Served]:
+    """One with its keys in `home`, until the end of the block."""
+    argv = [sys.executable, "-m", "anchor", "instance", "serve", "--home", str(home), "--json"]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
+        assert process.stdout
+        try:
+            yield Served(
+                json.loads("".join(iter(process.stdout.readline, "}\n")) + "}"), home / "instance/log"
+            )
+        finally:
+            process.terminate()
