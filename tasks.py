@@ -41,7 +41,6 @@ DOCUMENT_TESTS = (
     "tests/rules/test_decisions.py",
     "tests/rules/test_docs_run.py",
     "tests/rules/test_glossary.py",
-    "tests/rules/test_glossary.py",
     "tests/rules/test_limits.py",
     "tests/rules/test_tasks.py",
     "tests/rules/test_check_names.py",
