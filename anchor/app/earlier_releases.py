@@ -64,7 +64,7 @@ def _read(
     payload = read_whole(files, blob.path, size=blob.size, sha256=blob.sha256, limit=statements.MAX_STATEMENT)
     assert hashlib.sha256(payload).hexdigest() == wanted.statement
     reports, _ = anchors.verify_all(
-        release, payload, files, trust=trust, now=datetime.now(UTC), stock=None, effort=effort
+        release, payload, files, trust=trust, now=datetime.now(UTC), reference_client=None, effort=effort
     )
     verified = [v for report in reports if (v := report.verified) is not None]
     said = statements.decode(payload)

@@ -335,7 +335,7 @@ def verify_own(own: Trust | None, path: Path, release: Release, root: bytes) -> 
         Folder(path.parent),
         trust=trust,
         now=datetime.now(UTC),
-        stock=reference_client.opinion,
+        reference_client=reference_client.second_opinion,
     )
 
 

@@ -34,12 +34,12 @@ def command(release: str, as_json: bool, offline: bool, **given: Any) -> int:  #
     budget = service.Budget(BUDGET)
     trust, notes = trust_for(release, budget=budget, offline=offline, **given)
     data, files = release_files.load(release, budget, offline=offline)
-    # The stock client costs a third of a second to import: only where it is asked.
-    stock = None
+    # The reference client costs a third of a second to import: only where it is asked.
+    reference_client = None
     if trust is not None:
-        from anchor.signing.reference_client import opinion
+        from anchor.signing.reference_client import second_opinion
 
-        stock = opinion
+        reference_client = second_opinion
     counter = Counter()
     verdict = verify_release(
         release,
@@ -47,7 +47,7 @@ def command(release: str, as_json: bool, offline: bool, **given: Any) -> int:  #
         files,
         trust=trust,
         now=datetime.now(UTC),
-        stock=stock,
+        reference_client=reference_client,
         progress=counter,
         effort=Effort(stopwatch=time.thread_time),
     )

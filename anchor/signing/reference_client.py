@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The stock opinion: what the sigstore client itself says of a bundle.
+"""The second opinion: what the sigstore client itself says of a bundle.
 
 It is one check among ours, and a weaker one: it passes forged log indices, tree sizes and origins.
 """
@@ -12,8 +12,8 @@ from sigstore_models.trustroot import v1 as trustroot
 from anchor.errors import AnchorError, Refused, Unavailable
 
 
-def opinion(bundle: bytes, trusted_root: bytes, identity: str, issuer: str) -> bytes:
-    """The payload of a DSSE bundle that the stock client verifies for exactly this signer.
+def second_opinion(bundle: bytes, trusted_root: bytes, identity: str, issuer: str) -> bytes:
+    """The payload of a DSSE bundle that the reference client verifies for exactly this signer.
 
     Raises `Refused` when the client refuses it, `Unavailable` when the client breaks.
     """

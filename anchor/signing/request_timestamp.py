@@ -18,7 +18,7 @@ WHERE = "time-stamp authority"
 def stamp(authority: TimestampAuthority, signature: bytes, root: TrustedRoot) -> bytes:
     """A TimeStampResp (DER) over a signature, by an authority of the trusted root.
 
-    The certificates that it carries are put in the order of DER: the stock client reads no other.
+    The certificates that it carries are put in the order of DER: the reference client reads no other.
 
     Raises `Refused` for a token that does not verify, and what the authority raises.
     """

@@ -6,7 +6,7 @@ leaves out is supplied here: the time-stamp token is fetched and verified before
 log, and the caller gets everything the log will see in time to make it durable. The private key lives only
 inside the client's signer and is never written anywhere.
 
-This module and `stock` are the only ones that import the sigstore client.
+This module and `reference_client` are the only ones that import the sigstore client.
 """
 
 import base64

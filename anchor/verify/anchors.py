@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The anchors of a release: each bundle verified strictly, compared with what release.json says of it, and
-put before the stock client as a second opinion. Decides which anchors count.
+put before the reference client as a second opinion. Decides which anchors count.
 """
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -26,7 +26,7 @@ from anchor.verify.release_steps import (
     BUNDLE,
     COPY_DOES,
     NAMED,
-    STOCK,
+    REFERENCE,
     TRUSTED,
     broken,
     held,
@@ -40,8 +40,13 @@ from anchor.verify.root_entries import Name
 EMBEDDED_SUFFIX = ".anchor-embedded.invalid"
 """Ends the origin of every embedded log (FORMAT.md section 9): bound by the checkpoint's signature."""
 
-Stock = Callable[[bytes, bytes, str, str], bytes]
-"""The stock client: bundle, trusted root, identity, issuer; the payload it verified. Raises `Refused`."""
+
+class ReferenceClient(Protocol):
+    """Another implementation, asked for a second opinion."""
+
+    def __call__(self, bundle: bytes, trusted_root: bytes, identity: str, issuer: str, /) -> bytes:
+        """The payload that it verified for this signer; raises Refused."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,7 +108,7 @@ class VerifiedAnchor:
     data: bytes
     report: BundleReport
     counts: bool
-    """Whether it also has what else is demanded: witnesses, the stock client's agreement, the same by the
+    """Whether it also has what else is demanded: witnesses, the reference client's agreement, the same by the
     release's copy of the trusted root."""
 
 
@@ -175,7 +180,7 @@ class _Given:
     files: Files
     trust: Trust | None
     now: datetime
-    stock: Stock | None
+    reference_client: ReferenceClient | None
     copy: Copy | None
     effort: Effort
 
@@ -187,7 +192,7 @@ def verify_all(
     *,
     trust: Trust | None,
     now: datetime,
-    stock: Stock | None,
+    reference_client: ReferenceClient | None,
     effort: Effort,
 ) -> tuple[list[AnchorReport], list[Check]]:
     """A report for each anchor, and the checks of the release's own copy of the trusted root."""
@@ -199,13 +204,21 @@ def verify_all(
         part = effort.share(len(release.anchors) + 1 - place)
         _verify(
             report,
-            _Given(payload=payload, files=files, trust=trust, now=now, stock=stock, copy=copy, effort=part),
+            _Given(
+                payload=payload,
+                files=files,
+                trust=trust,
+                now=now,
+                reference_client=reference_client,
+                copy=copy,
+                effort=part,
+            ),
         )
         report.checks = [msgspec.structs.replace(c, about=report.about) for c in report.checks]
         reports.append(report)
     if copy is not None and trust is not None and copy.raw not in trust.raw:
         used = frozenset().union(*(r.used for r in reports))
-        checks.append(outcome(COPY_DOES, lambda: copy.agrees(trust.root, used)))
+        checks.append(outcome(COPY_DOES, lambda: copy.consistent_with(trust.root, used)))
     return reports, checks
 
 
@@ -222,16 +235,16 @@ def _verify(report: AnchorReport, given: _Given) -> None:
     report.add(held(BUNDLE, f"{blob.path} has SHA-256 {blob.sha256}, which release.json names"))
     if trust is None:
         if copy is not None:
-            _judge(report, copy.verify(data, now, given.effort), given.payload)
+            _check_bundle(report, copy.verify(data, now, given.effort), given.payload)
         return
     found, report.root = trust.verify(data, now=now, effort=given.effort)
     if found.foreign:
         report.foreign = True
         report.add(unrun(TRUSTED, "the policy's trusted roots do not name its log or authority"))
         if copy is not None:
-            _stranger(report, data, copy, given)
+            _check_untrusted(report, data, copy, given)
         return
-    _judge(report, found, given.payload)
+    _check_bundle(report, found, given.payload)
     if report.bundle is not None:
         _count(report, report.bundle, data, given, trust)
 
@@ -244,12 +257,12 @@ def _count(report: AnchorReport, found: BundleReport, data: bytes, given: _Given
         report.add(check)
         report.counts = check.state == "passed"
     if report.counts:
-        if given.stock is not None:
-            _ask(report, data, given.payload, given.stock, given.now)
-        _with_copy(report, data, given)
+        if given.reference_client is not None:
+            _ask_reference_client(report, data, given.payload, given.reference_client, given.now)
+        _check_root_copy(report, data, given)
 
 
-def _judge(report: AnchorReport, found: BundleReport, payload: bytes) -> None:
+def _check_bundle(report: AnchorReport, found: BundleReport, payload: bytes) -> None:
     """The strict checks of one bundle, and of what release.json says of it; `bundle` is set if all held."""
     for check in found.checks:
         report.add(check)
@@ -264,7 +277,7 @@ def _judge(report: AnchorReport, found: BundleReport, payload: bytes) -> None:
     report.add(held(NAMED, line))
 
 
-def _stranger(report: AnchorReport, data: bytes, copy: Copy, given: _Given) -> None:
+def _check_untrusted(report: AnchorReport, data: bytes, copy: Copy, given: _Given) -> None:
     """A foreign anchor proves nothing, and release.json must tell the truth of it: what is not bound by the
     verifier's roots is bound at least by the copy in the release. It never counts: `bundle` stays unset."""
     found = copy.verify(data, given.now, given.effort)
@@ -283,28 +296,30 @@ def _stranger(report: AnchorReport, data: bytes, copy: Copy, given: _Given) -> N
     report.add(held(NAMED, line))
 
 
-def _ask(report: AnchorReport, data: bytes, payload: bytes, stock: Stock, now: datetime) -> None:
-    """The stock client must agree, under the same root; it never outvotes our refusal.
+def _ask_reference_client(
+    report: AnchorReport, data: bytes, payload: bytes, reference_client: ReferenceClient, now: datetime
+) -> None:
+    """The reference client must agree, under the same root; it never outvotes our refusal.
 
     It passes over what is not trusted yet at this moment. Before the signed time that is the clock's doing.
     """
     try:
-        if stock(data, report.root, report.anchor.identity, report.anchor.issuer) != payload:
+        if reference_client(data, report.root, report.anchor.identity, report.anchor.issuer) != payload:
             raise Refused("verifies another payload")
     except AnchorError as e:
         signed = report.bundle.earliest if report.bundle else None
         if isinstance(e, Refused) and signed is not None and now < signed:
             problem = f"signed at {signed.isoformat()}, and this machine's time is {now.isoformat()}"
             e = Unavailable(problem, where="clock", remedy="set the clock: the sigstore client judges by it")
-        report.add(broken(STOCK, e))
+        report.add(broken(REFERENCE, e))
         report.counts = False
         return
     report.add(
-        held(STOCK, "the sigstore client verifies the same payload, for this signer and under this root")
+        held(REFERENCE, "the sigstore client verifies the same payload, for this signer and under this root")
     )
 
 
-def _with_copy(report: AnchorReport, data: bytes, given: _Given) -> None:
+def _check_root_copy(report: AnchorReport, data: bytes, given: _Given) -> None:
     """The release's copy of the trust material must do for the anchor what the verifier's own root does."""
     copy = given.copy
     if copy is None:
@@ -312,7 +327,7 @@ def _with_copy(report: AnchorReport, data: bytes, given: _Given) -> None:
     if copy.raw == report.root:
         report.add(held(COPY_DOES, "the copy in the release is, byte for byte, the root that verified it"))
         return
-    check = outcome(COPY_DOES, lambda: copy.does_the_same(data, given.payload, given.now, given.effort))
+    check = outcome(COPY_DOES, lambda: copy.verifies_same(data, given.payload, given.now, given.effort))
     report.add(check)
     report.counts = check.state == "passed" and report.counts
 

@@ -5,8 +5,8 @@
 2. statement        the statement has the digest named, is canonical, says the same  (FORMAT.md section 6)
 3. facts            the ledger, read again, gives the signed root and size        (RFC 9162 section 2.1)
 4. ledger-json      ledger.json is what the ledger gives                          (FORMAT.md section 5)
-5. anchor <log> ... each bundle, strictly: see `verify.bundle`; then what release.json says of it, the stock
-   client's opinion, and whether the release's copy of the trusted root does the same
+5. anchor <log> ... each bundle, strictly: see `verify.bundle`; then what release.json says of it,
+   the opinion of the reference client, and whether the release's copy of the trusted root verifies the same
 6. trusted-root     the copy in the release has the digest named; of all that it names, it says what the
    verifier's own roots say
 7. policy-...       ledger, number, signer, number of logs, age, as the verifier's policy demands
@@ -31,7 +31,7 @@ from anchor.format.release import File, Release
 from anchor.format.statement import Statement
 from anchor.verdict import Check, Class, Verdict, judge
 from anchor.verify import anchors, ledger_checks, policy_checks
-from anchor.verify.anchors import AnchorReport, Stock, Trust, VerifiedAnchor
+from anchor.verify.anchors import AnchorReport, ReferenceClient, Trust, VerifiedAnchor
 from anchor.verify.effort import Effort
 from anchor.verify.files import COPYING, Files
 from anchor.verify.release_steps import (
@@ -54,8 +54,8 @@ EMBEDDED = (
 
 __all__ = [
     "EMBEDDED",
+    "ReferenceClient",
     "ReleaseResult",
-    "Stock",
     "Trust",
     "VerifiedAnchor",
     "examine_release",
@@ -117,13 +117,20 @@ def verify_release(
     *,
     trust: Trust | None,
     now: datetime,
-    stock: Stock | None = None,
+    reference_client: ReferenceClient | None = None,
     progress: Callable[[int], object] | None = None,
     effort: Effort | None = None,
 ) -> Verdict:
     """The verdict of `examine_release`, which takes the same arguments."""
     found = examine_release(
-        target, data, files, trust=trust, now=now, stock=stock, progress=progress, effort=effort
+        target,
+        data,
+        files,
+        trust=trust,
+        now=now,
+        reference_client=reference_client,
+        progress=progress,
+        effort=effort,
     )
     return found.verdict
 
@@ -135,7 +142,7 @@ def examine_release(
     *,
     trust: Trust | None,
     now: datetime,
-    stock: Stock | None = None,
+    reference_client: ReferenceClient | None = None,
     progress: Callable[[int], object] | None = None,
     effort: Effort | None = None,
 ) -> ReleaseResult:
@@ -146,7 +153,7 @@ def examine_release(
     none of our errors: each becomes a check.
     """
     run = _Run()
-    _verify(run, target, data, files, trust, now, stock, progress, effort or Effort())
+    _verify(run, target, data, files, trust, now, reference_client, progress, effort or Effort())
     if trust is None and run.release is not None:  # what cannot be read is not a question of trust
         line = "no policy was given, so nobody said whose signature counts"
         run.checks.append(unrun(POLICY, line, demotes=Class.USAGE))
@@ -174,7 +181,7 @@ def _verify(
     files: Files,
     trust: Trust | None,
     now: datetime,
-    stock: Stock | None,
+    reference_client: ReferenceClient | None,
     progress: Callable[[int], object] | None,
     effort: Effort,
 ) -> None:
@@ -194,7 +201,7 @@ def _verify(
     run.ledger = ledger_checks.ledger_file(release, signed)
     # Before the ledger: how large that is, nobody has said who is trusted, until a bundle says so.
     reports, copied = anchors.verify_all(
-        release, payload, files, trust=trust, now=now, stock=stock, effort=effort
+        release, payload, files, trust=trust, now=now, reference_client=reference_client, effort=effort
     )
     run.anchors = tuple(v for report in reports if (v := report.verified) is not None)
     ledger = run.ledger

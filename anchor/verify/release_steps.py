@@ -62,7 +62,7 @@ WITNESSES = Step(
     "the log may show other people another history, and nobody was asked to notice",
     (Class.INVALID, Class.PENDING),
 )
-STOCK = Step(
+REFERENCE = Step(
     "stock-client",
     "Sigstore client specification 4",
     "another implementation reads the evidence differently: trust neither until it is explained",
@@ -125,7 +125,7 @@ ALL = (
     TRUSTED,
     NAMED,
     WITNESSES,
-    STOCK,
+    REFERENCE,
     COPY_DOES,
     COPY,
     FRESH,

@@ -46,7 +46,7 @@ class Copy:
             bundle, trusted_root=self.root, artifact=None, signers=None, now=now, effort=effort
         )
 
-    def does_the_same(self, bundle: bytes, payload: bytes, now: datetime, effort: Effort) -> str:
+    def verifies_same(self, bundle: bytes, payload: bytes, now: datetime, effort: Effort) -> str:
         """What the verifier's own root verifies, the copy verifies; raises `Refused`, and `Unavailable` when
         that costs too much."""
         found = self.verify(bundle, now, effort)
@@ -55,7 +55,7 @@ class Copy:
             raise Refused("the copy in the release does not verify what the policy's root verifies")
         return "the copy in the release verifies what the policy's trusted root verifies"
 
-    def agrees(self, own: TrustedRoot, used: Set[root_entries.Name]) -> str:
+    def consistent_with(self, own: TrustedRoot, used: Set[root_entries.Name]) -> str:
         """It says of everything what the verifier's roots say, or said before they ended something.
 
         `used`: what the anchors rest on that count for nothing. Raises `Refused` for another story about one

@@ -13,12 +13,12 @@ from anchor.format import release as releases
 from anchor.publish import release_json
 from anchor.signing import request_timestamp
 from anchor.signing import signer as signing
-from anchor.signing.reference_client import opinion
+from anchor.signing.reference_client import second_opinion
 from anchor.sigstore import trusted_root
 from anchor.sigstore.trusted_root import TrustedRoot
 from anchor.verdict import Class
 from anchor.verify.policy import Policy, Signer
-from anchor.verify.release import Trust
+from anchor.verify.release import ReferenceClient, Trust
 from tests.support.forge.signed import described, pose_as, sign
 from tests.support.releases.in_memory import Held, hold
 from tests.support.releases.published import NAME, published
@@ -85,10 +85,14 @@ def lender_of(held: Held) -> Signer:
     return Signer(identity=anchor.identity, issuer=anchor.issuer)
 
 
-@pytest.mark.parametrize("stock", [None, opinion])
-def test_an_authority_of_one_root_and_the_log_of_another(two: Two, stock: object) -> None:
+@pytest.mark.parametrize("reference_client", [None, second_opinion])
+def test_an_authority_of_one_root_and_the_log_of_another(
+    two: Two, reference_client: ReferenceClient | None
+) -> None:
     held = lent(two)
-    found = held.verify(trust=two.trust(two.raw, two.union, lender_of(held)), stock=stock)  # type: ignore[arg-type]
+    found = held.verify(
+        trust=two.trust(two.raw, two.union, lender_of(held)), reference_client=reference_client
+    )
     assert found.verdict is Class.INVALID
     assert found.facts == {}
     assert {c.state for c in found.checks if c.name == "anchor-trusted"} == {"skipped"}
@@ -103,7 +107,10 @@ def test_one_file_that_names_both_trusts_each_for_the_other_and_says_who_it_is(t
 
 def test_the_order_of_roots_does_not_matter(two: Two) -> None:
     for raw in (two.raw, two.raw[::-1], [two.raw[1], two.raw[0], two.raw[1]]):
-        assert two.held.verify(trust=two.trust(raw, two.union), stock=opinion).verdict is Class.OK
+        assert (
+            two.held.verify(trust=two.trust(raw, two.union), reference_client=second_opinion).verdict
+            is Class.OK
+        )
 
 
 def test_a_broken_anchor_is_not_excused_by_a_root_that_does_not_know_it(two: Two) -> None:

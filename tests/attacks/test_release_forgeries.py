@@ -13,7 +13,7 @@ import pytest
 
 from anchor.errors import Refused
 from anchor.publish import release_json
-from anchor.signing.reference_client import opinion
+from anchor.signing.reference_client import second_opinion
 from anchor.sigstore import trusted_root
 from anchor.verdict import Class
 from anchor.verify.policy import Policy, Signer
@@ -42,7 +42,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
 
 def test_the_honest_releases_verify_also_for_the_stock_client(world: World) -> None:
     for held in (world.first, world.second, world.other):
-        assert held.verify(stock=opinion).verdict is Class.OK
+        assert held.verify(reference_client=second_opinion).verdict is Class.OK
 
 
 def test_bundles_swapped_between_two_releases(world: World) -> None:
@@ -240,7 +240,7 @@ def test_two_anchors_in_two_trusted_logs_are_two(world: World) -> None:
     raw = [*world.first.trust.raw, *foreign.trust.raw]
     both = with_anchors(world.first, own(world.first), own(foreign))
     both = both.with_file(both.path("trusted_root"), release_json.union(raw), repaired=True)
-    found = both.verify(trust=Trust(policy=policy, raw=raw, root=union), stock=opinion)
+    found = both.verify(trust=Trust(policy=policy, raw=raw, root=union), reference_client=second_opinion)
     assert found.verdict is Class.OK
     assert {a["origin"] for a in found.facts["anchors"]} == {world.honest.origin, world.foreign.origin}
 
@@ -271,9 +271,9 @@ def test_a_stock_client_that_looks_at_a_wrong_clock_raises_no_alarm(world: World
     def refuse(*_: object) -> bytes:
         raise Refused("Fulcio certificates not found in trusted root")
 
-    refused(world.first.verify(stock=refuse), "stock-client", Class.INVALID)
+    refused(world.first.verify(reference_client=refuse), "stock-client", Class.INVALID)
     earlier = replace(world.first, now=world.first.now - timedelta(days=31))
-    refused(earlier.verify(stock=refuse), "stock-client", Class.UNAVAILABLE)
+    refused(earlier.verify(reference_client=refuse), "stock-client", Class.UNAVAILABLE)
 
 
 def test_invalid_outweighs_old_and_pending(world: World) -> None:

@@ -127,7 +127,7 @@ def demanding(held: Held, **changed: object) -> Trust:
 def of_releases(tmp_path_factory: pytest.TempPathFactory) -> Seen:
     """The checks of a good release, and of one release for each thing that can be wrong."""
     held = hold(published(tmp_path_factory.mktemp("checked")).root)
-    good = lambda *_: held.files[held.path("statement")]  # noqa: E731  a stock client that agrees
+    good = lambda *_: held.files[held.path("statement")]  # noqa: E731  a reference client that agrees
     seen: Seen = defaultdict(list)
     none = witness_policy.parse(b"quorum none\n")
     foreign = dump(forged_root())
@@ -135,12 +135,12 @@ def of_releases(tmp_path_factory: pytest.TempPathFactory) -> Seen:
     value["anchors"][0]["time"] = "2020-01-01T00:00:00Z"
     other_root = trusted_root.parse(foreign)
     for verdict in (
-        held.verify(stock=good, trust=demanding(held, max_age=timedelta(days=1))),
+        held.verify(reference_client=good, trust=demanding(held, max_age=timedelta(days=1))),
         replace(held, release=held.release + b" ").verify(),
         *(spoiled(held, m).verify() for m in ("statement", "ledger.md", "ledger.json", "bundle")),
         spoiled(held, "trusted_root").verify(),
         held.with_value(value).verify(),
-        held.verify(stock=lambda *_: b"other"),
+        held.verify(reference_client=lambda *_: b"other"),
         held.with_file(held.path("trusted_root"), foreign, repaired=True).verify(),
         held.verify(trust=replace(held.trust, raw=[foreign], root=other_root)),
         held.verify(trust=demanding(held, ledger="another")),

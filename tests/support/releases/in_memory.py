@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 from anchor.errors import Incomplete, Refused
 from anchor.sigstore import trusted_root
 from anchor.verdict import Verdict
-from anchor.verify.anchors import Stock
+from anchor.verify.anchors import ReferenceClient
 from anchor.verify.effort import Effort
 from anchor.verify.files import check_size
 from anchor.verify.policy import Policy, Signer
@@ -58,11 +58,17 @@ class Held:
             return str(self.value[member]["path"])
         return str(next(f["path"] for f in self.value["files"] if f["name"] == member))
 
-    def verify(self, *, stock: Stock | None = None, trust: Trust | None = None) -> Verdict:
-        return self.examine(stock=stock, trust=trust).verdict
+    def verify(
+        self, *, reference_client: ReferenceClient | None = None, trust: Trust | None = None
+    ) -> Verdict:
+        return self.examine(reference_client=reference_client, trust=trust).verdict
 
     def examine(
-        self, *, stock: Stock | None = None, trust: Trust | None = None, effort: Effort | None = None
+        self,
+        *,
+        reference_client: ReferenceClient | None = None,
+        trust: Trust | None = None,
+        effort: Effort | None = None,
     ) -> ReleaseResult:
         return examine_release(
             "release.json",
@@ -70,7 +76,7 @@ class Held:
             Memory(self.files),
             trust=trust or self.trust,
             now=self.now,
-            stock=stock,
+            reference_client=reference_client,
             effort=effort,
         )
 

@@ -70,7 +70,7 @@ def test_what_was_verified_and_then_refused_is_followed_and_binds_nothing(held: 
     def disagrees(*_: object) -> bytes:
         raise Refused("bad")
 
-    found = held.examine(stock=disagrees)
+    found = held.examine(reference_client=disagrees)
     assert found.verdict.verdict is Class.INVALID
     assert (len(found.anchors), found.counted, found.bound) == (1, 0, False)
     assert examined(found).release is None
