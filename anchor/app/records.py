@@ -18,9 +18,9 @@ from anchor.monitor.run_record import Best, Evidence
 from anchor.net.notify import Notifier
 from anchor.records import followed_logs, high_water_mark, observed_releases, queue
 from anchor.records.database import Database, open_database
-from anchor.records.intervals import Pace
+from anchor.records.intervals import Intervals
 from anchor.records.side_files import Beside
-from anchor.records.store import Terms
+from anchor.records.store import RunRules
 from anchor.watch.worker import Setting, Worker
 
 T = TypeVar("T")
@@ -89,7 +89,7 @@ def watched(home: Path, database: Database) -> list[str]:
 
 def forget(home: Path, database: Database, target: str, *, now: float) -> bool:
     """Watch a target no more, and have the mark not bring it back; False when it was not watched."""
-    dropped = queue.drop(database, target, now=now)
+    dropped = queue.unwatch(database, target, now=now)
     found = read_mark(home, database)
     if dropped and found is not None:
         files.write(mark_path(home, database), high_water_mark.without(found, target), mode=0o600)
@@ -128,7 +128,7 @@ def worker(
     parts: Callable[[], Parts],
     *,
     rule: Rule,
-    pace: Pace,
+    intervals: Intervals,
     notifier: Notifier,
     tell: Callable[[Message], object] | None = None,
 ) -> Worker:
@@ -158,7 +158,7 @@ def worker(
             name=worker_id.name(),
             parts=parts,
             clock=time.time,
-            terms=Terms(pace=pace, rule=rule, receivers=notifier.receivers),
+            rules=RunRules(intervals=intervals, alarm_rule=rule, receivers=notifier.receivers),
             alive=worker_id.alive,
             beside=Beside(
                 spill=_best_effort(spill),

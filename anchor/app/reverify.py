@@ -32,7 +32,7 @@ from anchor.net import release_files
 from anchor.net.budget import Budget
 from anchor.net.notify import Notifier
 from anchor.records.database import Database
-from anchor.records.intervals import Pace
+from anchor.records.intervals import Intervals
 from anchor.tlog import evidence as evidences
 from anchor.verdict import Verdict
 from anchor.verify import policy as policies
@@ -276,7 +276,7 @@ def worker_of(
         home,
         lambda: Wired(given, home=home, offline=offline, stopping=stopping).parts(),
         rule=rule,
-        pace=Pace(),
+        intervals=Intervals(),
         notifier=notifier,
         tell=tell,
     )

@@ -124,7 +124,7 @@ def _targets(
     new = [target for target in named if target not in known or every is not None]
     if new:
         with contextlib.suppress(AnchorError):  # records that take nothing are said with each run
-            queue.add_all(database, new, now=time.time(), interval=every)
+            queue.watch_all(database, new, now=time.time(), interval=every)
     return named
 
 
@@ -152,7 +152,8 @@ def _nothing(line: str) -> None:
 def _counted(done: list[Done], *, damp: bool) -> list[Class]:
     """What each run counts as: damped ones as OK."""
     return [
-        Class.OK if damp and d.kept is not None and d.kept.damped else d.outcome.verdict.verdict for d in done
+        Class.OK if damp and d.kept is not None and d.kept.suppressed else d.outcome.verdict.verdict
+        for d in done
     ]
 
 

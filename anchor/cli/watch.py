@@ -106,7 +106,7 @@ def command(  # noqa: PLR0913 - one argument for each option
 def _add(database: Database, worker: Worker, named: list[str], interval: int | None) -> None:
     """Watch what is named from now on, or once the records take it."""
     try:
-        queue.add_all(database, named, now=time.time(), interval=interval)
+        queue.watch_all(database, named, now=time.time(), interval=interval)
     except Unavailable:
         worker.watch(named, interval)
 

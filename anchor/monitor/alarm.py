@@ -148,15 +148,15 @@ class News:
     failing_runs: int = 0
 
 
-def seen(verdict: Verdict, evidence: Iterable[Evidence] = (), *, undamped: bool = False) -> Seen:
-    """What people would be told of a run. `undamped`: what could not be told is no weather that passes."""
+def seen(verdict: Verdict, evidence: Iterable[Evidence] = (), *, never_damp: bool = False) -> Seen:
+    """What people would be told of a run. `never_damp`: what could not be told is no weather that passes."""
     causes: dict[str, Cause] = {}
     bad = [c for c in verdict.checks if c.demotes]
     in_doubt = any(c.name == _RECORDS for c in bad)
     for check in bad:
         if check.name == _RECORDS and check.demotes is Class.UNAVAILABLE:
             continue  # told once for all targets
-        cause = _of_check(check, at_once=undamped and not in_doubt)
+        cause = _of_check(check, at_once=never_damp and not in_doubt)
         causes.setdefault(cause.key, cause)
     for one in evidence:
         causes.setdefault(one.digest[:16], _of_evidence(one))

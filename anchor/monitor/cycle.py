@@ -28,13 +28,13 @@ from anchor.monitor.observed import Entry, Examined, HeldRelease
 from anchor.monitor.run_record import (
     TWO_STATEMENTS,
     Accepted,
-    Before,
     Best,
     Earlier,
     Evidence,
     FollowedLog,
     HeldNumber,
     Outcome,
+    PriorRun,
     SeenRelease,
 )
 from anchor.tlog.checkpoint import Log, log_of
@@ -50,7 +50,7 @@ BACKWARDS = 300
 class Memory(LogMemory, Protocol):
     """What a re-verification asks of the records."""
 
-    def before(self, target: str) -> Before: ...
+    def before(self, target: str) -> PriorRun: ...
     def rival(
         self, release: SeenRelease, shows: Callable[[SeenRelease], bool] = ...
     ) -> SeenRelease | None: ...
@@ -145,7 +145,7 @@ class Cycle:
             requests=self._counted() - before,
             duration=max(0.0, self.parts.stopwatch() - began),
             max_run_age=age,
-            undamped=run.rolled_back or any(c.demotes for c in self.standing),
+            never_damp=run.rolled_back or any(c.demotes for c in self.standing),
         )
 
     def _age(self) -> int | None:
@@ -154,7 +154,7 @@ class Cycle:
         except Exception:  # noqa: BLE001
             return None  # the trust that could not be read is a check already
 
-    def _before(self, run: "_Run") -> Before:
+    def _before(self, run: "_Run") -> PriorRun:
         """What is held of the target, read once a run; where that failed, each step that needs it asks."""
         run.before = run.before or self.memory.before(run.target)
         return run.before
@@ -402,7 +402,7 @@ class _Run:
 
     target: str
     checks: list[Check]
-    before: Before | None = None
+    before: PriorRun | None = None
     notes: list[str] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)
     services: list[str] = field(default_factory=list)
@@ -426,7 +426,9 @@ class _Run:
             logs = self.facts.setdefault("heads", {})
             logs[head.origin] = {"size": head.size, "root": head.root.hex()}
 
-    def outcome(self, *, requests: int, duration: float, max_run_age: int | None, undamped: bool) -> Outcome:
+    def outcome(
+        self, *, requests: int, duration: float, max_run_age: int | None, never_damp: bool
+    ) -> Outcome:
         verdict = Verdict(
             kind="run",
             target=self.target,
@@ -448,5 +450,5 @@ class _Run:
             requests=requests,
             duration=duration,
             max_run_age=max_run_age,
-            undamped=undamped,
+            never_damp=never_damp,
         )

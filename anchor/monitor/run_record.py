@@ -142,7 +142,7 @@ class Best:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Before:
+class PriorRun:
     """What is held of a target from its runs before; empty for one that was never seen."""
 
     last_run: float | None = None
@@ -180,6 +180,6 @@ class Outcome:
     """Seconds, by a clock that does not jump."""
     max_run_age: int | None = None
     """The policy's `max_run_age` in seconds, remembered so that `status` can judge without the policy."""
-    undamped: bool = False
+    never_damp: bool = False
     """The records are in doubt, or the release was rolled back: no weather that passes, and no earlier run
     stands for this one."""

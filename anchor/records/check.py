@@ -59,7 +59,7 @@ def check(database: Database, *, log_keys: Collection[bytes] | None = None) -> V
         ("releases", _releases),
         ("journal", _journal),
         ("references", lambda c: _told(audit_log.dangling(c), "no row refers to one that is gone")),
-        ("claims", state_check.fits),
+        ("claims", state_check.check),
     )
     checks: list[Check] = []
     with database.read() as connection:

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from anchor.monitor import alarm
-from anchor.records.intervals import Pace
+from anchor.records.intervals import Intervals
 from anchor.verdict import Class
 
 
@@ -20,7 +20,8 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     """The rule: the target's own interval in seconds, and the constants of the program of then."""
 
     interval: int | None
-    pace: Pace
+    intervals: Intervals = msgspec.field(name="pace")
+    """Written as `pace`: stored decisions are part of the chain."""
     alarm: alarm.Rule
 
 

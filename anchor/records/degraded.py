@@ -11,23 +11,23 @@ from anchor.errors import AnchorError
 from anchor.monitor.interfaces import HeldCheckpoint, Unproven
 from anchor.monitor.run_record import (
     Accepted,
-    Before,
     Best,
     Evidence,
     FollowedLog,
     HeldNumber,
+    PriorRun,
     SeenRelease,
     SignedCheckpoint,
 )
-from anchor.records.intervals import Pace
+from anchor.records.intervals import Intervals
 from anchor.records.queue import Watched
 
 
-class Schedule:
+class LastKnownTargets:
     """What was watched and due when the records last said so."""
 
-    def __init__(self, pace: Pace) -> None:
-        self._pace = pace
+    def __init__(self, intervals: Intervals) -> None:
+        self._intervals = intervals
         self._known: dict[str, Watched] = {}
         self._tried: dict[str, tuple[int, float]] = {}
 
@@ -48,7 +48,7 @@ class Schedule:
         found = []
         for target, one in self._known.items():
             wait = self._tried.get(target, (0, one.due))[1] - now
-            if wait <= 0 or wait > self._pace.furthest(one.interval):
+            if wait <= 0 or wait > self._intervals.furthest(one.interval):
                 found.append(target)
         return found
 
@@ -56,7 +56,9 @@ class Schedule:
         """A run was made and not recorded: the next one comes later, as for a release that cannot be told."""
         times = self._tried.get(target, (0, 0.0))[0] + 1
         interval = self._known[target].interval if target in self._known else None
-        due = self._pace.next_due(target=target, now=now, interval=interval, newest=False, failing_runs=times)
+        due = self._intervals.next_due(
+            target=target, now=now, interval=interval, newest=False, failing_runs=times
+        )
         self._tried[target] = (times, due)
 
     def kept(self, target: str) -> None:
@@ -64,7 +66,7 @@ class Schedule:
         self._tried.pop(target, None)
 
 
-class Remembered:
+class MarkedState:
     """The memory of a re-verification without a database: the mark's signed notes and highest numbers, kept
     evidence, and the logs that are followed (target, origin, key)."""
 
@@ -112,9 +114,9 @@ class Remembered:
     def contradictions(self, origin: str) -> list[Evidence]:
         return [e for e in self._evidence if e.origin == origin]
 
-    def before(self, target: str) -> Before:
+    def before(self, target: str) -> PriorRun:
         del target
-        return Before()
+        return PriorRun()
 
     def accepted(self, target: str) -> Accepted | None:
         best = self._bests.get(target)

@@ -223,7 +223,7 @@ def restore(database: Database, mark: Mark, *, now: float) -> list[str]:
     """Keep what the records have lost of the mark: signed notes, and what is watched; returns the targets
     that are watched again by its word alone."""
     store.preserve(database, notes(mark), (), now=now)
-    again = queue.add_missing(database, watched(mark), now=now)
+    again = queue.watch_missing(database, watched(mark), now=now)
     observed_releases.recall(database, best(mark), now=now)
     following.restore(database, followed(mark), now=now)
     return again

@@ -12,7 +12,7 @@ MAX_INTERVAL = 10**9 * 86400
 
 
 @dataclass(frozen=True)
-class Pace:
+class Intervals:
     """Intervals in seconds. A target's own interval goes before these."""
 
     daily: int = 86400

@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection
 
 from anchor.records import audit_log, hash_chain
 from anchor.records.database import Database
-from anchor.records.intervals import Pace
+from anchor.records.intervals import Intervals
 from anchor.records.tables import Claim, Run
 
 LEASE = 900.0
@@ -26,7 +26,7 @@ SILENT = 3 * RENEW
 
 BACK = 300.0
 """Seconds by which the clocks of workers may differ; a run further ahead was recorded by a wrong one."""
-_PACE = Pace()
+_INTERVALS = Intervals()
 
 # Statements are built once, with named parameters: to build one costs eight times what it costs to run it.
 _AT = sa.bindparam("at", type_=sa.BigInteger())
@@ -44,8 +44,8 @@ _LONGEST = sa.case((_OWN > _BACKED_OFF, _OWN), else_=_BACKED_OFF) * sa.bindparam
 )
 _DUE = sa.and_(
     Claim.active == 1,
-    # due; or due further ahead than `Pace` ever says, or after a run that lies ahead: then a clock that has
-    # since gone back has said it, and it holds nothing up
+    # Due now. Or its due time or its last run lies further in the future than any rule allows: a clock that
+    # was ahead then has written it, so the target is due too.
     sa.or_(
         Claim.due_ms <= _AT,
         Claim.due_ms > _AT + _LONGEST,
@@ -110,21 +110,21 @@ class Watched:
     due: float = 0.0
 
 
-def add(database: Database, target: str, *, now: float, interval: int | None = None) -> int:
+def watch(database: Database, target: str, *, now: float, interval: int | None = None) -> int:
     """Watch a target; returns its claim's id. A known target is watched again, with its history."""
-    return add_all(database, [target], now=now, interval=interval)[0]
+    return watch_all(database, [target], now=now, interval=interval)[0]
 
 
-def add_all(
+def watch_all(
     database: Database, targets: Sequence[str], *, now: float, interval: int | None = None
 ) -> list[int]:
     """Watch these targets, all or none; returns the ids of their claims."""
     with database.write() as connection:
         database.serialise(connection)
-        return [_add(connection, target, ms(now), interval) for target in targets]
+        return [_watch(connection, target, ms(now), interval) for target in targets]
 
 
-def _add(connection: Connection, target: str, at: int, interval: int | None) -> int:
+def _watch(connection: Connection, target: str, at: int, interval: int | None) -> int:
     known = connection.execute(_NAMED, {"target": target}).mappings().first()
     if known is not None:
         wanted = known["interval_s"] if interval is None else interval
@@ -149,7 +149,7 @@ def _add(connection: Connection, target: str, at: int, interval: int | None) -> 
     return added
 
 
-def add_missing(database: Database, wanted: Sequence[Watched], *, now: float) -> list[str]:
+def watch_missing(database: Database, wanted: Sequence[Watched], *, now: float) -> list[str]:
     """Watch those of these targets, with their intervals, that the records do not know; returns them."""
     known = set(_all(database))
     missing = [one for one in wanted if one.target not in known]
@@ -157,17 +157,17 @@ def add_missing(database: Database, wanted: Sequence[Watched], *, now: float) ->
         with database.write() as connection:
             database.serialise(connection)
             for one in missing:
-                _add(connection, one.target, ms(now), one.interval)
+                _watch(connection, one.target, ms(now), one.interval)
     return [one.target for one in missing]
 
 
-def look_again(connection: Connection, *, now: float) -> None:
+def make_all_due(connection: Connection, *, now: float) -> None:
     """Have everything that is watched due now, in the caller's transaction."""
     later = sa.update(Claim).where(Claim.active == 1, Claim.due_ms > ms(now))
     connection.execute(later, {"due_ms": ms(now)})
 
 
-def drop(database: Database, target: str, *, now: float) -> bool:
+def unwatch(database: Database, target: str, *, now: float) -> bool:
     """Watch a target no more; its records stay. False when it was not watched."""
     with database.write() as connection:
         database.serialise(connection)
@@ -196,12 +196,12 @@ def _all(database: Database) -> list[str]:
         return list(connection.execute(sa.select(Claim.target)).scalars())
 
 
-def _when(at: int, pace: Pace) -> dict[str, int]:
-    stretch = round(1000 * pace.stretch)
-    return {"at": at, "usual": pace.usual, "backed_off": pace.backed_off, "stretch_ms": stretch}
+def _when(at: int, intervals: Intervals) -> dict[str, int]:
+    stretch = round(1000 * intervals.stretch)
+    return {"at": at, "usual": intervals.usual, "backed_off": intervals.backed_off, "stretch_ms": stretch}
 
 
-def take(
+def acquire(
     database: Database,
     *,
     worker: str,
@@ -210,7 +210,7 @@ def take(
     target: str | None = None,
     waiting: Collection[str] = (),
     alive: Alive = lambda _: None,
-    pace: Pace = _PACE,
+    intervals: Intervals = _INTERVALS,
 ) -> Lease | Held | None:
     """Claim a due target and open its run, in one transaction; None when nothing is due.
 
@@ -221,7 +221,7 @@ def take(
     with database.write() as connection:
         free = {"at": at, "far": at + 2 * ms(lease), "dead": _dead(connection, alive)}
         named = target is not None
-        which = {"target": target} if named else {**_when(at, pace), "waiting": list(waiting)}
+        which = {"target": target} if named else {**_when(at, intervals), "waiting": list(waiting)}
         row = connection.execute(_FREE_NAMED if named else _FREE_DUE, {**free, **which}).first()
         if row is None:
             return _holder(connection, target) if target is not None else None
@@ -247,7 +247,7 @@ def renew(database: Database, held: Lease, *, now: float, lease: float = LEASE) 
         return connection.execute(_MINE, change).rowcount == 1
 
 
-def give_up(database: Database, held: Lease, *, now: float) -> None:
+def abandon_run(database: Database, held: Lease, *, now: float) -> None:
     """End a run that could not be made: it is interrupted, and its target is due as before."""
     with database.write() as connection:
         change = {

@@ -17,10 +17,10 @@ from anchor.format.statement import Previous, says
 from anchor.monitor.interfaces import HeldCheckpoint, Unproven
 from anchor.monitor.run_record import Accepted as Said
 from anchor.monitor.run_record import (
-    Before,
     Evidence,
     FollowedLog,
     HeldNumber,
+    PriorRun,
     SeenAnchor,
     SeenRelease,
     SignedCheckpoint,
@@ -134,7 +134,7 @@ _RELEASE = sa.select(Release.__table__).where(Release.id == sa.bindparam("releas
 _ANCHORS = sa.select(Anchor.__table__).where(Anchor.release_id == sa.bindparam("release")).order_by(Anchor.id)
 
 
-class Memory:
+class HeldState:
     """The records as a re-verification sees them, at one time (seconds since 1970)."""
 
     def __init__(self, database: Database, *, now: float) -> None:
@@ -194,16 +194,16 @@ class Memory:
                 self._accusations = _evidence(connection)
         return [e for e in self._accusations if e.origin == origin]
 
-    def before(self, target: str) -> Before:
+    def before(self, target: str) -> PriorRun:
         """What the runs of a target before left."""
         with self._database.read() as connection:
             row = connection.execute(_BEFORE, {"target": target}).mappings().first()
         if row is None:
-            return Before()
+            return PriorRun()
         facts = msgspec.json.decode(row["facts"]) if row["facts"] else {}
         entries = facts.get("entries", [])
         gone = row["id"] is None and row["found"] is not None
-        return Before(
+        return PriorRun(
             last_run=None if row["ended_ms"] is None else row["ended_ms"] / 1000,
             trust=msgspec.json.decode(row["trust"], type=dict[str, str]) if row["trust"] else None,
             release=None if row["id"] is None else _release(dict(row)),

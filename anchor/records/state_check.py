@@ -92,7 +92,7 @@ class _State:
         return "it is due later than its last run said" if claim["due_ms"] > last.due_ms else ""
 
 
-def fits(connection: Connection) -> str:
+def check(connection: Connection) -> str:
     """The state of each target is what its runs came to; raises Refused where someone changed it."""
     pruned = connection.execute(sa.select(Prune.seq).limit(1)).first() is not None
     said = set(connection.execute(sa.select(Notification.uid)).scalars())

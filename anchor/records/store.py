@@ -29,7 +29,7 @@ from anchor.monitor.run_record import (
 from anchor.records import audit_log, decision, followed_logs, observed_releases, outbox, proven_heads
 from anchor.records import hash_chain as chain
 from anchor.records.database import Database
-from anchor.records.intervals import Pace
+from anchor.records.intervals import Intervals
 from anchor.records.queue import Lease, ms
 from anchor.records.tables import (
     Anchor,
@@ -78,25 +78,25 @@ _LATER = (
 
 
 @dataclass(frozen=True)
-class Terms:
+class RunRules:
     """What is decided outside the records: when to look again, when to tell, and whom."""
 
-    pace: Pace = field(default_factory=Pace)
-    rule: alarm.Rule = field(default_factory=alarm.Rule)
+    intervals: Intervals = field(default_factory=Intervals)
+    alarm_rule: alarm.Rule = field(default_factory=alarm.Rule)
     receivers: tuple[str, ...] = ()
     """Digests of the receivers that are configured now (`alarm.receiver_id`)."""
 
 
 @dataclass(frozen=True)
-class Kept:
+class SavedRun:
     """What keeping a run came to."""
 
     seq: int
     chain: bytes
     due: float
-    told: str | None
+    message: str | None
     """The uid of the message that went to the outbox."""
-    damped: bool
+    suppressed: bool
     """UNAVAILABLE for what may pass, not yet told, and a good run is young enough to stand for it."""
 
 
@@ -110,7 +110,7 @@ def preserve(
         _evidence(database, connection, evidence, ms(now))
 
 
-def keep(database: Database, lease: Lease, outcome: Outcome, *, now: float, terms: Terms) -> Kept:
+def save_run(database: Database, lease: Lease, outcome: Outcome, *, now: float, rules: RunRules) -> SavedRun:
     """Keep a finished run. Raises Unavailable when another worker has taken it over: then nothing is kept."""
     at = ms(now)
     with database.write() as connection:
@@ -124,7 +124,7 @@ def keep(database: Database, lease: Lease, outcome: Outcome, *, now: float, term
         _checkpoints(database, connection, outcome.checkpoints, at, proofs=outcome.proofs)
         _proofs(connection, outcome, at)
         _evidence(database, connection, outcome.evidence, at)
-        settled, state = _settled(connection, dict(claim), outcome, release_id, terms, now, lease.run_id)
+        settled, state = _settled(connection, dict(claim), outcome, release_id, rules, now, lease.run_id)
         run = {
             "state": "finished",
             "ended_ms": at,
@@ -141,8 +141,8 @@ def keep(database: Database, lease: Lease, outcome: Outcome, *, now: float, term
         if not seq:
             raise Unavailable("this run has ended already", where=lease.target)
         connection.execute(_SETTLE, {**state, "claim": lease.claim_id})
-        damped = _damped(outcome, settled, state, terms)
-        return Kept(seq, link, settled.due_ms / 1000, settled.message, damped=damped)
+        suppressed = _suppressed(outcome, settled, state, rules)
+        return SavedRun(seq, link, settled.due_ms / 1000, settled.message, suppressed=suppressed)
 
 
 def _settled(
@@ -150,14 +150,14 @@ def _settled(
     claim: Mapping[str, Any],
     outcome: Outcome,
     release_id: int | None,
-    terms: Terms,
+    rules: RunRules,
     now: float,
     run_id: int,
 ) -> tuple[decision.Decision, dict[str, Any]]:
     """What is decided with a run, and the claim's new state; the message goes to the outbox."""
     found, release = outcome.verdict.verdict, release_id or claim["release_id"]
-    standing, told = _told(connection, claim, outcome, terms, now, run_id)
-    next_due = terms.pace.next_due(
+    standing, told = _told(connection, claim, outcome, rules, now, run_id)
+    next_due = rules.intervals.next_due(
         target=claim["target"],
         now=now,
         interval=claim["interval_s"],
@@ -187,8 +187,8 @@ def _settled(
     }
     settled = decision.Decision(
         **decided,  # type: ignore[arg-type]  # of these types
-        rule=decision.Rule(interval=claim["interval_s"], pace=terms.pace, alarm=terms.rule),
-        furthest_ms=ms(terms.pace.furthest(claim["interval_s"])),
+        rule=decision.Rule(interval=claim["interval_s"], intervals=rules.intervals, alarm=rules.alarm_rule),
+        furthest_ms=ms(rules.intervals.furthest(claim["interval_s"])),
         alarm=decision.digest(remembered),
         message=told,
     )
@@ -199,7 +199,7 @@ def _told(
     connection: Connection,
     claim: Mapping[str, Any],
     outcome: Outcome,
-    terms: Terms,
+    rules: RunRules,
     now: float,
     run_id: int,
 ) -> tuple[alarm.Standing, str | None]:
@@ -207,22 +207,24 @@ def _told(
     before = decision.standing(claim)
     ends = outcome.verdict.verdict is Class.OK and before.said is not Class.OK
     accused = ends and outbox.told(connection, claim["id"], Class.EQUIVOCATION)
-    seen = alarm.seen(outcome.verdict, outcome.evidence, undamped=outcome.undamped)
-    standing, news = alarm.after(before, seen, now=now, rule=terms.rule, accused=accused)
+    seen = alarm.seen(outcome.verdict, outcome.evidence, never_damp=outcome.never_damp)
+    standing, news = alarm.after(before, seen, now=now, rule=rules.alarm_rule, accused=accused)
     if news is None:
         return standing, None
     uid = outbox.uid_of(run_id, claim["id"], claim["target"], ms(now))
     when = rfc3339(datetime.fromtimestamp(now, UTC))
     message = alarm.message(claim["target"], news, outcome, when=when, uid=uid)
-    outbox.post(connection, message, claim_id=claim["id"], now=now, receivers=terms.receivers)
+    outbox.post(connection, message, claim_id=claim["id"], now=now, receivers=rules.receivers)
     return standing, uid
 
 
-def _damped(outcome: Outcome, settled: decision.Decision, state: Mapping[str, Any], terms: Terms) -> bool:
+def _suppressed(
+    outcome: Outcome, settled: decision.Decision, state: Mapping[str, Any], rules: RunRules
+) -> bool:
     """Whether a run counts as good: UNAVAILABLE for what may pass, not yet told, a good run being young."""
-    good, age = state["last_good_ms"], terms.pace.age(state["max_run_age_s"])
+    good, age = state["last_good_ms"], rules.intervals.age(state["max_run_age_s"])
     young = good is not None and 0 <= state["last_run_ms"] - good <= ms(age)
-    weather = outcome.verdict.verdict is Class.UNAVAILABLE and not outcome.undamped
+    weather = outcome.verdict.verdict is Class.UNAVAILABLE and not outcome.never_damp
     return weather and settled.told is Class.OK and young
 
 

@@ -12,7 +12,7 @@ import msgspec
 from anchor.records import history, outbox, queue
 from anchor.records.database import Database
 from anchor.records.history import TargetState, time_text
-from anchor.records.intervals import Pace
+from anchor.records.intervals import Intervals
 from anchor.records.queue import Alive
 from anchor.verdict import Class, worst
 
@@ -114,7 +114,7 @@ def status(
 
 
 def _line(state: TargetState, now: float, max_age: int | None, alive: Alive) -> TargetLine:
-    limit = max_age if max_age is not None else Pace().age(state.max_run_age_s)
+    limit = max_age if max_age is not None else Intervals().age(state.max_run_age_s)
     age = None if state.last_good_ms is None else now - state.last_good_ms / 1000
     if age is not None and not math.isfinite(age):  # SQLite holds it, where somebody wrote it; no run does
         age = None

@@ -22,7 +22,7 @@ from anchor.records import degraded, high_water_mark, history, outbox, queue, st
 from anchor.records.database import Database
 from anchor.records.queue import Held, Lease, Watched
 from anchor.records.side_files import Beside
-from anchor.records.state import Memory
+from anchor.records.state import HeldState
 from anchor.verdict import Check, Class, Verdict, failed, judge
 
 _UNRECORDED = "this run is not recorded"
@@ -42,7 +42,7 @@ class Done:
     """One re-verification that was made."""
 
     outcome: Outcome
-    kept: store.Kept | None
+    kept: store.SavedRun | None
     """None when the records could not take it; `problem` says why."""
     problem: str = ""
 
@@ -57,7 +57,7 @@ class Setting:
     parts: Callable[[], Parts]
     """New parts for a cycle."""
     clock: Callable[[], float]
-    terms: store.Terms = field(default_factory=store.Terms)
+    rules: store.RunRules = field(default_factory=store.RunRules)
     alive: queue.Alive = lambda _: None
     lease: float = queue.LEASE
     beside: Beside = field(default_factory=Beside)
@@ -81,7 +81,7 @@ class Worker:
         self._untold = 0
         self._again: list[str] = []
         self._over = _Over(setting)
-        self._schedule = degraded.Schedule(setting.terms.pace)
+        self._schedule = degraded.LastKnownTargets(setting.rules.intervals)
         self._wanted: list[Watched] = []
         self._blind: Cycle | None = None
         self._running: Lease | None = None
@@ -159,14 +159,14 @@ class Worker:
             standing = (failed("records", error, meaning=_UNRECORDED),)
             try:
                 queue.watched(setting.database)
-                memory: Memory | degraded.Remembered = Memory(setting.database, now=now)
+                memory: HeldState | degraded.MarkedState = HeldState(setting.database, now=now)
             except AnchorError:
                 found = self.setting.beside.mark()
                 notes = high_water_mark.notes(found) if found else []
                 logs = high_water_mark.followed(found) if found else []
                 bests = high_water_mark.best(found) if found else {}
                 shown = [*setting.beside.evidence(parts.shown)]
-                memory = degraded.Remembered(notes, shown, logs, error, now, bests=bests)
+                memory = degraded.MarkedState(notes, shown, logs, error, now, bests=bests)
             self._blind = Cycle(parts, memory, standing=standing)
         return self._blind
 
@@ -178,9 +178,9 @@ class Worker:
         """A cycle, after a look at whether the records are those that were last written."""
         setting, now = self.setting, self.setting.clock()
         if setting.database.reopened():  # what came in their place may hold nothing
-            queue.add_missing(setting.database, self._schedule.known(), now=now)
+            queue.watch_missing(setting.database, self._schedule.known(), now=now)
         for one in self._wanted:
-            queue.add(setting.database, one.target, now=now, interval=one.interval)
+            queue.watch(setting.database, one.target, now=now, interval=one.interval)
         self._wanted = []
         self._schedule.learn(queue.watched(setting.database))
         data = setting.beside.load_mark()
@@ -196,20 +196,20 @@ class Worker:
         return cycle
 
     def _cycle(self, standing: tuple[Check, ...]) -> Cycle:
-        memory = Memory(self.setting.database, now=self.setting.clock())
+        memory = HeldState(self.setting.database, now=self.setting.clock())
         return Cycle(self.setting.parts(), memory, standing=standing)
 
     def _lost(self, data: bytes, check: Check, again: Sequence[str], now: float) -> None:
         """A rollback is told once, at once, and all is looked at again. Who puts the records back again and
         again is told of as often as any other alarm may be in a day, the rest in a sum. `again`: targets that
         only the mark names; nothing signs it, so a person is told what it brought."""
-        terms = self.setting.terms
+        rules = self.setting.rules
         self._again = [*dict.fromkeys([*self._again, *again])]
         self._losses = [at for at in self._losses if 0 <= now - at < alarm.DAY]
         self._untold += 1
-        if len(self._losses) >= terms.rule.at_once:
+        if len(self._losses) >= rules.alarm_rule.at_once:
             with self.setting.database.write() as connection:
-                queue.look_again(connection, now=now)
+                queue.make_all_due(connection, now=now)
             return
         uid = hashlib.sha256(b"rollback" + data).hexdigest()[:16]
         lines = [f"- {check.detail}", check.meaning]
@@ -218,8 +218,8 @@ class Worker:
         title = "the records were put back to an older state"
         message = alarm.written(Class.UNAVAILABLE, title, lines, uid=uid)
         with self.setting.database.write() as connection:
-            if outbox.post(connection, message, now=now, receivers=terms.receivers):
-                queue.look_again(connection, now=now)
+            if outbox.post(connection, message, now=now, receivers=rules.receivers):
+                queue.make_all_due(connection, now=now)
         self._losses.append(now)
         self._untold, self._again = 0, []
 
@@ -237,7 +237,7 @@ class Worker:
 
     def _take(self, target: str | None) -> Lease | Held | None:
         setting = self.setting
-        return queue.take(
+        return queue.acquire(
             setting.database,
             worker=setting.name,
             now=setting.clock(),
@@ -245,7 +245,7 @@ class Worker:
             target=target,
             waiting=self._put_off(),
             alive=setting.alive,
-            pace=setting.terms.pace,
+            intervals=setting.rules.intervals,
         )
 
     def _put_off(self) -> list[str]:
@@ -283,37 +283,37 @@ class Worker:
         """Leave nothing behind that says this process is at work."""
         self._over.end()
 
-    def _recorded(self, outcome: Outcome, kept: store.Kept) -> None:
+    def _recorded(self, outcome: Outcome, kept: store.SavedRun) -> None:
         """The records have taken over what was told past them."""
         target, over = outcome.verdict.target, outcome.verdict.verdict is Class.OK
         self._schedule.kept(target)
         self._untaken.pop(target, None)
         told = self._told.get(target)
-        if told is None or (kept.told is None and not over):
+        if told is None or (kept.message is None and not over):
             return
         del self._told[target]
-        if kept.told is None and told.told is not Class.EQUIVOCATION:  # from which nothing recovers
+        if kept.message is None and told.told is not Class.EQUIVOCATION:  # from which nothing recovers
             lines, uid = [f"told before: {told.said}"], _uid(target, self.setting.clock())
             self.setting.tell(alarm.written(Class.OK, f"recovered: {target} is OK again", lines, uid=uid))
 
-    def _keep(self, lease: Lease, outcome: Outcome) -> tuple[Outcome, store.Kept]:
+    def _keep(self, lease: Lease, outcome: Outcome) -> tuple[Outcome, store.SavedRun]:
         """Keep what a run found. What the records cannot hold is an ERROR of that target, which they can."""
         setting = self.setting
         try:
-            kept = store.keep(setting.database, lease, outcome, now=setting.clock(), terms=setting.terms)
+            kept = store.save_run(setting.database, lease, outcome, now=setting.clock(), rules=setting.rules)
         except Exception as e:
             if isinstance(e, AnchorError) and not isinstance(e, Unsupported):
                 raise
             # a defect met at one target, or a value that the records cannot hold, ends no other's run
             outcome = _with_check(Outcome(verdict=outcome.verdict), run_checks.defect("records", e))
-            kept = store.keep(setting.database, lease, outcome, now=setting.clock(), terms=setting.terms)
+            kept = store.save_run(setting.database, lease, outcome, now=setting.clock(), rules=setting.rules)
         return outcome, kept
 
     def _unkept(self, outcome: Outcome, error: AnchorError) -> None:
         """A cause that the outbox could not take is told directly, by the same rule. What may pass is not:
         the records are in trouble already, and that is told when it lasts."""
-        target, now, rule = outcome.verdict.target, self.setting.clock(), self.setting.terms.rule
-        seen = alarm.seen(outcome.verdict, outcome.evidence, undamped=outcome.undamped)
+        target, now, rule = outcome.verdict.target, self.setting.clock(), self.setting.rules.alarm_rule
+        seen = alarm.seen(outcome.verdict, outcome.evidence, never_damp=outcome.never_damp)
         causes = tuple(c for c in seen.causes if c.verdict in _TOLD_AT_ONCE and not c.passing)
         found = alarm.Seen(Class.UNAVAILABLE, causes, seen.passed)  # no recovery before it is recorded
         standing, news = alarm.after(self._told.get(target, alarm.Standing()), found, now=now, rule=rule)
@@ -376,7 +376,7 @@ class _Over:
         """Give up what is over. Raises what is wrong with the records."""
         with self._lock:
             while self._leases:
-                queue.give_up(self._setting.database, self._leases[0], now=self._setting.clock())
+                queue.abandon_run(self._setting.database, self._leases[0], now=self._setting.clock())
                 del self._leases[0]
 
     def end(self) -> None:

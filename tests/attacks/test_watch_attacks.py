@@ -220,7 +220,7 @@ def test_a_clock_that_was_two_days_ahead_for_a_moment_silences_nothing(
         clock.jump(40 * HOUR)
         daemon.says("OK")
         clock.jump(0)
-        daemon.says("UNAVAILABLE")  # and from there in its usual pace
+        daemon.says("UNAVAILABLE")  # and from there at its usual interval
         assert daemon.stop() == 0
     assert "before the last recorded run" in daemon.lines[-1]
     assert finished(online) == 3

@@ -53,11 +53,11 @@ class Fleet(World):
             self.index = n * self.step
             self.body = self.log.stored[self.index]
             target = f"{n}/release.json"
-            lease = queue.take(self.database, worker="w", now=self.now, target=target)
+            lease = queue.acquire(self.database, worker="w", now=self.now, target=target)
             assert isinstance(lease, queue.Lease)
             outcome = cycle.run(target)
             assert outcome.verdict.exit_code == 0, outcome.verdict.checks
-            store.keep(self.database, lease, outcome, now=self.now, terms=store.Terms())
+            store.save_run(self.database, lease, outcome, now=self.now, rules=store.RunRules())
         self.cpu = (time.process_time() - began) / RELEASES
         self.now += 86400
         return sum(self.log.reads.values()) - before
@@ -106,7 +106,7 @@ def resident() -> int:
 @pytest.mark.timeout(1800)
 def test_memory_is_flat_over_ten_thousand_runs(database: Database) -> None:
     world = World(database)
-    queue.add(database, "a/release.json", now=world.now, interval=60)
+    queue.watch(database, "a/release.json", now=world.now, interval=60)
     setting = Setting(database=database, name="w", parts=world.parts, clock=lambda: world.now)
     worker = Worker(setting)
     marks = []

@@ -104,35 +104,35 @@ def test_no_run_is_lost_or_doubled_when_workers_are_killed_at_random(
 
 
 def test_a_dead_workers_claim_returns_when_its_lease_is_over(database: Database) -> None:
-    queue.add(database, "a", now=NOW)
-    first = queue.take(database, worker="elsewhere", now=NOW)
+    queue.watch(database, "a", now=NOW)
+    first = queue.acquire(database, worker="elsewhere", now=NOW)
     assert isinstance(first, queue.Lease)
-    assert queue.take(database, worker="w2", now=NOW + queue.LEASE - 1) is None
-    again = queue.take(database, worker="w2", now=NOW + queue.LEASE + 1)
+    assert queue.acquire(database, worker="w2", now=NOW + queue.LEASE - 1) is None
+    again = queue.acquire(database, worker="w2", now=NOW + queue.LEASE + 1)
     assert isinstance(again, queue.Lease)
     assert again.claim_id == first.claim_id
 
 
 def test_a_lease_that_is_renewed_does_not_end(database: Database) -> None:
-    queue.add(database, "a", now=NOW)
-    lease = queue.take(database, worker="w1", now=NOW)
+    queue.watch(database, "a", now=NOW)
+    lease = queue.acquire(database, worker="w1", now=NOW)
     assert isinstance(lease, queue.Lease)
     assert queue.renew(database, lease, now=NOW + queue.LEASE - 1)
-    assert queue.take(database, worker="w2", now=NOW + queue.LEASE + 1) is None
+    assert queue.acquire(database, worker="w2", now=NOW + queue.LEASE + 1) is None
     late = NOW + 3 * queue.LEASE
-    assert isinstance(queue.take(database, worker="w2", now=late), queue.Lease)
+    assert isinstance(queue.acquire(database, worker="w2", now=late), queue.Lease)
     assert not queue.renew(database, lease, now=late)
 
 
 def test_a_lease_from_a_clock_that_was_years_ahead_does_not_hold_for_years(database: Database) -> None:
-    queue.add(database, "a", now=NOW)
-    assert isinstance(queue.take(database, worker="w1", now=NOW + 9 * 365 * 86400), queue.Lease)
-    assert isinstance(queue.take(database, worker="w2", now=NOW), queue.Lease)
+    queue.watch(database, "a", now=NOW)
+    assert isinstance(queue.acquire(database, worker="w1", now=NOW + 9 * 365 * 86400), queue.Lease)
+    assert isinstance(queue.acquire(database, worker="w2", now=NOW), queue.Lease)
 
 
 def test_a_target_due_years_ahead_by_a_wrong_clock_is_due_now(database: Database) -> None:
     lease = outcomes.taken(database, now=NOW + 9 * 365 * 86400)
-    store.keep(database, lease, outcomes.outcome(), now=NOW + 9 * 365 * 86400, terms=store.Terms())
+    store.save_run(database, lease, outcomes.outcome(), now=NOW + 9 * 365 * 86400, rules=store.RunRules())
     assert outcomes.due(database, now=NOW) == ["a/release.json"]
 
 
@@ -145,16 +145,20 @@ HOUR = 3600
 def test_a_clock_that_was_ahead_for_a_run_holds_up_nothing(
     database: Database, blip: int, interval: int | None, found: Class
 ) -> None:
-    queue.add(database, "a/release.json", now=NOW, interval=interval)
+    queue.watch(database, "a/release.json", now=NOW, interval=interval)
     ahead = NOW + blip * HOUR
-    store.keep(
-        database, outcomes.taken(database, now=ahead), outcomes.outcome(found), now=ahead, terms=store.Terms()
+    store.save_run(
+        database,
+        outcomes.taken(database, now=ahead),
+        outcomes.outcome(found),
+        now=ahead,
+        rules=store.RunRules(),
     )
     assert outcomes.due(database, now=NOW) == ["a/release.json"]
 
 
 def test_a_target_that_was_added_by_a_clock_ahead_is_due(database: Database) -> None:
-    queue.add(database, "a", now=NOW + 40 * HOUR, interval=HOUR)
+    queue.watch(database, "a", now=NOW + 40 * HOUR, interval=HOUR)
     assert outcomes.due(database, now=NOW) == ["a"]
 
 
@@ -164,32 +168,32 @@ def test_no_wait_that_is_meant_is_taken_for_a_wrong_clock(
     database: Database, interval: int | None, failing: int
 ) -> None:
     """A short interval that backs off is due later than its interval, and not at once again and again."""
-    queue.add(database, "a/release.json", now=NOW, interval=interval)
+    queue.watch(database, "a/release.json", now=NOW, interval=interval)
     at = NOW
     for _ in range(failing + 1):
         at += 7 * HOUR
         found = Class.UNAVAILABLE if failing else Class.OK
         lease = outcomes.taken(database, now=at)
-        kept = store.keep(database, lease, outcomes.outcome(found), now=at, terms=store.Terms())
+        kept = store.save_run(database, lease, outcomes.outcome(found), now=at, rules=store.RunRules())
         assert outcomes.due(database, now=at) == []
         assert outcomes.due(database, now=kept.due - 0.1) == []
     assert outcomes.due(database, now=kept.due + 0.1) == ["a/release.json"]
 
 
 def test_a_shorter_interval_counts_from_now_on(database: Database) -> None:
-    store.keep(database, outcomes.taken(database), outcomes.outcome(), now=NOW, terms=store.Terms())
-    queue.add(database, "a/release.json", now=NOW + 1, interval=60)
+    store.save_run(database, outcomes.taken(database), outcomes.outcome(), now=NOW, rules=store.RunRules())
+    queue.watch(database, "a/release.json", now=NOW + 1, interval=60)
     assert outcomes.due(database, now=NOW + 60) == []
     assert outcomes.due(database, now=NOW + 61) == ["a/release.json"]
 
 
 def test_after_a_long_sleep_each_target_is_due_once(database: Database) -> None:
-    store.keep(database, outcomes.taken(database), outcomes.outcome(), now=NOW, terms=store.Terms())
+    store.save_run(database, outcomes.taken(database), outcomes.outcome(), now=NOW, rules=store.RunRules())
     later = NOW + 30 * 86400
     assert outcomes.due(database, now=later) == ["a/release.json"]
-    lease = queue.take(database, worker="w", now=later)
+    lease = queue.acquire(database, worker="w", now=later)
     assert isinstance(lease, queue.Lease)
-    store.keep(database, lease, outcomes.outcome(), now=later, terms=store.Terms())
+    store.save_run(database, lease, outcomes.outcome(), now=later, rules=store.RunRules())
     assert outcomes.due(database, now=later) == []
 
 
@@ -197,18 +201,18 @@ def test_the_newest_release_of_a_ledger_is_hourly_and_the_others_daily(database:
     for number in (1, 2):
         found = outcomes.outcome(release=outcomes.release(number, b"[%d]" % number))
         lease = outcomes.taken(database, f"v{number}/release.json")
-        kept = store.keep(database, lease, found, now=NOW, terms=store.Terms())
+        kept = store.save_run(database, lease, found, now=NOW, rules=store.RunRules())
         assert 3600 <= kept.due - NOW <= 3960
     lease = outcomes.taken(database, "v1/release.json")
     found = outcomes.outcome(release=outcomes.release(1, b"[1]"))
-    kept = store.keep(database, lease, found, now=NOW, terms=store.Terms())
+    kept = store.save_run(database, lease, found, now=NOW, rules=store.RunRules())
     assert 86400 <= kept.due - NOW <= 95040
 
 
 def test_a_target_that_is_dropped_keeps_its_records_and_is_not_due(database: Database) -> None:
-    store.keep(database, outcomes.taken(database), outcomes.outcome(), now=NOW, terms=store.Terms())
-    assert queue.drop(database, "a/release.json", now=NOW)
-    assert not queue.drop(database, "a/release.json", now=NOW)
+    store.save_run(database, outcomes.taken(database), outcomes.outcome(), now=NOW, rules=store.RunRules())
+    assert queue.unwatch(database, "a/release.json", now=NOW)
+    assert not queue.unwatch(database, "a/release.json", now=NOW)
     assert queue.targets(database) == []
     assert outcomes.due(database, now=NOW + 9 * 86400) == []
     with database.read() as connection:

@@ -88,18 +88,18 @@ def taken(
     database: Database, target: str = "a/release.json", *, now: float = NOW, worker: str = "w1"
 ) -> Lease:
     """A claim on a target that is added if need be."""
-    queue.add(database, target, now=now)
-    lease = queue.take(database, worker=worker, now=now, target=target)
+    queue.watch(database, target, now=now)
+    lease = queue.acquire(database, worker=worker, now=now, target=target)
     assert isinstance(lease, Lease)
     return lease
 
 
 def due(database: Database, *, now: float) -> list[str]:
     """What a worker would take now, longest due first; all of it is given up again."""
-    leases = list(iter(lambda: queue.take(database, worker="who asks", now=now), None))
+    leases = list(iter(lambda: queue.acquire(database, worker="who asks", now=now), None))
     for lease in leases:
         assert isinstance(lease, Lease)
-        queue.give_up(database, lease, now=now)
+        queue.abandon_run(database, lease, now=now)
     return [lease.target for lease in leases if isinstance(lease, Lease)]
 
 

@@ -15,7 +15,7 @@ from anchor.monitor.observed import Entry, Examined, HeldRelease
 from anchor.monitor.run_record import Earlier, Evidence, Outcome, SeenAnchor, SeenRelease
 from anchor.records import queue, store
 from anchor.records.database import Database
-from anchor.records.state import Memory
+from anchor.records.state import HeldState
 from anchor.tlog.checkpoint import Checkpoint, Log
 from anchor.verdict import Class, Verdict, failed, judge, passed
 from tests.support.logs.simlog import SimLog
@@ -172,15 +172,15 @@ class World:
         return self.trust
 
     def cycle(self) -> Cycle:
-        return Cycle(self.parts(), Memory(self.database, now=self.now))
+        return Cycle(self.parts(), HeldState(self.database, now=self.now))
 
-    def run(self, target: str = TARGET, *, terms: store.Terms | None = None) -> Outcome:
+    def run(self, target: str = TARGET, *, rules: store.RunRules | None = None) -> Outcome:
         """One recorded run in a cycle of its own; the clock goes on by an hour."""
-        queue.add(self.database, target, now=self.now)
-        lease = queue.take(self.database, worker="w", now=self.now, target=target)
+        queue.watch(self.database, target, now=self.now)
+        lease = queue.acquire(self.database, worker="w", now=self.now, target=target)
         assert isinstance(lease, queue.Lease)
         outcome = self.cycle().run(target)
-        store.keep(self.database, lease, outcome, now=self.now, terms=terms or store.Terms())
+        store.save_run(self.database, lease, outcome, now=self.now, rules=rules or store.RunRules())
         self.now += 3600
         return outcome
 

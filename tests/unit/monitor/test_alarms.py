@@ -148,9 +148,9 @@ def test_an_alarm_hides_none_that_is_less_and_a_worse_one_stays() -> None:
     assert [news.verdict for _, news in known] == [Class.ERROR, Class.INVALID, Class.EQUIVOCATION]
 
 
-def seen(*checks: Check, evidence: tuple[Evidence, ...] = (), undamped: bool = False) -> Seen:
+def seen(*checks: Check, evidence: tuple[Evidence, ...] = (), never_damp: bool = False) -> Seen:
     verdict = Verdict(kind="run", target="t", verdict=judge(checks), checks=checks)
-    return alarm.seen(verdict, evidence, undamped=undamped)
+    return alarm.seen(verdict, evidence, never_damp=never_damp)
 
 
 def bad(name: str, detail: str, found: Class = Class.INVALID, about: str = "") -> Check:
@@ -210,10 +210,10 @@ def test_what_a_run_that_made_every_check_does_not_find_is_over(good: Class) -> 
 def test_the_records_are_told_of_once_for_all_targets() -> None:
     doubt = Check(name="records", state="unknown", detail="put back", demotes=Class.UNAVAILABLE)
     silent = Check(name="release", state="unknown", detail="no answer", demotes=Class.UNAVAILABLE)
-    found = seen(doubt, silent, undamped=True)
+    found = seen(doubt, silent, never_damp=True)
     assert [(c.name, c.passing) for c in found.causes] == [("release", True)]
     back = Check(name="number", state="unknown", detail="release 1 for 3", demotes=Class.UNAVAILABLE)
-    assert [(c.name, c.passing) for c in seen(back, undamped=True).causes] == [("number", False)]
+    assert [(c.name, c.passing) for c in seen(back, never_damp=True).causes] == [("number", False)]
 
 
 # -- what comes and goes, and what is too much --------------------------------------------------------------

@@ -39,7 +39,7 @@ def filled(database: Database) -> None:
         evidence=(outcomes.evidence(),),
         trust={"policy": "1"},
     )
-    store.keep(database, outcomes.taken(database), found, now=NOW, terms=store.Terms())
+    store.save_run(database, outcomes.taken(database), found, now=NOW, rules=store.RunRules())
 
 
 @pytest.mark.parametrize("table", KEPT)

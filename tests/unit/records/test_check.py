@@ -42,7 +42,7 @@ def filled(database: Database, runs: int = 5) -> SimLog:
             release=outcomes.release(1, FIRST, "sample-ledger", version="1.0.0", root=samples.HEX),
         )
         at = NOW + n * DAY
-        store.keep(database, outcomes.taken(database, now=at), found, now=at, terms=store.Terms())
+        store.save_run(database, outcomes.taken(database, now=at), found, now=at, rules=store.RunRules())
     return log
 
 
@@ -129,17 +129,21 @@ def test_a_chain_whose_end_was_taken_out_goes_on_and_is_noticed(database: Databa
     filled(database)
     unlocked(database, "UPDATE runs SET chain = NULL WHERE seq = 5")
     at = NOW + 10 * DAY
-    store.keep(database, outcomes.taken(database, now=at), outcomes.outcome(), now=at, terms=store.Terms())
+    store.save_run(
+        database, outcomes.taken(database, now=at), outcomes.outcome(), now=at, rules=store.RunRules()
+    )
     assert "run-chain" in refused(database)
 
 
 def test_alarms_and_weather_are_no_edit_also_where_runs_were_pruned(database: Database) -> None:
     weather = [Class.UNAVAILABLE] * 4
     seen = [*weather, Class.OK, Class.INVALID, *weather, Class.EQUIVOCATION, Class.OK, *weather, Class.OK]
-    terms = store.Terms(rule=alarm.Rule(2, 0))
+    rules = store.RunRules(alarm_rule=alarm.Rule(2, 0))
     for n, found in enumerate(seen):
         at = NOW + n * DAY
-        store.keep(database, outcomes.taken(database, now=at), outcomes.outcome(found), now=at, terms=terms)
+        store.save_run(
+            database, outcomes.taken(database, now=at), outcomes.outcome(found), now=at, rules=rules
+        )
         assert refused(database) == set(), (n, found)
     for n in range(1, len(seen)):
         retention.prune(database, before=NOW + (n - 0.5) * DAY, now=NOW + 99 * DAY)
@@ -155,9 +159,9 @@ def test_stored_decisions_are_judged_by_the_rule_stored_with_them(
     for n, found in enumerate([Class.OK, Class.UNAVAILABLE, Class.INVALID, Class.UNAVAILABLE, Class.OK]):
         at = NOW + n * DAY
         lease = outcomes.taken(database, now=at)
-        store.keep(database, lease, outcomes.outcome(found), now=at, terms=store.Terms())
-    monkeypatch.setattr(intervals.Pace.__init__, "__defaults__", (60, 60, 1, 1, 0.0, 1))
-    assert intervals.Pace().furthest(None) == 60
+        store.save_run(database, lease, outcomes.outcome(found), now=at, rules=store.RunRules())
+    monkeypatch.setattr(intervals.Intervals.__init__, "__defaults__", (60, 60, 1, 1, 0.0, 1))
+    assert intervals.Intervals().furthest(None) == 60
     assert check.check(database).verdict is Class.OK
     unlocked(database, "UPDATE claims SET due_ms = due_ms + 1")
     assert refused(database) == {"claims"}
@@ -165,7 +169,7 @@ def test_stored_decisions_are_judged_by_the_rule_stored_with_them(
 
 def test_a_run_that_was_put_off_further_than_its_own_rule_is_noticed(database: Database) -> None:
     """Whoever writes the whole chain again must still keep to the rule that he writes down."""
-    store.keep(database, outcomes.taken(database), outcomes.outcome(), now=NOW, terms=store.Terms())
+    store.save_run(database, outcomes.taken(database), outcomes.outcome(), now=NOW, rules=store.RunRules())
     with database.read() as connection:
         run = dict(connection.execute(sa.select(Run.__table__)).mappings().one())
         (row,) = connection.execute(sa.select(CheckRow.__table__)).mappings().all()
@@ -189,7 +193,9 @@ def test_a_message_of_a_cause_that_stands_is_not_repeated_over_restarts(database
         with outcomes.opened(url) as again:
             found = Outcome(verdict=verdict, evidence=(outcomes.evidence(),) if n == 1 else ())
             told.append(
-                store.keep(again, outcomes.taken(again, now=at), found, now=at, terms=store.Terms()).told
+                store.save_run(
+                    again, outcomes.taken(again, now=at), found, now=at, rules=store.RunRules()
+                ).message
             )
             assert refused(again) == set(), n
     assert [t is not None for t in told[:3]] == [True, True, True]  # the check, the evidence, other bytes
@@ -292,7 +298,9 @@ def test_the_newest_run_always_stays_and_the_chain_goes_on(database: Database) -
     assert retention.prune(database, before=NOW + 99 * DAY, now=NOW + 99 * DAY) == 4
     assert retention.prune(database, before=NOW + 99 * DAY, now=NOW + 99 * DAY) == 0
     at = NOW + 100 * DAY
-    store.keep(database, outcomes.taken(database, now=at), outcomes.outcome(), now=at, terms=store.Terms())
+    store.save_run(
+        database, outcomes.taken(database, now=at), outcomes.outcome(), now=at, rules=store.RunRules()
+    )
     assert check.check(database).verdict is Class.OK
 
 
@@ -323,7 +331,7 @@ def test_a_mark_fits_its_records_and_what_they_became(database: Database) -> Non
     filled(database)
     kept = marked(database)
     assert high_water_mark.compare(database, kept).state == "passed"
-    store.keep(database, outcomes.taken(database), outcomes.outcome(), now=NOW, terms=store.Terms())
+    store.save_run(database, outcomes.taken(database), outcomes.outcome(), now=NOW, rules=store.RunRules())
     retention.prune(database, before=NOW + 99 * DAY, now=NOW)
     assert high_water_mark.compare(database, kept).state == "passed"
 
@@ -342,7 +350,7 @@ def test_records_that_were_put_back_are_a_doubt_and_get_the_notes_back(database:
     assert "checkpoints end at 1, 6 were written" in found.detail
     assert len(high_water_mark.notes(kept)) == 1
     high_water_mark.restore(database, kept, now=NOW)
-    held = state.Memory(database, now=NOW).held(log.key.vkey, log.origin, 0)
+    held = state.HeldState(database, now=NOW).held(log.key.vkey, log.origin, 0)
     assert [h.checkpoint.size for h in held] == [3, 23]
 
 

@@ -33,7 +33,7 @@ def test_the_migrations_make_what_the_models_say(database: Database) -> None:
 
 
 def test_opening_again_changes_nothing(database: Database, url: str) -> None:
-    queue.add(database, "a", now=NOW)
+    queue.watch(database, "a", now=NOW)
     with opened(url) as again:
         assert queue.targets(again) == ["a"]
 
@@ -70,7 +70,7 @@ def test_records_of_the_schema_before_are_brought_up_to_date(
             connection.execute(sa.text(ended), {"c": bytes(32)})
         old.close()
         with opened(fresh) as database:
-            queue.add(database, "b", now=NOW)
+            queue.watch(database, "b", now=NOW)
             found = {c.name: c.state for c in check(database).checks}
             assert found["journal-chain"] == found["journal"] == "passed"
             with database.read() as connection:
@@ -107,14 +107,14 @@ def test_records_from_before_decisions_were_stored_accuse_nobody_and_recover(
         old.close()
         with opened(fresh) as database:
             assert {c.name for c in check(database).checks if c.demotes} == set()
-            kept = store.keep(
+            kept = store.save_run(
                 database,
                 outcomes.taken(database, "a"),
                 outcomes.outcome(target="a"),
                 now=NOW,
-                terms=store.Terms(),
+                rules=store.RunRules(),
             )
-            assert kept.told is not None  # people were told INVALID, and it is over
+            assert kept.message is not None  # people were told INVALID, and it is over
             assert {c.name for c in check(database).checks if c.demotes} == set()
 
 
@@ -206,7 +206,7 @@ def test_reading_writes_nothing(sqlite: str) -> None:
     reading = open_database(sqlite, create=False)
     try:
         with pytest.raises(Misuse, match="read-only"):
-            queue.add(reading, "a", now=NOW)
+            queue.watch(reading, "a", now=NOW)
     finally:
         reading.close()
 
@@ -222,7 +222,7 @@ def test_a_locked_database_is_unavailable(sqlite: str, tmp_path: Path) -> None:
     try:
         other.execute("BEGIN IMMEDIATE")
         with opened(sqlite) as database, pytest.raises(Unavailable, match="locked"):
-            queue.add(database, "a", now=NOW)
+            queue.watch(database, "a", now=NOW)
     finally:
         other.close()
 
@@ -241,8 +241,8 @@ def test_a_full_disk_is_unavailable_and_keeps_nothing(small: Database) -> None:
         pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
         connection.exec_driver_sql(f"PRAGMA max_page_count = {pages + 5}")
     with pytest.raises(Unavailable, match="no room"):
-        store.keep(small, lease, found, now=NOW, terms=store.Terms())
-    kept = store.keep(small, lease, outcomes.outcome(), now=NOW, terms=store.Terms())
+        store.save_run(small, lease, found, now=NOW, rules=store.RunRules())
+    kept = store.save_run(small, lease, outcomes.outcome(), now=NOW, rules=store.RunRules())
     assert kept.seq == 1
 
 
@@ -251,11 +251,11 @@ def test_a_file_that_is_gone_or_another_takes_nothing_until_it_is_opened_again(
 ) -> None:
     file = tmp_path / "records.db"
     with opened(sqlite) as database:
-        queue.add(database, "a", now=NOW)
+        queue.watch(database, "a", now=NOW)
         assert not database.reopened()
         file.rename(tmp_path / "old.db")
         with pytest.raises(Unavailable, match="deleted or replaced"):
-            queue.add(database, "b", now=NOW)
+            queue.watch(database, "b", now=NOW)
         file.mkdir()
         with pytest.raises(Misuse):
             database.reopened()

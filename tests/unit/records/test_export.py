@@ -29,7 +29,7 @@ def kept(database: Database, *classes: Class, target: str = "a/release.json", **
         at = NOW + n * HOUR
         lease = outcomes.taken(database, target, now=at)
         outcome = outcomes.outcome(found, target, **more)
-        store.keep(database, lease, outcome, now=at, terms=store.Terms())
+        store.save_run(database, lease, outcome, now=at, rules=store.RunRules())
 
 
 def test_every_row_is_exported_as_a_line(database: Database) -> None:

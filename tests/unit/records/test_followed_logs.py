@@ -11,7 +11,7 @@ from anchor.monitor.run_record import SeenAnchor
 from anchor.records import degraded, followed_logs, high_water_mark, queue, retention
 from anchor.records.check import check
 from anchor.records.database import Database
-from anchor.records.state import Memory
+from anchor.records.state import HeldState
 from anchor.records.tables import Followed
 from anchor.tlog.checkpoint import Log
 from anchor.verdict import Class
@@ -53,7 +53,7 @@ def two(sqlite: str):  # type: ignore[no-untyped-def]
 
 
 def logs(world: World) -> list[str]:
-    return [log.origin for log in Memory(world.database, now=world.now).logs_of(TARGET)]
+    return [log.origin for log in HeldState(world.database, now=world.now).logs_of(TARGET)]
 
 
 def test_a_log_that_is_left_out_is_followed_and_said_to_be(two: TwoLogs) -> None:
@@ -125,14 +125,14 @@ def test_what_is_followed_survives_the_records(two: TwoLogs, tmp_path: object) -
     kept = high_water_mark.decode(high_water_mark.encode(two.database))
     assert kept is not None
     assert [one[1] for one in kept.followed] == [OTHER, two.first.origin]
-    blind = degraded.Remembered((), (), kept.followed, Unavailable("gone"), two.now, bests={})
+    blind = degraded.MarkedState((), (), kept.followed, Unavailable("gone"), two.now, bests={})
     assert [log.origin for log in blind.logs_of(TARGET)] == [OTHER, two.first.origin]
     less = high_water_mark.decode(high_water_mark.without_log(kept, TARGET, OTHER))
     assert less is not None
     assert [one[1] for one in less.followed] == [two.first.origin]
     with opened(f"sqlite:///{tmp_path}/new.db") as database:
         two.database = database
-        queue.add(database, TARGET, now=two.now)  # the mark of a test has paths that no command writes
+        queue.watch(database, TARGET, now=two.now)  # the mark of a test has paths that no command writes
         followed_logs.restore(database, kept.followed, now=two.now)
         assert logs(two) == [OTHER, two.first.origin]
         two.second = two.second.fork(2, size=40)

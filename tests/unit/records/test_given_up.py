@@ -40,13 +40,13 @@ class Watch:
         self.meanwhile = meanwhile
         self.told: list[str] = []
         self.beside = Beside()
-        queue.add(database, TARGET, now=NOW)
+        queue.watch(database, TARGET, now=NOW)
         setting = worker.Setting(
             database=database,
             name=worker_id.name(),
             parts=self.parts,
             clock=lambda: self.world.now,
-            terms=store.Terms(rule=alarm.Rule(1, 0)),
+            rules=store.RunRules(alarm_rule=alarm.Rule(1, 0)),
             alive=worker_id.alive,
             beside=self.beside,
             tell=self.tell,
@@ -69,9 +69,9 @@ class Watch:
 
 def free(database: Database) -> bool:
     """Whether another process that asks for the target is given it at once."""
-    found = queue.take(database, worker="another", now=NOW + 3600, target=TARGET, alive=worker_id.alive)
+    found = queue.acquire(database, worker="another", now=NOW + 3600, target=TARGET, alive=worker_id.alive)
     if isinstance(found, Lease):
-        queue.give_up(database, found, now=NOW + 3600)
+        queue.abandon_run(database, found, now=NOW + 3600)
     return isinstance(found, Lease)
 
 
@@ -184,15 +184,15 @@ def test_a_run_that_the_records_do_not_take_is_not_made_again_and_again(
 ) -> None:
     """A disk with room for a little takes the claim back and not the run; others are verified."""
     watch = Watch(database)
-    queue.add(database, "other", now=NOW)
-    keep = store.keep
+    queue.watch(database, "other", now=NOW)
+    keep = store.save_run
 
-    def little(database: Database, lease: Lease, *more: object, **named: object) -> store.Kept:
+    def little(database: Database, lease: Lease, *more: object, **named: object) -> store.SavedRun:
         if lease.target == TARGET:
             raise Unavailable("no room", where="records")
         return keep(database, lease, *more, **named)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(store, "keep", little)
+    monkeypatch.setattr(store, "save_run", little)
     done = watch.worker.cycle()
     assert [(d.outcome.verdict.target, d.kept is not None) for d in done] == [
         (TARGET, False),
@@ -233,7 +233,7 @@ def test_a_run_that_cannot_be_kept_gives_its_claim_up(
     def keep(*_: object, **__: object) -> None:
         raise ends
 
-    monkeypatch.setattr(store, "keep", keep)
+    monkeypatch.setattr(store, "save_run", keep)
     watch = Watch(database)
     with contextlib.suppress(BaseException):
         watch.worker.cycle()
@@ -250,7 +250,7 @@ def test_a_side_file_or_a_notifier_that_fails_holds_no_claim(
     if what == "tell":
         monkeypatch.setattr(watch, "tell", broken)
         watch.worker.setting.__dict__["tell"] = broken
-        monkeypatch.setattr(store, "keep", broken)
+        monkeypatch.setattr(store, "save_run", broken)
     else:
         monkeypatch.setattr(watch.beside, what, broken)
     found = Outcome(verdict=outcomes.verdict(Class.INVALID, TARGET), evidence=(outcomes.evidence(),))
@@ -265,7 +265,7 @@ def test_a_claim_that_nobody_renews_is_not_ok(database: Database) -> None:
     """Its worker lives, and no run can be going on: it is over and was not recorded."""
     watch = Watch(database)
     assert watch.worker.cycle()[0].kept is not None
-    lease = queue.take(database, worker=worker_id.name(), now=NOW + 10, target=TARGET)
+    lease = queue.acquire(database, worker=worker_id.name(), now=NOW + 10, target=TARGET)
     assert isinstance(lease, Lease)
     for after, verdict in ((queue.SILENT - 1, Class.OK), (queue.SILENT + 2, Class.UNAVAILABLE)):
         found = status(database, now=NOW + 10 + after, alive=worker_id.alive)
@@ -323,7 +323,7 @@ def test_each_cause_is_told_once_past_the_outbox_and_recovery_when_it_is_recorde
 
     harmless, fact = Refused("SHA-256 is aa"), Refused("SHA-256 is cc")
     with monkeypatch.context() as patched:
-        patched.setattr(store, "keep", full)
+        patched.setattr(store, "save_run", full)
         assert cycles(harmless, harmless) == ["INVALID"]
         assert cycles(fact, fact) == ["INVALID"]  # another cause of the same class
         assert cycles(Unavailable("no answer"), fact) == []  # stands through what could not be told

@@ -12,7 +12,7 @@ from anchor.records import high_water_mark, queue, store
 from anchor.records.check import check
 from anchor.records.database import Database
 from anchor.records.intervals import MAX_INTERVAL
-from anchor.records.state import Memory
+from anchor.records.state import HeldState
 from anchor.records.tables import MAX_NUMBER
 from anchor.report.status import status
 from anchor.tlog import checkpoint
@@ -47,7 +47,7 @@ def test_the_largest_numbers_of_a_mark_can_be_looked_for_and_kept(database: Data
     assert high_water_mark.restore(database, found, now=NOW) == [URL]
     assert high_water_mark.restore(database, found, now=NOW) == []  # known now
     lease = outcomes.taken(database, URL)
-    store.keep(database, lease, outcomes.outcome(target=URL), now=NOW, terms=store.Terms())
+    store.save_run(database, lease, outcomes.outcome(target=URL), now=NOW, rules=store.RunRules())
     assert outcomes.due(database, now=NOW + 10 * 365 * 86400) == []
     (claim,) = queue.watched(database)
     assert claim.due > NOW + MAX_INTERVAL
@@ -76,7 +76,7 @@ def test_a_head_of_the_largest_size_is_kept(database: Database) -> None:
         note=log.sign(MAX_NUMBER, root=b"r" * 32),
     )
     store.preserve(database, (head, huge), (), now=NOW)
-    memory = Memory(database, now=NOW)
+    memory = HeldState(database, now=NOW)
     assert [h.size for h in memory.unproven(log.key.vkey, log.origin).heads] == [3, MAX_NUMBER]
     assert [h.checkpoint.size for h in memory.held(log.key.vkey, log.origin, MAX_NUMBER)] == [MAX_NUMBER]
 
@@ -109,7 +109,7 @@ def test_a_claim_that_was_edited_to_the_ends_of_the_numbers_is_no_defect(
     assert check(database).verdict is not Class.OK
     try:
         world.run("/a/release.json")
-        queue.take(database, worker="w", now=world.now)
+        queue.acquire(database, worker="w", now=world.now)
     except AnchorError:
         pass
     status(database, now=world.now)
@@ -128,7 +128,7 @@ def test_a_claim_with_numbers_that_are_not_whole_is_no_defect(world: World, colu
     check(world.database)
     try:
         world.run("/a/release.json")
-        queue.take(world.database, worker="w", now=world.now)
+        queue.acquire(world.database, worker="w", now=world.now)
     except AnchorError:
         pass
     status(world.database, now=world.now)

@@ -33,11 +33,11 @@ class Receivers:
         self.taken.append((receiver, message.title))
 
 
-def run(database: Database, found: Class, n: int, receivers: tuple[str, ...] = ("a", "b")) -> store.Kept:
+def run(database: Database, found: Class, n: int, receivers: tuple[str, ...] = ("a", "b")) -> store.SavedRun:
     at = NOW + n * HOUR
-    terms = store.Terms(rule=RULE, receivers=receivers)
-    return store.keep(
-        database, outcomes.taken(database, now=at), outcomes.outcome(found), now=at, terms=terms
+    rules = store.RunRules(alarm_rule=RULE, receivers=receivers)
+    return store.save_run(
+        database, outcomes.taken(database, now=at), outcomes.outcome(found), now=at, rules=rules
     )
 
 

@@ -93,7 +93,7 @@ def test_an_honest_gap_is_read_once(world: World) -> None:
     assert "each earlier number that is held is that of the chain" in detail(found, "chain")
     assert world.fetched == [5, 4, 3, 2]
     assert served(world, SHOWN, 7).verdict.verdict is Class.OK
-    assert served(world, SHOWN, 6).undamped
+    assert served(world, SHOWN, 6).never_damp
     assert world.fetched == [5, 4, 3, 2]
     # what was read on the way was not shown at the target, and is held as any other release
     assert "where 7 was verified" in detail(served(world, SHOWN, 3), "number")
@@ -158,7 +158,7 @@ def test_a_person_who_accepts_a_number_ends_the_reading_back_there(world: World)
     )
     assert served(world, SHOWN, 5).verdict.verdict is Class.OK
     assert served(world, SHOWN, 6).verdict.verdict is Class.OK
-    assert served(world, SHOWN, 5).undamped
+    assert served(world, SHOWN, 5).never_damp
 
 
 @pytest.mark.parametrize("version", ["1.0.0-RC", "1.0.0-rc"])

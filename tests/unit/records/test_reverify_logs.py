@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from anchor.monitor import entries
 from anchor.monitor.interfaces import LogPlace
 from anchor.records import store
-from anchor.records.state import Memory
+from anchor.records.state import HeldState
 from anchor.records.tables import Checkpoint, EvidenceRow, Proof
 from anchor.tlog import evidence as evidences
 from anchor.verdict import Class
@@ -42,7 +42,7 @@ def test_a_fork_at_equal_size_is_equivocation_for_ever(world: World) -> None:
     world.run()
     honest, world.log = world.log, world.log.fork(7)
     assert world.found() is Class.EQUIVOCATION
-    kept = Memory(world.database, now=world.now).contradictions(world.log.origin)
+    kept = HeldState(world.database, now=world.now).contradictions(world.log.origin)
     assert len(kept) == 1
     assert evidences.check(kept[0].document, log=world.log.log).kind == evidences.EQUAL_SIZE
     assert rows(world, Checkpoint) == 2
@@ -57,7 +57,7 @@ def test_a_fork_with_growth_is_equivocation(world: World) -> None:
     world.log = world.log.fork(7, size=700)
     world.then = None
     assert world.found() is Class.EQUIVOCATION
-    kept = Memory(world.database, now=world.now).contradictions(world.log.origin)
+    kept = HeldState(world.database, now=world.now).contradictions(world.log.origin)
     assert evidences.check(kept[0].document).kind == evidences.GROWTH
 
 
@@ -271,7 +271,7 @@ def test_more_bundles_than_are_read_again_are_proven_and_not_fetched(world: Worl
             world.index, world.body = n * 256 + 7, b"e-%d" % (n * 256 + 7)
             lease = outcomes.taken(world.database, f"{n}/release.json", now=world.now)
             outcome = claimed.run(f"{n}/release.json")
-            store.keep(world.database, lease, outcome, now=world.now, terms=store.Terms())
+            store.save_run(world.database, lease, outcome, now=world.now, rules=store.RunRules())
             found.add(outcome.verdict.verdict)
         return sum(world.log.reads.values()) - before, found
 

@@ -15,7 +15,7 @@ from anchor.monitor.run_record import Best, Outcome, SeenRelease
 from anchor.records import degraded, high_water_mark, observed_releases, queue, retention
 from anchor.records.check import check
 from anchor.records.database import Database
-from anchor.records.state import Memory
+from anchor.records.state import HeldState
 from anchor.verdict import Class
 from tests.support.records import outcomes
 from tests.support.records.outcomes import NOW
@@ -63,10 +63,10 @@ def test_a_rollback_stays_one_for_as_long_as_it_lasts(world: World) -> None:
     for number in (1, 1, 2, 1):  # whatever older one is served, and however often
         found = served(world, number)
         assert found.verdict.verdict is Class.UNAVAILABLE
-        assert found.undamped
+        assert found.never_damp
         assert f"release {number} is served where 3 was verified before" in detail(found, "number")
     found = served(world, 3)
-    assert (found.verdict.verdict, found.undamped) == (Class.OK, False)
+    assert (found.verdict.verdict, found.never_damp) == (Class.OK, False)
     assert found.verdict.facts["best"] == {"ledger": "prices", "number": 3}
 
 
@@ -76,7 +76,7 @@ def test_a_rollback_is_found_again_after_silence_and_after_the_runs_were_pruned(
     assert world.found() is Class.UNAVAILABLE
     assert retention.prune(world.database, before=world.now, now=world.now) == 2
     del world.broken[TARGET]
-    assert served(world, 1).undamped
+    assert served(world, 1).never_damp
 
 
 def test_an_old_release_at_its_own_place_is_no_rollback(world: World) -> None:
@@ -92,7 +92,7 @@ def test_what_only_another_policy_accepted_does_not_count(world: World) -> None:
     served(world, 5)
     world.disowned.add(5)
     assert served(world, 2).verdict.verdict is Class.OK
-    assert served(world, 1).undamped
+    assert served(world, 1).never_damp
     world.disowned.clear()
     assert "where 5 was verified" in detail(served(world, 2), "number")
 
@@ -105,11 +105,11 @@ def test_only_what_is_higher_than_what_is_served_is_verified_again(world: World)
         asked.append(release.number)
         return True
 
-    cycle = Cycle(replace(world.parts(), accepts=accepts), Memory(world.database, now=world.now))
+    cycle = Cycle(replace(world.parts(), accepts=accepts), HeldState(world.database, now=world.now))
     assert cycle.run(TARGET).verdict.verdict is Class.OK
     assert asked == []
     world.number, world.statement = 1, CHAIN[1]
-    assert cycle.run(TARGET).undamped
+    assert cycle.run(TARGET).never_damp
     assert asked == [3]
 
 
@@ -167,7 +167,7 @@ def test_records_that_lost_the_highest_number_get_it_back_from_the_mark(
     found = high_water_mark.decode(high_water_mark.encode(world.database))
     assert found is not None
     assert found.best == [(TARGET, "prices", 3)]
-    queue.add(like_new.database, TARGET, now=NOW)
+    queue.watch(like_new.database, TARGET, now=NOW)
     high_water_mark.restore(like_new.database, found, now=NOW)
     assert "where 3 was accepted by the mark" in detail(served(like_new, 2), "number")
     assert served(like_new, 3).verdict.verdict is Class.OK
@@ -189,7 +189,7 @@ def test_a_mark_with_a_number_that_no_release_has_says_nothing(
 def test_a_rollback_is_found_while_the_records_cannot_be_read(world: World) -> None:
     error = Unavailable("the database cannot be reached")
     known = {TARGET: Best(ledger="prices", number=3)}
-    memory = degraded.Remembered([], [], [], error, world.now, bests=known)
+    memory = degraded.MarkedState([], [], [], error, world.now, bests=known)
     found = Cycle(world.parts(), memory).run(TARGET)
     assert "release 1 is served where 3 was accepted by the mark" in detail(found, "number")
 

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from anchor.errors import Refused, Unavailable, Unsupported
 from anchor.format.statement import Statement, encode, link
-from anchor.monitor.run_record import Before, ConsistencyProof, SeenRelease, SignedCheckpoint
+from anchor.monitor.run_record import ConsistencyProof, PriorRun, SeenRelease, SignedCheckpoint
 from anchor.records import queue, state, store
 from anchor.records.database import Database
 from anchor.records.tables import Checkpoint, Claim, Delivery, EvidenceRow, Notification, Run
@@ -17,7 +17,7 @@ from tests.support.records import outcomes
 from tests.support.records.outcomes import NOW
 from tests.support.releases import samples
 
-TERMS = store.Terms(receivers=("aa",))
+RULES = store.RunRules(receivers=("aa",))
 
 
 def count(database: Database, table: type) -> int:
@@ -44,8 +44,8 @@ def test_what_is_kept_is_remembered(database: Database) -> None:
         trust={"policy": "1"},
         max_run_age=7,
     )
-    store.keep(database, outcomes.taken(database), found, now=NOW, terms=TERMS)
-    remembered = state.Memory(database, now=NOW)
+    store.save_run(database, outcomes.taken(database), found, now=NOW, rules=RULES)
+    remembered = state.HeldState(database, now=NOW)
     held = remembered.held(log.key.vkey, log.origin, 7)
     assert [(h.checkpoint, h.seen) for h in held] == [(first, NOW), (last, NOW)]
     assert remembered.knows(log.origin, 3, first.root)
@@ -62,11 +62,11 @@ def test_what_is_kept_is_remembered(database: Database) -> None:
 
 
 def test_nothing_is_remembered_of_nothing(database: Database) -> None:
-    remembered = state.Memory(database, now=NOW)
+    remembered = state.HeldState(database, now=NOW)
     assert remembered.held("k", "o", 1) == []
     assert remembered.logs_of("x") == []
     assert remembered.contradictions("o") == []
-    assert remembered.before("x") == Before()
+    assert remembered.before("x") == PriorRun()
 
 
 def test_one_row_for_one_origin_size_and_root(database: Database) -> None:
@@ -75,7 +75,7 @@ def test_one_row_for_one_origin_size_and_root(database: Database) -> None:
     for n in range(3):
         lease = outcomes.taken(database, now=NOW + n)
         found = outcomes.outcome(checkpoints=(seen, seen))
-        store.keep(database, lease, found, now=NOW + n, terms=TERMS)
+        store.save_run(database, lease, found, now=NOW + n, rules=RULES)
     assert count(database, Checkpoint) == 1
 
 
@@ -86,16 +86,16 @@ def test_both_sides_of_a_fork_are_kept(database: Database) -> None:
     store.preserve(database, pair, (outcomes.evidence(),), now=NOW)
     assert count(database, Checkpoint) == 2
     assert count(database, EvidenceRow) == 1
-    assert state.Memory(database, now=NOW).contradictions("log.example") == [outcomes.evidence()]
+    assert state.HeldState(database, now=NOW).contradictions("log.example") == [outcomes.evidence()]
 
 
 def test_two_statements_with_one_number_are_rivals(database: Database) -> None:
     one, two = outcomes.release(statement=b"{}"), outcomes.release(statement=b"[]")
     found = outcomes.outcome(release=one)
-    store.keep(database, outcomes.taken(database), found, now=NOW, terms=TERMS)
-    rival = state.Memory(database, now=NOW).rival(two)
+    store.save_run(database, outcomes.taken(database), found, now=NOW, rules=RULES)
+    rival = state.HeldState(database, now=NOW).rival(two)
     assert rival == one  # with its anchors: both sides can be exported
-    assert state.Memory(database, now=NOW).rival(outcomes.release(3, statement=b"[]")) is None
+    assert state.HeldState(database, now=NOW).rival(outcomes.release(3, statement=b"[]")) is None
 
 
 def test_a_release_of_another_chain_is_a_rival_of_its_neighbours(database: Database) -> None:
@@ -104,11 +104,13 @@ def test_a_release_of_another_chain_is_a_rival_of_its_neighbours(database: Datab
     two = outcomes.release(2, encode(samples.statement(number=2, version="2.0", previous=link(b))))
     spoilt = msgspec.structs.replace(link(b), version="1.0c")
     renamed = outcomes.release(2, encode(samples.statement(number=2, version="2.0", previous=spoilt)))
-    store.keep(database, outcomes.taken(database), outcomes.outcome(release=one), now=NOW, terms=TERMS)
-    assert state.Memory(database, now=NOW).rival(two) == one
-    store.keep(database, outcomes.taken(database, "b"), outcomes.outcome(release=two), now=NOW, terms=TERMS)
-    assert state.Memory(database, now=NOW).rival(one) == two
-    with_chain = state.Memory(database, now=NOW)
+    store.save_run(database, outcomes.taken(database), outcomes.outcome(release=one), now=NOW, rules=RULES)
+    assert state.HeldState(database, now=NOW).rival(two) == one
+    store.save_run(
+        database, outcomes.taken(database, "b"), outcomes.outcome(release=two), now=NOW, rules=RULES
+    )
+    assert state.HeldState(database, now=NOW).rival(one) == two
+    with_chain = state.HeldState(database, now=NOW)
     assert with_chain.rival(outcomes.release(3, encode(third(two)))) is None
     assert with_chain.rival(renamed) is not None
     assert with_chain.rival(other) == one
@@ -121,12 +123,14 @@ def third(two: SeenRelease) -> Statement:
 def test_a_run_that_was_taken_over_keeps_nothing(database: Database) -> None:
     lease = outcomes.taken(database)
     late = NOW + queue.LEASE + 1
-    other = queue.take(database, worker="w2", now=late)
+    other = queue.acquire(database, worker="w2", now=late)
     assert isinstance(other, queue.Lease)
     with pytest.raises(Unavailable, match="taken this run over"):
-        store.keep(database, lease, outcomes.outcome(evidence=(outcomes.evidence(),)), now=late, terms=TERMS)
+        store.save_run(
+            database, lease, outcomes.outcome(evidence=(outcomes.evidence(),)), now=late, rules=RULES
+        )
     assert count(database, EvidenceRow) == 0
-    store.keep(database, other, outcomes.outcome(), now=late, terms=TERMS)
+    store.save_run(database, other, outcomes.outcome(), now=late, rules=RULES)
     with database.read() as connection:
         states = connection.execute(sa.select(Run.state).order_by(Run.seq)).scalars().all()
     assert states == ["interrupted", "finished"]
@@ -137,16 +141,16 @@ def test_a_failure_in_the_middle_keeps_nothing(database: Database) -> None:
     broken = SignedCheckpoint(origin="o", log_key="k", size=2**63, root=b"", note=b"")  # no engine takes this
     found = outcomes.outcome(Class.INVALID, evidence=(outcomes.evidence(),), checkpoints=(broken,))
     with pytest.raises((Unsupported, OverflowError)):
-        store.keep(database, lease, found, now=NOW, terms=TERMS)
+        store.save_run(database, lease, found, now=NOW, rules=RULES)
     assert [count(database, t) for t in (EvidenceRow, Checkpoint, Notification, Delivery)] == [0, 0, 0, 0]
-    store.keep(database, lease, outcomes.outcome(), now=NOW, terms=TERMS)
+    store.save_run(database, lease, outcomes.outcome(), now=NOW, rules=RULES)
 
 
 def test_a_run_is_kept_once(database: Database) -> None:
     lease = outcomes.taken(database)
-    store.keep(database, lease, outcomes.outcome(), now=NOW, terms=TERMS)
+    store.save_run(database, lease, outcomes.outcome(), now=NOW, rules=RULES)
     with pytest.raises(Unavailable):
-        store.keep(database, lease, outcomes.outcome(), now=NOW, terms=TERMS)
+        store.save_run(database, lease, outcomes.outcome(), now=NOW, rules=RULES)
     assert count(database, Run) == 1
 
 
@@ -154,7 +158,7 @@ def test_a_killed_run_is_visible_as_interrupted_when_its_worker_is_known_to_be_d
     database: Database,
 ) -> None:
     outcomes.taken(database, worker="dead")
-    again = queue.take(
+    again = queue.acquire(
         database, worker="w2", now=NOW + 1, target="a/release.json", alive=lambda w: w != "dead"
     )
     assert isinstance(again, queue.Lease)
@@ -176,7 +180,7 @@ def test_an_edited_checkpoint_is_not_believed(database: Database, change: str) -
         else:
             connection.execute(sa.text("ALTER TABLE checkpoints DISABLE TRIGGER ALL"))
         connection.execute(sa.update(Checkpoint), {change: value})
-    remembered = state.Memory(database, now=NOW)
+    remembered = state.HeldState(database, now=NOW)
     with database.read() as connection:
         key = connection.execute(sa.select(Checkpoint.log_key)).scalar_one()
     with pytest.raises(Refused, match="records"):
@@ -186,7 +190,7 @@ def test_an_edited_checkpoint_is_not_believed(database: Database, change: str) -
 def test_the_state_of_a_target_is_what_its_last_run_found(database: Database) -> None:
     for n, found in enumerate([Class.OK, Class.UNAVAILABLE, Class.UNAVAILABLE]):
         lease = outcomes.taken(database, now=NOW + n)
-        store.keep(database, lease, outcomes.outcome(found), now=NOW + n, terms=TERMS)
+        store.save_run(database, lease, outcomes.outcome(found), now=NOW + n, rules=RULES)
     with database.read() as connection:
         claim = connection.execute(sa.select(Claim.__table__)).mappings().one()
     assert (claim["last_class"], claim["failing_runs"], claim["told"]) == ("UNAVAILABLE", 2, "OK")
@@ -195,7 +199,7 @@ def test_the_state_of_a_target_is_what_its_last_run_found(database: Database) ->
 
 
 def test_facts_and_notes_are_kept_as_json(database: Database) -> None:
-    store.keep(database, outcomes.taken(database), outcomes.outcome(), now=NOW, terms=TERMS)
+    store.save_run(database, outcomes.taken(database), outcomes.outcome(), now=NOW, rules=RULES)
     with database.read() as connection:
         facts = connection.execute(sa.select(Run.facts)).scalar_one()
     assert msgspec.json.decode(facts or "") == {"size": 3}

@@ -10,7 +10,7 @@ from anchor.errors import Unavailable
 from anchor.monitor.interfaces import EntryProof, LogPlace
 from anchor.monitor.run_record import Outcome, SignedCheckpoint
 from anchor.records import check, degraded, high_water_mark, history, proven_heads, store
-from anchor.records.state import Memory
+from anchor.records.state import HeldState
 from anchor.records.tables import Checkpoint, Proof
 from anchor.tlog import evidence as evidences
 from anchor.tlog.follow import MAX_DOUBTS, MAX_UNPROVEN
@@ -49,7 +49,7 @@ def named(outcome: Outcome, name: str) -> list[str]:
 
 
 def open_heads(world: World) -> list[int]:
-    memory = Memory(world.database, now=world.now)
+    memory = HeldState(world.database, now=world.now)
     return [h.size for h in memory.unproven(world.log.key.vkey, world.log.origin).heads]
 
 
@@ -70,7 +70,7 @@ def test_a_forked_head_between_two_that_are_held_is_shown_when_the_honest_tiles_
     assert "size 1500" in stands(world, "unproven-heads")
     again = world.run()
     assert again.verdict.verdict is Class.EQUIVOCATION
-    (kept,) = Memory(world.database, now=world.now).contradictions(world.log.origin)
+    (kept,) = HeldState(world.database, now=world.now).contradictions(world.log.origin)
     shown = evidences.check(kept.document, log=world.log.log)
     assert (shown.older.size, shown.newer.size) == (1500, 3003) or acts > 1
     assert world.found() is Class.EQUIVOCATION
@@ -260,7 +260,7 @@ def test_open_heads_of_the_mark_count_while_the_records_cannot_be_read(world: Wo
     tell(world, lie(world, 1500))
     kept = high_water_mark.decode(high_water_mark.encode(world.database))
     assert kept is not None
-    remembered = degraded.Remembered(
+    remembered = degraded.MarkedState(
         high_water_mark.notes(kept), (), (), Unavailable("gone"), world.now, bests={}
     )
     log = (world.log.key.vkey, world.log.origin)

@@ -24,7 +24,7 @@ def worker(world: World) -> Worker:
 
 
 def test_a_defect_at_one_target_ends_no_other_run_of_the_cycle(world: World) -> None:
-    queue.add_all(world.database, ["a", "b", "c"], now=world.now)
+    queue.watch_all(world.database, ["a", "b", "c"], now=world.now)
     world.defects["a"] = ValueError("year 10000 is out of range")
     done = worker(world).cycle()
     found = {d.outcome.verdict.target: d.outcome.verdict.verdict for d in done}
@@ -33,7 +33,7 @@ def test_a_defect_at_one_target_ends_no_other_run_of_the_cycle(world: World) -> 
 
 
 def test_what_the_records_cannot_hold_is_an_error_of_its_target_and_is_kept(world: World) -> None:
-    queue.add_all(world.database, ["a", "b"], now=world.now)
+    queue.watch_all(world.database, ["a", "b"], now=world.now)
     world.indices["a"] = 2**70
     mine = worker(world)
     done = mine.cycle()
@@ -52,7 +52,7 @@ def test_records_that_take_no_run_stop_no_verification_and_none_is_made_again_an
     """The claim of the first is given back, and it is due again at once."""
     with opened(sqlite) as database:
         world = World(database)
-        queue.add_all(database, ["a", "b", "c"], now=world.now)
+        queue.watch_all(database, ["a", "b", "c"], now=world.now)
         with database.write() as connection:
             connection.execute(
                 sa.text("CREATE TRIGGER no BEFORE INSERT ON releases BEGIN SELECT RAISE(ABORT, 'no'); END")

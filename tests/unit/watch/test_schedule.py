@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anchor.errors import Unavailable
-from anchor.records.intervals import Pace
+from anchor.records.intervals import Intervals
 from anchor.verdict import Class, Verdict, passed
 from anchor.watch.schedule import Every, Watch
 
@@ -167,7 +167,7 @@ def due(**given_: object) -> float:
         "newest": False,
         "failing_runs": 0,
     }
-    return Pace(spread=0).next_due(**{**values, **given_})  # type: ignore[arg-type]
+    return Intervals(spread=0).next_due(**{**values, **given_})  # type: ignore[arg-type]
 
 
 def test_daily_and_hourly_for_the_newest() -> None:
@@ -187,13 +187,15 @@ def test_an_unreachable_target_is_left_alone_longer_and_longer() -> None:
 def test_the_next_time_is_after_now_and_within_reach(
     target: str, now: float, interval: int | None, newest: bool, failing: int
 ) -> None:
-    found = Pace().next_due(target=target, now=now, interval=interval, newest=newest, failing_runs=failing)
+    found = Intervals().next_due(
+        target=target, now=now, interval=interval, newest=newest, failing_runs=failing
+    )
     assert now < found <= now + 1.1 * max(interval or 86400, 86400) + 1
 
 
 def test_a_thousand_targets_do_not_stay_together() -> None:
     times = {
-        round(Pace().next_due(target=str(n), now=0, interval=None, newest=False, failing_runs=0))
+        round(Intervals().next_due(target=str(n), now=0, interval=None, newest=False, failing_runs=0))
         for n in range(1000)
     }
     assert len(times) > 900
