@@ -105,7 +105,7 @@ def test_what_a_target_makes_this_program_raise_is_an_error_of_that_target(
     assert found.verdict.verdict is (Class.UNAVAILABLE if little else Class.ERROR)
     named = "not enough memory" if little else f"{type(error).__name__}: "
     assert named in detail(found, "release")
-    assert "(reverify.py:" in detail(found, "release")
+    assert "(cycle.py:" in detail(found, "release")
     assert cycle.run(TARGET).verdict.verdict is Class.OK
 
 
