@@ -10,18 +10,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urljoin
 
+from anchor import log_kinds
 from anchor.disk import files
 from anchor.errors import Stopped, Unavailable, Unsupported
+from anchor.log_kinds.rekor_v1 import REKOR_V1
 from anchor.monitor.interfaces import LogPlace
 from anchor.net import log_sources, release_files
 from anchor.net.budget import Budget
 from anchor.net.rekor_v1_reader import RekorV1Reader
 from anchor.sigstore.trusted_root import LogKey
 from anchor.tlog import policy as witnesses
-from anchor.tlog.checkpoint import Log, rekor_v1, tiled
+from anchor.tlog.checkpoint import Log
 from anchor.tlog.keys import key_from_spki
 from anchor.tlog.source import Source
-from anchor.verify.anchors import EMBEDDED_SUFFIX, Trust
+from anchor.verify.anchors import Trust
 from anchor.verify.policy import LogSource, Policy
 
 _V1 = re.compile(r"(?P<name>.+) - (?P<tree>[0-9]{1,20})", re.ASCII)
@@ -67,12 +69,12 @@ class Places:
         views = tuple((s.url or s.folder, self._source(s)) for s in named[1:])
         ended = key.window.end.timestamp() if key.window.end else None
         if shard:
-            log = seen or rekor_v1(shard["name"], key.key.spki)
+            log = seen or REKOR_V1.log(shard["name"], key.key.spki)
             url = named[0].url if named and named[0].url else key.base_url
             self._allowed(url)
             online = RekorV1Reader(url, budget=self.budget, tree=shard["tree"])
             return LogPlace(log=log, name=url, online=online, origin=origin, views=views, ended=ended)
-        log = seen or tiled(origin, key.key.spki)
+        log = seen or log_kinds.of_origin(origin).log(origin, key.key.spki)
         name, source = self._first(origin, target, named, key)
         return LogPlace(
             log=log,
@@ -87,7 +89,7 @@ class Places:
     def _first(self, origin: str, target: str, named: list[LogSource], key: LogKey) -> tuple[str, Source]:
         if named:
             return named[0].url or named[0].folder, self._source(named[0])
-        if origin.endswith(EMBEDDED_SUFFIX):
+        if log_kinds.EMBEDDED.has_origin(origin):
             return self._beside(origin, target)
         self._allowed(key.base_url)
         return key.base_url, log_sources.rekor_v2(key.base_url, budget=self.budget)

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import platformdirs
 
+from anchor import log_kinds
 from anchor.app.trust import NAMED, tuf_cache
 from anchor.disk import files, user_files
 from anchor.embedded.export import check_published
@@ -41,7 +42,6 @@ from anchor.sigstore.signing_config import Service, SigningConfig
 from anchor.tlog.policy import WitnessPolicy
 from anchor.verdict import Verdict
 from anchor.verify import witness_quorum
-from anchor.verify.anchors import EMBEDDED_SUFFIX
 from anchor.verify.bundle import verify_bundle
 from anchor.verify.effort import Effort
 from anchor.verify.policy import Policy, Signer
@@ -95,7 +95,7 @@ def _has_no_place(existing: Release, choice: Choice) -> bool:
     A folder that was moved or cloned has another home by default, and so another instance: the release that
     it made elsewhere is whole. No instance is made to find that out.
     """
-    origins = {a.log.origin for a in existing.anchors if a.log.origin.endswith(EMBEDDED_SUFFIX)}
+    origins = {a.log.origin for a in existing.anchors if log_kinds.EMBEDDED.has_origin(a.log.origin)}
     if not origins:
         return not choice.chosen
     if not (choice.home / FOLDER).exists():

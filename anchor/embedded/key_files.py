@@ -26,9 +26,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
 
 from anchor.disk import files
 from anchor.errors import Misuse
-
-SUFFIX = ".anchor-embedded.invalid"
-"""The end of every embedded log's origin. `.invalid` (RFC 6761) resolves nowhere, for ever."""
+from anchor.log_kinds.embedded import EMBEDDED_SUFFIX
 
 ORGANIZATION = "no independent evidence"
 """In the name of every certificate: the embedded instance is run by whoever publishes with it."""
@@ -52,7 +50,7 @@ class Chain:
 
 def origin_of(key: Ed25519PublicKey) -> str:
     """The origin of the log with this key: a bare host name that no other key has."""
-    return hashlib.sha256(key.public_bytes_raw()).hexdigest()[:16] + SUFFIX
+    return hashlib.sha256(key.public_bytes_raw()).hexdigest()[:16] + EMBEDDED_SUFFIX
 
 
 def make_authority(origin: str, start: datetime) -> Chain:

@@ -4,6 +4,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from anchor import log_kinds
 from anchor.encoding import parse_json, unbase64
 from anchor.errors import AnchorError
 from anchor.inspect import note as inspect_note
@@ -18,7 +19,7 @@ KIND = compared("must equal kind and apiVersion of the body, which the log recor
 IN_TREE = bound("its hash is a leaf of the tree that the log signed (log-inclusion)")
 NOWHERE = free("neither a promise nor a proof with a checkpoint covers it")
 OWN_PROMISE = bound("it is the log's own signature over body, time, log id and index (log-promise)")
-NO_PROMISE = free("a Rekor v2 log makes no promises: whoever verifies refuses it")
+NO_PROMISE = free("a log of this kind makes no promises: whoever verifies refuses it")
 INDEX = bound(
     "the proof: only this place in a tree of the signed size leads to the signed root (log-inclusion)"
 )
@@ -40,9 +41,8 @@ def is_entry(value: dict[str, Any]) -> bool:
 def rules(entry: Any, at: str) -> dict[str, Rule]:
     """The rules of one entry, whose path is `at`: they depend on what it carries."""
     value = entry if isinstance(entry, dict) else {}
-    kind = member(value, "kindVersion", "kind"), member(value, "kindVersion", "version")
-    v2 = kind in (("hashedrekord", "0.0.2"), ("dsse", "0.0.2"))
-    promised = not v2 and member(value, "inclusionPromise", "signedEntryTimestamp") is not None
+    kind = log_kinds.of_form(member(value, "kindVersion", "kind"), member(value, "kindVersion", "version"))
+    promised = kind.promises and member(value, "inclusionPromise", "signedEntryTimestamp") is not None
     proven = member(value, "inclusionProof", "checkpoint", "envelope") is not None
     cover = IN_TREE if proven else PROMISED if promised else NOWHERE
     log_id = _id(member(value, "logId", "keyId"))
@@ -54,13 +54,13 @@ def rules(entry: Any, at: str) -> dict[str, Rule]:
         return _body(text, path, cover)
 
     more = RECORDED if cover.bound else ""
-    unpromised = EQUAL_INDEX if v2 and proven else UNCOUNTED
+    unpromised = EQUAL_INDEX if kind.one_tree and proven else UNCOUNTED
     found = {
         "logIndex": PROMISED if promised else unpromised,
         "logId.keyId": PROMISED if promised else BY_ID if proven else NOWHERE,
         "kindVersion.*": KIND if cover.bound else NOWHERE,
         "integratedTime": PROMISED if promised else UNTIMED,
-        "inclusionPromise.signedEntryTimestamp": NO_PROMISE if v2 else OWN_PROMISE,
+        "inclusionPromise.signedEntryTimestamp": OWN_PROMISE if kind.promises else NO_PROMISE,
         "inclusionProof.logIndex": INDEX if proven else LOOSE,
         "inclusionProof.rootHash": ROOT if proven else LOOSE,
         "inclusionProof.treeSize": SIZE if proven else LOOSE,

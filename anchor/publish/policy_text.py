@@ -3,7 +3,7 @@
 
 from anchor.encoding import toml_string
 from anchor.format.release import Release
-from anchor.verify.anchors import EMBEDDED_SUFFIX
+from anchor.log_kinds import EMBEDDED
 
 
 def pin_line(path: str, sha256: str) -> str:
@@ -17,7 +17,7 @@ def policy_text(release: Release, trusted_root: str) -> str:
         f"# Accepts {toml_string(release.ledger.name)} as its publisher signs it. Take the digest below from",
         "# somewhere else than the release: whoever can change both can be anyone.",
     ]
-    if all(a.log.origin.endswith(EMBEDDED_SUFFIX) for a in release.anchors):
+    if all(EMBEDDED.has_origin(a.log.origin) for a in release.anchors):
         lines += ["# The log is embedded: run by the publisher, so no independent evidence."]
     lines += [
         f"ledger = {toml_string(release.ledger.name)}",

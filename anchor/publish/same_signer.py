@@ -10,7 +10,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from anchor.errors import Misuse
-from anchor.verify.anchors import EMBEDDED_SUFFIX
+from anchor.log_kinds import EMBEDDED
 from anchor.verify.policy import Signer
 
 Identity = tuple[str, str]
@@ -84,4 +84,4 @@ def _replaces(identity: Identity | None, log: str, before: Signing, *, own: bool
     """Whether a signature of this identity in this log stands where one of before stood: in the same log, in
     the log of another home, or by the same issuer."""
     _, issuer, host = before
-    return log == host or (own and host.endswith(EMBEDDED_SUFFIX)) or (identity or ("", ""))[1] == issuer
+    return log == host or (own and EMBEDDED.has_origin(host)) or (identity or ("", ""))[1] == issuer

@@ -23,6 +23,7 @@ from anchor.format import release as release_file
 from anchor.format import statement as statements
 from anchor.format.release import Release
 from anchor.format.statement import PAYLOAD_TYPE, LedgerName, Statement
+from anchor.log_kinds import EMBEDDED
 from anchor.publish import interrupted
 from anchor.publish.journal import ASIDE, Journal
 from anchor.publish.plan import FOLDER
@@ -30,7 +31,6 @@ from anchor.publish.release_json import bundle_path
 from anchor.publish.signing_history import Line, SignedStatements, line
 from anchor.sigstore import rekor
 from anchor.sigstore.bundle import Envelope
-from anchor.verify.anchors import EMBEDDED_SUFFIX
 
 _WAYS = (
     "publish the very bytes of that version: another folder then gets the same release; complete what was "
@@ -112,7 +112,7 @@ def recall(home: Path, root: Path, name: str) -> None:
         if one.ledger and one.step != "signed" and not one.abandoned:
             found.setdefault(_digest(data), line("sending", one.ledger, _digest(data), now=now, log=one.log))
     for release, data in there:
-        public = not all(a.log.origin.endswith(EMBEDDED_SUFFIX) for a in release.anchors)
+        public = not all(EMBEDDED.has_origin(a.log.origin) for a in release.anchors)
         if _entry_digest(data) in logged or (fresh and public):
             digest = _digest(data)
             found[digest] = line("published", release.ledger, digest, now=now, root=str(root))

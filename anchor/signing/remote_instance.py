@@ -9,9 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlsplit
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
-from anchor import limits
+from anchor import limits, log_kinds
 from anchor.errors import Misuse, Refused
 from anchor.net import http
 from anchor.net.http import Budget, HttpError, Patience, ServiceError
@@ -128,10 +126,9 @@ def connect(
 def connect_log(service: Service, root: TrustedRoot, *, budget: Budget) -> RekorV1 | RekorV2:
     """A log by its URL and the key that the root has for it. Raises `Refused` when the root has none."""
     key = _by_host(service, root) or _by_kind(service, root) or _by_origin(service, root, budget)
+    known = log_kinds.of_api(service.version).known_log(key)
     if service.version == 1:
-        known = checkpoints.rekor_v1(key.netloc, key.key.spki, hash_name=key.key.scheme.hash)
         return RekorV1(service.url, known, key.id, budget=budget)
-    known = checkpoints.tiled(key.host, key.key.spki, hash_name=key.key.scheme.hash)
     return RekorV2(service.url, known, key.id, budget=budget)
 
 
@@ -142,7 +139,8 @@ def _by_host(service: Service, root: TrustedRoot) -> LogKey | None:
 
 def _by_kind(service: Service, root: TrustedRoot) -> LogKey | None:
     """The only log of the root that it can be: nobody need be asked, and its checkpoints must prove it."""
-    found = [k for k in root.tlogs if isinstance(k.key.public, Ed25519PublicKey) == (service.version == 2)]
+    kind = log_kinds.of_api(service.version)
+    found = [k for k in root.tlogs if kind.signs_with(k)]
     return found[0] if len(found) == 1 else None
 
 

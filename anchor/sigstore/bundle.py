@@ -64,11 +64,6 @@ class LogEntry:
     proof: InclusionProof | None
     body: bytes
 
-    @property
-    def v2(self) -> bool:
-        """Whether a Rekor v2 log writes entries of this kind and version."""
-        return (self.kind, self.version) in (("hashedrekord", "0.0.2"), ("dsse", "0.0.2"))
-
 
 @dataclass(frozen=True)
 class Envelope:

@@ -12,7 +12,7 @@ from anchor.encoding import decimal, to_base64, unbase64
 from anchor.errors import Refused
 from anchor.merkle.hashing import EMPTY_ROOT, HASH_SIZE
 from anchor.tlog import note as notes
-from anchor.tlog.keys import Algorithm, VerifierKey, key_from_spki
+from anchor.tlog.keys import VerifierKey
 from anchor.tlog.note import Note, Signed
 
 _TREE_ID = re.compile(r"[0-9]{1,20}")
@@ -53,19 +53,6 @@ class Checkpoint:
     def raw(self) -> bytes:
         """The whole signed note."""
         return self.note.raw
-
-
-def rekor_v1(host: str, spki: bytes, *, hash_name: str = "sha256") -> Log:
-    """A Rekor v1 log by the host of its base URL and its key (SPKI DER); key id = SHA-256(SPKI)[:4]."""
-    key = key_from_spki(host, spki, hash_name=hash_name)
-    if key.algorithm is not Algorithm.ECDSA:
-        raise Refused("a Rekor v1 log with a key that is not ECDSA", where=host)
-    return Log(host, key, shards=True)
-
-
-def tiled(host: str, spki: bytes, *, hash_name: str = "sha256") -> Log:
-    """A Rekor v2 or other tiled log by its origin and its key (SPKI DER): signature name = origin."""
-    return Log(host, key_from_spki(host, spki, hash_name=hash_name))
 
 
 def log_of(origin: str, key: VerifierKey) -> Log | None:

@@ -13,6 +13,8 @@ import msgspec
 
 from anchor.errors import AnchorError, Refused, Unavailable, Unsupported
 from anchor.format.release import MAX_BUNDLE, Anchor, Release
+from anchor.log_kinds import EMBEDDED
+from anchor.log_kinds.embedded import EMBEDDED_SUFFIX
 from anchor.sigstore.trusted_root import TrustedRoot
 from anchor.sigstore.trusted_root import parse as parse_root
 from anchor.tlog.policy import WitnessPolicy
@@ -36,9 +38,6 @@ from anchor.verify.release_steps import (
 from anchor.verify.report import BundleReport
 from anchor.verify.root_copy import Copy
 from anchor.verify.root_entries import Name
-
-EMBEDDED_SUFFIX = ".anchor-embedded.invalid"
-"""Ends the origin of every embedded log (FORMAT.md section 9): bound by the checkpoint's signature."""
 
 
 class ReferenceClient(Protocol):
@@ -147,7 +146,7 @@ class AnchorReport:
         if self.bundle is None:
             return False
         others = (self.bundle.authority, *(t.authority for t in self.bundle.times))
-        logs = any(log.origin.endswith(EMBEDDED_SUFFIX) for log in self.bundle.logs)
+        logs = any(EMBEDDED.has_origin(log.origin) for log in self.bundle.logs)
         return logs or any(EMBEDDED_SUFFIX in name for name in others)
 
     @property

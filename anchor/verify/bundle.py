@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Sequence
 from datetime import datetime
 
+from anchor import log_kinds
 from anchor.errors import Misuse, Refused, Unsupported
 from anchor.sigstore import bundle as bundles
 from anchor.sigstore.artifact import Artifact
@@ -140,10 +141,10 @@ def _material(ctx: Context) -> tuple[str, Key]:
 
 
 def _with_prehash(bundle: Bundle, key: Key, stated: str) -> Key:
-    """Ed25519 signs files pre-hashed where a log keeps only their SHA-512 (Rekor v1 hashedrekord)."""
+    """Ed25519 signs files pre-hashed where a log keeps only their SHA-512."""
     if stated or key.scheme.kind != "ed25519" or not isinstance(bundle.content, MessageSignature):
         return key
-    hashed = any((e.kind, e.version) == ("hashedrekord", "0.0.1") for e in bundle.entries)
+    hashed = any(log_kinds.of_entry(e).prehashed(e) for e in bundle.entries)
     return key.using("PKIX_ED25519_PH") if hashed or bundle.content.algorithm == "SHA2_512" else key
 
 

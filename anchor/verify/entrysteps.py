@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The steps about each log entry: its log's window, its checkpoint, its inclusion and its body."""
 
+from anchor.log_kinds.kind import Signed
 from anchor.tlog.checkpoint import Checkpoint
 from anchor.verify import entry_body as entries
 from anchor.verify import log_entry, steps
@@ -66,6 +67,6 @@ def _bound(ctx: Context, placed: Placed) -> bool:
     if key is None or message is None:
         ctx.run.skip(steps.ENTRY, "no key or file to rebuild it from")
         return False
-    signed = entries.Signed(ctx.bundle, key, ctx.bundle.certificate, message)
+    signed = Signed(ctx.bundle, key, ctx.bundle.certificate, message)
     work = ctx.run.run(steps.ENTRY, lambda: (entries.check(placed.entry, signed, where=placed.where), True))
     return work is not None

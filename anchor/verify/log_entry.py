@@ -5,24 +5,19 @@ Decides whether a log that the trusted root names has the entry, and at which in
 `entry`'s question. Log keys are found by the id that the entry names, never by trying.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
+from anchor import log_kinds
 from anchor.encoding import to_base64
-from anchor.errors import Refused, Unsupported
+from anchor.errors import Refused
 from anchor.merkle import leaf_hash, verify_inclusion
-from anchor.sigstore.artifact import Artifact
 from anchor.sigstore.bundle import InclusionProof, LogEntry
 from anchor.sigstore.trusted_root import LogKey, TrustedRoot
 from anchor.tlog import checkpoint as checkpoints
-from anchor.tlog.checkpoint import Checkpoint, Log
-from anchor.tlog.keys import VerifierKey, key_from_spki
+from anchor.tlog.checkpoint import Checkpoint
 from anchor.verify.report import LogFact
-
-MAX_JSON_INTEGER = 2**53 - 1
-_TREE = re.compile(r"(?P<name>.+) - [0-9]{1,20}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -57,27 +52,9 @@ def place(entry: LogEntry, root: TrustedRoot, where: str) -> Placed:
 
 
 def promised_time(placed: Placed) -> datetime:
-    """The time of a v1 entry whose inclusion promise the log's key signed; raises Refused.
-
-    The signature is over the canonical JSON of body, time, log id and log-wide index.
-    """
-    entry, where = placed.entry, placed.where
-    assert entry.promise is not None
-    if entry.v2:
-        raise Refused("a Rekor v2 log makes no promises", where=where)
-    if not 0 < entry.integrated_time <= MAX_JSON_INTEGER or entry.log_index > MAX_JSON_INTEGER:
-        raise Refused("a time or index that no promise can carry", where=where)
-    signed = b'{"body":"%s","integratedTime":%d,"logID":"%s","logIndex":%d}' % (
-        to_base64(entry.body).encode(),
-        entry.integrated_time,
-        entry.log_id.hex().encode(),
-        entry.log_index,
-    )
-    placed.key.key.verify(entry.promise, Artifact(signed), where=f"{where} promise")
-    try:
-        return datetime.fromtimestamp(entry.integrated_time, UTC)
-    except (OverflowError, ValueError, OSError):
-        raise Refused("a time that no calendar holds", where=where) from None
+    """The time of an entry whose inclusion promise the log's key signed; raises Refused."""
+    assert placed.entry.promise is not None
+    return log_kinds.of_entry(placed.entry).promised_time(placed.entry, placed.key, placed.where)
 
 
 def check_window(placed: Placed, times: Sequence[datetime]) -> str:
@@ -95,43 +72,17 @@ def check_checkpoint(placed: Placed) -> Checkpoint:
     assert proof is not None
     assert proof.checkpoint is not None
     parsed = checkpoints.parse(proof.checkpoint)
-    found = checkpoints.check(parsed, log_of(placed, parsed.origin))
+    kind = log_kinds.of_entry(entry)
+    found = checkpoints.check(parsed, kind.log_of(placed.key, parsed.origin, where))
     if found.size != proof.tree_size:
         raise Refused(f"tree size {proof.tree_size}, but the log signed {found.size}", where=where)
     if found.root != proof.root_hash:
         raise Refused("another root than the log signed", where=where)
     if proof.log_index >= found.size:
         raise Refused(f"index {proof.log_index} in a tree of {found.size}", where=where)
-    if entry.v2 and entry.log_index != proof.log_index:
+    if kind.one_tree and entry.log_index != proof.log_index:
         raise Refused(f"index {entry.log_index}, but its proof is for {proof.log_index}", where=where)
     return found
-
-
-def log_of(placed: Placed, origin: str) -> Log:
-    """How the entry's log signs a checkpoint of this origin: origin and signature name for its key.
-
-    The name of a Rekor v2 log is its URL without scheme (CLIENTS.md). That of a Rekor v1 log is its host
-    name, with a tree id behind it in the origin; by default the bare name of the machine, which no URL says.
-    """
-    key = placed.key
-    names = key.names
-    if not names:
-        raise Refused("the trusted root gives no base URL for it", where=placed.where)
-    if placed.entry.v2:
-        name = origin if origin in names else key.host
-        return Log(name, _note_key(name, key))
-    tree = _TREE.fullmatch(origin)
-    name = tree["name"] if tree else origin
-    if name not in names and ("." in name or ":" in name):
-        raise Refused(f"origin {origin!r} is not of {key.base_url}", where=placed.where)
-    return Log(name, _note_key(name, key), shards=tree is not None)
-
-
-def _note_key(name: str, log: LogKey) -> VerifierKey:
-    """The log's key for notes: it signs by what its details say, and by nothing else."""
-    if log.key.scheme.kind == "ed25519ph":
-        raise Unsupported(f"notes signed by {log.key.scheme.details} are not known", where=name)
-    return key_from_spki(name, log.key.spki, hash_name=log.key.scheme.hash)
 
 
 def check_inclusion(placed: Placed, size: int, root: bytes, *, whose: str) -> str:

@@ -9,6 +9,8 @@ import pytest
 
 from anchor import merkle
 from anchor.errors import Refused
+from anchor.log_kinds.rekor_v1 import REKOR_V1
+from anchor.log_kinds.rekor_v2 import REKOR_V2
 from anchor.net.http import Budget
 from anchor.net.log_sources import FolderSource, rekor_v2
 from anchor.net.rekor_v1_reader import RekorV1Reader
@@ -42,7 +44,7 @@ def followed(log: RekorV2, held: list[checkpoint.Checkpoint]) -> Followed:
 
 def test_a_real_rekor_v2_log_is_followed_and_read(stack: Stack) -> None:
     log = stack.new_log("read.stack.internal")
-    assert checkpoint.tiled(log.origin, spki(log.key.public_key())) == known(log)
+    assert REKOR_V2.log(log.origin, spki(log.key.public_key())) == known(log)
     written(log, 2)
     first = followed(log, [])
     written(log, 3, "more")
@@ -107,7 +109,7 @@ def test_a_real_rekor_v1_log_is_followed_by_its_proofs(
         (tmp_path / str(number)).mkdir()
         signed(stack, stack.instance(rekor_v1), tmp_path / str(number))
 
-    log = checkpoint.rekor_v1(rekor_v1.origin, spki(rekor_v1.key.public_key()))
+    log = REKOR_V1.log(rekor_v1.origin, spki(rekor_v1.key.public_key()))
     source = RekorV1Reader(rekor_v1.url, budget=Budget(60))
     made(0)
     first = follow_proofs(source, log, held=[]).head

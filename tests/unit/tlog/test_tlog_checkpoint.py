@@ -8,6 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 
 from anchor.errors import Refused
+from anchor.log_kinds.rekor_v1 import REKOR_V1
 from anchor.merkle import EMPTY_ROOT
 from anchor.tlog import checkpoint, cosignature, note
 from anchor.tlog.checkpoint import Log
@@ -33,7 +34,7 @@ def signed(text: str, seed: int = 1, name: str = ORIGIN) -> bytes:
 
 
 def test_a_real_rekor_v1_checkpoint_verifies_under_its_own_rules() -> None:
-    log = checkpoint.rekor_v1("rekor.sigstore.dev", REKOR1_SPKI)
+    log = REKOR_V1.log("rekor.sigstore.dev", REKOR1_SPKI)
     found = checkpoint.verify(REKOR1, log)
     assert (found.size, found.origin) == (27657875, "rekor.sigstore.dev - 2605736670972794746")
     assert found.extensions == ("Timestamp: 1692374735595899989",)
@@ -49,21 +50,21 @@ def test_a_real_rekor_v1_checkpoint_verifies_under_its_own_rules() -> None:
 def test_a_rekor_v1_checkpoint_is_nobody_elses() -> None:
     for host in ("rekor.sigstage.dev", "rekor.sigstore.de", "sigstore.dev"):
         with pytest.raises(Refused, match="origin"):
-            checkpoint.verify(REKOR1, checkpoint.rekor_v1(host, REKOR1_SPKI))
-    exact = Log("rekor.sigstore.dev", checkpoint.rekor_v1("rekor.sigstore.dev", REKOR1_SPKI).key)
+            checkpoint.verify(REKOR1, REKOR_V1.log(host, REKOR1_SPKI))
+    exact = Log("rekor.sigstore.dev", REKOR_V1.log("rekor.sigstore.dev", REKOR1_SPKI).key)
     with pytest.raises(Refused, match="origin"):
         checkpoint.verify(REKOR1, exact)
 
 
 @pytest.mark.parametrize("tree", ["", " - ", " - x", " - 1 ", " - -1", " - 1 - 2", "- 1", " - ٣"])
 def test_only_a_tree_id_may_follow_the_host_of_rekor_v1(tree: str) -> None:
-    assert not checkpoint.rekor_v1("h", REKOR1_SPKI).owns("h" + tree)
-    assert checkpoint.rekor_v1("h", REKOR1_SPKI).owns("h - 1193050959916656506")
+    assert not REKOR_V1.log("h", REKOR1_SPKI).owns("h" + tree)
+    assert REKOR_V1.log("h", REKOR1_SPKI).owns("h - 1193050959916656506")
 
 
 def test_a_rekor_v1_log_has_an_ecdsa_key() -> None:
     with pytest.raises(Refused):
-        checkpoint.rekor_v1("h", spki(key(1)))
+        REKOR_V1.log("h", spki(key(1)))
 
 
 def test_size_root_and_extensions_are_read_from_the_verified_note() -> None:

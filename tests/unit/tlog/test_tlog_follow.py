@@ -5,6 +5,7 @@ import pytest
 
 from anchor import merkle
 from anchor.errors import Misuse, Unavailable
+from anchor.log_kinds.rekor_v1 import REKOR_V1
 from anchor.tlog import checkpoint, evidence, follow, note
 from anchor.tlog.checkpoint import Checkpoint, Log
 from anchor.tlog.follow import News
@@ -262,7 +263,7 @@ def test_an_online_proof_that_is_wrong_is_a_damaged_source() -> None:
 
 
 def test_the_trees_of_one_rekor_v1_key_are_not_compared() -> None:
-    rekor = checkpoint.rekor_v1("rekor.sigstore.dev", REKOR1_SPKI)
+    rekor = REKOR_V1.log("rekor.sigstore.dev", REKOR1_SPKI)
     held = checkpoint.verify(REKOR1, rekor)
     log = SimLog(origin="rekor.sigstore.dev - 2605736670972794746")
     log.shown = REKOR1

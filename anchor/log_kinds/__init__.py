@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The kinds of logs: what each writes, signs and proves. One file for each, and its line in `KINDS`.
+
+docs/decisions/0017-log-kinds.md says what else a new kind needs.
+"""
+
+from anchor.log_kinds.embedded import EmbeddedLog
+from anchor.log_kinds.kind import LogKind
+from anchor.log_kinds.rekor_v1 import REKOR_V1
+from anchor.log_kinds.rekor_v2 import REKOR_V2
+from anchor.sigstore.bundle import LogEntry
+
+EMBEDDED = EmbeddedLog()
+KINDS: tuple[LogKind, ...] = (REKOR_V1, EMBEDDED, REKOR_V2)
+"""In the order in which they are asked for an origin: a tiled log without a mark of its own is Rekor v2's."""
+
+
+def of_form(kind: object, version: object) -> LogKind:
+    """The kind of the logs that write entries of this form. An unknown form is looked at as Rekor v1's: it is
+    refused as an entry, whatever its proof says."""
+    return next((one for one in KINDS if (kind, version) in one.forms), REKOR_V1)
+
+
+def of_entry(entry: LogEntry) -> LogKind:
+    """The kind of the log that wrote an entry."""
+    return of_form(entry.kind, entry.version)
+
+
+def of_origin(origin: str) -> LogKind:
+    """The kind of the log with this checkpoint origin."""
+    return next((one for one in KINDS if one.has_origin(origin)), REKOR_V2)
+
+
+def of_api(version: int) -> LogKind:
+    """The kind of the logs that a signing config lists with this `majorApiVersion`."""
+    return next(one for one in KINDS if one.api_version == version)
+
+
+def api_versions() -> tuple[int, ...]:
+    """Every `majorApiVersion` of a log that can be written to."""
+    return tuple(sorted(one.api_version for one in KINDS if one.api_version is not None))

@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The embedded log: Rekor v2's entries, in a log whose operator is the publisher."""
+
+from typing import ClassVar
+
+from anchor.log_kinds.rekor_v2 import RekorV2
+
+EMBEDDED_SUFFIX = ".anchor-embedded.invalid"
+"""Every embedded log has an origin that ends so (FORMAT.md section 9). RFC 6761: it never resolves."""
+
+
+class EmbeddedLog(RekorV2):
+    """It is written in this process (`anchor.embedded`) and read as static tiles beside the release."""
+
+    name: ClassVar[str] = "embedded"
+    title: ClassVar[str] = "embedded"
+    forms: ClassVar = ()  # they are Rekor v2's
+    api_version: ClassVar[int | None] = None
+
+    def has_origin(self, origin: str) -> bool:
+        return origin.endswith(EMBEDDED_SUFFIX)
