@@ -13,7 +13,7 @@ from anchor.cli.progress import Counter
 from anchor.net import budget as service
 from anchor.net import release_files
 from anchor.verify.effort import Effort
-from anchor.verify.release import verify_release
+from anchor.verify.release import ReferenceClient, verify_release
 
 BUDGET = 120.0
 """Seconds for everything that is fetched."""
@@ -23,23 +23,21 @@ BUDGET = 120.0
 @click.argument("release", type=common.ReleaseName())
 @common.policy_options
 @click.option("--offline", is_flag=True, help="Make no connection at all.")
+@click.option("--second-opinion", is_flag=True, help="Have the sigstore client verify each bundle too.")
 @common.json_option
-def command(release: str, as_json: bool, offline: bool, **given: Any) -> int:  # noqa: FBT001  by keyword
+def command(*, release: str, as_json: bool, offline: bool, second_opinion: bool, **given: Any) -> int:
     """Verify RELEASE: the path or https URL of a release.json, or a folder with one (its URL ends in /).
 
     The policy says whose signature counts. It is yours, never the release's: --policy FILE, ANCHOR_POLICY,
     your configuration folder, or the four options that say the same. Without one the signer is only
     claimed, and the exit code is 2.
+
+    The checks here are stricter than those of the sigstore client, which is asked with --second-opinion.
     """
     budget = service.Budget(BUDGET)
     trust, notes = trust_for(release, budget=budget, offline=offline, **given)
     data, files = release_files.load(release, budget, offline=offline)
-    # The reference client costs a third of a second to import: only where it is asked.
-    reference_client = None
-    if trust is not None:
-        from anchor.signing.reference_client import second_opinion
-
-        reference_client = second_opinion
+    asked = second_opinion and trust is not None
     counter = Counter()
     verdict = verify_release(
         release,
@@ -47,9 +45,16 @@ def command(release: str, as_json: bool, offline: bool, **given: Any) -> int:  #
         files,
         trust=trust,
         now=datetime.now(UTC),
-        reference_client=reference_client,
+        reference_client=_reference_client() if asked else None,
         progress=counter,
         effort=Effort(stopwatch=time.thread_time),
     )
     counter.close()
     return common.emit(verdict, as_json=as_json, notes=notes)
+
+
+def _reference_client() -> ReferenceClient:
+    """The sigstore client. Its import takes longer than the whole verification."""
+    from anchor.signing.reference_client import second_opinion
+
+    return second_opinion

@@ -7,16 +7,18 @@ import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import quote, urljoin, urlsplit, urlunsplit
 
 from anchor import limits
 from anchor.disk import files
 from anchor.errors import Incomplete, Misuse, Refused, Unavailable
 from anchor.format.release import MAX_RELEASE
-from anchor.net import http
 from anchor.net.budget import Budget, HttpError, ServiceError, check_url
 from anchor.verify.files import COPYING, check_size
+
+if TYPE_CHECKING:
+    from anchor.net.http import Response
 
 _READ = 4 * MAX_RELEASE  # more than `release.load` takes: what is a little too long is evidence, and refused
 MAX_DOWNLOAD = limits.DOWNLOAD
@@ -84,8 +86,10 @@ class Remote:
             raise Refused(f"has more than the {size} bytes that are promised", where=path) from None
 
 
-def fetch(url: str, budget: Budget, *, limit: int, into: BinaryIO | None = None) -> http.Response:
+def fetch(url: str, budget: Budget, *, limit: int, into: BinaryIO | None = None) -> "Response":
     """One file of a release. What a server does not give is UNAVAILABLE: it proves nothing."""
+    from anchor.net import http  # its import takes 0.2 s, which a release in a folder does not need
+
     try:
         return http.get(SERVICE, url, budget=budget, limit=limit, into=into)
     except HttpError as e:

@@ -39,6 +39,8 @@ from anchor.verify.report import BundleReport
 from anchor.verify.root_copy import Copy
 from anchor.verify.root_entries import Name
 
+NOT_ASKED = "the sigstore client was not asked; 'anchor verify --second-opinion' asks it"
+
 
 class ReferenceClient(Protocol):
     """Another implementation, asked for a second opinion."""
@@ -256,7 +258,9 @@ def _count(report: AnchorReport, found: BundleReport, data: bytes, given: _Given
         report.add(check)
         report.counts = check.state == "passed"
     if report.counts:
-        if given.reference_client is not None:
+        if given.reference_client is None:
+            report.add(unrun(REFERENCE, NOT_ASKED))
+        else:
             _ask_reference_client(report, data, given.payload, given.reference_client, given.now)
         _check_root_copy(report, data, given)
 

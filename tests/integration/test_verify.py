@@ -40,6 +40,15 @@ def test_every_step_is_a_numbered_line(site: Site) -> None:
     assert "no independent evidence" in ran.out
 
 
+def test_the_reference_client_is_asked_on_demand_and_else_its_check_is_skipped(site: Site) -> None:
+    for words, state in (((), "skipped"), (("--second-opinion",), "passed")):
+        ran = site.verify(*words, "--json")
+        (check,) = [c for c in ran.document["checks"] if c["name"] == "stock-client"]
+        assert (ran.code, check["state"]) == (0, state)
+        assert check["detail"].startswith("the sigstore client")
+        assert ("--second-opinion" in check["detail"]) == (state == "skipped")
+
+
 def test_the_verdict_is_one_json_document_of_its_schema(site: Site) -> None:
     schema = json.loads((ROOT / "release/schema/verdict.schema.json").read_bytes())
     validator = Draft202012Validator(schema)
