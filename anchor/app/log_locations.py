@@ -14,7 +14,7 @@ from anchor import log_kinds
 from anchor.disk import files
 from anchor.errors import Stopped, Unavailable, Unsupported
 from anchor.log_kinds.rekor_v1 import REKOR_V1
-from anchor.monitor.interfaces import LogPlace
+from anchor.monitor.interfaces import LogLocation
 from anchor.net import log_sources, release_files
 from anchor.net.budget import Budget
 from anchor.net.rekor_v1_reader import RekorV1Reader
@@ -48,7 +48,7 @@ class RunBudget(Budget):
 
 
 @dataclass
-class Places:
+class LogLocations:
     """The places of one cycle. `base`: the policy's folder; `tiles`: where verified tiles are kept."""
 
     base: Path
@@ -56,7 +56,7 @@ class Places:
     budget: RunBudget
     offline: bool = False
 
-    def find(self, origin: str, target: str, trust: Trust, seen: Log | None) -> LogPlace | None:
+    def find(self, origin: str, target: str, trust: Trust, seen: Log | None) -> LogLocation | None:
         """The log with this checkpoint origin; None when the trusted root names no such log. `seen`: the log
         that signed the checkpoint of a verified bundle."""
         shard = _V1.fullmatch(origin)
@@ -73,10 +73,10 @@ class Places:
             url = named[0].url if named and named[0].url else key.base_url
             self._allowed(url)
             online = RekorV1Reader(url, budget=self.budget, tree=shard["tree"])
-            return LogPlace(log=log, name=url, online=online, origin=origin, views=views, ended=ended)
+            return LogLocation(log=log, name=url, online=online, origin=origin, views=views, ended=ended)
         log = seen or log_kinds.of_origin(origin).log(origin, key.key.spki)
         name, source = self._first(origin, target, named, key)
-        return LogPlace(
+        return LogLocation(
             log=log,
             name=name,
             source=source,

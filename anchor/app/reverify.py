@@ -17,7 +17,7 @@ import platformdirs
 from anchor.app import canary as corrupted
 from anchor.app import earlier_releases as earlier
 from anchor.app import readings, records
-from anchor.app.log_locations import Places, RunBudget, public_key
+from anchor.app.log_locations import LogLocations, RunBudget, public_key
 from anchor.app.readings import Reading
 from anchor.app.trust import trust_for
 from anchor.disk import user_files
@@ -47,7 +47,7 @@ BUDGET = 300.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Given:
+class TrustOptions:
     """The verifier's options, as `anchor verify` takes them."""
 
     policy: Path | None = None
@@ -106,7 +106,7 @@ class Wired:
 
     def __init__(
         self,
-        given: Given,
+        given: TrustOptions,
         *,
         home: Path,
         offline: bool = False,
@@ -117,7 +117,7 @@ class Wired:
         self._stopping = stopping
         self._trust: Trust | AnchorError | None = None
         self._back = self._effort()
-        self._places = Places(given.base, home / "tiles", RunBudget(BUDGET, stopping), offline)
+        self._places = LogLocations(given.base, home / "tiles", RunBudget(BUDGET, stopping), offline)
 
     def parts(self) -> Parts:
         """What a cycle asks for."""
@@ -238,7 +238,7 @@ class Wired:
     def shown(self, document: bytes) -> Evidence:
         """What a file of evidence shows, where its signers or its log are those that are trusted today."""
         trust = self.trust()
-        if conflicting_statements.is_rivals(document):
+        if conflicting_statements.is_two_statements(document):
             two = conflicting_statements.check(
                 document, lambda bundle: trust.verify(bundle, now=datetime.now(UTC))[0]
             )
@@ -262,7 +262,7 @@ class Wired:
 def worker_of(
     database: Database,
     home: Path,
-    given: Given,
+    given: TrustOptions,
     *,
     offline: bool,
     rule: alarm.Rule,

@@ -9,7 +9,7 @@ import click
 
 from anchor.app import records
 from anchor.app.log_locations import public_key
-from anchor.app.reverify import Given
+from anchor.app.reverify import TrustOptions
 from anchor.cli import common, watching
 from anchor.cli.output import document, out
 from anchor.disk import files, worker_id
@@ -213,5 +213,5 @@ def _known(given: dict[str, Any]) -> set[bytes] | None:
     """The log keys of the policy's trusted roots; None without a policy."""
     if not any(given.values()):
         return None
-    trust = Given(**given).load("", budget=Budget(60), offline=False)
+    trust = TrustOptions(**given).load("", budget=Budget(60), offline=False)
     return {public_key(key) for key in trust.root.tlogs}

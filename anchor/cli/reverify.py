@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from anchor.app import records
-from anchor.app.reverify import Given, worker_of
+from anchor.app.reverify import TrustOptions, worker_of
 from anchor.cli import common, watching
 from anchor.cli.output import say
 from anchor.errors import AnchorError, Misuse, Unavailable
@@ -63,7 +63,7 @@ def command(  # noqa: PLR0913 - one argument for each option
     """
     rule, patience = watching.rule_of(alarm_after), _patience(wait)
     every, notifier = watching.seconds(interval, "--interval"), Notifier(notify, patience=watching.PATIENCE)
-    trusted, found_home = Given(**given), common.records_home(root, home)
+    trusted, found_home = TrustOptions(**given), common.records_home(root, home)
     if forget:
         return _forget(releases, found_home, database)
     trusted.check()

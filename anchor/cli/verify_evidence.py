@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from anchor.app.log_locations import public_key
-from anchor.app.reverify import Given
+from anchor.app.reverify import TrustOptions
 from anchor.cli import common
 from anchor.disk import user_files
 from anchor.errors import AnchorError, Misuse, Refused
@@ -45,7 +45,7 @@ def command(
     checks: list[Check] = []
     facts: dict[str, Any] = {}
     try:
-        if conflicting_statements.is_rivals(data):
+        if conflicting_statements.is_two_statements(data):
             checks.append(_publisher(data, given, facts, offline=offline))
         else:
             checks += _log(data, log_key, given, facts, offline=offline)
@@ -83,7 +83,7 @@ def _known(key: VerifierKey, log_key: str | None, given: dict[str, Any], *, offl
             raise Refused(f"the evidence is about the key {key.vkey}, not yours", where=name)
         return passed(name, "the key is the one you named")
     if any(given.values()):
-        trust = Given(**given).load("", budget=Budget(60), offline=offline)
+        trust = TrustOptions(**given).load("", budget=Budget(60), offline=offline)
         if all(public_key(k) != key.public_key for k in trust.root.tlogs):
             raise Refused("the trusted root names no log with this key", where=name)
         return passed(name, "the trusted root names a log with this key")
@@ -93,7 +93,7 @@ def _known(key: VerifierKey, log_key: str | None, given: dict[str, Any], *, offl
 def _publisher(data: bytes, given: dict[str, Any], facts: dict[str, Any], *, offline: bool) -> Check:
     if not any(given.values()):
         raise Misuse("two statements are checked under your trust", remedy="give --policy")
-    trust = Given(**given).load("", budget=Budget(60), offline=offline)
+    trust = TrustOptions(**given).load("", budget=Budget(60), offline=offline)
     found = conflicting_statements.check(
         data,
         lambda bundle: trust.verify(bundle, now=datetime.now(UTC))[0],

@@ -13,7 +13,7 @@ import click
 import msgspec
 
 from anchor.app import records
-from anchor.app.reverify import Given, worker_of
+from anchor.app.reverify import TrustOptions, worker_of
 from anchor.cli import common, watching
 from anchor.cli.output import document, out, say
 from anchor.errors import AnchorError, Misuse, Unavailable
@@ -65,7 +65,7 @@ def command(  # noqa: PLR0913 - one argument for each option
     neither stops nor delays it. SIGTERM lets the run in progress end, for a few seconds, then it is left and
     made again after the next start; the exit code is 0.
     """
-    notifier, trusted, found_home = Notifier(notify), Given(**given), common.records_home(root, home)
+    notifier, trusted, found_home = Notifier(notify), TrustOptions(**given), common.records_home(root, home)
     rule, tick = watching.rule_of(alarm_after), watching.seconds(every, "--every") or int(TICK)
     trusted.check()
     wanted = watching.seconds(interval, "--interval")

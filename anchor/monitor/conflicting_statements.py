@@ -32,7 +32,7 @@ VerifyBundle = Callable[[bytes], BundleReport]
 
 
 @dataclass(frozen=True)
-class Rivals:
+class ConflictingStatements:
     """What the evidence shows: the publisher's two statements, by SHA-256, and who signed each."""
 
     ledger: str
@@ -85,13 +85,13 @@ def signs(report: BundleReport, statement: bytes) -> bool:
     return report.ok and (report.payload_type, report.payload) == (PAYLOAD_TYPE, statement)
 
 
-def is_rivals(data: bytes) -> bool:
+def is_two_statements(data: bytes) -> bool:
     """Whether a document says that it is of this kind."""
     value = parse_json(data, where="evidence")
     return isinstance(value, dict) and value.get("kind") == KIND
 
 
-def check(data: bytes, verify: VerifyBundle) -> Rivals:
+def check(data: bytes, verify: VerifyBundle) -> ConflictingStatements:
     """What the evidence shows; raises Refused if it shows nothing, Unsupported for another format."""
     if len(data) > MAX_SIZE:
         raise Refused(f"{len(data)} bytes, more than {MAX_SIZE}", where="evidence")
@@ -106,7 +106,9 @@ def check(data: bytes, verify: VerifyBundle) -> Rivals:
     one, two = (_release(r, value, verify, f"releases[{i}]") for i, r in enumerate(releases))
     if one[0] == two[0]:
         raise Refused("the two statements say the same of this release", where="releases")
-    return Rivals(str(value["ledger"]), int(value["number"]), (one[1], two[1]), (one[2], two[2]))
+    return ConflictingStatements(
+        str(value["ledger"]), int(value["number"]), (one[1], two[1]), (one[2], two[2])
+    )
 
 
 def _release(raw: Any, outer: dict[str, Any], verify: VerifyBundle, where: str) -> tuple[Previous, str, str]:

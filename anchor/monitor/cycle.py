@@ -22,7 +22,7 @@ from typing import Any, Protocol
 from anchor.errors import AnchorError, Refused, Unavailable, Unsupported
 from anchor.format.statement import Previous
 from anchor.monitor import alarm, ancestry, entries, run_checks, split_view
-from anchor.monitor.interfaces import LogMemory, LogPlace
+from anchor.monitor.interfaces import LogLocation, LogMemory
 from anchor.monitor.log import Session
 from anchor.monitor.observed import Entry, Examined, HeldRelease
 from anchor.monitor.run_record import (
@@ -67,7 +67,7 @@ class Parts:
 
     examine: Callable[[str, bool], Examined]
     """Fetch a target's published files and verify them strictly; whether to hold what was read."""
-    place: Callable[[str, str, Log | None], LogPlace | None]
+    place: Callable[[str, str, Log | None], LogLocation | None]
     """The log with this checkpoint origin, and where it is read for this target; None when nothing of the
     verifier's says it. Where a verified bundle showed it, the log is passed in."""
     trust: Callable[[], Mapping[str, str]]

@@ -38,7 +38,7 @@ class OnlineLog(ProofSource, Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class LogPlace:
+class LogLocation:
     """A log of the policy, and where it is read: `source` for a tiled log, `online` for Rekor v1."""
 
     log: Log

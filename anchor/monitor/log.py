@@ -17,8 +17,8 @@ from anchor.monitor.interfaces import (
     CountedOnline,
     CycleCache,
     HeldCheckpoint,
+    LogLocation,
     LogMemory,
-    LogPlace,
     Unproven,
     consistency,
     rebuilt,
@@ -44,7 +44,7 @@ _MOST = 5
 class Session:
     """A log in one cycle. `open` never raises: what went wrong is in `checks`."""
 
-    place: LogPlace
+    place: LogLocation
     memory: LogMemory
     now: float
     requests: int = 0

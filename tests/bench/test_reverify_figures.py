@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from anchor import merkle
-from anchor.monitor.interfaces import LogPlace
+from anchor.monitor.interfaces import LogLocation
 from anchor.records import queue, store
 from anchor.records.database import Database
 from anchor.records.tables import Claim
@@ -69,7 +69,7 @@ def test_requests_and_cpu_of_a_thousand_releases_in_one_log(database: Database, 
     log = SimLog().grow(RELEASES * step + 7)
     fleet = Fleet(database, log=log)
     fleet.step, fleet.then = step, None
-    fleet.place = LogPlace(log=log.log, name="sim", source=log, cache=Cache())
+    fleet.place = LogLocation(log=log.log, name="sim", source=log, cache=Cache())
     row = {"active": 1, "added_ms": 0, "due_ms": queue.ms(NOW), "failing_runs": 0, "told": "OK"}
     with database.write() as connection:
         rows = [{**row, "target": f"{n}/release.json"} for n in range(RELEASES)]

@@ -10,7 +10,7 @@ from anchor.errors import AnchorError, Refused, Unavailable
 from anchor.format.release import File
 from anchor.format.statement import Previous
 from anchor.monitor.cycle import Cycle, Parts
-from anchor.monitor.interfaces import LogPlace
+from anchor.monitor.interfaces import LogLocation
 from anchor.monitor.observed import Entry, Examined, HeldRelease
 from anchor.monitor.run_record import Earlier, Evidence, Outcome, SeenAnchor, SeenRelease
 from anchor.records import queue, store
@@ -67,7 +67,7 @@ class World:
     """Targets whose corrupted copy was verified."""
     strangers: set[bytes] = field(default_factory=set)
     """Statements by signers whom the policy does not accept."""
-    place: LogPlace | None = None
+    place: LogLocation | None = None
     nowhere: bool = False
     nameless: bool = False
     """A verification that is good and gives no release."""
@@ -126,10 +126,10 @@ class World:
         self.sung.append(target)
         return self.examine(target, corrupt=True).verdict
 
-    def place_of(self, origin: str, _target: str, _log: Log | None) -> LogPlace | None:
+    def place_of(self, origin: str, _target: str, _log: Log | None) -> LogLocation | None:
         if self.nowhere or origin != self.log.origin:
             return None
-        return self.place or LogPlace(
+        return self.place or LogLocation(
             log=self.log.log, name="sim", source=self.log, views=tuple(self.views), ended=self.ended
         )
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from anchor.app.log_locations import Places, RunBudget
+from anchor.app.log_locations import LogLocations, RunBudget
 from anchor.errors import Misuse, Unavailable, Unsupported
 from anchor.net import http
 from anchor.net.log_sources import FolderCache, FolderSource, HttpSource, rekor_v2
@@ -230,4 +230,4 @@ def test_a_log_whose_way_of_signing_no_written_key_can_say_is_not_followed(tmp_p
     root = trusted_root.parse(CASES["root-log-p384"].root)
     trust = Trust(policy=Policy(ledger="l", signers=(Signer(issuer="i", identity="x"),)), raw=[], root=root)
     with pytest.raises(Unsupported, match="sha384"):
-        Places(tmp_path, tmp_path, RunBudget(1)).find(V2_ORIGIN, "release", trust, None)
+        LogLocations(tmp_path, tmp_path, RunBudget(1)).find(V2_ORIGIN, "release", trust, None)

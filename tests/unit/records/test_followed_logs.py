@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from anchor.errors import Misuse, Unavailable
-from anchor.monitor.interfaces import LogPlace
+from anchor.monitor.interfaces import LogLocation
 from anchor.monitor.run_record import SeenAnchor
 from anchor.records import degraded, followed_logs, high_water_mark, queue, retention
 from anchor.records.check import check
@@ -31,10 +31,10 @@ class TwoLogs(World):
         self.first = self.log
         self.second = SimLog(origin=OTHER, seed=2).grow(5).append(b"entry").grow(3)
 
-    def place_of(self, origin: str, target: str, seen: Log | None) -> LogPlace | None:
+    def place_of(self, origin: str, target: str, seen: Log | None) -> LogLocation | None:
         for log in (self.first, self.second):
             if origin == log.origin and not self.nowhere:
-                return LogPlace(log=log.log, name=log.origin, source=log)
+                return LogLocation(log=log.log, name=log.origin, source=log)
         return None
 
     def show(self, log: SimLog) -> None:

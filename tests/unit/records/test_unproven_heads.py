@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from anchor import merkle
 from anchor.errors import Unavailable
-from anchor.monitor.interfaces import EntryProof, LogPlace
+from anchor.monitor.interfaces import EntryProof, LogLocation
 from anchor.monitor.run_record import Outcome, SignedCheckpoint
 from anchor.records import check, degraded, high_water_mark, history, proven_heads, store
 from anchor.records.state import HeldState
@@ -289,7 +289,7 @@ class Online:
 
 
 def online(world: World, source: Online) -> None:
-    world.place = LogPlace(log=world.log.log, name="online", online=source)
+    world.place = LogLocation(log=world.log.log, name="online", online=source)
 
 
 def test_an_online_log_that_grows_between_two_answers_leaves_whole_records(world: World) -> None:
