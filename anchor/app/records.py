@@ -131,6 +131,7 @@ def worker(
     intervals: Intervals,
     notifier: Notifier,
     tell: Callable[[Message], object] | None = None,
+    policy: Callable[[], queue.Policy | None] = lambda: None,
 ) -> Worker:
     """A worker of this process. `tell` instead of the notifier's own takes what goes past the outbox."""
     path = mark_path(home, database)
@@ -166,6 +167,7 @@ def worker(
                 load_mark=load,
                 save_mark=_best_effort(save),
             ),
+            policy=policy,
             tell=tell or notifier.tell,
         )
     )

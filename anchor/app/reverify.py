@@ -31,6 +31,7 @@ from anchor.monitor.run_record import TWO_HISTORIES, Earlier, Evidence, SeenRele
 from anchor.net import release_files
 from anchor.net.budget import Budget
 from anchor.net.notify import Notifier
+from anchor.records import queue
 from anchor.records.database import Database
 from anchor.records.intervals import Intervals
 from anchor.tlog import evidence as evidences
@@ -83,6 +84,18 @@ class TrustOptions:
         else:
             data = msgspec.json.encode([self.ledger, self.identity, self.issuer, self.trusted_root])
         return hashlib.sha256(data).hexdigest()
+
+    def known_as(self) -> queue.Policy:
+        """The policy as the records name it: a file by its path, anything else by what it says."""
+        try:
+            digest = self.digest()
+        except AnchorError:  # each run says so
+            digest = ""
+        if self.path is None:
+            return queue.Policy(f"options {digest}", digest)
+        if user_files.is_stream(self.path):
+            return queue.Policy(f"pipe {digest}", digest)
+        return queue.Policy(str(self.path.absolute()), digest)
 
     def load(self, target: str, *, budget: Budget, offline: bool) -> Trust:
         """The trust that these options mean; Misuse when they mean none."""
@@ -279,4 +292,5 @@ def worker_of(
         intervals=Intervals(),
         notifier=notifier,
         tell=tell,
+        policy=given.known_as,
     )

@@ -69,6 +69,7 @@ def command(  # noqa: PLR0913 - one argument for each option
     trusted.check()
     with records.opened(found_home, database, create=True, patient=True) as opened:
         targets = _targets(opened, found_home, releases, root, every)
+        watching.check_policy(opened, targets, trusted)
         worker = worker_of(opened, found_home, trusted, offline=offline, rule=rule, notifier=notifier)
         with _terminable():
             done = worker.once(targets, wait=_Waiting(patience))

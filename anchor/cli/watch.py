@@ -75,6 +75,7 @@ def command(  # noqa: PLR0913 - one argument for each option
         named = watching.named(releases, known)
         if not named and not known:
             raise trouble or Misuse("nothing is watched", remedy="name a release: anchor watch release.json")
+        watching.check_policy(opened, [*known, *named], trusted)
         box = Outbox(opened, notifier.send, notifier.receivers)
         courier = _Courier(
             lambda good: watching.report(opened, good=good, beat=heartbeat, metrics=metrics_file, say=_say),

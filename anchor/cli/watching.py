@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the commands over the records share: options, times, and what is done after a cycle."""
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -12,11 +13,13 @@ import click
 import msgspec
 
 from anchor.app import records
+from anchor.app.reverify import Given
 from anchor.cli import common
 from anchor.errors import AnchorError, Misuse, Unavailable
 from anchor.monitor import alarm
 from anchor.net.budget import check_url
 from anchor.net.notify import heartbeat
+from anchor.records import queue
 from anchor.records.database import Database
 from anchor.verdict import Check, Class, Verdict, judge
 from anchor.verify import policy
@@ -94,6 +97,12 @@ def named(releases: Sequence[str], watched: Sequence[str]) -> list[str]:
                 "there is no such release", where=target, remedy="name a release.json, or its folder"
             )
     return found
+
+
+def check_policy(database: Database, targets: Sequence[str], given: Given) -> None:
+    """Raise `Misuse` where one of these targets is watched with another policy in these records."""
+    with contextlib.suppress(Unavailable):  # records that cannot be read are said with each run
+        queue.check_policy(database, targets, given.known_as())
 
 
 def rule_of(text: str | None) -> alarm.Rule:

@@ -39,6 +39,8 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     """SHA-256 of the claim's `alarm`, hex."""
     message: str | None
     """The uid of the message that went to the outbox."""
+    policy: str | None = None
+    """The claim's `policy_path`; None also in what was stored before it was kept."""
 
 
 def encode(decision: Decision) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from anchor.errors import Misuse
 from anchor.records import audit_log, hash_chain
 from anchor.records.database import Database
 from anchor.records.intervals import Intervals
@@ -60,6 +61,18 @@ _FREE_CLAIM = (
     .with_for_update(skip_locked=True)
 )
 _FREE_DUE = _FREE_CLAIM.where(_DUE, Claim.target.not_in(sa.bindparam("waiting", expanding=True)))
+_OURS = sa.or_(
+    Claim.policy_path.is_(None),
+    Claim.policy_path == sa.bindparam("policy_path"),
+    Claim.policy_sha256 == sa.bindparam("policy_sha256"),
+)
+_FREE_OURS = _FREE_DUE.where(_OURS)
+_OF_ANOTHER = (
+    sa.select(Claim.target, Claim.policy_path)
+    .where(sa.not_(_OURS), Claim.target.in_(sa.bindparam("targets", expanding=True)))
+    .order_by(Claim.id)
+    .limit(1)
+)
 _FREE_NAMED = _FREE_CLAIM.where(Claim.target == sa.bindparam("target"))
 _WORKERS = sa.select(Claim.worker).where(Claim.run_id.is_not(None)).distinct()
 _HOLDER = sa.select(Claim.worker, Claim.lease_ms).where(Claim.target == sa.bindparam("target"))
@@ -83,6 +96,19 @@ def ms(seconds: float) -> int:
 
 
 @dataclass(frozen=True)
+class Policy:
+    """The policy of a worker. Another path or other bytes may be the same one; both together are not."""
+
+    path: str
+    digest: str
+    """SHA-256 of its bytes, hex; empty where it cannot be read."""
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        return {"policy_path": self.path, "policy_sha256": self.digest}
+
+
+@dataclass(frozen=True)
 class Lease:
     """A target that this worker has to re-verify, and the run that is open for it."""
 
@@ -91,6 +117,7 @@ class Lease:
     target: str
     worker: str
     started: float
+    policy: Policy | None = None
 
 
 @dataclass(frozen=True)
@@ -174,7 +201,8 @@ def unwatch(database: Database, target: str, *, now: float) -> bool:
         known = connection.execute(_NAMED, {"target": target}).mappings().first()
         if known is None or not known["active"]:
             return False
-        connection.execute(_CHANGE, {"claim": known["id"], "active": 0})
+        change = {"active": 0, "policy_path": None, "policy_sha256": None}
+        connection.execute(_CHANGE, {"claim": known["id"], **change})
         audit_log.write(connection, Claim, {**known, "active": 0}, ms(now))
         return True
 
@@ -196,6 +224,23 @@ def _all(database: Database) -> list[str]:
         return list(connection.execute(sa.select(Claim.target)).scalars())
 
 
+def check_policy(database: Database, targets: Sequence[str], policy: Policy) -> None:
+    """Raise `Misuse` where one of these targets is watched with another policy."""
+    with database.read() as connection:
+        _check_policy(connection, targets, policy)
+
+
+def _check_policy(connection: Connection, targets: Sequence[str], policy: Policy) -> None:
+    found = connection.execute(_OF_ANOTHER, {"targets": list(targets), **policy.parameters}).first()
+    if found is not None:
+        raise Misuse(
+            f"is watched with another policy in this home: {found.policy_path}, not {policy.path}",
+            where=found.target,
+            remedy="name a home of its own with --home; or, where the new policy replaces the other one, "
+            f"anchor reverify --forget {found.target}, and then this command again",
+        )
+
+
 def _when(at: int, intervals: Intervals) -> dict[str, int]:
     stretch = round(1000 * intervals.stretch)
     return {"at": at, "usual": intervals.usual, "backed_off": intervals.backed_off, "stretch_ms": stretch}
@@ -211,18 +256,25 @@ def acquire(
     waiting: Collection[str] = (),
     alive: Alive = lambda _: None,
     intervals: Intervals = _INTERVALS,
+    policy: Policy | None = None,
 ) -> Lease | Held | None:
     """Claim a due target and open its run, in one transaction; None when nothing is due.
 
     With `target` that one is claimed, due or not; `Held` when another worker has it. `waiting`: targets that
-    are not taken although they are due, since their last run could not be kept.
+    are not taken although they are due, since their last run could not be kept. What is watched with another
+    `policy` is not taken; named, it is `Misuse`.
     """
     at = ms(now)
     with database.write() as connection:
         free = {"at": at, "far": at + 2 * ms(lease), "dead": _dead(connection, alive)}
-        named = target is not None
-        which = {"target": target} if named else {**_when(at, intervals), "waiting": list(waiting)}
-        row = connection.execute(_FREE_NAMED if named else _FREE_DUE, {**free, **which}).first()
+        ours = {} if policy is None else policy.parameters
+        if target is not None:
+            if policy is not None:
+                _check_policy(connection, [target], policy)
+            row = connection.execute(_FREE_NAMED, {**free, "target": target}).first()
+        else:
+            which = {**_when(at, intervals), "waiting": list(waiting), **ours}
+            row = connection.execute(_FREE_DUE if policy is None else _FREE_OURS, {**free, **which}).first()
         if row is None:
             return _holder(connection, target) if target is not None else None
         if row.run_id is not None:
@@ -237,7 +289,7 @@ def acquire(
         run_id = int(connection.execute(_OPEN, run).scalar_one())
         held = {"claim": row.id, "run_id": run_id, "worker": worker, "lease_ms": at + ms(lease)}
         connection.execute(_CHANGE, held)
-        return Lease(row.id, run_id, row.target, worker, now)
+        return Lease(row.id, run_id, row.target, worker, now, policy)
 
 
 def renew(database: Database, held: Lease, *, now: float, lease: float = LEASE) -> bool:

@@ -84,11 +84,15 @@ class _State:
                 return "it is due later than when it was added, and no run put it off"
             never = (str(Class.OK), 0, None, None)
             now = (claim["told"], claim["failing_runs"], claim["failing_since_ms"], claim["alarm"])
+            if claim["policy_path"] is not None:
+                return "it has a policy, and no run used one"
             return "" if now == never else "people were told something of it before its first run"
         if claim["told"] != last.told or decision.digest(claim["alarm"]) != last.alarm:
             return f"people were told {last.told} or other causes, not {claim['told']}"
         if (claim["failing_runs"], claim["failing_since_ms"]) != (last.failing_runs, last.failing_since_ms):
             return f"{last.failing_runs} runs in a row could not tell, not {claim['failing_runs']}"
+        if claim["policy_path"] is not None and claim["policy_path"] != last.policy:
+            return f"it was watched with the policy {last.policy}, not {claim['policy_path']}"
         return "it is due later than its last run said" if claim["due_ms"] > last.due_ms else ""
 
 

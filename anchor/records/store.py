@@ -124,7 +124,7 @@ def save_run(database: Database, lease: Lease, outcome: Outcome, *, now: float, 
         _checkpoints(database, connection, outcome.checkpoints, at, proofs=outcome.proofs)
         _proofs(connection, outcome, at)
         _evidence(database, connection, outcome.evidence, at)
-        settled, state = _settled(connection, dict(claim), outcome, release_id, rules, now, lease.run_id)
+        settled, state = _settled(connection, dict(claim), outcome, release_id, rules, now, lease)
         run = {
             "state": "finished",
             "ended_ms": at,
@@ -152,11 +152,11 @@ def _settled(
     release_id: int | None,
     rules: RunRules,
     now: float,
-    run_id: int,
+    lease: Lease,
 ) -> tuple[decision.Decision, dict[str, Any]]:
     """What is decided with a run, and the claim's new state; the message goes to the outbox."""
     found, release = outcome.verdict.verdict, release_id or claim["release_id"]
-    standing, told = _told(connection, claim, outcome, rules, now, run_id)
+    standing, told = _told(connection, claim, outcome, rules, now, lease.run_id)
     next_due = rules.intervals.next_due(
         target=claim["target"],
         now=now,
@@ -172,8 +172,10 @@ def _settled(
         "told": standing.told,
     }
     remembered = msgspec.json.encode(standing).decode()
+    policy = _policy(claim, lease)
     state: dict[str, Any] = {
         **decided,
+        **policy,
         "run_id": None,
         "worker": None,
         "lease_ms": None,
@@ -191,8 +193,18 @@ def _settled(
         furthest_ms=ms(rules.intervals.furthest(claim["interval_s"])),
         alarm=decision.digest(remembered),
         message=told,
+        policy=policy["policy_path"],
     )
     return settled, state
+
+
+def _policy(claim: Mapping[str, Any], lease: Lease) -> dict[str, str | None]:
+    """The policy that the target is watched with from now on: its path stays, what it says may change."""
+    stays = {"policy_path": claim["policy_path"], "policy_sha256": claim["policy_sha256"]}
+    if lease.policy is None or claim["policy_path"] not in (None, lease.policy.path):
+        return stays
+    digest = lease.policy.digest or claim["policy_sha256"]
+    return {"policy_path": lease.policy.path, "policy_sha256": digest}
 
 
 def _told(

@@ -119,6 +119,10 @@ class Claim(Base):
     """The worst class of what people were told and what stands; OK at first."""
     alarm: Mapped[str | None]
     """JSON: the causes that people were told of, and how often each came and went."""
+    policy_path: Mapped[str | None]
+    """The policy that it is watched with, since its first run or the first one after it was forgotten."""
+    policy_sha256: Mapped[str | None]
+    """What that policy said in the last run."""
 
 
 class Shown(Base):

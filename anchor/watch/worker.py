@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from anchor.encoding import rfc3339
-from anchor.errors import AnchorError, Stopped, Unavailable, Unsupported
+from anchor.errors import AnchorError, Misuse, Stopped, Unavailable, Unsupported
 from anchor.monitor import alarm, run_checks
 from anchor.monitor.alarm import Message
 from anchor.monitor.cycle import Cycle, Parts
@@ -61,6 +61,8 @@ class Setting:
     alive: queue.Alive = lambda _: None
     lease: float = queue.LEASE
     beside: Beside = field(default_factory=Beside)
+    policy: Callable[[], queue.Policy | None] = lambda: None
+    """The policy that it verifies by, as it is now."""
     tell: Callable[[Message], object] = lambda _: None
     """Tells people at once, past the outbox: only for what the records could not take."""
 
@@ -139,6 +141,8 @@ class Worker:
             lease = self._take(target)
             while not isinstance(lease, Lease) and wait():
                 lease = self._take(target)
+        except Misuse:  # it is watched with another policy
+            raise
         except AnchorError as e:
             return self._unrecorded(target, e)
         return self._run(cycle, lease) if isinstance(lease, Lease) else Done(_busy(target, lease), None)
@@ -246,6 +250,7 @@ class Worker:
             waiting=self._put_off(),
             alive=setting.alive,
             intervals=setting.rules.intervals,
+            policy=setting.policy(),
         )
 
     def _put_off(self) -> list[str]:

@@ -386,7 +386,7 @@ def test_a_policy_from_a_pipe_is_read_once_and_holds_for_the_whole_command(
     relative = text.replace(str(site.path("trusted_root")), "root.json").encode()
     assert b'"root.json"' in relative
     for command in ("verify", "reverify"):
-        home = () if command == "verify" else ("--home", site.home)
+        home = () if command == "verify" else ("--home", tmp_path / "watcher")
         ran = piped(relative, command, site.release, "--policy", "-", *home, cwd=tmp_path)
         assert ran.code == 0, ran
         with fed(tmp_path / f"{command}.fifo", relative) as fifo:
