@@ -13,7 +13,7 @@ import click
 import msgspec
 
 from anchor.app import records
-from anchor.app.reverify import Given
+from anchor.app.reverify import TrustOptions
 from anchor.cli import common
 from anchor.errors import AnchorError, Misuse, Unavailable
 from anchor.monitor import alarm
@@ -99,7 +99,7 @@ def named(releases: Sequence[str], watched: Sequence[str]) -> list[str]:
     return found
 
 
-def check_policy(database: Database, targets: Sequence[str], given: Given) -> None:
+def check_policy(database: Database, targets: Sequence[str], given: TrustOptions) -> None:
     """Raise `Misuse` where one of these targets is watched with another policy in these records."""
     with contextlib.suppress(Unavailable):  # records that cannot be read are said with each run
         queue.check_policy(database, targets, given.known_as())
