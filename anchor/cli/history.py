@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from anchor.app import records
-from anchor.cli import common, watching
+from anchor.cli import homes, options
 from anchor.cli.output import document, out
 from anchor.disk import worker_id
 from anchor.errors import Misuse
@@ -19,9 +19,9 @@ _CLASSES = [str(c) for c in Class] + ["interrupted", "running"]
 
 
 @click.command(epilog="Example: anchor history --class INVALID --since 30d --csv > runs.csv")
-@common.root_option
-@common.home_option
-@watching.database_option
+@options.root_option
+@options.home_option
+@options.database_option
 @click.option("--release", help="Only runs of this release, as status names it.")
 @click.option("--class", "found", type=click.Choice(_CLASSES, case_sensitive=False), help="Only this class.")
 @click.option("--since", help="Only runs that began at or after this time, or this long ago (30d).")
@@ -32,7 +32,7 @@ _CLASSES = [str(c) for c in Class] + ["interrupted", "running"]
     help="At most this many, newest first (default: 100, all with --csv and --json).",
 )
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV with a header.")
-@common.json_option
+@options.json_option
 def command(
     *,
     root: Path,
@@ -52,11 +52,11 @@ def command(
     wanted = history.Filter(
         target=records.absolute([release])[0] if release else None,
         verdict=found,
-        since=watching.moment(since, "--since"),
-        until=watching.moment(until, "--until"),
+        since=options.moment(since, "--since"),
+        until=options.moment(until, "--until"),
         limit=limit or (None if as_csv or as_json else _PAGE),
     )
-    with records.opened(common.records_home(root, home), database, create=False) as opened:
+    with records.opened(homes.records_home(root, home), database, create=False) as opened:
         lines = history.runs(opened, wanted, alive=worker_id.alive)
         if as_csv or as_json:
             for chunk in (report.as_csv if as_csv else report.as_json)(lines):

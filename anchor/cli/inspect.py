@@ -5,8 +5,8 @@ from pathlib import Path
 
 import click
 
-from anchor.cli import common
-from anchor.cli.output import out
+from anchor.cli import options
+from anchor.cli.output import out, print_json
 from anchor.disk import user_files
 from anchor.errors import AnchorError
 from anchor.inspect import document as report
@@ -15,8 +15,8 @@ MAX_FILE = 1 << 36
 
 
 @click.command(epilog="Example: anchor inspect release/1.0.0/log.example.sigstore.json")
-@click.argument("file", type=common.InputFile())
-@common.json_option
+@click.argument("file", type=options.InputFile())
+@options.json_option
 def command(file: Path, *, as_json: bool) -> int:
     """Say in words what FILE holds, and for each field whether something binds it, and what.
 
@@ -32,7 +32,7 @@ def command(file: Path, *, as_json: bool) -> int:
     except AnchorError as e:
         raise (e if e.where else e.at(str(file))) from None
     if as_json:
-        common.print_json(found)
+        print_json(found)
     else:
         for line in report.lines(found):
             out(line)

@@ -16,8 +16,8 @@ from typing import Any
 
 import click
 
-from anchor.cli import common
-from anchor.cli.output import out, say
+from anchor.cli import homes, options
+from anchor.cli.output import out, print_json, say
 from anchor.disk import files, user_files
 
 TOKEN_LIFETIME = 3600
@@ -36,9 +36,9 @@ def command() -> None:
 
 
 @command.command()
-@common.root_option
-@common.home_option
-@common.json_option
+@options.root_option
+@options.home_option
+@options.json_option
 def init(root: Path, home: Path | None, *, as_json: bool) -> None:
     """Make an instance in the home; one that is there is never overwritten.
 
@@ -53,7 +53,7 @@ def init(root: Path, home: Path | None, *, as_json: bool) -> None:
     instance = Instance.create(_folder(root, home))
     about = _about(instance)
     if as_json:
-        common.print_json(about)
+        print_json(about)
         return
     out(f"made the embedded Sigstore {instance.origin}")
     out(f"({HONEST})")
@@ -65,30 +65,30 @@ def init(root: Path, home: Path | None, *, as_json: bool) -> None:
 
 
 @command.command()
-@common.root_option
-@common.home_option
+@options.root_option
+@options.home_option
 @click.option("--host", default="127.0.0.1", show_default=True, help="A loopback address.")
 @click.option("--port", default=0, type=click.IntRange(0, 65535), help="0: any that is free.")
 @click.option("--identity", help="Whom the token in the token file names (default: publisher@<origin>).")
 @click.option(
     "--token-file",
-    type=common.OutputFile(),
+    type=options.OutputFile(),
     help="Where to write that token, mode 0600 (default: beside the trust config).",
 )
 @click.option(
     "-o",
     "--output",
-    type=common.Folder(),
+    type=options.Folder(),
     help="Folder for the trust config of this run (default: in the home).",
 )
-@common.json_option
+@options.json_option
 def serve(
     root: Path,
     home: Path | None,
     host: str,
     port: int,
     identity: str | None,
-    token_file: common.Output | None,
+    token_file: options.Output | None,
     output: Path | None,
     *,
     as_json: bool,
@@ -133,7 +133,7 @@ def serve(
                 **{name: str(path) for name, path in paths.items()},
             }
             if as_json:
-                common.print_json(about)
+                print_json(about)
             else:
                 _print_usage(about)
             sys.stdout.flush()
@@ -144,15 +144,15 @@ def serve(
 
 
 @command.command()
-@common.root_option
-@common.home_option
+@options.root_option
+@options.home_option
 @click.option(
     "-o",
     "--output",
-    type=common.Folder(),
+    type=options.Folder(),
     help="Folder to write to (default: <root>/release/log/<origin>).",
 )
-@common.json_option
+@options.json_option
 def export(root: Path, home: Path | None, output: Path | None, *, as_json: bool) -> None:
     """Write what the public may have: the log as static files, its key, the trusted root, a trust config.
 
@@ -169,7 +169,7 @@ def export(root: Path, home: Path | None, output: Path | None, *, as_json: bool)
         files.write(folder / "client_trust_config.json", instance.client_trust_config(instance.base_url))
         about = _about(instance) | {"folder": str(folder), "size": instance.log.size()}
     if as_json:
-        common.print_json(about)
+        print_json(about)
         return
     out(f"wrote {about['size']} log entries, trusted root and trust config to {folder}")
     out(f"log {about['origin']} ({HONEST})")
@@ -178,7 +178,7 @@ def export(root: Path, home: Path | None, output: Path | None, *, as_json: bool)
 def _folder(root: Path, home: Path | None) -> Path:
     from anchor.embedded.instance import FOLDER
 
-    return common.publisher_home(root, home) / FOLDER
+    return homes.publisher_home(root, home) / FOLDER
 
 
 def _about(instance: Any) -> dict[str, Any]:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import click
 
-from anchor.cli import common
-from anchor.cli.output import out
+from anchor.cli import options
+from anchor.cli.output import out, print_json
 from anchor.disk.ledger_file import open_ledger
 from anchor.format.facts import brief
 from anchor.format.readers import READERS
@@ -17,10 +17,10 @@ _SHOWN_LINES = 8
 
 
 @click.command()
-@click.argument("ledger", type=common.InputFile())
+@click.argument("ledger", type=options.InputFile())
 @click.option("--strict", is_flag=True, help="Exit 9 when something was found.")
 @click.option("--reader", type=click.Choice(list(READERS)), help="Read it so, whatever its name says.")
-@common.json_option
+@options.json_option
 def command(*, ledger: Path, strict: bool, reader: str | None, as_json: bool) -> int:
     """Read a ledger and list what a reader may stumble over, with line numbers; it never edits.
 
@@ -33,7 +33,7 @@ def command(*, ledger: Path, strict: bool, reader: str | None, as_json: bool) ->
     with open_ledger(ledger, reader=reader) as found:
         report = lint(found.table, file=str(ledger), reader=found.reader)
     if as_json:
-        common.print_json(report)
+        print_json(report)
     else:
         _print(report)
     return Class.FINDINGS.exit_code if strict and report.findings else 0

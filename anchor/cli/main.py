@@ -19,8 +19,8 @@ import click
 from click.core import ParameterSource
 
 import anchor
-from anchor.cli import common, configuration, streams
-from anchor.cli.output import say
+from anchor.cli import configuration, streams
+from anchor.cli.output import print_json, say
 from anchor.disk import files, user_files
 from anchor.errors import AnchorError, Unavailable
 from anchor.verdict import Class, class_of
@@ -168,7 +168,7 @@ def _has_folder() -> bool:
 
 def _failed(line: str, code: int, verdict: Class, *, as_json: bool) -> int:
     if as_json:
-        common.print_json({"verdict": str(verdict), "error": line})
+        print_json({"verdict": str(verdict), "error": line})
     say(f"anchor: {AnchorError(line)}")
     return code
 

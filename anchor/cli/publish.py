@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from anchor.cli import common
-from anchor.cli.output import document, say
-from anchor.cli.progress import Counter, Stages
+from anchor.cli import homes, options
+from anchor.cli.output import Counter, Stages, document, print_json, say
 from anchor.disk import files
 from anchor.errors import Misuse, printable
 from anchor.format.readers import READERS
@@ -29,21 +28,21 @@ EXAMPLE = "anchor publish ledger.md --name my-ledger --version 1.0.0 --root site
 
 
 @click.command(epilog=f"Example: {EXAMPLE}")
-@click.argument("ledger", type=common.InputFile())
+@click.argument("ledger", type=options.InputFile())
 @click.option("--name", required=True, help="The ledger's name; the same for all of its releases.")
 @click.option("--version", required=True, help="Your name for this release; never used twice.")
 @click.option("--reader", type=click.Choice(list(READERS)), help="Read it so, whatever its name says.")
 @click.option(
     "--instance",
     default="embedded",
-    type=common.FileName(),
+    type=options.FileName(),
     show_default=True,
     help="Who certifies and records: embedded, public, staging, or a ClientTrustConfig file.",
 )
 @click.option(
     "--also",
     multiple=True,
-    type=common.FileName(),
+    type=options.FileName(),
     help="A further instance to record the same statement in.",
 )
 @click.option(
@@ -53,24 +52,24 @@ EXAMPLE = "anchor publish ledger.md --name my-ledger --version 1.0.0 --root site
 )
 @click.option(
     "--identity-token-file",
-    type=common.InputFile(),
+    type=options.InputFile(),
     envvar="ANCHOR_IDENTITY_TOKEN_FILE",
     help="File with the identity token (else: ANCHOR_IDENTITY_TOKEN, the CI system, the browser).",
 )
 @click.option(
     "--policy",
-    type=common.InputFile(),
+    type=options.InputFile(),
     help="Your own trust policy: the result must pass it, witness quorum included.",
 )
 @click.option("--no-browser", is_flag=True, help="Print the URL to log in with, and ask for the code.")
-@common.root_option
-@common.home_option
+@options.root_option
+@options.home_option
 @click.option("--dry-run", is_flag=True, help="Show everything that would be signed; send nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask before the first entry in a public log.")
 @click.option("--resume", is_flag=True, help="Complete an interrupted or pending publication; start none.")
 @click.option("--abandon", is_flag=True, help="Give up an interrupted publication that stands in the way.")
 @click.option("--new-signer", is_flag=True, help="Go on as another signer than that of the release before.")
-@common.json_option
+@options.json_option
 def command(as_json: bool, home: Path | None, **given: Any) -> int:  # noqa: FBT001  click passes by keyword
     """Publish LEDGER as a version of a ledger, in the folder --root.
 
@@ -78,7 +77,7 @@ def command(as_json: bool, home: Path | None, **given: Any) -> int:  # noqa: FBT
     """
     root = files.writable(given["root"].resolve(), "--root")
     named = {key: given[key] for key in ("ledger", "name", "version", "reader")}
-    home = common.publisher_home(root, home, given["name"])
+    home = homes.publisher_home(root, home, given["name"])
     if given["dry_run"]:
         return _dry_run(Order(**named, root=root, home=home), as_json=as_json)
     if given["policy"]:
@@ -114,7 +113,7 @@ def command(as_json: bool, home: Path | None, **given: Any) -> int:  # noqa: FBT
         rekor=int(given["rekor"] or 0),
         consent=None if given["yes"] else Consent(confirm=_confirm, known=publish.recorded(root)),
         signer=publish.signer_before(root, order.home, order.version, accepted=order.new_signer, own=own),
-        chosen=bool(given["also"]) or not common.is_default("instance"),
+        chosen=bool(given["also"]) or not options.is_default("instance"),
     )
     stages = Stages()
     tools = publish.tools(stages, own)
@@ -136,7 +135,7 @@ def _dry_run(order: Order, *, as_json: bool) -> int:
     if found.plan.existing is None:
         statement_guard.check(order.home, found.statement, hashlib.sha256(found.data).hexdigest())
     if as_json:
-        common.print_json({"statement": found.data.decode(), "sent": False})
+        print_json({"statement": found.data.decode(), "sent": False})
     else:
         document(f"{found.data.decode()}\n")
         say("this is what would be signed; nothing was sent or written")
@@ -148,7 +147,7 @@ def _report(published: "Published", order: Order, *, as_json: bool) -> int:
     policy = policy_text(published.release, str(root))
     if as_json:
         verdict = published.verdict
-        common.print_json(
+        print_json(
             {
                 "verdict": verdict.verdict,
                 "release": str(order.root / "release.json"),

@@ -10,8 +10,8 @@ import click
 from anchor.app import records
 from anchor.app.log_locations import public_key
 from anchor.app.reverify import TrustOptions
-from anchor.cli import common, watching
-from anchor.cli.output import document, out
+from anchor.cli import homes, options
+from anchor.cli.output import document, emit, out, print_json
 from anchor.disk import files, worker_id
 from anchor.disk import user_files as named
 from anchor.errors import Misuse
@@ -28,13 +28,13 @@ def command() -> None:
 
 
 @command.command("export", epilog="Example: anchor records export --evidence -o evidence/")
-@common.root_option
-@common.home_option
-@watching.database_option
+@options.root_option
+@options.home_option
+@options.database_option
 @click.option("--evidence", is_flag=True, help="Only evidence: one file each, for anchor verify-evidence.")
 @click.option("--checkpoints", is_flag=True, help="Only the signed notes, one file each.")
-@click.option("-o", "--output", type=common.OutputFile(), help="File (JSON Lines), or folder for files.")
-@common.json_option
+@click.option("-o", "--output", type=options.OutputFile(), help="File (JSON Lines), or folder for files.")
+@options.json_option
 def export(
     *,
     root: Path,
@@ -42,13 +42,13 @@ def export(
     database: str | None,
     evidence: bool,
     checkpoints: bool,
-    output: common.Output | None,
+    output: options.Output | None,
     as_json: bool,
 ) -> int:
     """Write out what is recorded. As a whole it is JSON Lines, each line a row with the name of its table."""
     if (evidence or checkpoints) and (output is None or output.path == named.STDOUT):
         raise Misuse("files need a folder", where="-o", remedy="name a folder with -o")
-    with records.opened(common.records_home(root, home), database, create=False) as opened:
+    with records.opened(homes.records_home(root, home), database, create=False) as opened:
         if evidence or checkpoints:
             assert output is not None
             folder = output.path
@@ -59,24 +59,24 @@ def export(
                 if not as_json:
                     out(str(folder / name))
             if as_json:
-                common.print_json({"files": [str(folder / name) for name, _ in found]})
+                print_json({"files": [str(folder / name) for name, _ in found]})
         elif output is None or output.path == named.STDOUT:
             for line in exporting.rows(opened):
                 document(f"{line}\n")
         else:
             output.write("".join(f"{line}\n" for line in exporting.rows(opened)).encode())
             if as_json:
-                common.print_json({"files": [str(output.path)]})
+                print_json({"files": [str(output.path)]})
     return 0
 
 
 @command.command("prune", epilog="Example: anchor records prune --older-than 400d")
-@common.root_option
-@common.home_option
-@watching.database_option
+@options.root_option
+@options.home_option
+@options.database_option
 @click.option("--older-than", required=True, help="Remove runs that ended longer ago than this (400d).")
 @click.option("--dry-run", is_flag=True, help="Only say how many.")
-@common.json_option
+@options.json_option
 def prune(
     *,
     root: Path,
@@ -87,26 +87,26 @@ def prune(
     as_json: bool,
 ) -> int:
     """Remove old runs and their checks. Signed checkpoints, proofs, evidence and releases always stay."""
-    age = watching.seconds(older_than, "--older-than") or 0
+    age = options.seconds(older_than, "--older-than") or 0
     now = time.time()
-    found_home = common.records_home(root, home)
+    found_home = homes.records_home(root, home)
     with records.opened(found_home, database, create=False):
         pass  # there must be records: pruning makes none
     with records.opened(found_home, database, create=True) as opened:
         count = retention.prune(opened, before=now - age, now=now, dry_run=dry_run)
     if as_json:
-        common.print_json({"pruned": 0 if dry_run else count, "old": count})
+        print_json({"pruned": 0 if dry_run else count, "old": count})
     else:
         out(f"{count} runs {'would be removed' if dry_run else 'removed'}")
     return 0
 
 
 @command.command("check", epilog="Example: anchor records check --policy policy.toml")
-@common.policy_options
-@common.root_option
-@common.home_option
-@watching.database_option
-@common.json_option
+@options.policy_options
+@options.root_option
+@options.home_option
+@options.database_option
+@options.json_option
 def check(
     *,
     root: Path,
@@ -120,27 +120,27 @@ def check(
     An edited database is INVALID (8); stored statements that contradict each other are EQUIVOCATION (6). With
     a policy, checkpoints of keys that its trusted roots do not name are found as well.
     """
-    found_home = common.records_home(root, home)
+    found_home = homes.records_home(root, home)
     with records.opened(found_home, database, create=False) as opened:
         verdict = checking.check(opened, log_keys=_known(given))
         kept = records.read_mark(found_home, opened)
         if kept is not None:
             checks = (*verdict.checks, high_water_mark.compare(opened, kept))
             verdict = Verdict(kind="records", target=verdict.target, verdict=judge(checks), checks=checks)
-    return common.emit(verdict, as_json=as_json)
+    return emit(verdict, as_json=as_json)
 
 
 @command.command(
     "forget-log",
     epilog='Example: anchor records forget-log release.json log.example --reason "shut down by its operator"',
 )
-@click.argument("target", type=common.ReleaseName(), metavar="TARGET")
+@click.argument("target", type=options.ReleaseName(), metavar="TARGET")
 @click.argument("origin", metavar="ORIGIN")
-@common.root_option
-@common.home_option
-@watching.database_option
+@options.root_option
+@options.home_option
+@options.database_option
 @click.option("--reason", required=True, help="Why it is let go; kept for ever, with the time and your name.")
-@common.json_option
+@options.json_option
 def forget_log(
     *,
     target: str,
@@ -155,7 +155,7 @@ def forget_log(
 
     As long as the release names an anchor in it that counts, it is followed all the same.
     """
-    found_home = common.records_home(root, home)
+    found_home = homes.records_home(root, home)
     with records.opened(found_home, database, create=False):
         pass  # there must be records: a decision makes none
     (named,) = records.absolute([target])
@@ -163,7 +163,7 @@ def forget_log(
     with records.opened(found_home, database, create=True) as opened:
         records.forget_log(found_home, opened, named, origin, who=who, reason=reason, now=time.time())
     if as_json:
-        common.print_json({"target": named, "origin": origin, "who": who, "reason": reason})
+        print_json({"target": named, "origin": origin, "who": who, "reason": reason})
     else:
         out(f"{origin} is followed no more for {named}, as {who} says")
     return 0
@@ -173,13 +173,13 @@ def forget_log(
     "accept",
     epilog='Example: anchor records accept release.json --number 1 --reason "withdrawn: a wrong table"',
 )
-@click.argument("target", type=common.ReleaseName(), metavar="TARGET")
-@common.root_option
-@common.home_option
-@watching.database_option
+@click.argument("target", type=options.ReleaseName(), metavar="TARGET")
+@options.root_option
+@options.home_option
+@options.database_option
 @click.option("--number", type=click.IntRange(min=1), required=True, help="The number that is served now.")
 @click.option("--reason", required=True, help="Why it is meant; kept for ever, with the time and your name.")
-@common.json_option
+@options.json_option
 def accept(
     *,
     target: str,
@@ -194,7 +194,7 @@ def accept(
 
     From now on releases there are compared with this number. A later one that goes back is a rollback again.
     """
-    found_home = common.records_home(root, home)
+    found_home = homes.records_home(root, home)
     with records.opened(found_home, database, create=False):
         pass  # there must be records: accepting makes none
     (named,) = records.absolute([target])
@@ -202,7 +202,7 @@ def accept(
     with records.opened(found_home, database, create=True) as opened:
         ledger, before = records.accept(found_home, opened, named, **decision, now=time.time())
     if as_json:
-        common.print_json({"target": named, "ledger": ledger, "before": before, **decision})
+        print_json({"target": named, "ledger": ledger, "before": before, **decision})
     else:
         said = f"release {number} of {ledger} is accepted at {named}, as {decision['who']} says"
         out(f"{said}; the number that was compared with before is {before}")

@@ -6,15 +6,14 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
 import click
 
 from anchor.app import records
-from anchor.app.reverify import TrustOptions, worker_of
-from anchor.cli import common, watching
-from anchor.cli.output import say
+from anchor.app.reverify import worker_of
+from anchor.cli import options, reverification
+from anchor.cli.output import emit, say
+from anchor.cli.reverification import Settings
 from anchor.errors import AnchorError, Misuse, Unavailable
 from anchor.net.notify import Notifier
 from anchor.records import queue
@@ -25,8 +24,7 @@ from anchor.watch.worker import Done
 
 
 @click.command(epilog="Example: anchor reverify release.json --policy policy.toml --quiet --alarm-after 3/6h")
-@click.argument("releases", nargs=-1, type=common.ReleaseName(), metavar="[RELEASE]...")
-@watching.following_options
+@reverification.shared_options
 @click.option("--quiet", is_flag=True, help="Print nothing when all is OK.")
 @click.option(
     "--alarm-after",
@@ -36,24 +34,16 @@ from anchor.watch.worker import Done
 @click.option("--wait", default="60s", help="How long to wait for another process at the same release.")
 @click.option("--interval", help="From now on, re-verify these releases this often in watch (12h, 7d).")
 @click.option("--forget", is_flag=True, help="Watch these releases no more; their records stay.")
-@common.json_option
-def command(  # noqa: PLR0913 - one argument for each option
+@options.json_option
+def command(
+    settings: Settings,
     *,
-    releases: tuple[str, ...],
-    root: Path,
-    home: Path | None,
-    database: str | None,
-    notify: tuple[str, ...],
-    heartbeat: str | None,
-    metrics_file: common.Output | None,
     quiet: bool,
     alarm_after: str | None,
     wait: str,
     interval: str | None,
     forget: bool,
-    offline: bool,
     as_json: bool,
-    **given: Any,
 ) -> int:
     """Fetch each RELEASE (path or URL of a release.json) again, verify it strictly, follow its logs from what
     is held to their heads of today, prove its entries there, and keep a record.
@@ -61,31 +51,35 @@ def command(  # noqa: PLR0913 - one argument for each option
     Without RELEASE: everything that is watched, or release.json below --root. The worst class is the exit
     code. A policy is needed, as for anchor verify.
     """
-    rule, patience = watching.rule_of(alarm_after), _patience(wait)
-    every, notifier = watching.seconds(interval, "--interval"), Notifier(notify, patience=watching.PATIENCE)
-    trusted, found_home = TrustOptions(**given), common.records_home(root, home)
+    rule, patience = reverification.alarm_rule(alarm_after), _patience(wait)
+    every = options.seconds(interval, "--interval")
+    notifier = Notifier(settings.notify, patience=reverification.RECEIVER_TIME)
     if forget:
-        return _forget(releases, found_home, database)
-    trusted.check()
-    with records.opened(found_home, database, create=True, patient=True) as opened:
-        targets = _targets(opened, found_home, releases, root, every)
-        watching.check_policy(opened, targets, trusted)
-        worker = worker_of(opened, found_home, trusted, offline=offline, rule=rule, notifier=notifier)
+        return _forget(settings)
+    settings.trust.check()
+    with records.opened(settings.home, settings.database, create=True, patient=True) as opened:
+        targets = _targets(opened, settings, every)
+        reverification.check_policy(opened, targets, settings.trust)
+        worker = worker_of(
+            opened, settings.home, settings.trust, offline=settings.offline, rule=rule, notifier=notifier
+        )
         with _terminable():
             done = worker.once(targets, wait=_Waiting(patience))
         good = all(d.outcome.verdict.verdict is Class.OK and d.kept for d in done)
         counted = _counted(done, damp=alarm_after is not None)
         silent = quiet and all(c is Class.OK for c in counted)
         speak = _nothing if silent else _say
-        watching.report(opened, good=good, beat=heartbeat, metrics=metrics_file, say=speak)
+        reverification.report(opened, settings, good=good, say=speak)
         box = Outbox(opened, notifier.send, notifier.receivers)
-        watching.in_time("messages", lambda: box.deliver(now=time.time()), watching.DELIVERY, speak)
+        reverification.in_time(
+            "messages", lambda: box.deliver(now=time.time()), reverification.DELIVERY_TIME, speak
+        )
     return 0 if silent else _report(done, counted, as_json=as_json)
 
 
 @contextlib.contextmanager
 def _terminable() -> Iterator[None]:
-    """SIGTERM is obeyed as Ctrl-C is: the run is left, and its claim is given back."""
+    """SIGTERM ends the run as Ctrl-C does: it is abandoned, and its target is free for other workers."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -96,41 +90,39 @@ def _terminable() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _forget(releases: tuple[str, ...], home: Path, database: str | None) -> int:
-    if not releases:
+def _forget(settings: Settings) -> int:
+    if not settings.releases:
         raise Misuse("which releases?", where="--forget", remedy="name them as anchor status does")
-    with records.opened(home, database, create=True) as opened:
-        for target in records.absolute(releases):
-            if not records.forget(home, opened, target, now=time.time()):
+    with records.opened(settings.home, settings.database, create=True) as opened:
+        for target in records.absolute(settings.releases):
+            if not records.forget(settings.home, opened, target, now=time.time()):
                 raise Misuse("is not watched", where=target, remedy="anchor status names what is")
     return 0
 
 
 def _patience(text: str) -> int:
-    """Seconds to wait for another process; 0 is a duration here."""
-    return 0 if text in ("0", "0s") else watching.seconds(text, "--wait") or 0
+    """Seconds to wait for another process. Here 0 is allowed."""
+    return 0 if text in ("0", "0s") else options.seconds(text, "--wait") or 0
 
 
-def _targets(
-    database: Database, home: Path, releases: tuple[str, ...], root: Path, every: int | None
-) -> list[str]:
-    """What is re-verified; it is watched from now on."""
-    known, trouble = watching.known(database, home)
-    named = watching.named(releases, known) or known
-    if not named and (root / "release.json").exists():
-        named = records.absolute([str(root)])
-    if not named:
+def _targets(database: Database, settings: Settings, every: int | None) -> list[str]:
+    """The targets of this command. From now on they are watched."""
+    watched, error = reverification.watched_targets(database, settings.home)
+    targets = reverification.named_targets(settings.releases, watched) or watched
+    if not targets and (settings.root / "release.json").exists():
+        targets = records.absolute([str(settings.root)])
+    if not targets:
         nothing = Unavailable("nothing is watched", remedy="name a release: anchor reverify release.json")
-        raise trouble or nothing
-    new = [target for target in named if target not in known or every is not None]
+        raise error or nothing
+    new = [target for target in targets if target not in watched or every is not None]
     if new:
-        with contextlib.suppress(AnchorError):  # records that take nothing are said with each run
+        with contextlib.suppress(AnchorError):  # each run reports a database that cannot be written
             queue.watch_all(database, new, now=time.time(), interval=every)
-    return named
+    return targets
 
 
 class _Waiting:
-    """Pauses until the time is up."""
+    """Sleeps a little at each call; False once the time is over."""
 
     def __init__(self, patience: float) -> None:
         self._until = time.monotonic() + patience
@@ -147,11 +139,11 @@ def _say(line: str) -> None:
 
 
 def _nothing(line: str) -> None:
-    """--quiet is silent when all is well; a heartbeat that does not arrive is told by who waits for it."""
+    """Print nothing: --quiet when all is OK. The receiver of the heartbeat notices a missing one."""
 
 
 def _counted(done: list[Done], *, damp: bool) -> list[Class]:
-    """What each run counts as: damped ones as OK."""
+    """The class of each run; OK for a run that --alarm-after does not count yet."""
     return [
         Class.OK if damp and d.kept is not None and d.kept.suppressed else d.outcome.verdict.verdict
         for d in done
@@ -159,12 +151,14 @@ def _counted(done: list[Done], *, damp: bool) -> list[Class]:
 
 
 def _report(done: list[Done], counted: list[Class], *, as_json: bool) -> int:
-    """Print what was found; damped runs are still printed as what they are."""
+    """Print the verdicts as they are, also those that --alarm-after does not count yet."""
     verdicts = [d.outcome.verdict for d in done]
     whole = (
-        verdicts[0] if len(verdicts) == 1 else watching.cycle_verdict(verdicts, f"{len(verdicts)} releases")
+        verdicts[0]
+        if len(verdicts) == 1
+        else reverification.cycle_verdict(verdicts, f"{len(verdicts)} releases")
     )
-    code = common.emit(whole, as_json=as_json)
+    code = emit(whole, as_json=as_json)
     if all(c is Class.OK for c in counted):
         if code:
             say("anchor: no alarm yet: --alarm-after has not passed")

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import click
 
-from anchor.cli import common
-from anchor.cli.output import out
-from anchor.cli.progress import Counter
+from anchor.cli import options
+from anchor.cli.output import Counter, out, print_json
 from anchor.disk import files
 from anchor.disk import user_files as named
 from anchor.disk.ledger_file import SealedFile, guard_input, seal_file
@@ -34,23 +33,23 @@ STATEMENT = "statement.json"
 
 
 @click.command()
-@click.argument("ledger", type=common.InputFile())
+@click.argument("ledger", type=options.InputFile())
 @click.option("--name", required=True, help="Name of the ledger, the same for all its releases.")
 @click.option("--version", required=True, help="The publisher's name for this release, such as 1.0.0.")
 @click.option("--number", type=click.IntRange(1), help="Which release it is, from 1 (default: what follows).")
 @click.option(
     "--previous",
-    type=common.InputFile(),
+    type=options.InputFile(),
     help="statement.json of the release before, for number 2 on.",
 )
 @click.option("--reader", type=click.Choice(list(READERS)), help="Read it so, whatever its name says.")
 @click.option(
     "-o",
     "--output",
-    type=common.Folder(),
+    type=options.Folder(),
     help="Folder for ledger, ledger.json and statement.json.",
 )
-@common.json_option
+@options.json_option
 def command(
     *,
     ledger: Path,
@@ -129,7 +128,7 @@ def _print(sealed: SealedFile, named: LedgerName, statement: bytes, *, as_json: 
     found = sealed.sealed
     digest = hashlib.sha256(statement).hexdigest()
     if as_json:
-        common.print_json(
+        print_json(
             {
                 "format": FORMAT,
                 "ledger": named,

@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from anchor.app import records
-from anchor.cli import common, watching
-from anchor.cli.output import out, say
+from anchor.cli import homes, options
+from anchor.cli.output import out, print_json, say
 from anchor.disk import worker_id
 from anchor.errors import Misuse
 from anchor.publish import interrupted
@@ -16,11 +16,11 @@ from anchor.report import status as report
 
 
 @click.command(epilog="Example: anchor status --max-run-age 2d")
-@common.root_option
-@common.home_option
-@watching.database_option
+@options.root_option
+@options.home_option
+@options.database_option
 @click.option("--max-run-age", help="STALE without a good run this young (default: the policy's, else 3d).")
-@common.json_option
+@options.json_option
 def command(
     *,
     root: Path,
@@ -35,9 +35,9 @@ def command(
     STALE (4) when no good run is younger than the policy's age: also when nothing runs any more. The exit
     code is that of the worst class.
     """
-    age = watching.seconds(max_run_age, "--max-run-age")
-    place = common.records_home(root, home)
-    begun = [str(i) for one in common.publisher_homes(home) for i in interrupted.interrupted(one)]
+    age = options.seconds(max_run_age, "--max-run-age")
+    place = homes.records_home(root, home)
+    begun = [str(i) for one in homes.publisher_homes(home) for i in interrupted.interrupted(one)]
     try:
         with records.opened(place, database, create=False) as opened:
             found = report.status(
@@ -48,7 +48,7 @@ def command(
             say(f"publication  {line}")
         raise
     if as_json:
-        common.print_json(found)
+        print_json(found)
     else:
         for line in report.text(found):
             out(line)

@@ -9,8 +9,8 @@ from typing import Any
 import click
 
 from anchor.app.trust import NAMED, Named, named_root, own_root, tuf_cache
-from anchor.cli import common
-from anchor.cli.output import out, say
+from anchor.cli import options
+from anchor.cli.output import out, print_json, say
 from anchor.disk import user_files
 from anchor.errors import AnchorError, Misuse, Unavailable
 from anchor.inspect import trust_windows as words
@@ -37,9 +37,9 @@ def command() -> None:
 
 
 @command.command(epilog="Example: anchor trust show release/1.0.0/trusted_root.json")
-@click.argument("root", default="public", type=common.FileName())
+@click.argument("root", default="public", type=options.FileName())
 @click.option("--offline", is_flag=True, help="Make no connection; show the copy that is here.")
-@common.json_option
+@options.json_option
 def show(root: str, offline: bool, as_json: bool) -> int:  # noqa: FBT001  click passes by keyword
     """Say in words what ROOT (a file, `public` or `staging`) trusts, and from when to when.
 
@@ -53,7 +53,7 @@ def show(root: str, offline: bool, as_json: bool) -> int:  # noqa: FBT001  click
         shown["tuf"] = _tuf(found.material) | {"state": _state(found)}
     verdict = Class.UNAVAILABLE if found is not None and found.trouble else Class.OK
     if as_json:
-        common.print_json({"verdict": verdict, **shown})
+        print_json({"verdict": verdict, **shown})
     else:
         for line in words.lines(shown):
             out(line)
@@ -61,11 +61,11 @@ def show(root: str, offline: bool, as_json: bool) -> int:  # noqa: FBT001  click
 
 
 @command.command(epilog=f"Example: {EXAMPLE}")
-@click.argument("root", default="public", type=common.FileName())
-@click.option("-o", "--output", type=common.OutputFile(), help="Write the root's bytes to this file.")
+@click.argument("root", default="public", type=options.FileName())
+@click.option("-o", "--output", type=options.OutputFile(), help="Write the root's bytes to this file.")
 @click.option("--offline", is_flag=True, help="Make no connection; pin the copy that is here.")
-@common.json_option
-def pin(root: str, output: common.Output | None, offline: bool, as_json: bool) -> int:  # noqa: FBT001  by keyword
+@options.json_option
+def pin(root: str, output: options.Output | None, offline: bool, as_json: bool) -> int:  # noqa: FBT001  by keyword
     """Print the line of a policy that pins ROOT (a file, `public` or `staging`) by its digest."""
     data, found, _ = _read(root, offline=offline)
     if found is not None and found.trouble:
@@ -83,7 +83,7 @@ def pin(root: str, output: common.Output | None, offline: bool, as_json: bool) -
     digest = hashlib.sha256(data).hexdigest()
     kept = output.is_file if output else not user_files.is_stream(Path(root))
     if as_json:
-        common.print_json({"path": path if kept else None, "sha256": digest})
+        print_json({"path": path if kept else None, "sha256": digest})
         return 0
     tell = say if output is not None and output.path == user_files.STDOUT else out
     if not kept:  # a policy names a file
@@ -94,7 +94,7 @@ def pin(root: str, output: common.Output | None, offline: bool, as_json: bool) -
 
 @command.command(epilog="Example: anchor trust update public")
 @click.argument("name", type=click.Choice(NAMED), default="public")
-@common.json_option
+@options.json_option
 def update(name: str, as_json: bool) -> int:  # noqa: FBT001  click passes by keyword
     """Refresh the trusted root of a public instance through TUF now.
 
@@ -110,7 +110,7 @@ def update(name: str, as_json: bool) -> int:  # noqa: FBT001  click passes by ke
         if before is not None:
             say(f"the copy with SHA-256 {before} stays in use")
         if as_json:
-            common.print_json({"verdict": class_of(e), "error": str(e), "sha256": before})
+            print_json({"verdict": class_of(e), "error": str(e), "sha256": before})
             say(f"anchor: {e}")
             return class_of(e).exit_code
         raise
@@ -125,7 +125,7 @@ def update(name: str, as_json: bool) -> int:  # noqa: FBT001  click passes by ke
         "tuf": _tuf(found),
     }
     if as_json:
-        common.print_json(shown)
+        print_json(shown)
     else:
         state = f"changed from {before}" if before != after else "unchanged"
         out(f"{name}: SHA-256 {after}, {state}; valid until {found.expires}")

@@ -8,8 +8,8 @@ from typing import Any
 import click
 
 from anchor.app.trust import trust_for
-from anchor.cli import common
-from anchor.cli.progress import Counter
+from anchor.cli import options
+from anchor.cli.output import Counter, emit
 from anchor.net import budget as service
 from anchor.net import release_files
 from anchor.verify.effort import Effort
@@ -20,11 +20,11 @@ BUDGET = 120.0
 
 
 @click.command(epilog="Example: anchor verify release.json --policy policy.toml")
-@click.argument("release", type=common.ReleaseName())
-@common.policy_options
+@click.argument("release", type=options.ReleaseName())
+@options.policy_options
 @click.option("--offline", is_flag=True, help="Make no connection at all.")
 @click.option("--second-opinion", is_flag=True, help="Have the sigstore client verify each bundle too.")
-@common.json_option
+@options.json_option
 def command(*, release: str, as_json: bool, offline: bool, second_opinion: bool, **given: Any) -> int:
     """Verify RELEASE: the path or https URL of a release.json, or a folder with one (its URL ends in /).
 
@@ -50,7 +50,7 @@ def command(*, release: str, as_json: bool, offline: bool, second_opinion: bool,
         effort=Effort(stopwatch=time.thread_time),
     )
     counter.close()
-    return common.emit(verdict, as_json=as_json, notes=notes)
+    return emit(verdict, as_json=as_json, notes=notes)
 
 
 def _reference_client() -> ReferenceClient:

@@ -10,7 +10,8 @@ from typing import Any
 import click
 
 from anchor.app.trust import named_root, own_root
-from anchor.cli import common
+from anchor.cli import options
+from anchor.cli.output import emit
 from anchor.disk import user_files
 from anchor.errors import AnchorError, Misuse, Unsupported
 from anchor.net import budget
@@ -74,19 +75,19 @@ class FileArtifact(Artifact):
 
 
 @click.command("verify-bundle")
-@click.option("--bundle", type=common.InputFile(), required=True, help="The bundle to verify.")
+@click.option("--bundle", type=options.InputFile(), required=True, help="The bundle to verify.")
 @click.option("--certificate-identity", "identity", metavar="IDENTITY", help="Who must have signed, exactly.")
 @click.option("--certificate-oidc-issuer", "issuer", metavar="URL", help="Who must have vouched for them.")
-@click.option("--key", type=common.InputFile(), help="A managed public key (PEM) instead of an identity.")
+@click.option("--key", type=options.InputFile(), help="A managed public key (PEM) instead of an identity.")
 @click.option(
     "--trusted-root",
     "root_file",
-    type=common.InputFile(),
+    type=options.InputFile(),
     help="A trusted root to believe (default: that of the public-good instance).",
 )
 @click.option("--staging", is_flag=True, help="Believe the staging instance, where no trusted root is named.")
-@click.argument("file_or_digest", type=common.FileName())
-@common.json_option
+@click.argument("file_or_digest", type=options.FileName())
+@options.json_option
 def command(
     *,
     bundle: Path,
@@ -121,7 +122,7 @@ def command(
         signers=signers,
         key=managed,
     )
-    return common.emit(_verdict(report, str(bundle)), as_json=as_json, notes=notes)
+    return emit(_verdict(report, str(bundle)), as_json=as_json, notes=notes)
 
 
 def _signer(

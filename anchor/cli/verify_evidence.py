@@ -9,7 +9,8 @@ import click
 
 from anchor.app.log_locations import public_key
 from anchor.app.reverify import TrustOptions
-from anchor.cli import common
+from anchor.cli import options
+from anchor.cli.output import emit
 from anchor.disk import user_files
 from anchor.errors import AnchorError, Misuse, Refused
 from anchor.monitor import conflicting_statements
@@ -22,11 +23,11 @@ from anchor.verdict import Check, Class, Verdict, failed, judge, passed
 @click.command(
     epilog="Example: anchor verify-evidence evidence.json --log-key example.org/log+abcd1234+AXYZ..."
 )
-@click.argument("file", type=common.InputFile())
-@common.policy_options
+@click.argument("file", type=options.InputFile())
+@options.policy_options
 @click.option("--log-key", help="The log's verifier key (C2SP vkey) that you know it by.")
 @click.option("--offline", is_flag=True, help="Make no connection at all.")
-@common.json_option
+@options.json_option
 def command(
     *,
     file: Path,
@@ -54,7 +55,7 @@ def command(
     verdict = Verdict(
         kind="evidence", target=str(file), verdict=judge(checks), checks=tuple(checks), facts=facts
     )
-    return common.emit(verdict, as_json=as_json)
+    return emit(verdict, as_json=as_json)
 
 
 def _log(

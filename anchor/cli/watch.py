@@ -6,16 +6,16 @@ import hashlib
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import click
 import msgspec
 
 from anchor.app import records
-from anchor.app.reverify import TrustOptions, worker_of
-from anchor.cli import common, watching
+from anchor.app.reverify import worker_of
+from anchor.cli import options, reverification
 from anchor.cli.output import document, out, say
+from anchor.cli.reverification import Settings
 from anchor.errors import AnchorError, Misuse, Unavailable
 from anchor.monitor import alarm
 from anchor.net.notify import Notifier
@@ -33,8 +33,7 @@ _LAST_WORDS = 10.0
 @click.command(
     epilog="Example: anchor watch release.json --policy policy.toml --notify mailto://ops@example.org"
 )
-@click.argument("releases", nargs=-1, type=common.ReleaseName(), metavar="[RELEASE]...")
-@watching.following_options
+@reverification.shared_options
 @click.option(
     "--alarm-after", metavar="N/T", help="Tell of UNAVAILABLE after N runs and T hours (default 3/6)."
 )
@@ -42,22 +41,14 @@ _LAST_WORDS = 10.0
 @click.option("--interval", help="How often each release is re-verified (default: daily, the newest hourly).")
 @click.option("--metrics-listen", metavar="HOST:PORT", help="Serve Prometheus metrics over HTTP.")
 @click.option("--json", "as_json", is_flag=True, help="Print each verdict as one line of JSON on stdout.")
-def command(  # noqa: PLR0913 - one argument for each option
+def command(
+    settings: Settings,
     *,
-    releases: tuple[str, ...],
-    root: Path,
-    home: Path | None,
-    database: str | None,
-    notify: tuple[str, ...],
-    heartbeat: str | None,
-    metrics_file: common.Output | None,
     alarm_after: str | None,
     every: str,
     interval: str | None,
     metrics_listen: str | None,
-    offline: bool,
     as_json: bool,
-    **given: Any,
 ) -> int:
     """Re-verify what is watched, and each RELEASE named here, whenever it is due, until SIGTERM.
 
@@ -65,35 +56,35 @@ def command(  # noqa: PLR0913 - one argument for each option
     neither stops nor delays it. SIGTERM lets the run in progress end, for a few seconds, then it is left and
     made again after the next start; the exit code is 0.
     """
-    notifier, trusted, found_home = Notifier(notify), TrustOptions(**given), common.records_home(root, home)
-    rule, tick = watching.rule_of(alarm_after), watching.seconds(every, "--every") or int(TICK)
-    trusted.check()
-    wanted = watching.seconds(interval, "--interval")
+    notifier, rule = Notifier(settings.notify), reverification.alarm_rule(alarm_after)
+    tick = options.seconds(every, "--every") or int(TICK)
+    settings.trust.check()
+    wanted = options.seconds(interval, "--interval")
     stop = Stop()
-    with records.opened(found_home, database, create=True, patient=True) as opened:
-        known, trouble = watching.known(opened, found_home)
-        named = watching.named(releases, known)
-        if not named and not known:
-            raise trouble or Misuse("nothing is watched", remedy="name a release: anchor watch release.json")
-        watching.check_policy(opened, [*known, *named], trusted)
+    with records.opened(settings.home, settings.database, create=True, patient=True) as opened:
+        watched, error = reverification.watched_targets(opened, settings.home)
+        targets = reverification.named_targets(settings.releases, watched)
+        if not targets and not watched:
+            raise error or Misuse("nothing is watched", remedy="name a release: anchor watch release.json")
+        reverification.check_policy(opened, [*watched, *targets], settings.trust)
         box = Outbox(opened, notifier.send, notifier.receivers)
         courier = _Courier(
-            lambda good: watching.report(opened, good=good, beat=heartbeat, metrics=metrics_file, say=_say),
+            lambda good: reverification.report(opened, settings, good=good, say=_say),
             lambda: box.deliver(now=time.time()),
             notifier.tell,
             rule,
         )
         worker = worker_of(
             opened,
-            found_home,
-            trusted,
-            offline=offline,
+            settings.home,
+            settings.trust,
+            offline=settings.offline,
             rule=rule,
             notifier=notifier,
             tell=courier.tell,
             stopping=stop.overdue,
         )
-        _add(opened, worker, named, wanted)
+        _add(opened, worker, targets, wanted)
         stop_metrics = _metrics(opened, metrics_listen)
         try:
             cycle = _Cycle(worker, stop, as_json=as_json)
@@ -133,7 +124,7 @@ class _Cycle:
             out(f"{verdict.verdict}: {verdict.target}{tail}")
         if self._worker.trouble is not None:
             raise self._worker.trouble  # the cycle failed, whatever its runs found
-        return watching.cycle_verdict([d.outcome.verdict for d in done], f"{len(done)} due releases")
+        return reverification.cycle_verdict([d.outcome.verdict for d in done], f"{len(done)} due releases")
 
 
 class _Courier:

@@ -11,7 +11,7 @@ import click
 import pytest
 
 import anchor as package
-from anchor.cli import common
+from anchor.cli import options
 from anchor.cli.main import COMMANDS, cli
 from tests.support.process.anchor_cli import ROOT, anchor, process
 from tests.support.releases.published import LEDGER
@@ -40,7 +40,7 @@ def paths(command: click.Command, *names: str) -> Iterator[tuple[tuple[str, ...]
             yield from paths(inner, *names, name)
         return
     for param in command.params:
-        if isinstance(param.type, click.Path | common.FileName | common.ReleaseName):
+        if isinstance(param.type, click.Path | options.FileName | options.ReleaseName):
             yield names, param
 
 

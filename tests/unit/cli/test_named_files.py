@@ -15,7 +15,7 @@ from pathlib import Path
 import click
 import pytest
 
-from anchor.cli import common
+from anchor.cli import options
 from anchor.cli.main import COMMANDS, cli
 from anchor.disk import files, user_files
 from anchor.errors import Misuse, Unavailable
@@ -62,11 +62,11 @@ RELEASES = {
     ),
 }
 KINDS: dict[type, set[tuple[str, str]]] = {
-    common.OutputFile: OUTPUTS,
-    common.InputFile: INPUTS,
-    common.FileName: INPUTS,
-    common.Folder: FOLDERS,
-    common.ReleaseName: RELEASES,
+    options.OutputFile: OUTPUTS,
+    options.InputFile: INPUTS,
+    options.FileName: INPUTS,
+    options.Folder: FOLDERS,
+    options.ReleaseName: RELEASES,
 }
 
 
@@ -92,16 +92,16 @@ def test_every_option_that_names_a_file_has_the_one_reader_or_the_one_writer() -
                 continue
             assert not isinstance(param.type, click.Path | click.File), where
             assert not {"file", "output", "folder", "path"} & set(str(param.name).split("_")), where
-    assert found[common.OutputFile] == OUTPUTS
-    assert found[common.InputFile] | found[common.FileName] == INPUTS
-    assert found[common.Folder] == FOLDERS
-    assert found[common.ReleaseName] == RELEASES
+    assert found[options.OutputFile] == OUTPUTS
+    assert found[options.InputFile] | found[options.FileName] == INPUTS
+    assert found[options.Folder] == FOLDERS
+    assert found[options.ReleaseName] == RELEASES
 
 
 def test_every_output_option_gives_the_writer_and_never_a_path() -> None:
     for given in ("a", "-", Path("b")):
-        assert isinstance(common.OutputFile().convert(given, None, None), common.Output)
-    assert not isinstance(common.OutputFile().convert("a", None, None), os.PathLike)
+        assert isinstance(options.OutputFile().convert(given, None, None), options.Output)
+    assert not isinstance(options.OutputFile().convert("a", None, None), os.PathLike)
 
 
 # Writing: each kind of thing that a name may lead to
