@@ -17,8 +17,8 @@ from anchor.app.reverify import TrustOptions
 from anchor.cli import homes, options
 from anchor.errors import AnchorError, Misuse, Unavailable
 from anchor.monitor import alarm
-from anchor.net.budget import check_url
 from anchor.net.notify import heartbeat
+from anchor.net.urls import check_url
 from anchor.records import queue
 from anchor.records.database import Database
 from anchor.verdict import Check, Class, Verdict, judge

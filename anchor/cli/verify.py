@@ -10,8 +10,8 @@ import click
 from anchor.app.trust import trust_for
 from anchor.cli import options
 from anchor.cli.output import Counter, emit
-from anchor.net import budget as service
 from anchor.net import release_files
+from anchor.net.budget import Budget
 from anchor.verify.effort import Effort
 from anchor.verify.release import ReferenceClient, verify_release
 
@@ -34,7 +34,7 @@ def command(*, release: str, as_json: bool, offline: bool, second_opinion: bool,
 
     The checks here are stricter than those of the sigstore client, which is asked with --second-opinion.
     """
-    budget = service.Budget(BUDGET)
+    budget = Budget(BUDGET)
     trust, notes = trust_for(release, budget=budget, offline=offline, **given)
     data, files = release_files.load(release, budget, offline=offline)
     asked = second_opinion and trust is not None

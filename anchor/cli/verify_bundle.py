@@ -14,7 +14,7 @@ from anchor.cli import options
 from anchor.cli.output import emit
 from anchor.disk import user_files
 from anchor.errors import AnchorError, Misuse, Unsupported
-from anchor.net import budget
+from anchor.net.budget import Budget
 from anchor.sigstore import artifact as artifacts
 from anchor.sigstore import bundle as bundles
 from anchor.sigstore import containers, keys, trusted_root
@@ -165,7 +165,7 @@ def _root(path: Path | None, *, staging: bool) -> tuple[TrustedRoot, list[str]]:
     if path is not None:
         return own_root(user_files.read(path, limit=trusted_root.MAX_SIZE), where=str(path)), []
     name = "staging" if staging else "public"
-    found = named_root(name, budget=budget.Budget(BUDGET))
+    found = named_root(name, budget=Budget(BUDGET))
     root = trusted_root.parse(found.material.trusted_root, where=f"{name} trusted root")
     unkept = found.material.unkept
     notes = [f"the {name} trusted root is not kept for the next run: {unkept}"] if unkept else []

@@ -22,39 +22,29 @@ from urllib3.util.retry import Retry
 
 from anchor import __version__
 from anchor.errors import Misuse
-from anchor.net.budget import (
-    PATIENCE,
-    Budget,
-    HttpError,
-    LostAnswer,
-    NotSent,
-    Patience,
-    ServiceError,
-    check_url,
-    excerpt,
-    is_loopback,
-    origin,
-    place,
-)
+from anchor.net.budget import Budget
 from anchor.net.http_deadline import Answer, Fault, Times, exchange, new_session
-
-__all__ = [
-    "PATIENCE",
-    "Budget",
-    "HttpError",
-    "LostAnswer",
-    "NotSent",
-    "Patience",
-    "Response",
-    "ServiceError",
-    "check_url",
-    "get",
-    "post",
-]
+from anchor.net.service_errors import HttpError, LostAnswer, NotSent, ServiceError, excerpt, place
+from anchor.net.urls import check_url, is_loopback, origin
 
 AGENT = f"ledger-anchor/{__version__}"
 REDIRECTS = 3
 _AGAIN = frozenset({429, 500, 502, 503, 504})
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How one service is waited for. Seconds, except `attempts`."""
+
+    connect: float = 5.0
+    read: float = 30.0
+    whole: float = 60.0  # one attempt, from the connection to the last byte
+    attempts: int = 4
+    pause: float = 0.25  # doubles with each attempt, plus as much again at random
+    longest: float = 10.0
+
+
+PATIENCE = Patience()
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,9 @@ from anchor.disk import files
 from anchor.errors import AnchorError, Misuse, Refused, Unavailable
 from anchor.merkle.hashing import HASH_SIZE
 from anchor.net import http
+from anchor.net.budget import Budget
+from anchor.net.service_errors import HttpError
+from anchor.net.urls import check_url
 from anchor.tlog import tiles
 from anchor.tlog.note import MAX_NOTE
 from anchor.tlog.source import Missing
@@ -61,8 +64,8 @@ class HttpSource:
     Each request has the time that `budget` has left; `asked` counts them.
     """
 
-    def __init__(self, prefix: str, *, budget: http.Budget, service: str = "log") -> None:
-        http.check_url(prefix, where=service)
+    def __init__(self, prefix: str, *, budget: Budget, service: str = "log") -> None:
+        check_url(prefix, where=service)
         self.prefix = prefix.rstrip("/")
         self.asked = 0
         self._budget = budget
@@ -90,14 +93,14 @@ class HttpSource:
                 limit=limit + _SLACK,
                 headers={"Accept-Encoding": "gzip, identity", **headers},
             )
-        except http.HttpError as e:
+        except HttpError as e:
             if e.status in _GONE:
                 raise Missing(e.problem, where=e.where, remedy=e.remedy) from None
             raise
         return answer.body
 
 
-def rekor_v2(base_url: str, *, budget: http.Budget) -> HttpSource:
+def rekor_v2(base_url: str, *, budget: Budget) -> HttpSource:
     """The read side of a Rekor v2 shard by the base URL in the trusted root."""
     return HttpSource(base_url.rstrip("/") + "/api/v2", budget=budget, service="Rekor")
 

@@ -15,8 +15,10 @@ from dataclasses import replace
 from typing import Any
 
 from anchor.errors import AnchorError, Misuse, Unavailable
-from anchor.monitor.alarm import Message, receiver_id
-from anchor.net import http, notification_parts
+from anchor.monitor.alarm import QUOTE, Message, receiver_id
+from anchor.net import http
+from anchor.net.budget import Budget
+from anchor.net.service_errors import HttpError
 from anchor.verdict import Class
 
 PATIENCE = 30.0
@@ -37,6 +39,12 @@ _TYPE = {
 """Apprise's type of a message; any other class is a failure."""
 _TOO_LONG = frozenset({400, 406, 413, 414, 422})
 """How services say that they do not take a message of this length or form."""
+MAX_PARTS = 4
+"""Parts of one message; what is left over is counted."""
+MIN_LENGTH = 120
+"""Characters that any receiver takes."""
+_LIVE = str.maketrans("<>&@#`*_~|[]\\$", "‹›＆＠＃ˋ∗＿∼¦［］＼＄")
+"""What chats make a link, a mention, a heading or hidden text of, and what looks like it and does nothing."""
 
 
 class Notifier:
@@ -59,9 +67,7 @@ class Notifier:
         """Send to one receiver; raises Unavailable when it did not take the message in time."""
         label, sender = self._senders[receiver]
         plugins, problems = list(sender), [""]
-        pauses = sum(
-            (notification_parts.MOST - 1) * min(float(p.request_rate_per_sec), 10.0) for p in plugins
-        )
+        pauses = sum((MAX_PARTS - 1) * min(float(p.request_rate_per_sec), 10.0) for p in plugins)
         long = len(message.body) > min(int(p.body_maxlen) for p in plugins)
 
         def work() -> None:
@@ -96,22 +102,18 @@ def _deliver(plugin: Any, message: Message) -> str:
     from apprise import NotifyFormat, NotifyType, OverflowMode
 
     if type(plugin).__name__ not in _PLAIN:
-        message = replace(message, body=notification_parts.inert(message.body))
+        message = replace(message, body=inert(message.body))
     plugin.notify_format = NotifyFormat.TEXT  # nothing in a message is markup
     amalgamated = plugin.title_maxlen <= 0  # the title becomes a part of the body
-    room = (
-        max(20, int(plugin.body_maxlen) - notification_parts.LEAST - 4)
-        if amalgamated
-        else int(plugin.title_maxlen)
-    )
+    room = max(20, int(plugin.body_maxlen) - MIN_LENGTH - 4) if amalgamated else int(plugin.title_maxlen)
     title = message.title[:room]
     given = {"title": title, "notify_type": NotifyType(_TYPE.get(message.verdict, "failure"))}
     given |= {"body_format": NotifyFormat.TEXT, "overflow": OverflowMode.SPLIT}
     known = int(plugin.body_maxlen) - (len(title) + 4 if amalgamated else 0)
     problem = ""
-    for limit, most in ((known, notification_parts.MOST), (600, notification_parts.MOST), (200, 1)):
+    for limit, most in ((known, MAX_PARTS), (600, MAX_PARTS), (200, 1)):
         with _Refusal() as refusal:
-            texts = notification_parts.parts(message, min(limit, known), most=most)
+            texts = parts(message, min(limit, known), most=most)
             if all(plugin.notify(body=text, **given) for text in texts):
                 return ""
         if refusal.status is None:
@@ -120,6 +122,49 @@ def _deliver(plugin: Any, message: Message) -> str:
         if refusal.status not in _TOO_LONG:
             return problem
     return f"{problem}, also in a short form"
+
+
+def inert(text: str) -> str:
+    """The text for a medium that renders markup: in the lines of strangers none is left."""
+    return "\n".join(_inert(line) if line.startswith(QUOTE) else line for line in text.split("\n"))
+
+
+def _inert(line: str) -> str:
+    return line.translate(_LIVE).replace("://", ":∕∕")
+
+
+def parts(message: Message, limit: int, *, most: int = MAX_PARTS) -> list[str]:
+    """The body in at most so many parts of at most `limit` characters, each with the id of the message."""
+    limit = max(limit, MIN_LENGTH)
+    if len(message.body) <= limit:
+        return [message.body]
+    room = limit - len(_ending(message, most, most, left=10**6)) - 1
+    pieces = _pieces(message.body, room)
+    kept = pieces[:most]
+    left = sum(len(p) for p in pieces[most:])
+    return [f"{piece}\n{_ending(message, n, len(kept), left)}" for n, piece in enumerate(kept, 1)]
+
+
+def _ending(message: Message, number: int, of: int, left: int) -> str:
+    """The last line of a part."""
+    more = f"; {left} characters more in anchor history" if left and number == of else ""
+    return f"part {number}/{of} of message {message.uid}{more}"
+
+
+def _pieces(body: str, room: int) -> list[str]:
+    """The lines, together as far as they fit; the rest of a longer one is still marked as its writer's."""
+    pieces, held = [], ""
+    for line in body.split("\n"):
+        rest = line
+        while rest:
+            piece, rest = rest[:room], rest[room:]
+            rest = f"{QUOTE}{rest}" if rest and line.startswith(QUOTE) else rest
+            if held and len(held) + 1 + len(piece) > room:
+                pieces.append(held)
+                held = piece
+            else:
+                held = f"{held}\n{piece}" if held else piece
+    return [*pieces, held] if held else pieces
 
 
 class _Refusal(logging.Handler):
@@ -175,11 +220,11 @@ def heartbeat(url: str) -> None:
             http.get(
                 "heartbeat",
                 url,
-                budget=http.Budget(HEARTBEAT),
+                budget=Budget(HEARTBEAT),
                 limit=1 << 16,
                 accept=(200, 201, 202, 204),
             )
-        except http.HttpError as e:
+        except HttpError as e:
             raise Unavailable(f"answered HTTP {e.status}", where=label, remedy="check its URL") from None
         except Misuse:
             raise Misuse("only https is fetched, and http on this machine", where=label) from None

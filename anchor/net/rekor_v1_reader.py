@@ -15,6 +15,9 @@ from anchor.merkle.hashing import MAX_SIZE
 from anchor.merkle.proof import MAX_PROOF
 from anchor.monitor.interfaces import EntryProof
 from anchor.net import http
+from anchor.net.budget import Budget
+from anchor.net.service_errors import HttpError
+from anchor.net.urls import check_url
 from anchor.tlog.source import Missing
 
 SERVICE = "Rekor v1"
@@ -29,8 +32,8 @@ class RekorV1Reader:
     answer of another shape included.
     """
 
-    def __init__(self, base_url: str, *, budget: http.Budget, tree: str = "") -> None:
-        http.check_url(base_url, where=SERVICE)
+    def __init__(self, base_url: str, *, budget: Budget, tree: str = "") -> None:
+        check_url(base_url, where=SERVICE)
         self.asked = 0
         self._base = base_url.rstrip("/")
         self._budget = budget
@@ -77,7 +80,7 @@ class RekorV1Reader:
             answer = http.get(
                 SERVICE, url, budget=self._budget, limit=MAX_ANSWER, expect=_JSON, headers=headers
             )
-        except http.HttpError as e:
+        except HttpError as e:
             if e.status == 404:
                 raise Missing(e.problem, where=e.where, remedy=e.remedy) from None
             raise

@@ -14,7 +14,9 @@ from anchor import limits
 from anchor.disk import files
 from anchor.errors import Incomplete, Misuse, Refused, Unavailable
 from anchor.format.release import MAX_RELEASE
-from anchor.net.budget import Budget, HttpError, ServiceError, check_url
+from anchor.net.budget import Budget
+from anchor.net.service_errors import HttpError, ServiceError
+from anchor.net.urls import check_url
 from anchor.verify.files import COPYING, check_size
 
 if TYPE_CHECKING:

@@ -18,7 +18,8 @@ from anchor import limits
 from anchor.disk import files
 from anchor.errors import Misuse, Stale, Unavailable
 from anchor.net import http
-from anchor.net.http import Budget, HttpError, ServiceError
+from anchor.net.budget import Budget
+from anchor.net.service_errors import HttpError, ServiceError
 
 TUF = "TUF repository"
 MAX_FILE = limits.TUF_FILE

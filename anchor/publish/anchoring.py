@@ -17,7 +17,7 @@ import msgspec
 
 from anchor.encoding import parse_json
 from anchor.errors import AnchorError, Misuse, Pending, Refused, Unavailable
-from anchor.net.budget import NotSent
+from anchor.net.service_errors import NotSent
 from anchor.publish.instance import Site
 from anchor.publish.journal import Journal
 from anchor.signing import signer

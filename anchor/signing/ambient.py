@@ -15,7 +15,8 @@ import id as library
 from anchor.encoding import parse_json
 from anchor.errors import AnchorError, Misuse, Unavailable
 from anchor.net import http
-from anchor.net.budget import Budget, HttpError, ServiceError
+from anchor.net.budget import Budget
+from anchor.net.service_errors import HttpError, ServiceError
 
 AUDIENCE = "sigstore"
 MAX_ANSWER = 64 << 10

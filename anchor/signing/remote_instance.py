@@ -12,8 +12,11 @@ from urllib.parse import urlsplit
 from anchor import limits, log_kinds
 from anchor.errors import Misuse, Refused
 from anchor.net import http
-from anchor.net.http import Budget, HttpError, Patience, ServiceError
+from anchor.net.budget import Budget
+from anchor.net.http import Patience
 from anchor.net.log_sources import HttpSource
+from anchor.net.service_errors import HttpError, ServiceError
+from anchor.net.urls import check_url
 from anchor.signing.remote_log_v1 import RekorV1
 from anchor.signing.remote_log_v2 import RekorV2
 from anchor.sigstore.signing_config import Service, SigningConfig
@@ -113,7 +116,7 @@ def connect(
     stamps = config.chosen_timestamps(now)
     issuer = config.issuer(now)
     for used in (authority, log, *stamps):
-        http.check_url(used.url, where="signing config")
+        check_url(used.url, where="signing config")
     return Instance(
         authority=RemoteAuthority(_host_root(authority.url), budget),
         timestamps=tuple(RemoteTimestamps(s.url, budget) for s in stamps),

@@ -13,7 +13,9 @@ from typing import ClassVar
 from anchor.errors import AnchorError, Refused
 from anchor.merkle.hashing import leaf_hash
 from anchor.net import http
-from anchor.net.http import Budget, HttpError, LostAnswer, Patience, ServiceError
+from anchor.net.budget import Budget
+from anchor.net.http import Patience
+from anchor.net.service_errors import HttpError, LostAnswer, ServiceError
 from anchor.tlog import checkpoint as checkpoints
 from anchor.tlog.checkpoint import Checkpoint, Log
 

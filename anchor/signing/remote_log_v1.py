@@ -17,7 +17,8 @@ from anchor.encoding import jcs, parse_json, to_base64
 from anchor.errors import Misuse, Refused
 from anchor.merkle.hashing import leaf_hash
 from anchor.net import http
-from anchor.net.http import Budget, HttpError, ServiceError
+from anchor.net.budget import Budget
+from anchor.net.service_errors import HttpError, ServiceError
 from anchor.signing.remote_log import INTEGRATION, JSON, LOG, POLL, RemoteLog
 
 _UUID = re.compile(r"(?:[0-9a-f]{16})?([0-9a-f]{64})")

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from anchor import limits
 from anchor.encoding import decimal, parse_json, to_base64
 from anchor.errors import Misuse, Refused, Unsupported
-from anchor.net.http import HttpError, ServiceError
 from anchor.net.log_sources import HttpSource
+from anchor.net.service_errors import HttpError, ServiceError
 from anchor.signing.remote_log import INTEGRATION, LOG, POLL, RemoteLog
 from anchor.sigstore import rekor
 from anchor.sigstore.keys import HASH_NAMES, scheme_of

@@ -18,7 +18,8 @@ import pytest
 
 from anchor.errors import AnchorError, Unavailable
 from anchor.net import tuf_roots
-from anchor.net.http import Budget, HttpError, LostAnswer, NotSent, ServiceError
+from anchor.net.budget import Budget
+from anchor.net.service_errors import HttpError, LostAnswer, NotSent, ServiceError
 from anchor.net.tuf_roots import Repository
 from anchor.signing.remote_instance import RemoteAuthority, RemoteTimestamps
 from anchor.signing.remote_log_v1 import RekorV1

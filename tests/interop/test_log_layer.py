@@ -11,7 +11,7 @@ from anchor import merkle
 from anchor.errors import Refused
 from anchor.log_kinds.rekor_v1 import REKOR_V1
 from anchor.log_kinds.rekor_v2 import REKOR_V2
-from anchor.net.http import Budget
+from anchor.net.budget import Budget
 from anchor.net.log_sources import FolderSource, rekor_v2
 from anchor.net.rekor_v1_reader import RekorV1Reader
 from anchor.tlog import checkpoint, evidence, policy, proof

@@ -13,7 +13,8 @@ from cryptography import x509
 from anchor.errors import Misuse, Refused, Unavailable
 from anchor.merkle.hashing import leaf_hash
 from anchor.merkle.proof import verify_inclusion
-from anchor.net.http import Budget, LostAnswer, NotSent
+from anchor.net.budget import Budget
+from anchor.net.service_errors import LostAnswer, NotSent
 from anchor.signing import remote_instance, signer
 from anchor.signing.remote_instance import Instance
 from anchor.signing.remote_log_v1 import RekorV1

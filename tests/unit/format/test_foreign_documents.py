@@ -18,7 +18,8 @@ import pytest
 
 from anchor.encoding import toml_string
 from anchor.errors import Misuse, Refused, Unsupported
-from anchor.net.http import Budget, LostAnswer
+from anchor.net.budget import Budget
+from anchor.net.service_errors import LostAnswer
 from anchor.signing import token_claims
 from anchor.signing.remote_log_v1 import RekorV1
 from anchor.sigstore import bundle, signing_config, trusted_root
@@ -118,7 +119,7 @@ ALLOWED: tuple[Rule, ...] = (
     (r".*Authorities\[\*\]\.subject", "missing null object", OPTIONAL),
     (r".*Authorities\[\*\]\.(uri|subject\.\w+)", "missing null empty", OPTIONAL),
     (r".*(caUrls|oidcUrls|rekorTlogUrls|tsaUrls)", "missing null list", ZERO),
-    (r".*Urls\[\*\]\.url", "empty", "compared with what may be fetched where it is used: http.check_url"),
+    (r".*Urls\[\*\]\.url", "empty", "compared with what may be fetched where it is used: urls.check_url"),
     (r".*Authorities\[\*\]\.certChain", "object", STANDS),
     (r".*Authorities\[\*\]\.certChain\.certificates", "missing null list", STANDS),
     (r".*Urls\[\*\]\.majorApiVersion", "missing null number", ZERO),

@@ -13,8 +13,10 @@ import pytest
 
 from anchor.errors import Misuse, Unavailable
 from anchor.net import http, http_deadline
-from anchor.net.http import Budget, HttpError, LostAnswer, NotSent, Patience, ServiceError
+from anchor.net.budget import Budget
+from anchor.net.http import Patience
 from anchor.net.http_deadline import Answer, Fault
+from anchor.net.service_errors import HttpError, LostAnswer, NotSent, ServiceError
 from tests.support.servers.bad_server import (
     Behaviour,
     Exchange,

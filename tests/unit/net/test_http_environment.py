@@ -20,7 +20,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from anchor.net import http
-from anchor.net.http import Budget, HttpError, NotSent, Patience
+from anchor.net.budget import Budget
+from anchor.net.http import Patience
+from anchor.net.service_errors import HttpError, NotSent
 from tests.support.servers.bad_server import answer, bad_server, closed_port, hang_before
 
 FAST = Patience(connect=0.5, read=0.5, attempts=3, pause=0.01)

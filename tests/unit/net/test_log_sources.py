@@ -12,7 +12,7 @@ import pytest
 
 from anchor.app.log_locations import LogLocations, RunBudget
 from anchor.errors import Misuse, Unavailable, Unsupported
-from anchor.net import http
+from anchor.net.budget import Budget
 from anchor.net.log_sources import FolderCache, FolderSource, HttpSource, rekor_v2
 from anchor.sigstore import trusted_root
 from anchor.tlog import checkpoint, tiles
@@ -148,7 +148,7 @@ def base() -> Iterator[str]:
 
 
 def source(url: str) -> HttpSource:
-    return HttpSource(url, budget=http.Budget(10))
+    return HttpSource(url, budget=Budget(10))
 
 
 @pytest.mark.parametrize("kind", ["log", "log/", "zip"])
@@ -162,7 +162,7 @@ def test_a_log_is_followed_over_http(base: str, kind: str) -> None:
 
 
 def test_a_rekor_v2_shard_is_read_below_its_base_url(base: str) -> None:
-    shard = rekor_v2(f"{base}/log/", budget=http.Budget(10))
+    shard = rekor_v2(f"{base}/log/", budget=Budget(10))
     assert shard.prefix.endswith("/log/api/v2")
     assert checkpoint.verify(shard.checkpoint(), LOG.log).size == 600
 
@@ -179,7 +179,7 @@ def test_404_is_missing_and_anything_else_is_not(base: str) -> None:
 
 def test_no_server_at_all_is_unavailable() -> None:
     with pytest.raises(Unavailable):
-        HttpSource("http://127.0.0.1:9", budget=http.Budget(0.5)).checkpoint()
+        HttpSource("http://127.0.0.1:9", budget=Budget(0.5)).checkpoint()
 
 
 @pytest.mark.parametrize(

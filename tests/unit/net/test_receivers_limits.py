@@ -16,7 +16,7 @@ import pytest
 from anchor.errors import Unavailable
 from anchor.monitor import alarm
 from anchor.monitor.alarm import Message
-from anchor.net import notification_parts
+from anchor.net import notify
 from anchor.net.notify import Notifier
 from anchor.verdict import Class
 
@@ -99,7 +99,7 @@ def test_a_message_longer_than_its_receiver_takes_comes_in_parts_that_each_bear_
     shown = [m["message"] for m in Receiver.taken]
     assert "check 0" in shown[0]
     assert len(shown) == 1 or "characters more in anchor history" in shown[-1]
-    assert len(shown) <= notification_parts.MOST
+    assert len(shown) <= notify.MAX_PARTS
 
 
 def test_what_is_refused_in_every_form_says_so_and_by_which_answer(receiver: str) -> None:
@@ -122,10 +122,10 @@ def test_what_is_not_refused_for_its_length_is_not_sent_again_at_once(receiver: 
 @pytest.mark.parametrize("lines", [1, 20, 400])
 def test_no_part_is_longer_than_the_limit_and_what_is_left_out_is_counted(limit: int, lines: int) -> None:
     found = message(lines)
-    shown = notification_parts.parts(found, limit)
+    shown = notify.parts(found, limit)
     assert all(len(part) <= limit for part in shown)
     assert all(UID in part for part in shown)
-    assert len(shown) <= notification_parts.MOST
+    assert len(shown) <= notify.MAX_PARTS
     if len(shown) > 1:
         assert all(part.split("\n")[-1].startswith(f"part {n}/") for n, part in enumerate(shown, 1))
 
@@ -133,7 +133,7 @@ def test_no_part_is_longer_than_the_limit_and_what_is_left_out_is_counted(limit:
 def test_the_rest_of_a_long_line_is_still_marked_as_a_strangers() -> None:
     forged = "x" * 100 + "recovered: all is OK " * 40
     found = alarm.written(Class.INVALID, "INVALID: t", ["new:", f"- {forged}"], uid=UID)
-    for part in notification_parts.parts(found, 300):
+    for part in notify.parts(found, 300):
         *lines, last = part.split("\n")
         assert all(line.startswith("- ") for line in lines if line != "new:")
         assert last.startswith("part ")
@@ -168,7 +168,7 @@ def test_what_goes_to_a_service_is_within_its_limit_and_no_markup(
     monkeypatch.setattr(plugin, "throttle", lambda *_, **__: None)
     lines = ["new:", LIE, *(f"- check {n}: {'x' * 300}" for n in range(40))]
     notifier.send(notifier.receivers[0], alarm.written(Class.INVALID, "INVALID: t", lines, uid=UID))
-    assert 1 <= len(sent) <= notification_parts.MOST
+    assert 1 <= len(sent) <= notify.MAX_PARTS
     assert all(len(body) <= plugin.body_maxlen for _, body in sent)
     assert all(UID in body for _, body in sent)
     shown = "".join(title + body for title, body in sent)

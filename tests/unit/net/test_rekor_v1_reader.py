@@ -13,7 +13,7 @@ import pytest
 
 from anchor import merkle
 from anchor.errors import Unavailable
-from anchor.net.http import Budget
+from anchor.net.budget import Budget
 from anchor.net.rekor_v1_reader import RekorV1Reader
 from anchor.tlog import checkpoint
 from anchor.tlog.checkpoint import Log

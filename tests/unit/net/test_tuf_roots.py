@@ -11,7 +11,7 @@ import pytest
 
 from anchor.errors import Misuse, Stale, Unavailable
 from anchor.net import tuf_roots
-from anchor.net.http import Budget
+from anchor.net.budget import Budget
 from anchor.net.tuf_roots import Material, Repository
 from anchor.sigstore import signing_config, trusted_root
 from tests.interop.stack.tufrepo import TufRepository

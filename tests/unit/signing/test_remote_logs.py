@@ -11,7 +11,8 @@ import pytest
 
 from anchor.errors import AnchorError, Misuse, Refused
 from anchor.merkle.hashing import leaf_hash
-from anchor.net.http import Budget, HttpError, LostAnswer, ServiceError
+from anchor.net.budget import Budget
+from anchor.net.service_errors import HttpError, LostAnswer, ServiceError
 from anchor.signing import remote_instance
 from anchor.signing.remote_instance import RemoteAuthority
 from anchor.signing.remote_log_v1 import RekorV1, canonical_body
