@@ -19,7 +19,7 @@ import pytest
 from anchor.verdict import Class
 from anchor.watch.schedule import GRACE
 from tests.support.attacks.attacked import Hook
-from tests.support.attacks.online import Online, rows, slow_run, until, watching
+from tests.support.attacks.online import Online, held_run, rows, until, watching
 from tests.support.process.anchor_cli import ROOT, anchor, process
 from tests.support.process.clock import WallClock
 from tests.support.releases.published import Site
@@ -82,9 +82,9 @@ def test_a_fork_under_a_running_watch_is_told_at_once_and_once_over_restarts(onl
 def test_a_watch_that_is_killed_in_a_run_leaves_it_interrupted_and_loses_nothing(online: Online) -> None:
     with watching(online) as daemon:
         daemon.says("OK")
-        slow_run(online, 3.0)
+        held_run(online)
         daemon.kill()
-    online.server.pause = 0.0
+    online.server.free.set()
     assert rows(online, "SELECT id FROM runs WHERE state = 'running'")
     assert online.found() is Class.OK  # its claim has come back
     assert rows(online, "SELECT id FROM runs WHERE state = 'interrupted'")
@@ -95,9 +95,9 @@ def test_a_watch_that_is_killed_in_a_run_leaves_it_interrupted_and_loses_nothing
 def test_sigterm_lets_the_run_in_progress_end(online: Online) -> None:
     with watching(online) as daemon:
         daemon.says("OK")
-        slow_run(online, 1.0)
+        held_run(online)
         daemon.process.send_signal(signal.SIGTERM)
-        online.server.pause = 0.0
+        online.server.free.set()
         assert daemon.stop() == 0
     assert not rows(online, "SELECT id FROM runs WHERE state <> 'finished'")
 
@@ -105,9 +105,9 @@ def test_sigterm_lets_the_run_in_progress_end(online: Online) -> None:
 def test_sigterm_leaves_a_run_that_does_not_end_and_gives_its_claim_back(online: Online) -> None:
     with watching(online) as daemon:
         daemon.says("OK")
-        slow_run(online, GRACE + 2)
+        held_run(online, longest=GRACE + 2)  # each request: it is looked between two whether the time is over
         assert daemon.stop() == 0
-    online.server.pause = 0.0
+    online.server.free.set()
     assert not rows(online, "SELECT id FROM runs WHERE state = 'running'")
     assert rows(online, "SELECT id FROM runs WHERE state = 'interrupted'")
     assert online.found() is Class.OK
@@ -117,7 +117,7 @@ def test_sigterm_leaves_a_run_that_does_not_end_and_gives_its_claim_back(online:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_reverify_that_is_stopped_gives_its_claim_back(online: Online, number: signal.Signals) -> None:
     words = ("reverify", online.target, "--policy", online.folder / "watched.toml", "--home", online.home)
-    online.server.pause = 20.0
+    online.server.free.clear()
     child = subprocess.Popen(
         [sys.executable, "-m", "anchor", *map(str, words)],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
@@ -127,7 +127,7 @@ def test_a_reverify_that_is_stopped_gives_its_claim_back(online: Online, number:
     until(lambda: rows(online, "SELECT id FROM runs WHERE state = 'running'"), 60, child)
     child.send_signal(number)
     _, err = child.communicate(timeout=60)
-    online.server.pause = 0.0
+    online.server.free.set()
     assert (child.returncode, err.strip()) == (130, "anchor: stopped")
     assert not rows(online, "SELECT id FROM runs WHERE state = 'running'")
     assert online.found() is Class.OK
@@ -136,9 +136,9 @@ def test_a_reverify_that_is_stopped_gives_its_claim_back(online: Online, number:
 def test_a_run_beside_the_watch_waits_or_says_who_holds_it(online: Online) -> None:
     with watching(online) as daemon:
         daemon.says("OK")
-        slow_run(online, 4.0)
+        held_run(online)
         ran = online.run("--wait", "0s")
-        online.server.pause = 0.0
+        online.server.free.set()
         assert ran.code == 3
         assert f"pid {daemon.process.pid}" in ran.out or str(daemon.process.pid) in ran.out
         assert online.run("--wait", "30s").code == 0

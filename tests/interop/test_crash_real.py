@@ -51,8 +51,11 @@ def log(stack: Stack, request: pytest.FixtureRequest) -> Iterator[Log]:
     made.stop()
 
 
+@pytest.mark.parametrize(
+    "fewer", [pytest.param(10, id="few"), pytest.param(1, id="all", marks=pytest.mark.slow)]
+)
 def test_killed_at_any_boundary_and_run_again_there_is_one_entry(
-    stack: Stack, log: Log, tmp_path: Path, record_property: Callable[[str, object], None]
+    stack: Stack, log: Log, fewer: int, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     instance = stack.instance(log, name=f"crash-{log.origin}")
     warm = Attempt(stack, tmp_path / "warm", instance)
@@ -61,7 +64,7 @@ def test_killed_at_any_boundary_and_run_again_there_is_one_entry(
     left_alone = Attempt(stack, tmp_path / "alone", instance)
     assert crash.forked(left_alone.publish, killer=killer)[0] == 0
     before = len(entries(log))
-    points, killed, attempts = network_part(killer.seen), 0, []
+    points, killed, attempts = network_part(killer.seen)[::fewer], 0, []
     for at in range(0, len(points), AT_ONCE):
         some = []
         for number, torn in points[at : at + AT_ONCE]:
@@ -77,7 +80,7 @@ def test_killed_at_any_boundary_and_run_again_there_is_one_entry(
         attempt.check(log)
     assert len(entries(log)) == before + len(points)
     # how often an answer is read from a socket depends on the moment
-    assert killed > len(points) * 0.9
+    assert killed >= len(points) * 0.9 - 1
     record_property("crash_points", killed)
     print(f"{log.origin}: {killed} crash points")
 

@@ -111,8 +111,9 @@ def rows(found: Attacked, query: str) -> list[tuple[object, ...]]:
         return db.execute(query).fetchall()
 
 
-def slow_run(found: Online, pause: float) -> None:
-    """Answer each request so late, and wait for a run of the watch that began since: it is held up by all."""
-    found.server.pause = pause
+def held_run(found: Online, *, longest: float | None = None) -> None:
+    """Answer no request any more, or only after so long, and wait for a run of the watch that began since."""
+    found.server.longest = longest
+    found.server.free.clear()
     known = set(rows(found, "SELECT id FROM runs"))
     until(lambda: set(rows(found, "SELECT id FROM runs WHERE state = 'running'")) - known, 60)

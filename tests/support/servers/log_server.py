@@ -5,7 +5,6 @@ A log is replaced in `logs` to change what is served from now on; every request 
 """
 
 import threading
-import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,8 +16,10 @@ from tests.support.logs.simlog import SimLog
 
 
 class LogServer(ThreadingHTTPServer):
-    """Serves `logs` by name. `bodies` replaces paths, of every log; `status` is the answer to everything,
-    after `pause` seconds."""
+    """Serves `logs` by name. `bodies` replaces paths, of every log; `status` is the answer to everything.
+
+    While `free` is cleared, no request is answered before it is `longest` seconds old.
+    """
 
     daemon_threads = True
 
@@ -26,7 +27,9 @@ class LogServer(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.logs = logs
         self.status = 200
-        self.pause = 0.0
+        self.free = threading.Event()
+        self.free.set()
+        self.longest: float | None = None
         self.bodies: dict[str, bytes] = {}
         self.kinds: Counter[str] = Counter()
 
@@ -58,7 +61,7 @@ class _Handler(BaseHTTPRequestHandler):
         name, _, path = self.path.lstrip("/").partition("/")
         kind = "entries" if path.startswith("tile/entries/") else path.split("/", maxsplit=1)[0]
         server.kinds[kind] += 1
-        time.sleep(server.pause)
+        server.free.wait(server.longest)
         try:
             status, body = server.status, b""
             if status == 200:
@@ -90,6 +93,7 @@ def serve_logs(**logs: SimLog) -> Iterator[LogServer]:
     try:
         yield server
     finally:
+        server.free.set()
         server.shutdown()
         server.server_close()
         thread.join()
