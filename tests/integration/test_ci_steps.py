@@ -40,16 +40,22 @@ HOSTS = pytest.mark.parametrize("publish", [github_publish, gitlab_publish])
 Publish = Callable[[Path, str], Ran]
 
 
-@pytest.fixture
-def repository(tmp_path: Path) -> Repository:
-    """One release in it, number 1."""
-    made = Repository(tmp_path)
+@pytest.fixture(scope="module")
+def first_release(tmp_path_factory: pytest.TempPathFactory) -> Repository:
+    """One release in it, number 1; to be copied."""
+    made = Repository(tmp_path_factory.mktemp("repository"))
     made.tag("v1.0.0", LEDGER)
     job = made.clone("job-1.0.0")
     ran = github_publish(job, "v1.0.0")
     assert ran.returncode == 0, ran.stderr
     made.merge(job)
     return made
+
+
+@pytest.fixture
+def repository(first_release: Repository, tmp_path: Path) -> Repository:
+    """One release in it, number 1."""
+    return first_release.copy(tmp_path)
 
 
 def number(job: Path) -> int:

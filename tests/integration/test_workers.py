@@ -68,7 +68,15 @@ def dice() -> random.Random:
     return random.Random(seed)
 
 
-@pytest.mark.parametrize(("engine", "count"), [("postgresql", 1000), ("sqlite", 250)])
+@pytest.mark.parametrize(
+    ("engine", "count"),
+    [
+        ("postgresql", 120),
+        ("sqlite", 60),
+        pytest.param("postgresql", 1000, marks=pytest.mark.slow),
+        pytest.param("sqlite", 250, marks=pytest.mark.slow),
+    ],
+)
 def test_no_run_is_lost_or_doubled_when_workers_are_killed_at_random(
     engine: str, count: int, request: pytest.FixtureRequest, dice: random.Random
 ) -> None:

@@ -7,11 +7,12 @@ third column is filled too, else the one that is checked in is kept.
 """
 
 import dataclasses
+import functools
 import json
 import logging
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,9 +62,10 @@ def row(name: str, case: Case) -> Row:
     return Row(name, None if outcome.accepted else next(iter(outcome.failed)), opinion(case))
 
 
-def vector_rows() -> Iterator[Row]:
+@functools.cache
+def vector_rows() -> tuple[Row, ...]:
     """Every vector."""
-    return (row(name, case) for name, case in CASES.items())
+    return tuple(row(name, case) for name, case in CASES.items())
 
 
 def mutants(base: str) -> Iterator[tuple[str, Case]]:
@@ -73,7 +75,13 @@ def mutants(base: str) -> Iterator[tuple[str, Case]]:
         yield label, dataclasses.replace(case, bundle=data)
 
 
-def only_we(rows: Iterator[Row]) -> dict[str, str]:
+@functools.cache
+def mutant_rows(base: str) -> tuple[Row, ...]:
+    """Every mutation of a vector."""
+    return tuple(row(label, case) for label, case in mutants(base))
+
+
+def only_we(rows: Iterable[Row]) -> dict[str, str]:
     """What we refuse and the stock client accepts, with our check."""
     return {r.name: r.ours for r in rows if r.ours and r.stock is None}
 
@@ -82,7 +90,7 @@ def mutation_rows() -> dict[str, str]:
     """The same over mutations, by label; several bases may share one."""
     found: dict[str, set[str]] = {}
     for base in BASES:
-        for label, check in only_we(row(name, case) for name, case in mutants(base)).items():
+        for label, check in only_we(mutant_rows(base)).items():
             found.setdefault(label, set()).add(check)
     return {label: ", ".join(sorted(checks)) for label, checks in sorted(found.items())}
 

@@ -25,8 +25,11 @@ from anchor.tlog import checkpoint, tiles
 from anchor.verdict import Class
 from tests.support.logs.simlog import SimLog
 from tests.support.process.anchor_cli import Ran, anchor
+from tests.support.records import quick
 from tests.support.releases.published import LEDGER, Site, published
 from tests.support.servers.serving import running
+
+quick.install()
 
 
 class Hook(ThreadingHTTPServer):

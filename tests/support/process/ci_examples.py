@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The CI examples of docs/ci, read, and their steps run as a runner runs them, on repositories of a test."""
 
+import copy
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -68,6 +70,14 @@ class Repository:
         git(folder, "init", "--bare", str(self.origin))
         git(folder, "clone", str(self.origin), str(self.work))
         git(self.work, "checkout", "-b", "main")
+
+    def copy(self, folder: Path) -> "Repository":
+        """The same in another folder."""
+        made = copy.copy(self)
+        shutil.copytree(self.folder, folder, dirs_exist_ok=True, symlinks=True)
+        made.folder, made.origin, made.work = folder, folder / "origin", folder / "work"
+        git(made.work, "remote", "set-url", "origin", str(made.origin))
+        return made
 
     def commit(self, message: str, files: dict[str, str]) -> None:
         for name, text in files.items():

@@ -24,9 +24,10 @@ from anchor.records.database import Database, open_database
 from anchor.records.queue import Held, Lease
 from anchor.verdict import Check, Class, Verdict, passed
 from tests.support.logs.simlog import SimLog
-from tests.support.records import postgres
+from tests.support.records import postgres, quick
 
 NOW = 1_800_000_000.0
+quick.install()
 
 
 @pytest.fixture(scope="session")

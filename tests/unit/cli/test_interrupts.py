@@ -16,7 +16,7 @@ from tests.support.process.anchor_cli import ROOT, process
 @pytest.fixture(scope="module")
 def ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("big") / "ledger.jsonl"
-    path.write_text("".join(f'{{"label":"{i}","value":"{i}"}}\n' for i in range(60_000)))
+    path.write_text("".join(f'{{"label":"{i}","value":"{i}"}}\n' for i in range(20_000)))
     return path
 
 

@@ -252,6 +252,7 @@ def test_a_new_cause_is_told_at_once_while_another_one_flaps() -> None:
     assert new == [(0, ["files"]), (61, ["root"])]
 
 
+@pytest.mark.slow
 def test_ten_thousand_causes_are_a_bounded_number_of_messages_that_say_that_there_are_more() -> None:
     """One in each run, a minute apart, for a week."""
     count = 10_000
@@ -264,6 +265,7 @@ def test_ten_thousand_causes_are_a_bounded_number_of_messages_that_say_that_ther
     assert count - 1440 <= shown <= count
 
 
+@pytest.mark.slow
 def test_ten_thousand_causes_in_one_run_are_one_message_and_stay_small_in_the_records() -> None:
     many = run(*(cause(f"n{n}") for n in range(10_000)))
     standing, news = alarm.after(Standing(), many, now=NOW, rule=RULE)

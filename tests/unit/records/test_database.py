@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Trouble with the database is one line of ours, of the right class, without a password."""
 
+import contextlib
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ from anchor.records.check import check
 from anchor.records.database import Database, open_database
 from anchor.records.tables import Anchor, Base, Claim, Release, Run
 from tests.support.process.anchor_cli import anchor
-from tests.support.records import outcomes
+from tests.support.records import outcomes, quick
 from tests.support.records.outcomes import NOW, opened
 from tests.support.releases import samples
 
@@ -30,6 +31,18 @@ def test_the_migrations_make_what_the_models_say(database: Database) -> None:
     with database.read() as connection:
         context = MigrationContext.configure(connection)
         assert compare_metadata(context, Base.metadata) == []
+
+
+def test_the_records_of_the_tests_have_the_schema_that_the_migrations_make(tmp_path: Path) -> None:
+    dumps = []
+    for name, upgrade in (("migrated", quick.migrated), ("quick", quick.upgrade)):
+        file = tmp_path / f"{name}.db"
+        made = engine.Database(sa.create_engine(f"sqlite:///{file}"), name)
+        upgrade(made)
+        made.close()
+        with contextlib.closing(sqlite3.connect(file)) as read:
+            dumps.append(list(read.iterdump()))
+    assert dumps[0] == dumps[1]
 
 
 def test_opening_again_changes_nothing(database: Database, url: str) -> None:

@@ -187,6 +187,7 @@ def full(world: World, count: int = MAX_UNPROVEN) -> None:
     store.preserve(world.database, lies, (), now=world.now)
 
 
+@pytest.mark.slow
 def test_beyond_a_thousand_open_heads_lies_are_counted_and_honest_heads_kept(world: World) -> None:
     world.run()
     full(world)
