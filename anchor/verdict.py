@@ -6,13 +6,17 @@ A doubt demotes: it never raises an alarm and never passes. This module decides 
 
 import enum
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 import msgspec
 
-from anchor.errors import AnchorError, Misuse, Pending, Refused, Stale, Unavailable, Unsupported
+from anchor.errors import AnchorError, Misuse, Pending, Refused, Stale, Unavailable, Unsupported, printable
 
 FORMAT: Final = "urn:ledger-anchor:verdict:v1"
+EVIDENCE_CLAUSE: Final = "FORMAT.md section 14"
+MAX_DETAIL: Final = 2000
+"""Characters of a check's detail."""
 State = Literal["passed", "refused", "unknown", "skipped"]
 
 
@@ -128,24 +132,81 @@ def judge(checks: Iterable[Check]) -> Class:
     return worst(c.demotes for c in listed if c.demotes)
 
 
-def passed(name: str, detail: str, *, clause: str = "") -> Check:
-    """A check that ran and held."""
-    return Check(name=name, state="passed", detail=detail, clause=clause)
+@dataclass(frozen=True)
+class Step:
+    """A kind of check that docs/checks.md lists. `name` is stable: scripts read it."""
+
+    name: str
+    clause: str
+    """The section that demands the check."""
+    meaning: str
+    """The meaning of a refusal, in plain words."""
+    classes: tuple[Class, ...] = (Class.INVALID,)
+    """The classes that the check can lead to."""
+    signed: bool = False
+    """True if the check verifies one signature, which counts as effort."""
 
 
-def skipped(name: str, reason: str, *, demotes: Class | None = None) -> Check:
-    """A check that did not run; `demotes` when it was required."""
-    return Check(name=name, state="skipped", detail=reason, demotes=demotes)
+def passed(step: Step | str, detail: str, *, clause: str = "") -> Check:
+    """A check that ran and passed; `detail` says what was compared with what."""
+    return _check(step, "passed", detail, clause=clause)
 
 
-def failed(name: str, error: AnchorError, *, meaning: str = "", clause: str = "") -> Check:
-    """The check that an error stands for: refused for `Refused`, else unknown.
+def failed(step: Step | str, error: AnchorError, *, meaning: str = "", clause: str = "") -> Check:
+    """A check that an error ended: refused for `Refused`, else unknown.
 
-    `meaning` is what a refusal would mean: what could not be told means nothing.
+    `meaning`: the meaning of a refusal, if it says more than the step's own. An error that leaves the answer
+    open has no meaning.
     """
     state: State = "refused" if isinstance(error, Refused) else "unknown"
-    if not isinstance(error, Refused | Stale):
-        meaning = ""
+    found = _check(step, state, str(error), meaning=meaning, clause=clause, demotes=class_of(error))
+    return found if isinstance(error, Refused | Stale) else msgspec.structs.replace(found, meaning="")
+
+
+def skipped(step: Step | str, reason: str, *, demotes: Class | None = None) -> Check:
+    """A check that did not run; `demotes` if it was required."""
+    name = step.name if isinstance(step, Step) else step
+    return Check(name=name, state="skipped", detail=_line(reason), demotes=demotes)
+
+
+def refused(step: Step | str, detail: str, *, demotes: Class, meaning: str = "", clause: str = "") -> Check:
+    """A check that ran and did not pass, with another class than INVALID."""
+    return _check(step, "refused", detail, meaning=meaning, clause=clause, demotes=demotes)
+
+
+def below_policy(step: Step, detail: str, demotes: Class) -> Check:
+    """A check of evidence that is good, but less than the policy demands: STALE or PENDING."""
+    return refused(step, detail, demotes=demotes)
+
+
+def contradiction(name: str, detail: str, *, meaning: str, clause: str = EVIDENCE_CLAUSE) -> Check:
+    """The check of two signed statements that cannot both be true. Its class is EQUIVOCATION."""
+    return refused(name, detail, demotes=Class.EQUIVOCATION, meaning=meaning, clause=clause)
+
+
+def _check(
+    step: Step | str,
+    state: State,
+    detail: str,
+    *,
+    meaning: str = "",
+    clause: str = "",
+    demotes: Class | None = None,
+) -> Check:
+    if not isinstance(step, Step):
+        return Check(name=step, state=state, detail=detail, meaning=meaning, clause=clause, demotes=demotes)
+    if state != "passed":
+        meaning = meaning or step.meaning
     return Check(
-        name=name, state=state, detail=str(error), meaning=meaning, clause=clause, demotes=class_of(error)
+        name=step.name,
+        state=state,
+        detail=_line(detail),
+        meaning=meaning,
+        clause=clause or step.clause,
+        demotes=demotes,
     )
+
+
+def _line(text: str) -> str:
+    """The text, printable and of bounded length: a stranger may have chosen identities and origins."""
+    return printable(text[:MAX_DETAIL])

@@ -41,7 +41,7 @@ from anchor.sigstore.services import Duplicate
 from anchor.sigstore.signing_config import Service, SigningConfig
 from anchor.tlog.policy import WitnessPolicy
 from anchor.verdict import Verdict
-from anchor.verify import witness_quorum
+from anchor.verify.anchors import check_witnesses
 from anchor.verify.bundle import verify_bundle
 from anchor.verify.effort import Effort
 from anchor.verify.policy import Policy, Signer
@@ -304,9 +304,12 @@ def tools(say: Callable[[str], None], own: Trust | None) -> Tools:
 
 
 def _witnessed(witnesses: WitnessPolicy, report: BundleReport) -> str:
-    """Empty when the witness policy is met, else what is missing."""
-    found = witness_quorum.check(report, witnesses, datetime.now(UTC), Effort.unlimited())
-    return "" if found.state == "passed" else found.detail
+    """Empty if the witness policy is met, else the reason."""
+    try:
+        check_witnesses(report, witnesses, datetime.now(UTC), Effort.unlimited())
+    except AnchorError as e:
+        return str(e)
+    return ""
 
 
 def examine(bundle: bytes, payload: bytes, root: bytes) -> BundleReport:

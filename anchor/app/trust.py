@@ -21,12 +21,12 @@ from anchor.sigstore import trusted_root as roots
 from anchor.sigstore.trusted_root import TrustedRoot
 from anchor.tlog import policy as tlog_policy
 from anchor.tlog.policy import WitnessPolicy
-from anchor.verdict import Check
+from anchor.verdict import Check, failed, passed
 from anchor.verify import policy as trust
 from anchor.verify.anchors import Trust
 from anchor.verify.files import COPYING
 from anchor.verify.policy import Policy, RootSource, Signer
-from anchor.verify.release_steps import FRESH, broken, held
+from anchor.verify.steps import TRUST_FRESH
 
 NAMED = ("public", "staging")
 PAUSE = 60.0
@@ -240,11 +240,11 @@ def _fresh(name: str, found: Named, max_age: timedelta | None) -> Check:
             remedy = "try later, give --offline, or say in the policy how old it may be: max_root_age"
             raise Unavailable(problem + found.trouble, where=material.place, remedy=remedy)
     except AnchorError as e:
-        return broken(FRESH, e)
+        return failed(TRUST_FRESH, e)
     line = f"the {name} trusted root, refreshed at {material.refreshed}, is valid until {material.expires}"
     line = f"{line}; not refreshed now, within max_root_age: {found.trouble}" if found.trouble else line
     line = f"{line}; not kept for the next run: {material.unkept}" if material.unkept else line
-    return held(FRESH, line)
+    return passed(TRUST_FRESH, line)
 
 
 def _lying_inside(policy: Policy, path: Path | None, release: str) -> list[str]:

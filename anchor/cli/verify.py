@@ -13,7 +13,7 @@ from anchor.cli.output import Counter, emit
 from anchor.net import release_files
 from anchor.net.budget import Budget
 from anchor.verify.effort import Effort
-from anchor.verify.release import ReferenceClient, verify_release
+from anchor.verify.release import ReferenceClient, examine_release
 
 BUDGET = 120.0
 """Seconds for everything that is fetched."""
@@ -39,7 +39,7 @@ def command(*, release: str, as_json: bool, offline: bool, second_opinion: bool,
     data, files = release_files.load(release, budget, offline=offline)
     asked = second_opinion and trust is not None
     counter = Counter()
-    verdict = verify_release(
+    result = examine_release(
         release,
         data,
         files,
@@ -50,7 +50,7 @@ def command(*, release: str, as_json: bool, offline: bool, second_opinion: bool,
         effort=Effort(stopwatch=time.thread_time),
     )
     counter.close()
-    return emit(verdict, as_json=as_json, notes=notes)
+    return emit(result.verdict, as_json=as_json, notes=notes)
 
 
 def _reference_client() -> ReferenceClient:

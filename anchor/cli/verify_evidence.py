@@ -17,7 +17,7 @@ from anchor.monitor import conflicting_statements
 from anchor.net.budget import Budget
 from anchor.tlog import evidence
 from anchor.tlog.keys import VerifierKey, parse_vkey
-from anchor.verdict import Check, Class, Verdict, failed, judge, passed
+from anchor.verdict import Check, Verdict, contradiction, failed, judge, passed, skipped
 
 
 @click.command(
@@ -88,7 +88,7 @@ def _known(key: VerifierKey, log_key: str | None, given: dict[str, Any], *, offl
         if all(public_key(k) != key.public_key for k in trust.root.tlogs):
             raise Refused("the trusted root names no log with this key", where=name)
         return passed(name, "the trusted root names a log with this key")
-    return Check(name=name, state="skipped", detail=f"compare it yourself: {key.vkey}")
+    return skipped(name, f"compare it yourself: {key.vkey}")
 
 
 def _publisher(data: bytes, given: dict[str, Any], facts: dict[str, Any], *, offline: bool) -> Check:
@@ -109,11 +109,5 @@ def _publisher(data: bytes, given: dict[str, Any], facts: dict[str, Any], *, off
 
 
 def _holds(sentence: str) -> Check:
-    return Check(
-        name="evidence",
-        state="refused",
-        detail=sentence,
-        meaning="both were signed and cannot both be true; the file alone shows it",
-        clause="FORMAT.md section 14",
-        demotes=Class.EQUIVOCATION,
-    )
+    meaning = "both were signed and cannot both be true; the file alone shows it"
+    return contradiction("evidence", sentence, meaning=meaning)

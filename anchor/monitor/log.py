@@ -30,7 +30,7 @@ from anchor.tlog import policy as witnesses
 from anchor.tlog.checkpoint import Checkpoint
 from anchor.tlog.follow import Followed, News, follow, follow_proofs
 from anchor.tlog.source import Source
-from anchor.verdict import Check, Class, failed, passed, skipped
+from anchor.verdict import Check, contradiction, failed, passed, skipped
 
 CLAUSE = "FORMAT.md section 14; C2SP tlog-checkpoint"
 DAY = 86400
@@ -315,12 +315,6 @@ def kept_line(shown: Evidence, sentence: str) -> str:
 
 
 def equivocation(name: str, detail: str) -> Check:
-    """The check of a contradiction that can be shown."""
-    return Check(
-        name=name,
-        state="refused",
-        detail=detail,
-        meaning="the log signed two histories; a stranger can check it with anchor verify-evidence",
-        clause=CLAUSE,
-        demotes=Class.EQUIVOCATION,
-    )
+    """The check of a log that signed two histories."""
+    meaning = "the log signed two histories; a stranger can check it with anchor verify-evidence"
+    return contradiction(name, detail, meaning=meaning, clause=CLAUSE)

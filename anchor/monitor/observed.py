@@ -117,7 +117,7 @@ def _entry(anchor: VerifiedAnchor, fact: LogFact) -> Entry:
         origin=fact.origin,
         index=anchor.anchor.log.index,
         body=fact.body,
-        anchor=anchor.place,
+        anchor=anchor.number,
         checkpoint=fact.checkpoint,
         log=_log(fact),
         place=fact.index if fact.checkpoint else None,

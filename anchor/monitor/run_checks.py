@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from anchor.errors import AnchorError, Unavailable
 from anchor.monitor.run_record import TWO_STATEMENTS, Best, Evidence, SeenRelease
-from anchor.verdict import Check, Class, Verdict, failed, passed
+from anchor.verdict import Check, Class, Verdict, contradiction, failed, passed, refused
 
 
 def canary(found: Verdict, target: str) -> Check:
@@ -18,10 +18,9 @@ def canary(found: Verdict, target: str) -> Check:
     if found.verdict is Class.INVALID:
         bad = next(c for c in found.checks if c.demotes is Class.INVALID)
         return passed("canary", f"a corrupted copy of {target} was found bad ({bad.name})")
-    return Check(
-        name="canary",
-        state="refused",
-        detail=f"a corrupted copy of {target} came to {found.verdict}, not INVALID",
+    return refused(
+        "canary",
+        f"a corrupted copy of {target} came to {found.verdict}, not INVALID",
         meaning="this verifier passes what is bad: none of its verdicts counts",
         demotes=Class.ERROR,
     )
@@ -32,10 +31,9 @@ def complete(release: SeenRelease | None, *, looked: int, counted: int) -> Check
     if release is not None and looked >= max(1, counted):
         return passed("complete", f"a release, and the entries of {looked} anchors in their logs")
     what = "no release" if release is None else f"entries of {looked} anchors, where {counted} counted"
-    return Check(
-        name="complete",
-        state="refused",
-        detail=f"nothing was found wrong, and the run looked at {what}",
+    return refused(
+        "complete",
+        f"nothing was found wrong, and the run looked at {what}",
         meaning="checks were left out: this run says nothing, and the program is at fault",
         demotes=Class.ERROR,
     )
@@ -76,7 +74,7 @@ def rivals(one: SeenRelease, two: SeenRelease) -> Check:
             f"release {late.number} of {late.ledger} ({late.digest}) names another release {early.number} "
             f"before it than the signed {early.digest}"
         )
-    return _equivocation(detail)
+    return _two_statements(detail)
 
 
 def number(
@@ -94,7 +92,9 @@ def number(
     if now is not None and rival is not None:
         found.append(rivals(rival, now))
     elif accused:
-        found.append(_equivocation(f"evidence {accused[0].digest[:16]} is kept against {accused[0].origin}"))
+        found.append(
+            _two_statements(f"evidence {accused[0].digest[:16]} is kept against {accused[0].origin}")
+        )
     if now is None:
         return found
     if best is not None and now.number < best.number:
@@ -113,21 +113,14 @@ def rolled_back(now: SeenRelease, best: Best, target: str) -> Check:
         f"--number {now.number} --reason ..."
     )
     old = f"release {now.number} is served where {best.number} {who}"
-    return Check(
-        name="number",
-        state="refused",
-        detail=str(Unavailable(old, where=target, remedy=remedy)),
+    return refused(
+        "number",
+        str(Unavailable(old, where=target, remedy=remedy)),
         meaning="whoever serves it shows an older state than you have seen, and may hide what came after",
         demotes=Class.UNAVAILABLE,
     )
 
 
-def _equivocation(detail: str) -> Check:
-    return Check(
-        name="number",
-        state="refused",
-        detail=detail,
-        meaning="the publisher signed statements that contradict each other; both are kept",
-        clause="FORMAT.md section 14",
-        demotes=Class.EQUIVOCATION,
-    )
+def _two_statements(detail: str) -> Check:
+    meaning = "the publisher signed statements that contradict each other; both are kept"
+    return contradiction("number", detail, meaning=meaning)

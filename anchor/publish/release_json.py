@@ -14,8 +14,8 @@ from anchor.format import names
 from anchor.format.release import FORMAT, Anchor, Blob, File, Log, Release
 from anchor.format.statement import Statement
 from anchor.sigstore import trusted_root
-from anchor.verify import root_entries
-from anchor.verify.anchor_claims import entry_index, time_text
+from anchor.verify import root_copy
+from anchor.verify.anchors import time_text
 from anchor.verify.effort import Effort
 from anchor.verify.report import BundleReport
 
@@ -51,7 +51,7 @@ def anchor(anchored: Anchored) -> Anchor:
     log = report.logs[0]
     return Anchor(
         bundle=blob(anchored.path, anchored.bundle),
-        log=Log(origin=log.origin, url=log.base_url, id=log.log_id.hex(), index=entry_index(log)),
+        log=Log(origin=log.origin, url=log.base_url, id=log.log_id.hex(), index=log.public_index),
         identity=report.identity,
         issuer=report.issuer,
         time=time_text(report),
@@ -80,8 +80,8 @@ def material_of(anchors: Sequence[Anchored], roots: Sequence[bytes]) -> bytes:
         return roots[0]
     whole = union(roots)
     root = trusted_root.parse(whole)
-    used = frozenset[root_entries.Name]().union(
-        *(root_entries.used(a.bundle, a.report, root, Effort.unlimited()) for a in anchors)
+    used = frozenset[root_copy.Name]().union(
+        *(root_copy.used(a.bundle, a.report, root, Effort.unlimited()) for a in anchors)
     )
     value = parse_json(whole, where="trusted root")
     for member in _MEMBERS:
@@ -89,9 +89,9 @@ def material_of(anchors: Sequence[Anchored], roots: Sequence[bytes]) -> bytes:
     return json.dumps(value, indent=1).encode() + b"\n"
 
 
-def _names(media_type: str, member: str, item: Any) -> set[root_entries.Name]:
+def _names(media_type: str, member: str, item: Any) -> set[root_copy.Name]:
     alone = json.dumps({"mediaType": media_type, member: [item]}).encode()
-    return {name for name, _ in root_entries.entries(trusted_root.parse(alone))}
+    return {name for name, _ in root_copy.entries(trusted_root.parse(alone))}
 
 
 def release(

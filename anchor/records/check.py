@@ -36,7 +36,7 @@ from anchor.records.tables import (
 )
 from anchor.tlog import evidence as evidences
 from anchor.tlog.keys import parse_vkey
-from anchor.verdict import Check, Class, Verdict, failed, judge, passed
+from anchor.verdict import Check, Verdict, contradiction, failed, judge, passed
 
 BATCH = 1000
 _MOST = 5
@@ -291,12 +291,4 @@ def _contradictions(connection: Connection) -> list[Check]:
         return [passed("contradictions", good + (more if shared else ""))]
     detail = "; ".join([*found, *(f"two statements of {one}" for one in shared)])
     meaning = "export it with: anchor records export --evidence"
-    return [
-        Check(
-            name="contradictions",
-            state="refused",
-            detail=detail,
-            meaning=meaning,
-            demotes=Class.EQUIVOCATION,
-        )
-    ]
+    return [contradiction("contradictions", detail, meaning=meaning)]

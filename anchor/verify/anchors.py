@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The anchors of a release: each bundle verified strictly, compared with what release.json says of it, and
-put before the reference client as a second opinion. Decides which anchors count.
+"""The anchors of a release: each bundle verified strictly, and compared with what release.json says about it.
+
+Decides which anchors count: those that the verifier's own trust verifies, with the witnesses that the policy
+demands, with the agreement of the reference client if it is asked, and with the release's copy of the
+trusted root verifying the same.
 """
 
 import functools
@@ -11,33 +14,25 @@ from typing import Any, Protocol
 
 import msgspec
 
-from anchor.errors import AnchorError, Refused, Unavailable, Unsupported
+from anchor.encoding import rfc3339
+from anchor.errors import Pending, Refused, Unavailable, Unsupported
 from anchor.format.release import MAX_BUNDLE, Anchor, Release
+from anchor.format.statement import PAYLOAD_TYPE
 from anchor.log_kinds import EMBEDDED
 from anchor.log_kinds.embedded import EMBEDDED_SUFFIX
 from anchor.sigstore.trusted_root import TrustedRoot
 from anchor.sigstore.trusted_root import parse as parse_root
+from anchor.tlog import policy as witness_policy
 from anchor.tlog.policy import WitnessPolicy
 from anchor.verdict import Check, Class
-from anchor.verify import anchor_claims, root_copy, root_entries, witness_quorum
+from anchor.verify import root_copy, steps
 from anchor.verify.bundle import verify_bundle
 from anchor.verify.effort import Effort
 from anchor.verify.files import Files, read_whole
 from anchor.verify.policy import Policy
-from anchor.verify.release_steps import (
-    BUNDLE,
-    COPY_DOES,
-    NAMED,
-    REFERENCE,
-    TRUSTED,
-    broken,
-    held,
-    outcome,
-    unrun,
-)
 from anchor.verify.report import BundleReport
-from anchor.verify.root_copy import Copy
-from anchor.verify.root_entries import Name
+from anchor.verify.root_copy import Name, RootCopy
+from anchor.verify.steps import Checks
 
 NOT_ASKED = "the sigstore client was not asked; 'anchor verify --second-opinion' asks it"
 
@@ -52,38 +47,43 @@ class ReferenceClient(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Trust:
-    """What the verifier brings: a policy, the roots that it names (raw JSON), what they hold together (which
-    says what is named at all, and verifies nothing), and what there is to say of how they were got."""
+    """The verifier's own policy and trusted roots."""
 
     policy: Policy
     raw: Sequence[bytes]
+    """The JSON of each trusted root."""
     root: TrustedRoot
+    """The union of all roots, used only to ask whether a key is known. It never verifies anything."""
     labels: Sequence[str] = ()
-    """What the policy calls each of the roots, as `raw` has them."""
+    """The policy's name for each of the roots, in the order of `raw`."""
     checks: Sequence[Check] = ()
+    """The checks of loading the roots, such as how fresh each one is."""
     witnesses: WitnessPolicy | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
-    """Of the TUF metadata that vouches for roots, by repository and role."""
+    """The versions of the TUF metadata that vouches for the roots, by repository and role."""
 
     @functools.cached_property
     def each(self) -> tuple[TrustedRoot, ...]:
-        """The roots one by one, as `raw` has them. What one vouches for is not lent to another."""
+        """The roots one by one, in the order of `raw`. No root vouches for the keys of another."""
         return (self.root,) if len(self.raw) == 1 else tuple(parse_root(data) for data in self.raw)
 
     def known(self, data: bytes) -> TrustedRoot | None:
-        """The root that these bytes are, where they are one of the verifier's own: parsed once for all
-        releases, since most copies are the root itself."""
+        """The root with exactly this JSON, if it is one of the verifier's own. Most copies are such a
+        root, so it is parsed once for all releases."""
         return next((root for raw, root in zip(self.raw, self.each, strict=True) if raw == data), None)
 
     def verify(
         self, bundle: bytes, *, now: datetime, effort: Effort | None = None
     ) -> tuple[BundleReport, bytes]:
-        """A bundle for one of the policy's signers, under one root alone: the first that verifies it, else
-        the first that knows its log and authority. Also that root's JSON. `effort`: what it may cost."""
+        """The report of a bundle for the policy's signers, and the JSON of the one root that was used.
+
+        That is the first root that verifies the bundle, else the first that knows its log and
+        authority. `effort`: the limit of work.
+        """
         signers, tried = self.policy.signers, []
         labels = self.labels or [""] * len(self.raw)
         for root, raw, label in zip(self.each, self.raw, labels, strict=True):
-            found = verify_bundle(
+            report = verify_bundle(
                 bundle,
                 trusted_root=root,
                 artifact=None,
@@ -92,59 +92,66 @@ class Trust:
                 effort=effort,
                 root_label=label,
             )
-            if found.ok:
-                return found, raw
-            tried.append((found, raw))
+            if report.ok:
+                return report, raw
+            tried.append((report, raw))
         return next((t for t in tried if not t[0].foreign), tried[0])
 
 
 @dataclass(frozen=True, kw_only=True)
 class VerifiedAnchor:
-    """An anchor whose bundle passed every strict check under the verifier's own trust, and of which
-    release.json tells the truth. `data` are the bundle's exact bytes; `report.logs` its log entries."""
+    """An anchor whose bundle passed every strict check under the verifier's own trust. Everything that
+    release.json says about it is true. `report.logs` are its log entries."""
 
     anchor: Anchor
-    place: int
-    """In release.json, from 1."""
+    number: int
+    """The position in release.json, from 1."""
     data: bytes
+    """The bundle's exact bytes."""
     report: BundleReport
     counts: bool
-    """Whether it also has what else is demanded: witnesses, the reference client's agreement, the same by the
-    release's copy of the trusted root."""
+    """True if the further demands hold too: witnesses, the agreement of the reference client, and the
+    release's copy of the trusted root verifying the same."""
 
 
 @dataclass(kw_only=True)
 class AnchorReport:
-    """One anchor, at a `place` of release.json from 1. `counts` when all passed by the verifier's trust."""
+    """One anchor, the `number`-th of release.json from 1, and its checks."""
 
     anchor: Anchor
-    place: int
-    checks: list[Check] = field(default_factory=list)
+    number: int
+    steps: Checks
     bundle: BundleReport | None = None
+    """Set if every strict check of the bundle passed, and release.json tells the truth about it."""
     data: bytes = b""
     """The bundle's exact bytes, which have the digest that release.json names."""
     root: bytes = b""
-    """The verifier's trusted root (JSON) that verified it."""
+    """The JSON of the verifier's trusted root that verified it."""
     counts: bool = False
+    """True if everything that the verifier demands holds."""
     foreign: bool = False
+    """True if the policy's trusted roots do not name the log or the authority."""
     used: frozenset[Name] = frozenset()
-    """Of a foreign one: what of the release's own copy of the trusted root it rests on."""
+    """For a foreign anchor: the entries of the release's own copy of the trusted root that it needs."""
 
-    def add(self, check: Check) -> None:
-        """Keep a check."""
-        self.checks.append(check)
+    @property
+    def checks(self) -> list[Check]:
+        """The checks so far, each with what it is about."""
+        return [msgspec.structs.replace(c, about=self.about) for c in self.steps.checks]
 
     @property
     def about(self) -> str:
-        """The log's origin, once the verifier's own trust binds it; before that the anchor's place, and the
-        origin as what release.json claims."""
+        """The log's origin, once the verifier's own trust binds it. Before that: the anchor's number, and
+        the origin as release.json claims it."""
         origin = self.anchor.log.origin
-        return origin if self.bundle and self.root else f"anchor {self.place}, which claims {origin}"
+        return origin if self.bundle and self.root else f"anchor {self.number}, which claims {origin}"
 
     @property
     def embedded(self) -> bool:
-        """Whether the log, or who vouches for signer or time, is run by the publisher; told by the origin,
-        which the checkpoint binds, and by the names that the trusted root gives to the others."""
+        """True if the publisher runs the log, or the authority that vouches for signer or time.
+
+        The origin says so, which the checkpoint binds, and so do the names of authorities in the root.
+        """
         if self.bundle is None:
             return False
         others = (self.bundle.authority, *(t.authority for t in self.bundle.times))
@@ -153,15 +160,15 @@ class AnchorReport:
 
     @property
     def verified(self) -> VerifiedAnchor | None:
-        """What was verified; None of an anchor that was refused, is foreign, or is only claimed."""
+        """The verified anchor; None if it was refused, is foreign, or is only claimed."""
         if self.bundle is None or not self.root:
             return None
         return VerifiedAnchor(
-            anchor=self.anchor, place=self.place, data=self.data, report=self.bundle, counts=self.counts
+            anchor=self.anchor, number=self.number, data=self.data, report=self.bundle, counts=self.counts
         )
 
     def facts(self) -> dict[str, Any]:
-        """What was bound, for the verdict."""
+        """The bound values, for the verdict."""
         a = self.anchor
         return {
             "origin": a.log.origin,
@@ -175,14 +182,14 @@ class AnchorReport:
 
 @dataclass(frozen=True, kw_only=True)
 class _Given:
-    """What all anchors of a release are judged by. `copy`: the trusted root beside the release."""
+    """The inputs for one anchor. `copy`: the trusted root beside the release."""
 
     payload: bytes
     files: Files
     trust: Trust | None
     now: datetime
     reference_client: ReferenceClient | None
-    copy: Copy | None
+    copy: RootCopy | None
     effort: Effort
 
 
@@ -197,146 +204,189 @@ def verify_all(
     effort: Effort,
 ) -> tuple[list[AnchorReport], list[Check]]:
     """A report for each anchor, and the checks of the release's own copy of the trusted root."""
-    copy, check = root_copy.read(release, files, trust.known if trust else None)
-    checks = [check]
+    copy_checks = Checks()
+    known = trust.known if trust else None
+    copy = copy_checks.run(steps.TRUSTED_ROOT, root_copy.read, release, files, known)
     reports = []
-    for place, anchor in enumerate(release.anchors, 1):
-        report = AnchorReport(anchor=anchor, place=place)
-        part = effort.share(len(release.anchors) + 1 - place)
-        _verify(
-            report,
-            _Given(
-                payload=payload,
-                files=files,
-                trust=trust,
-                now=now,
-                reference_client=reference_client,
-                copy=copy,
-                effort=part,
-            ),
+    for number, anchor in enumerate(release.anchors, 1):
+        given = _Given(
+            payload=payload,
+            files=files,
+            trust=trust,
+            now=now,
+            reference_client=reference_client,
+            copy=copy,
+            effort=effort.share(len(release.anchors) + 1 - number),
         )
-        report.checks = [msgspec.structs.replace(c, about=report.about) for c in report.checks]
-        reports.append(report)
+        reports.append(_verify_anchor(anchor, number, given))
     if copy is not None and trust is not None and copy.raw not in trust.raw:
         used = frozenset().union(*(r.used for r in reports))
-        checks.append(outcome(COPY_DOES, lambda: copy.consistent_with(trust.root, used)))
-    return reports, checks
+        copy_checks.run(steps.TRUSTED_ROOT_COPY, copy.consistent_with, trust.root, used)
+    return reports, copy_checks.checks
 
 
-def _verify(report: AnchorReport, given: _Given) -> None:
+def _verify_anchor(anchor: Anchor, number: int, given: _Given) -> AnchorReport:
     """All checks of one anchor."""
-    blob, copy, trust, now = report.anchor.bundle, given.copy, given.trust, given.now
-    try:
-        given.effort.poll()
-        data = read_whole(given.files, blob.path, size=blob.size, sha256=blob.sha256, limit=MAX_BUNDLE)
-    except AnchorError as e:
-        report.add(broken(BUNDLE, e))
-        return
+    copy, trust = given.copy, given.trust
+    report = AnchorReport(anchor=anchor, number=number, steps=Checks(given.effort))
+    data = report.steps.run(steps.BUNDLE_FILE, _read_bundle, anchor, given.files)
+    if data is None:
+        return report
     report.data = data
-    report.add(held(BUNDLE, f"{blob.path} has SHA-256 {blob.sha256}, which release.json names"))
     if trust is None:
         if copy is not None:
-            _check_bundle(report, copy.verify(data, now, given.effort), given.payload)
-        return
-    found, report.root = trust.verify(data, now=now, effort=given.effort)
+            _check_bundle(report, copy.verify(data, given.now, given.effort), given.payload)
+        return report
+    found, report.root = trust.verify(data, now=given.now, effort=given.effort)
     if found.foreign:
         report.foreign = True
-        report.add(unrun(TRUSTED, "the policy's trusted roots do not name its log or authority"))
+        line = "the policy's trusted roots do not name its log or authority"
+        report.steps.skip(steps.ANCHOR_TRUSTED, line)
         if copy is not None:
-            _check_untrusted(report, data, copy, given)
-        return
+            used = report.steps.run(steps.ANCHOR_NAMED, _check_untrusted, report, copy, given)
+            report.used = used or frozenset()
+        return report
     _check_bundle(report, found, given.payload)
     if report.bundle is not None:
-        _count(report, report.bundle, data, given, trust)
+        report.counts = _check_demands(report, report.bundle, given, trust)
+    return report
 
 
-def _count(report: AnchorReport, found: BundleReport, data: bytes, given: _Given, trust: Trust) -> None:
-    """Whether a verified anchor counts: the witnesses that are demanded, and second opinions."""
-    report.counts = True
-    if trust.witnesses is not None:
-        check = witness_quorum.check(found, trust.witnesses, given.now, given.effort)
-        report.add(check)
-        report.counts = check.state == "passed"
-    if report.counts:
-        if given.reference_client is None:
-            report.add(unrun(REFERENCE, NOT_ASKED))
-        else:
-            _ask_reference_client(report, data, given.payload, given.reference_client, given.now)
-        _check_root_copy(report, data, given)
+def _read_bundle(anchor: Anchor, files: Files) -> tuple[str, bytes]:
+    blob = anchor.bundle
+    data = read_whole(files, blob.path, size=blob.size, sha256=blob.sha256, limit=MAX_BUNDLE)
+    return f"{blob.path} has SHA-256 {blob.sha256}, which release.json names", data
 
 
 def _check_bundle(report: AnchorReport, found: BundleReport, payload: bytes) -> None:
-    """The strict checks of one bundle, and of what release.json says of it; `bundle` is set if all held."""
-    for check in found.checks:
-        report.add(check)
+    """The strict checks of one bundle, then the claims of release.json. Sets `bundle` if all passed."""
+    report.steps.checks += found.checks
     if any(c.state in ("refused", "unknown") for c in found.checks):
         return
-    try:
-        line = anchor_claims.compare(report.anchor, found, payload)
-    except AnchorError as e:
-        report.add(broken(NAMED, e))
-        return
-    report.bundle = found
-    report.add(held(NAMED, line))
+    if report.steps.run(steps.ANCHOR_NAMED, check_claims, report.anchor, found, payload):
+        report.bundle = found
 
 
-def _check_untrusted(report: AnchorReport, data: bytes, copy: Copy, given: _Given) -> None:
-    """A foreign anchor proves nothing, and release.json must tell the truth of it: what is not bound by the
-    verifier's roots is bound at least by the copy in the release. It never counts: `bundle` stays unset."""
-    found = copy.verify(data, given.now, given.effort)
-    try:
-        given.effort.poll()  # what was not verified for its cost is no forgery
-        bad = next((c for c in found.checks if c.demotes), None)
-        if bad is not None:
-            kind = Unsupported if found.verdict is Class.UNSUPPORTED else Refused
-            raise kind(f"{bad.name}: {bad.detail}", where="under the trusted root that the release carries")
-        anchor_claims.compare(report.anchor, found, given.payload)
-        report.used = root_entries.used(data, found, copy.root, given.effort)
-    except AnchorError as e:
-        report.add(broken(NAMED, e))
-        return
+def _check_untrusted(report: AnchorReport, copy: RootCopy, given: _Given) -> tuple[str, frozenset[Name]]:
+    """The entries of the copy that a foreign anchor needs; raises if release.json says something else.
+
+    A foreign anchor proves nothing and never counts. The verifier's roots do not bind what release.json says
+    about it, so the copy in the release must.
+    """
+    found = copy.verify(report.data, given.now, given.effort)
+    given.effort.poll()  # a bundle that costs too much to verify is not a forgery
+    bad = next((c for c in found.checks if c.demotes), None)
+    if bad is not None:
+        kind = Unsupported if found.verdict is Class.UNSUPPORTED else Refused
+        raise kind(f"{bad.name}: {bad.detail}", where="under the trusted root that the release carries")
+    check_claims(report.anchor, found, given.payload)
+    used = root_copy.used(report.data, found, copy.root, given.effort)
     line = "it is what release.json claims, by the trusted root that the release carries: no proof to you"
-    report.add(held(NAMED, line))
+    return line, used
+
+
+def _check_demands(report: AnchorReport, found: BundleReport, given: _Given, trust: Trust) -> bool:
+    """True if a verified anchor counts: witnesses, second opinion and the release's copy all agree."""
+    run, copy = report.steps.run, given.copy
+    if trust.witnesses is not None and not run(
+        steps.WITNESSES, check_witnesses, found, trust.witnesses, given.now, given.effort
+    ):
+        return False
+    client, agreed = given.reference_client, True
+    if client is None:
+        report.steps.skip(steps.REFERENCE_CLIENT, NOT_ASKED)
+    else:
+        agreed = bool(run(steps.REFERENCE_CLIENT, _ask_reference_client, report, found, given, client))
+    same = copy is None or run(steps.TRUSTED_ROOT_COPY, _check_root_copy, report, copy, given)
+    return agreed and bool(same)
 
 
 def _ask_reference_client(
-    report: AnchorReport, data: bytes, payload: bytes, reference_client: ReferenceClient, now: datetime
-) -> None:
-    """The reference client must agree, under the same root; it never outvotes our refusal.
+    report: AnchorReport, found: BundleReport, given: _Given, client: ReferenceClient
+) -> str:
+    """The reference client must agree, under the same root. Its opinion never outvotes our refusal.
 
-    It passes over what is not trusted yet at this moment. Before the signed time that is the clock's doing.
+    The client ignores keys that are not trusted yet at this moment. If this machine's time lies before the
+    signed time, a wrong clock is the cause.
     """
     try:
-        if reference_client(data, report.root, report.anchor.identity, report.anchor.issuer) != payload:
+        verified = client(report.data, report.root, report.anchor.identity, report.anchor.issuer)
+        if verified != given.payload:
             raise Refused("verifies another payload")
-    except AnchorError as e:
-        signed = report.bundle.earliest if report.bundle else None
-        if isinstance(e, Refused) and signed is not None and now < signed:
-            problem = f"signed at {signed.isoformat()}, and this machine's time is {now.isoformat()}"
-            e = Unavailable(problem, where="clock", remedy="set the clock: the sigstore client judges by it")
-        report.add(broken(REFERENCE, e))
-        report.counts = False
-        return
-    report.add(
-        held(REFERENCE, "the sigstore client verifies the same payload, for this signer and under this root")
-    )
+    except Refused:
+        if found.earliest is None or given.now >= found.earliest:
+            raise
+        problem = (
+            f"signed at {found.earliest.isoformat()}, and this machine's time is {given.now.isoformat()}"
+        )
+        remedy = "set the clock: the sigstore client judges by it"
+        raise Unavailable(problem, where="clock", remedy=remedy) from None
+    return "the sigstore client verifies the same payload, for this signer and under this root"
 
 
-def _check_root_copy(report: AnchorReport, data: bytes, given: _Given) -> None:
-    """The release's copy of the trust material must do for the anchor what the verifier's own root does."""
-    copy = given.copy
-    if copy is None:
-        return
+def _check_root_copy(report: AnchorReport, copy: RootCopy, given: _Given) -> str:
+    """The copy beside the release must verify the anchor as the verifier's own root does."""
     if copy.raw == report.root:
-        report.add(held(COPY_DOES, "the copy in the release is, byte for byte, the root that verified it"))
-        return
-    check = outcome(COPY_DOES, lambda: copy.verifies_same(data, given.payload, given.now, given.effort))
-    report.add(check)
-    report.counts = check.state == "passed" and report.counts
+        return "the copy in the release is, byte for byte, the root that verified it"
+    return copy.verifies_same(report.data, given.payload, given.now, given.effort)
+
+
+def check_claims(anchor: Anchor, found: BundleReport, payload: bytes) -> str:
+    """Return if the bundle signs this statement and binds what release.json says; raises Refused."""
+    if found.payload_type != PAYLOAD_TYPE or found.payload != payload:
+        raise Refused(
+            "the bundle signs another statement than the one beside release.json", where="statement"
+        )
+    if len(found.logs) != 1:
+        raise Refused(f"{len(found.logs)} log entries where an anchor has one")
+    log = found.logs[0]
+    if log.checkpoint is None:
+        problem = "no inclusion proof with a checkpoint: the log's promise alone is no anchor (FORMAT.md 7)"
+        raise Refused(problem, where="log entry")
+    pairs = (
+        ("log.origin", anchor.log.origin, log.origin),
+        ("log.url", anchor.log.url, log.base_url),
+        ("log.id", anchor.log.id, log.log_id.hex()),
+        ("log.index", anchor.log.index, log.public_index),
+        ("identity", anchor.identity, found.identity),
+        ("issuer", anchor.issuer, found.issuer),
+        ("time", anchor.time, time_text(found)),
+    )
+    for name, said, bound in pairs:
+        if said != bound:
+            raise Refused(f"says {said!r} where the bundle binds {bound!r}", where=name)
+    return "what release.json says of statement, log, index, signer and time is what the bundle binds"
+
+
+def time_text(report: BundleReport) -> str:
+    """The earliest verified time, RFC 3339 UTC in whole seconds; empty without one."""
+    return rfc3339(report.earliest) if report.earliest else ""
+
+
+def check_witnesses(report: BundleReport, witnesses: WitnessPolicy, now: datetime, effort: Effort) -> str:
+    """Return if the checkpoint of a verified bundle has the quorum of the C2SP policy; Pending if not yet.
+
+    A Rekor v2 log goes on without its witnesses, and no Sigstore client notices. So we count cosignatures.
+    """
+    for _ in witnesses.cosigners:  # each one has at most one signature
+        effort.spend()
+    log = report.logs[0]
+    if log.checkpoint is None:
+        raise Refused("the bundle has no checkpoint that witnesses could have cosigned")
+    known = [named for named in witnesses.known_logs if named.owns(log.origin)]
+    if not known:
+        raise Pending(f"the witness policy does not name the log {log.origin}: its entries count for nothing")
+    signed = {(line.name, line.key_id) for line in log.checkpoint.note.signatures}
+    if not any((named.key.name, named.key.key_id) in signed for named in known):
+        raise Refused(f"the checkpoint is not signed by the key that the witness policy has for {log.origin}")
+    quorum = witness_policy.evaluate(witnesses, log.checkpoint.note, now=int(now.timestamp()))
+    if not quorum.met:
+        raise Pending(quorum.sentence)
+    return quorum.sentence
 
 
 def claimed(reports: Sequence[AnchorReport]) -> list[str]:
-    """Who says to have signed, when no policy was there to say who may."""
+    """A note for each signer that a bundle claims, if no policy says who may sign."""
     return [
         f"signed by {r.anchor.identity} (issuer {r.anchor.issuer}): claimed, not verified"
         for r in reports

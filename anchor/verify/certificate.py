@@ -1,30 +1,39 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Signing certificates: what one says, and whether a trusted authority issued it at a given time.
+"""Signing certificates: their fields, their authority, their certificate logs (RFC 6962) and their owner.
 
-Decides on RFC 5280 and Fulcio's profile of it. Whether the signer is the wanted one is `signers`' question.
+Decides on RFC 5280 and Fulcio's profile of it: whether a trusted authority issued a certificate at a given
+time, whether the embedded SCTs are of trusted certificate logs, and whether a policy accepts the signer. The
+id in an SCT selects the log's key; we never try one key after the other.
 """
 
+import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from cryptography import x509
-from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.x509 import verification
+from cryptography.x509.certificate_transparency import LogEntryType, SignedCertificateTimestamp
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from anchor import limits
 from anchor.errors import AnchorError, Refused, Unsupported
 from anchor.sigstore import keys
+from anchor.sigstore.artifact import Artifact
 from anchor.sigstore.keys import Key
-from anchor.sigstore.trusted_root import Authority, TrustedRoot
+from anchor.sigstore.trusted_root import Authority, LogKey, TrustedRoot
 from anchor.sigstore.x509 import Fields, fields, load_certificate, quiet_name, reading, shown_name
 from anchor.verify import certification_path
 from anchor.verify.effort import Effort
+from anchor.verify.policy import Signer
 
 MAX_CERTIFICATE = limits.CERTIFICATE
 _ISSUER = x509.ObjectIdentifier("1.3.6.1.4.1.57264.1.1")
 _ISSUER_V2 = x509.ObjectIdentifier("1.3.6.1.4.1.57264.1.8")
 _USERNAME = x509.ObjectIdentifier("1.3.6.1.4.1.57264.1.7")
+_SCT = "certificate SCT"
+MAX_SCTS = 8
 _PSS_ONLY = "1.2.840.113549.1.1.10"
 
 
@@ -182,6 +191,26 @@ def check_usage(leaf: Leaf) -> str:
     return "digitalSignature and codeSigning, as Fulcio's profile wants"
 
 
+def check_signer(leaf: Leaf, signers: Sequence[Signer], root: str = "") -> str:
+    """Return if one of the signers accepts the certificate; raises Refused.
+
+    Identity and issuer are compared together. `root`: the policy's label of the trusted root under which the
+    certificate was verified.
+    """
+    who = f"{leaf.identity} (issuer {leaf.issuer})"
+    fitting = [s for s in signers if s.accepts(leaf.identity, leaf.issuer)]
+    if any(s.under(root) for s in fitting):
+        return f"{who}, as asked for"
+    if fitting:
+        only = ", ".join(sorted({label for s in fitting for label in s.trusted_roots}))
+        problem = (
+            f"{who[:300]} is accepted under the trusted root {only[:300]}, not under {root or 'another'}"
+        )
+        raise Refused(problem, where="certificate")
+    wanted = "; ".join(str(s) for s in signers[:3])
+    raise Refused(f"signed by {who[:300]}, not by {wanted[:300]}", where="certificate")
+
+
 def is_self_issued(der: bytes) -> bool:
     """Whether bytes are a certificate that names itself as its issuer: a root, or one that no authority
     issued. Such are not carried in bundles."""
@@ -250,3 +279,95 @@ _LEAF = verification.ExtensionPolicy.webpki_defaults_ee().may_be_present(
 )
 """What the library asks of a leaf. It wants the clientAuth purpose, and code-signing certificates have
 another: `check_usage` looks at that instead."""
+
+
+def check_scts(leaf: Leaf, issuer_spki: bytes, root: TrustedRoot, effort: Effort) -> str:
+    """What was compared with what, if the certificate's SCTs hold; raises Refused or Unsupported.
+
+    At least one must be of a log that the trusted root names, and all of such logs must hold: a wrong one is
+    not outvoted by a right one. `issuer_spki`: of the certificate that issued the leaf in its verified chain,
+    never found by name.
+    """
+    found = _embedded_scts(leaf)
+    named = [sct for sct in found if _is_named_ct_log(sct.log_id, root)] or found
+    lines = []
+    for sct in named:
+        effort.spend()
+        lines.append(_check_sct(sct, leaf, issuer_spki, root))
+    beside = f"; {len(found) - len(named)} of other logs count for nothing" if len(found) > len(named) else ""
+    return ", ".join(lines) + beside
+
+
+def _check_sct(sct: SignedCertificateTimestamp, leaf: Leaf, issuer_spki: bytes, root: TrustedRoot) -> str:
+    with reading("an SCT with a time", _SCT):  # its time may lie beyond every calendar
+        time = sct.timestamp.replace(tzinfo=UTC)
+    log = _ct_log(sct.log_id, time, root)
+    if (
+        time > leaf.not_after
+    ):  # RFC 6962 section 5.2: a time of the future; to the log, the certificate's is past
+        raise Refused(f"of {time.isoformat()}, after the certificate's own end", where=_SCT)
+    if sct.entry_type is not LogEntryType.PRE_CERTIFICATE:
+        raise Refused("an SCT for a final certificate, inside of one", where=_SCT)
+    if not isinstance(sct.signature_hash_algorithm, hashes.SHA256) or log.key.scheme.hash != "sha256":
+        raise Unsupported("signed with another hash than SHA-256", where=_SCT)
+    log.key.verify(sct.signature, Artifact(_signed_struct(sct, time, leaf, issuer_spki)), where=_SCT)
+    return f"{log.base_url} signed that it saw this certificate at {time.isoformat()}"
+
+
+def _is_named_ct_log(log_id: bytes, root: TrustedRoot) -> bool:
+    """Whether the trusted root lists a certificate log of that id at all, usable or not."""
+    return log_id in {*(log.id for log in root.ctlogs), *(log.id for log in root.unusable_ctlogs)}
+
+
+def _ct_log(log_id: bytes, time: datetime, root: TrustedRoot) -> LogKey:
+    """The certificate log of this id, which was trusted at the time."""
+    named = [log for log in root.ctlogs if log.id == log_id]
+    if not named:
+        for unusable in root.unusable_ctlogs:
+            if unusable.id == log_id:
+                raise unusable.error(_SCT)
+        raise root.unnamed(f"the trusted root names no certificate log {log_id.hex()[:16]}", _SCT)
+    for log in named:
+        if log.window.covers(time):
+            return log
+    span = f"trusted from {named[0].window}, not at {time.isoformat()}"
+    raise Refused(f"{named[0].base_url} is {span}", where=_SCT)
+
+
+def _embedded_scts(leaf: Leaf) -> list[SignedCertificateTimestamp]:
+    wanted = x509.PrecertificateSignedCertificateTimestamps
+    try:
+        found = list(leaf.extensions.get_extension_for_class(wanted).value)
+    except x509.ExtensionNotFound:
+        raise Refused("none in the certificate", where=_SCT) from None
+    if not found:
+        raise Refused("an empty list of them in the certificate", where=_SCT)
+    if len(found) > MAX_SCTS:
+        raise Unsupported(f"{len(found)} in one certificate, more than {MAX_SCTS}", where=_SCT)
+    if len({sct.log_id for sct in found}) < len(found):
+        raise Refused("two of one log in one certificate", where=_SCT)
+    return found
+
+
+def _signed_struct(sct: SignedCertificateTimestamp, time: datetime, leaf: Leaf, issuer_spki: bytes) -> bytes:
+    """The digitally-signed struct of a precertificate entry, RFC 6962 section 3.2."""
+    with reading("a precertificate", _SCT):  # the library rebuilds the certificate here
+        tbs, extensions = leaf.certificate.tbs_precertificate_bytes, sct.extension_bytes
+    milliseconds = (time - datetime(1970, 1, 1, tzinfo=UTC)) // _MILLISECOND
+    if len(tbs) >= 1 << 24 or milliseconds < 0:
+        raise Refused("a size or time that no SCT can have", where=_SCT)
+    return b"".join(
+        (
+            b"\0\0",  # version 1, certificate_timestamp
+            milliseconds.to_bytes(8, "big"),
+            b"\0\1",  # precert_entry
+            hashlib.sha256(issuer_spki).digest(),
+            len(tbs).to_bytes(3, "big"),
+            tbs,
+            len(extensions).to_bytes(2, "big"),
+            extensions,
+        )
+    )
+
+
+_MILLISECOND = datetime(1970, 1, 1, 0, 0, 0, 1000, tzinfo=UTC) - datetime(1970, 1, 1, tzinfo=UTC)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What verifying a bundle came to. A value is in a report only when a passed check bound it."""
+"""The report of verifying a bundle. A value stands in it only if a passed check bound it."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,8 +10,8 @@ from anchor.verdict import Check, Class, judge
 
 @dataclass(frozen=True)
 class VerifiedTime:
-    """A moment at which the signature existed. `source`: `rfc3161` or `log`; `authority`: who says so, and
-    `fingerprint` the SHA-256 of its certificate, where it has one."""
+    """A moment at which the signature existed. `source`: `rfc3161` or `log`. `authority`: who says so.
+    `fingerprint`: the SHA-256 of the authority's certificate, if it has one."""
 
     source: str
     authority: str
@@ -23,9 +23,9 @@ class VerifiedTime:
 class LogFact:
     """A log that has the entry.
 
-    `index` is the entry's in the tree of `size` leaves with `root`; in a bundle that carries only a promise
-    `size` is 0 and `index` is the promised one. `promised_index` is the log-wide index that a v1 log's
-    verified promise binds.
+    `index` is the entry's index in the tree of `size` leaves with `root`. In a bundle with a promise only,
+    `size` is 0 and `index` is the promised index. `promised_index` is the log-wide index that the verified
+    promise of a v1 log binds.
     """
 
     base_url: str
@@ -38,18 +38,24 @@ class LogFact:
     promised_index: int | None
     checkpoint: Checkpoint | None
     spki: bytes = b""
-    """The log's key. One key may go by several ids."""
+    """The log's key. One key may have several ids."""
     body: bytes = b""
     """The exact entry bytes that the log hashed."""
+
+    @property
+    def public_index(self) -> int:
+        """The index by which the log lists the entry: the promised one if there is one (v1), else the index
+        in the tree."""
+        return self.index if self.promised_index is None else self.promised_index
 
 
 @dataclass(frozen=True, kw_only=True)
 class BundleReport:
-    """The checks in order, and the values that they bound; the others are empty until all have passed.
+    """The checks in order, and the values that they bound, which are empty unless all checks passed.
 
-    `identity` and `issuer` are the certificate's; they are `claimed` when no signer was asked for: the
-    certificate vouches for them, and nobody said that they are the right ones. `foreign`: an authority or log
-    of the bundle is not in the trusted root at all, which a caller may count as "nothing" instead of "bad".
+    `identity` and `issuer` are the certificate's. They are `claimed` if the caller named no signers: the
+    certificate vouches for them, but nobody said that they are the right ones. `foreign`: the trusted root
+    does not name an authority or log of the bundle. A caller may then ignore the bundle.
     """
 
     checks: tuple[Check, ...]
@@ -66,12 +72,12 @@ class BundleReport:
 
     @property
     def verdict(self) -> Class:
-        """The class of the checks; OK only when every required one passed."""
+        """The class of the checks; OK only if every required one passed."""
         return judge(self.checks)
 
     @property
     def ok(self) -> bool:
-        """Whether the bundle is fully verified."""
+        """True if the bundle is fully verified."""
         return self.verdict is Class.OK
 
     @property

@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The copy of the trust material that lies beside a release: convenient, and believed by nobody who verifies.
+"""The copy of the trusted root that lies beside a release. A verifier never trusts it.
 
-Decides whether it is the file that release.json names, does what the verifier's own roots do, and says of
-everything what they say. Somebody after this verifier may take it unseen.
+Decides whether the copy is the file that release.json names, verifies what the verifier's own roots verify,
+and describes every log and authority as they do. We check it because other people may use it without a check.
+
+A log is identified by its kind and key, an authority by its kind and first certificate. So two roots can be
+compared in what they say about the same log or authority.
 """
 
+import warnings
 from collections import defaultdict
-from collections.abc import Callable, Set
+from collections.abc import Callable, Iterator, Set
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
@@ -14,18 +18,24 @@ from enum import IntEnum
 from cryptography import x509
 
 from anchor import limits
-from anchor.errors import AnchorError, Refused, Unavailable
+from anchor.errors import Refused, Unavailable
 from anchor.format.release import MAX_TRUSTED_ROOT, Release
+from anchor.sigstore import bundle as bundles
 from anchor.sigstore.trusted_root import Authority, LogKey, TrustedRoot
 from anchor.sigstore.trusted_root import parse as parse_root
-from anchor.verdict import Check
-from anchor.verify import root_entries
+from anchor.verify import certificate as certificates
 from anchor.verify.bundle import verify_bundle
 from anchor.verify.effort import Effort
 from anchor.verify.files import Files, read_whole
-from anchor.verify.release_steps import COPY, broken, held
 from anchor.verify.report import BundleReport
 
+Name = tuple[str, bytes]
+"""A kind, and the key or the fingerprint."""
+
+LOG = "log"
+CTLOG = "certificate log"
+CA = "certificate authority"
+TSA = "time-stamping authority"
 _SHOWN = 3
 _REFRESH = (
     "refresh your trusted root (anchor trust update, or pin a newer file); if it stays, the copy was "
@@ -34,38 +44,40 @@ _REFRESH = (
 
 
 @dataclass(frozen=True)
-class Copy:
-    """The copy: its JSON, and what that says."""
+class RootCopy:
+    """The copy: its JSON, and the trusted root in it."""
 
     raw: bytes
     root: TrustedRoot
 
     def verify(self, bundle: bytes, now: datetime, effort: Effort) -> BundleReport:
-        """A bundle of any signer under the copy alone: consistent at best, as anybody can make a copy."""
+        """Verify a bundle of any signer under the copy alone. Anybody can make a copy, so this shows only
+        that bundle and copy fit together."""
         return verify_bundle(
             bundle, trusted_root=self.root, artifact=None, signers=None, now=now, effort=effort
         )
 
     def verifies_same(self, bundle: bytes, payload: bytes, now: datetime, effort: Effort) -> str:
-        """What the verifier's own root verifies, the copy verifies; raises `Refused`, and `Unavailable` when
-        that costs too much."""
+        """Return if the copy verifies a bundle that the verifier's own root verified; raises Refused, or
+        Unavailable if that costs too much."""
         found = self.verify(bundle, now, effort)
         effort.poll()
         if not found.ok or found.payload != payload:
             raise Refused("the copy in the release does not verify what the policy's root verifies")
         return "the copy in the release verifies what the policy's trusted root verifies"
 
-    def consistent_with(self, own: TrustedRoot, used: Set[root_entries.Name]) -> str:
-        """It says of everything what the verifier's roots say, or said before they ended something.
+    def consistent_with(self, own: TrustedRoot, used: Set[Name]) -> str:
+        """Return if every log and authority in the copy has the same URL, key, chain and start time as in the
+        verifier's roots. Its end time may be missing (an older copy).
 
-        `used`: what the anchors rest on that count for nothing. Raises `Refused` for another story about one
-        and the same key, and `Unavailable` for what the verifier's roots may not know yet.
+        `used`: the entries that foreign anchors need. Raises Refused if copy and roots differ about one key,
+        and Unavailable for entries that the verifier's roots may not know yet.
         """
-        known: dict[root_entries.Name, list[LogKey | Authority]] = defaultdict(list)
-        for name, entry in root_entries.entries(own):
+        known: dict[Name, list[LogKey | Authority]] = defaultdict(list)
+        for name, entry in entries(own):
             known[name].append(entry)
         doubts, foreign = [], 0
-        for name, entry in root_entries.entries(self.root):
+        for name, entry in entries(self.root):
             what = f"{name[0]} {_title(entry)}"
             if name not in known and name in used:
                 foreign += 1
@@ -74,7 +86,7 @@ class Copy:
             else:
                 rank, line = min(_difference(entry, other) for other in known[name])
                 if rank is _Rank.CONTRADICTS:
-                    raise Refused(f"of the {what} it says {line}")
+                    raise Refused(f"for the {what} it gives {line}")
                 if rank is _Rank.NEWER:
                     doubts.append(f"{what} ({line})")
         unusable = {u.id for u in (*own.unusable_tlogs, *own.unusable_ctlogs)}
@@ -83,30 +95,29 @@ class Copy:
                 doubts.append(f"a log that this program cannot use ({log.problem})")
         if doubts:
             shown = ", ".join(doubts[:_SHOWN]) + (", ..." if len(doubts) > _SHOWN else "")
-            problem = f"it names what your trusted roots do not, and what no anchor here needs: {shown}"
+            problem = f"it has entries that your trusted roots do not have, and that no anchor needs: {shown}"
             raise Unavailable(problem, remedy=_REFRESH)
-        line = "of what it names, your trusted roots say the same"
-        return line if not foreign else f"{line}, but for {foreign} of anchors that count for nothing"
+        line = "your trusted roots say the same about every log and authority in it"
+        return f"{line}, except {foreign} that only foreign anchors need" if foreign else line
 
 
 def read(
     release: Release, files: Files, known: Callable[[bytes], TrustedRoot | None] | None
-) -> tuple[Copy | None, Check]:
-    """The copy that a release names, and the check that it is that file. `known` gives the roots that the
-    verifier has parsed already: most copies are one of them."""
+) -> tuple[str, RootCopy]:
+    """The copy that a release names; raises Refused for another file.
+
+    `known` looks up a root that the verifier has parsed already. Most copies are one of these.
+    """
     blob = release.trusted_root
-    try:
-        data = read_whole(files, blob.path, size=blob.size, sha256=blob.sha256, limit=MAX_TRUSTED_ROOT)
-        root = known(data) if known else None
-        root = root or _strange(data, blob.path)
-    except AnchorError as e:
-        return None, broken(COPY, e)
+    data = read_whole(files, blob.path, size=blob.size, sha256=blob.sha256, limit=MAX_TRUSTED_ROOT)
+    root = known(data) if known else None
+    root = root or _parse_unknown(data, blob.path)
     line = f"{blob.path} has SHA-256 {blob.sha256}, which release.json names"
-    return Copy(data, root), held(COPY, line)
+    return line, RootCopy(data, root)
 
 
-def _strange(data: bytes, where: str) -> TrustedRoot:
-    """A root that is none of the verifier's: anybody may have made it long, or ambiguous."""
+def _parse_unknown(data: bytes, where: str) -> TrustedRoot:
+    """A root that is not one of the verifier's. Anybody may have made it, very long or ambiguous."""
     root = parse_root(data, where=where)
     listed = (root.tlogs, root.ctlogs, root.authorities, root.timestamp_authorities)
     chains = [a.certificates for a in (*root.authorities, *root.timestamp_authorities)]
@@ -127,16 +138,16 @@ def _strange(data: bytes, where: str) -> TrustedRoot:
 
 
 class _Rank(IntEnum):
-    """What one root says of a thing, beside what another says: from what is fine to what is false."""
+    """The difference of two entries for one key, from the least to the worst."""
 
     SAME = 0
     NEWER = 1
-    """It may have been written later."""
+    """The copy may have been written later than the verifier's root."""
     CONTRADICTS = 2
 
 
 def _difference(copy: LogKey | Authority, own: LogKey | Authority) -> tuple[_Rank, str]:
-    """The worst difference. In what only `own` has, the copy is an older one: fine."""
+    """The worst difference. A value that only `own` has is fine: the copy is then older."""
     found = [(_Rank.SAME, "")]
     for name, theirs, ours in _fixed(copy, own):
         if theirs != ours:
@@ -155,7 +166,7 @@ def _difference(copy: LogKey | Authority, own: LogKey | Authority) -> tuple[_Ran
 
 
 def _fixed(copy: LogKey | Authority, own: LogKey | Authority) -> list[tuple[str, object, object]]:
-    """What no honest root ever says otherwise of one thing."""
+    """The values that never change in honest roots: name, value in the copy, own value."""
     found: list[tuple[str, object, object]] = [("start", copy.window.start, own.window.start)]
     if isinstance(copy, LogKey) and isinstance(own, LogKey):
         found += [
@@ -179,3 +190,39 @@ def _title(entry: LogKey | Authority) -> str:
     if isinstance(entry, LogKey):
         return entry.base_url or entry.id.hex()
     return entry.uri or entry.subject or _digests(entry) or "without certificates"
+
+
+def entries(root: TrustedRoot) -> Iterator[tuple[Name, LogKey | Authority]]:
+    """All logs and authorities of a trusted root, in its order, each with its name."""
+    for kind, logs in ((LOG, root.tlogs), (CTLOG, root.ctlogs)):
+        yield from (((kind, log.key.spki), log) for log in logs)
+    for kind, authorities in ((CA, root.authorities), (TSA, root.timestamp_authorities)):
+        yield from ((_authority_name(kind, authority), authority) for authority in authorities)
+
+
+def _authority_name(kind: str, authority: Authority) -> Name:
+    return kind, authority.fingerprints[0] if authority.fingerprints else b""
+
+
+def used(data: bytes, report: BundleReport, root: TrustedRoot, effort: Effort) -> frozenset[Name]:
+    """The entries of `root` that were needed to verify a bundle (`data`) under it. Raises Unavailable if that
+    costs too much."""
+    if not report.ok:
+        return frozenset()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # as in verify_bundle: an attacker may write the certificates
+        bundle = bundles.parse(data)
+        found = {(LOG, log.spki) for log in report.logs}
+        found |= {(TSA, t.fingerprint) for t in report.times if t.fingerprint}
+        if bundle.certificate is not None:
+            leaf = certificates.read(bundle.certificate)
+            for time in {t.time for t in report.times}:
+                found.add(_authority_name(CA, certificates.issued_by(leaf, root, time, effort).authority))
+            ids = _sct_logs(leaf)
+            found |= {(CTLOG, log.key.spki) for log in root.ctlogs if log.id in ids}
+        return frozenset(found)
+
+
+def _sct_logs(leaf: certificates.Leaf) -> set[bytes]:
+    wanted = x509.PrecertificateSignedCertificateTimestamps
+    return {sct.log_id for sct in leaf.extensions.get_extension_for_class(wanted).value}

@@ -1,37 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The steps of verifying one Sigstore bundle: their names, clauses and what a refusal of each would mean.
+"""The steps of verifying a bundle and a release, and `Checks`, which runs them.
 
-The names are stable: scripts read them in `--json`. `Steps` turns the outcome of each into a `Check`; a step
-that needs what an earlier one did not give is skipped, with the reason.
+Every step has a name, a clause and the meaning of a refusal; docs/checks.md lists them. The names are stable:
+scripts read them in `--json`.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, Literal, ParamSpec, TypeVar, overload
 
-import msgspec
-
-from anchor.errors import AnchorError, printable
-from anchor.verdict import Check, Class, failed, passed, skipped
+from anchor.errors import AnchorError
+from anchor.verdict import Check, Class, Step, failed, passed, skipped
 from anchor.verify.effort import Effort
 
+P = ParamSpec("P")
 T = TypeVar("T")
-MAX_DETAIL = 2000
 
-
-@dataclass(frozen=True)
-class Step:
-    """One step. `clause` is where it is written that it must be done; `classes` is what it can lead to."""
-
-    name: str
-    clause: str
-    meaning: str
-    """What a refusal would mean, in plain words."""
-    classes: tuple[Class, ...] = (Class.INVALID,)
-
-
-_READING = (Class.UNAVAILABLE, Class.USAGE)
-"""The file is read for this step: it may not be to be had, or only its digest may be known."""
+_ARTIFACT = (Class.UNAVAILABLE, Class.USAGE)
+"""The step reads the file: it may be missing, or only its digest may be known."""
 
 FORMAT = Step(
     "bundle-format",
@@ -49,13 +34,14 @@ ARTIFACT = Step(
     "artifact-digest",
     "sigstore_common.proto, MessageSignature",
     "the bundle was made for another file: the one you have was changed, or exchanged",
-    (Class.INVALID, Class.UNSUPPORTED, *_READING),
+    (Class.INVALID, Class.UNSUPPORTED, *_ARTIFACT),
 )
 SIGNATURE = Step(
     "signature",
     "Sigstore client specification 4, signature verification; DSSE protocol",
     "whoever made this bundle does not hold the signing key, or the file is not the one that was signed",
-    (Class.INVALID, Class.UNSUPPORTED, *_READING),
+    (Class.INVALID, Class.UNSUPPORTED, *_ARTIFACT),
+    signed=True,
 )
 TIMESTAMP = Step(
     "timestamp",
@@ -73,6 +59,7 @@ PROMISE = Step(
     "log-promise",
     "sigstore_rekor.proto, InclusionPromise",
     "nothing shows that the log promised this entry at this time and index",
+    signed=True,
 )
 TIME = Step(
     "signing-time",
@@ -117,6 +104,7 @@ CHECKPOINT = Step(
     "C2SP tlog-checkpoint and signed-note; rekor-tiles CLIENTS.md",
     "nothing shows that the log signed this tree, of this size and root, with the entry at this place",
     (Class.INVALID, Class.UNSUPPORTED),
+    signed=True,
 )
 INCLUSION = Step(
     "log-inclusion",
@@ -127,16 +115,16 @@ ENTRY = Step(
     "log-entry",
     "sigstore_rekor.proto, canonicalized_body; CVE-2022-36056, GHSA-whqx",
     "the log recorded another signature, signer or file than the bundle shows",
-    (Class.INVALID, Class.UNSUPPORTED, *_READING),
+    (Class.INVALID, Class.UNSUPPORTED, *_ARTIFACT),
 )
 STATEMENT = Step(
     "statement",
     "in-toto attestation Statement v1; DSSE protocol, payloadType",
     "the signed statement is about other files, or is of a kind that must not be read as a statement",
-    (Class.INVALID, Class.UNSUPPORTED, *_READING),
+    (Class.INVALID, Class.UNSUPPORTED, *_ARTIFACT),
 )
 
-ALL = (
+BUNDLE_STEPS = (
     FORMAT,
     MATERIAL,
     LOG_KEY,
@@ -156,34 +144,172 @@ ALL = (
     SIGNATURE,
     STATEMENT,
 )
-"""In the order in which they run."""
+"""The steps of a bundle, in the order in which they run."""
+
+_NAMED_FILE = (Class.INVALID, Class.UNAVAILABLE, Class.USAGE)
+"""release.json names the file: it may be another file, be missing, or not be readable here."""
+
+RELEASE_JSON = Step(
+    "release-json",
+    "FORMAT.md section 8",
+    "somebody else than publish wrote or changed this release.json",
+    (Class.INVALID, Class.UNSUPPORTED, Class.UNAVAILABLE),
+)
+RELEASE_STATEMENT = Step(
+    "statement",
+    "FORMAT.md section 6",
+    "what release.json shows is not what was signed",
+    (*_NAMED_FILE, Class.UNSUPPORTED),
+)
+FACTS = Step(
+    "facts",
+    "RFC 9162 section 2.1; FORMAT.md section 4",
+    "a fact was changed, added, dropped or moved after the release was signed",
+    (*_NAMED_FILE, Class.UNSUPPORTED),
+)
+LEDGER_JSON = Step(
+    "ledger-json",
+    "FORMAT.md section 5",
+    "the machine-readable copy says something else than the ledger that people read",
+    _NAMED_FILE,
+)
+BUNDLE_FILE = Step(
+    "bundle-file",
+    "FORMAT.md section 8",
+    "the evidence is not the one that release.json names: it was replaced or cut",
+    _NAMED_FILE,
+)
+ANCHOR_TRUSTED = Step(
+    "anchor-trusted",
+    "trust policy, trusted_root",
+    "the anchor is in a log, or by an authority, that your policy does not trust: it counts for nothing",
+    (),
+)
+ANCHOR_NAMED = Step(
+    "anchor-named",
+    "FORMAT.md section 8",
+    "release.json tells another story about its evidence than the evidence itself",
+    (Class.INVALID, Class.UNSUPPORTED),
+)
+WITNESSES = Step(
+    "witnesses",
+    "C2SP tlog-policy and tlog-cosignature",
+    "the log may show other people another history, and nobody was asked to notice",
+    (Class.INVALID, Class.PENDING),
+)
+REFERENCE_CLIENT = Step(
+    "stock-client",
+    "Sigstore client specification 4",
+    "another implementation reads the evidence differently: trust neither until it is explained",
+    (Class.INVALID, Class.UNAVAILABLE),
+)
+TRUSTED_ROOT_COPY = Step(
+    "trusted-root-copy",
+    "FORMAT.md section 11",
+    "the copy beside the release was replaced; your own trusted root was used all the same",
+    (Class.INVALID, Class.UNAVAILABLE),
+)
+TRUSTED_ROOT = Step(
+    "trusted-root",
+    "FORMAT.md section 11",
+    "the copy of the trust material was replaced: who relies on it trusts keys of somebody else's choice",
+    (*_NAMED_FILE, Class.UNSUPPORTED),
+)
+TRUST_FRESH = Step(
+    "trust-fresh",
+    "TUF specification 5.3 to 5.6; trust policy, max_root_age",
+    "a key that this copy trusts may have been revoked since the copy was made",
+    (Class.STALE, Class.UNAVAILABLE),
+)
+POLICY_LEDGER = Step(
+    "policy-ledger",
+    "trust policy, ledger",
+    "this is another ledger, perhaps of the same signer: what it says is not about yours",
+)
+POLICY_NUMBER = Step(
+    "policy-number",
+    "trust policy, min_number",
+    "an old release is shown as the newest, perhaps to hide what was corrected since",
+    (Class.STALE,),
+)
+POLICY_ANCHORS = Step(
+    "policy-anchors",
+    "trust policy, min_anchors",
+    "too few that you trust vouch for this release: fewer would have to conspire than you wanted",
+    (Class.INVALID, Class.PENDING, Class.UNAVAILABLE),
+)
+POLICY_AGE = Step(
+    "policy-age",
+    "trust policy, max_age",
+    "no newer release is shown: its publisher stopped, or somebody keeps the newer ones from you",
+    (Class.STALE, Class.UNAVAILABLE),
+)
+POLICY = Step(
+    "policy",
+    "trust policy",
+    "nobody has said whose signature counts: anybody can sign a release",
+    (Class.USAGE,),
+)
+
+RELEASE_STEPS = (
+    RELEASE_JSON,
+    RELEASE_STATEMENT,
+    FACTS,
+    LEDGER_JSON,
+    BUNDLE_FILE,
+    ANCHOR_TRUSTED,
+    ANCHOR_NAMED,
+    WITNESSES,
+    REFERENCE_CLIENT,
+    TRUSTED_ROOT_COPY,
+    TRUSTED_ROOT,
+    TRUST_FRESH,
+    POLICY_LEDGER,
+    POLICY_NUMBER,
+    POLICY_ANCHORS,
+    POLICY_AGE,
+    POLICY,
+)
+"""The steps of a release, in the order in which they run."""
 
 
-class Steps:
-    """Runs steps and keeps a check of each, in order."""
+class Checks:
+    """Runs steps, and keeps the check of each in order."""
 
-    def __init__(self, effort: Effort) -> None:
+    def __init__(self, effort: Effort | None = None) -> None:
+        """`effort`: the limit of all steps together."""
         self.checks: list[Check] = []
-        self._effort = effort
+        self._effort = effort or Effort.unlimited()
 
-    def run(self, step: Step, work: Callable[[], tuple[str, T]], *, signed: bool = False) -> T | None:
-        """What `work` found, None when it failed. `work` gives what was compared with what, and a value;
-        `signed`: it checks one signature."""
+    @overload
+    def run(
+        self, step: Step, function: Callable[P, str], /, *args: P.args, **kwargs: P.kwargs
+    ) -> Literal[True] | None: ...
+
+    @overload
+    def run(
+        self, step: Step, function: Callable[P, tuple[str, T]], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T | None: ...
+
+    def run(self, step: Step, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        """Call `function`; the value that it found (True if it finds none), or None if the check failed.
+
+        `function` raises an error of ours, or returns the line that says what was compared with what, alone
+        or with a value.
+        """
         try:
-            self._effort.spend() if signed else self._effort.poll()
-            detail, found = work()
+            if step.signed:
+                self._effort.spend()
+            else:
+                self._effort.poll()
+            found = function(*args, **kwargs)
         except AnchorError as e:
-            check = failed(step.name, e, meaning=step.meaning, clause=step.clause)
-            self.checks.append(msgspec.structs.replace(check, detail=_short(check.detail)))
+            self.checks.append(failed(step, e))
             return None
-        self.checks.append(passed(step.name, _short(detail), clause=step.clause))
-        return found
+        line, value = found if isinstance(found, tuple) else (found, True)
+        self.checks.append(passed(step, line))
+        return value
 
-    def skip(self, step: Step, reason: str) -> None:
-        """A step that did not run. It demotes nothing: what stopped it did."""
-        self.checks.append(skipped(step.name, _short(reason)))
-
-
-def _short(text: str) -> str:
-    """What a check says, printable and of bounded length: identities and origins may be an attacker's."""
-    return printable(text[:MAX_DETAIL])
+    def skip(self, step: Step, reason: str, *, demotes: Class | None = None) -> None:
+        """Keep a check that did not run. A step that an earlier one stopped demotes nothing by itself."""
+        self.checks.append(skipped(step, reason, demotes=demotes))

@@ -20,7 +20,7 @@ from anchor.format import release as releases
 from anchor.publish import release_json
 from anchor.sigstore.trusted_root import parse
 from anchor.verdict import Class
-from anchor.verify.root_entries import entries
+from anchor.verify.root_copy import entries
 from tests.support.forge.attacker import own, with_anchors
 from tests.support.releases.in_memory import Held, hold
 from tests.support.releases.published import LEDGER, published

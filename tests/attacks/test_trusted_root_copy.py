@@ -100,7 +100,7 @@ def test_the_honest_copies(three: Three) -> None:
     assert three.held.verify().verdict is Class.OK
     verdict = three.both.verify()
     assert verdict.verdict is Class.OK
-    assert "but for 4 of anchors that count for nothing" in compared(verdict).detail
+    assert "except 4 that only foreign anchors need" in compared(verdict).detail
 
 
 @pytest.mark.parametrize("members", [*((m,) for m in MEMBERS), MEMBERS])

@@ -15,11 +15,10 @@ from anchor.errors import Unavailable
 from anchor.net import tuf_roots
 from anchor.sigstore import trusted_root
 from anchor.tlog import policy as witness_policy
-from anchor.verdict import Check, Class
-from anchor.verify import release_steps, steps
+from anchor.verdict import Check, Class, Step, failed, skipped
+from anchor.verify import steps
 from anchor.verify.policy import Policy
 from anchor.verify.release import Trust
-from anchor.verify.steps import Step
 from tests.support.forge.bundles import trusted_root as forged_root
 from tests.support.forge.our_verdict import judge
 from tests.support.generate import check_names as names
@@ -32,8 +31,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_the_names_are_those_that_scripts_know() -> None:
-    assert tuple(s.name for s in steps.ALL) == names.BUNDLE
-    assert tuple(s.name for s in release_steps.ALL) == names.RELEASE
+    assert tuple(s.name for s in steps.BUNDLE_STEPS) == names.BUNDLE
+    assert tuple(s.name for s in steps.RELEASE_STEPS) == names.RELEASE
 
 
 def test_the_document_is_made_of_the_code() -> None:
@@ -48,7 +47,7 @@ def test_no_check_has_a_name_that_is_not_documented() -> None:
         assert name in known or (heads and name.startswith(heads)), where
 
 
-@pytest.mark.parametrize("step", [*steps.ALL, *release_steps.ALL], ids=lambda s: s.name)
+@pytest.mark.parametrize("step", [*steps.BUNDLE_STEPS, *steps.RELEASE_STEPS], ids=lambda s: s.name)
 def test_each_says_in_plain_words_what_a_refusal_means(step: Step) -> None:
     assert step.clause
     assert len(step.meaning) > 30
@@ -100,7 +99,7 @@ def held_to(step: Step, seen: Seen) -> None:
             assert check.clause == step.clause
 
 
-@pytest.mark.parametrize("step", steps.ALL, ids=lambda s: s.name)
+@pytest.mark.parametrize("step", steps.BUNDLE_STEPS, ids=lambda s: s.name)
 def test_each_check_of_a_bundle(step: Step, of_bundles: Seen) -> None:
     held_to(step, of_bundles)
 
@@ -155,7 +154,7 @@ def of_releases(tmp_path_factory: pytest.TempPathFactory) -> Seen:
         ),
     ):
         collect(seen, verdict.checks)
-    seen["policy"].append(release_steps.unrun(release_steps.POLICY, "none was given", demotes=Class.USAGE))
+    seen["policy"].append(skipped(steps.POLICY, "none was given", demotes=Class.USAGE))
     collect(seen, _witnessed(held))
     collect(seen, _freshness())
     return seen
@@ -184,17 +183,17 @@ def _freshness() -> tuple[Check, ...]:
     return tuple(wiring._fresh("public", named, None) for named in found)
 
 
-@pytest.mark.parametrize("step", release_steps.ALL, ids=lambda s: s.name)
+@pytest.mark.parametrize("step", steps.RELEASE_STEPS, ids=lambda s: s.name)
 def test_each_check_of_a_release(step: Step, of_releases: Seen) -> None:
     if step.name == "statement":  # a name that a bundle's step has too, told apart by `about`
         of_releases = {"statement": [c for c in of_releases["statement"] if not c.about]}
-    if step is release_steps.TRUSTED:
+    if step is steps.ANCHOR_TRUSTED:
         assert {c.state for c in of_releases[step.name]} == {"skipped"}
         return
     held_to(step, of_releases)
 
 
 def test_what_could_not_be_told_has_no_meaning_and_a_check_reads_back() -> None:
-    check = release_steps.broken(release_steps.FRESH, Unavailable("no answer"))
+    check = failed(steps.TRUST_FRESH, Unavailable("no answer"))
     assert (check.state, check.meaning, check.demotes) == ("unknown", "", Class.UNAVAILABLE)
     assert msgspec.json.decode(msgspec.json.encode(check), type=Check) == check

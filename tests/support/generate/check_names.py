@@ -6,11 +6,11 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from anchor.verify import release_steps, steps
-from anchor.verify.steps import Step
+from anchor.verdict import Step
+from anchor.verify import steps
 
 PACKAGE = Path(__file__).resolve().parents[3] / "anchor"
-MAKERS = {"passed", "failed", "skipped", "Check"}
+MAKERS = {"passed", "failed", "skipped", "refused", "below_policy", "contradiction", "Check"}
 
 BUNDLE = (
     "bundle-format",
@@ -133,10 +133,10 @@ def document() -> str:
     parts = [
         HEAD,
         "## A Sigstore bundle (`verify-bundle`, and each anchor of `verify`)\n",
-        *_table(steps.ALL),
+        *_table(steps.BUNDLE_STEPS),
         "\n## A release (`verify`)\n",
         BETWEEN,
-        *_table(release_steps.ALL),
+        *_table(steps.RELEASE_STEPS),
         "\n## A re-verification (`reverify`, `watch`), beside those of the release\n",
         *_list(RUN),
         "\n## The records (`records check`)\n",

@@ -9,7 +9,7 @@ from anchor.errors import Refused
 from anchor.publish import release_json
 from anchor.publish.release_json import Anchored
 from anchor.sigstore import trusted_root
-from anchor.verify import anchor_claims
+from anchor.verify import anchors
 from anchor.verify.bundle import verify_bundle
 from tests.support.forge import bundles
 from tests.support.forge.whole import WHO
@@ -24,7 +24,7 @@ def test_a_bundle_relabelled_v0_1_with_its_proof_cut_off_is_no_anchor(proven: bo
     assert report.ok  # as a bundle: sigstore_bundle.proto lets v0.1 do with the promise
     anchor = release_json.anchor(Anchored(path="log.sigstore.json", bundle=bundle, report=report))
     if proven:
-        assert anchor_claims.compare(anchor, report, report.payload)
+        assert anchors.check_claims(anchor, report, report.payload)
     else:
         with pytest.raises(Refused, match="checkpoint"):
-            anchor_claims.compare(anchor, report, report.payload)
+            anchors.check_claims(anchor, report, report.payload)

@@ -31,7 +31,7 @@ def test_what_was_verified_comes_with_its_bytes(held: Held) -> None:
     assert found.counted == 1
     assert found.statement == held.files[held.path("statement")]
     (anchor,) = found.anchors
-    assert (anchor.place, anchor.counts) == (1, True)
+    assert (anchor.number, anchor.counts) == (1, True)
     assert anchor.data == held.files[held.path("bundle")]
     assert anchor.report.payload == found.statement
     assert len(anchor.report.logs) == 1

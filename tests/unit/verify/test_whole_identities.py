@@ -4,7 +4,7 @@
 import pytest
 from cryptography import x509
 
-from anchor.verify import steps
+from anchor import verdict
 from anchor.verify.policy import Signer
 from tests.support.forge import bundles
 from tests.support.forge.authorities import ISSUER, Leaf
@@ -69,4 +69,4 @@ def test_what_an_attacker_names_cannot_steer_a_terminal() -> None:
     leaf = Leaf(identity=None, uri="https://x/\x1b[2J\x1b[1;1H\x07")
     for check in verified(bundles.make(bundles.V2.but(leaf=leaf))).checks:
         assert check.detail.isprintable()
-        assert len(check.detail) <= steps.MAX_DETAIL
+        assert len(check.detail) <= verdict.MAX_DETAIL
