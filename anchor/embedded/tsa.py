@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from anchor.embedded import rfc3161 as rfc
+from anchor.sigstore import rfc3161 as rfc
 
 POLICY = rfc.Oid("1.3.6.1.4.1.57264.2")
 """The policy OID of Sigstore time-stamp authorities."""

@@ -11,8 +11,8 @@ from cryptography import x509
 from anchor.encoding import unbase64
 from anchor.errors import AnchorError
 from anchor.inspect.fields import Field, Rule, bound, field, free, under
+from anchor.sigstore import timestamp_response
 from anchor.verify import certificate as certificates
-from anchor.verify import timestamp_token
 
 SIGNED = bound("the authority's signature over the certificate")
 WHO = bound(
@@ -102,7 +102,7 @@ def token(value: Any, at: str) -> Iterator[Field]:
 
 
 def _token(data: bytes) -> list[tuple[str, object, Rule]]:
-    found = timestamp_token.read(data, "time-stamp")
+    found = timestamp_response.read(data, "time-stamp")
     return [
         ("time", found.time.isoformat(), TOKEN),
         ("policy", found.policy, TOKEN),

@@ -22,8 +22,8 @@ from anchor.publish.instance import Site
 from anchor.publish.journal import Journal
 from anchor.signing import signer
 from anchor.signing.unlogged_signature import Prepared
+from anchor.sigstore import timestamp_response
 from anchor.sigstore.x509 import fields, load_certificate
-from anchor.verify import timestamp_token
 
 POLL = 1.0
 """Seconds between two looks for an entry whose answer was lost."""
@@ -197,7 +197,7 @@ class Anchoring:
         certificate = fields(load_certificate(prepared.certificate, "journal"), "journal")
         start, end = certificate.not_before, certificate.not_after
         signers = set()
-        for response in (timestamp_token.read(token, "journal") for token in prepared.tokens):
+        for response in (timestamp_response.read(token, "journal") for token in prepared.tokens):
             time_stamp = response.time
             signers.add((response.issuer, response.issuer_serial))
             if not start <= time_stamp <= end:

@@ -8,9 +8,10 @@ sends a nonce and never looks at it again: here an answer to another request is 
 from rfc3161_client import HashAlgorithm, TimestampRequestBuilder
 
 from anchor.errors import Refused
+from anchor.sigstore import timestamp_response
 from anchor.sigstore.services import TimestampAuthority
 from anchor.sigstore.trusted_root import TrustedRoot
-from anchor.verify import timestamp, timestamp_token
+from anchor.verify import timestamp
 
 WHERE = "time-stamp authority"
 
@@ -27,7 +28,7 @@ def stamp(authority: TimestampAuthority, signature: bytes, root: TrustedRoot) ->
     token = authority.stamp(request.as_bytes())
     if timestamp.check(token, signature, root.timestamp_authorities, where=WHERE) is None:
         raise Refused("the token is of an authority that the trusted root does not name", where=WHERE)
-    response = timestamp_token.read(token, WHERE)
+    response = timestamp_response.read(token, WHERE)
     if response.nonce != request.nonce:
         raise Refused("the token answers another request", where=WHERE)
     return response.der

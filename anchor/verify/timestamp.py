@@ -2,9 +2,11 @@
 """RFC 3161 time-stamps over the bundle's signature, by authorities of the trusted root.
 
 Decides whether a token is a given authority's, over exactly this signature, at a time when that authority
-was trusted. A token of nobody that the root names counts for nothing. Nonces bind nothing afterwards.
+was trusted. A token of an authority that the root does not name counts for nothing. A nonce binds only the
+requester, so it is ignored here.
 """
 
+import hashlib
 from collections.abc import Iterable
 
 from cryptography import x509
@@ -16,18 +18,27 @@ from rfc3161_client import VerifierBuilder, decode_timestamp_response
 from rfc3161_client.errors import VerificationError
 
 from anchor.errors import AnchorError, Refused, Unsupported
+from anchor.sigstore import timestamp_response
+from anchor.sigstore.rfc3161 import (
+    ID_SHA256,
+    ID_SHA384,
+    ID_SHA512,
+    ID_SIGNING_CERTIFICATE,
+    ID_SIGNING_CERTIFICATE_V2,
+    AlgorithmIdentifier,
+)
+from anchor.sigstore.timestamp_response import Response
 from anchor.sigstore.trusted_root import Authority
 from anchor.sigstore.x509 import Fields, reading
-from anchor.verify import certid, certification_path, timestamp_token
+from anchor.verify import certification_path
 from anchor.verify.effort import Effort
 from anchor.verify.report import VerifiedTime
-from anchor.verify.timestamp_token import Response
 
-MAX_TOKEN = timestamp_token.MAX_TOKEN
+MAX_TOKEN = timestamp_response.MAX_TOKEN
 _SHA2 = {
-    "2.16.840.1.101.3.4.2.1": "SHA-256",
-    "2.16.840.1.101.3.4.2.2": "SHA-384",
-    "2.16.840.1.101.3.4.2.3": "SHA-512",
+    ID_SHA256.dotted_string: "SHA-256",
+    ID_SHA384.dotted_string: "SHA-384",
+    ID_SHA512.dotted_string: "SHA-512",
 }
 _WEAK = {"1.3.14.3.2.26": "SHA-1", "1.2.840.113549.2.5": "MD5", "2.16.840.1.101.3.4.2.4": "SHA-224"}
 _SIGNATURES = {
@@ -40,7 +51,8 @@ _SIGNATURES = {
     "1.2.840.10045.4.3.3": "SHA-384",
     "1.2.840.10045.4.3.4": "SHA-512",
 }
-"""What a token may be signed by, and the hash that it implies (RFC 5754, RFC 5753)."""
+"""The signature algorithms of tokens, and the hash that each implies (RFC 5754, RFC 5753)."""
+_SEQUENCE = b"\x30"
 _DIRECTORY_NAME = b"\xa4"
 
 
@@ -54,10 +66,10 @@ def check(
 ) -> VerifiedTime | None:
     """The time of a token (a DER TimeStampResp) over `signature`.
 
-    None when no given authority's certificate is the one that the token names; raises Refused when one is
-    and the token does not hold, and Unsupported when this program cannot tell.
+    None if the token names the certificate of no given authority. Raises Refused if it names one and does
+    not verify, and Unsupported if this program cannot tell.
     """
-    response = timestamp_token.read(token, where)
+    response = timestamp_response.read(token, where)
     reasons: list[AnchorError] = []
     for authority in authorities:
         if authority.issuer_serial != (response.issuer, response.issuer_serial):
@@ -92,17 +104,17 @@ def _by(authority: Authority, response: Response, signature: bytes, where: str) 
     _check_signed(authority, response, signature, where)
     with reading("a certificate", where):
         der = leaf.certificate.public_bytes(Encoding.DER)
-    certid.check(response, der, where=where)
+    check_signing_certificate(response, der, where=where)
     _check_name(response, leaf, where)
     return VerifiedTime("rfc3161", authority.uri or authority.subject, time, authority.fingerprints[0])
 
 
 _LEAF = verification.ExtensionPolicy.permit_all()
-"""The library for tokens looks at the extended key usage of their certificate (RFC 3161 section 2.3)."""
+"""The library for tokens checks the extended key usage of their certificate (RFC 3161 section 2.3)."""
 
 
 def _check_known(response: Response, where: str) -> None:
-    """Raise Unsupported where the token's algorithms or critical extensions are not known here."""
+    """Raise Unsupported if the token's algorithms or critical extensions are not known here."""
     digest = _SHA2.get(response.digest_algorithm)
     if digest is None:
         weak = _WEAK.get(response.digest_algorithm, f"the hash {response.digest_algorithm}")
@@ -125,7 +137,7 @@ def _check_signed(authority: Authority, response: Response, signature: bytes, wh
     builder = VerifierBuilder(
         tsa_certificate=leaf, intermediates=list(above[:-1]), roots=list(above[-1:]) or [leaf]
     )
-    # What the library has no means for is no forgery. OpenSSL's errors have many names, some as a Rust panic.
+    # A failure of the library is not a forgery. OpenSSL's errors have many names, some as a Rust panic.
     try:
         with reading("a token", where, through=(VerificationError,), kind=Unsupported):
             builder.build().verify_message(decode_timestamp_response(response.der), signature)
@@ -135,6 +147,49 @@ def _check_signed(authority: Authority, response: Response, signature: bytes, wh
             problem = f"{authority.name} ends in a certificate of another issuer: OpenSSL wants a root"
             raise Unsupported(problem, where=where) from None
         raise Refused(f"not {authority.name}'s over this signature: {_brief(e)}", where=where) from None
+
+
+@asn1.sequence
+class _SigningCertificate:
+    """SigningCertificate of RFC 2634 and SigningCertificateV2 of RFC 5035: ESSCertIDs, then policies."""
+
+    certificates: list[list[asn1.TLV]]
+    policies: list[asn1.TLV] | None
+
+
+def check_signing_certificate(response: Response, certificate: bytes, *, where: str) -> None:
+    """Return if the signed attributes name exactly the DER certificate (RFC 3161 section 2.2, RFC 5816).
+
+    Without this check, one key in two certificates would let a token pass for the other's. Raises Refused or
+    Unsupported.
+    """
+    kinds = (ID_SIGNING_CERTIFICATE.dotted_string, ID_SIGNING_CERTIFICATE_V2.dotted_string)
+    named = [
+        _names_certificate(kind, value, certificate, where)
+        for kind, value in response.signed
+        if kind in kinds
+    ]
+    if not named:
+        raise Refused("it does not name the certificate that signed it", where=where)
+    if not all(named):
+        raise Refused("it names another certificate than the authority's", where=where)
+
+
+def _names_certificate(kind: str, value: bytes, certificate: bytes, where: str) -> bool:
+    """True if the first identifier of the attribute, ESSCertID or ESSCertIDv2, is the certificate's."""
+    with reading("a certificate identifier", where):
+        first, *more = asn1.decode_der(_SigningCertificate, value).certificates[0]
+        algorithm = "sha1"
+        if kind == ID_SIGNING_CERTIFICATE_V2.dotted_string:
+            algorithm = "sha256"  # the default of the ASN.1, RFC 5035 section 3
+            if first.tag_bytes == _SEQUENCE:
+                stated: AlgorithmIdentifier = first.parse(AlgorithmIdentifier)
+                algorithm = _SHA2.get(stated.algorithm.dotted_string, "").replace("-", "").lower()
+                first = more[0]
+        if not algorithm:
+            raise Unsupported("it names its certificate by an unknown hash", where=where)
+        digest = hashlib.new(algorithm, certificate, usedforsecurity=False).digest()
+        return bool(first.parse(bytes) == digest)
 
 
 def _check_name(response: Response, leaf: Fields, where: str) -> None:
@@ -157,16 +212,16 @@ class _DirectoryName:
 
 
 def _alternatives(leaf: Fields) -> list[bytes]:
-    """The subject alternative names, each as it is encoded."""
+    """The encoded subject alternative names."""
     try:
         found = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
         return []
-    return timestamp_token.members(found.public_bytes())
+    return timestamp_response.members(found.public_bytes())
 
 
 def _plain(name: x509.Name) -> list[list[tuple[str, str]]]:
-    """A name for comparing: as RFC 5280 section 7.1 wants, without regard to case and to repeated blanks."""
+    """A name for comparing: without case and repeated blanks, as RFC 5280 section 7.1 demands."""
     return [
         sorted((a.oid.dotted_string, " ".join(str(a.value).casefold().split())) for a in part)
         for part in name.rdns

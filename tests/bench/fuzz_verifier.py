@@ -16,9 +16,9 @@ from pathlib import Path
 
 from anchor.errors import AnchorError
 from anchor.sigstore import bundle as bundles
-from anchor.sigstore import keys, trusted_root
+from anchor.sigstore import keys, timestamp_response, trusted_root
 from anchor.tlog import checkpoint, policy, proof
-from anchor.verify import certid, timestamp_token
+from anchor.verify import timestamp
 from tests.support.forge.our_verdict import judge
 from tests.vectors import make
 from tests.vectors.c2sp import LOG_CASES
@@ -55,7 +55,9 @@ TARGETS: dict[str, Callable[[bytes], object]] = {
     "policy": policy.parse,
     "proof": proof.parse,
     "key": keys.load_pem,
-    "token": lambda data: certid.check(timestamp_token.read(data, "token"), b"", where="token"),
+    "token": lambda data: timestamp.check_signing_certificate(
+        timestamp_response.read(data, "token"), b"", where="token"
+    ),
     "trusted-root": trusted_root.parse,
 }
 

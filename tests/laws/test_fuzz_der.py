@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from anchor.encoding import to_base64
 from anchor.errors import AnchorError, Refused, Unsupported
-from anchor.sigstore import trusted_root, x509
-from anchor.verify import certid, timestamp, timestamp_token
+from anchor.sigstore import timestamp_response, trusted_root, x509
 from anchor.verify import certificate as signing
+from anchor.verify import timestamp
 from anchor.verify.effort import Effort
 from tests.support.forge import bundles
 from tests.support.forge.authorities import tsa
@@ -71,7 +71,7 @@ def test_a_spoiled_certificate_is_an_error_of_ours(der: bytes) -> None:
 @given(st.sampled_from(TOKENS).flatmap(spoiled))
 def test_a_spoiled_token_is_an_error_of_ours(der: bytes) -> None:
     with contextlib.suppress(AnchorError):
-        certid.check(timestamp_token.read(der, "here"), CHAIN[0], where="here")
+        timestamp.check_signing_certificate(timestamp_response.read(der, "here"), CHAIN[0], where="here")
     with contextlib.suppress(AnchorError):
         timestamp.check(der, b"x", AUTHORITIES, where="here")
 

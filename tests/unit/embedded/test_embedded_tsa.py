@@ -20,9 +20,9 @@ from rfc3161_client import (
     decode_timestamp_response,
 )
 
-from anchor.embedded import rfc3161 as rfc
 from anchor.embedded.instance import Instance
 from anchor.embedded.tsa import POLICY
+from anchor.sigstore import rfc3161 as rfc
 from tests.support.forge.embedded_signer import Clock
 
 MESSAGE = b"a signature"

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An RFC 3161 response, read once: what the token says, as values. Verifies nothing.
+"""An RFC 3161 response, read once: the values in the token. Verifies nothing.
 
-The library that verifies tokens reads strict DER alone, drops fractions of the time and passes over what a
-token says of its authority. So it is read here, by the shapes of RFC 3161 and RFC 5652, and handed on in the
-form that the library reads.
+The library that verifies tokens reads only strict DER, drops fractions of the time, and ignores the name that
+a token gives its authority. So we read the token here, by the shapes of RFC 3161 and RFC 5652, and give the
+library the form that it reads.
 """
 
 import re
@@ -16,16 +16,22 @@ from cryptography.hazmat import asn1
 
 from anchor import limits
 from anchor.errors import Refused, Unsupported
+from anchor.sigstore.rfc3161 import (
+    ID_CT_TST_INFO,
+    ID_SIGNED_DATA,
+    Accuracy,
+    Attribute,
+    EncapsulatedContentInfo,
+    Extension,
+    Oid,
+)
 from anchor.sigstore.x509 import reading
 
-Oid = x509.ObjectIdentifier
 MAX_TOKEN = limits.TIMESTAMP
 _SEQUENCE, _CONTEXT_0 = 0x30, 0xA0
 _MAX_PARTS = 64
 _TIME = re.compile(rb"(\d{14})(?:\.(\d*[1-9]))?Z", re.ASCII)
-"""A GeneralizedTime in DER, X.690 section 11.7: in UTC, and without zeros at the end of a fraction."""
-_SIGNED_DATA = Oid("1.2.840.113549.1.7.2")
-_TST_INFO = Oid("1.2.840.113549.1.9.16.1.4")
+"""A GeneralizedTime in DER (X.690 section 11.7): in UTC, without zeros at the end of a fraction."""
 
 
 @asn1.sequence
@@ -35,37 +41,17 @@ class _Imprint:
 
 
 @asn1.sequence
-class _Extension:
-    kind: Oid
-    critical: Annotated[bool, asn1.Default(value=False)]
-    value: bytes
-
-
-@asn1.sequence
-class _Accuracy:
-    seconds: int | None
-    millis: Annotated[int | None, asn1.Implicit(0)]
-    micros: Annotated[int | None, asn1.Implicit(1)]
-
-
-@asn1.sequence
 class _TstInfo:
     version: int
     policy: Oid
     imprint: _Imprint
     serial: int
     time: asn1.TLV
-    accuracy: _Accuracy | None
+    accuracy: Accuracy | None
     ordering: Annotated[bool, asn1.Default(value=False)]
     nonce: int | None
     tsa: Annotated[list[asn1.TLV] | None, asn1.Implicit(0)]
-    extensions: Annotated[list[_Extension] | None, asn1.Implicit(1)]
-
-
-@asn1.sequence
-class _Attribute:
-    kind: Oid
-    values: asn1.SetOf[asn1.TLV]
+    extensions: Annotated[list[Extension] | None, asn1.Implicit(1)]
 
 
 @asn1.sequence
@@ -79,23 +65,17 @@ class _SignerInfo:
     version: int
     signer: asn1.TLV
     digest_algorithm: list[asn1.TLV]
-    signed: Annotated[asn1.SetOf[_Attribute], asn1.Implicit(0)]
+    signed: Annotated[asn1.SetOf[Attribute], asn1.Implicit(0)]
     signature_algorithm: list[asn1.TLV]
     signature: bytes
     unsigned: Annotated[asn1.SetOf[asn1.TLV] | None, asn1.Implicit(1)]
 
 
 @asn1.sequence
-class _Content:
-    kind: Oid
-    content: Annotated[bytes, asn1.Explicit(0)]
-
-
-@asn1.sequence
 class _SignedData:
     version: int
     digest_algorithms: asn1.SetOf[asn1.TLV]
-    content: _Content
+    content: EncapsulatedContentInfo
     certificates: Annotated[asn1.SetOf[asn1.TLV] | None, asn1.Implicit(0)]
     crls: Annotated[asn1.SetOf[asn1.TLV] | None, asn1.Implicit(1)]
     signers: asn1.SetOf[_SignerInfo]
@@ -115,11 +95,12 @@ class _Response:
 
 @dataclass(frozen=True)
 class Response:
-    """A granted response with a token of one signer. Nothing in it is believed yet.
+    """A granted response with a token of one signer. Nothing in it is verified yet.
 
-    `der`: the whole response with its certificates in DER's order. `imprint`: by the hash of the object
-    identifier `imprint_hash`. `signed`: type and first value (DER) of each signed attribute. `tsa`: the
-    GeneralName (DER) that the token gives its authority. `critical`: critical extensions of the TSTInfo.
+    `der`: the whole response, its certificates in the order of DER. `imprint`: the digest of the stamped
+    bytes, by the hash with the object identifier `imprint_hash`. `signed`: type and first value (DER) of each
+    signed attribute. `tsa`: the GeneralName (DER) that the token gives its authority. `critical`: critical
+    extensions of the TSTInfo.
     """
 
     der: bytes
@@ -140,8 +121,8 @@ class Response:
 
 
 def read(token: bytes, where: str) -> Response:
-    """The response of a DER TimeStampResp; raises Refused for what is none or grants nothing, and Unsupported
-    for BER and for what is allowed in CMS and not known here."""
+    """The response of a DER TimeStampResp. Raises Refused for other bytes and for a response that grants
+    nothing, and Unsupported for BER and for parts of CMS that are not known here."""
     if len(token) > MAX_TOKEN:
         raise Refused(f"{len(token)} bytes", where=where)
     try:
@@ -159,7 +140,7 @@ def _read(der: bytes, where: str) -> Response:
     status = response.status[0].parse(int)
     if status != 0:
         raise Refused(f"its status is {status}, not granted", where=where)
-    if response.token is None or response.token.kind != _SIGNED_DATA:
+    if response.token is None or response.token.kind != ID_SIGNED_DATA:
         raise Refused("a response without a signed token", where=where)
     data = response.token.content.parse(_SignedData)
     signers = data.signers.as_list()
@@ -169,7 +150,7 @@ def _read(der: bytes, where: str) -> Response:
     if signer.signer.tag_bytes != bytes([_SEQUENCE]):
         raise Unsupported("it names its signer by a key identifier", where=where)
     name = signer.signer.parse(_IssuerAndSerial)
-    if data.content.kind != _TST_INFO:
+    if data.content.content_type != ID_CT_TST_INFO:
         raise Refused("a signed message that is no time stamp", where=where)
     info = asn1.decode_der(_TstInfo, data.content.content)
     if info.version != 1:  # RFC 3161 section 2.4.2
@@ -183,13 +164,14 @@ def _read(der: bytes, where: str) -> Response:
         imprint_hash=_algorithm(info.imprint.algorithm),
         imprint=info.imprint.digest,
         tsa=asn1.encode_der(info.tsa[0]) if info.tsa else b"",
-        critical=tuple(e.kind.dotted_string for e in info.extensions or () if e.critical),
+        critical=tuple(e.extn_id.dotted_string for e in info.extensions or () if e.critical),
         issuer=name.issuer,
         issuer_serial=name.serial,
         digest_algorithm=_algorithm(signer.digest_algorithm),
         signature_algorithm=_algorithm(signer.signature_algorithm),
         signed=tuple(
-            (a.kind.dotted_string, asn1.encode_der(a.values.as_list()[0])) for a in signer.signed.as_list()
+            (a.attr_type.dotted_string, asn1.encode_der(a.attr_values.as_list()[0]))
+            for a in signer.signed.as_list()
         ),
         certificates=len(data.certificates.as_list()) if data.certificates else 0,
     )
@@ -216,7 +198,7 @@ def _in_order(token: bytes) -> bytes:
     """The response with the certificates that it carries in the order of DER.
 
     They are a SET that no signature covers (RFC 5652 sections 5.1 and 10.2.3), and many authorities write
-    them from the leaf up. What is no response is given back as it is.
+    them from the leaf up. Bytes that are not a response are returned unchanged.
     """
     try:
         response = _parts(token, 0, len(token))
@@ -232,12 +214,12 @@ def _in_order(token: bytes) -> bytes:
 
 
 def members(der: bytes) -> list[bytes]:
-    """The values of one SEQUENCE, each as it is encoded; raises ValueError."""
+    """The encoded values of one SEQUENCE; raises ValueError."""
     return [der[a:b] for a, b in _parts(der, *_inside(der, (0, len(der)), _SEQUENCE))]
 
 
 def _parts(data: bytes, start: int, end: int) -> list[tuple[int, int]]:
-    """Where each of the values that stand one after the other begins and ends; raises ValueError."""
+    """The start and end of each of several consecutive values; raises ValueError."""
     found: list[tuple[int, int]] = []
     while start < end:
         _, stop = _length(data, start)
@@ -249,14 +231,14 @@ def _parts(data: bytes, start: int, end: int) -> list[tuple[int, int]]:
 
 
 def _inside(data: bytes, value: tuple[int, int], tag: int) -> tuple[int, int]:
-    """Where the content of a value of this tag begins and ends."""
+    """The start and end of the content of a value with this tag."""
     if data[value[0]] != tag:
         raise ValueError
     return _length(data, value[0])
 
 
 def _length(data: bytes, start: int) -> tuple[int, int]:
-    """Where the content of the value at `start` begins and ends: definite lengths (X.690 section 10.1)."""
+    """The start and end of the content of the value at `start`; definite lengths (X.690 section 10.1)."""
     length, at = data[start + 1], start + 2
     if length >= 0x80:
         count = length & 0x7F
@@ -269,8 +251,8 @@ def _length(data: bytes, start: int) -> tuple[int, int]:
 
 
 def _is_ber(data: bytes) -> bool:
-    """Whether a value has an indefinite length, one longer than need be, or a string in pieces: BER's means
-    that DER forbids (X.690 sections 10.1 and 10.2)."""
+    """True if a value has an indefinite length, a length longer than needed, or a string in pieces. BER
+    allows these, and DER forbids them (X.690 sections 10.1 and 10.2)."""
     at = 0
     while at + 2 <= len(data):
         tag, length = data[at], data[at + 1]

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The ASN.1 of a time stamp: RFC 3161, with the parts of RFC 5652 (CMS) and RFC 5035 (ESS) that it needs.
 
-Shapes only, in the field's own names; `tsa` fills them. What a token proves is for its verifier to decide.
+Shapes only, in the field's own names. The embedded authority writes by them. `timestamp_response` reads by
+them where they are alike, and has its own shapes where a reader must accept more.
 """
 
 from typing import Annotated
@@ -16,6 +17,8 @@ ID_SIGNED_DATA = Oid("1.2.840.113549.1.7.2")
 ID_CONTENT_TYPE = Oid("1.2.840.113549.1.9.3")
 ID_MESSAGE_DIGEST = Oid("1.2.840.113549.1.9.4")
 ID_SIGNING_TIME = Oid("1.2.840.113549.1.9.5")
+ID_SIGNING_CERTIFICATE = Oid("1.2.840.113549.1.9.16.2.12")
+"""RFC 2634: its hash is SHA-1 by definition. It is a second name beside the verified signature."""
 ID_SIGNING_CERTIFICATE_V2 = Oid("1.2.840.113549.1.9.16.2.47")
 ID_SHA256 = Oid("2.16.840.1.101.3.4.2.1")
 ID_SHA384 = Oid("2.16.840.1.101.3.4.2.2")
