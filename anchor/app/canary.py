@@ -22,7 +22,7 @@ class Corrupted:
     @contextlib.contextmanager
     def open(self, path: str, *, size: int) -> Iterator[BinaryIO]:
         """As `Files.open`."""
-        with self._held.files.again(path, size=size) as stream:
+        with self._held.files.reopen(path, size=size) as stream:
             yield (
                 cast("BinaryIO", _Flipped(stream, at=size // 2)) if path == self._held.ledger.path else stream
             )
@@ -32,7 +32,7 @@ def check(held: HeldRelease) -> None:
     """Raise Unavailable unless the ledger still is what release.json promises: then a changed bit is ours."""
     ledger = held.ledger
     try:
-        with held.files.again(ledger.path, size=ledger.size) as stream:
+        with held.files.reopen(ledger.path, size=ledger.size) as stream:
             HashedStream(stream).finish(size=ledger.size, sha256=ledger.sha256, where=ledger.path)
     except Refused as e:
         raise Unavailable(f"changed since it was verified: {e.problem}", where=ledger.path) from None

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import platformdirs
 
 from anchor import log_kinds
-from anchor.app.trust import NAMED, tuf_cache
+from anchor.app.trust import PUBLIC_INSTANCES, tuf_cache
 from anchor.disk import files, user_files
 from anchor.embedded.export import check_published
 from anchor.embedded.instance import FOLDER, Instance
@@ -130,7 +130,7 @@ def _reached(
 
 def _documents(name: str, choice: Choice) -> tuple[bytes, SigningConfig]:
     """Trusted root and signing config of an instance."""
-    if name in NAMED:
+    if name in PUBLIC_INSTANCES:
         now = datetime.now(UTC)
         material = tuf_roots.load(
             tuf_roots.REPOSITORIES[name], cache=tuf_cache(), budget=choice.budget, now=now
@@ -169,7 +169,7 @@ def _remote(name: str, root: bytes, config: SigningConfig, log: Service, choice:
     def token() -> str:
         got = early.pop() if early else choice.tokens.get(found.issuer, choice.budget)
         choice.signer.check(signing.claims(got), found.name)
-        if choice.consent is not None and (name in NAMED or _is_public(log.url, keys)):
+        if choice.consent is not None and (name in PUBLIC_INSTANCES or _is_public(log.url, keys)):
             choice.consent.ask(got, found.name, choice.budget)
         return got
 

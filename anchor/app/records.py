@@ -195,6 +195,6 @@ def absolute(targets: Sequence[str]) -> list[str]:
         path = Path(os.path.abspath(target))  # noqa: PTH100 - links stay as named
         if "\0" in target:
             raise Misuse("a path with a NUL", where=repr(target))
-        path = files.writable(path, str(path))
+        path = files.check_utf8(path, str(path))
         found.append(str(path / "release.json" if path.is_dir() else path))
     return list(dict.fromkeys(found))

@@ -21,7 +21,7 @@ from anchor.app.log_locations import LogLocations, RunBudget, public_key
 from anchor.app.readings import Reading
 from anchor.app.trust import trust_for
 from anchor.disk import user_files
-from anchor.disk.held_files import Held
+from anchor.disk.spooled_files import SpooledFiles
 from anchor.errors import AnchorError, Missing, Misuse, Refused, Unavailable
 from anchor.format.statement import Previous
 from anchor.monitor import alarm, conflicting_statements
@@ -130,13 +130,13 @@ class Wired:
         self._stopping = stopping
         self._trust: Trust | AnchorError | None = None
         self._back = self._effort()
-        self._places = LogLocations(given.base, home / "tiles", RunBudget(BUDGET, stopping), offline)
+        self._ranges = LogLocations(given.base, home / "tiles", RunBudget(BUDGET, stopping), offline)
 
     def parts(self) -> Parts:
         """What a cycle asks for."""
         return Parts(
             examine=self.examine,
-            place=lambda origin, target, log: self._places.find(origin, target, self.trust(target), log),
+            place=lambda origin, target, log: self._ranges.find(origin, target, self.trust(target), log),
             trust=self.material,
             canary=self.canary,
             rivals=conflicting_statements.build,
@@ -171,16 +171,16 @@ class Wired:
         return readings.read(
             lambda: self._reading(target, hold=hold),
             pause=time.sleep,
-            spent=self._places.budget.spent,
+            spent=self._ranges.budget.spent,
             target=target,
         )
 
     def _reading(self, target: str, *, hold: bool) -> Reading:
-        self._places.budget.restart()
+        self._ranges.budget.restart()
         self._back = self._effort()
         trust = self.trust(target)
         try:
-            data, files = release_files.load(target, self._places.budget, offline=self._offline)
+            data, files = release_files.load(target, self._ranges.budget, offline=self._offline)
         except Missing as e:  # it was there when it was first named
             return Reading(data=None, found=Unavailable(e.problem, where=e.where, remedy=e.remedy))
         except AnchorError as e:
@@ -188,7 +188,7 @@ class Wired:
         return Reading(data=data, found=self._examined(target, data, files, trust, hold=hold))
 
     def _examined(self, target: str, data: bytes, files: Files, trust: Trust, *, hold: bool) -> Examined:
-        held = Held(files) if hold else None
+        held = SpooledFiles(files) if hold else None
         try:
             effort = self._effort()
             result = examine_release(
@@ -243,7 +243,7 @@ class Wired:
             target,
             wanted,
             trust=self.trust(),
-            budget=self._places.budget,
+            budget=self._ranges.budget,
             offline=self._offline,
             effort=self._back,
         )

@@ -28,7 +28,7 @@ from anchor.verify.files import COPYING
 from anchor.verify.policy import Policy, RootSource, Signer
 from anchor.verify.steps import TRUST_FRESH
 
-NAMED = ("public", "staging")
+PUBLIC_INSTANCES = ("public", "staging")
 PAUSE = 60.0
 """Seconds for which a TUF repository that did not answer is left alone."""
 
@@ -53,7 +53,11 @@ def trust_for(
     if given and policy is not None:
         raise Misuse(f"{given[0]} and --policy say the same thing", where=given[0], remedy="give one of them")
     if ledger and identity and issuer and trusted_root:
-        source = RootSource(name=trusted_root) if trusted_root in NAMED else RootSource(path=trusted_root)
+        source = (
+            RootSource(name=trusted_root)
+            if trusted_root in PUBLIC_INSTANCES
+            else RootSource(path=trusted_root)
+        )
         found = Policy(
             ledger=ledger, signers=(Signer(identity=identity, issuer=issuer),), trusted_roots=(source,)
         )
@@ -144,7 +148,7 @@ def _load_root(
 ) -> _Root:
     """A trusted root that a policy names, checked against its pin or for its freshness."""
     if source.name:
-        found = named_root(source.name, budget=budget, offline=offline)
+        found = public_root(source.name, budget=budget, offline=offline)
         data, fresh = found.material.trusted_root, _fresh(source.name, found, policy.max_root_age)
         return _Root(
             data, roots.parse(data, where=source.name), fresh, _versions(source.name, found.material)
@@ -187,15 +191,15 @@ def _versions(name: str, material: tuf.Material) -> dict[str, str]:
 
 
 @dataclass(frozen=True)
-class Named:
-    """Trust material of a public instance; `trouble` says why it could not be refreshed, if so."""
+class PublicRoot:
+    """Trust material of a public instance; `refresh_error` says why it could not be refreshed, if so."""
 
     material: tuf.Material
     now: datetime
-    trouble: str = ""
+    refresh_error: str = ""
 
 
-def named_root(name: str, *, budget: Budget, offline: bool = False) -> Named:
+def public_root(name: str, *, budget: Budget, offline: bool = False) -> PublicRoot:
     """`public` or `staging`, refreshed through TUF where that can be; else the copy that is here.
 
     A repository that did not answer is not asked again for `PAUSE`. Raises `Stale` when what it serves has
@@ -204,17 +208,18 @@ def named_root(name: str, *, budget: Budget, offline: bool = False) -> Named:
     now, cache, repository = datetime.now(UTC), tuf_cache(), tuf.REPOSITORIES[name]
     marker = cache / f"{name}.unreachable"
     if offline or _recent(marker, now):
-        trouble = "" if offline else "its TUF repository did not answer a moment ago"
-        return Named(tuf.load(repository, cache=cache, budget=budget, now=now, offline=True), now, trouble)
+        error = "" if offline else "its TUF repository did not answer a moment ago"
+        kept = tuf.load(repository, cache=cache, budget=budget, now=now, offline=True)
+        return PublicRoot(kept, now, error)
     try:
-        return Named(tuf.load(repository, cache=cache, budget=budget, now=now), now)
+        return PublicRoot(tuf.load(repository, cache=cache, budget=budget, now=now), now)
     except Stale:
         raise
     except Unavailable as e:
         kept = tuf.load(repository, cache=cache, budget=budget, now=now, offline=True)
         with contextlib.suppress(AnchorError):
             files.write(marker, b"")
-        return Named(kept, now, str(e))
+        return PublicRoot(kept, now, str(e))
 
 
 def _recent(marker: Path, now: datetime) -> bool:
@@ -225,7 +230,7 @@ def _recent(marker: Path, now: datetime) -> bool:
     return 0 <= age < PAUSE
 
 
-def _fresh(name: str, found: Named, max_age: timedelta | None) -> Check:
+def _fresh(name: str, found: PublicRoot, max_age: timedelta | None) -> Check:
     """Trust material that may be out of date is STALE, and what could not be refreshed UNAVAILABLE.
 
     Neither passes in silence: only a policy's `max_root_age` says how old a copy may be that no TUF
@@ -234,16 +239,17 @@ def _fresh(name: str, found: Named, max_age: timedelta | None) -> Check:
     material = found.material
     try:
         material.check_fresh(found.now, max_age=max_age)
-        if found.trouble and max_age is None:
+        if found.refresh_error and max_age is None:
             when = f"{material.refreshed:%Y-%m-%d %H:%M} UTC"
             problem = f"the copy of {when} could not be refreshed, so keys may have been revoked since: "
             remedy = "try later, give --offline, or say in the policy how old it may be: max_root_age"
-            raise Unavailable(problem + found.trouble, where=material.place, remedy=remedy)
+            raise Unavailable(problem + found.refresh_error, where=material.where, remedy=remedy)
     except AnchorError as e:
         return failed(TRUST_FRESH, e)
     line = f"the {name} trusted root, refreshed at {material.refreshed}, is valid until {material.expires}"
-    line = f"{line}; not refreshed now, within max_root_age: {found.trouble}" if found.trouble else line
-    line = f"{line}; not kept for the next run: {material.unkept}" if material.unkept else line
+    if found.refresh_error:
+        line = f"{line}; not refreshed now, within max_root_age: {found.refresh_error}"
+    line = f"{line}; not kept for the next run: {material.cache_error}" if material.cache_error else line
     return passed(TRUST_FRESH, line)
 
 

@@ -23,7 +23,7 @@ def publisher_home(root: Path, home: Path | None, ledger: str | None = None) -> 
     the root. A home that an earlier version of Anchor made for this root is used on.
     """
     if home is not None:
-        return files.writable(home.resolve(), "--home")
+        return files.check_utf8(home.resolve(), "--home")
     old = _home_of_root(root)
     name = ledger or _ledger_in(root)
     if name is None or (old / "instance").exists() or (old / "journal").exists():
@@ -48,7 +48,7 @@ def records_home(root: Path, home: Path | None) -> Path:
     on.
     """
     if home is not None:
-        return files.writable(home.resolve(), "--home")
+        return files.check_utf8(home.resolve(), "--home")
     old = _home_of_root(root)
     if any(old.glob("records*")):
         return _outside(old, root)

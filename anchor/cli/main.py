@@ -81,7 +81,7 @@ def cli() -> None:
 def run(argv: Sequence[str]) -> int:
     """Run one command; returns its exit code. 1 is never given on purpose, so that a crash is no alarm."""
     as_json = "--json" in argv
-    user_files.begin()
+    user_files.forget_pipes()
     try:
         result: Any = cli.main(
             list(argv),

@@ -75,13 +75,13 @@ def command(as_json: bool, home: Path | None, **given: Any) -> int:  # noqa: FBT
 
     The policy that a stranger needs is printed on stdout, everything else on stderr.
     """
-    root = files.writable(given["root"].resolve(), "--root")
+    root = files.check_utf8(given["root"].resolve(), "--root")
     named = {key: given[key] for key in ("ledger", "name", "version", "reader")}
     home = homes.publisher_home(root, home, given["name"])
     if given["dry_run"]:
         return _dry_run(Order(**named, root=root, home=home), as_json=as_json)
     if given["policy"]:
-        files.writable(given["policy"], "--policy")
+        files.check_utf8(given["policy"], "--policy")
     # The client is imported only by those who sign.
     from anchor.app import publish, trust
     from anchor.publish import journal, run

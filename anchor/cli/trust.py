@@ -8,12 +8,12 @@ from typing import Any
 
 import click
 
-from anchor.app.trust import NAMED, Named, named_root, own_root, tuf_cache
+from anchor.app.trust import PUBLIC_INSTANCES, PublicRoot, own_root, public_root, tuf_cache
 from anchor.cli import options
 from anchor.cli.output import out, print_json, say
 from anchor.disk import user_files
 from anchor.errors import AnchorError, Misuse, Unavailable
-from anchor.inspect import trust_windows as words
+from anchor.inspect.trusted_root import window_lines, windows
 from anchor.net import tuf_roots
 from anchor.net.budget import Budget
 from anchor.net.tuf_roots import Material
@@ -48,14 +48,14 @@ def show(root: str, offline: bool, as_json: bool) -> int:  # noqa: FBT001  click
     """
     data, found, parsed = _read(root, offline=offline)
     shown: dict[str, Any] = {"root": root, "sha256": hashlib.sha256(data).hexdigest()}
-    shown |= words.describe(parsed, datetime.now(UTC))
+    shown |= windows(parsed, datetime.now(UTC))
     if found is not None:
         shown["tuf"] = _tuf(found.material) | {"state": _state(found)}
-    verdict = Class.UNAVAILABLE if found is not None and found.trouble else Class.OK
+    verdict = Class.UNAVAILABLE if found is not None and found.refresh_error else Class.OK
     if as_json:
         print_json({"verdict": verdict, **shown})
     else:
-        for line in words.lines(shown):
+        for line in window_lines(shown):
             out(line)
     return verdict.exit_code
 
@@ -68,10 +68,10 @@ def show(root: str, offline: bool, as_json: bool) -> int:  # noqa: FBT001  click
 def pin(root: str, output: options.Output | None, offline: bool, as_json: bool) -> int:  # noqa: FBT001  by keyword
     """Print the line of a policy that pins ROOT (a file, `public` or `staging`) by its digest."""
     data, found, _ = _read(root, offline=offline)
-    if found is not None and found.trouble:
+    if found is not None and found.refresh_error:
         remedy = "try later, or pin the copy that is here with --offline"
-        raise Unavailable(f"could not be refreshed: {found.trouble}", where=root, remedy=remedy)
-    if output is None and root in NAMED:
+        raise Unavailable(f"could not be refreshed: {found.refresh_error}", where=root, remedy=remedy)
+    if output is None and root in PUBLIC_INSTANCES:
         raise Misuse("a pin names a file", where="-o", remedy="say where to write the root with -o FILE")
     if as_json and output is not None and output.path == user_files.STDOUT:
         raise Misuse("two documents on one stdout", where="-o", remedy="give one of --json and -o -")
@@ -93,7 +93,7 @@ def pin(root: str, output: options.Output | None, offline: bool, as_json: bool) 
 
 
 @command.command(epilog="Example: anchor trust update public")
-@click.argument("name", type=click.Choice(NAMED), default="public")
+@click.argument("name", type=click.Choice(PUBLIC_INSTANCES), default="public")
 @options.json_option
 def update(name: str, as_json: bool) -> int:  # noqa: FBT001  click passes by keyword
     """Refresh the trusted root of a public instance through TUF now.
@@ -114,8 +114,8 @@ def update(name: str, as_json: bool) -> int:  # noqa: FBT001  click passes by ke
             say(f"anchor: {e}")
             return class_of(e).exit_code
         raise
-    if found.unkept:
-        raise Misuse(f"nothing was kept: {found.unkept}", where=f"{name} trusted root")
+    if found.cache_error:
+        raise Misuse(f"nothing was kept: {found.cache_error}", where=f"{name} trusted root")
     after = hashlib.sha256(found.trusted_root).hexdigest()
     shown = {
         "verdict": Class.OK,
@@ -142,9 +142,9 @@ def _digest(name: str, now: datetime) -> str | None:
     return hashlib.sha256(kept.trusted_root).hexdigest()
 
 
-def _state(found: Named) -> str:
+def _state(found: PublicRoot) -> str:
     """How far a copy can be relied on, in words; "" when TUF vouches for it now."""
-    lines = [f"could not be refreshed: {found.trouble}"] if found.trouble else []
+    lines = [f"could not be refreshed: {found.refresh_error}"] if found.refresh_error else []
     try:
         found.material.check_fresh(found.now)
     except AnchorError as e:
@@ -152,11 +152,11 @@ def _state(found: Named) -> str:
     return "; ".join(lines)
 
 
-def _read(root: str, *, offline: bool) -> tuple[bytes, Named | None, TrustedRoot]:
-    if root not in NAMED:
+def _read(root: str, *, offline: bool) -> tuple[bytes, PublicRoot | None, TrustedRoot]:
+    if root not in PUBLIC_INSTANCES:
         data = user_files.read(Path(root), limit=trusted_root.MAX_SIZE)
         return data, None, own_root(data, where=root)
-    found = named_root(root, budget=Budget(BUDGET), offline=offline)
+    found = public_root(root, budget=Budget(BUDGET), offline=offline)
     return found.material.trusted_root, found, trusted_root.parse(found.material.trusted_root, where=root)
 
 

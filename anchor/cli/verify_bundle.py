@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from anchor.app.trust import named_root, own_root
+from anchor.app.trust import own_root, public_root
 from anchor.cli import options
 from anchor.cli.output import emit
 from anchor.disk import user_files
@@ -165,14 +165,14 @@ def _root(path: Path | None, *, staging: bool) -> tuple[TrustedRoot, list[str]]:
     if path is not None:
         return own_root(user_files.read(path, limit=trusted_root.MAX_SIZE), where=str(path)), []
     name = "staging" if staging else "public"
-    found = named_root(name, budget=Budget(BUDGET))
+    found = public_root(name, budget=Budget(BUDGET))
     root = trusted_root.parse(found.material.trusted_root, where=f"{name} trusted root")
-    unkept = found.material.unkept
-    notes = [f"the {name} trusted root is not kept for the next run: {unkept}"] if unkept else []
-    if not found.trouble:
+    cache_error = found.material.cache_error
+    notes = [f"the {name} trusted root is not kept for the next run: {cache_error}"] if cache_error else []
+    if not found.refresh_error:
         return root, notes
-    said = f"the {name} trusted root could not be refreshed ({found.trouble})"
-    used = f"{said}: {found.material.told(found.now)} was used"
+    said = f"the {name} trusted root could not be refreshed ({found.refresh_error})"
+    used = f"{said}: {found.material.describe(found.now)} was used"
     return replace(root, doubt=f"{used}, and a newer one may name it"), [used, *notes]
 
 

@@ -13,21 +13,21 @@ from typing import BinaryIO
 
 from anchor.errors import AnchorError, Missing, Misuse, Refused, Unavailable
 
-_PASSING = {
+_TRANSIENT = {
     *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EINTR),
     *(errno.EAGAIN, errno.EMFILE, errno.ENFILE, errno.ENOMEM),
 }
 _REMEDIES = {errno.ENOMEM: "give it more memory and run it again"}
-_NOTHING = {errno.ENOENT, errno.ENOTDIR, errno.ESTALE}
+_NOT_FOUND = {errno.ENOENT, errno.ENOTDIR, errno.ESTALE}
 
 
 def os_error(error: OSError, where: str | Path, doing: str) -> AnchorError:
     """The error of ours for one of the system's: passing troubles are UNAVAILABLE, the rest is USAGE."""
     reason = error.strerror or str(error)
-    if error.errno in _PASSING:
+    if error.errno in _TRANSIENT:
         remedy = _REMEDIES.get(error.errno, "make room and run it again")
         return Unavailable(f"cannot {doing}: {reason}", where=str(where), remedy=remedy)
-    kind = Missing if error.errno in _NOTHING else Misuse
+    kind = Missing if error.errno in _NOT_FOUND else Misuse
     return kind(f"cannot {doing}: {reason}", where=str(where), remedy="check the path and its permissions")
 
 
@@ -40,7 +40,7 @@ def read(path: Path, *, limit: int) -> bytes:
     return data
 
 
-def _open_now(path: str, flags: int) -> int:
+def _open_nonblocking(path: str, flags: int) -> int:
     """Open without waiting: a FIFO in the place of a file would hang until someone writes to it."""
     return os.open(path, flags | os.O_NONBLOCK)
 
@@ -51,7 +51,7 @@ def open_input(path: Path, *, limit: int) -> Iterator[BinaryIO]:
     if "\0" in str(path):
         raise Misuse("a name with a NUL", where=repr(str(path)))
     try:
-        with open(path, "rb", opener=_open_now) as f:
+        with open(path, "rb", opener=_open_nonblocking) as f:
             info = os.fstat(f.fileno())
             if not stat.S_ISREG(info.st_mode):
                 raise Misuse("not a regular file", where=str(path))
@@ -62,7 +62,7 @@ def open_input(path: Path, *, limit: int) -> Iterator[BinaryIO]:
         raise os_error(e, path, "read") from None
 
 
-class Below:
+class ConfinedFolder:
     """A folder that no path leads out of; its own place is resolved once, for the first file."""
 
     def __init__(self, folder: Path) -> None:
@@ -93,8 +93,8 @@ class Below:
 
 
 def inside(folder: Path, relative: str) -> Path:
-    """The path of one file below a folder, as `Below` gives it."""
-    return Below(folder).path(relative)
+    """The path of one file below a folder, as `ConfinedFolder` gives it."""
+    return ConfinedFolder(folder).path(relative)
 
 
 def write(path: Path, data: bytes, *, mode: int = 0o644) -> None:
@@ -167,7 +167,7 @@ def sync_folder(folder: Path) -> None:
         os.close(fd)
 
 
-def writable(path: Path, where: str) -> Path:
+def check_utf8(path: Path, where: str) -> Path:
     """A path that can be written down: policies, records and JSON are UTF-8. Raises Misuse."""
     try:
         str(path).encode()

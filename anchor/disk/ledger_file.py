@@ -24,7 +24,7 @@ _BUFFER = 1 << 20
 
 
 @dataclass(frozen=True)
-class Digest:
+class FileDigest:
     """A file by its published name: size in bytes, SHA-256 in hex."""
 
     name: str
@@ -38,34 +38,34 @@ class SealedFile:
 
     sealed: Sealed
     reader: str
-    source: Digest
+    source: FileDigest
     """The ledger as received, under the name it is published by (`ledger.md`, `source.json`, ...)."""
-    ledger_json: Digest
+    ledger_json: FileDigest
 
     @property
-    def files(self) -> tuple[Digest, Digest]:
+    def files(self) -> tuple[FileDigest, FileDigest]:
         """Both files, sorted by name."""
         first, second = sorted((self.source, self.ledger_json), key=lambda d: d.name)
         return first, second
 
 
-class Input:
+class OpenLedger:
     """An open ledger: `table` streams its facts; `digest()` of all its bytes after the last one."""
 
-    def __init__(self, table: Table, reader: str, tee: "_Tee") -> None:
+    def __init__(self, table: Table, reader: str, tee: "_HashingReader") -> None:
         self.table = table
         self.reader = reader
         self._tee = tee
 
-    def digest(self) -> Digest:
+    def digest(self) -> FileDigest:
         """Name, size and SHA-256 of what was read, which is the whole file once the table is exhausted."""
-        return Digest(PUBLISHED[self.reader], self._tee.size, self._tee.sha256.hexdigest())
+        return FileDigest(PUBLISHED[self.reader], self._tee.size, self._tee.sha256.hexdigest())
 
 
 @contextlib.contextmanager
 def open_ledger(
     path: Path, *, copy: Callable[[str], BinaryIO] | None = None, reader: str | None = None
-) -> Iterator[Input]:
+) -> Iterator[OpenLedger]:
     """A ledger file with the reader that its name and first byte call for.
 
     `copy` opens a file by the published name; it gets the bytes as they are read.
@@ -76,9 +76,9 @@ def open_ledger(
         with user_files.opened(path, limit=MAX_FILE) as f:
             head = f.read(1024)
             found = reader or _reader(path, head)
-            tee = _Tee(f, head, copy(PUBLISHED[found]) if copy else None)
+            tee = _HashingReader(f, head, copy(PUBLISHED[found]) if copy else None)
             stream = io.BufferedReader(tee, _BUFFER)
-            yield Input(open_table(stream, found, where=str(path)), found, tee)
+            yield OpenLedger(open_table(stream, found, where=str(path)), found, tee)
     except Refused as e:
         raise Misuse(e.problem, where=e.where, remedy=e.remedy) from None
 
@@ -113,14 +113,14 @@ def seal_file(
             assert folder is not None
             return stack.enter_context(_create(folder / name))
 
-        out = _Sink(create("ledger.json") if folder else None)
+        out = _HashingWriter(create("ledger.json") if folder else None)
         with open_ledger(path, copy=create if folder else None, reader=reader) as found:
             sealed = seal(found.table, ledger=ledger, ledger_json=out, progress=progress)
-    ours = Digest("ledger.json", out.size, out.sha256.hexdigest())
+    ours = FileDigest("ledger.json", out.size, out.sha256.hexdigest())
     return SealedFile(sealed, found.reader, found.digest(), ours)
 
 
-def guard_input(path: Path, folder: Path, found: tuple[Digest, ...]) -> None:
+def guard_input(path: Path, folder: Path, found: tuple[FileDigest, ...]) -> None:
     """Raise `Misuse` when writing these files into `folder` would overwrite the input with other bytes."""
     for file in found:
         target = folder / file.name
@@ -157,7 +157,7 @@ def _create(path: Path) -> Iterator[BinaryIO]:
         os.fsync(f.fileno())
 
 
-class _Sink:
+class _HashingWriter:
     """Takes bytes, counts and hashes them, and passes them on to a file, if there is one."""
 
     def __init__(self, target: BinaryIO | None) -> None:
@@ -174,14 +174,14 @@ class _Sink:
         return len(data)
 
 
-class _Tee(io.RawIOBase):
+class _HashingReader(io.RawIOBase):
     """A raw stream over `source` that hashes, counts and copies what is read through it."""
 
     def __init__(self, source: BinaryIO, head: bytes, copy: BinaryIO | None) -> None:
         self._source = source
         self._head = head
         """What was read of it before: a pipe has no way back."""
-        self._sink = _Sink(copy)
+        self._sink = _HashingWriter(copy)
 
     @property
     def size(self) -> int:

@@ -32,7 +32,7 @@ def staged(folder: Path) -> Iterator[Path]:
     try:
         yield stage
         try:
-            _place(stage, folder)
+            _install(stage, folder)
         except OSError as e:
             raise files.os_error(e, folder, "write") from None
     except AnchorError as e:  # the folder that was asked for says more than one that is gone
@@ -41,7 +41,7 @@ def staged(folder: Path) -> Iterator[Path]:
         shutil.rmtree(stage, ignore_errors=True)
 
 
-def _place(stage: Path, folder: Path) -> None:
+def _install(stage: Path, folder: Path) -> None:
     files.sync_folder(stage)
     if folder.is_dir():
         _replace(stage, folder)

@@ -23,7 +23,7 @@ STDIN = Path("/dev/stdin")
 STDOUT = Path("/dev/stdout")
 """What `-` means where something is written: descriptor 1."""
 _STANDARD = {STDIN: 0, STDOUT: 1, Path("/dev/stderr"): 2}
-_MOST_LINKS = 40
+_MAX_LINKS = 40
 
 
 @contextlib.contextmanager
@@ -48,19 +48,19 @@ def opened(path: Path, *, limit: int) -> Iterator[BinaryIO]:
 def read(path: Path, *, limit: int) -> bytes:
     """All its bytes, at most `limit`. A pipe can be read once: asked again, it is what it was."""
     if is_stream(path):
-        return _drained(path, limit)
+        return _read_pipe(path, limit)
     return files.read(path, limit=limit)
 
 
 @functools.cache
-def _drained(path: Path, limit: int) -> bytes:
+def _read_pipe(path: Path, limit: int) -> bytes:
     with opened(path, limit=limit) as f:
         return f.read()
 
 
-def begin() -> None:
+def forget_pipes() -> None:
     """Forget what pipes gave. Called where a command begins."""
-    _drained.cache_clear()
+    _read_pipe.cache_clear()
 
 
 def is_stream(path: Path) -> bool:
@@ -86,7 +86,7 @@ def write(path: Path, data: bytes, *, wait: bool = True) -> None:
     try:
         target = _follow(path)
         if isinstance(target, int):
-            _pour(os.dup(target), data)
+            _write_all(os.dup(target), data)
             return
         try:
             found = os.lstat(target)
@@ -98,7 +98,7 @@ def write(path: Path, data: bytes, *, wait: bool = True) -> None:
             return
         if stat.S_ISBLK(found.st_mode):
             raise Misuse("is a disk, which would be overwritten", where=str(path), remedy="name a file")
-        _pour(os.open(target, os.O_WRONLY | (0 if wait else os.O_NONBLOCK)), data)
+        _write_all(os.open(target, os.O_WRONLY | (0 if wait else os.O_NONBLOCK)), data)
     except BrokenPipeError:
         raise Unavailable(
             "nobody reads it any more", where=str(path), remedy="run it again with a reader"
@@ -125,7 +125,7 @@ def _follow(path: Path) -> Path | int:
     one put in its place would not be seen.
     """
     at = path
-    for _ in range(_MOST_LINKS):
+    for _ in range(_MAX_LINKS):
         if at in _STANDARD:
             return _STANDARD[at]
         folder = at.parent.resolve()
@@ -138,7 +138,7 @@ def _follow(path: Path) -> Path | int:
     raise Misuse("a loop of links", where=str(path), remedy="name another file")
 
 
-def _pour(descriptor: int, data: bytes) -> None:
+def _write_all(descriptor: int, data: bytes) -> None:
     """Write it all to an open descriptor, which is closed then."""
     sys.stdout.flush()  # what was printed before comes before, should both be one terminal
     os.set_blocking(descriptor, True)

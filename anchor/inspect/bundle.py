@@ -7,25 +7,25 @@ from typing import Any
 from anchor.encoding import parse_json, unbase64
 from anchor.errors import AnchorError
 from anchor.inspect import log_entry, x509
-from anchor.inspect.fields import Field, Found, Rule, Rules, bound, field, free, member, under, walk
+from anchor.inspect.fields import Description, Field, Rule, Rules, bound, field, member, unbound, under, walk
 from anchor.sigstore import bundle as bundles
 from anchor.sigstore.bundle import Envelope
 
 MATERIAL = "verificationMaterial"
-VERSION = free("nothing signs it; what its version demands is checked (bundle-format)")
+VERSION = unbound("nothing signs it; what its version demands is checked (bundle-format)")
 LOGGED = "the log entry, which repeats it (log-entry)"
 LEAF = bound(f"the authority's signature (certificate-chain) and {LOGGED}", x509.certificate)
-UNUSED = free("nothing: what is above the signer's certificate is taken from the trusted root")
-CHAIN = free(UNUSED.by, lambda v, at: x509.plain_certificate(v, at, UNUSED))
-KEY_HINT = free("a hint; the key is the one that you give with --key")
+UNUSED = unbound("nothing: what is above the signer's certificate is taken from the trusted root")
+CHAIN = unbound(UNUSED.by, lambda v, at: x509.plain_certificate(v, at, UNUSED))
+KEY_HINT = unbound("a hint; the key is the one that you give with --key")
 STAMP = bound("the authority's own signature, over the bundle's signature (timestamp)", x509.token)
 SIGNATURE = bound(f"it verifies with the signer's key only over what was signed (signature), and {LOGGED}")
-DIGEST = free(
+DIGEST = unbound(
     "a hint of which file is meant: compared with the file that you name, which the signature binds"
 )
 PAYLOAD = "the signature over the envelope's type and payload (signature)"
-KEYID = free("a hint of the key, authenticated by nothing")
-ENTRY = free("an empty entry: whoever verifies refuses it")
+KEYID = unbound("a hint of the key, authenticated by nothing")
+ENTRY = unbound("an empty entry: whoever verifies refuses it")
 
 
 def is_bundle(value: dict[str, Any]) -> bool:
@@ -35,7 +35,7 @@ def is_bundle(value: dict[str, Any]) -> bool:
     return named or member(value, MATERIAL) is not None
 
 
-def read(data: bytes, value: dict[str, Any]) -> Found:
+def read(data: bytes, value: dict[str, Any]) -> Description:
     """A bundle; `value` is its JSON."""
     problem, kind, sentence = "", "sigstore bundle", "a bundle that no verification accepts as it stands"
     try:
@@ -45,7 +45,7 @@ def read(data: bytes, value: dict[str, Any]) -> Found:
         sentence = _sentence(found)
     except AnchorError as e:
         problem = str(e)
-    return Found(kind, sentence, walk(value, _rules(value), proto=True), problem)
+    return Description(kind, sentence, walk(value, _rules(value), proto=True), problem)
 
 
 def _sentence(found: bundles.Bundle) -> str:
@@ -69,9 +69,9 @@ def _rules(value: Any) -> Rules:
         f"{MATERIAL}.publicKey.hint": KEY_HINT,
         f"{MATERIAL}.publicKey": KEY_HINT,
         f"{MATERIAL}.timestampVerificationData.rfc3161Timestamps[*].signedTimestamp": STAMP,
-        f"{MATERIAL}.timestampVerificationData": free("empty: no time-stamp"),
-        f"{MATERIAL}.timestampVerificationData.rfc3161Timestamps": free("empty: no time-stamp"),
-        f"{MATERIAL}.tlogEntries": free("empty: no log entry, which only a managed key may do without"),
+        f"{MATERIAL}.timestampVerificationData": unbound("empty: no time-stamp"),
+        f"{MATERIAL}.timestampVerificationData.rfc3161Timestamps": unbound("empty: no time-stamp"),
+        f"{MATERIAL}.tlogEntries": unbound("empty: no log entry, which only a managed key may do without"),
         f"{MATERIAL}.tlogEntries[*]": ENTRY,
         "messageSignature.messageDigest.algorithm": DIGEST,
         "messageSignature.messageDigest.digest": DIGEST,
@@ -96,7 +96,7 @@ def _json_payload(text: str, at: str) -> Iterator[Field]:
     try:
         data = unbase64(text.replace("\r\n", "").replace("\n", ""))
     except AnchorError as e:
-        yield field(under(at, "payload"), str(e), free("not base64: whoever verifies refuses it"))
+        yield field(under(at, "payload"), str(e), unbound("not base64: whoever verifies refuses it"))
         return
     try:
         value = parse_json(data, foreign=True)

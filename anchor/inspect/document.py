@@ -13,10 +13,8 @@ from typing import Any
 from anchor import limits
 from anchor.encoding import parse_json
 from anchor.errors import AnchorError, Unsupported, printable
-from anchor.inspect import bundle, log_entry, ours, trusted_root
-from anchor.inspect import note as inspect_note
-from anchor.inspect import policy as inspect_policy
-from anchor.inspect.fields import FORMAT, MAX_FIELDS, Field, Found, Inspection, walk
+from anchor.inspect import bundle, log_entry, note, our_documents, policy, trusted_root
+from anchor.inspect.fields import FORMAT, MAX_FIELDS, Description, Field, Inspection, walk
 from anchor.sigstore import containers
 
 __all__ = ["FORMAT", "MAX_SIZE", "Field", "Inspection", "inspect", "lines"]
@@ -57,30 +55,30 @@ def inspect(data: bytes, *, file: str) -> Inspection:
     )
 
 
-def _recognise(data: bytes, *, cut: bool) -> Found | None:
-    if data.startswith(ours.LEDGER_HEAD):
-        return ours.read_ledger(data, cut=cut)
+def _recognise(data: bytes, *, cut: bool) -> Description | None:
+    if data.startswith(our_documents.LEDGER_HEAD):
+        return our_documents.read_ledger(data, cut=cut)
     if cut:
         return None
     if data.lstrip(b" \t\r\n")[:1] in (b"{", b"["):
         return _json(data)
-    if inspect_note.is_vkey(data):
-        return inspect_note.read_vkey(data.decode("utf-8", "backslashreplace"))
+    if note.is_vkey(data):
+        return note.read_vkey(data.decode("utf-8", "backslashreplace"))
     return _text(data)
 
 
-def _text(data: bytes) -> Found | None:
+def _text(data: bytes) -> Description | None:
     text = data.decode("utf-8", "backslashreplace")
-    if inspect_note.is_proof(data):
-        return inspect_note.read_proof(text)
-    if inspect_note.is_note(text):
-        return inspect_note.read_note(text)
-    if (policy := inspect_policy.toml(data)) is not None:
-        return inspect_policy.read_policy(data, policy)
-    return inspect_policy.read_witnesses(data) if inspect_policy.is_witness_policy(data) else None
+    if note.is_proof(data):
+        return note.read_proof(text)
+    if note.is_note(text):
+        return note.read_note(text)
+    if (table := policy.toml(data)) is not None:
+        return policy.read_policy(data, table)
+    return policy.read_witnesses(data) if policy.is_witness_policy(data) else None
 
 
-def _json(data: bytes) -> Found | None:
+def _json(data: bytes) -> Description | None:
     held = containers.recognise(data)
     try:
         value = parse_json(data, foreign=True)
@@ -93,25 +91,27 @@ def _json(data: bytes) -> Found | None:
     if not isinstance(value, dict):
         return None
     by_format = value.get("format")
-    if isinstance(by_format, str) and by_format in ours.READ_BY_FORMAT:
-        return ours.READ_BY_FORMAT[by_format](data, value)
+    if isinstance(by_format, str) and by_format in our_documents.READ_BY_FORMAT:
+        return our_documents.READ_BY_FORMAT[by_format](data, value)
     if bundle.is_bundle(value):
         return bundle.read(data, value)
     if kind := trusted_root.kind_of(value):
         return trusted_root.read(data, value, kind)
     if isinstance(value.get("_type"), str) and "subject" in value:
-        return ours.read_statement(data, value)
+        return our_documents.read_statement(data, value)
     return _entry(value) if log_entry.is_entry(value) else None
 
 
-def _container(held: containers.Container, fields: Iterable[Field]) -> Found:
+def _container(held: containers.Container, fields: Iterable[Field]) -> Description:
     """What holds bundles or roots and is none: verify-bundle takes what is inside."""
-    return Found(held.kind, "verify-bundle reads what is in it, not the whole", fields, notes=(held.remedy,))
+    return Description(
+        held.kind, "verify-bundle reads what is in it, not the whole", fields, notes=(held.remedy,)
+    )
 
 
-def _entry(value: dict[str, Any]) -> Found:
+def _entry(value: dict[str, Any]) -> Description:
     sentence = "what a transparency log answers: an entry, and why it is in the log"
-    return Found("log entry", sentence, walk(value, log_entry.rules(value, ""), proto=True))
+    return Description("log entry", sentence, walk(value, log_entry.rules(value, ""), proto=True))
 
 
 def _short(text: str) -> str:
@@ -134,5 +134,5 @@ def _lines(found: Inspection) -> Iterator[str]:
         value = "null" if item.value is None else _short(str(item.value))
         yield f"{'bound' if item.bound else 'not bound':>9}  {item.path} = {value}"
         yield f"{'':>9}    {item.by}"
-    for note in found.notes:
-        yield f"note: {note}"
+    for line in found.notes:
+        yield f"note: {line}"

@@ -52,7 +52,7 @@ class Inspection(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @dataclass(frozen=True)
-class Found:
+class Description:
     """What a reader of one kind of file gives."""
 
     kind: str
@@ -94,7 +94,7 @@ def compared(by: str, inside: Inside | None = None) -> Rule:
     return Rule(bound=True, by=COMPARED + by, inside=inside)
 
 
-def free(by: str, inside: Inside | None = None) -> Rule:
+def unbound(by: str, inside: Inside | None = None) -> Rule:
     """A rule for what anybody can change."""
     return Rule(bound=False, by=by, inside=inside)
 

@@ -7,7 +7,7 @@ from itertools import islice
 
 from anchor.encoding import unbase64
 from anchor.errors import AnchorError
-from anchor.inspect.fields import Field, Found, Rule, bound, field, free, under
+from anchor.inspect.fields import Description, Field, Rule, bound, field, unbound, under
 from anchor.tlog import checkpoint, note, proof
 from anchor.tlog.keys import parse_vkey
 
@@ -20,17 +20,19 @@ TEXT = bound("the log's signature over the note's text")
 EXTENSION = bound(
     "the log's signature over the note's text; what an extension means is nobody's promise here"
 )
-HINT = free("a hint for finding the key; keys are configured and compared whole")
+HINT = unbound("a hint for finding the key; keys are configured and compared whole")
 OWN = bound("it is the log's own signature: checked with the key that you trust, over the whole text")
-OTHERS = free("of a key that is not the log's: ignored, unless your witness policy names the key")
-TIME = free("when a witness says that it saw this; bound by its cosignature if your witness policy names it")
+OTHERS = unbound("of a key that is not the log's: ignored, unless your witness policy names the key")
+TIME = unbound(
+    "when a witness says that it saw this; bound by its cosignature if your witness policy names it"
+)
 PROOF_INDEX = bound("the proof: only this place in a tree of the checkpoint's size leads to its root")
 PROOF_HASH = bound("the proof: each hash leads from the entry to the checkpoint's root")
-EXTRA = free("authenticated by nothing; it may help to find the entry, never to believe it")
+EXTRA = unbound("authenticated by nothing; it may help to find the entry, never to believe it")
 VKEY = {
-    "name": free("the name that you know the key by"),
-    "key id": free("a hint, recomputed from name and key when it is read"),
-    "key": free("whether it is the right key, you must know from elsewhere"),
+    "name": unbound("the name that you know the key by"),
+    "key id": unbound("a hint, recomputed from name and key when it is read"),
+    "key": unbound("whether it is the right key, you must know from elsewhere"),
 }
 
 
@@ -39,7 +41,7 @@ def is_note(text: str) -> bool:
     return f"\n\n{DASH}" in text
 
 
-def read_note(text: str) -> Found:
+def read_note(text: str) -> Description:
     """A signed note, a checkpoint if its text is one."""
     problem, kind = "", "signed note"
     try:
@@ -58,7 +60,7 @@ def read_note(text: str) -> Found:
     if kind == "checkpoint":
         origin, size = text.split("\n", 2)[:2]
         words = f"{origin} says that its tree has {size} entries; {words}"
-    return Found(kind, words, fields(text), problem)
+    return Description(kind, words, fields(text), problem)
 
 
 def _like_checkpoint(text: str) -> bool:
@@ -84,7 +86,7 @@ def _signature(line: str, name: str, at: str, origin: str, log_id: bytes) -> Ite
         key_name, _, encoded = line.removeprefix(DASH).partition(" ")
         data = unbase64(encoded)
     except AnchorError as e:
-        yield field(under(at, name), line, free(f"no signature line, so the note is malformed: {e}"))
+        yield field(under(at, name), line, unbound(f"no signature line, so the note is malformed: {e}"))
         return
     key_id, payload = data[:4], data[4:]
     own = key_id == log_id[:4] if log_id else key_name == origin or origin.startswith(f"{key_name} - ")
@@ -101,7 +103,7 @@ def is_proof(data: bytes) -> bool:
     return data.startswith(proof.MAGIC.encode() + b"\n")
 
 
-def read_proof(text: str) -> Found:
+def read_proof(text: str) -> Description:
     """A tlog-proof: `c2sp.org/tlog-proof@v1`."""
     problem, sentence = "", "a proof that an entry is in a log"
     try:
@@ -109,13 +111,13 @@ def read_proof(text: str) -> Found:
         sentence = f"a proof by {len(found.hashes)} hashes that some entry is number {found.index} of a log"
     except AnchorError as e:
         problem = str(e)
-    return Found("tlog-proof", sentence, _proof(text), problem)
+    return Description("tlog-proof", sentence, _proof(text), problem)
 
 
 def _proof(text: str) -> Iterator[Field]:
     head, _, signed = text.partition("\n\n")
     lines = head.split("\n")
-    yield field("format", lines[0], free("says how to read the file"))
+    yield field("format", lines[0], unbound("says how to read the file"))
     count = 0
     for line in islice(lines[1:], proof.MAX_HASHES + 3):
         if line.startswith("extra "):
@@ -133,16 +135,16 @@ def is_vkey(data: bytes) -> bool:
     return len(data) < 1 << 14 and _VKEY.fullmatch(data) is not None
 
 
-def read_vkey(text: str) -> Found:
+def read_vkey(text: str) -> Description:
     """A verifier key, `name+hash+base64`."""
     try:
         key = parse_vkey(text.strip())
     except AnchorError as e:
-        return Found(
+        return Description(
             "verifier key", "a key that cannot be used", [field("key", text.strip(), VKEY["key"])], str(e)
         )
     sentence = f"the {key.algorithm.name} key that {key.name} signs notes with"
-    return Found("verifier key", sentence, vkey_fields(text.strip()))
+    return Description("verifier key", sentence, vkey_fields(text.strip()))
 
 
 def vkey_fields(text: str, at: str = "", rules: dict[str, Rule] | None = None) -> Iterable[Field]:

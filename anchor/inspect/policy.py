@@ -11,14 +11,16 @@ from typing import Any
 
 from anchor.encoding import parse_toml
 from anchor.errors import AnchorError, Refused
-from anchor.inspect.fields import MAX_FIELDS, Field, Found, Rules, field, free, walk
+from anchor.inspect.fields import MAX_FIELDS, Description, Field, Rules, field, unbound, walk
 from anchor.inspect.note import vkey_fields
 from anchor.tlog import policy as witnesses
 from anchor.verify import policy
 
-YOURS = free("your own word: anchor verify demands it of a release; nothing signs it, so keep the file yours")
-PIN = free("your own word; the trusted root at this path must have this SHA-256")
-COMMENT = free("read by people only")
+YOURS = unbound(
+    "your own word: anchor verify demands it of a release; nothing signs it, so keep the file yours"
+)
+PIN = unbound("your own word; the trusted root at this path must have this SHA-256")
+COMMENT = unbound("read by people only")
 
 _KEYS = {"ledger", "signer", "trusted_root", "min_anchors", "min_number", "tlog_policy"}
 _LINE = re.compile(rb"^[ \t]*(?:log|witness|group|quorum)[ \t]", re.MULTILINE)
@@ -38,7 +40,7 @@ def toml(data: bytes) -> dict[str, Any] | None:
     return found if len(_KEYS & found.keys()) >= 2 else None
 
 
-def read_policy(data: bytes, value: dict[str, Any]) -> Found:
+def read_policy(data: bytes, value: dict[str, Any]) -> Description:
     """A policy.toml."""
     problem, sentence = "", "a policy that is refused as it stands"
     try:
@@ -47,7 +49,7 @@ def read_policy(data: bytes, value: dict[str, Any]) -> Found:
         sentence = f"accepts {found.ledger}, signed by {who}, in {found.min_anchors} logs or more"
     except AnchorError as e:
         problem = str(e)
-    return Found("trust policy", sentence, walk(value, _RULES), problem)
+    return Description("trust policy", sentence, walk(value, _RULES), problem)
 
 
 def is_witness_policy(data: bytes) -> bool:
@@ -55,7 +57,7 @@ def is_witness_policy(data: bytes) -> bool:
     return _LINE.search(data) is not None
 
 
-def read_witnesses(data: bytes) -> Found:
+def read_witnesses(data: bytes) -> Description:
     """A C2SP witness policy."""
     problem, sentence = "", "a witness policy that is refused as it stands"
     try:
@@ -67,7 +69,7 @@ def read_witnesses(data: bytes) -> Found:
         )
     except AnchorError as e:
         problem = str(e)
-    return Found("witness policy", sentence, islice(_lines(data), MAX_FIELDS), problem)
+    return Description("witness policy", sentence, islice(_lines(data), MAX_FIELDS), problem)
 
 
 def _lines(data: bytes) -> Iterator[Field]:

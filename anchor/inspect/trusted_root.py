@@ -5,25 +5,26 @@ None of them is signed: a policy's pin or TUF vouches for the file as a whole, o
 """
 
 from collections.abc import Iterable
+from datetime import datetime
 from functools import partial
 from typing import Any
 
 from anchor.errors import AnchorError
-from anchor.inspect.fields import Field, Found, Rule, Rules, bound, free, member, walk
+from anchor.inspect.fields import Description, Field, Rule, Rules, bound, member, unbound, walk
 from anchor.inspect.x509 import plain_certificate
 from anchor.sigstore import signing_config, trusted_root
 from anchor.sigstore.protojson import MAX_ITEMS
 
-WHOLE = free("nothing inside of the file: a policy's sha256 or TUF vouches for it as a whole")
-TYPE = free("says how to read the file")
-KEY_ID = free(
+WHOLE = unbound("nothing inside of the file: a policy's sha256 or TUF vouches for it as a whole")
+TYPE = unbound("says how to read the file")
+KEY_ID = unbound(
     "no more than its key is; recomputed from the key, and for Ed25519 the URL, when the file is read"
 )
-ANCHOR = free(
+ANCHOR = unbound(
     "the last of its chain is believed because the file is: a policy's sha256 or TUF vouches for that"
 )
 LINKED = bound("the signature of the next certificate of its chain; the last one is believed as the file is")
-CHOOSES = free("it only chooses services to sign with; what they answer is verified under a trusted root")
+CHOOSES = unbound("it only chooses services to sign with; what they answer is verified under a trusted root")
 
 _PREFIX = "application/vnd.dev.sigstore."
 KINDS = {
@@ -41,7 +42,7 @@ def kind_of(value: dict[str, Any]) -> str:
     return next((kind for prefix, kind in KINDS.items() if media.startswith(prefix)), "")
 
 
-def read(data: bytes, value: dict[str, Any], kind: str) -> Found:
+def read(data: bytes, value: dict[str, Any], kind: str) -> Description:
     """One of the three; `value` is its JSON."""
     problem, sentence, notes = "", f"a {kind} that cannot be used as it stands", []
     try:
@@ -64,7 +65,7 @@ def read(data: bytes, value: dict[str, Any], kind: str) -> Found:
             **{f"signingConfig.{path}": rule for path, rule in _CONFIG.items()},
         }
     unusable = tuple(f"not usable by this program: {n}" for n in notes)
-    return Found(kind, sentence, walk(value, rules, proto=True), problem, unusable)
+    return Description(kind, sentence, walk(value, rules, proto=True), problem, unusable)
 
 
 def _trusts(root: trusted_root.TrustedRoot) -> str:
@@ -130,3 +131,72 @@ def _lasts(value: Any, authorities: str) -> dict[str, Rule]:
 
 def _certificate(value: Any, at: str, *, rule: Rule) -> Iterable[Field]:
     return plain_certificate(value, at, rule)
+
+
+def windows(root: trusted_root.TrustedRoot, now: datetime) -> dict[str, Any]:
+    """What a root trusts, as plain values for JSON."""
+    return {
+        "transparency_logs": [_log(log, now) for log in root.tlogs],
+        "certificate_logs": [_log(log, now) for log in root.ctlogs],
+        "certificate_authorities": [_authority(a, now) for a in root.authorities],
+        "timestamp_authorities": [_authority(a, now) for a in root.timestamp_authorities],
+        "unusable": list(root.unusable),
+    }
+
+
+def window_lines(shown: dict[str, Any]) -> Iterable[str]:
+    """The same for a person."""
+    yield f"trusted root {shown['root']}"
+    yield f"SHA-256 {shown['sha256']}"
+    if tuf := shown.get("tuf"):
+        when = f"refreshed {tuf['refreshed']}" if tuf["refreshed"] else "never refreshed here"
+        yield f"from {tuf['origin']}, {when}, valid until {tuf['expires'] or 'nobody knows when'}"
+        if tuf["state"]:
+            yield f"not to be relied on alone: {tuf['state']}"
+    for title, part in (
+        ("transparency logs (who has the entries)", "transparency_logs"),
+        ("certificate logs", "certificate_logs"),
+        ("certificate authorities (who says who signs)", "certificate_authorities"),
+        ("time-stamp authorities (who says when)", "timestamp_authorities"),
+    ):
+        yield f"{title}:"
+        for item in shown[part]:
+            yield f"  {item.get('url') or item.get('subject')}  {item['key']}"
+            yield f"    id {item['id']}"
+            yield f"    trusted {item['trusted']}{'' if item['now'] else '  (not now)'}"
+        if not shown[part]:
+            yield "  none"
+    for line in shown["unusable"]:
+        yield f"not usable by this program: {line}"
+
+
+def _log(log: trusted_root.LogKey, now: datetime) -> dict[str, Any]:
+    return {
+        "url": log.base_url,
+        "id": log.id.hex(),
+        "key": log.key.scheme.details,
+        "operator": log.operator,
+        **_window(log.window, now),
+    }
+
+
+def _authority(authority: trusted_root.Authority, now: datetime) -> dict[str, Any]:
+    last = authority.fingerprints[-1].hex() if authority.fingerprints else ""
+    return {
+        "url": authority.uri,
+        "subject": authority.subject,
+        "key": f"chain of {len(authority.certificates)}",
+        "id": last,
+        "operator": authority.operator,
+        **_window(authority.window, now),
+    }
+
+
+def _window(window: trusted_root.Window, now: datetime) -> dict[str, Any]:
+    end = window.end.isoformat() if window.end else None
+    return {
+        "start": window.start.isoformat(),
+        "end": end,
+        "trusted": f"from {window.start.isoformat()} {'until ' + end if end else 'on'}",
+        "now": window.covers(now),
+    }

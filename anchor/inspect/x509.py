@@ -10,7 +10,7 @@ from cryptography import x509
 
 from anchor.encoding import unbase64
 from anchor.errors import AnchorError
-from anchor.inspect.fields import Field, Rule, bound, field, free, under
+from anchor.inspect.fields import Field, Rule, bound, field, unbound, under
 from anchor.sigstore import timestamp_response
 from anchor.verify import certificate as certificates
 
@@ -28,9 +28,9 @@ IMPRINT = bound("the authority's signature over the token; it must be of the bun
 NONCE = bound(
     "the authority's signature over the token; compared with nothing, since it only served the asker"
 )
-CARRIED = free("carried along unsigned: the authority's certificate is taken from the trusted root")
-STATUS = free("outside of what the authority signed; any other than 0 is refused")
-UNREADABLE = free("cannot be decoded: whoever verifies refuses it")
+CARRIED = unbound("carried along unsigned: the authority's certificate is taken from the trusted root")
+STATUS = unbound("outside of what the authority signed; any other than 0 is refused")
+UNREADABLE = unbound("cannot be decoded: whoever verifies refuses it")
 
 
 def certificate(value: Any, at: str, *, known: Rule | None = None) -> Iterator[Field]:

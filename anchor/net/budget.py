@@ -22,7 +22,7 @@ class Budget:
         return max(0.0, self.seconds - self.spent())
 
     @contextlib.contextmanager
-    def held(self) -> Iterator[None]:
+    def paused(self) -> Iterator[None]:
         """Time in which a person is waited for, and no service, does not count."""
         began = self._clock()
         try:

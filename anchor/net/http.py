@@ -23,13 +23,13 @@ from urllib3.util.retry import Retry
 from anchor import __version__
 from anchor.errors import Misuse
 from anchor.net.budget import Budget
-from anchor.net.http_deadline import Answer, Fault, Times, exchange, new_session
-from anchor.net.service_errors import HttpError, LostAnswer, NotSent, ServiceError, excerpt, place
+from anchor.net.http_deadline import Answer, ExchangeError, Timeouts, exchange, new_session
+from anchor.net.service_errors import HttpError, LostAnswer, NotSent, ServiceError, excerpt, service_at
 from anchor.net.urls import check_url, is_loopback, origin
 
 AGENT = f"ledger-anchor/{__version__}"
 REDIRECTS = 3
-_AGAIN = frozenset({429, 500, 502, 503, 504})
+_RETRIED = frozenset({429, 500, 502, 503, 504})
 
 
 @dataclass(frozen=True)
@@ -82,11 +82,13 @@ def get(
         answer = call.run(retry_sent=True, retry_unsent=True)
         if answer.status not in _REDIRECT or answer.status in accept:
             return Response(answer.status, answer.headers, answer.body, visited)
-        target = _redirected(visited, answer)
+        target = _redirect_target(visited, answer)
         if target is None:
-            raise call.told(_http_error(answer), 1, began)
+            raise call.explained(_http_error(answer), 1, began)
         visited = target
-    raise HttpError(f"more than {REDIRECTS} redirects", where=place(service, url), remedy="check the URL")
+    raise HttpError(
+        f"more than {REDIRECTS} redirects", where=service_at(service, url), remedy="check the URL"
+    )
 
 
 def post(  # noqa: PLR0913 - keywords, each with its meaning below
@@ -141,12 +143,12 @@ class _Call:
         while True:
             if self.budget.left() <= 0:
                 # with the reason of the last attempt, where a pause took longer than was asked for
-                raise self.told(error or NotSent("the time for this command is used up"), tried, began)
+                raise self.explained(error or NotSent("the time for this command is used up"), tried, began)
             tried += 1
             wait: float | None = None
             try:
                 answer = self._exchange(pooled=retry_sent)
-            except Fault as e:
+            except ExchangeError as e:
                 asked = asked or e.sent
                 error = (LostAnswer if asked else NotSent)(e.reason, remedy=e.remedy)
                 error.too_large, error.web_page = e.too_large, e.web_page
@@ -154,15 +156,15 @@ class _Call:
             else:
                 if answer.status in self.accept:
                     if problem := self._wrong_type(answer):
-                        raise self.told(problem, tried, began)
+                        raise self.explained(problem, tried, began)
                     return answer
                 asked = True
                 error = _http_error(answer)
                 wait = _retry_after(answer.headers)
-                again = answer.status in _AGAIN and retry_sent
+                again = answer.status in _RETRIED and retry_sent
             pause = self._pause(tried, wait)
             if not again or tried >= self.patience.attempts or pause >= self.budget.left():
-                raise self.told(error, tried, began, wait)
+                raise self.explained(error, tried, began, wait)
             time.sleep(pause)
 
     def _exchange(self, *, pooled: bool) -> Answer:
@@ -177,7 +179,7 @@ class _Call:
         session = _session() if pooled else new_session()
         try:
             whole = min(self.budget.left(), self.patience.whole)
-            times = Times(whole, min(whole, self.patience.connect), min(whole, self.patience.read))
+            times = Timeouts(whole, min(whole, self.patience.connect), min(whole, self.patience.read))
             return exchange(
                 session, request, times=times, limit=self.limit, proxies=_proxies(self.url), into=self.into
             )
@@ -200,12 +202,14 @@ class _Call:
         kind = LostAnswer if self.method == "POST" else ServiceError
         return kind(problem, remedy="check the URL and any proxy")
 
-    def told(self, error: ServiceError, tried: int, began: float, wait: float | None = None) -> ServiceError:
+    def explained(
+        self, error: ServiceError, tried: int, began: float, wait: float | None = None
+    ) -> ServiceError:
         times = "once" if tried == 1 else f"{tried} times"
         error.problem += f" (tried {times} in {self.budget.spent() - began:.1f} s)" if tried else ""
         if wait is not None:
             error.problem += f"; it asks to wait {wait:.0f} s, {self.budget.left():.0f} s are left"
-        error.where = place(self.service, self.url)
+        error.where = service_at(self.service, self.url)
         if not error.remedy:
             refused = isinstance(error, HttpError) and error.status < 500 and error.status != 429
             error.remedy = "check the URL and what is asked of it" if refused else "try again later"
@@ -216,7 +220,7 @@ class _Call:
         return error
 
 
-def _redirected(url: str, answer: Answer) -> str | None:
+def _redirect_target(url: str, answer: Answer) -> str | None:
     """Where a redirect leads; None for another origin, which covers https to http as well."""
     try:
         target = urljoin(url, answer.headers.get("Location", ""))
@@ -238,7 +242,7 @@ def _proxies(url: str) -> dict[str, str] | None:
     return {"http": "", "all": ""}
 
 
-_KEEP = 4096
+_BODY_KEPT = 4096
 
 
 def _http_error(answer: Answer) -> HttpError:
@@ -246,7 +250,7 @@ def _http_error(answer: Answer) -> HttpError:
     where_to = answer.headers.get("Location", "") if answer.status in _REDIRECT else ""
     problem = f"HTTP {answer.status}" + (f", redirects to {excerpt(where_to.encode())}" if where_to else "")
     error = HttpError(problem + (f": {said}" if said else ""))
-    error.status, error.headers, error.body = answer.status, answer.headers, answer.body[:_KEEP]
+    error.status, error.headers, error.body = answer.status, answer.headers, answer.body[:_BODY_KEPT]
     return error
 
 

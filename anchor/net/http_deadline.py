@@ -26,9 +26,9 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 CHUNK = 1 << 16
 OK = 200
-BESIDES = 1 << 20
+MAX_OVERHEAD = 1 << 20
 """Bytes of an answer that are not its body: status, headers, chunk sizes, trailers."""
-TIMES_BODY = 8
+OVERHEAD_FACTOR = 8
 """As many times its body may an answer have besides, as chunks of one byte do."""
 
 
@@ -41,7 +41,7 @@ class Answer:
     body: bytes
 
 
-class Fault(Exception):
+class ExchangeError(Exception):
     """An exchange without an answer; never leaves the edge. `sent`: it may have been taken. `again`: a
     repetition may help."""
 
@@ -54,7 +54,7 @@ class Fault(Exception):
 
 
 @dataclass(frozen=True)
-class Times:
+class Timeouts:
     """Seconds for the whole exchange, for a connection, and for one read."""
 
     whole: float
@@ -63,11 +63,11 @@ class Times:
 
 
 @dataclass
-class Call:
+class Progress:
     """What a running exchange has done so far; shared with the thread that waits for it."""
 
     sent: bool = False
-    wire: int = 0
+    received: int = 0
     """Bytes that came over the connection, and of them (decoded) those of the body."""
     body: int = 0
     excess: str = ""
@@ -75,27 +75,27 @@ class Call:
     ended: bool = False
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def holds(self, sock: Any) -> None:
+    def attach(self, sock: Any) -> None:
         with self.lock:
             self.sock = sock
             if self.ended:
-                self.cut()
+                self._shut_down()
 
-    def came(self, size: int) -> None:
+    def count(self, size: int) -> None:
         """Count what came; raises OSError when it is much beside the body, which alone has a cap: headers,
         answers before the answer, sizes of chunks, trailers (RFC 9112 section 7.1.2) may never end."""
-        self.wire += size
-        if self.wire > BESIDES + TIMES_BODY * self.body:
-            self.excess = f"an answer of more than {BESIDES} bytes besides its body"
+        self.received += size
+        if self.received > MAX_OVERHEAD + OVERHEAD_FACTOR * self.body:
+            self.excess = f"an answer of more than {MAX_OVERHEAD} bytes besides its body"
             raise OSError(self.excess)
 
     def end(self) -> None:
         """Shut the socket down, so that whatever blocks on it returns."""
         with self.lock:
             self.ended = True
-            self.cut()
+            self._shut_down()
 
-    def cut(self) -> None:
+    def _shut_down(self) -> None:
         if self.sock is not None:
             with contextlib.suppress(OSError, ValueError):
                 # not SSLSocket.shutdown: it drops the TLS state under the thread that reads
@@ -105,15 +105,15 @@ class Call:
 _running = threading.local()
 
 
-def _call() -> Call | None:
-    call: Call | None = getattr(_running, "call", None)
+def _call() -> Progress | None:
+    call: Progress | None = getattr(_running, "call", None)
     return call
 
 
-class _Metered(io.RawIOBase):
+class _CountingReader(io.RawIOBase):
     """What comes over a connection, counted for the exchange that reads it."""
 
-    def __init__(self, raw: io.RawIOBase, call: Call) -> None:
+    def __init__(self, raw: io.RawIOBase, call: Progress) -> None:
         self._raw = raw
         self._call = call
 
@@ -122,7 +122,7 @@ class _Metered(io.RawIOBase):
 
     def readinto(self, buffer: Any, /) -> int | None:
         size = self._raw.readinto(buffer)
-        self._call.came(size or 0)
+        self._call.count(size or 0)
         return size
 
     def close(self) -> None:
@@ -130,48 +130,48 @@ class _Metered(io.RawIOBase):
         super().close()
 
 
-class _Answering(http.client.HTTPResponse):
+class _CountedResponse(http.client.HTTPResponse):
     """An answer that is metered from its first byte on."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if (call := _call()) is not None:
-            self.fp = io.BufferedReader(_Metered(self.fp.detach(), call))
+            self.fp = io.BufferedReader(_CountingReader(self.fp.detach(), call))
 
 
-class _Noted(HTTPConnection):
+class _Connection(HTTPConnection):
     """Notes its socket, and the moment from which the request may have left."""
 
-    response_class = _Answering
+    response_class = _CountedResponse
 
     def _new_conn(self) -> socket.socket:
         sock = super()._new_conn()
         if call := _call():
-            call.holds(sock)
+            call.attach(sock)
         return sock
 
     def request(self, *args: Any, **kwargs: Any) -> None:
         if self.sock is None:
             self.connect()
         if call := _call():
-            call.holds(self.sock)
+            call.attach(self.sock)
             call.sent = True
         super().request(*args, **kwargs)
 
 
-class _NotedTLS(_Noted, HTTPSConnection):
+class _TLSConnection(_Connection, HTTPSConnection):
     """The same over TLS."""
 
 
 class _Pool(HTTPConnectionPool):
-    ConnectionCls = _Noted
+    ConnectionCls = _Connection
 
 
-class _PoolTLS(HTTPSConnectionPool):
-    ConnectionCls = _NotedTLS
+class _TLSPool(HTTPSConnectionPool):
+    ConnectionCls = _TLSConnection
 
 
-_POOLS = {"http": _Pool, "https": _PoolTLS}
+_POOLS = {"http": _Pool, "https": _TLSPool}
 
 
 class _Adapter(HTTPAdapter):
@@ -194,7 +194,7 @@ class _Session(requests.Session):
         return None
 
 
-def _keep(request: requests.PreparedRequest) -> requests.PreparedRequest:
+def _no_auth(request: requests.PreparedRequest) -> requests.PreparedRequest:
     """An auth that adds nothing: with it requests does not look into ~/.netrc, whose `default` line would
     replace a Bearer header."""
     return request
@@ -203,7 +203,7 @@ def _keep(request: requests.PreparedRequest) -> requests.PreparedRequest:
 def new_session() -> requests.Session:
     """A session that honours the proxies and CA bundle of the environment; no ~/.netrc, no cookies."""
     session = _Session()
-    session.auth = _keep
+    session.auth = _no_auth
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     session.headers.clear()
     for scheme in ("http://", "https://"):
@@ -215,20 +215,20 @@ def exchange(
     session: requests.Session,
     request: requests.Request,
     *,
-    times: Times,
+    times: Timeouts,
     limit: int,
     proxies: dict[str, str] | None,
     into: BinaryIO | None = None,
 ) -> Answer:
     """Send once and read the answer within `times.whole`; at most `limit` bytes of body, which go `into` a
-    file where one is given and the status is 200. Raises Fault."""
-    call, done = Call(), threading.Event()
+    file where one is given and the status is 200. Raises ExchangeError."""
+    call, done = Progress(), threading.Event()
     out: list[Answer | BaseException] = []
 
     def work() -> None:
         _running.call = call
         try:
-            out.append(_once(session, request, call, times, limit, proxies, into))
+            out.append(_send_and_read(session, request, call, times, limit, proxies, into))
         except BaseException as e:  # noqa: BLE001 - handed to the waiting thread, which raises it
             out.append(e)
         finally:
@@ -241,17 +241,17 @@ def exchange(
         if not done.is_set():
             call.end()
     if not in_time:
-        raise Fault(f"no whole answer within {times.whole:.1f} s", sent=call.sent, again=False)
+        raise ExchangeError(f"no whole answer within {times.whole:.1f} s", sent=call.sent, again=False)
     if isinstance(out[0], BaseException):
         raise out[0]
     return out[0]
 
 
-def _once(
+def _send_and_read(
     session: requests.Session,
     request: requests.Request,
-    call: Call,
-    times: Times,
+    call: Progress,
+    times: Timeouts,
     limit: int,
     proxies: dict[str, str] | None,
     into: BinaryIO | None,
@@ -262,24 +262,24 @@ def _once(
             timeout=(times.connect, times.read), stream=True, allow_redirects=False, proxies=proxies,
         )  # fmt: skip
     except (requests.RequestException, OSError, urllib3.exceptions.HTTPError, ValueError) as e:
-        raise _fault(e, call, times) from None
+        raise _error(e, call, times) from None
     with contextlib.closing(response):
         try:
             raw = _Body(response.raw.read, call, limit)
             file = into if into is not None and response.status_code == OK else io.BytesIO()
-            _pour(_decoded(raw, response), file, limit)
-        except Fault as e:
+            _write_body(_decoded(raw, response), file, limit)
+        except ExchangeError as e:
             e.web_page = response.headers.get("Content-Type", "").lower().startswith("text/html")
             raise
         except zlib.error:
-            raise Fault("an answer that is not the gzip it says it is", sent=True) from None
+            raise ExchangeError("an answer that is not the gzip it says it is", sent=True) from None
         except (OSError, urllib3.exceptions.HTTPError, ValueError) as e:
-            raise _fault(e, call, times) from None
+            raise _error(e, call, times) from None
     body = file.getvalue() if isinstance(file, io.BytesIO) and file is not into else b""
     return Answer(response.status_code, response.headers, body)
 
 
-def _pour(chunks: Iterator[bytes], file: BinaryIO, limit: int) -> None:
+def _write_body(chunks: Iterator[bytes], file: BinaryIO, limit: int) -> None:
     """Write the body into a file from its beginning: an attempt before this one may have left some there."""
     file.seek(0)
     file.truncate()
@@ -300,7 +300,7 @@ def _decoded(raw: Iterable[bytes], response: requests.Response) -> Iterator[byte
         yield from _inflated(raw)
     else:
         problem = f"an answer in the encoding {encoding[:40]!r}, which was not asked for"
-        raise Fault(problem, sent=True, again=False)
+        raise ExchangeError(problem, sent=True, again=False)
 
 
 def _inflated(raw: Iterable[bytes]) -> Iterator[bytes]:
@@ -312,13 +312,13 @@ def _inflated(raw: Iterable[bytes]) -> Iterator[bytes]:
             yield inflate.decompress(rest, CHUNK)
             rest = inflate.unconsumed_tail
     if not inflate.eof:
-        raise Fault("an answer cut off in the middle", sent=True)
+        raise ExchangeError("an answer cut off in the middle", sent=True)
 
 
 class _Body:
     """The pieces of a body as they come, no more than `limit` bytes."""
 
-    def __init__(self, read: Callable[..., bytes], call: Call, limit: int) -> None:
+    def __init__(self, read: Callable[..., bytes], call: Progress, limit: int) -> None:
         self._read = read
         self._call = call
         self._limit = limit
@@ -331,34 +331,36 @@ class _Body:
             yield chunk
 
 
-def _too_large(limit: int) -> Fault:
-    fault = Fault(f"an answer of more than {limit} bytes", sent=True, again=False)
+def _too_large(limit: int) -> ExchangeError:
+    fault = ExchangeError(f"an answer of more than {limit} bytes", sent=True, again=False)
     fault.too_large = True
     return fault
 
 
-def _fault(e: BaseException, call: Call, times: Times) -> Fault:
+def _error(e: BaseException, call: Progress, times: Timeouts) -> ExchangeError:
     """What went wrong in a few words."""
     text = _cause(e)
     if call.excess:
-        return Fault(call.excess, sent=True, again=False)
+        return ExchangeError(call.excess, sent=True, again=False)
     if isinstance(e, requests.exceptions.SSLError):
         remedy = "check the clock and the CA certificates (REQUESTS_CA_BUNDLE names a file of your own)"
-        return Fault(f"no trusted TLS connection: {text}", sent=call.sent, again="EOF" in text, remedy=remedy)
+        return ExchangeError(
+            f"no trusted TLS connection: {text}", sent=call.sent, again="EOF" in text, remedy=remedy
+        )
     if isinstance(e, requests.exceptions.ProxyError):
         remedy = "check HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY"
-        return Fault(f"the proxy did not connect: {text}", sent=call.sent, remedy=remedy)
+        return ExchangeError(f"the proxy did not connect: {text}", sent=call.sent, remedy=remedy)
     if isinstance(e, requests.exceptions.ConnectTimeout):
-        return Fault(f"no connection within {times.connect:.1f} s", sent=False)
+        return ExchangeError(f"no connection within {times.connect:.1f} s", sent=False)
     if isinstance(e, requests.Timeout | urllib3.exceptions.ReadTimeoutError | TimeoutError):
-        return Fault(f"no answer within {times.read:.1f} s", sent=call.sent)
+        return ExchangeError(f"no answer within {times.read:.1f} s", sent=call.sent)
     if "IncompleteRead" in text:
-        return Fault("an answer cut off in the middle", sent=True)
+        return ExchangeError("an answer cut off in the middle", sent=True)
     if not call.sent and isinstance(e, requests.ConnectionError):
-        return Fault(f"no connection: {text}", sent=False)
+        return ExchangeError(f"no connection: {text}", sent=False)
     if not call.sent:
-        return Fault(text, sent=False, again=False)
-    return Fault(f"the connection broke: {text}", sent=True)
+        return ExchangeError(text, sent=False, again=False)
+    return ExchangeError(f"the connection broke: {text}", sent=True)
 
 
 def _cause(e: BaseException) -> str:

@@ -113,7 +113,7 @@ class FolderCache:
 
     def __init__(self, folder: Path, origin: str, *, limit: int = CACHE_BYTES) -> None:
         self.folder = folder / hashlib.sha256(origin.encode("utf-8", "surrogatepass")).hexdigest()
-        self._below = files.Below(self.folder)
+        self._below = files.ConfinedFolder(self.folder)
         self._limit = limit
         self._bytes: int | None = None
 

@@ -32,7 +32,7 @@ class Folder:
     """A release in a local folder. Links are followed only while they stay below the folder."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = files.Below(folder)
+        self._folder = files.ConfinedFolder(folder)
 
     @contextlib.contextmanager
     def open(self, path: str, *, size: int) -> Iterator[BinaryIO]:

@@ -50,7 +50,7 @@ def excerpt(data: bytes) -> str:
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:200]
 
 
-def place(service: str, url: str) -> str:
+def service_at(service: str, url: str) -> str:
     """The service as an error names it, without a query."""
     parts = urlsplit(url)
     return f"{service} {parts.scheme}://{parts.netloc}{parts.path}"

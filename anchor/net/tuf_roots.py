@@ -67,7 +67,7 @@ class Material:
     """When TUF last vouched for the files; None for the shipped copy."""
     expires: datetime | None
     """Until when that holds."""
-    unkept: str = ""
+    cache_error: str = ""
     """Why it is not kept for the next run; empty where it is, or where nothing new was fetched."""
 
     @property
@@ -79,14 +79,14 @@ class Material:
         """Sigstore SigningConfig, JSON. Raises `Unavailable` when the repository has none of this name."""
         data = self.files.get(CONFIGS[name])
         if data is None:
-            raise Unavailable(f"no signing config {name!r} ({CONFIGS[name]})", where=self.place)
+            raise Unavailable(f"no signing config {name!r} ({CONFIGS[name]})", where=self.where)
         return data
 
     def age(self, now: datetime) -> timedelta | None:
         """How long ago TUF vouched for it; None for the shipped copy, whose age is not known."""
         return None if self.refreshed is None else now - self.refreshed
 
-    def told(self, now: datetime) -> str:
+    def describe(self, now: datetime) -> str:
         """Which copy it is, for a person: how old, and until when TUF vouched for it."""
         if self.refreshed is None or self.expires is None:
             return "the copy that the sigstore client ships, which was never refreshed here,"
@@ -101,20 +101,20 @@ class Material:
         if self.refreshed is None or self.expires is None:
             raise Stale(
                 "the copy that the sigstore package ships, never refreshed here",
-                where=self.place,
+                where=self.where,
                 remedy=remedy,
             )
         if now > self.expires:
             raise Stale(
-                f"the copy expired on {self.expires:%Y-%m-%d %H:%M} UTC", where=self.place, remedy=remedy
+                f"the copy expired on {self.expires:%Y-%m-%d %H:%M} UTC", where=self.where, remedy=remedy
             )
         if max_age is not None and now - self.refreshed > max_age:
             raise Stale(
-                f"the copy was last refreshed {now - self.refreshed} ago", where=self.place, remedy=remedy
+                f"the copy was last refreshed {now - self.refreshed} ago", where=self.where, remedy=remedy
             )
 
     @property
-    def place(self) -> str:
+    def where(self) -> str:
         """How errors name it."""
         return f"{TUF} {self.repository.url}"
 
@@ -140,7 +140,7 @@ def load(
     """What the repository vouches for now, or offline the copy that is here.
 
     Online, a copy refreshed within `RECENT` is taken as it is unless `force`. A cache that cannot be written
-    is no condition: what is fetched is used all the same, and `unkept` says why it is forgotten. Raises
+    is no condition: what is fetched is used all the same, and `cache_error` says why it is forgotten. Raises
     `Unavailable` when the repository cannot be asked or is not believed, `Stale` when what it serves has
     expired. Offline it makes no connection, and judges no age: call `check_fresh`.
     """
@@ -151,15 +151,15 @@ def load(
     age = kept.age(now) if kept else None
     if kept and not force and age is not None and timedelta(0) <= age < RECENT and _unexpired(kept, now):
         return kept
-    if not (unkept := _unwritable(folder)):
+    if not (cache_error := _unwritable(folder)):
         return _refresh(repository, folder, budget, now)
     try:
         with tempfile.TemporaryDirectory(prefix="anchor-", ignore_cleanup_errors=True) as other:
             with contextlib.suppress(OSError, shutil.Error):  # never back behind what was believed
                 shutil.copytree(folder / "metadata", Path(other) / "metadata")
-            return replace(_refresh(repository, Path(other), budget, now), unkept=unkept)
+            return replace(_refresh(repository, Path(other), budget, now), cache_error=cache_error)
     except OSError as e:
-        raise Unavailable(f"{unkept}; nor anywhere else: {e.strerror}", where=repository.url) from None
+        raise Unavailable(f"{cache_error}; nor anywhere else: {e.strerror}", where=repository.url) from None
 
 
 def _unwritable(folder: Path) -> str:

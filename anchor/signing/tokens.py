@@ -45,7 +45,7 @@ class TokenSource:
                 where="token",
                 remedy=f"name a file with --identity-token-file, set {VARIABLE}, or run it in a CI with OIDC",
             )
-        with budget.held():
+        with budget.paused():
             return signer.interactive_token(issuer, browser=self.browser)
 
     def _from_file(self) -> str | None:
@@ -77,7 +77,7 @@ class Consent:
         identity, issuer = signer.claims(token)
         if (identity, issuer, log) in self.known:
             return
-        with budget.held():
+        with budget.paused():
             agreed = self.confirm(
                 f"Record {identity} (issuer {issuer}) as the signer in the public log {log}, for ever?"
             )

@@ -179,7 +179,11 @@ def _freshness() -> tuple[Check, ...]:
     now = datetime.now(UTC)
     fresh = tuf_roots.Material(tuf_roots.REPOSITORIES["public"], {}, "tuf", {}, now, now + timedelta(days=1))
     old = replace(fresh, expires=now - timedelta(days=1))
-    found = [wiring.Named(fresh, now), wiring.Named(old, now), wiring.Named(fresh, now, "no answer")]
+    found = [
+        wiring.PublicRoot(fresh, now),
+        wiring.PublicRoot(old, now),
+        wiring.PublicRoot(fresh, now, "no answer"),
+    ]
     return tuple(wiring._fresh("public", named, None) for named in found)
 
 

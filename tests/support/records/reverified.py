@@ -27,7 +27,7 @@ TARGET = "site/release.json"
 class _Nothing:
     """Held files that nobody reads."""
 
-    def again(self, path: str, *, size: int) -> AbstractContextManager[BinaryIO]:
+    def reopen(self, path: str, *, size: int) -> AbstractContextManager[BinaryIO]:
         raise AssertionError
 
     def close(self) -> None:

@@ -15,7 +15,7 @@ from anchor.errors import Misuse, Unavailable
 from anchor.net import http, http_deadline
 from anchor.net.budget import Budget
 from anchor.net.http import Patience
-from anchor.net.http_deadline import Answer, Fault
+from anchor.net.http_deadline import Answer, ExchangeError
 from anchor.net.service_errors import HttpError, LostAnswer, NotSent, ServiceError
 from tests.support.servers.bad_server import (
     Behaviour,
@@ -255,7 +255,7 @@ def test_a_safe_post_is_repeated_as_a_get() -> None:
 
 
 def test_only_what_never_left_is_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    real, refused = http_deadline.exchange, [Fault("no connection", sent=False, again=True)]
+    real, refused = http_deadline.exchange, [ExchangeError("no connection", sent=False, again=True)]
 
     def exchange(*args: Any, **kwargs: Any) -> Answer:
         if refused:

@@ -179,7 +179,7 @@ def test_a_cache_that_cannot_be_written_is_no_condition(tuf: TufRepository, tmp_
     for _ in range(2):
         found = load(tuf, tmp_path)
         assert (found.trusted_root, found.origin) == (b'{"root":1}', "tuf")
-        assert "cannot keep trust roots" in found.unkept
+        assert "cannot keep trust roots" in found.cache_error
     assert (tmp_path / "cache").read_text() == "a file, not a folder"
 
 
@@ -188,11 +188,11 @@ def test_a_cache_that_is_read_only_keeps_a_repository_from_going_back(
 ) -> None:
     old = (tuf.folder / "timestamp.json").read_bytes()
     tuf.publish()
-    assert load(tuf, tmp_path).unkept == ""
+    assert load(tuf, tmp_path).cache_error == ""
     monkeypatch.setattr(
         tuf_roots, "_unwritable", lambda _: "read-only"
     )  # root, who runs tests, writes anywhere
-    assert load(tuf, tmp_path, force=True).unkept == "read-only"
+    assert load(tuf, tmp_path, force=True).cache_error == "read-only"
     (tuf.folder / "timestamp.json").write_bytes(old)
     with pytest.raises(Unavailable, match="not accepted"):
         load(tuf, tmp_path, force=True)

@@ -18,37 +18,37 @@ MAX_HELD = 1 << 30
 IN_MEMORY = 1 << 22
 
 
-class Held:
-    """The same files; each that is opened is held, and `again` gives what was read then."""
+class SpooledFiles:
+    """The same files; each that is opened is held, and `reopen` gives what was read then."""
 
     def __init__(self, files: Files) -> None:
         self._files = files
         self._all: IO[bytes] = tempfile.SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115 - `close`
         self._end = 0
-        self._places: dict[str, tuple[int, int]] = {}
+        self._ranges: dict[str, tuple[int, int]] = {}
 
     @contextlib.contextmanager
     def open(self, path: str, *, size: int) -> Iterator[BinaryIO]:
         """As `Files.open`."""
-        self._places.pop(path, None)
+        self._ranges.pop(path, None)
         if self._end + size < MAX_HELD:
             with self._files.open(path, size=size) as stream:
                 self._hold(path, stream, size)
-        with self.again(path, size=size) as found:
+        with self.reopen(path, size=size) as found:
             yield found
 
     @contextlib.contextmanager
-    def again(self, path: str, *, size: int) -> Iterator[BinaryIO]:
+    def reopen(self, path: str, *, size: int) -> Iterator[BinaryIO]:
         """The bytes that `open` gave the last time."""
-        if path in self._places:
-            yield cast("BinaryIO", io.BufferedReader(_Part(self._all, *self._places[path]), CHUNK))
+        if path in self._ranges:
+            yield cast("BinaryIO", io.BufferedReader(_Slice(self._all, *self._ranges[path]), CHUNK))
             return
         with self._files.open(path, size=size) as stream:
             yield stream
 
     def close(self) -> None:
         """Hold nothing any more."""
-        self._places.clear()
+        self._ranges.clear()
         self._all.close()
 
     def _hold(self, path: str, stream: BinaryIO, size: int) -> None:
@@ -61,10 +61,10 @@ class Held:
             except OSError:  # no room: it is opened again instead
                 return
             left, end = left - len(data), end + len(data)
-        self._places[path], self._end = (self._end, end - self._end), end
+        self._ranges[path], self._end = (self._end, end - self._end), end
 
 
-class _Part(io.RawIOBase):
+class _Slice(io.RawIOBase):
     """A part of a file as a file of its own."""
 
     def __init__(self, whole: IO[bytes], start: int, size: int) -> None:

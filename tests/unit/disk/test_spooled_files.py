@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from anchor.app import canary
-from anchor.disk import held_files
-from anchor.disk.held_files import Held
+from anchor.disk import spooled_files
+from anchor.disk.spooled_files import SpooledFiles
 from anchor.errors import Unavailable
 from anchor.format.release import File
 from anchor.monitor.observed import HeldRelease
@@ -23,31 +23,31 @@ def served() -> dict[str, bytes]:
 
 
 @pytest.fixture
-def held(served: dict[str, bytes]) -> Iterator[Held]:
-    found = Held(Memory(served))
+def held(served: dict[str, bytes]) -> Iterator[SpooledFiles]:
+    found = SpooledFiles(Memory(served))
     yield found
     found.close()
 
 
-def read(files: Held, path: str, size: int) -> bytes:
+def read(files: SpooledFiles, path: str, size: int) -> bytes:
     with files.open(path, size=size) as stream:
         return stream.readline() + stream.read(5) + stream.read()
 
 
-def again(files: Held, path: str, size: int) -> bytes:
-    with files.again(path, size=size) as stream:
+def again(files: SpooledFiles, path: str, size: int) -> bytes:
+    with files.reopen(path, size=size) as stream:
         return stream.read()
 
 
 def test_what_was_read_is_read_again_after_the_source_has_changed(
-    held: Held, served: dict[str, bytes]
+    held: SpooledFiles, served: dict[str, bytes]
 ) -> None:
     assert read(held, "a", len(GOOD)) == GOOD
     assert read(held, "b", 5) == b"small"
     served["a"] = served["b"] = b"other"
     assert again(held, "a", len(GOOD)) == GOOD
     assert again(held, "b", 5) == b"small"
-    with held.again("a", size=len(GOOD)) as stream:
+    with held.reopen("a", size=len(GOOD)) as stream:
         assert stream.read(4) == GOOD[:4]
         assert stream.tell() == 4
         stream.seek(0)
@@ -59,9 +59,9 @@ def test_what_was_read_is_read_again_after_the_source_has_changed(
 
 
 def test_what_is_too_large_is_opened_again_and_must_be_the_same(
-    held: Held, served: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+    held: SpooledFiles, served: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(held_files, "MAX_HELD", 1 << 16)
+    monkeypatch.setattr(spooled_files, "MAX_HELD", 1 << 16)
     assert read(held, "a", len(GOOD)) == GOOD
     ledger = File(name="ledger.md", path="a", size=len(GOOD), sha256=hashlib.sha256(GOOD).hexdigest())
     release = HeldRelease(data=b"", ledger=ledger, files=held)
@@ -71,7 +71,7 @@ def test_what_is_too_large_is_opened_again_and_must_be_the_same(
         canary.check(release)
 
 
-def test_one_bit_of_the_ledger_is_changed_and_nothing_else(held: Held) -> None:
+def test_one_bit_of_the_ledger_is_changed_and_nothing_else(held: SpooledFiles) -> None:
     read(held, "a", len(GOOD))
     read(held, "b", 5)
     ledger = File(name="ledger.md", path="a", size=len(GOOD), sha256="ab" * 32)
