@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The entry point of the `anchor` script, and of `python -m anchor`."""
 
+import gc
 import os
 import sys
+
+gc.disable()  # until the modules of a command are imported: they make much, and throw away little
 
 
 def main() -> None:

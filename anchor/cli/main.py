@@ -10,6 +10,7 @@ import importlib
 import os
 import signal
 import sys
+import threading
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -42,6 +43,9 @@ COMMANDS = {
     "verify-evidence": "check a file of evidence against a log, without a database",
 }
 """Every command and its line in `anchor --help`; its module is `anchor.cli.<name with _>`."""
+
+READING = frozenset({"lint", "verify", "verify-bundle", "inspect"})
+"""Commands without threads, locks and databases: when one returns, nothing is left to close."""
 
 STOPPED = 130
 """What shells give for a process that was interrupted."""
@@ -173,18 +177,24 @@ def _failed(line: str, code: int, verdict: Class, *, as_json: bool) -> int:
     return code
 
 
+def _leaves_nothing_open(argv: Sequence[str]) -> bool:
+    """Whether the process may end at once, without what Python does at its end."""
+    return bool(argv) and argv[0] in READING and threading.active_count() == 1
+
+
 def main() -> None:
     """The entry point of the `anchor` script."""
     streams.prepare()
     if not sys.warnoptions:
         warnings.simplefilter("ignore")  # of libraries about what they read: stderr is for one line of ours
     gc.set_threshold(100_000, 50, 100)  # importing the sigstore client makes much and throws away little
+    gc.enable()
     code = run(sys.argv[1:])
-    if code == STOPPED:
-        # Python would end by the signal where the interrupt fell into an exec, as of a dataclass being made.
+    # The result is written. Ctrl-C from here on must not end the process by a signal.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if code == STOPPED or _leaves_nothing_open(sys.argv[1:]):
+        # Python takes 20 ms to release its modules. After an interrupt it would end by the signal.
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
-    # It is done and told: Ctrl-C while Python takes itself apart must not make a death by signal of it.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     sys.exit(code)

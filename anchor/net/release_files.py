@@ -4,7 +4,6 @@
 import contextlib
 import os
 import stat
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -70,6 +69,8 @@ class Remote:
     def open(self, path: str, *, size: int) -> Iterator[BinaryIO]:
         if size > MAX_DOWNLOAD:
             raise Misuse(f"{size} bytes are too many to fetch", where=path, remedy="verify a local copy")
+        import tempfile  # it takes 10 ms, which a release in a folder does not need
+
         # Onto the disk: how long a file may be is said by release.json, which nobody has signed.
         with tempfile.TemporaryFile() as stream:
             self._fetch(path, size, stream)

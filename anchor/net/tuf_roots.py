@@ -12,8 +12,6 @@ also write a policy.
 import contextlib
 import hashlib
 import importlib.util
-import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -153,6 +151,9 @@ def load(
         return kept
     if not (cache_error := _unwritable(folder)):
         return _refresh(repository, folder, budget, now)
+    import shutil  # with tempfile it takes 10 ms, which a run without the network does not need
+    import tempfile
+
     try:
         with tempfile.TemporaryDirectory(prefix="anchor-", ignore_cleanup_errors=True) as other:
             with contextlib.suppress(OSError, shutil.Error):  # never back behind what was believed
@@ -164,6 +165,8 @@ def load(
 
 def _unwritable(folder: Path) -> str:
     """Why nothing can be kept in a folder, which is made if it can be; "" when something can."""
+    import tempfile
+
     try:
         files.make_folder(folder, mode=files.PRIVATE)
         with tempfile.TemporaryFile(dir=folder):

@@ -182,16 +182,18 @@ def _algorithm(found: list[asn1.TLV]) -> str:
     return kind.dotted_string
 
 
-def _time(text: bytes, where: str) -> datetime:
+def _time(value: bytes, where: str) -> datetime:
     """genTime, with its fraction."""
-    found = _TIME.fullmatch(text)
+    found = _TIME.fullmatch(value)
     if found is None:
         raise Refused("a time that is not written as RFC 3161 wants", where=where)
     fraction = (found[2] or b"").decode()
     if len(fraction) > 6:
         raise Unsupported("a time finer than a microsecond", where=where)
-    time = datetime.strptime(found[1].decode(), "%Y%m%d%H%M%S").replace(tzinfo=UTC)
-    return time.replace(microsecond=int(fraction.ljust(6, "0")))
+    text = found[1].decode()
+    month, day, hour, minute, second = (int(text[i : i + 2]) for i in range(4, 14, 2))
+    micros = int(fraction.ljust(6, "0"))
+    return datetime(int(text[:4]), month, day, hour, minute, second, micros, tzinfo=UTC)
 
 
 def _in_order(token: bytes) -> bytes:

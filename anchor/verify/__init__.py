@@ -1,7 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Verification: functions of bytes and a time; `examine_release`, `verify_release` and `verify_bundle`."""
+"""Verification: functions of bytes and a time; `examine_release`, `verify_release` and `verify_bundle`.
 
-from anchor.verify.bundle import verify_bundle
-from anchor.verify.release import ReleaseResult, Trust, examine_release, verify_release
+A name is imported when it is asked for: whoever verifies a bundle needs no module of releases.
+"""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from anchor.verify.bundle import verify_bundle
+    from anchor.verify.release import ReleaseResult, Trust, examine_release, verify_release
 
 __all__ = ["ReleaseResult", "Trust", "examine_release", "verify_bundle", "verify_release"]
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name == "verify_bundle":
+        from anchor.verify.bundle import verify_bundle
+
+        return verify_bundle
+    from anchor.verify import release
+
+    return getattr(release, name)
