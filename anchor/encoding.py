@@ -8,12 +8,10 @@ import base64
 import binascii
 import json
 import re
-import tomllib
 from datetime import datetime
 from typing import Any, NoReturn
 
 import msgspec
-import rfc8785
 
 from anchor import limits
 from anchor.errors import AnchorError, Refused, Unsupported
@@ -166,6 +164,8 @@ def _check_depth(data: bytes, where: str, error: type[AnchorError]) -> None:
 def parse_toml(data: bytes, *, where: str = "") -> dict[str, Any]:
     """A TOML document. The caller caps the size; keys have at most `MAX_KEY_PARTS` parts, since the library
     needs memory in the square of them."""
+    import tomllib  # here, as rfc8785 below: most commands read no TOML
+
     try:
         text = data.decode("utf-8")
         if any(k.count(".") >= MAX_KEY_PARTS for k in _TOML_KEYS.split(_TOML_STRING.sub("", text))):
@@ -186,6 +186,8 @@ def toml_string(text: str) -> str:
 
 def jcs(value: Any, *, where: str = "") -> bytes:
     """RFC 8785 (JCS) bytes of a JSON value."""
+    import rfc8785
+
     try:
         return rfc8785.dumps(value)
     except (rfc8785.CanonicalizationError, UnicodeEncodeError, RecursionError) as e:

@@ -12,11 +12,9 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import platformdirs
-
 from anchor import log_kinds
 from anchor.app.trust import PUBLIC_INSTANCES, tuf_cache
-from anchor.disk import files, user_files
+from anchor.disk import files, user_files, user_folders
 from anchor.embedded.export import check_published
 from anchor.embedded.instance import FOLDER, Instance
 from anchor.embedded.key_files import MAX_FILE
@@ -268,7 +266,7 @@ def signer_before(
     if there:
         before = there | recorded(root / PUBLISHED / _before(root / PUBLISHED / version))
     elsewhere = ""
-    for folder in sorted(platformdirs.user_state_path("ledger-anchor").glob(f"*/{FOLDER}/instance.json")):
+    for folder in sorted(user_folders.state().glob(f"*/{FOLDER}/instance.json")):
         name = folder.parent.parent
         with contextlib.suppress(AnchorError, KeyError, TypeError):
             about = parse_json(files.read(folder, limit=MAX_FILE), where=str(folder))

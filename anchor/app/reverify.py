@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
-import platformdirs
 
 from anchor.app import canary as corrupted
 from anchor.app import earlier_releases as earlier
@@ -20,7 +19,7 @@ from anchor.app import readings, records
 from anchor.app.log_locations import LogLocations, RunBudget, public_key
 from anchor.app.readings import Reading
 from anchor.app.trust import trust_for
-from anchor.disk import user_files
+from anchor.disk import user_files, user_folders
 from anchor.disk.spooled_files import SpooledFiles
 from anchor.errors import AnchorError, Missing, Misuse, Refused, Unavailable
 from anchor.format.statement import Previous
@@ -62,7 +61,7 @@ class TrustOptions:
         """The policy file; None when flags say it all."""
         if self.ledger or self.identity or self.issuer or self.trusted_root:
             return self.policy
-        return self.policy or platformdirs.user_config_path("ledger-anchor") / "policy.toml"
+        return self.policy or user_folders.config() / "policy.toml"
 
     @property
     def base(self) -> Path:

@@ -4,13 +4,12 @@
 import contextlib
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import platformdirs
+import msgspec
 
-from anchor.disk import files, user_files
+from anchor.disk import files, user_files, user_folders
 from anchor.encoding import is_json
 from anchor.errors import AnchorError, Incomplete, Misuse, Refused, Stale, Unavailable, Unsupported
 from anchor.format import release as release_file
@@ -67,7 +66,7 @@ def trust_for(
     if given:
         missing = next(name for name, value in flags.items() if not value)
         raise Misuse("all four options are needed together", where=missing, remedy=f"give {missing} too")
-    path = policy or platformdirs.user_config_path("ledger-anchor") / "policy.toml"
+    path = policy or user_folders.config() / "policy.toml"
     if policy is None and not path.exists():
         return None, []
     trusted = load(path, budget=budget, offline=offline)
@@ -124,17 +123,16 @@ def _witnesses(policy: Policy, base: Path, root: TrustedRoot) -> WitnessPolicy |
 
 def tuf_cache() -> Path:
     """Where the trust material of the public instances is kept between runs."""
-    return platformdirs.user_cache_path("ledger-anchor") / "tuf"
+    return user_folders.cache() / "tuf"
 
 
-@dataclass(frozen=True)
-class _Root:
+class _Root(msgspec.Struct, frozen=True):
     """A trusted root that a policy names: bytes, value, how fresh it is, TUF versions behind it."""
 
     raw: bytes
     root: TrustedRoot
     check: Check | None = None
-    versions: Mapping[str, str] = field(default_factory=dict)
+    versions: Mapping[str, str] = msgspec.field(default_factory=dict)
 
 
 def _load_root(
@@ -190,8 +188,7 @@ def _versions(name: str, material: tuf.Material) -> dict[str, str]:
     return {f"TUF {name} {role}": f"version {number}" for role, number in material.versions.items()}
 
 
-@dataclass(frozen=True)
-class PublicRoot:
+class PublicRoot(msgspec.Struct, frozen=True):
     """Trust material of a public instance; `refresh_error` says why it could not be refreshed, if so."""
 
     material: tuf.Material

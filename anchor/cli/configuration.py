@@ -14,10 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import click
-import platformdirs
 
 from anchor import limits
-from anchor.disk import files
+from anchor.disk import files, user_folders
 from anchor.encoding import parse_toml
 from anchor.errors import Missing, Misuse, Refused
 
@@ -26,7 +25,7 @@ MAX_SIZE = limits.CONFIGURATION
 
 def path() -> Path:
     """Where the file is, if there is one."""
-    return platformdirs.user_config_path("ledger-anchor") / "config.toml"
+    return user_folders.config() / "config.toml"
 
 
 def load(commands: frozenset[str]) -> dict[str, Any]:

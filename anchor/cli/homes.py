@@ -7,10 +7,8 @@ import os
 import re
 from pathlib import Path
 
-import platformdirs
-
 from anchor import limits
-from anchor.disk import files
+from anchor.disk import files, user_folders
 from anchor.errors import AnchorError, Misuse
 from anchor.format import release as release_file
 
@@ -30,14 +28,14 @@ def publisher_home(root: Path, home: Path | None, ledger: str | None = None) -> 
         return _outside(old, root)
     short = re.sub(r"[^A-Za-z0-9._-]", "_", name)[:40]
     digest = hashlib.sha256(b"ledger\0" + name.encode("utf-8", "surrogateescape")).hexdigest()[:16]
-    return _outside(platformdirs.user_state_path("ledger-anchor") / f"{short}-{digest}", root)
+    return _outside(user_folders.state() / f"{short}-{digest}", root)
 
 
 def publisher_homes(home: Path | None) -> list[Path]:
     """The named home; else all homes of this user that have published something."""
     if home is not None:
         return [home]
-    return sorted(f.parent for f in platformdirs.user_state_path("ledger-anchor").glob("*/journal"))
+    return sorted(f.parent for f in user_folders.state().glob("*/journal"))
 
 
 def records_home(root: Path, home: Path | None) -> Path:
@@ -52,14 +50,14 @@ def records_home(root: Path, home: Path | None) -> Path:
     old = _home_of_root(root)
     if any(old.glob("records*")):
         return _outside(old, root)
-    return _outside(platformdirs.user_state_path("ledger-anchor") / "records", root)
+    return _outside(user_folders.state() / "records", root)
 
 
 def _home_of_root(root: Path) -> Path:
     base = root.resolve()
     digest = hashlib.sha256(os.fsencode(base)).hexdigest()[:16]
     name = base.name.encode(errors="ignore").decode() or "root"
-    return platformdirs.user_state_path("ledger-anchor") / f"{name}-{digest}"
+    return user_folders.state() / f"{name}-{digest}"
 
 
 def _ledger_in(root: Path) -> str | None:

@@ -5,12 +5,12 @@ import functools
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import click
+import msgspec
 from click.core import ParameterSource
 
 from anchor.cli.output import document
@@ -57,8 +57,7 @@ class OutputFile(_Path):
         return Output(super().convert(str(user_files.STDOUT) if value == "-" else value, param, ctx))
 
 
-@dataclass(frozen=True)
-class Output:
+class Output(msgspec.Struct, frozen=True):
     """The place that the user names for a result: a file, a pipe, a device, a link, or standard output."""
 
     path: Path

@@ -2,12 +2,12 @@
 """`anchor verify-bundle`: any Sigstore bundle, strictly, one line for each check."""
 
 import hashlib
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 
 from anchor.app.trust import own_root, public_root
 from anchor.cli import options
@@ -173,7 +173,7 @@ def _root(path: Path | None, *, staging: bool) -> tuple[TrustedRoot, list[str]]:
         return root, notes
     said = f"the {name} trusted root could not be refreshed ({found.refresh_error})"
     used = f"{said}: {found.material.describe(found.now)} was used"
-    return replace(root, doubt=f"{used}, and a newer one may name it"), [used, *notes]
+    return msgspec.structs.replace(root, doubt=f"{used}, and a newer one may name it"), [used, *notes]
 
 
 def _artifact(text: str) -> Artifact:

@@ -7,7 +7,6 @@ msgspec; a property test holds this against the `rfc8785` package for every code
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from itertools import chain, islice
 from operator import itemgetter
 from typing import Any, Final, Protocol
@@ -34,8 +33,7 @@ class Sink(Protocol):
     def write(self, data: bytes, /) -> object: ...
 
 
-@dataclass(frozen=True)
-class Sealed:
+class Sealed(msgspec.Struct, frozen=True):
     """What a ledger comes to: the 32-byte root of its tree, the number of its facts, its columns in order."""
 
     root: bytes

@@ -6,9 +6,10 @@ How a log of the kind is reached is in the module of the same name in `anchor.ne
 """
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar
+
+import msgspec
 
 from anchor.encoding import parse_json
 from anchor.errors import Refused, Unsupported
@@ -24,8 +25,7 @@ Form = tuple[str, str]
 """Kind and version of an entry: `kindVersion` of sigstore_rekor.proto."""
 
 
-@dataclass(frozen=True)
-class Signed:
+class Signed(msgspec.Struct, frozen=True):
     """Who signed what. An entry is rebuilt from it. `certificate` is DER, None for a managed key."""
 
     bundle: Bundle
@@ -35,8 +35,7 @@ class Signed:
     """The bytes that the signature covers: the artifact, or the envelope's PAE."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Unlogged:
+class Unlogged(msgspec.Struct, frozen=True, kw_only=True):
     """A DSSE signature that no log has yet. `certificate` is DER."""
 
     envelope: str

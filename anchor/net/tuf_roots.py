@@ -13,7 +13,6 @@ import contextlib
 import hashlib
 import importlib.util
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
@@ -36,8 +35,7 @@ RECENT = timedelta(minutes=10)
 Origin = Literal["tuf", "cache", "shipped"]
 
 
-@dataclass(frozen=True)
-class Repository:
+class Repository(msgspec.Struct, frozen=True):
     """A TUF repository: its name here, its URL, and the root of trust that it is entered with."""
 
     name: str
@@ -52,8 +50,7 @@ REPOSITORIES = {
 }
 
 
-@dataclass(frozen=True)
-class Material:
+class Material(msgspec.Struct, frozen=True):
     """Files that a TUF repository gave, and how far they can be relied on."""
 
     repository: Repository
@@ -158,7 +155,9 @@ def load(
         with tempfile.TemporaryDirectory(prefix="anchor-", ignore_cleanup_errors=True) as other:
             with contextlib.suppress(OSError, shutil.Error):  # never back behind what was believed
                 shutil.copytree(folder / "metadata", Path(other) / "metadata")
-            return replace(_refresh(repository, Path(other), budget, now), cache_error=cache_error)
+            return msgspec.structs.replace(
+                _refresh(repository, Path(other), budget, now), cache_error=cache_error
+            )
     except OSError as e:
         raise Unavailable(f"{cache_error}; nor anywhere else: {e.strerror}", where=repository.url) from None
 

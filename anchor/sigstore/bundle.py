@@ -5,8 +5,9 @@ Decides what is a bundle, field by field, and which fields its version demands. 
 true yet: `verify` decides. protobuf-specs, sigstore_bundle.proto and sigstore_rekor.proto.
 """
 
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from anchor import limits
 from anchor.encoding import parse_json
@@ -40,8 +41,7 @@ _ENTRY = (
 _PROOF = ("logIndex", "rootHash", "treeSize", "hashes", "checkpoint")
 
 
-@dataclass(frozen=True)
-class InclusionProof:
+class InclusionProof(msgspec.Struct, frozen=True):
     """A proof; `checkpoint` is the signed note, None only in a v0.1 bundle."""
 
     log_index: int
@@ -51,8 +51,7 @@ class InclusionProof:
     checkpoint: bytes | None
 
 
-@dataclass(frozen=True)
-class LogEntry:
+class LogEntry(msgspec.Struct, frozen=True):
     """A transparency log entry. `integrated_time` is a time only together with a verified `promise`."""
 
     log_index: int
@@ -65,8 +64,7 @@ class LogEntry:
     body: bytes
 
 
-@dataclass(frozen=True)
-class Envelope:
+class Envelope(msgspec.Struct, frozen=True):
     """A DSSE envelope with its one signature."""
 
     payload_type: str
@@ -80,8 +78,7 @@ class Envelope:
         return b"DSSEv1 %d %s %d %s" % (len(kind), kind, len(self.payload), self.payload)
 
 
-@dataclass(frozen=True)
-class MessageSignature:
+class MessageSignature(msgspec.Struct, frozen=True):
     """A signature over the artifact itself. `algorithm` and `digest` only say which artifact is meant."""
 
     signature: bytes
@@ -89,8 +86,7 @@ class MessageSignature:
     digest: bytes
 
 
-@dataclass(frozen=True)
-class Bundle:
+class Bundle(msgspec.Struct, frozen=True):
     """A parsed bundle. Either `certificate` (DER, with untrusted `intermediates`) or `hint` is not None."""
 
     version: tuple[int, int]

@@ -6,8 +6,9 @@ PEP 740; the npm registry's attestations; GitHub's attestations API and `gh atte
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from anchor.encoding import parse_json
 from anchor.errors import AnchorError
@@ -20,8 +21,7 @@ _PYPI = (
 )
 
 
-@dataclass(frozen=True)
-class Container:
+class Container(msgspec.Struct, frozen=True):
     """What a document is, and what to do to get a bundle or a trusted root out of it."""
 
     kind: str

@@ -8,6 +8,7 @@ decided here. A key is never tried with several algorithms: its details name one
 import re
 from dataclasses import dataclass, field
 
+import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
@@ -37,8 +38,7 @@ _RSASSA_PSS = bytes.fromhex("06092a864886f70d01010a")
 """The DER of id-RSASSA-PSS: an RSA key that may sign by PSS alone (RFC 4055)."""
 
 
-@dataclass(frozen=True)
-class Scheme:
+class Scheme(msgspec.Struct, frozen=True):
     """How a key signs. `hash` is of what the key signs, and of the digest that a log keeps of it."""
 
     details: str

@@ -7,8 +7,9 @@ Form: sigstore_trustroot.proto, SigningConfig and ClientTrustConfig.
 
 import json
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
+
+import msgspec
 
 from anchor import limits
 from anchor.encoding import parse_json
@@ -26,8 +27,7 @@ _SERVICE = ("url", "majorApiVersion", "validFor", "operator")
 _SELECTORS = ("ANY", "ALL", "EXACT")
 
 
-@dataclass(frozen=True)
-class Service:
+class Service(msgspec.Struct, frozen=True):
     """One service: where it is, which API it speaks, when it is to be used, who runs it."""
 
     url: str
@@ -36,16 +36,14 @@ class Service:
     operator: str
 
 
-@dataclass(frozen=True)
-class Selector:
+class Selector(msgspec.Struct, frozen=True):
     """How many services are to be used: ANY (one), ALL, or EXACT with a count."""
 
     kind: str = "ANY"
     count: int = 1
 
 
-@dataclass(frozen=True)
-class SigningConfig:
+class SigningConfig(msgspec.Struct, frozen=True):
     """The services of an instance, as listed; `select` and its kin choose."""
 
     authorities: tuple[Service, ...]

@@ -7,10 +7,10 @@ library the form that it reads.
 """
 
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated
 
+import msgspec
 from cryptography import x509
 from cryptography.hazmat import asn1
 
@@ -93,8 +93,7 @@ class _Response:
     token: _ContentInfo | None
 
 
-@dataclass(frozen=True)
-class Response:
+class Response(msgspec.Struct, frozen=True):
     """A granted response with a token of one signer. Nothing in it is verified yet.
 
     `der`: the whole response, its certificates in the order of DER. `imprint`: the digest of the stamped

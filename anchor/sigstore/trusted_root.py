@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from urllib.parse import urlsplit
 
+import msgspec
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
@@ -35,8 +36,7 @@ _LOG = ("baseUrl", "hashAlgorithm", "publicKey", "logId", "checkpointKeyId", "op
 _AUTHORITY = ("subject", "uri", "certChain", "validFor", "operator")
 
 
-@dataclass(frozen=True)
-class Window:
+class Window(msgspec.Struct, frozen=True):
     """When something is trusted; both ends belong to it (sigstore_common.proto, TimeRange)."""
 
     start: datetime
@@ -51,8 +51,7 @@ class Window:
         return f"{self.start.isoformat()} to {end}"
 
 
-@dataclass(frozen=True)
-class LogKey:
+class LogKey(msgspec.Struct, frozen=True):
     """A transparency log (Rekor or CT) and its key. `id` is the 32 bytes that evidence names it by."""
 
     base_url: str
@@ -116,8 +115,7 @@ class Authority:
         return self.uri or self.subject or "an authority without a name"
 
 
-@dataclass(frozen=True)
-class Unusable:
+class Unusable(msgspec.Struct, frozen=True):
     """A log that a trusted root lists and nothing is verified with: of a kind unknown here, or malformed."""
 
     problem: str
@@ -132,8 +130,7 @@ class Unusable:
         return kind(f"the trusted root names this log, but it cannot be used: {self.problem}", where=where)
 
 
-@dataclass(frozen=True)
-class TrustedRoot:
+class TrustedRoot(msgspec.Struct, frozen=True):
     """What a verifier believes. `digests`: SHA-256 of each file it was made of."""
 
     tlogs: tuple[LogKey, ...] = ()

@@ -8,10 +8,10 @@ Decides what is a certificate at all, and reads what one says once, under one gu
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+import msgspec
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
@@ -44,8 +44,7 @@ def reading(
         raise kind(f"{what} that cannot be read: {type(e).__name__}", where=where) from None
 
 
-@dataclass(frozen=True)
-class Fields:
+class Fields(msgspec.Struct, frozen=True):
     """What a certificate says, all of it read. `key` is None for a kind that the library does not know."""
 
     certificate: x509.Certificate

@@ -8,6 +8,8 @@ Decides whether bytes are a checkpoint of one log. `parse` believes nobody; size
 import re
 from dataclasses import dataclass, field
 
+import msgspec
+
 from anchor.encoding import decimal, to_base64, unbase64
 from anchor.errors import Refused
 from anchor.merkle.hashing import EMPTY_ROOT, HASH_SIZE
@@ -38,8 +40,7 @@ class Log:
         return origin.startswith(prefix) and _TREE_ID.fullmatch(origin[len(prefix) :]) is not None
 
 
-@dataclass(frozen=True)
-class Checkpoint:
+class Checkpoint(msgspec.Struct, frozen=True):
     """Size and root (32 bytes) of a log's tree. `signers` is empty until `verify` has passed."""
 
     origin: str

@@ -9,8 +9,9 @@ A file is RFC 8785 JSON with `format`, `kind`, `log` (origin, vkey), `notes` (th
 first) and `nodes` (hex hashes, empty for equal sizes). It carries nothing that is not checked.
 """
 
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from anchor import limits
 from anchor.encoding import jcs, parse_json, unhex
@@ -29,8 +30,7 @@ MAX_EVIDENCE = limits.LOG_EVIDENCE
 _MEMBERS = {"format", "kind", "log", "notes", "nodes"}
 
 
-@dataclass(frozen=True)
-class Contradiction:
+class Contradiction(msgspec.Struct, frozen=True):
     """What a piece of evidence shows: `older` and `newer` are verified, and cannot both be true.
 
     `implied` is the root (32 bytes) that the newer tree had at the older size; for equal sizes the newer

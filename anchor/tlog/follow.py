@@ -12,7 +12,8 @@ rebuild the newer root say something about a source, never about the log.
 
 import enum
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from anchor.errors import Misuse, Refused, Unavailable
 from anchor.merkle.proof import roots_from_consistency
@@ -40,8 +41,7 @@ class News(enum.StrEnum):
     EQUIVOCATION = "equivocation"
 
 
-@dataclass(frozen=True)
-class Path:
+class Path(msgspec.Struct, frozen=True):
     """A proven way from an older tree to a newer one, as `roots_from_consistency` takes it."""
 
     older: Checkpoint
@@ -49,8 +49,7 @@ class Path:
     nodes: tuple[bytes, ...]
 
 
-@dataclass(frozen=True)
-class Followed:
+class Followed(msgspec.Struct, frozen=True):
     """The verified head and what it is. `proven`: held and unproven sizes that are consistent with it.
 
     `reader` reads proofs and entries under the head (none for a log that proves online); `evidence` is the

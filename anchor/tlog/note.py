@@ -6,8 +6,8 @@
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
+import msgspec
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -50,8 +50,7 @@ MAX_SIGNATURES = limits.NOTE_SIGNATURES
 _DASH = "— "
 
 
-@dataclass(frozen=True)
-class Signature:
+class Signature(msgspec.Struct, frozen=True):
     """One signature line: nobody's word until it is verified with a key of that name and id."""
 
     name: str
@@ -59,8 +58,7 @@ class Signature:
     payload: bytes
 
 
-@dataclass(frozen=True)
-class Note:
+class Note(msgspec.Struct, frozen=True):
     """A parsed note. `text` ends in a newline and excludes the empty line; `raw` is the whole note."""
 
     raw: bytes
@@ -68,8 +66,7 @@ class Note:
     signatures: tuple[Signature, ...]
 
 
-@dataclass(frozen=True)
-class Signed:
+class Signed(msgspec.Struct, frozen=True):
     """A key that signed; `time` is the POSIX time that a cosignature states, else None."""
 
     key: VerifierKey

@@ -8,8 +8,9 @@ Names are octets: `str` fields hold them decoded as UTF-8 where that is possible
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
+
+import msgspec
 
 from anchor import limits
 from anchor.encoding import decimal
@@ -30,16 +31,14 @@ _BLANKS = re.compile(rb"[ \t]+")
 _FORBIDDEN = re.compile(rb"[^\t\n\x20-\x7e\x80-\xff]")
 
 
-@dataclass(frozen=True)
-class LogLine:
+class LogLine(msgspec.Struct, frozen=True):
     """A log whose checkpoints are accepted; its key's name is its origin."""
 
     key: VerifierKey
     url: str
 
 
-@dataclass(frozen=True)
-class Witness:
+class Witness(msgspec.Struct, frozen=True):
     """A witness under its name in this file, which means nothing elsewhere."""
 
     name: bytes
@@ -47,8 +46,7 @@ class Witness:
     url: str
 
 
-@dataclass(frozen=True)
-class Group:
+class Group(msgspec.Struct, frozen=True):
     """Witnesses a checkpoint when at least `threshold` of its members do."""
 
     name: bytes
@@ -56,8 +54,7 @@ class Group:
     members: tuple[bytes, ...]
 
 
-@dataclass(frozen=True)
-class Cosigned:
+class Cosigned(msgspec.Struct, frozen=True):
     """A cosignature that verified: the witness's name in the policy, its key's name, POSIX seconds.
 
     `counts` is False when the time lies in the future, by more than a clock may be off.
@@ -69,8 +66,7 @@ class Cosigned:
     counts: bool
 
 
-@dataclass(frozen=True)
-class Quorum:
+class Quorum(msgspec.Struct, frozen=True):
     """Whether a policy's quorum is met, and by whom; also filled in when the quorum is `none`."""
 
     met: bool
@@ -84,8 +80,7 @@ class Quorum:
         return f"quorum {self.wanted} {'met' if self.met else 'not met'}; cosigned by {who or 'nobody known'}"
 
 
-@dataclass(frozen=True)
-class WitnessPolicy:
+class WitnessPolicy(msgspec.Struct, frozen=True, dict=True):
     """A parsed policy. `quorum` is the name of a witness or group, or None for `quorum none`."""
 
     logs: tuple[LogLine, ...]

@@ -6,7 +6,8 @@ data is authenticated by nothing: it may help to find the leaf, never to believe
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from anchor.encoding import decimal, to_base64, unbase64
 from anchor.errors import Refused
@@ -27,8 +28,7 @@ _EXTRA = b"extra "
 _INDEX = b"index "
 
 
-@dataclass(frozen=True)
-class TlogProof:
+class TlogProof(msgspec.Struct, frozen=True):
     """A parsed proof, nothing of it verified. `checkpoint` is the signed note verbatim."""
 
     index: int
@@ -37,8 +37,7 @@ class TlogProof:
     extra: bytes | None = None
 
 
-@dataclass(frozen=True)
-class Proven:
+class Proven(msgspec.Struct, frozen=True):
     """What a proof proved: this leaf is number `index` of the checkpoint's tree."""
 
     index: int

@@ -6,8 +6,9 @@ Pure arithmetic on sizes and strict parsing of bytes. Whether the bytes are true
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import NamedTuple
+
+import msgspec
 
 from anchor.encoding import decimal
 from anchor.errors import Refused
@@ -27,8 +28,7 @@ MAX_BUNDLE = FULL * (2 + MAX_ENTRY)
 _GROUP = re.compile(r"x?[0-9]{3}", re.ASCII)
 
 
-@dataclass(frozen=True, order=True)
-class Tile:
+class Tile(msgspec.Struct, frozen=True, order=True):
     """Hashes `index * 256` up to `index * 256 + width` of `level`; each covers 256**level leaves."""
 
     level: int

@@ -8,7 +8,6 @@ trusted root verifying the same.
 
 import functools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -45,8 +44,7 @@ class ReferenceClient(Protocol):
         ...
 
 
-@dataclass(frozen=True, kw_only=True)
-class Trust:
+class Trust(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """The verifier's own policy and trusted roots."""
 
     policy: Policy
@@ -59,7 +57,7 @@ class Trust:
     checks: Sequence[Check] = ()
     """The checks of loading the roots, such as how fresh each one is."""
     witnesses: WitnessPolicy | None = None
-    versions: Mapping[str, str] = field(default_factory=dict)
+    versions: Mapping[str, str] = msgspec.field(default_factory=dict)
     """The versions of the TUF metadata that vouches for the roots, by repository and role."""
 
     @functools.cached_property
@@ -98,8 +96,7 @@ class Trust:
         return next((t for t in tried if not t[0].foreign), tried[0])
 
 
-@dataclass(frozen=True, kw_only=True)
-class VerifiedAnchor:
+class VerifiedAnchor(msgspec.Struct, frozen=True, kw_only=True):
     """An anchor whose bundle passed every strict check under the verifier's own trust. Everything that
     release.json says about it is true. `report.logs` are its log entries."""
 
@@ -114,8 +111,7 @@ class VerifiedAnchor:
     release's copy of the trusted root verifying the same."""
 
 
-@dataclass(kw_only=True)
-class AnchorReport:
+class AnchorReport(msgspec.Struct, kw_only=True):
     """One anchor, the `number`-th of release.json from 1, and its checks."""
 
     anchor: Anchor
@@ -180,8 +176,7 @@ class AnchorReport:
         }
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Given:
+class _Given(msgspec.Struct, frozen=True, kw_only=True):
     """The inputs for one anchor. `copy`: the trusted root beside the release."""
 
     payload: bytes

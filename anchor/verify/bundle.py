@@ -11,8 +11,9 @@ one.
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
+
+import msgspec
 
 from anchor import log_kinds
 from anchor.errors import Misuse, Refused, Unsupported
@@ -89,8 +90,7 @@ def verify_bundle(
         return _report(run)
 
 
-@dataclass(kw_only=True)
-class _Run:
+class _Run(msgspec.Struct, kw_only=True):
     """One verification: the request, and below `checks` the values that its steps have found so far."""
 
     bundle: Bundle
@@ -105,11 +105,11 @@ class _Run:
     leaf: Leaf | None = None
     key: Key | None = None
     authority: str = ""
-    entries: list[LoggedEntry] = field(default_factory=list)
-    promised: dict[int, datetime] = field(default_factory=dict)
+    entries: list[LoggedEntry] = msgspec.field(default_factory=list)
+    promised: dict[int, datetime] = msgspec.field(default_factory=dict)
     """The times of verified promises, by the index in `entries`."""
-    times: list[VerifiedTime] = field(default_factory=list)
-    facts: list[LogFact] = field(default_factory=list)
+    times: list[VerifiedTime] = msgspec.field(default_factory=list)
+    facts: list[LogFact] = msgspec.field(default_factory=list)
     foreign: bool = False
     unnamed: bool = False
     """True if a log or authority that the trusted root does not name could have said the time."""

@@ -8,9 +8,9 @@ id in an SCT selects the log's key; we never try one key after the other.
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import msgspec
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.x509 import verification
@@ -37,8 +37,7 @@ MAX_SCTS = 8
 _PSS_ONLY = "1.2.840.113549.1.1.10"
 
 
-@dataclass(frozen=True)
-class Leaf:
+class Leaf(msgspec.Struct, frozen=True):
     """What a signing certificate says. `kind` is that of the identity: email, uri or username."""
 
     fields: Fields
@@ -218,8 +217,7 @@ def is_self_issued(der: bytes) -> bool:
     return quiet_name(certificate, "subject") == quiet_name(certificate, "issuer")
 
 
-@dataclass(frozen=True)
-class Issued:
+class Issued(msgspec.Struct, frozen=True):
     """The authority that issued a certificate, and the SPKI DER of the certificate right above it."""
 
     authority: Authority

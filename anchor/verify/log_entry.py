@@ -7,7 +7,6 @@ entries. The id in the entry selects the log's key; we never try one key after t
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -28,8 +27,7 @@ _canonical = msgspec.json.Encoder(order="sorted").encode
 """RFC 8785 for rebuilt bodies, which hold strings and ASCII names, and no numbers."""
 
 
-@dataclass(frozen=True)
-class LoggedEntry:
+class LoggedEntry(msgspec.Struct, frozen=True):
     """An entry with the log keys of the trusted root that have its log id. Several keys differ in the window
     only."""
 

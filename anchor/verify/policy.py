@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+import msgspec
+
 from anchor import limits
 from anchor.encoding import parse_toml
 from anchor.errors import AnchorError, Misuse, Refused
@@ -99,8 +101,7 @@ class Signer:
         return f"{who} (issuer {self.issuer})"
 
 
-@dataclass(frozen=True, kw_only=True)
-class RootSource:
+class RootSource(msgspec.Struct, frozen=True, kw_only=True):
     """Where a trusted root comes from: `name` is `public` or `staging`, else `path`, pinned by its digest."""
 
     name: str = ""
@@ -113,8 +114,7 @@ class RootSource:
         return self.name or self.path
 
 
-@dataclass(frozen=True, kw_only=True)
-class LogSource:
+class LogSource(msgspec.Struct, frozen=True, kw_only=True):
     """Where a log is read from: exactly one of `url` and `folder`. One origin may have several views."""
 
     origin: str
@@ -122,8 +122,7 @@ class LogSource:
     folder: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Policy:
+class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """What a verifier demands. Paths are as written: relative ones are relative to the policy file."""
 
     ledger: str

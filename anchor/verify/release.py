@@ -16,10 +16,11 @@ verdict's facts hold only values that a passed check bound.
 
 import shlex
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urljoin
+
+import msgspec
 
 from anchor import limits
 from anchor.encoding import toml_string
@@ -56,8 +57,7 @@ __all__ = [
 _BOUND = (Class.OK, Class.STALE, Class.PENDING)
 
 
-@dataclass(frozen=True, kw_only=True)
-class ReleaseResult:
+class ReleaseResult(msgspec.Struct, frozen=True, kw_only=True):
     """The result of examining a release: the verdict, and the values that were read.
 
     `release` and `statement` (the exact signed bytes) agree with each other if they are set. They are the

@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """The report of verifying a bundle. A value stands in it only if a passed check bound it."""
 
-from dataclasses import dataclass
 from datetime import datetime
+
+import msgspec
 
 from anchor.tlog.checkpoint import Checkpoint
 from anchor.verdict import Check, Class, judge
 
 
-@dataclass(frozen=True)
-class VerifiedTime:
+class VerifiedTime(msgspec.Struct, frozen=True):
     """A moment at which the signature existed. `source`: `rfc3161` or `log`. `authority`: who says so.
     `fingerprint`: the SHA-256 of the authority's certificate, if it has one."""
 
@@ -19,8 +19,7 @@ class VerifiedTime:
     fingerprint: bytes = b""
 
 
-@dataclass(frozen=True)
-class LogFact:
+class LogFact(msgspec.Struct, frozen=True):
     """A log that has the entry.
 
     `index` is the entry's index in the tree of `size` leaves with `root`. In a bundle with a promise only,
@@ -49,8 +48,7 @@ class LogFact:
         return self.index if self.promised_index is None else self.promised_index
 
 
-@dataclass(frozen=True, kw_only=True)
-class BundleReport:
+class BundleReport(msgspec.Struct, frozen=True, kw_only=True):
     """The checks in order, and the values that they bound, which are empty unless all checks passed.
 
     `identity` and `issuer` are the certificate's. They are `claimed` if the caller named no signers: the

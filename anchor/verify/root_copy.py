@@ -11,10 +11,10 @@ compared in what they say about the same log or authority.
 import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Set
-from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
 
+import msgspec
 from cryptography import x509
 
 from anchor import limits
@@ -43,8 +43,7 @@ _REFRESH = (
 )
 
 
-@dataclass(frozen=True)
-class RootCopy:
+class RootCopy(msgspec.Struct, frozen=True):
     """The copy: its JSON, and the trusted root in it."""
 
     raw: bytes

@@ -154,7 +154,7 @@ def test_a_signer_that_is_tied_to_one_root_is_certified_by_no_other(
     union = trusted_root.union(trusted_root.parse(r) for r in raw)
     for order in (raw, raw[::-1]):
         labels = ["a" if r == raw[0] else "b" for r in order]
-        found = held.verify(trust=replace(two.trust(order, union, signer), labels=labels))
+        found = held.verify(trust=msgspec.structs.replace(two.trust(order, union, signer), labels=labels))
         assert found.verdict is verdict, found.checks
         refused = {c.name for c in found.checks if c.demotes is Class.INVALID and c.about}
         assert refused == ({"signer"} if verdict is Class.INVALID else set())

@@ -119,7 +119,7 @@ def demanding(held: Held, **changed: object) -> Trust:
             **changed,
         }
     )
-    return replace(held.trust, policy=policy)
+    return msgspec.structs.replace(held.trust, policy=policy)
 
 
 @pytest.fixture(scope="module")
@@ -141,11 +141,11 @@ def of_releases(tmp_path_factory: pytest.TempPathFactory) -> Seen:
         held.with_value(value).verify(),
         held.verify(reference_client=lambda *_: b"other"),
         held.with_file(held.path("trusted_root"), foreign, repaired=True).verify(),
-        held.verify(trust=replace(held.trust, raw=[foreign], root=other_root)),
+        held.verify(trust=msgspec.structs.replace(held.trust, raw=[foreign], root=other_root)),
         held.verify(trust=demanding(held, ledger="another")),
         held.verify(trust=demanding(held, min_number=2)),
         held.verify(trust=demanding(held, min_anchors=2)),
-        held.verify(trust=replace(held.trust, witnesses=none)),
+        held.verify(trust=msgspec.structs.replace(held.trust, witnesses=none)),
         replace(held, now=held.now + timedelta(days=9)).verify(
             trust=demanding(held, max_age=timedelta(days=1))
         ),
@@ -170,7 +170,7 @@ def _witnessed(held: Held) -> tuple[Check, ...]:
     checkpoint = report.logs[0].checkpoint
     assert checkpoint is not None
     line = f"log {checkpoint.signers[0].key.vkey}\nquorum none\n".encode()
-    trust = replace(held.trust, witnesses=witness_policy.parse(line))
+    trust = msgspec.structs.replace(held.trust, witnesses=witness_policy.parse(line))
     return held.verify(trust=trust).checks
 
 
@@ -178,7 +178,7 @@ def _freshness() -> tuple[Check, ...]:
     """A root that was refreshed a moment ago, one that expired, one that could not be refreshed."""
     now = datetime.now(UTC)
     fresh = tuf_roots.Material(tuf_roots.REPOSITORIES["public"], {}, "tuf", {}, now, now + timedelta(days=1))
-    old = replace(fresh, expires=now - timedelta(days=1))
+    old = msgspec.structs.replace(fresh, expires=now - timedelta(days=1))
     found = [
         wiring.PublicRoot(fresh, now),
         wiring.PublicRoot(old, now),

@@ -5,8 +5,9 @@ What is accepted encodes to the same bytes again, so two implementations cannot 
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, BinaryIO
+
+import msgspec
 
 from anchor.encoding import parse_json
 from anchor.errors import Refused
@@ -31,8 +32,7 @@ _LIMIT = max(
 )  # a fact and its comma, or all the names escaped
 
 
-@dataclass(frozen=True)
-class Named:
+class Named(msgspec.Struct, frozen=True):
     """What a ledger.json says of itself; nothing here binds it."""
 
     name: str

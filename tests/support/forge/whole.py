@@ -2,8 +2,9 @@
 """A whole bundle verified as a caller would, and which checks refused it."""
 
 import json
-from dataclasses import replace
 from typing import Any
+
+import msgspec
 
 from anchor.sigstore import keys, trusted_root
 from anchor.sigstore.artifact import Artifact
@@ -29,7 +30,7 @@ def verified(
     believed = trusted_root.parse(json.dumps(root or bundles.trusted_root()).encode())
     return verify_bundle(
         json.dumps(bundle).encode(),
-        trusted_root=replace(believed, doubt=doubt),
+        trusted_root=msgspec.structs.replace(believed, doubt=doubt),
         artifact=artifact or Artifact(bundles.ARTIFACT),
         now=bundles.NOW,
         signers=None if key else signers,

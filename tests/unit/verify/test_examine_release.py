@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the verification of a release gives to whoever goes on with it, beside the verdict."""
 
-from dataclasses import replace
-
+import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -58,7 +57,7 @@ def test_an_anchor_that_does_not_count_yet_is_followed_all_the_same(held: Held) 
     key = log.checkpoint.signers[0].key
     witness, _ = cosignature.cosign(b"text", "w.example", Ed25519PrivateKey.generate(), 1)
     policy = witnesses.parse(f"log {key.vkey}\nwitness w {witness.vkey}\nquorum w\n".encode())
-    found = held.examine(trust=replace(held.trust, witnesses=policy))
+    found = held.examine(trust=msgspec.structs.replace(held.trust, witnesses=policy))
     assert found.verdict.verdict is Class.PENDING
     assert found.counted == 0
     taken = examined(found)
