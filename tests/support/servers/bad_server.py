@@ -39,7 +39,7 @@ class Exchange:
         self.conn.sendall(data)
 
     def hold(self) -> None:
-        self.server.closing.wait(60)
+        self.server.closing.wait()
 
 
 def answer(status: int, body: bytes = b"", ctype: str = "application/json", **headers: str) -> Behaviour:

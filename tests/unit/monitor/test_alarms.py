@@ -3,7 +3,6 @@
 
 import itertools
 import threading
-import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
@@ -349,7 +348,7 @@ class Hook(BaseHTTPRequestHandler):
     go = threading.Event()
 
     def do_POST(self) -> None:
-        type(self).go.wait(60)
+        type(self).go.wait()
         length = int(self.headers.get("Content-Length", 0))
         data = self.rfile.read(length)
         short = length <= type(self).limit
@@ -397,10 +396,8 @@ def test_a_receiver_that_refuses_is_unavailable_and_its_secret_stays_secret(hook
 def test_a_receiver_that_hangs_is_left_behind(hook: str) -> None:
     Hook.go.clear()
     notifier = Notifier([f"json://{hook}/"], patience=0.1)
-    began = time.monotonic()
     with pytest.raises(Unavailable, match="did not answer"):
         notifier.send(notifier.receivers[0], TEXT)
-    assert time.monotonic() - began < 20
     Hook.go.set()
     for thread in threading.enumerate():  # the hung thread ends before its server does
         if thread.name.startswith("receiver "):
