@@ -19,7 +19,7 @@ from sqlalchemy.engine import URL, Connection, Engine, make_url
 from anchor.errors import AnchorError, Misuse, Unavailable, Unsupported, without_secrets
 from anchor.records.database_errors import errors
 
-SCHEMA = "0009"
+SCHEMA = "0010"
 """The newest migration; a database at this version is opened without loading Alembic."""
 
 ROOM = 64 << 10

@@ -32,7 +32,8 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     furthest_ms: int
     """What the rule never goes beyond, in milliseconds after the end of the run."""
     due_ms: int
-    told: Class
+    notified: Class = msgspec.field(name="told")
+    """Written as `told`, see `Rule.intervals`."""
     failing_runs: int
     failing_since_ms: int | None
     alarm: str
@@ -57,20 +58,20 @@ def digest(text: str | None) -> str:
     return hashlib.sha256((text or "").encode()).hexdigest()
 
 
-def standing(claim: Mapping[str, Any]) -> alarm.Standing:
+def standing(watched: Mapping[str, Any]) -> alarm.Standing:
     """The standing that a claim's columns say. Records from before causes were kept, and an `alarm` that
     somebody edited, leave what people were told as one cause of its own."""
     try:
-        if claim["alarm"] is not None:
-            return msgspec.json.decode(claim["alarm"], type=alarm.Standing)
+        if watched["alarm"] is not None:
+            return msgspec.json.decode(watched["alarm"], type=alarm.Standing)
     except msgspec.DecodeError:
         pass  # `records check` says so
-    told, since = Class(claim["told"]), claim["failing_since_ms"]
-    known = {"before": alarm.Known("", told, "told before", 0.0)} if told is not Class.OK else {}
+    notified, since = Class(watched["notified"]), watched["failing_since_ms"]
+    known = {"before": alarm.Known("", notified, "told before", 0.0)} if notified is not Class.OK else {}
     return alarm.Standing(
-        told=told,
-        said=told,
-        failing_runs=claim["failing_runs"],
+        told=notified,
+        said=notified,
+        failing_runs=watched["failing_runs"],
         failing_since=None if since is None else since / 1000,
         known=known,
     )

@@ -11,7 +11,7 @@ from anchor.records.database import Database
 from anchor.records.tables import Base, Checkpoint, EvidenceRow
 
 BATCH = 1000
-_HIDDEN = frozenset({"deliveries", "claims", "sightings"})
+_HIDDEN = frozenset({"deliveries", "targets", "sightings"})
 """Working state, not records."""
 
 

@@ -17,25 +17,25 @@ from anchor.monitor.run_record import FollowedLog, SeenAnchor
 from anchor.records import audit_log
 from anchor.records.database import Database
 from anchor.records.queue import ms
-from anchor.records.tables import Claim, Followed
+from anchor.records.tables import Followed, Target
 
 MAX_REASON = 1000
 
 # Statements are built once, with named parameters: to build one costs eight times what it costs to run it.
-_OF = (Followed.claim_id == sa.bindparam("claim"), Followed.origin == sa.bindparam("origin"))
+_OF = (Followed.claim_id == sa.bindparam("target_id"), Followed.origin == sa.bindparam("origin"))
 _LAST = sa.select(Followed.__table__).where(*_OF).order_by(Followed.id.desc()).limit(1)
 _LATER = Followed.__table__.alias()
 _NEWEST = ~sa.exists().where(
     _LATER.c.claim_id == Followed.claim_id, _LATER.c.origin == Followed.origin, _LATER.c.id > Followed.id
 )
 _ALL = (
-    sa.select(Claim.target, Followed.origin, Followed.log_key)
-    .join(Claim, Claim.id == Followed.claim_id)
+    sa.select(Target.target, Followed.origin, Followed.log_key)
+    .join(Target, Target.id == Followed.claim_id)
     .where(Followed.active == 1, _NEWEST)
     .order_by(Followed.id)
 )
-_OF_TARGET = _ALL.where(Claim.target == sa.bindparam("target"))
-_CLAIM = sa.select(Claim.id).where(Claim.target == sa.bindparam("target"))
+_OF_TARGET = _ALL.where(Target.target == sa.bindparam("target"))
+_TARGET = sa.select(Target.id).where(Target.target == sa.bindparam("target"))
 _ADD = sa.insert(Followed).returning(Followed.id)
 
 
@@ -51,14 +51,18 @@ def every(connection: Connection) -> list[tuple[str, str, str]]:
 
 
 def counted(
-    connection: Connection, claim_id: int, anchors: Sequence[SeenAnchor], new: Collection[SeenAnchor], at: int
+    connection: Connection,
+    target_id: int,
+    anchors: Sequence[SeenAnchor],
+    new: Collection[SeenAnchor],
+    at: int,
 ) -> None:
     """Follow the logs of these anchors, which counted. One that a person let go comes back with an anchor
     that is `new`, and not with an old release that is served again. The caller holds `serialise`."""
     for anchor in anchors:
-        last = connection.execute(_LAST, {"claim": claim_id, "origin": anchor.origin}).mappings().first()
+        last = connection.execute(_LAST, {"target_id": target_id, "origin": anchor.origin}).mappings().first()
         if last is None or (not last["active"] and anchor in new):
-            _write(connection, claim_id, anchor.origin, anchor.log_key, at)
+            _write(connection, target_id, anchor.origin, anchor.log_key, at)
 
 
 def forget(database: Database, target: str, origin: str, *, who: str, reason: str, now: float) -> None:
@@ -70,14 +74,16 @@ def forget(database: Database, target: str, origin: str, *, who: str, reason: st
         raise Misuse(f"1 to {MAX_REASON} characters are wanted", where="--reason")
     with database.write() as connection:
         database.serialise(connection)
-        claim = connection.execute(_CLAIM, {"target": target}).scalar()
-        if claim is None:
+        target_id = connection.execute(_TARGET, {"target": target}).scalar()
+        if target_id is None:
             raise Misuse("is not watched", where=target, remedy="anchor status names what is")
-        last = connection.execute(_LAST, {"claim": claim, "origin": origin}).mappings().first()
+        last = connection.execute(_LAST, {"target_id": target_id, "origin": origin}).mappings().first()
         if last is None or not last["active"]:
             known = ", ".join(log.origin for log in of_target(connection, target)) or "none"
             raise Misuse(f"is not followed for {target}", where=origin, remedy=f"followed for it: {known}")
-        _write(connection, claim, origin, last["log_key"], ms(now), active=0, who=who, reason=reason.strip())
+        _write(
+            connection, target_id, origin, last["log_key"], ms(now), active=0, who=who, reason=reason.strip()
+        )
 
 
 def restore(database: Database, wanted: Sequence[tuple[str, str, str]], *, now: float) -> None:
@@ -85,18 +91,24 @@ def restore(database: Database, wanted: Sequence[tuple[str, str, str]], *, now: 
     with database.write() as connection:
         database.serialise(connection)
         for target, origin, log_key in wanted:
-            claim = connection.execute(_CLAIM, {"target": target}).scalar()
-            if claim is None:
+            target_id = connection.execute(_TARGET, {"target": target}).scalar()
+            if target_id is None:
                 continue
-            if connection.execute(_LAST, {"claim": claim, "origin": origin}).first() is None:
+            if connection.execute(_LAST, {"target_id": target_id, "origin": origin}).first() is None:
                 _write(
-                    connection, claim, origin, log_key, ms(now), who="the mark", reason="the records lost it"
+                    connection,
+                    target_id,
+                    origin,
+                    log_key,
+                    ms(now),
+                    who="the mark",
+                    reason="the records lost it",
                 )
 
 
 def _write(
     connection: Connection,
-    claim_id: int,
+    target_id: int,
     origin: str,
     log_key: str,
     at: int,
@@ -106,7 +118,7 @@ def _write(
     reason: str = "",
 ) -> None:
     row: Mapping[str, Any] = {
-        "claim_id": claim_id,
+        "claim_id": target_id,
         "origin": origin,
         "log_key": log_key,
         "active": active,

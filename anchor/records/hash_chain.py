@@ -73,7 +73,7 @@ TRIGGERS_SQLITE = (
 TRIGGERS_POSTGRESQL = (
     _RUNS
     | {f"{t}_append_only" for t in _APPEND_ONLY}
-    | {f"{t}_no_truncate" for t in (*_APPEND_ONLY, "runs", "checks", "claims")}
+    | {f"{t}_no_truncate" for t in (*_APPEND_ONLY, "runs", "checks", "targets")}
 )
 """The triggers that the migrations make."""
 

@@ -14,7 +14,7 @@ from anchor.encoding import rfc3339
 from anchor.records import proven_heads
 from anchor.records.database import Database
 from anchor.records.queue import Alive
-from anchor.records.tables import CheckRow, Claim, EvidenceRow, Release, Run
+from anchor.records.tables import CheckRow, EvidenceRow, Release, Run, Target
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,8 +61,8 @@ def runs(database: Database, wanted: Filter, *, alive: Alive = lambda _: None) -
         .scalar_subquery()
     )
     query = (
-        sa.select(Run.__table__, Claim.target, Release.ledger, Release.number, demoting.label("detail"))
-        .join(Claim, Claim.id == Run.claim_id)
+        sa.select(Run.__table__, Target.target, Release.ledger, Release.number, demoting.label("detail"))
+        .join(Target, Target.id == Run.claim_id)
         .join(Release, Release.id == Run.release_id, isouter=True)
         .where(*_where(wanted))
         .order_by(Run.id.desc())
@@ -78,7 +78,7 @@ def runs(database: Database, wanted: Filter, *, alive: Alive = lambda _: None) -
 def _where(wanted: Filter) -> list[sa.ColumnElement[bool]]:
     found: list[sa.ColumnElement[bool]] = []
     if wanted.target is not None:
-        found.append(Claim.target == wanted.target)
+        found.append(Target.target == wanted.target)
     if wanted.verdict in _OPEN:
         found.append(Run.state.in_(_OPEN))  # which of the two, its worker decides
     elif wanted.verdict is not None:
@@ -130,7 +130,7 @@ class TargetState:
     last_good_ms: int | None
     max_run_age_s: int | None
     due_ms: int
-    told: str
+    notified: str
     failing_runs: int
     running: str | None
     """The worker that is at it now."""
@@ -141,25 +141,25 @@ class TargetState:
 def states(database: Database) -> list[TargetState]:
     """Every watched target, oldest first."""
     columns = (
-        Claim.target,
+        Target.target,
         Release.ledger,
         Release.number,
         Release.version,
-        Claim.last_class,
-        Claim.last_run_ms,
-        Claim.last_good_ms,
-        Claim.max_run_age_s,
-        Claim.due_ms,
-        Claim.told,
-        Claim.failing_runs,
-        Claim.worker.label("running"),
-        Claim.lease_ms,
+        Target.last_class,
+        Target.last_run_ms,
+        Target.last_good_ms,
+        Target.max_run_age_s,
+        Target.due_ms,
+        Target.notified,
+        Target.failing_runs,
+        Target.worker.label("running"),
+        Target.lease_ms,
     )
     query = (
         sa.select(*columns)
-        .join(Release, Release.id == Claim.release_id, isouter=True)
-        .where(Claim.active == 1)
-        .order_by(Claim.id)
+        .join(Release, Release.id == Target.release_id, isouter=True)
+        .where(Target.active == 1)
+        .order_by(Target.id)
     )
     with database.read() as connection:
         return [TargetState(**dict(row)) for row in connection.execute(query).mappings()]

@@ -17,39 +17,39 @@ from anchor.monitor.run_record import Best
 from anchor.records import audit_log
 from anchor.records.database import Database
 from anchor.records.queue import ms
-from anchor.records.tables import Accepted, Claim, Release, Run, Shown
+from anchor.records.tables import Accepted, Release, Run, Shown, Target
 
 MAX_REASON = 1000
 """Code points of a reason."""
 BY_THE_MARK = "the mark"
 """Who says a number that the records had lost."""
 
-_OF_CLAIM = Accepted.claim_id == sa.bindparam("claim")
-_EPOCH = sa.select(sa.func.count()).select_from(Accepted).where(_OF_CLAIM)
+_OF_TARGET = Accepted.claim_id == sa.bindparam("target_id")
+_EPOCH = sa.select(sa.func.count()).select_from(Accepted).where(_OF_TARGET)
 _KNOWN = sa.select(Shown.id).where(
-    Shown.claim_id == sa.bindparam("claim"),
+    Shown.claim_id == sa.bindparam("target_id"),
     Shown.epoch == sa.bindparam("epoch"),
     Shown.release_id == sa.bindparam("release"),
 )
 _SHOW = sa.insert(Shown).returning(Shown.id)
 _ACCEPT = sa.insert(Accepted).returning(Accepted.id)
-_CLAIM = sa.select(Claim.__table__).where(Claim.target == sa.bindparam("target"))
+_TARGET = sa.select(Target.__table__).where(Target.target == sa.bindparam("target"))
 _FOUND = (
     sa.select(Release.ledger, Release.number)
     .join(Run, Run.release_id == Release.id)
-    .where(Run.claim_id == sa.bindparam("claim"), Run.state == "finished")
+    .where(Run.claim_id == sa.bindparam("target_id"), Run.state == "finished")
     .order_by(Run.seq.desc())
     .limit(1)
 )
 _LAST = (
-    sa.select(Claim.target, Run.facts)
-    .join(Run, Run.claim_id == Claim.id)
+    sa.select(Target.target, Run.facts)
+    .join(Run, Run.claim_id == Target.id)
     .where(
-        Claim.active == 1,
+        Target.active == 1,
         Run.seq
         == sa.select(sa.func.max(Run.seq))
-        .where(Run.claim_id == Claim.id, Run.state == "finished")
-        .correlate(Claim)
+        .where(Run.claim_id == Target.id, Run.state == "finished")
+        .correlate(Target)
         .scalar_subquery(),
     )
 )
@@ -57,13 +57,13 @@ _HIGHEST = (
     sa.select(sa.func.max(Release.number))
     .join(Shown, Shown.release_id == Release.id)
     .where(
-        Shown.claim_id == sa.bindparam("claim"),
+        Shown.claim_id == sa.bindparam("target_id"),
         Shown.epoch == sa.bindparam("epoch"),
         Release.ledger == sa.bindparam("ledger"),
     )
 )
-_SAID = sa.select(Accepted.ledger, Accepted.number).where(_OF_CLAIM).order_by(Accepted.epoch.desc()).limit(1)
-_DUE = sa.update(Claim).where(Claim.id == sa.bindparam("claim"), Claim.due_ms > sa.bindparam("at"))
+_SAID = sa.select(Accepted.ledger, Accepted.number).where(_OF_TARGET).order_by(Accepted.epoch.desc()).limit(1)
+_DUE = sa.update(Target).where(Target.id == sa.bindparam("target_id"), Target.due_ms > sa.bindparam("at"))
 
 
 class _Best(msgspec.Struct):
@@ -75,12 +75,12 @@ class _Facts(msgspec.Struct):
     best: _Best | None = None
 
 
-def write(connection: Connection, claim_id: int, release_id: int, at: int) -> None:
+def write(connection: Connection, target_id: int, release_id: int, at: int) -> None:
     """Write down that a release was verified at a target, once in an epoch. The caller holds `serialise`."""
-    key = {"claim": claim_id, "epoch": _epoch(connection, claim_id), "release": release_id}
+    key = {"target_id": target_id, "epoch": _epoch(connection, target_id), "release": release_id}
     if connection.execute(_KNOWN, key).first() is not None:
         return
-    row = {"claim_id": claim_id, "epoch": key["epoch"], "release_id": release_id, "seen_ms": at}
+    row = {"claim_id": target_id, "epoch": key["epoch"], "release_id": release_id, "seen_ms": at}
     added = connection.execute(_SHOW, row).scalar_one()
     audit_log.write(connection, Shown, {**row, "id": added}, at)
 
@@ -97,17 +97,17 @@ def accept(
         raise Misuse(f"1 to {MAX_REASON} characters are wanted", where="--reason")
     with database.write() as connection:
         database.serialise(connection)
-        claim = connection.execute(_CLAIM, {"target": target}).mappings().first()
-        if claim is None:
+        watched = connection.execute(_TARGET, {"target": target}).mappings().first()
+        if watched is None:
             raise Misuse("is not watched", where=target, remedy="anchor status names what is")
-        found = connection.execute(_FOUND, {"claim": claim["id"]}).first()
+        found = connection.execute(_FOUND, {"target_id": watched["id"]}).first()
         if found is None or found.number != number:
             last = "no release" if found is None else f"release {found.number}"
             problem = f"the last run that could verify it found {last} there, not {number}"
             raise Misuse(problem, where=target, remedy="accept what is served; anchor reverify looks again")
-        before = _highest(connection, claim["id"], found.ledger)
-        _say(connection, claim["id"], Best(ledger=found.ledger, number=number), who, reason, ms(now))
-        connection.execute(_DUE, {"claim": claim["id"], "at": ms(now), "due_ms": ms(now)})
+        before = _highest(connection, watched["id"], found.ledger)
+        _say(connection, watched["id"], Best(ledger=found.ledger, number=number), who, reason, ms(now))
+        connection.execute(_DUE, {"target_id": watched["id"], "at": ms(now), "due_ms": ms(now)})
         return found.ledger, before
 
 
@@ -116,9 +116,9 @@ def recall(database: Database, wanted: Mapping[str, Best], *, now: float) -> Non
     with database.write() as connection:
         database.serialise(connection)
         for target, best in wanted.items():
-            claim = connection.execute(_CLAIM, {"target": target}).mappings().first()
-            if claim is not None and best.number > (_highest(connection, claim["id"], best.ledger) or 0):
-                _say(connection, claim["id"], best, BY_THE_MARK, "the records had lost it", ms(now))
+            watched = connection.execute(_TARGET, {"target": target}).mappings().first()
+            if watched is not None and best.number > (_highest(connection, watched["id"], best.ledger) or 0):
+                _say(connection, watched["id"], best, BY_THE_MARK, "the records had lost it", ms(now))
 
 
 def bests(database: Database) -> dict[str, Best]:
@@ -132,23 +132,23 @@ def bests(database: Database) -> dict[str, Best]:
     return found
 
 
-def _epoch(connection: Connection, claim_id: int) -> int:
-    return int(connection.execute(_EPOCH, {"claim": claim_id}).scalar_one())
+def _epoch(connection: Connection, target_id: int) -> int:
+    return int(connection.execute(_EPOCH, {"target_id": target_id}).scalar_one())
 
 
-def _highest(connection: Connection, claim_id: int, ledger: str) -> int | None:
+def _highest(connection: Connection, target_id: int, ledger: str) -> int | None:
     """The highest number of a ledger at a target in this epoch, whoever signed it."""
-    key: dict[str, Any] = {"claim": claim_id, "epoch": _epoch(connection, claim_id), "ledger": ledger}
+    key: dict[str, Any] = {"target_id": target_id, "epoch": _epoch(connection, target_id), "ledger": ledger}
     numbers = [connection.execute(_HIGHEST, key).scalar()]
-    said = connection.execute(_SAID, {"claim": claim_id}).first()
+    said = connection.execute(_SAID, {"target_id": target_id}).first()
     numbers += [said.number] if said is not None and said.ledger == ledger else []
     return max((n for n in numbers if n is not None), default=None)
 
 
-def _say(connection: Connection, claim_id: int, best: Best, who: str, reason: str, at: int) -> None:
+def _say(connection: Connection, target_id: int, best: Best, who: str, reason: str, at: int) -> None:
     row = {
-        "claim_id": claim_id,
-        "epoch": _epoch(connection, claim_id) + 1,
+        "claim_id": target_id,
+        "epoch": _epoch(connection, target_id) + 1,
         "ledger": best.ledger,
         "number": best.number,
         "who": who,

@@ -31,7 +31,9 @@ NOBODY = ""
 
 _TOLD = (
     sa.select(Notification.id)
-    .where(Notification.claim_id == sa.bindparam("claim"), Notification.verdict == sa.bindparam("verdict"))
+    .where(
+        Notification.claim_id == sa.bindparam("target_id"), Notification.verdict == sa.bindparam("verdict")
+    )
     .limit(1)
 )
 
@@ -43,7 +45,7 @@ def post(
     connection: Connection,
     message: Message,
     *,
-    claim_id: int | None = None,
+    target_id: int | None = None,
     now: float,
     receivers: Sequence[str],
 ) -> bool:
@@ -53,21 +55,21 @@ def post(
     if connection.execute(known).first():
         return False
     at = round(now * 1000)
-    row = {**vars(message), "verdict": str(message.verdict), "claim_id": claim_id, "created_ms": at}
+    row = {**vars(message), "verdict": str(message.verdict), "claim_id": target_id, "created_ms": at}
     number = connection.execute(sa.insert(Notification).returning(Notification.id), row).scalar_one()
     rows = [_delivery(int(number), receiver, at) for receiver in dict.fromkeys(receivers)]
     connection.execute(sa.insert(Delivery), rows or [_delivery(int(number), NOBODY, at)])
     return True
 
 
-def told(connection: Connection, claim_id: int, verdict: str) -> bool:
+def told(connection: Connection, target_id: int, verdict: str) -> bool:
     """Whether there ever was a message of this class about a target."""
-    return connection.execute(_TOLD, {"claim": claim_id, "verdict": str(verdict)}).first() is not None
+    return connection.execute(_TOLD, {"target_id": target_id, "verdict": str(verdict)}).first() is not None
 
 
-def uid_of(run_id: int, claim_id: int, target: str, at: int) -> str:
+def uid_of(run_id: int, target_id: int, target: str, at: int) -> str:
     """The id of the message about a run that ended at a time in milliseconds; no two runs share it."""
-    return hashlib.sha256(f"{run_id}/{claim_id}/{at}/{target}".encode()).hexdigest()[:16]
+    return hashlib.sha256(f"{run_id}/{target_id}/{at}/{target}".encode()).hexdigest()[:16]
 
 
 def _delivery(number: int, receiver: str, at: int) -> dict[str, object]:

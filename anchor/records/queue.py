@@ -16,7 +16,7 @@ from anchor.errors import Misuse
 from anchor.records import audit_log, hash_chain
 from anchor.records.database import Database
 from anchor.records.intervals import Intervals
-from anchor.records.tables import Claim, Run
+from anchor.records.tables import Run, Target
 
 LEASE = 900.0
 """Seconds a claim is held without being renewed."""
@@ -33,58 +33,60 @@ _INTERVALS = Intervals()
 _AT = sa.bindparam("at", type_=sa.BigInteger())
 _FAR = sa.bindparam("far", type_=sa.BigInteger())
 _FREE = sa.or_(
-    Claim.run_id.is_(None),
-    Claim.lease_ms < _AT,
-    Claim.lease_ms > _FAR,  # a clock that went back must not hold a claim for years
-    Claim.worker.in_(sa.bindparam("dead", expanding=True)),
+    Target.run_id.is_(None),
+    Target.lease_ms < _AT,
+    Target.lease_ms > _FAR,  # a clock that went back must not hold a claim for years
+    Target.worker.in_(sa.bindparam("dead", expanding=True)),
 )
-_OWN = sa.func.coalesce(Claim.interval_s, sa.bindparam("usual", type_=sa.BigInteger()))
+_OWN = sa.func.coalesce(Target.interval_s, sa.bindparam("usual", type_=sa.BigInteger()))
 _BACKED_OFF = sa.bindparam("backed_off", type_=sa.BigInteger())
 _LONGEST = sa.case((_OWN > _BACKED_OFF, _OWN), else_=_BACKED_OFF) * sa.bindparam(
     "stretch_ms", type_=sa.BigInteger()
 )
 _DUE = sa.and_(
-    Claim.active == 1,
+    Target.active == 1,
     # Due now. Or its due time or its last run lies further in the future than any rule allows: a clock that
     # was ahead then has written it, so the target is due too.
     sa.or_(
-        Claim.due_ms <= _AT,
-        Claim.due_ms > _AT + _LONGEST,
-        Claim.last_run_ms > _AT + round(1000 * BACK),
+        Target.due_ms <= _AT,
+        Target.due_ms > _AT + _LONGEST,
+        Target.last_run_ms > _AT + round(1000 * BACK),
     ),
 )
-_FREE_CLAIM = (
-    sa.select(Claim.id, Claim.target, Claim.due_ms, Claim.run_id)
+_FREE_TARGET = (
+    sa.select(Target.id, Target.target, Target.due_ms, Target.run_id)
     .where(_FREE)
-    .order_by(Claim.due_ms, Claim.id)
+    .order_by(Target.due_ms, Target.id)
     .limit(1)
     .with_for_update(skip_locked=True)
 )
-_FREE_DUE = _FREE_CLAIM.where(_DUE, Claim.target.not_in(sa.bindparam("waiting", expanding=True)))
+_FREE_DUE = _FREE_TARGET.where(_DUE, Target.target.not_in(sa.bindparam("waiting", expanding=True)))
 _OURS = sa.or_(
-    Claim.policy_path.is_(None),
-    Claim.policy_path == sa.bindparam("policy_path"),
-    Claim.policy_sha256 == sa.bindparam("policy_sha256"),
+    Target.policy_path.is_(None),
+    Target.policy_path == sa.bindparam("policy_path"),
+    Target.policy_sha256 == sa.bindparam("policy_sha256"),
 )
 _FREE_OURS = _FREE_DUE.where(_OURS)
 _OF_ANOTHER = (
-    sa.select(Claim.target, Claim.policy_path)
-    .where(sa.not_(_OURS), Claim.target.in_(sa.bindparam("targets", expanding=True)))
-    .order_by(Claim.id)
+    sa.select(Target.target, Target.policy_path)
+    .where(sa.not_(_OURS), Target.target.in_(sa.bindparam("targets", expanding=True)))
+    .order_by(Target.id)
     .limit(1)
 )
-_FREE_NAMED = _FREE_CLAIM.where(Claim.target == sa.bindparam("target"))
-_WORKERS = sa.select(Claim.worker).where(Claim.run_id.is_not(None)).distinct()
-_HOLDER = sa.select(Claim.worker, Claim.lease_ms).where(Claim.target == sa.bindparam("target"))
+_FREE_NAMED = _FREE_TARGET.where(Target.target == sa.bindparam("target"))
+_WORKERS = sa.select(Target.worker).where(Target.run_id.is_not(None)).distinct()
+_HOLDER = sa.select(Target.worker, Target.lease_ms).where(Target.target == sa.bindparam("target"))
 _ANSWERED = sa.select(Run.slot_ms).where(
-    Run.claim_id == sa.bindparam("claim"), Run.state == "finished", Run.slot_ms >= sa.bindparam("slot")
+    Run.claim_id == sa.bindparam("target_id"), Run.state == "finished", Run.slot_ms >= sa.bindparam("slot")
 )
-_NAMED = sa.select(Claim.__table__).where(Claim.target == sa.bindparam("target"))
-_WATCHED = sa.select(Claim.target, Claim.interval_s, Claim.due_ms).where(Claim.active == 1).order_by(Claim.id)
-_ADD = sa.insert(Claim).returning(Claim.id)
+_NAMED = sa.select(Target.__table__).where(Target.target == sa.bindparam("target"))
+_WATCHED = (
+    sa.select(Target.target, Target.interval_s, Target.due_ms).where(Target.active == 1).order_by(Target.id)
+)
+_ADD = sa.insert(Target).returning(Target.id)
 _OPEN = sa.insert(Run).returning(Run.id)
-_CHANGE = sa.update(Claim).where(Claim.id == sa.bindparam("claim"))
-_MINE = _CHANGE.where(Claim.run_id == sa.bindparam("run"))
+_CHANGE = sa.update(Target).where(Target.id == sa.bindparam("target_id"))
+_MINE = _CHANGE.where(Target.run_id == sa.bindparam("run"))
 
 Alive = Callable[[str], bool | None]
 """Whether a worker lives: False only when it is certainly dead, None when it cannot be told."""
@@ -112,7 +114,7 @@ class Policy:
 class Lease:
     """A target that this worker has to re-verify, and the run that is open for it."""
 
-    claim_id: int
+    target_id: int
     run_id: int
     target: str
     worker: str
@@ -159,8 +161,8 @@ def _watch(connection: Connection, target: str, at: int, interval: int | None) -
             change = {"active": 1, "interval_s": wanted}
             if wanted != known["interval_s"]:
                 change["due_ms"] = min(known["due_ms"], at + ms(wanted))
-            connection.execute(_CHANGE, {**change, "claim": known["id"]})
-            audit_log.write(connection, Claim, {**known, **change}, at)
+            connection.execute(_CHANGE, {**change, "target_id": known["id"]})
+            audit_log.write(connection, Target, {**known, **change}, at)
         return int(known["id"])
     row = {
         "target": target,
@@ -169,10 +171,10 @@ def _watch(connection: Connection, target: str, at: int, interval: int | None) -
         "added_ms": at,
         "due_ms": at,
         "failing_runs": 0,
-        "told": "OK",
+        "notified": "OK",
     }
     added = int(connection.execute(_ADD, row).scalar_one())
-    audit_log.write(connection, Claim, {**row, "id": added}, at)
+    audit_log.write(connection, Target, {**row, "id": added}, at)
     return added
 
 
@@ -190,7 +192,7 @@ def watch_missing(database: Database, wanted: Sequence[Watched], *, now: float) 
 
 def make_all_due(connection: Connection, *, now: float) -> None:
     """Have everything that is watched due now, in the caller's transaction."""
-    later = sa.update(Claim).where(Claim.active == 1, Claim.due_ms > ms(now))
+    later = sa.update(Target).where(Target.active == 1, Target.due_ms > ms(now))
     connection.execute(later, {"due_ms": ms(now)})
 
 
@@ -202,8 +204,8 @@ def unwatch(database: Database, target: str, *, now: float) -> bool:
         if known is None or not known["active"]:
             return False
         change = {"active": 0, "policy_path": None, "policy_sha256": None}
-        connection.execute(_CHANGE, {"claim": known["id"], **change})
-        audit_log.write(connection, Claim, {**known, "active": 0}, ms(now))
+        connection.execute(_CHANGE, {"target_id": known["id"], **change})
+        audit_log.write(connection, Target, {**known, "active": 0}, ms(now))
         return True
 
 
@@ -221,7 +223,7 @@ def watched(database: Database) -> list[Watched]:
 
 def _all(database: Database) -> list[str]:
     with database.read() as connection:
-        return list(connection.execute(sa.select(Claim.target)).scalars())
+        return list(connection.execute(sa.select(Target.target)).scalars())
 
 
 def check_policy(database: Database, targets: Sequence[str], policy: Policy) -> None:
@@ -287,7 +289,7 @@ def acquire(
             "started_ms": at,
         }
         run_id = int(connection.execute(_OPEN, run).scalar_one())
-        held = {"claim": row.id, "run_id": run_id, "worker": worker, "lease_ms": at + ms(lease)}
+        held = {"target_id": row.id, "run_id": run_id, "worker": worker, "lease_ms": at + ms(lease)}
         connection.execute(_CHANGE, held)
         return Lease(row.id, run_id, row.target, worker, now, policy)
 
@@ -295,7 +297,7 @@ def acquire(
 def renew(database: Database, held: Lease, *, now: float, lease: float = LEASE) -> bool:
     """Hold a claim longer; False when another worker took it over."""
     with database.write() as connection:
-        change = {"claim": held.claim_id, "run": held.run_id, "lease_ms": ms(now) + ms(lease)}
+        change = {"target_id": held.target_id, "run": held.run_id, "lease_ms": ms(now) + ms(lease)}
         return connection.execute(_MINE, change).rowcount == 1
 
 
@@ -303,7 +305,7 @@ def abandon_run(database: Database, held: Lease, *, now: float) -> None:
     """End a run that could not be made: it is interrupted, and its target is due as before."""
     with database.write() as connection:
         change = {
-            "claim": held.claim_id,
+            "target_id": held.target_id,
             "run": held.run_id,
             "run_id": None,
             "worker": None,
@@ -327,9 +329,9 @@ def _holder(connection: Connection, target: str) -> Held | None:
     return Held(row.worker or "another worker", (row.lease_ms or 0) / 1000)
 
 
-def _slot(connection: Connection, claim_id: int, wanted: int) -> int:
+def _slot(connection: Connection, target_id: int, wanted: int) -> int:
     """The slot this run answers: the due time, or the next free one when it was answered already."""
-    taken = {r[0] for r in connection.execute(_ANSWERED, {"claim": claim_id, "slot": wanted})}
+    taken = {r[0] for r in connection.execute(_ANSWERED, {"target_id": target_id, "slot": wanted})}
     while wanted in taken:
         wanted += 1
     return wanted

@@ -33,12 +33,12 @@ from anchor.records.tables import (
     Accepted,
     Anchor,
     Checkpoint,
-    Claim,
     EvidenceRow,
     Release,
     Run,
     Shown,
     Sighting,
+    Target,
     Trust,
 )
 from anchor.tlog import checkpoint as checkpoints
@@ -62,8 +62,8 @@ _KNOWN = sa.select(Checkpoint.seq).where(
     Checkpoint.root == sa.bindparam("root"),
 )
 _EVIDENCE = sa.select(EvidenceRow.__table__).order_by(EvidenceRow.seq)
-_OF_TARGET = Claim.target == sa.bindparam("target")
-_RUNS = Run.claim_id == Claim.id
+_OF_TARGET = Target.target == sa.bindparam("target")
+_RUNS = Run.claim_id == Target.id
 _ENDED = sa.select(Run.ended_ms).where(_RUNS, Run.seq.is_not(None)).order_by(Run.seq.desc()).limit(1)
 _TRUST = (
     sa.select(Trust.document)
@@ -78,20 +78,20 @@ _FOUND = (
     .where(_RUNS, Run.seq.is_not(None), Run.release_id.is_not(None))
     .order_by(Run.seq.desc())
     .limit(1)
-    .correlate(Claim)
+    .correlate(Target)
     .scalar_subquery()
 )
 """As the chained runs have it: `claims` could be edited to forget a release."""
 _BEFORE = (
     sa.select(
         _FOUND.label("found"),
-        _ENDED.correlate(Claim).scalar_subquery().label("ended_ms"),
-        _TRUST.correlate(Claim).scalar_subquery().label("trust"),
-        _FACTS.correlate(Claim).scalar_subquery().label("facts"),
+        _ENDED.correlate(Target).scalar_subquery().label("ended_ms"),
+        _TRUST.correlate(Target).scalar_subquery().label("trust"),
+        _FACTS.correlate(Target).scalar_subquery().label("facts"),
         Release.__table__,
     )
-    .select_from(Claim)
-    .outerjoin(Release, Release.id == sa.func.coalesce(_FOUND, Claim.release_id))
+    .select_from(Target)
+    .outerjoin(Release, Release.id == sa.func.coalesce(_FOUND, Target.release_id))
     .where(_OF_TARGET)
 )
 """One row, so that a run costs one transaction for all that it asks of its target."""
@@ -106,7 +106,7 @@ _BESIDE = (
 )
 _SAID = (
     sa.select(Accepted.ledger, Accepted.number, Accepted.who, Accepted.reason)
-    .join(Claim, Claim.id == Accepted.claim_id)
+    .join(Target, Target.id == Accepted.claim_id)
     .where(_OF_TARGET)
     .order_by(Accepted.epoch.desc())
     .limit(1)
@@ -114,14 +114,14 @@ _SAID = (
 _EPOCH = (
     sa.select(sa.func.count())
     .select_from(Accepted)
-    .where(Accepted.claim_id == Claim.id)
-    .correlate(Claim)
+    .where(Accepted.claim_id == Target.id)
+    .correlate(Target)
     .scalar_subquery()
 )
 _HIGHER = (
     sa.select(Release.id)
     .join(Shown, Shown.release_id == Release.id)
-    .join(Claim, Claim.id == Shown.claim_id)
+    .join(Target, Target.id == Shown.claim_id)
     .where(_OF_TARGET, Shown.epoch == _EPOCH, Release.number > sa.bindparam("above"))
     .order_by(Release.number.desc(), Release.id)
 )

@@ -16,7 +16,7 @@ from sqlalchemy.engine import Connection
 
 from anchor.errors import Refused
 from anchor.records import decision
-from anchor.records.tables import Claim, Notification, Prune, Run
+from anchor.records.tables import Notification, Prune, Run, Target
 from anchor.verdict import Class
 
 BATCH = 1000
@@ -59,56 +59,64 @@ class _State:
             return f"run {row['seq']} put the next one off further than its rule"
         return ""
 
-    def differs(self, claim: Mapping[str, Any]) -> str:
+    def differs(self, watched: Mapping[str, Any]) -> str:
         """How a claim differs from what its runs came to, or ""."""
-        if (self.whole or self.ended) and (claim["last_class"], claim["last_run_ms"]) != (
+        if (self.whole or self.ended) and (watched["last_class"], watched["last_run_ms"]) != (
             self.verdict,
             self.ended,
         ):
-            return f"its last run was {self.verdict}, not {claim['last_class']}"
-        if (self.whole or self.good) and claim["last_good_ms"] != self.good:
+            return f"its last run was {self.verdict}, not {watched['last_class']}"
+        if (self.whole or self.good) and watched["last_good_ms"] != self.good:
             return "its last good run was another one"
-        if (self.whole or self.release) and claim["release_id"] != self.release:
-            return f"its runs found release {self.release}, not {claim['release_id']}"
-        if (self.whole or self.age) and claim["max_run_age_s"] != self.age:
-            return f"its policy allows {self.age} s without a good run, not {claim['max_run_age_s']}"
-        return self._undecided(claim)
+        if (self.whole or self.release) and watched["release_id"] != self.release:
+            return f"its runs found release {self.release}, not {watched['release_id']}"
+        if (self.whole or self.age) and watched["max_run_age_s"] != self.age:
+            return f"its policy allows {self.age} s without a good run, not {watched['max_run_age_s']}"
+        return self._undecided(watched)
 
-    def _undecided(self, claim: Mapping[str, Any]) -> str:
+    def _undecided(self, watched: Mapping[str, Any]) -> str:
         """How a claim differs from what was decided with its last run, or with none."""
         last = self.decided
         if last is None:
             if not self.whole or self.verdict is not None:
                 return ""  # nothing was stored
-            if claim["due_ms"] > claim["added_ms"]:
+            if watched["due_ms"] > watched["added_ms"]:
                 return "it is due later than when it was added, and no run put it off"
             never = (str(Class.OK), 0, None, None)
-            now = (claim["told"], claim["failing_runs"], claim["failing_since_ms"], claim["alarm"])
-            if claim["policy_path"] is not None:
+            now = (
+                watched["notified"],
+                watched["failing_runs"],
+                watched["failing_since_ms"],
+                watched["alarm"],
+            )
+            if watched["policy_path"] is not None:
                 return "it has a policy, and no run used one"
             return "" if now == never else "people were told something of it before its first run"
-        if claim["told"] != last.told or decision.digest(claim["alarm"]) != last.alarm:
-            return f"people were told {last.told} or other causes, not {claim['told']}"
-        if (claim["failing_runs"], claim["failing_since_ms"]) != (last.failing_runs, last.failing_since_ms):
-            return f"{last.failing_runs} runs in a row could not tell, not {claim['failing_runs']}"
-        if claim["policy_path"] is not None and claim["policy_path"] != last.policy:
-            return f"it was watched with the policy {last.policy}, not {claim['policy_path']}"
-        return "it is due later than its last run said" if claim["due_ms"] > last.due_ms else ""
+        if watched["notified"] != last.notified or decision.digest(watched["alarm"]) != last.alarm:
+            return f"people were told {last.notified} or other causes, not {watched['notified']}"
+        if (watched["failing_runs"], watched["failing_since_ms"]) != (
+            last.failing_runs,
+            last.failing_since_ms,
+        ):
+            return f"{last.failing_runs} runs in a row could not tell, not {watched['failing_runs']}"
+        if watched["policy_path"] is not None and watched["policy_path"] != last.policy:
+            return f"it was watched with the policy {last.policy}, not {watched['policy_path']}"
+        return "it is due later than its last run said" if watched["due_ms"] > last.due_ms else ""
 
 
 def check(connection: Connection) -> str:
     """The state of each target is what its runs came to; raises Refused where someone changed it."""
     pruned = connection.execute(sa.select(Prune.seq).limit(1)).first() is not None
     said = set(connection.execute(sa.select(Notification.uid)).scalars())
-    claims = connection.execute(sa.select(Claim.__table__).order_by(Claim.id)).mappings().all()
-    states = {c["id"]: _State(whole=not pruned) for c in claims}
+    targets = connection.execute(sa.select(Target.__table__).order_by(Target.id)).mappings().all()
+    states = {c["id"]: _State(whole=not pruned) for c in targets}
     problems = _play(connection, states, said)
-    for claim in claims:
-        if problem := states[claim["id"]].differs(dict(claim)):
-            problems.append(f"{claim['target']}: {problem}")
+    for watched in targets:
+        if problem := states[watched["id"]].differs(dict(watched)):
+            problems.append(f"{watched['target']}: {problem}")
     if problems:
         raise Refused("; ".join(problems[:5]), where="records")
-    return f"{len(claims)} targets stand as their runs say"
+    return f"{len(targets)} targets stand as their runs say"
 
 
 def _play(connection: Connection, states: Mapping[int, _State], said: Collection[str]) -> list[str]:

@@ -35,11 +35,11 @@ from anchor.records.tables import (
     Anchor,
     Base,
     Checkpoint,
-    Claim,
     EvidenceRow,
     Proof,
     Release,
     Sighting,
+    Target,
     Trust,
 )
 from anchor.verdict import Class
@@ -62,15 +62,15 @@ _KNOWN: Mapping[type[Base], sa.Select[Any]] = {
 }
 _NEW: tuple[type[Base], ...] = (Release, Anchor, Trust, Proof)
 _INSERT = {table: sa.insert(table).returning(table.__table__.c.id) for table in _NEW}
-_CLAIM = sa.select(Claim.__table__).where(Claim.id == sa.bindparam("claim")).with_for_update()
-_SETTLE = sa.update(Claim).where(Claim.id == sa.bindparam("claim"))
+_TARGET = sa.select(Target.__table__).where(Target.id == sa.bindparam("target_id")).with_for_update()
+_SETTLE = sa.update(Target).where(Target.id == sa.bindparam("target_id"))
 _SEEN = sa.insert(Sighting)
 _SEEN_AGAIN = sa.update(Sighting).where(Sighting.seq == sa.bindparam("checkpoint"))
 _SHOWN = sa.select(Release.ledger, Release.number).where(Release.id == sa.bindparam("release")).subquery()
 _LATER = (
-    sa.select(Claim.id)
-    .join(Release, Release.id == Claim.release_id)
-    .where(Claim.active == 1, Claim.id != sa.bindparam("claim"))
+    sa.select(Target.id)
+    .join(Release, Release.id == Target.release_id)
+    .where(Target.active == 1, Target.id != sa.bindparam("target_id"))
     .where(Release.ledger == _SHOWN.c.ledger, Release.number > _SHOWN.c.number)
     .limit(1)
 )
@@ -114,17 +114,17 @@ def save_run(database: Database, lease: Lease, outcome: Outcome, *, now: float, 
     """Keep a finished run. Raises Unavailable when another worker has taken it over: then nothing is kept."""
     at = ms(now)
     with database.write() as connection:
-        claim = connection.execute(_CLAIM, {"claim": lease.claim_id}).mappings().first()
-        if claim is None or claim["run_id"] != lease.run_id:
+        watched = connection.execute(_TARGET, {"target_id": lease.target_id}).mappings().first()
+        if watched is None or watched["run_id"] != lease.run_id:
             raise Unavailable("another worker has taken this run over", where=lease.target)
         database.serialise(connection)
-        release_id = _shown(connection, outcome.release, at, claim["id"]) if outcome.release else None
+        release_id = _shown(connection, outcome.release, at, watched["id"]) if outcome.release else None
         for earlier in outcome.earlier:
             _release(connection, earlier, at)
         _checkpoints(database, connection, outcome.checkpoints, at, proofs=outcome.proofs)
         _proofs(connection, outcome, at)
         _evidence(database, connection, outcome.evidence, at)
-        settled, state = _settled(connection, dict(claim), outcome, release_id, rules, now, lease)
+        settled, state = _settled(connection, dict(watched), outcome, release_id, rules, now, lease)
         run = {
             "state": "finished",
             "ended_ms": at,
@@ -140,14 +140,14 @@ def save_run(database: Database, lease: Lease, outcome: Outcome, *, now: float, 
         seq, link = chain.end_run(database, connection, lease.run_id, run, _checks(outcome))
         if not seq:
             raise Unavailable("this run has ended already", where=lease.target)
-        connection.execute(_SETTLE, {**state, "claim": lease.claim_id})
+        connection.execute(_SETTLE, {**state, "target_id": lease.target_id})
         suppressed = _suppressed(outcome, settled, state, rules)
         return SavedRun(seq, link, settled.due_ms / 1000, settled.message, suppressed=suppressed)
 
 
 def _settled(
     connection: Connection,
-    claim: Mapping[str, Any],
+    watched: Mapping[str, Any],
     outcome: Outcome,
     release_id: int | None,
     rules: RunRules,
@@ -155,13 +155,13 @@ def _settled(
     lease: Lease,
 ) -> tuple[decision.Decision, dict[str, Any]]:
     """What is decided with a run, and the claim's new state; the message goes to the outbox."""
-    found, release = outcome.verdict.verdict, release_id or claim["release_id"]
-    standing, told = _told(connection, claim, outcome, rules, now, lease.run_id)
+    found, release = outcome.verdict.verdict, release_id or watched["release_id"]
+    standing, told = _told(connection, watched, outcome, rules, now, lease.run_id)
     next_due = rules.intervals.next_due(
-        target=claim["target"],
+        target=watched["target"],
         now=now,
-        interval=claim["interval_s"],
-        newest=_newest(connection, release, claim["id"]),
+        interval=watched["interval_s"],
+        newest=_newest(connection, release, watched["id"]),
         failing_runs=standing.failing_runs if found is Class.UNAVAILABLE else 0,
     )
     read = outcome.max_run_age is not None or outcome.trust is not None  # else the policy says nothing now
@@ -169,10 +169,10 @@ def _settled(
         "due_ms": ms(next_due),
         "failing_runs": standing.failing_runs,
         "failing_since_ms": None if standing.failing_since is None else ms(standing.failing_since),
-        "told": standing.told,
+        "notified": standing.told,
     }
     remembered = msgspec.json.encode(standing).decode()
-    policy = _policy(claim, lease)
+    policy = _policy(watched, lease)
     state: dict[str, Any] = {
         **decided,
         **policy,
@@ -180,17 +180,17 @@ def _settled(
         "worker": None,
         "lease_ms": None,
         "release_id": release,
-        "max_run_age_s": outcome.max_run_age if read else claim["max_run_age_s"],
+        "max_run_age_s": outcome.max_run_age if read else watched["max_run_age_s"],
         "last_class": str(found),
         "last_run_ms": ms(now),
-        "last_good_ms": ms(now) if found is Class.OK else claim["last_good_ms"],
-        "told": str(standing.told),
+        "last_good_ms": ms(now) if found is Class.OK else watched["last_good_ms"],
+        "notified": str(standing.told),
         "alarm": remembered,
     }
     settled = decision.Decision(
         **decided,  # type: ignore[arg-type]  # of these types
-        rule=decision.Rule(interval=claim["interval_s"], intervals=rules.intervals, alarm=rules.alarm_rule),
-        furthest_ms=ms(rules.intervals.furthest(claim["interval_s"])),
+        rule=decision.Rule(interval=watched["interval_s"], intervals=rules.intervals, alarm=rules.alarm_rule),
+        furthest_ms=ms(rules.intervals.furthest(watched["interval_s"])),
         alarm=decision.digest(remembered),
         message=told,
         policy=policy["policy_path"],
@@ -198,35 +198,35 @@ def _settled(
     return settled, state
 
 
-def _policy(claim: Mapping[str, Any], lease: Lease) -> dict[str, str | None]:
+def _policy(watched: Mapping[str, Any], lease: Lease) -> dict[str, str | None]:
     """The policy that the target is watched with from now on: its path stays, what it says may change."""
-    stays = {"policy_path": claim["policy_path"], "policy_sha256": claim["policy_sha256"]}
-    if lease.policy is None or claim["policy_path"] not in (None, lease.policy.path):
+    stays = {"policy_path": watched["policy_path"], "policy_sha256": watched["policy_sha256"]}
+    if lease.policy is None or watched["policy_path"] not in (None, lease.policy.path):
         return stays
-    digest = lease.policy.digest or claim["policy_sha256"]
+    digest = lease.policy.digest or watched["policy_sha256"]
     return {"policy_path": lease.policy.path, "policy_sha256": digest}
 
 
 def _told(
     connection: Connection,
-    claim: Mapping[str, Any],
+    watched: Mapping[str, Any],
     outcome: Outcome,
     rules: RunRules,
     now: float,
     run_id: int,
 ) -> tuple[alarm.Standing, str | None]:
     """Who was told of what after this run, and the uid of the message that goes to the outbox, if any."""
-    before = decision.standing(claim)
+    before = decision.standing(watched)
     ends = outcome.verdict.verdict is Class.OK and before.said is not Class.OK
-    accused = ends and outbox.told(connection, claim["id"], Class.EQUIVOCATION)
+    accused = ends and outbox.told(connection, watched["id"], Class.EQUIVOCATION)
     seen = alarm.seen(outcome.verdict, outcome.evidence, never_damp=outcome.never_damp)
     standing, news = alarm.after(before, seen, now=now, rule=rules.alarm_rule, accused=accused)
     if news is None:
         return standing, None
-    uid = outbox.uid_of(run_id, claim["id"], claim["target"], ms(now))
+    uid = outbox.uid_of(run_id, watched["id"], watched["target"], ms(now))
     when = rfc3339(datetime.fromtimestamp(now, UTC))
-    message = alarm.message(claim["target"], news, outcome, when=when, uid=uid)
-    outbox.post(connection, message, claim_id=claim["id"], now=now, receivers=rules.receivers)
+    message = alarm.message(watched["target"], news, outcome, when=when, uid=uid)
+    outbox.post(connection, message, target_id=watched["id"], now=now, receivers=rules.receivers)
     return standing, uid
 
 
@@ -237,14 +237,14 @@ def _suppressed(
     good, age = state["last_good_ms"], rules.intervals.age(state["max_run_age_s"])
     young = good is not None and 0 <= state["last_run_ms"] - good <= ms(age)
     weather = outcome.verdict.verdict is Class.UNAVAILABLE and not outcome.never_damp
-    return weather and settled.told is Class.OK and young
+    return weather and settled.notified is Class.OK and young
 
 
-def _newest(connection: Connection, release_id: int | None, claim_id: int) -> bool:
+def _newest(connection: Connection, release_id: int | None, target_id: int) -> bool:
     """Whether no watched target shows a later release of the same ledger."""
     if release_id is None:
         return True
-    return connection.execute(_LATER, {"claim": claim_id, "release": release_id}).first() is None
+    return connection.execute(_LATER, {"target_id": target_id, "release": release_id}).first() is None
 
 
 def _checks(outcome: Outcome) -> list[dict[str, Any]]:
@@ -279,11 +279,11 @@ def _insert(
     return int(found)
 
 
-def _shown(connection: Connection, seen: SeenRelease, at: int, claim_id: int) -> int:
+def _shown(connection: Connection, seen: SeenRelease, at: int, target_id: int) -> int:
     """Keep a release that was verified at a target; its id."""
     release_id, new = _release(connection, seen, at)
-    followed_logs.counted(connection, claim_id, seen.anchors, new, at)
-    observed_releases.write(connection, claim_id, release_id, at)
+    followed_logs.counted(connection, target_id, seen.anchors, new, at)
+    observed_releases.write(connection, target_id, release_id, at)
     return release_id
 
 

@@ -84,7 +84,7 @@ class Followed(Base):
     __tablename__ = "followed"
     __table_args__ = (Index("ix_followed_claim_id_origin", "claim_id", "origin"),)
     id: Mapped[int] = mapped_column(_Id, primary_key=True)
-    claim_id: Mapped[int] = mapped_column(ForeignKey("claims.id"))
+    claim_id: Mapped[int] = mapped_column(ForeignKey("targets.id"))
     origin: Mapped[str]
     log_key: Mapped[str]
     active: Mapped[int] = mapped_column(Integer)
@@ -94,13 +94,16 @@ class Followed(Base):
     at_ms: Mapped[int]
 
 
-class Claim(Base):
+class Target(Base):
     """A watched target: when it is due, who works on it, and what was last found and told. Working state."""
 
-    __tablename__ = "claims"
-    __table_args__ = (Index("ix_claims_due", "due_ms"),)
+    __tablename__ = "targets"
+    __table_args__ = (
+        Index("ix_targets_due", "due_ms"),
+        UniqueConstraint("target", name="uq_claims_target"),  # SQLite cannot rename a constraint
+    )
     id: Mapped[int] = mapped_column(_Id, primary_key=True)
-    target: Mapped[str] = mapped_column(Text, unique=True)
+    target: Mapped[str]
     active: Mapped[int] = mapped_column(Integer)
     interval_s: Mapped[int | None]
     added_ms: Mapped[int]
@@ -115,14 +118,14 @@ class Claim(Base):
     last_good_ms: Mapped[int | None]
     failing_runs: Mapped[int] = mapped_column(Integer)
     failing_since_ms: Mapped[int | None]
-    told: Mapped[str]
-    """The worst class of what people were told and what stands; OK at first."""
+    notified: Mapped[str]
+    """The worst class that people were notified of and that still stands. OK at first."""
     alarm: Mapped[str | None]
-    """JSON: the causes that people were told of, and how often each came and went."""
+    """JSON: the causes that people were notified of, and how often each came and went."""
     policy_path: Mapped[str | None]
-    """The policy that it is watched with, since its first run or the first one after it was forgotten."""
+    """The policy of its first run, or of the first run after it was forgotten."""
     policy_sha256: Mapped[str | None]
-    """What that policy said in the last run."""
+    """SHA-256 of that policy in the last run."""
 
 
 class Shown(Base):
@@ -132,7 +135,7 @@ class Shown(Base):
     __tablename__ = "shown"
     __table_args__ = (UniqueConstraint("claim_id", "epoch", "release_id"),)
     id: Mapped[int] = mapped_column(_Id, primary_key=True)
-    claim_id: Mapped[int] = mapped_column(ForeignKey("claims.id"))
+    claim_id: Mapped[int] = mapped_column(ForeignKey("targets.id"))
     epoch: Mapped[int]
     release_id: Mapped[int] = mapped_column(ForeignKey("releases.id"))
     seen_ms: Mapped[int]
@@ -144,7 +147,7 @@ class Accepted(Base):
     __tablename__ = "accepted"
     __table_args__ = (UniqueConstraint("claim_id", "epoch"),)
     id: Mapped[int] = mapped_column(_Id, primary_key=True)
-    claim_id: Mapped[int] = mapped_column(ForeignKey("claims.id"))
+    claim_id: Mapped[int] = mapped_column(ForeignKey("targets.id"))
     epoch: Mapped[int]
     """Counts from 1; 0 is before the first."""
     ledger: Mapped[str]
@@ -182,7 +185,7 @@ class Run(Base):
         Index("ix_runs_verdict", "verdict"),
     )
     id: Mapped[int] = mapped_column(_Id, primary_key=True)
-    claim_id: Mapped[int] = mapped_column(ForeignKey("claims.id"))
+    claim_id: Mapped[int] = mapped_column(ForeignKey("targets.id"))
     slot_ms: Mapped[int]
     """The due time this run answers: at most one finished run each."""
     worker: Mapped[str]
@@ -313,7 +316,7 @@ class Notification(Base):
     __tablename__ = "notifications"
     id: Mapped[int] = mapped_column(_Id, primary_key=True)
     uid: Mapped[str] = mapped_column(Text, unique=True)
-    claim_id: Mapped[int | None] = mapped_column(ForeignKey("claims.id"))
+    claim_id: Mapped[int | None] = mapped_column(ForeignKey("targets.id"))
     verdict: Mapped[str]
     title: Mapped[str]
     body: Mapped[str]

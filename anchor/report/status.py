@@ -150,9 +150,9 @@ def _judge(state: TargetState, age: float | None, limit: int) -> tuple[Class, st
     last = Class(state.last_class) if state.last_class else None
     if last in _HARD:
         return last, "so the last run found"
-    told = Class(state.told)
-    if told is Class.EQUIVOCATION or (told in _HARD and last is not Class.OK):
-        return told, "found before; no run since then makes that good"
+    notified = Class(state.notified)
+    if notified is Class.EQUIVOCATION or (notified in _HARD and last is not Class.OK):
+        return notified, "found before; no run since then makes that good"
     if age is None:
         return Class.STALE, "there was no good run yet"
     if age < 0:

@@ -74,6 +74,6 @@ def test_what_people_were_told_in_the_records_cannot_be_edited_unnoticed(attacke
     assert attacked.found() is Class.INVALID
     assert attacked.check() is Class.OK
     with sqlite3.connect(attacked.home / "records.db") as db:
-        db.execute("UPDATE claims SET alarm = replace(alarm, '\"INVALID\"', '\"OK\"')")
+        db.execute("UPDATE targets SET alarm = replace(alarm, '\"INVALID\"', '\"OK\"')")
     db.close()
     assert attacked.check() is Class.INVALID

@@ -75,20 +75,20 @@ def test_edited_records_are_invalid_for_check_and_for_the_run(attacked: Attacked
     [
         "UPDATE runs SET verdict = 'INVALID'",
         "UPDATE checks SET detail = 'x'",
-        "UPDATE claims SET last_class = 'STALE'",
-        "UPDATE claims SET active = 0",
-        "UPDATE claims SET told = 'INVALID'",
-        "UPDATE claims SET told = 'UNAVAILABLE'",
-        "UPDATE claims SET due_ms = due_ms + 604800000",
-        "UPDATE claims SET interval_s = 604800",
-        "UPDATE claims SET max_run_age_s = 31536000",
-        "UPDATE claims SET failing_runs = 1",
-        "UPDATE claims SET release_id = NULL",
+        "UPDATE targets SET last_class = 'STALE'",
+        "UPDATE targets SET active = 0",
+        "UPDATE targets SET notified = 'INVALID'",
+        "UPDATE targets SET notified = 'UNAVAILABLE'",
+        "UPDATE targets SET due_ms = due_ms + 604800000",
+        "UPDATE targets SET interval_s = 604800",
+        "UPDATE targets SET max_run_age_s = 31536000",
+        "UPDATE targets SET failing_runs = 1",
+        "UPDATE targets SET release_id = NULL",
         "UPDATE releases SET seen_ms = 1",
         "UPDATE anchors SET time = 'x'",
         "UPDATE trust SET document = '{}'",
         "DELETE FROM anchors",
-        "DELETE FROM claims",
+        "DELETE FROM targets",
         "DELETE FROM journal WHERE kind = 'claims'",
         "UPDATE journal SET at_ms = 1",
     ],
@@ -99,7 +99,7 @@ def test_edited_history_is_invalid_for_check(attacked: Attacked, edit: str) -> N
 
 
 def test_a_release_that_was_taken_out_is_invalid_for_check_and_for_the_run(attacked: Attacked) -> None:
-    taken_out = ("DELETE FROM anchors", "DELETE FROM releases", "UPDATE claims SET release_id = NULL")
+    taken_out = ("DELETE FROM anchors", "DELETE FROM releases", "UPDATE targets SET release_id = NULL")
     edited(attacked, *taken_out)
     assert attacked.check() is Class.INVALID
     for _ in range(2):

@@ -189,7 +189,7 @@ def test_equivocation_on_a_full_disk_is_told_and_spilled(attacked: Attacked) -> 
 def test_a_run_beside_another_waits_and_then_gives_up_with_the_reason(attacked: Attacked) -> None:
     with sqlite3.connect(attacked.home / "records.db") as db:
         now = int(time.time() * 1000) + 600_000
-        db.execute("UPDATE claims SET run_id = 1, worker = 'another machine', lease_ms = ?", (now,))
+        db.execute("UPDATE targets SET run_id = 1, worker = 'another machine', lease_ms = ?", (now,))
     db.close()
     ran = attacked.run()
     assert ran.code == 3

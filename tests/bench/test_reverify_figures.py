@@ -13,7 +13,7 @@ from anchor import merkle
 from anchor.monitor.interfaces import LogLocation
 from anchor.records import queue, store
 from anchor.records.database import Database
-from anchor.records.tables import Claim
+from anchor.records.tables import Target
 from anchor.tlog import checkpoint, follow
 from anchor.tlog.reader import TileReader
 from anchor.watch.worker import Setting, Worker
@@ -70,10 +70,10 @@ def test_requests_and_cpu_of_a_thousand_releases_in_one_log(database: Database, 
     fleet = Fleet(database, log=log)
     fleet.step, fleet.then = step, None
     fleet.place = LogLocation(log=log.log, name="sim", source=log, cache=Cache())
-    row = {"active": 1, "added_ms": 0, "due_ms": queue.ms(NOW), "failing_runs": 0, "told": "OK"}
+    row = {"active": 1, "added_ms": 0, "due_ms": queue.ms(NOW), "failing_runs": 0, "notified": "OK"}
     with database.write() as connection:
         rows = [{**row, "target": f"{n}/release.json"} for n in range(RELEASES)]
-        connection.execute(sa.insert(Claim), rows)
+        connection.execute(sa.insert(Target), rows)
     first = fleet.cycle_of_all()
     again = fleet.cycle_of_all()
     print(f"step {step}: {first} requests at first, {again} then, {1000 * fleet.cpu:.1f} ms CPU a release")

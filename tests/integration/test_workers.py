@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from anchor.records import check, queue, store
 from anchor.records.database import Database
-from anchor.records.tables import Checkpoint, Claim, Run
+from anchor.records.tables import Checkpoint, Run, Target
 from anchor.verdict import Class
 from tests.support.records import outcomes
 from tests.support.records.outcomes import NOW, database, empty, like, postgresql, sqlite, url
@@ -26,9 +26,9 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def targets(database: Database, count: int) -> None:
     at = queue.ms(time.time() - 60)
-    row = {"active": 1, "added_ms": at, "due_ms": at, "failing_runs": 0, "told": "OK"}
+    row = {"active": 1, "added_ms": at, "due_ms": at, "failing_runs": 0, "notified": "OK"}
     with database.write() as connection:
-        connection.execute(sa.insert(Claim), [{**row, "target": f"t{n}/release.json"} for n in range(count)])
+        connection.execute(sa.insert(Target), [{**row, "target": f"t{n}/release.json"} for n in range(count)])
 
 
 class Fleet:
@@ -99,12 +99,12 @@ def test_no_run_is_lost_or_doubled_when_workers_are_killed_at_random(
         assert fleet.finish() == []
         with opened.read() as connection:
             finished = sa.select(Run.claim_id, sa.func.count()).where(Run.state == "finished")
-            per_claim = connection.execute(finished.group_by(Run.claim_id)).all()
+            per_target = connection.execute(finished.group_by(Run.claim_id)).all()
             states = dict(connection.execute(sa.select(Run.state, sa.func.count()).group_by(Run.state)).all())
             stored = connection.execute(sa.select(sa.func.count()).select_from(Checkpoint)).scalar_one()
         assert fleet.kills > 0
-        assert len(per_claim) == count  # none lost
-        assert {n for _, n in per_claim} == {1}  # none doubled
+        assert len(per_target) == count  # none lost
+        assert {n for _, n in per_target} == {1}  # none doubled
         assert "running" not in states
         assert stored == 1
         verdict = check.check(opened)
@@ -118,7 +118,7 @@ def test_a_dead_workers_claim_returns_when_its_lease_is_over(database: Database)
     assert queue.acquire(database, worker="w2", now=NOW + queue.LEASE - 1) is None
     again = queue.acquire(database, worker="w2", now=NOW + queue.LEASE + 1)
     assert isinstance(again, queue.Lease)
-    assert again.claim_id == first.claim_id
+    assert again.target_id == first.target_id
 
 
 def test_a_lease_that_is_renewed_does_not_end(database: Database) -> None:

@@ -483,7 +483,7 @@ RECORDS = [
         lie=edited(
             "DELETE FROM anchors",
             "DELETE FROM shown",
-            "UPDATE claims SET release_id = NULL",
+            "UPDATE targets SET release_id = NULL",
             "DELETE FROM releases",
         ),
         honest=nothing,

@@ -14,7 +14,7 @@ from anchor.monitor import alarm
 from anchor.monitor.run_record import Outcome
 from anchor.records import check, hash_chain, high_water_mark, intervals, retention, state, store
 from anchor.records.database import Database
-from anchor.records.tables import Checkpoint, CheckRow, Claim, EvidenceRow, Run
+from anchor.records.tables import Checkpoint, CheckRow, EvidenceRow, Run, Target
 from anchor.tlog import evidence as evidences
 from anchor.tlog.checkpoint import Checkpoint as Head
 from anchor.verdict import Class
@@ -97,19 +97,19 @@ def test_records_as_they_were_written_pass(database: Database) -> None:
         ("UPDATE runs SET chain = NULL WHERE seq = 3", "run-chain"),
         ("UPDATE checks SET detail = 'fine'", "run-chain"),
         ("DELETE FROM checks WHERE run_id = 1", "run-chain"),
-        ("UPDATE claims SET last_class = 'PENDING'", "claims"),
-        ("UPDATE claims SET last_good_ms = last_good_ms + 1000", "claims"),
-        ("UPDATE claims SET told = 'INVALID'", "claims"),
-        ("UPDATE claims SET due_ms = due_ms + 604800000", "claims"),
-        ("UPDATE claims SET due_ms = due_ms + 1", "claims"),
-        ("UPDATE claims SET alarm = '{}'", "claims"),
-        ("UPDATE claims SET alarm = NULL", "claims"),
-        ("UPDATE claims SET failing_runs = 1", "claims"),
+        ("UPDATE targets SET last_class = 'PENDING'", "claims"),
+        ("UPDATE targets SET last_good_ms = last_good_ms + 1000", "claims"),
+        ("UPDATE targets SET notified = 'INVALID'", "claims"),
+        ("UPDATE targets SET due_ms = due_ms + 604800000", "claims"),
+        ("UPDATE targets SET due_ms = due_ms + 1", "claims"),
+        ("UPDATE targets SET alarm = '{}'", "claims"),
+        ("UPDATE targets SET alarm = NULL", "claims"),
+        ("UPDATE targets SET failing_runs = 1", "claims"),
         ("UPDATE runs SET decided = NULL WHERE seq = 5", "run-chain"),
         ("UPDATE runs SET decided = '{}' WHERE seq = 5", "run-chain"),
         ("DELETE FROM deliveries; DELETE FROM notifications WHERE id = 1", "claims"),
-        ("UPDATE claims SET active = 0", "journal"),
-        ("UPDATE claims SET interval_s = 604800", "journal"),
+        ("UPDATE targets SET active = 0", "journal"),
+        ("UPDATE targets SET interval_s = 604800", "journal"),
         ("UPDATE releases SET seen_ms = 1", "journal"),
         ("UPDATE anchors SET log_index = 8", "journal"),
         ("DELETE FROM anchors", "journal"),
@@ -148,7 +148,7 @@ def test_alarms_and_weather_are_no_edit_also_where_runs_were_pruned(database: Da
     for n in range(1, len(seen)):
         retention.prune(database, before=NOW + (n - 0.5) * DAY, now=NOW + 99 * DAY)
         assert refused(database) == set(), n
-    unlocked(database, "UPDATE claims SET told = 'OK'")
+    unlocked(database, "UPDATE targets SET notified = 'OK'")
     assert refused(database) == {"claims"}
 
 
@@ -163,7 +163,7 @@ def test_stored_decisions_are_judged_by_the_rule_stored_with_them(
     monkeypatch.setattr(intervals.Intervals.__init__, "__defaults__", (60, 60, 1, 1, 0.0, 1))
     assert intervals.Intervals().furthest(None) == 60
     assert check.check(database).verdict is Class.OK
-    unlocked(database, "UPDATE claims SET due_ms = due_ms + 1")
+    unlocked(database, "UPDATE targets SET due_ms = due_ms + 1")
     assert refused(database) == {"claims"}
 
 
@@ -180,7 +180,7 @@ def test_a_run_that_was_put_off_further_than_its_own_rule_is_noticed(database: D
     text = run["decided"].replace(":", "\\:")
     changed = f"UPDATE runs SET decided = '{text}', chain = "
     changed += f"X'{link.hex()}'" if database.dialect == "sqlite" else f"decode('{link.hex()}', 'hex')"
-    unlocked(database, changed, f"UPDATE claims SET due_ms = {far['due_ms']}")
+    unlocked(database, changed, f"UPDATE targets SET due_ms = {far['due_ms']}")
     assert refused(database) == {"claims"}
 
 
@@ -407,5 +407,5 @@ def test_a_mark_that_cannot_be_read_is_only_a_mark_less(
 def test_claims_of_another_class_than_their_runs_are_told(database: Database) -> None:
     filled(database)
     with database.write() as connection:
-        connection.execute(sa.update(Claim), {"last_class": "PENDING"})
+        connection.execute(sa.update(Target), {"last_class": "PENDING"})
     assert refused(database) == {"claims"}

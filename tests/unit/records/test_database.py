@@ -17,7 +17,7 @@ from anchor.records import audit_log, hash_chain, queue, store
 from anchor.records import database as engine
 from anchor.records.check import check
 from anchor.records.database import Database, open_database
-from anchor.records.tables import Anchor, Base, Claim, Release, Run
+from anchor.records.tables import Anchor, Base, Release, Run, Target
 from tests.support.process.anchor_cli import anchor
 from tests.support.records import outcomes, quick
 from tests.support.records.outcomes import NOW, opened
@@ -25,6 +25,11 @@ from tests.support.releases import samples
 
 BEFORE_DECISIONS = "0005"
 """The schema of records whose runs have no stored decision."""
+
+
+def _claims(row: dict[str, object]) -> sa.TableClause:
+    """The table of targets, as schemas before 0010 name it."""
+    return sa.table("claims", *(sa.column(name) for name in row))
 
 
 def test_the_migrations_make_what_the_models_say(database: Database) -> None:
@@ -75,7 +80,7 @@ def test_records_of_the_schema_before_are_brought_up_to_date(
             for table, row in (
                 (Release, release),
                 (Anchor, anchor),
-                (Claim, claim),
+                (_claims(claim), claim),
                 (Run, run),
                 (Run, {**run, "slot_ms": 2}),
             ):
@@ -112,11 +117,11 @@ def test_records_from_before_decisions_were_stored_accuse_nobody_and_recover(
         end |= {"facts": "{}", "notes": "[]", "seq": 1}
         row = {**dict.fromkeys(hash_chain.COLUMNS[Run]), "id": 1, **run, **end}
         with old.write() as connection:
-            connection.execute(sa.insert(Claim), claim)
+            connection.execute(sa.insert(_claims(claim)), claim)
             connection.execute(sa.insert(Run), run)
             link = hash_chain.link(hash_chain.START, Run, row)
             connection.execute(sa.update(Run).where(Run.id == 1), {**end, "chain": link})
-            audit_log.write(connection, Claim, {**claim, "id": 1, "interval_s": None}, 1)
+            audit_log.write(connection, Target, {**claim, "id": 1, "interval_s": None}, 1)
         old.close()
         with opened(fresh) as database:
             assert {c.name for c in check(database).checks if c.demotes} == set()
@@ -193,7 +198,7 @@ def test_a_database_that_does_not_exist_is_misuse(postgresql: str) -> None:
 def test_a_read_only_server_is_misuse(database: Database) -> None:
     if database.dialect != "postgresql":
         return
-    update = "SET TRANSACTION READ ONLY; UPDATE claims SET told = told"
+    update = "SET TRANSACTION READ ONLY; UPDATE targets SET notified = notified"
     with pytest.raises(Misuse, match="read-only"), database.write() as connection:
         connection.execute(sa.text(update))
 
@@ -283,7 +288,7 @@ def test_a_file_that_is_gone_or_another_takes_nothing_until_it_is_opened_again(
 def test_a_file_that_is_replaced_within_a_transaction_has_not_kept_it(sqlite: str, tmp_path: Path) -> None:
     def replaced(database: Database) -> None:
         with database.write() as connection:
-            connection.execute(sa.text("UPDATE claims SET told = told"))
+            connection.execute(sa.text("UPDATE targets SET notified = notified"))
             (tmp_path / "records.db").unlink()
 
     with opened(sqlite) as database, pytest.raises(Unavailable, match="deleted or replaced"):

@@ -52,7 +52,7 @@ def test_every_row_is_exported_as_a_line(database: Database) -> None:
         "trust",
         "notifications",
     }
-    assert not tables & {"claims", "deliveries", "sightings"}
+    assert not tables & {"targets", "deliveries", "sightings"}
     (note,) = [row["note"] for row in found if row["table"] == "checkpoints"]
     assert base64.b64decode(note) == log.sign()
     assert [data for _, data in export.evidence(database)] == [b"two notes"]

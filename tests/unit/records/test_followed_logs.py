@@ -143,8 +143,8 @@ def test_followed_logs_are_rows_that_only_grow_and_are_written_down(database: Da
     anchors = (SeenAnchor(origin="a", log_key="k", log_index=2**63 - 1, bundle=b"b"),)
     lease = outcomes.taken(database)
     with database.write() as connection:
-        followed_logs.counted(connection, lease.claim_id, anchors, anchors, 5)
-        followed_logs.counted(connection, lease.claim_id, anchors, anchors, 6)
+        followed_logs.counted(connection, lease.target_id, anchors, anchors, 5)
+        followed_logs.counted(connection, lease.target_id, anchors, anchors, 6)
     assert check(database).verdict is Class.OK
     for edit in ("UPDATE followed SET active = 0", "DELETE FROM followed"):
         with pytest.raises(Misuse, match="append-only"), database.write() as connection:

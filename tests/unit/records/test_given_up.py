@@ -135,7 +135,7 @@ def refuse(database: Database) -> None:
     """From now on the records take no change of a claim, whoever makes it."""
     with database.write() as connection:
         if database.dialect == "sqlite":
-            when = "CREATE TRIGGER no_room BEFORE UPDATE ON claims BEGIN SELECT RAISE(ABORT, 'no room'); END"
+            when = "CREATE TRIGGER no_room BEFORE UPDATE ON targets BEGIN SELECT RAISE(ABORT, 'no room'); END"
             connection.exec_driver_sql(when)
             return
         body = "BEGIN RAISE EXCEPTION 'no room'; END"
@@ -143,12 +143,12 @@ def refuse(database: Database) -> None:
             f"CREATE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql AS $$ {body} $$"
         )
         each = "FOR EACH ROW EXECUTE FUNCTION no_room()"
-        connection.exec_driver_sql(f"CREATE TRIGGER no_room BEFORE UPDATE ON claims {each}")
+        connection.exec_driver_sql(f"CREATE TRIGGER no_room BEFORE UPDATE ON targets {each}")
 
 
 def take_again(database: Database) -> None:
     with database.write() as connection:
-        on = "" if database.dialect == "sqlite" else " ON claims"
+        on = "" if database.dialect == "sqlite" else " ON targets"
         connection.exec_driver_sql(f"DROP TRIGGER no_room{on}")
 
 

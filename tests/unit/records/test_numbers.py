@@ -104,7 +104,7 @@ def test_a_claim_that_was_edited_to_the_ends_of_the_numbers_is_no_defect(
     world = World(database)
     world.run("/a/release.json")
     with database.write() as connection:
-        connection.execute(sa.text(f"UPDATE claims SET {edit}"))
+        connection.execute(sa.text(f"UPDATE targets SET {edit}"))
     status(database, now=world.now)
     assert check(database).verdict is not Class.OK
     try:
@@ -123,7 +123,7 @@ def test_a_claim_with_numbers_that_are_not_whole_is_no_defect(world: World, colu
     """SQLite takes any number in any column."""
     world.run("/a/release.json")
     with world.database.write() as connection:
-        connection.execute(sa.text(f"UPDATE claims SET {column} = {value}"))
+        connection.execute(sa.text(f"UPDATE targets SET {column} = {value}"))
     status(world.database, now=world.now)
     check(world.database)
     try:

@@ -10,7 +10,7 @@ from anchor.format.statement import Statement, encode, link
 from anchor.monitor.run_record import ConsistencyProof, PriorRun, SeenRelease, SignedCheckpoint
 from anchor.records import queue, state, store
 from anchor.records.database import Database
-from anchor.records.tables import Checkpoint, Claim, Delivery, EvidenceRow, Notification, Run
+from anchor.records.tables import Checkpoint, Delivery, EvidenceRow, Notification, Run, Target
 from anchor.verdict import Class
 from tests.support.logs.simlog import SimLog
 from tests.support.records import outcomes
@@ -192,10 +192,10 @@ def test_the_state_of_a_target_is_what_its_last_run_found(database: Database) ->
         lease = outcomes.taken(database, now=NOW + n)
         store.save_run(database, lease, outcomes.outcome(found), now=NOW + n, rules=RULES)
     with database.read() as connection:
-        claim = connection.execute(sa.select(Claim.__table__)).mappings().one()
-    assert (claim["last_class"], claim["failing_runs"], claim["told"]) == ("UNAVAILABLE", 2, "OK")
-    assert claim["last_good_ms"] == queue.ms(NOW)
-    assert claim["failing_since_ms"] == queue.ms(NOW + 1)
+        target = connection.execute(sa.select(Target.__table__)).mappings().one()
+    assert (target["last_class"], target["failing_runs"], target["notified"]) == ("UNAVAILABLE", 2, "OK")
+    assert target["last_good_ms"] == queue.ms(NOW)
+    assert target["failing_since_ms"] == queue.ms(NOW + 1)
 
 
 def test_facts_and_notes_are_kept_as_json(database: Database) -> None:
