@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The records of a home, and a worker over them: database, mark, evidence files, notifier."""
+"""The records of a home and a worker over them: database, side files, notifier."""
 
 import hashlib
 import os
@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TypeVar
 
 from anchor.disk import files, worker_id
 from anchor.errors import AnchorError, Misuse, Unavailable
@@ -19,22 +18,22 @@ from anchor.net.notify import Notifier
 from anchor.records import followed_logs, high_water_mark, observed_releases, queue
 from anchor.records.database import Database, open_database
 from anchor.records.intervals import Intervals
-from anchor.records.side_files import Beside
 from anchor.records.store import RunRules
 from anchor.watch.worker import Setting, Worker
 
-T = TypeVar("T")
-
 
 def url_for(home: Path, database: str | None) -> str:
-    """The records' URL: as given (ANCHOR_DATABASE_URL), else SQLite in the home."""
+    """The URL of the records: ANCHOR_DATABASE_URL, or SQLite in the home."""
     return database or f"sqlite:///{home}/records.db"
 
 
 @contextmanager
 def opened(home: Path, database: str | None, *, create: bool, patient: bool = False) -> Iterator[Database]:
-    """The records, closed afterwards. `create` False: reading only, nothing is made or migrated. `patient`:
-    records that cannot be opened now fail when they are used."""
+    """Open the records, and close them afterwards.
+
+    With `create` False they are only read; nothing is created or migrated. With `patient`, records that
+    cannot be opened now raise when they are used.
+    """
     if create:
         make_home(home)
     found = open_database(url_for(home, database), create=create, patient=patient)
@@ -45,7 +44,7 @@ def opened(home: Path, database: str | None, *, create: bool, patient: bool = Fa
 
 
 def make_home(home: Path) -> None:
-    """The home, for its owner alone."""
+    """Create the home, readable by its owner only."""
     try:
         files.make_folder(home, mode=files.PRIVATE)
     except OSError as e:
@@ -53,72 +52,102 @@ def make_home(home: Path) -> None:
 
 
 def mark_path(home: Path, database: Database) -> Path:
-    """The mark of these records; another database has another one."""
+    """The mark of these records. Each database has its own."""
     return home / f"records-{hashlib.sha256(database.name.encode()).hexdigest()[:8]}.mark"
 
 
-def read_mark(home: Path, database: Database) -> high_water_mark.Mark | None:
-    """The mark of these records; None for none, and for one that cannot be read: it is only a mark less."""
-    data = _mark_bytes(mark_path(home, database))
-    return high_water_mark.decode(data) if data is not None else None
+class HomeFiles:
+    """The side files of records in their home. Implements `anchor.records.side_files.SideFiles`."""
 
+    def __init__(self, home: Path, database: Database) -> None:
+        self._mark = mark_path(home, database)
+        self._evidence = home / "evidence"
 
-def _mark_bytes(path: Path) -> bytes | None:
-    if not path.exists():
-        return None
-    try:
-        return files.read(path, limit=high_water_mark.MAX_MARK)
-    except Misuse:
-        return None
+    def save_evidence(self, evidence: Evidence) -> None:
+        """Write evidence as a file, if there is none yet."""
+        path = self._evidence / f"{evidence.digest}.json"
+        with suppress(AnchorError, OSError):
+            if not path.exists():
+                files.write(path, evidence.document, mode=0o600)
+
+    def evidence(self, known: Collection[str]) -> Iterator[bytes]:
+        """The documents that are stored as files, except those with these digests."""
+        for path in sorted(self._evidence.glob("*.json")):
+            if path.stem not in known:
+                with suppress(AnchorError):  # another program's file, or one that cannot be read
+                    yield files.read(path, limit=conflicting_statements.MAX_SIZE)
+
+    def load_mark(self) -> bytes | None:
+        """The bytes of the mark; None if there is no mark that can be read."""
+        if not self._mark.exists():
+            return None
+        try:
+            return files.read(self._mark, limit=high_water_mark.MAX_MARK)
+        except Misuse:
+            return None
+
+    def save_mark(self, data: bytes) -> None:
+        """Replace the mark, if it can be written."""
+        with suppress(AnchorError, OSError):
+            files.write(self._mark, data, mode=0o600)
+
+    def read_mark(self) -> high_water_mark.Mark | None:
+        """The mark; None if there is no mark that can be read."""
+        data = self.load_mark()
+        return high_water_mark.decode(data) if data is not None else None
+
+    def change_mark(self, change: Callable[[high_water_mark.Mark], bytes]) -> None:
+        """Rewrite the mark, if there is one. Raises if it cannot be written."""
+        found = self.read_mark()
+        if found is not None:
+            files.write(self._mark, change(found), mode=0o600)
 
 
 def watched(home: Path, database: Database) -> list[str]:
-    """What is watched, by the records, or by their mark where they cannot be read or know of nothing, as when
-    they were deleted. Raises why they cannot be read where there is no mark."""
-    trouble: Unavailable | None = None
+    """The watched targets, by the records. If those cannot be read or are empty, by their mark.
+
+    If there is no mark either, this raises the reason why the records cannot be read.
+    """
+    failure: Unavailable | None = None
     try:
         if known := queue.targets(database):
             return known
     except Unavailable as e:
-        trouble = e
-    found = read_mark(home, database)
-    if found is None and trouble is not None:
-        raise trouble
+        failure = e
+    found = HomeFiles(home, database).read_mark()
+    if found is None and failure is not None:
+        raise failure
     return [one.target for one in high_water_mark.watched(found)] if found is not None else []
 
 
 def forget(home: Path, database: Database, target: str, *, now: float) -> bool:
-    """Watch a target no more, and have the mark not bring it back; False when it was not watched."""
+    """Stop watching a target, in the mark too. False when it was not watched."""
     dropped = queue.unwatch(database, target, now=now)
-    found = read_mark(home, database)
-    if dropped and found is not None:
-        files.write(mark_path(home, database), high_water_mark.without(found, target), mode=0o600)
+    if dropped:
+        HomeFiles(home, database).change_mark(lambda mark: high_water_mark.without(mark, target))
     return dropped
 
 
 def forget_log(
     home: Path, database: Database, target: str, origin: str, *, who: str, reason: str, now: float
 ) -> None:
-    """Follow a log no more for a target, and have the mark not bring it back."""
+    """Stop following a log for a target, in the mark too."""
     followed_logs.forget(database, target, origin, who=who, reason=reason, now=now)
-    found = read_mark(home, database)
-    if found is not None:
-        kept = high_water_mark.without_log(found, target, origin)
-        files.write(mark_path(home, database), kept, mode=0o600)
+    HomeFiles(home, database).change_mark(lambda mark: high_water_mark.without_log(mark, target, origin))
 
 
 def accept(
     home: Path, database: Database, target: str, *, number: int, who: str, reason: str, now: float
 ) -> tuple[str, int | None]:
-    """Have the releases of a target compared with a lower number, and have the mark not bring the higher one
-    back. Returns the ledger, and the number that was compared with before."""
+    """Compare the releases of a target with a lower number from now on, in the mark too.
+
+    Returns the ledger, and the number that releases were compared with before.
+    """
     ledger, before = observed_releases.accept(
         database, target, number=number, who=who, reason=reason, now=now
     )
-    found = read_mark(home, database)
-    if found is not None:
-        kept = high_water_mark.with_best(found, target, Best(ledger=ledger, number=number))
-        files.write(mark_path(home, database), kept, mode=0o600)
+    best = Best(ledger=ledger, number=number)
+    HomeFiles(home, database).change_mark(lambda mark: high_water_mark.with_best(mark, target, best))
     return ledger, before
 
 
@@ -133,26 +162,8 @@ def worker(
     tell: Callable[[Message], object] | None = None,
     policy: Callable[[], queue.Policy | None] = lambda: None,
 ) -> Worker:
-    """A worker of this process. `tell` instead of the notifier's own takes what goes past the outbox."""
-    path = mark_path(home, database)
-
-    def load() -> bytes | None:
-        return _mark_bytes(path)
-
-    def save(data: bytes) -> None:
-        files.write(path, data, mode=0o600)
-
-    def spill(evidence: Evidence) -> None:
-        target = home / "evidence" / f"{evidence.digest}.json"
-        if not target.exists():
-            files.write(target, evidence.document, mode=0o600)
-
-    def spilled(known: Collection[str]) -> Iterator[bytes]:
-        for path in sorted((home / "evidence").glob("*.json")):
-            if path.stem not in known:
-                with suppress(AnchorError):  # nobody's evidence, or not to be read
-                    yield files.read(path, limit=conflicting_statements.MAX_SIZE)
-
+    """A worker of this process. `tell` gets the messages that cannot go through the outbox; the notifier does
+    if it is not given."""
     return Worker(
         Setting(
             database=database,
@@ -161,32 +172,15 @@ def worker(
             clock=time.time,
             rules=RunRules(intervals=intervals, alarm_rule=rule, receivers=notifier.receivers),
             alive=worker_id.alive,
-            beside=Beside(
-                spill=_best_effort(spill),
-                spilled=spilled,
-                load_mark=load,
-                save_mark=_best_effort(save),
-            ),
+            side_files=HomeFiles(home, database),
             policy=policy,
             tell=tell or notifier.tell,
         )
     )
 
 
-def _best_effort(write: Callable[[T], object]) -> Callable[[T], None]:
-    """A write that may fail: what it keeps is a second copy."""
-
-    def attempt(value: T) -> None:
-        try:
-            write(value)
-        except (AnchorError, OSError):
-            return
-
-    return attempt
-
-
 def absolute(targets: Sequence[str]) -> list[str]:
-    """Targets as the records know them: URLs as they are, paths absolute, folders by their release.json."""
+    """Targets as the records name them: a URL as given, an absolute path, for a folder its release.json."""
     found = []
     for target in targets:
         if "://" in target:

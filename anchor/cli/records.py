@@ -123,7 +123,7 @@ def check(
     found_home = homes.records_home(root, home)
     with records.opened(found_home, database, create=False) as opened:
         verdict = checking.check(opened, log_keys=_known(given))
-        kept = records.read_mark(found_home, opened)
+        kept = records.HomeFiles(found_home, opened).read_mark()
         if kept is not None:
             checks = (*verdict.checks, high_water_mark.compare(opened, kept))
             verdict = Verdict(kind="records", target=verdict.target, verdict=judge(checks), checks=checks)

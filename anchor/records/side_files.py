@@ -1,44 +1,79 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What lies beside the database as files, so that it survives the records: their mark, and evidence.
+"""Files beside the database that survive its loss: the high-water mark, and copies of evidence.
 
-Neither is believed: the mark holds signed notes, and evidence counts for what it shows under today's trust.
+Neither is trusted. The notes in the mark are verified, and evidence counts only under the trust of today.
 """
 
 import contextlib
 import hashlib
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass, field
+from typing import Protocol
 
 from anchor.errors import AnchorError, Refused
 from anchor.monitor.run_record import Evidence
-from anchor.records import high_water_mark as mark
+from anchor.records import high_water_mark
 
 
-@dataclass(kw_only=True)
-class Beside:
-    """Reads and writes these files; how, it is given. Writing one is best effort: it is a second copy."""
+class SideFiles(Protocol):
+    """Reads and writes these files. Each is a second copy, so a write that fails raises nothing."""
 
-    spill: Callable[[Evidence], object] = lambda _: None
-    """Writes evidence as a file."""
-    spilled: Callable[[Collection[str]], Iterator[bytes]] = lambda _: iter(())
-    """The evidence that lies there, but for these digests."""
-    load_mark: Callable[[], bytes | None] = lambda: None
-    save_mark: Callable[[bytes], object] = lambda _: None
-    _shows_nothing: set[str] = field(default_factory=set)
+    def save_evidence(self, evidence: Evidence) -> None:
+        """Write evidence as a file, if there is none yet."""
+        ...
 
-    def mark(self) -> mark.Mark | None:
-        """The mark, if there is one that can be read."""
-        with contextlib.suppress(AnchorError):
-            data = self.load_mark()
-            return mark.decode(data) if data else None
+    def evidence(self, known: Collection[str]) -> Iterator[bytes]:
+        """The documents that are stored as files, except those with these digests."""
+        ...
+
+    def load_mark(self) -> bytes | None:
+        """The bytes of the mark; None if there is no mark."""
+        ...
+
+    def save_mark(self, data: bytes) -> None:
+        """Replace the mark."""
+        ...
+
+
+class NoSideFiles:
+    """No files: for records in a process that keeps none."""
+
+    def save_evidence(self, evidence: Evidence) -> None:
+        """Write nothing."""
+
+    def evidence(self, known: Collection[str]) -> Iterator[bytes]:
+        """No documents."""
+        del known
+        return iter(())
+
+    def load_mark(self) -> bytes | None:
+        """No mark."""
         return None
 
-    def evidence(self, shown: Callable[[bytes], Evidence], known: Collection[str] = ()) -> Iterator[Evidence]:
-        """What shows something under today's trust (`shown`), but for these digests."""
-        for document in self.spilled({*known, *self._shows_nothing}):
+    def save_mark(self, data: bytes) -> None:
+        """Write nothing."""
+
+
+def read_mark(files: SideFiles) -> high_water_mark.Mark | None:
+    """The mark; None if there is no mark that can be read."""
+    with contextlib.suppress(AnchorError):
+        data = files.load_mark()
+        return high_water_mark.decode(data) if data else None
+    return None
+
+
+class EvidenceFiles:
+    """Reads evidence from the side files, and remembers which files show nothing."""
+
+    def __init__(self, files: SideFiles) -> None:
+        self._files = files
+        self._refused: set[str] = set()
+
+    def read(self, check: Callable[[bytes], Evidence], known: Collection[str] = ()) -> Iterator[Evidence]:
+        """The evidence that `check` accepts under the trust of today, except that with these digests."""
+        for document in self._files.evidence({*known, *self._refused}):
             try:
-                yield shown(document)
-            except Refused:  # somebody else's file, or nobody's evidence
-                self._shows_nothing.add(hashlib.sha256(document).hexdigest())
+                yield check(document)
+            except Refused:  # another program's file, or a document that proves nothing
+                self._refused.add(hashlib.sha256(document).hexdigest())
             except AnchorError:
                 continue

@@ -21,7 +21,7 @@ from anchor.monitor.run_record import Outcome
 from anchor.records import degraded, high_water_mark, history, outbox, queue, store
 from anchor.records.database import Database
 from anchor.records.queue import Held, Lease, Watched
-from anchor.records.side_files import Beside
+from anchor.records.side_files import EvidenceFiles, NoSideFiles, SideFiles, read_mark
 from anchor.records.state import HeldState
 from anchor.verdict import Check, Class, Verdict, failed, judge
 
@@ -60,7 +60,7 @@ class Setting:
     rules: store.RunRules = field(default_factory=store.RunRules)
     alive: queue.Alive = lambda _: None
     lease: float = queue.LEASE
-    beside: Beside = field(default_factory=Beside)
+    side_files: SideFiles = field(default_factory=NoSideFiles)
     policy: Callable[[], queue.Policy | None] = lambda: None
     """The policy that it verifies by, as it is now."""
     tell: Callable[[Message], object] = lambda _: None
@@ -83,6 +83,7 @@ class Worker:
         self._untold = 0
         self._again: list[str] = []
         self._over = _Over(setting)
+        self._evidence = EvidenceFiles(setting.side_files)
         self._schedule = degraded.LastKnownTargets(setting.rules.intervals)
         self._wanted: list[Watched] = []
         self._blind: Cycle | None = None
@@ -151,7 +152,7 @@ class Worker:
         """A run that the records cannot take: what it finds is told all the same."""
         outcome = self._without(error).run(target)
         for evidence in outcome.evidence:
-            self.setting.beside.spill(evidence)
+            self.setting.side_files.save_evidence(evidence)
         self._unkept(outcome, error)
         return Done(_with(outcome, error), None, str(error))
 
@@ -165,17 +166,17 @@ class Worker:
                 queue.watched(setting.database)
                 memory: HeldState | degraded.MarkedState = HeldState(setting.database, now=now)
             except AnchorError:
-                found = self.setting.beside.mark()
+                found = read_mark(self.setting.side_files)
                 notes = high_water_mark.notes(found) if found else []
                 logs = high_water_mark.followed(found) if found else []
                 bests = high_water_mark.best(found) if found else {}
-                shown = [*setting.beside.evidence(parts.shown)]
+                shown = [*self._evidence.read(parts.shown)]
                 memory = degraded.MarkedState(notes, shown, logs, error, now, bests=bests)
             self._blind = Cycle(parts, memory, standing=standing)
         return self._blind
 
     def _add_marked(self) -> None:
-        found = self.setting.beside.mark()
+        found = read_mark(self.setting.side_files)
         self._schedule.add(high_water_mark.watched(found) if found else ())
 
     def _begin(self) -> Cycle:
@@ -187,7 +188,7 @@ class Worker:
             queue.watch(setting.database, one.target, now=now, interval=one.interval)
         self._wanted = []
         self._schedule.learn(queue.watched(setting.database))
-        data = setting.beside.load_mark()
+        data = setting.side_files.load_mark()
         found = high_water_mark.decode(data) if data else None
         standing: tuple[Check, ...] = ()
         if data is not None and found is not None:
@@ -230,14 +231,14 @@ class Worker:
     def _recall(self, parts: Parts, now: float) -> None:
         """Evidence that lies as a file and is not in the records: they lost it, or never could take it."""
         known = {digest for *_, digest in history.accused(self.setting.database)}
-        for evidence in self.setting.beside.evidence(parts.shown, known):
+        for evidence in self._evidence.read(parts.shown, known):
             with contextlib.suppress(AnchorError):  # the file stays, and is read again in the next cycle
                 store.preserve(self.setting.database, (), (evidence,), now=now)
 
     def _end(self, done: list[Done]) -> None:
         if any(d.kept for d in done):
             with contextlib.suppress(AnchorError):  # an older mark says less, and nothing wrong
-                self.setting.beside.save_mark(high_water_mark.encode(self.setting.database))
+                self.setting.side_files.save_mark(high_water_mark.encode(self.setting.database))
 
     def _take(self, target: str | None) -> Lease | Held | None:
         setting = self.setting
@@ -263,7 +264,7 @@ class Worker:
         try:
             outcome = cycle.run(lease.target)
             for evidence in outcome.evidence:
-                setting.beside.spill(evidence)
+                setting.side_files.save_evidence(evidence)
             outcome, kept = self._keep(lease, outcome)
         except BaseException as e:
             # A defect, the end of this process, records that take nothing: the run is over all the same. It

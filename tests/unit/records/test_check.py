@@ -400,7 +400,7 @@ def test_a_mark_that_cannot_be_read_is_only_a_mark_less(
         path.mkdir()
     else:
         path.write_bytes(high_water_mark.encode(database) + b" " * high_water_mark.MAX_MARK)
-    assert wiring.read_mark(tmp_path, database) is None
+    assert wiring.HomeFiles(tmp_path, database).read_mark() is None
     assert wiring.watched(tmp_path, database) == []
 
 

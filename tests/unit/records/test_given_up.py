@@ -21,7 +21,7 @@ from anchor.monitor.run_record import Outcome
 from anchor.records import high_water_mark, queue, store
 from anchor.records.database import Database, open_database
 from anchor.records.queue import Held, Lease
-from anchor.records.side_files import Beside
+from anchor.records.side_files import NoSideFiles
 from anchor.records.tables import Notification
 from anchor.report.status import status
 from anchor.verdict import Class
@@ -39,7 +39,7 @@ class Watch:
         self.world = World(database)
         self.meanwhile = meanwhile
         self.told: list[str] = []
-        self.beside = Beside()
+        self.side_files = NoSideFiles()
         queue.watch(database, TARGET, now=NOW)
         setting = worker.Setting(
             database=database,
@@ -48,7 +48,7 @@ class Watch:
             clock=lambda: self.world.now,
             rules=store.RunRules(alarm_rule=alarm.Rule(1, 0)),
             alive=worker_id.alive,
-            beside=self.beside,
+            side_files=self.side_files,
             tell=self.tell,
         )
         self.worker = worker.Worker(setting)
@@ -241,7 +241,7 @@ def test_a_run_that_cannot_be_kept_gives_its_claim_up(
     assert free(database)
 
 
-@pytest.mark.parametrize("what", ["spill", "save_mark", "tell"])
+@pytest.mark.parametrize("what", ["save_evidence", "save_mark", "tell"])
 def test_a_side_file_or_a_notifier_that_fails_holds_no_claim(
     database: Database, what: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -252,7 +252,7 @@ def test_a_side_file_or_a_notifier_that_fails_holds_no_claim(
         watch.worker.setting.__dict__["tell"] = broken
         monkeypatch.setattr(store, "save_run", broken)
     else:
-        monkeypatch.setattr(watch.beside, what, broken)
+        monkeypatch.setattr(watch.side_files, what, broken)
     found = Outcome(verdict=outcomes.verdict(Class.INVALID, TARGET), evidence=(outcomes.evidence(),))
     monkeypatch.setattr("anchor.monitor.cycle.Cycle.run", lambda _self, _target: found)
     with contextlib.suppress(RuntimeError, AnchorError):
@@ -335,7 +335,7 @@ def test_each_cause_is_told_once_past_the_outbox_and_recovery_when_it_is_recorde
 
 
 def test_who_puts_the_records_back_in_every_cycle_sends_eight_messages_a_day_and_the_rest_in_a_sum(
-    database: Database,
+    database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     watch = Watch(database)
     assert watch.worker.cycle()[0].kept is not None
@@ -345,7 +345,7 @@ def test_who_puts_the_records_back_in_every_cycle_sends_eight_messages_a_day_and
         end = {"runs": [10_000 + int(watch.world.now), "00" * 32]}
         return msgspec.json.encode({"format": high_water_mark.FORMAT, "ends": end})
 
-    watch.beside.load_mark = lost
+    monkeypatch.setattr(watch.side_files, "load_mark", lost)
     for _ in range(50):
         watch.world.now += 60
         watch.worker.cycle()
