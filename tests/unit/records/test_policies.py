@@ -8,7 +8,7 @@ from anchor.errors import Misuse, Refused
 from anchor.records import queue, state_check, store
 from anchor.records.database import Database
 from anchor.records.queue import Lease, Policy
-from anchor.records.tables import Claim
+from anchor.records.tables import Target
 from tests.support.records import outcomes
 from tests.support.records.outcomes import NOW
 
@@ -32,7 +32,7 @@ def run(database: Database, policy: Policy, at: float, target: str | None = None
 
 def bound(database: Database) -> tuple[str | None, str | None]:
     with database.read() as connection:
-        path, digest = connection.execute(sa.select(Claim.policy_path, Claim.policy_sha256)).one()
+        path, digest = connection.execute(sa.select(Target.policy_path, Target.policy_sha256)).one()
         return path, digest
 
 
@@ -101,6 +101,6 @@ def test_a_policy_that_somebody_edits_is_seen(database: Database, *, ran: bool) 
     if ran:
         assert run(database, A, NOW)
     with database.write() as connection:
-        connection.execute(sa.update(Claim).values(policy_path="/dev/null"))
+        connection.execute(sa.update(Target).values(policy_path="/dev/null"))
     with database.read() as connection, pytest.raises(Refused, match="policy"):
         state_check.check(connection)
