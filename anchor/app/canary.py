@@ -10,7 +10,7 @@ from typing import BinaryIO, cast
 
 from anchor.errors import Refused, Unavailable
 from anchor.monitor.observed import HeldRelease
-from anchor.verify.files import HashedStream
+from anchor.verify.release_files import HashedStream
 
 
 class Corrupted:

@@ -17,7 +17,7 @@ from anchor.net.budget import Budget
 from anchor.verify import anchors
 from anchor.verify.anchors import Trust
 from anchor.verify.effort import Effort
-from anchor.verify.files import read_whole
+from anchor.verify.release_files import read_whole
 
 
 def read(

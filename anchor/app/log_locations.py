@@ -19,7 +19,7 @@ from anchor.net import log_sources, release_files
 from anchor.net.budget import Budget
 from anchor.net.rekor_v1_reader import RekorV1Reader
 from anchor.sigstore.trusted_root import LogKey
-from anchor.tlog import policy as witnesses
+from anchor.tlog import witness_policy
 from anchor.tlog.checkpoint import Log
 from anchor.tlog.keys import key_from_spki
 from anchor.tlog.source import Source
@@ -117,12 +117,12 @@ class LogLocations:
         if self.offline:
             raise Unavailable("not fetched: --offline", where=url)
 
-    def _quorum(self, policy: Policy, log: Log) -> witnesses.WitnessPolicy | None:
+    def _quorum(self, policy: Policy, log: Log) -> witness_policy.WitnessPolicy | None:
         """The witness policy, if it is about this log."""
         if not policy.tlog_policy:
             return None
         path = self.base / policy.tlog_policy
-        found = witnesses.parse(files.read(path, limit=witnesses.MAX_POLICY))
+        found = witness_policy.parse(files.read(path, limit=witness_policy.MAX_POLICY))
         return found if any(known.key == log.key for known in found.known_logs) else None
 
 

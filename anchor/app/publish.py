@@ -31,13 +31,12 @@ from anchor.publish.instance import Site
 from anchor.publish.plan import FOLDER as PUBLISHED
 from anchor.publish.run import Tools
 from anchor.publish.same_signer import SameSigner
-from anchor.signing import reference_client, remote_instance, request_timestamp
-from anchor.signing import signer as signing
+from anchor.signing import reference_client, remote_instance, request_timestamp, signer
 from anchor.signing.tokens import Consent, Signing, TokenSource
 from anchor.sigstore import signing_config, trusted_root
 from anchor.sigstore.services import Duplicate
 from anchor.sigstore.signing_config import Service, SigningConfig
-from anchor.tlog.policy import WitnessPolicy
+from anchor.tlog.witness_policy import WitnessPolicy
 from anchor.verdict import Verdict
 from anchor.verify.anchors import check_witnesses
 from anchor.verify.bundle import verify_bundle
@@ -159,14 +158,14 @@ def _remote(name: str, root: bytes, config: SigningConfig, log: Service, choice:
         if choice.signer.asks and not early:
             with contextlib.suppress(AnchorError):  # no token, or none that is good: told when it should sign
                 got = choice.tokens.get(found.issuer, choice.budget)
-                signing.claims(got)
+                signer.claims(got)
                 early.append(got)
         if early:
-            choice.signer.check(signing.claims(early[0]), found.name)
+            choice.signer.check(signer.claims(early[0]), found.name)
 
     def token() -> str:
         got = early.pop() if early else choice.tokens.get(found.issuer, choice.budget)
-        choice.signer.check(signing.claims(got), found.name)
+        choice.signer.check(signer.claims(got), found.name)
         if choice.consent is not None and (name in PUBLIC_INSTANCES or _is_public(log.url, keys)):
             choice.consent.ask(got, found.name, choice.budget)
         return got

@@ -13,9 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from anchor.app import canary as corrupted
-from anchor.app import earlier_releases as earlier
-from anchor.app import readings, records
+from anchor.app import canary, earlier_releases, readings, records
 from anchor.app.log_locations import LogLocations, RunBudget, public_key
 from anchor.app.readings import Reading
 from anchor.app.trust import trust_for
@@ -35,11 +33,11 @@ from anchor.records.database import Database
 from anchor.records.intervals import Intervals
 from anchor.tlog import evidence as evidences
 from anchor.verdict import Verdict
-from anchor.verify import policy as policies
 from anchor.verify.anchors import Trust
 from anchor.verify.effort import Effort
-from anchor.verify.files import Files
+from anchor.verify.policy import MAX_SIZE, parse_policy
 from anchor.verify.release import examine_release, verify_release
+from anchor.verify.release_files import Files
 from anchor.watch.worker import Worker
 
 BUDGET = 300.0
@@ -74,12 +72,12 @@ class TrustOptions:
             return
         if self.policy is None and not self.path.exists():
             raise Misuse("re-verification needs a policy", remedy="give --policy, or set ANCHOR_POLICY")
-        policies.parse_policy(user_files.read(self.path, limit=policies.MAX_SIZE), where=str(self.path))
+        parse_policy(user_files.read(self.path, limit=MAX_SIZE), where=str(self.path))
 
     def digest(self) -> str:
         """SHA-256 of the policy, hex."""
         if self.path:
-            data = user_files.read(self.path, limit=policies.MAX_SIZE)
+            data = user_files.read(self.path, limit=MAX_SIZE)
         else:
             data = msgspec.json.encode([self.ledger, self.identity, self.issuer, self.trusted_root])
         return hashlib.sha256(data).hexdigest()
@@ -210,8 +208,8 @@ class Wired:
 
     def canary(self, target: str, held: HeldRelease) -> Verdict:
         """The verdict on what is held, with one bit of the ledger changed."""
-        corrupted.check(held)
-        files, trust, effort = corrupted.Corrupted(held), self.trust(target), self._effort()
+        canary.check(held)
+        files, trust, effort = canary.Corrupted(held), self.trust(target), self._effort()
         return verify_release(
             target,
             held.data,
@@ -238,7 +236,7 @@ class Wired:
 
     def earlier(self, target: str, wanted: Previous) -> Earlier:
         """An earlier release from the folder of a target, in what is left of the time of this run."""
-        return earlier.read(
+        return earlier_releases.read(
             target,
             wanted,
             trust=self.trust(),

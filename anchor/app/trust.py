@@ -18,13 +18,12 @@ from anchor.net.budget import Budget
 from anchor.sigstore import containers
 from anchor.sigstore import trusted_root as roots
 from anchor.sigstore.trusted_root import TrustedRoot
-from anchor.tlog import policy as tlog_policy
-from anchor.tlog.policy import WitnessPolicy
+from anchor.tlog import witness_policy
+from anchor.tlog.witness_policy import WitnessPolicy
 from anchor.verdict import Check, failed, passed
-from anchor.verify import policy as trust
 from anchor.verify.anchors import Trust
-from anchor.verify.files import COPYING
-from anchor.verify.policy import Policy, RootSource, Signer
+from anchor.verify.policy import MAX_SIZE, Policy, RootSource, Signer, parse_policy
+from anchor.verify.release_files import COPYING
 from anchor.verify.steps import TRUST_FRESH
 
 PUBLIC_INSTANCES = ("public", "staging")
@@ -75,8 +74,8 @@ def trust_for(
 
 def load(path: Path, *, budget: Budget, offline: bool) -> Trust:
     """The trust that a policy file describes."""
-    data = user_files.read(path, limit=trust.MAX_SIZE)
-    return _trust(trust.parse_policy(data, where=str(path)), user_files.base(path), budget, offline=offline)
+    data = user_files.read(path, limit=MAX_SIZE)
+    return _trust(parse_policy(data, where=str(path)), user_files.base(path), budget, offline=offline)
 
 
 def _trust(
@@ -105,9 +104,9 @@ def _witnesses(policy: Policy, base: Path, root: TrustedRoot) -> WitnessPolicy |
     if not policy.tlog_policy:
         return None
     path = base / policy.tlog_policy
-    data = files.read(path, limit=tlog_policy.MAX_POLICY)
+    data = files.read(path, limit=witness_policy.MAX_POLICY)
     try:
-        found = tlog_policy.parse(data)
+        found = witness_policy.parse(data)
     except Misuse as e:
         raise e.at(str(path)) from None
     names = {name for log in root.tlogs for name in log.names}

@@ -12,8 +12,7 @@ from anchor.app.log_locations import public_key
 from anchor.app.reverify import TrustOptions
 from anchor.cli import homes, options
 from anchor.cli.output import document, emit, out, print_json
-from anchor.disk import files, worker_id
-from anchor.disk import user_files as named
+from anchor.disk import files, user_files, worker_id
 from anchor.errors import Misuse
 from anchor.net.budget import Budget
 from anchor.records import check as checking
@@ -46,7 +45,7 @@ def export(
     as_json: bool,
 ) -> int:
     """Write out what is recorded. As a whole it is JSON Lines, each line a row with the name of its table."""
-    if (evidence or checkpoints) and (output is None or output.path == named.STDOUT):
+    if (evidence or checkpoints) and (output is None or output.path == user_files.STDOUT):
         raise Misuse("files need a folder", where="-o", remedy="name a folder with -o")
     with records.opened(homes.records_home(root, home), database, create=False) as opened:
         if evidence or checkpoints:
@@ -60,7 +59,7 @@ def export(
                     out(str(folder / name))
             if as_json:
                 print_json({"files": [str(folder / name) for name, _ in found]})
-        elif output is None or output.path == named.STDOUT:
+        elif output is None or output.path == user_files.STDOUT:
             for line in exporting.rows(opened):
                 document(f"{line}\n")
         else:

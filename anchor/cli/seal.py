@@ -9,8 +9,7 @@ import click
 
 from anchor.cli import options
 from anchor.cli.output import Counter, out, print_json
-from anchor.disk import files
-from anchor.disk import user_files as named
+from anchor.disk import files, user_files
 from anchor.disk.ledger_file import SealedFile, guard_input, seal_file
 from anchor.disk.staged_folder import staged
 from anchor.errors import Misuse, Refused
@@ -87,7 +86,7 @@ def _previous(path: Path | None, name: str) -> Previous | None:
     if path is None:
         return None
     try:
-        data = named.read(path, limit=MAX_STATEMENT)
+        data = user_files.read(path, limit=MAX_STATEMENT)
         theirs = decode(data).ledger.name
         if theirs != name:
             problem = f"of the ledger {names.shown(theirs)}, not of {names.shown(name)}"

@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from typing import IO, Any, BinaryIO, cast
 
-from anchor.verify.files import CHUNK, Files
+from anchor.verify.release_files import CHUNK, Files
 
 MAX_HELD = 1 << 30
 """Bytes that are held of one release: as much as is ever fetched of one file."""

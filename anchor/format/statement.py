@@ -16,7 +16,7 @@ from msgspec import Meta
 from anchor import limits
 from anchor.encoding import is_jcs, jcs, parse_json
 from anchor.errors import Refused, Unsupported
-from anchor.format import names as naming
+from anchor.format import names
 from anchor.format.facts import check_columns
 from anchor.format.leaves import ENCODING
 from anchor.format.strict_json import build
@@ -26,17 +26,17 @@ STATEMENT_TYPE: Final = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE: Final = "urn:ledger-anchor:commitment:v1"
 PAYLOAD_TYPE: Final = "application/vnd.in-toto+json"
 """The DSSE payload type of a statement."""
-OUR_FILE: Final = naming.OUR_FILE
+OUR_FILE: Final = names.OUR_FILE
 OUR_READER: Final = "ledger-json-v1"
 MAX_STATEMENT = limits.STATEMENT
 """Bytes of a statement: as many columns as a ledger may have, with names as long as they may be, fit."""
 
 # Texts are checked by `naming`, which says what is wrong; the patterns are for the JSON Schemas.
-Hex32 = Annotated[str, Meta(extra_json_schema={"pattern": naming.HEX64})]
-Name = Annotated[str, Meta(extra_json_schema={"minLength": 1, "maxLength": naming.MAX_NAME})]
-Version = Annotated[str, Meta(extra_json_schema={"pattern": naming.VERSION})]
-Count = Annotated[int, Meta(ge=1, le=naming.MAX_NUMBER)]
-FileName = Annotated[str, Meta(extra_json_schema={"pattern": naming.LEDGER_FILE})]
+Hex32 = Annotated[str, Meta(extra_json_schema={"pattern": names.HEX64})]
+Name = Annotated[str, Meta(extra_json_schema={"minLength": 1, "maxLength": names.MAX_NAME})]
+Version = Annotated[str, Meta(extra_json_schema={"pattern": names.VERSION})]
+Count = Annotated[int, Meta(ge=1, le=names.MAX_NUMBER)]
+FileName = Annotated[str, Meta(extra_json_schema={"pattern": names.LEDGER_FILE})]
 Reader = Literal["markdown-table-v1", "ledger-json-v1", "json-v1", "jsonl-v1", "csv-v1"]
 
 
@@ -207,7 +207,7 @@ def decode(data: bytes) -> Statement:
         raise Refused("no JSON object", where="statement")
     for member, known in (("_type", STATEMENT_TYPE), ("predicateType", PREDICATE_TYPE)):
         if isinstance(value.get(member), str) and value[member] != known:
-            raise Unsupported(f"{naming.shown(value[member])} is not known", where=f"statement: {member}")
+            raise Unsupported(f"{names.shown(value[member])} is not known", where=f"statement: {member}")
     _check_evidence(value.get("predicate"))
     statement = build(value, Statement, where="statement")
     _check(statement)
@@ -233,15 +233,15 @@ def _link(ledger: LedgerName, data: bytes) -> Previous:
 
 def check_chain(ledger: LedgerName, previous: Previous | None, *, where: str) -> None:
     """Raise `Refused` unless name, number and version are well-formed and the release before fits them."""
-    naming.require(naming.name_problem(ledger.name), ledger.name, where=f"{where}: ledger.name")
-    naming.require(naming.version_problem(ledger.version), ledger.version, where=f"{where}: ledger.version")
+    names.require(names.name_problem(ledger.name), ledger.name, where=f"{where}: ledger.name")
+    names.require(names.version_problem(ledger.version), ledger.version, where=f"{where}: ledger.version")
     place = f"{where}: previous"
     if previous is None:
         if ledger.number != 1:
             raise Refused(f"release number {ledger.number} names no release before it", where=place)
         return
-    naming.require(naming.version_problem(previous.version), previous.version, where=f"{place}.version")
-    naming.require(naming.hex_problem(previous.statement), previous.statement, where=f"{place}.statement")
+    names.require(names.version_problem(previous.version), previous.version, where=f"{place}.version")
+    names.require(names.hex_problem(previous.statement), previous.statement, where=f"{place}.statement")
     if previous.number != ledger.number - 1:
         raise Refused(
             f"number {previous.number} does not come before {ledger.number}", where=f"{place}.number"
@@ -250,11 +250,11 @@ def check_chain(ledger: LedgerName, previous: Previous | None, *, where: str) ->
         raise Refused(f"the version of the release itself, {ledger.version}", where=f"{place}.version")
 
 
-def check_files(names: list[str], *, where: str) -> None:
+def check_files(files: list[str], *, where: str) -> None:
     """Raise `Refused` unless these are ledger.json and one original, sorted by name."""
-    for name in names:
-        naming.require(naming.file_problem(name), name, where=where)
-    if len(names) != 2 or OUR_FILE not in names or names != sorted(set(names)):
+    for name in files:
+        names.require(names.file_problem(name), name, where=where)
+    if len(files) != 2 or OUR_FILE not in files or files != sorted(set(files)):
         raise Refused("these are not ledger.json and one original, sorted by name", where=where)
 
 
@@ -273,7 +273,7 @@ def _check(statement: Statement) -> None:
     """The members fit each other."""
     where = "statement: predicate"
     check_chain(statement.ledger, statement.previous, where=where)
-    naming.require(naming.hex_problem(statement.tree.root), statement.tree.root, where=f"{where}.tree.root")
+    names.require(names.hex_problem(statement.tree.root), statement.tree.root, where=f"{where}.tree.root")
     check_columns(statement.facts.columns, where=f"{where}.facts.columns")
     files = [f.name for f in statement.facts.files]
     check_files(files, where=f"{where}.facts.files")
@@ -284,4 +284,4 @@ def _check(statement: Statement) -> None:
         raise Refused("the subjects are not the files", where="statement: subject")
     for subject in statement.subject:
         digest = subject.digest.sha256
-        naming.require(naming.hex_problem(digest), digest, where=f"statement: subject {subject.name}")
+        names.require(names.hex_problem(digest), digest, where=f"statement: subject {subject.name}")

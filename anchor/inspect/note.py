@@ -8,7 +8,7 @@ from itertools import islice
 from anchor.encoding import unbase64
 from anchor.errors import AnchorError
 from anchor.inspect.fields import Description, Field, Rule, bound, field, unbound, under
-from anchor.tlog import checkpoint, note, proof
+from anchor.tlog import checkpoint, note, tlog_proof
 from anchor.tlog.keys import parse_vkey
 
 DASH = "— "
@@ -100,14 +100,14 @@ def _signature(line: str, name: str, at: str, origin: str, log_id: bytes) -> Ite
 
 def is_proof(data: bytes) -> bool:
     """Whether it begins as a tlog-proof does."""
-    return data.startswith(proof.MAGIC.encode() + b"\n")
+    return data.startswith(tlog_proof.MAGIC.encode() + b"\n")
 
 
 def read_proof(text: str) -> Description:
     """A tlog-proof: `c2sp.org/tlog-proof@v1`."""
     problem, sentence = "", "a proof that an entry is in a log"
     try:
-        found = proof.parse(text.encode())
+        found = tlog_proof.parse(text.encode())
         sentence = f"a proof by {len(found.hashes)} hashes that some entry is number {found.index} of a log"
     except AnchorError as e:
         problem = str(e)
@@ -119,7 +119,7 @@ def _proof(text: str) -> Iterator[Field]:
     lines = head.split("\n")
     yield field("format", lines[0], unbound("says how to read the file"))
     count = 0
-    for line in islice(lines[1:], proof.MAX_HASHES + 3):
+    for line in islice(lines[1:], tlog_proof.MAX_HASHES + 3):
         if line.startswith("extra "):
             yield field("extra", line.removeprefix("extra "), EXTRA)
         elif line.startswith("index "):

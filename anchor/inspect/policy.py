@@ -13,7 +13,7 @@ from anchor.encoding import parse_toml
 from anchor.errors import AnchorError, Refused
 from anchor.inspect.fields import MAX_FIELDS, Description, Field, Rules, field, unbound, walk
 from anchor.inspect.note import vkey_fields
-from anchor.tlog import policy as witnesses
+from anchor.tlog import witness_policy
 from anchor.verify import policy
 
 YOURS = unbound(
@@ -61,8 +61,8 @@ def read_witnesses(data: bytes) -> Description:
     """A C2SP witness policy."""
     problem, sentence = "", "a witness policy that is refused as it stands"
     try:
-        found = witnesses.parse(data)
-        quorum = witnesses.shown(found.quorum or witnesses.NONE)
+        found = witness_policy.parse(data)
+        quorum = witness_policy.shown(found.quorum or witness_policy.NONE)
         sentence = (
             f"knows {len(found.logs)} logs and {len(found.witnesses)} witnesses; quorum {quorum} of "
             f"{len(found.groups)} groups"

@@ -9,8 +9,8 @@ from anchor.merkle.hashing import EMPTY_ROOT
 from anchor.monitor.run_record import ConsistencyProof, Evidence, SignedCheckpoint
 from anchor.tlog.checkpoint import Checkpoint, Log
 from anchor.tlog.follow import Path
-from anchor.tlog.policy import WitnessPolicy
 from anchor.tlog.source import ProofSource, Source, TileCache
+from anchor.tlog.witness_policy import WitnessPolicy
 
 MAX_CACHED = 4096
 """Tiles kept in memory for one cycle: 32 MiB of full ones."""

@@ -26,7 +26,7 @@ from anchor.monitor.interfaces import (
 from anchor.monitor.run_record import TWO_HISTORIES, ConsistencyProof, Evidence, SignedCheckpoint
 from anchor.tlog import checkpoint as checkpoints
 from anchor.tlog import evidence as evidences
-from anchor.tlog import policy as witnesses
+from anchor.tlog import witness_policy
 from anchor.tlog.checkpoint import Checkpoint
 from anchor.tlog.follow import Followed, News, follow, follow_proofs
 from anchor.tlog.source import Source
@@ -299,7 +299,7 @@ class Session:
             return
         name = f"witnesses of {self.place.tree}"
         try:
-            quorum = witnesses.evaluate(policy, self.followed.head.note, now=int(self.now))
+            quorum = witness_policy.evaluate(policy, self.followed.head.note, now=int(self.now))
         except AnchorError as e:
             self.checks.append(failed(name, e, clause="C2SP tlog-policy"))
             return

@@ -16,7 +16,7 @@ from anchor.format.release import MAX_RELEASE
 from anchor.net.budget import Budget
 from anchor.net.service_errors import HttpError, ServiceError
 from anchor.net.urls import check_url
-from anchor.verify.files import COPYING, check_size
+from anchor.verify.release_files import COPYING, check_size
 
 if TYPE_CHECKING:
     from anchor.net.http import Response

@@ -18,7 +18,7 @@ from anchor.format.release import MAX_RELEASE, Blob, File, Release, dump, paths,
 from anchor.net.release_files import Folder
 from anchor.publish.documents import documents
 from anchor.publish.plan import FOLDER, INCOMING, Plan
-from anchor.verify.files import HashedStream
+from anchor.verify.release_files import HashedStream
 
 RELEASE = "release.json"
 

@@ -17,7 +17,7 @@ import msgspec
 
 from anchor.disk import files, lock
 from anchor.errors import AnchorError, Misuse, Pending, Refused, Unavailable
-from anchor.format import names as naming
+from anchor.format import names
 from anchor.format import release as release_file
 from anchor.format.release import MAX_BUNDLE, MAX_TRUSTED_ROOT, Blob, Release, dump, relocate
 from anchor.publish import clock, install, interrupted, release_json, statement_guard
@@ -76,7 +76,7 @@ def publish(order: Order, sites: Sites, tools: Tools) -> Published:
     that cannot be reached it gives the reason: the others do not wait for it. Where it gives none for a
     release that is there, that is verified and nothing more.
     """
-    naming.check_arguments(order.name, order.version)
+    names.check_arguments(order.name, order.version)
     check_links(order.root, order.version)  # before anything there is swept, too
     with (
         install.made_root(order.root),
@@ -153,8 +153,8 @@ class _Job:
         self._roots: list[bytes] = []
         old = self._old()
         old += self._kept({a.path for a in old}, sites)
-        names = {a.path for a in old}
-        wanted = [s for s in sites if release_json.bundle_path(s.name) not in names]
+        paths = {a.path for a in old}
+        wanted = [s for s in sites if release_json.bundle_path(s.name) not in paths]
         self._ask(wanted)
         anchored, errors = self._anchor(wanted, down, others=bool(old))
         if not old and not anchored:

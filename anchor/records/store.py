@@ -26,8 +26,15 @@ from anchor.monitor.run_record import (
     SeenRelease,
     SignedCheckpoint,
 )
-from anchor.records import audit_log, decision, followed_logs, observed_releases, outbox, proven_heads
-from anchor.records import hash_chain as chain
+from anchor.records import (
+    audit_log,
+    decision,
+    followed_logs,
+    hash_chain,
+    observed_releases,
+    outbox,
+    proven_heads,
+)
 from anchor.records.database import Database
 from anchor.records.intervals import Intervals
 from anchor.records.queue import Lease, ms
@@ -137,7 +144,7 @@ def save_run(database: Database, lease: Lease, outcome: Outcome, *, now: float, 
             "notes": msgspec.json.encode(outcome.verdict.notes).decode(),
             "decided": decision.encode(settled),
         }
-        seq, link = chain.end_run(database, connection, lease.run_id, run, _checks(outcome))
+        seq, link = hash_chain.end_run(database, connection, lease.run_id, run, _checks(outcome))
         if not seq:
             raise Unavailable("this run has ended already", where=lease.target)
         connection.execute(_SETTLE, {**state, "target_id": lease.target_id})
@@ -346,7 +353,7 @@ def _checkpoints(
             if loose and proven_heads.no_room(connection, {"origin": c.origin, "log_key": c.log_key}, c.note):
                 continue
             rest = {"log_key": c.log_key, "note": c.note, "source": c.source, "seen_ms": at}
-            seq = chain.append(database, connection, Checkpoint, {**key, **rest})
+            seq = hash_chain.append(database, connection, Checkpoint, {**key, **rest})
         else:
             # When it was last the newest: a head that is served again after a larger one says nothing of when
             # the log had that size, and would make what it grew by since then the reference.
@@ -374,4 +381,4 @@ def _evidence(database: Database, connection: Connection, found: Sequence[Eviden
     for e in found:
         if _find(connection, EvidenceRow, {"digest": e.digest}) is None:
             row = {"kind": e.kind, "origin": e.origin, "digest": e.digest, "document": e.document}
-            chain.append(database, connection, EvidenceRow, {**row, "found_ms": at})
+            hash_chain.append(database, connection, EvidenceRow, {**row, "found_ms": at})

@@ -21,14 +21,14 @@ from anchor.log_kinds import EMBEDDED
 from anchor.log_kinds.embedded import EMBEDDED_SUFFIX
 from anchor.sigstore.trusted_root import TrustedRoot
 from anchor.sigstore.trusted_root import parse as parse_root
-from anchor.tlog import policy as witness_policy
-from anchor.tlog.policy import WitnessPolicy
+from anchor.tlog import witness_policy
+from anchor.tlog.witness_policy import WitnessPolicy
 from anchor.verdict import Check, Class
 from anchor.verify import root_copy, steps
 from anchor.verify.bundle import verify_bundle
 from anchor.verify.effort import Effort
-from anchor.verify.files import Files, read_whole
 from anchor.verify.policy import Policy
+from anchor.verify.release_files import Files, read_whole
 from anchor.verify.report import BundleReport
 from anchor.verify.root_copy import Name, RootCopy
 from anchor.verify.steps import Checks

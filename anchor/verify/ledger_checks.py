@@ -16,7 +16,7 @@ from anchor.format import leaves, statement
 from anchor.format.readers import open_table
 from anchor.format.release import File, Release
 from anchor.format.statement import OUR_FILE, Statement
-from anchor.verify.files import Files, HashedSink, HashedStream, read_whole
+from anchor.verify.release_files import Files, HashedSink, HashedStream, read_whole
 
 _LARGE = 1 << 20
 MAX_SHOWN = 300

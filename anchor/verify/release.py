@@ -33,8 +33,8 @@ from anchor.verdict import Check, Class, Verdict, below_policy, failed, judge, p
 from anchor.verify import anchors, ledger_checks, steps
 from anchor.verify.anchors import AnchorReport, ReferenceClient, Trust, VerifiedAnchor
 from anchor.verify.effort import Effort
-from anchor.verify.files import COPYING, Files
 from anchor.verify.policy import Policy
+from anchor.verify.release_files import COPYING, Files
 from anchor.verify.steps import Checks
 
 EMBEDDED = (

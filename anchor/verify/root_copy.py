@@ -26,7 +26,7 @@ from anchor.sigstore.trusted_root import parse as parse_root
 from anchor.verify import certificate as certificates
 from anchor.verify.bundle import verify_bundle
 from anchor.verify.effort import Effort
-from anchor.verify.files import Files, read_whole
+from anchor.verify.release_files import Files, read_whole
 from anchor.verify.report import BundleReport
 
 Name = tuple[str, bytes]

@@ -17,7 +17,7 @@ from pathlib import Path
 from anchor.errors import AnchorError
 from anchor.sigstore import bundle as bundles
 from anchor.sigstore import keys, timestamp_response, trusted_root
-from anchor.tlog import checkpoint, policy, proof
+from anchor.tlog import checkpoint, tlog_proof, witness_policy
 from anchor.verify import timestamp
 from tests.support.forge.our_verdict import judge
 from tests.vectors import make
@@ -52,8 +52,8 @@ TARGETS: dict[str, Callable[[bytes], object]] = {
     "bundle": whole,
     "root": lambda data: judge(dataclasses.replace(BASE, root=data)),
     "note": checkpoint.parse,
-    "policy": policy.parse,
-    "proof": proof.parse,
+    "policy": witness_policy.parse,
+    "proof": tlog_proof.parse,
     "key": keys.load_pem,
     "token": lambda data: timestamp.check_signing_certificate(
         timestamp_response.read(data, "token"), b"", where="token"

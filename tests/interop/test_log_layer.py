@@ -14,12 +14,12 @@ from anchor.log_kinds.rekor_v2 import REKOR_V2
 from anchor.net.budget import Budget
 from anchor.net.log_sources import FolderSource, rekor_v2
 from anchor.net.rekor_v1_reader import RekorV1Reader
-from anchor.tlog import checkpoint, evidence, policy, proof
+from anchor.tlog import checkpoint, evidence, tlog_proof, witness_policy
 from anchor.tlog.checkpoint import Log
 from anchor.tlog.follow import Followed, News, follow, follow_proofs
 from anchor.tlog.keys import parse_vkey
-from anchor.tlog.proof import TlogProof
 from anchor.tlog.reader import TileReader
+from anchor.tlog.tlog_proof import TlogProof
 from tests.interop.stack.keys import spki
 from tests.interop.stack.logs import RekorV2
 from tests.interop.stack.stack import Stack
@@ -85,21 +85,21 @@ def test_real_witnesses_are_counted(stack: Stack) -> None:
         assert post(log.url, request(b"seen"))[0] == 201
         raw = rekor_v2(log.url, budget=Budget(20)).checkpoint()
         entry = log.entries()[0]
-    rules = policy.parse(log.tlog_policy().encode())
-    one = policy.parse(log.tlog_policy().replace("group g 1", "group g all").encode())
+    rules = witness_policy.parse(log.tlog_policy().encode())
+    one = witness_policy.parse(log.tlog_policy().replace("group g 1", "group g all").encode())
     now = int(time.time())
-    head, quorum = policy.verify(rules, raw, now=now)
+    head, quorum = witness_policy.verify(rules, raw, now=now)
     assert quorum.met
     assert {c.witness for c in quorum.cosigned} <= {"w0", "w1"}
     assert all(abs(c.time - now) < 60 for c in quorum.cosigned)
     whole = TlogProof(0, tuple(TileReader(FolderSource(log.storage), head).inclusion_proof(0)), raw)
-    parsed = proof.parse(proof.serialise(whole))
-    assert proof.verify(parsed, merkle.leaf_hash(entry), policy=rules, now=now).quorum.met
+    parsed = tlog_proof.parse(tlog_proof.serialise(whole))
+    assert tlog_proof.verify(parsed, merkle.leaf_hash(entry), policy=rules, now=now).quorum.met
     if len(quorum.cosigned) < 2:
         with pytest.raises(Refused, match="not met"):
-            policy.verify(one, raw, now=now)
+            witness_policy.verify(one, raw, now=now)
     with pytest.raises(Refused, match="not met"):
-        policy.verify(rules, raw, now=now - 3600)  # to whom the cosignatures are from the future
+        witness_policy.verify(rules, raw, now=now - 3600)  # to whom the cosignatures are from the future
 
 
 def test_a_real_rekor_v1_log_is_followed_by_its_proofs(

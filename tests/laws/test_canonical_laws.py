@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from anchor.encoding import decimal, is_jcs, jcs, parse_json, unbase64, unhex
 from anchor.errors import AnchorError, Refused, Unsupported
-from anchor.format import names as naming
+from anchor.format import names
 from anchor.format import release as releases
 from anchor.format import statement as statements
 from anchor.format.statement import LedgerName, Previous, SourceFile, Tree
@@ -27,10 +27,10 @@ plain_values: st.SearchStrategy[Any] = st.recursive(
     lambda inner: st.dictionaries(st.text(st.characters(max_codepoint=0x7F)), inner, max_size=4),
     max_leaves=12,
 )
-names = st.text(min_size=1, max_size=128).filter(lambda n: not naming.name_problem(n))
-versions = st.from_regex(naming.VERSION, fullmatch=True).filter(lambda v: not naming.version_problem(v))
+ledger_names = st.text(min_size=1, max_size=128).filter(lambda n: not names.name_problem(n))
+versions = st.from_regex(names.VERSION, fullmatch=True).filter(lambda v: not names.version_problem(v))
 digests = st.binary(min_size=32, max_size=32).map(bytes.hex)
-numbers = st.integers(1, naming.MAX_NUMBER)
+numbers = st.integers(1, names.MAX_NUMBER)
 columns = st.lists(
     st.text(st.characters(max_codepoint=0xFFFF, exclude_categories=["Cs"]), min_size=1, max_size=20),
     min_size=1,
@@ -50,7 +50,7 @@ def made_statements(draw: st.DrawFn) -> statements.Statement:
         )
     )
     return statements.commit(
-        ledger=LedgerName(name=draw(names), number=number, version=version),
+        ledger=LedgerName(name=draw(ledger_names), number=number, version=version),
         tree=Tree.of(draw(st.binary(min_size=32, max_size=32)), draw(numbers)),
         columns=draw(columns),
         original=msgspec.convert({"name": original[0], "reader": original[1]}, SourceFile),
@@ -159,7 +159,7 @@ def test_what_decodes_encodes_to_the_same_text(text: str, data: bytes) -> None:
 @given(st.text(max_size=300))
 def test_a_path_that_is_taken_stays_below_its_folder(text: str) -> None:
     """FORMAT.md section 8: every path is relative to the file that names it, without `..`."""
-    if not naming.path_problem(text):
+    if not names.path_problem(text):
         parts = text.split("/")
         assert all(p and p.isascii() and p not in (".", "..") and not p.startswith((".", "-")) for p in parts)
         assert not set(text) & set("\\:%?#~ \t\r\n\0")
@@ -168,7 +168,7 @@ def test_a_path_that_is_taken_stays_below_its_folder(text: str) -> None:
 @given(st.text(min_size=1, max_size=300))
 def test_a_log_always_has_a_file_name(origin: str) -> None:
     """FORMAT.md section 7: named after its log."""
-    assert not naming.path_problem(naming.log_file_stem(origin) + ".sigstore.json")
+    assert not names.path_problem(names.log_file_stem(origin) + ".sigstore.json")
 
 
 def _people(value: Any) -> bytes:

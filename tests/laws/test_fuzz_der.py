@@ -15,8 +15,7 @@ from hypothesis import strategies as st
 from anchor.encoding import to_base64
 from anchor.errors import AnchorError, Refused, Unsupported
 from anchor.sigstore import timestamp_response, trusted_root, x509
-from anchor.verify import certificate as signing
-from anchor.verify import timestamp
+from anchor.verify import certificate, timestamp
 from anchor.verify.effort import Effort
 from tests.support.forge import bundles
 from tests.support.forge.authorities import tsa
@@ -63,7 +62,7 @@ def test_a_spoiled_certificate_is_an_error_of_ours(der: bytes) -> None:
     with contextlib.suppress(AnchorError):
         x509.fields(x509.load_certificate(der, "here"), "here")
     with contextlib.suppress(AnchorError):
-        signing.issued_by(signing.read(der), BELIEVED, TIME, Effort.unlimited())
+        certificate.issued_by(certificate.read(der), BELIEVED, TIME, Effort.unlimited())
 
 
 @settings(max_examples=600, deadline=None)

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from anchor import merkle
 from anchor.errors import AnchorError
-from anchor.tlog import checkpoint, evidence, follow, note, policy, proof, tiles
+from anchor.tlog import checkpoint, evidence, follow, note, tiles, tlog_proof, witness_policy
 from anchor.tlog.checkpoint import Checkpoint
 from anchor.tlog.keys import Algorithm, VerifierKey, parse_vkey
-from anchor.tlog.proof import TlogProof
 from anchor.tlog.reader import TileReader
+from anchor.tlog.tlog_proof import TlogProof
 from tests.support.logs.simlog import SimLog, UniformLog, key
 from tests.support.second import needed_tiles
 
@@ -130,7 +130,7 @@ def test_checkpoints_round_trip(origin: str, size: int, root: bytes, extensions:
 )
 def test_proofs_round_trip(index: int, hashes: list[bytes], extra: bytes | None) -> None:
     value = TlogProof(index, tuple(hashes), LOG.sign(3), extra)
-    assert proof.parse(proof.serialise(value)) == value
+    assert tlog_proof.parse(tlog_proof.serialise(value)) == value
 
 
 # What is accepted is what it serialises to: one file, one meaning.
@@ -138,12 +138,12 @@ def test_proofs_round_trip(index: int, hashes: list[bytes], extra: bytes | None)
 def test_a_parsed_proof_has_only_one_form(tail: bytes) -> None:
     with contextlib.suppress(AnchorError):
         data = b"c2sp.org/tlog-proof@v1\n" + tail
-        assert proof.serialise(proof.parse(data)) == data
+        assert tlog_proof.serialise(tlog_proof.parse(data)) == data
 
 
 SAMPLES = [
     LOG.sign(5),
-    proof.serialise(TlogProof(3, (bytes(32), bytes(32)), LOG.sign(5), b"x")),
+    tlog_proof.serialise(TlogProof(3, (bytes(32), bytes(32)), LOG.sign(5), b"x")),
     f"log {LOG.key.vkey}\nwitness w {LOG.key.vkey}\ngroup g any w\nquorum g\n".encode(),
     evidence.build(LOG.log, LOG.head(9), LOG.fork(2, 9).head()),
     LOG.key.vkey.encode(),
@@ -178,9 +178,11 @@ def test_only_our_errors_come_out_of_any_bytes(data: bytes) -> None:
         note.parse,
         checkpoint.parse,
         lambda d: checkpoint.verify(d, LOG.log),
-        proof.parse,
-        lambda d: proof.verify(proof.parse(d), bytes(32), policy=policy.parse(b"quorum none\n"), now=0),
-        policy.parse,
+        tlog_proof.parse,
+        lambda d: tlog_proof.verify(
+            tlog_proof.parse(d), bytes(32), policy=witness_policy.parse(b"quorum none\n"), now=0
+        ),
+        witness_policy.parse,
         evidence.check,
         lambda d: parse_vkey(d.decode("utf-8", "surrogateescape")),
         lambda d: tiles.parse_bundle(d, 3),

@@ -10,11 +10,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from anchor.app import trust as wiring
+from anchor.app import trust
 from anchor.errors import Unavailable
 from anchor.net import tuf_roots
 from anchor.sigstore import trusted_root
-from anchor.tlog import policy as witness_policy
+from anchor.tlog import witness_policy
 from anchor.verdict import Check, Class, Step, failed, skipped
 from anchor.verify import steps
 from anchor.verify.policy import Policy
@@ -180,11 +180,11 @@ def _freshness() -> tuple[Check, ...]:
     fresh = tuf_roots.Material(tuf_roots.REPOSITORIES["public"], {}, "tuf", {}, now, now + timedelta(days=1))
     old = msgspec.structs.replace(fresh, expires=now - timedelta(days=1))
     found = [
-        wiring.PublicRoot(fresh, now),
-        wiring.PublicRoot(old, now),
-        wiring.PublicRoot(fresh, now, "no answer"),
+        trust.PublicRoot(fresh, now),
+        trust.PublicRoot(old, now),
+        trust.PublicRoot(fresh, now, "no answer"),
     ]
-    return tuple(wiring._fresh("public", named, None) for named in found)
+    return tuple(trust._fresh("public", named, None) for named in found)
 
 
 @pytest.mark.parametrize("step", steps.RELEASE_STEPS, ids=lambda s: s.name)

@@ -5,7 +5,7 @@ import base64
 from typing import Any
 
 from anchor.errors import AnchorError
-from anchor.tlog import checkpoint, note, policy, proof, tiles
+from anchor.tlog import checkpoint, note, tiles, tlog_proof, witness_policy
 from anchor.tlog.keys import VerifierKey, key_from_spki, parse_vkey
 from anchor.verdict import Class, class_of
 from tests.vectors.c2sp import LogCase
@@ -43,18 +43,18 @@ def _path(data: bytes, _about: Any) -> None:
 
 
 def _policy(data: bytes, _about: Any) -> None:
-    policy.parse(data)
+    witness_policy.parse(data)
 
 
 def _cosigned(data: bytes, about: Any) -> None:
-    policy.verify(policy.parse(about["policy"].encode()), data, now=about["now"])
+    witness_policy.verify(witness_policy.parse(about["policy"].encode()), data, now=about["now"])
 
 
 def _proof(data: bytes, about: Any) -> None:
-    parsed = proof.parse(data)
-    assert proof.serialise(parsed) == data
-    wanted = policy.parse(about["policy"].encode())
-    proof.verify(parsed, bytes.fromhex(about["leaf"]), policy=wanted, now=about["now"])
+    parsed = tlog_proof.parse(data)
+    assert tlog_proof.serialise(parsed) == data
+    wanted = witness_policy.parse(about["policy"].encode())
+    tlog_proof.verify(parsed, bytes.fromhex(about["leaf"]), policy=wanted, now=about["now"])
 
 
 _JUDGES = {

@@ -17,27 +17,27 @@ from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.util import LRUCache
 
-from anchor.records import database as engine
+from anchor.records import database as databases
 
-migrated = engine.upgrade
+migrated = databases.upgrade
 """The migrations themselves."""
 
 
 def install() -> None:
     """From now on, in this process."""
-    if engine.upgrade is migrated:
-        engine.upgrade = upgrade
+    if databases.upgrade is migrated:
+        databases.upgrade = upgrade
         share_compiled(SQLiteDialect_pysqlite)
         share_compiled(PGDialect_psycopg)
 
 
-def upgrade(database: engine.Database, to: str = "head") -> None:
+def upgrade(database: databases.Database, to: str = "head") -> None:
     """The migrations, or for new SQLite records their result."""
     if database.dialect != "sqlite" or to != "head" or not copied(database):
         migrated(database, to)
 
 
-def copied(database: engine.Database) -> bool:
+def copied(database: databases.Database) -> bool:
     """Whether the records were empty; they have the schema now."""
     statements = schema()
     with database.write() as connection:
@@ -55,7 +55,7 @@ def schema() -> tuple[str, ...]:
     """The statements that make the schema, read from records that were migrated."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "records.db"
-        first = engine.Database(sa.create_engine(f"sqlite:///{file}"), "first")
+        first = databases.Database(sa.create_engine(f"sqlite:///{file}"), "first")
         migrated(first)
         first.close()
         with sqlite3.connect(file) as read:

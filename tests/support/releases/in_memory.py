@@ -16,9 +16,9 @@ from anchor.sigstore import trusted_root
 from anchor.verdict import Verdict
 from anchor.verify.anchors import ReferenceClient
 from anchor.verify.effort import Effort
-from anchor.verify.files import check_size
 from anchor.verify.policy import Policy, Signer
 from anchor.verify.release import ReleaseResult, Trust, examine_release
+from anchor.verify.release_files import check_size
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from anchor.net.service_errors import LostAnswer
 from anchor.signing import token_claims
 from anchor.signing.remote_log_v1 import RekorV1
 from anchor.sigstore import bundle, signing_config, trusted_root
-from anchor.tlog import policy as witnesses
+from anchor.tlog import witness_policy
 from anchor.tlog.keys import parse_vkey
 from anchor.verdict import Class
 from anchor.verify.policy import parse_policy
@@ -331,7 +331,7 @@ def test_each_line_of_a_witness_policy_and_each_part_of_a_key_is_needed() -> Non
             spoilt.append([*lines[:i], " ".join(words[:n] + words[n + 1 :]), *lines[i + 1 :]])
         for text in spoilt:
             with pytest.raises(Misuse):
-                witnesses.parse(("\n".join(text) + "\n").encode())
+                witness_policy.parse(("\n".join(text) + "\n").encode())
     parts = lines[0].split(" ")[1].split("+", 2)
     for i, part in enumerate(parts):
         for other in ("", f"{part}+{part}", f" {part}", f"{part}=", part[:-1] if i else f"{part}\n"):

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 import sqlalchemy as sa
 
-from anchor.app import records as wiring
+from anchor.app import records
 from anchor.errors import Misuse
 from anchor.format.statement import encode
 from anchor.monitor import alarm
@@ -395,13 +395,13 @@ def test_a_log_with_huge_notes_costs_neither_the_notes_of_the_others_nor_what_is
 def test_a_mark_that_cannot_be_read_is_only_a_mark_less(
     database: Database, tmp_path: Path, spoil: str
 ) -> None:
-    path = wiring.mark_path(tmp_path, database)
+    path = records.mark_path(tmp_path, database)
     if spoil == "folder":
         path.mkdir()
     else:
         path.write_bytes(high_water_mark.encode(database) + b" " * high_water_mark.MAX_MARK)
-    assert wiring.HomeFiles(tmp_path, database).read_mark() is None
-    assert wiring.watched(tmp_path, database) == []
+    assert records.HomeFiles(tmp_path, database).read_mark() is None
+    assert records.watched(tmp_path, database) == []
 
 
 def test_claims_of_another_class_than_their_runs_are_told(database: Database) -> None:

@@ -14,7 +14,7 @@ from alembic.migration import MigrationContext
 
 from anchor.errors import AnchorError, Misuse, Unavailable, Unsupported
 from anchor.records import audit_log, hash_chain, queue, store
-from anchor.records import database as engine
+from anchor.records import database as databases
 from anchor.records.check import check
 from anchor.records.database import Database, open_database
 from anchor.records.tables import Anchor, Base, Release, Run, Target
@@ -42,7 +42,7 @@ def test_the_records_of_the_tests_have_the_schema_that_the_migrations_make(tmp_p
     dumps = []
     for name, upgrade in (("migrated", quick.migrated), ("quick", quick.upgrade)):
         file = tmp_path / f"{name}.db"
-        made = engine.Database(sa.create_engine(f"sqlite:///{file}"), name)
+        made = databases.Database(sa.create_engine(f"sqlite:///{file}"), name)
         upgrade(made)
         made.close()
         with contextlib.closing(sqlite3.connect(file)) as read:
@@ -66,8 +66,8 @@ def test_records_of_the_schema_before_are_brought_up_to_date(
         f"sqlite:///{tmp_path}/new.db",
         postgres.new_database(request.getfixturevalue("postgresql")),
     ):
-        old = engine.Database(sa.create_engine(fresh), fresh)
-        engine.upgrade(old, "0003")
+        old = databases.Database(sa.create_engine(fresh), fresh)
+        databases.upgrade(old, "0003")
         strange = 'prix "\u00e9\u2028\x1f\x01\n\x7f/\\'
         release = {"ledger": strange, "number": 1, "version": "1.0.0", "root": samples.HEX, "size": 3}
         release |= {"statement": b"{}", "statement_sha256": "00", "seen_ms": 1}
@@ -107,8 +107,8 @@ def test_records_from_before_decisions_were_stored_accuse_nobody_and_recover(
         f"sqlite:///{tmp_path}/older.db",
         postgres.new_database(request.getfixturevalue("postgresql")),
     ):
-        old = engine.Database(sa.create_engine(fresh), fresh)
-        engine.upgrade(old, BEFORE_DECISIONS)
+        old = databases.Database(sa.create_engine(fresh), fresh)
+        databases.upgrade(old, BEFORE_DECISIONS)
         far = round(1000 * NOW) + 10**12
         claim = {"target": "a", "active": 1, "added_ms": 1, "due_ms": far, "failing_runs": 0}
         claim |= {"told": "INVALID", "last_class": "INVALID", "last_run_ms": 9}
@@ -231,7 +231,7 @@ def test_reading_writes_nothing(sqlite: str) -> None:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "BUSY_MS", 50)
+    monkeypatch.setattr(databases, "BUSY_MS", 50)
 
 
 @pytest.mark.usefixtures("impatient")

@@ -8,9 +8,9 @@ import pytest
 from anchor import merkle
 from anchor.errors import Refused
 from anchor.merkle import leaf_hash
-from anchor.tlog import checkpoint, proof
-from anchor.tlog.proof import TlogProof
+from anchor.tlog import checkpoint, tlog_proof
 from anchor.tlog.reader import TileReader
+from anchor.tlog.tlog_proof import TlogProof
 from tests.support.logs.simlog import SimLog
 from tests.unit.tlog.test_witness_policy import EXAMPLE, LOG_LINE, NOW, cosigned, parse
 
@@ -24,27 +24,30 @@ def proven(index: int = 123, extra: bytes | None = None, raw: bytes | None = Non
 
 
 def test_a_proof_is_written_as_specified_and_verifies() -> None:
-    data = proof.serialise(proven(extra=b"hint"))
+    data = tlog_proof.serialise(proven(extra=b"hint"))
     lines = data.split(b"\n")
     assert lines[:3] == [b"c2sp.org/tlog-proof@v1", b"extra aGludA==", b"index 123"]
     assert data.endswith(b"\n\n" + LOG.sign())
-    parsed = proof.parse(data)
+    parsed = tlog_proof.parse(data)
     assert parsed == proven(extra=b"hint")
-    found = proof.verify(parsed, leaf_hash(LOG.stored[123]), policy=NO_QUORUM, now=NOW)
+    found = tlog_proof.verify(parsed, leaf_hash(LOG.stored[123]), policy=NO_QUORUM, now=NOW)
     assert (found.index, found.checkpoint.size) == (123, 300)
 
 
 def test_a_proof_in_a_tree_of_one_has_no_hashes() -> None:
     log = SimLog().grow(1)
-    data = proof.serialise(TlogProof(0, (), log.sign()))
+    data = tlog_proof.serialise(TlogProof(0, (), log.sign()))
     assert data.startswith(b"c2sp.org/tlog-proof@v1\nindex 0\n\n")
-    assert proof.verify(proof.parse(data), leaf_hash(log.stored[0]), policy=NO_QUORUM, now=NOW).index == 0
+    assert (
+        tlog_proof.verify(tlog_proof.parse(data), leaf_hash(log.stored[0]), policy=NO_QUORUM, now=NOW).index
+        == 0
+    )
 
 
 def test_the_extra_data_proves_nothing_and_changes_nothing() -> None:
     for extra in (None, b"", b"a", bytes(1_000)):
-        found = proof.verify(
-            proof.parse(proof.serialise(proven(extra=extra))),
+        found = tlog_proof.verify(
+            tlog_proof.parse(tlog_proof.serialise(proven(extra=extra))),
             leaf_hash(LOG.stored[123]),
             policy=NO_QUORUM,
             now=NOW,
@@ -56,7 +59,7 @@ def test_the_extra_data_proves_nothing_and_changes_nothing() -> None:
 def test_another_index_is_refused(index: int) -> None:
     moved = TlogProof(index, proven().hashes, LOG.sign())
     with pytest.raises(Refused):
-        proof.verify(moved, leaf_hash(LOG.stored[123]), policy=NO_QUORUM, now=NOW)
+        tlog_proof.verify(moved, leaf_hash(LOG.stored[123]), policy=NO_QUORUM, now=NOW)
 
 
 def test_another_leaf_hash_count_log_or_quorum_is_refused() -> None:
@@ -74,16 +77,16 @@ def test_another_leaf_hash_count_log_or_quorum_is_refused() -> None:
         (good, leaf, parse("quorum none\n")),
     ):
         with pytest.raises(Refused):
-            proof.verify(bad, given, policy=rules, now=NOW)
+            tlog_proof.verify(bad, given, policy=rules, now=NOW)
 
 
 def test_a_quorum_in_the_checkpoint_is_counted() -> None:
     raw = cosigned("X1", "X2", "Y1", log=LOG.clone())
-    found = proof.verify(proven(raw=raw), leaf_hash(LOG.stored[123]), policy=parse(EXAMPLE), now=NOW)
+    found = tlog_proof.verify(proven(raw=raw), leaf_hash(LOG.stored[123]), policy=parse(EXAMPLE), now=NOW)
     assert len(found.quorum.cosigned) == 3
 
 
-GOOD = proof.serialise(proven(extra=b"hint"))
+GOOD = tlog_proof.serialise(proven(extra=b"hint"))
 
 
 @pytest.mark.parametrize(
@@ -119,7 +122,7 @@ GOOD = proof.serialise(proven(extra=b"hint"))
 def test_a_malformed_proof_is_refused_at_once(data: bytes) -> None:
     start = time.process_time()
     with pytest.raises(Refused):
-        proof.verify(proof.parse(data), leaf_hash(LOG.stored[123]), policy=NO_QUORUM, now=NOW)
+        tlog_proof.verify(tlog_proof.parse(data), leaf_hash(LOG.stored[123]), policy=NO_QUORUM, now=NOW)
     assert time.process_time() - start < 0.5
 
 
@@ -132,7 +135,7 @@ def test_what_has_no_written_form_is_not_written() -> None:
         TlogProof(1, (), b"x", bytes(2 << 20)),
     ):
         with pytest.raises(Refused):
-            proof.serialise(bad)
+            tlog_proof.serialise(bad)
 
 
 def test_a_proof_agrees_with_the_prover_over_all_leaves() -> None:

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from anchor.errors import Misuse, Refused, Unsupported
-from anchor.tlog import note, policy
+from anchor.tlog import note, witness_policy
 from anchor.tlog.keys import Algorithm, VerifierKey
 from tests.support.logs.simlog import SimLog, key
 
@@ -29,8 +29,8 @@ EXAMPLE = (
 )
 
 
-def parse(text: str) -> policy.WitnessPolicy:
-    return policy.parse(text.encode())
+def parse(text: str) -> witness_policy.WitnessPolicy:
+    return witness_policy.parse(text.encode())
 
 
 def cosigned(*names: str, at: int = NOW, log: SimLog | None = None) -> bytes:
@@ -41,7 +41,7 @@ def cosigned(*names: str, at: int = NOW, log: SimLog | None = None) -> bytes:
 
 
 def met(text: str, *names: str, at: int = NOW) -> bool:
-    return policy.evaluate(parse(text), note.parse(cosigned(*names, at=at)), now=NOW).met
+    return witness_policy.evaluate(parse(text), note.parse(cosigned(*names, at=at)), now=NOW).met
 
 
 # -- quorums ------------------------------------------------------------------------------------------------
@@ -69,7 +69,7 @@ def test_one_witness_signing_twice_counts_once() -> None:
     raw = cosigned("X1")
     line = note.parse(raw).signatures[1]
     twice = note.add(raw, note.line(line.name, line.key_id, line.payload))
-    found = policy.evaluate(
+    found = witness_policy.evaluate(
         parse(EXAMPLE.replace("quorum X-and-Y", "quorum X-witnesses")), note.parse(twice), now=NOW
     )
     assert not found.met
@@ -78,7 +78,7 @@ def test_one_witness_signing_twice_counts_once() -> None:
 
 def test_quorum_none_asks_for_nothing_and_reports_all() -> None:
     text = EXAMPLE.replace("quorum X-and-Y", "quorum none")
-    found = policy.evaluate(parse(text), note.parse(cosigned("X1", "Y2", at=7)), now=NOW)
+    found = witness_policy.evaluate(parse(text), note.parse(cosigned("X1", "Y2", at=7)), now=NOW)
     assert found.met
     assert [(c.witness, c.time, c.key.name) for c in found.cosigned] == [
         ("X1", 7, "X1.example"),
@@ -96,9 +96,9 @@ def test_a_quorum_may_be_one_witness() -> None:
 
 def test_a_cosignature_from_the_future_does_not_count() -> None:
     text = f"witness w {WITNESSES['X1']}\nquorum w\n"
-    assert met(text, "X1", at=NOW + policy.FUTURE)
-    assert not met(text, "X1", at=NOW + policy.FUTURE + 1)
-    found = policy.evaluate(parse(text), note.parse(cosigned("X1", at=NOW + 9_999)), now=NOW)
+    assert met(text, "X1", at=NOW + witness_policy.FUTURE)
+    assert not met(text, "X1", at=NOW + witness_policy.FUTURE + 1)
+    found = witness_policy.evaluate(parse(text), note.parse(cosigned("X1", at=NOW + 9_999)), now=NOW)
     assert "(future)" in found.sentence
 
 
@@ -108,13 +108,13 @@ def test_a_known_witness_whose_cosignature_fails_refuses_the_note() -> None:
     wrong = note.line(line.name, line.key_id, bytes(72))
     broken = note.parse(raw.replace(note.line(line.name, line.key_id, line.payload), wrong))
     with pytest.raises(Refused):
-        policy.evaluate(parse(EXAMPLE), broken, now=NOW)
+        witness_policy.evaluate(parse(EXAMPLE), broken, now=NOW)
 
 
 def test_a_witness_of_another_name_or_key_is_not_counted() -> None:
     stranger = SimLog().grow(5)
     stranger.cosigners = [("X1.example", key(99), NOW), ("stranger", key(10), NOW)]
-    found = policy.evaluate(parse(EXAMPLE), note.parse(stranger.sign()), now=NOW)
+    found = witness_policy.evaluate(parse(EXAMPLE), note.parse(stranger.sign()), now=NOW)
     assert (found.met, found.cosigned) == (False, ())
     assert "nobody known" in found.sentence
 
@@ -123,12 +123,12 @@ def test_a_cosignature_of_another_checkpoint_refuses_the_note() -> None:
     moved = note.parse(cosigned("X1")).signatures[1]
     raw = note.add(SimLog().grow(6).sign(), note.line(moved.name, moved.key_id, moved.payload))
     with pytest.raises(Refused):
-        policy.evaluate(parse(EXAMPLE), note.parse(raw), now=NOW)
+        witness_policy.evaluate(parse(EXAMPLE), note.parse(raw), now=NOW)
 
 
 def test_the_whole_check_needs_a_log_of_the_policy_and_the_quorum() -> None:
     parsed = parse(EXAMPLE)
-    found, quorum = policy.verify(parsed, cosigned("X1", "X2", "Y1"), now=NOW)
+    found, quorum = witness_policy.verify(parsed, cosigned("X1", "X2", "Y1"), now=NOW)
     assert (found.size, quorum.met) == (5, True)
     for raw in (
         cosigned("X1", "X2"),
@@ -138,16 +138,16 @@ def test_the_whole_check_needs_a_log_of_the_policy_and_the_quorum() -> None:
         b"",
     ):
         with pytest.raises(Refused):
-            policy.verify(parsed, raw, now=NOW)
-    assert policy.verify(parsed, cosigned("X1", "X2", "Y1"), now=NOW, logs=[SimLog().log])
+            witness_policy.verify(parsed, raw, now=NOW)
+    assert witness_policy.verify(parsed, cosigned("X1", "X2", "Y1"), now=NOW, logs=[SimLog().log])
     with pytest.raises(Refused):
-        policy.verify(parsed, cosigned("X1", "X2", "Y1"), now=NOW, logs=[SimLog(seed=2).log])
+        witness_policy.verify(parsed, cosigned("X1", "X2", "Y1"), now=NOW, logs=[SimLog(seed=2).log])
 
 
 def test_either_of_two_keys_of_one_origin_may_sign() -> None:
     both = LOG_LINE + f"log {SimLog(seed=2).key.vkey}\nquorum none\n"
     for seed in (1, 2):
-        assert policy.verify(parse(both), SimLog(seed=seed).grow(3).sign(), now=NOW)[0].size == 3
+        assert witness_policy.verify(parse(both), SimLog(seed=seed).grow(3).sign(), now=NOW)[0].size == 3
 
 
 # -- the file -----------------------------------------------------------------------------------------------
@@ -162,7 +162,7 @@ def test_blanks_comments_urls_and_octets_are_read() -> None:
     assert parsed.logs[0].url == "https://log.example/"
     assert parsed.witnesses[0].url == "https://w.example"
     assert parsed.quorum == "\u212a".encode()
-    octets = policy.parse(
+    octets = witness_policy.parse(
         f"witness \udcff {WITNESSES['X1']}\nquorum \udcff\n".encode(errors="surrogateescape")
     )
     assert octets.quorum == b"\xff"
@@ -258,7 +258,7 @@ def test_a_cut_file_is_not_a_weaker_policy() -> None:
     data = EXAMPLE.encode()
     for end in range(len(data)):
         with pytest.raises((Misuse, Unsupported)):
-            policy.parse(data[:end])
+            witness_policy.parse(data[:end])
 
 
 def test_hundreds_of_each_are_supported_and_floods_are_refused() -> None:

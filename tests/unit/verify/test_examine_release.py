@@ -7,8 +7,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from anchor.errors import Refused
 from anchor.monitor.observed import examined
-from anchor.tlog import cosignature
-from anchor.tlog import policy as witnesses
+from anchor.tlog import cosignature, witness_policy
 from anchor.verdict import Class
 from anchor.verify.release import examine_release, verify_release
 from tests.support.releases.in_memory import Held, Memory, hold
@@ -56,7 +55,7 @@ def test_an_anchor_that_does_not_count_yet_is_followed_all_the_same(held: Held) 
     assert log.checkpoint is not None
     key = log.checkpoint.signers[0].key
     witness, _ = cosignature.cosign(b"text", "w.example", Ed25519PrivateKey.generate(), 1)
-    policy = witnesses.parse(f"log {key.vkey}\nwitness w {witness.vkey}\nquorum w\n".encode())
+    policy = witness_policy.parse(f"log {key.vkey}\nwitness w {witness.vkey}\nquorum w\n".encode())
     found = held.examine(trust=msgspec.structs.replace(held.trust, witnesses=policy))
     assert found.verdict.verdict is Class.PENDING
     assert found.counted == 0

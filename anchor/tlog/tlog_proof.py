@@ -13,10 +13,10 @@ from anchor.encoding import decimal, to_base64, unbase64
 from anchor.errors import Refused
 from anchor.merkle.hashing import HASH_SIZE, MAX_SIZE
 from anchor.merkle.proof import verify_inclusion
-from anchor.tlog import policy as policies
+from anchor.tlog import witness_policy
 from anchor.tlog.checkpoint import Checkpoint, Log
 from anchor.tlog.note import MAX_NOTE
-from anchor.tlog.policy import Quorum, WitnessPolicy
+from anchor.tlog.witness_policy import Quorum, WitnessPolicy
 
 MAGIC = "c2sp.org/tlog-proof@v1"
 MAX_HASHES = 63
@@ -98,6 +98,6 @@ def verify(
     Raises Refused.
     `now` is a POSIX time: cosignatures from the future do not count.
     """
-    checkpoint, quorum = policies.verify(policy, proof.checkpoint, now=now, logs=logs)
+    checkpoint, quorum = witness_policy.verify(policy, proof.checkpoint, now=now, logs=logs)
     verify_inclusion(leaf_hash, proof.index, checkpoint.size, proof.hashes, checkpoint.root)
     return Proven(proof.index, checkpoint, quorum)

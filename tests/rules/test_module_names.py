@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A module's name says what it holds, so two modules have one name only for the same idea in two packages."""
+
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SAME_IDEA = {
+    "bundle": (
+        "inspect sigstore verify",
+        "a Sigstore bundle: form, verification, fields in words",
+    ),
+    "export": ("embedded records", "the files that are written out: of an instance, of the records"),
+    "history": ("cli records report", "the past runs: read, printed, and the command"),
+    "instance": ("cli embedded publish", "a Sigstore instance: ours, the one that signs, and the command"),
+    "keys": ("sigstore tlog", "public keys: as Sigstore writes them, as C2SP does"),
+    "lint": ("cli inspect", "what a reader of a ledger may misread, and the command"),
+    "log": ("embedded monitor", "a transparency log: the one that we write, one that we follow"),
+    "log_entry": ("inspect verify", "an entry of a log: its verification, its fields in words"),
+    "note": ("inspect tlog", "a signed note: its form, its fields in words"),
+    "policy": ("inspect verify", "a trust policy: its rules, its fields in words"),
+    "publish": ("app cli", "the parts of a publication brought together, and the command"),
+    "records": ("app cli", "the records opened, and the commands"),
+    "release": ("format verify", "release.json: its form, its verification"),
+    "release_files": ("net verify", "the files of a release: as verification asks for them, where they are"),
+    "reverify": ("app cli", "the parts of a re-verification brought together, and the command"),
+    "status": ("cli report", "the state of all targets, and the command"),
+    "trust": ("app cli", "the verifier's trust loaded, and the command"),
+    "trusted_root": ("inspect sigstore", "a trusted root: its form, its fields in words"),
+    "x509": ("inspect sigstore", "certificates: parsed, and their fields in words"),
+}
+"""The names that stand in several packages of `anchor`, and the idea that these modules share."""
+
+
+def packages_by_name(folder: Path) -> dict[str, list[str]]:
+    found = defaultdict(list)
+    for path in sorted(folder.rglob("*.py")):
+        if path.stem != "__init__":
+            found[path.stem].append(path.parent.relative_to(folder).as_posix())
+    return {name: packages for name, packages in found.items() if len(packages) > 1}
+
+
+def test_modules_of_one_name_share_one_idea() -> None:
+    found = packages_by_name(ROOT / "anchor")
+    assert {name: " ".join(packages) for name, packages in found.items()} == {
+        name: packages for name, (packages, _) in SAME_IDEA.items()
+    }
+
+
+@pytest.mark.parametrize("folder", ["tests/support", "tests/vectors"])
+def test_helpers_of_the_tests_have_names_of_their_own(folder: str) -> None:
+    assert packages_by_name(ROOT / folder) == {}
