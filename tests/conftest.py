@@ -36,10 +36,10 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """One process for each processor; no other process for a single file, which is done sooner without."""
+    """One process more than processors, since many tests wait for servers; none besides for a single file."""
     files = {argument.partition("::")[0] for argument in config.args}
     single = len(files) == 1 and files.pop().endswith(".py")
-    return 0 if single else len(os.sched_getaffinity(0))
+    return 0 if single else len(os.sched_getaffinity(0)) + 1
 
 
 class ByFile(LoadScopeScheduling):  # type: ignore[misc]  # xdist ships no types

@@ -2,6 +2,7 @@
 """Certificate authorities, leaves with SCTs, and time-stamping chains, the same bytes each time."""
 
 import datetime as dt
+import functools
 import hashlib
 import struct
 from collections.abc import Callable
@@ -51,6 +52,7 @@ class Authority:
     chain: tuple[x509.Certificate, ...]
 
 
+@functools.cache
 def authority(
     name: str,
     *,
@@ -185,6 +187,7 @@ def _signed(builder: x509.CertificateBuilder, key: Key) -> x509.Certificate:
     return builder.sign(key.private, hashes.SHA256(), ecdsa_deterministic=True)
 
 
+@functools.cache
 def tsa(
     name: str,
     *,
