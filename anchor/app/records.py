@@ -12,7 +12,7 @@ from anchor.disk import files, worker_id
 from anchor.errors import AnchorError, Misuse, Unavailable
 from anchor.monitor import conflicting_statements
 from anchor.monitor.alarm import Message, Rule
-from anchor.monitor.cycle import Parts
+from anchor.monitor.interfaces import Verifier
 from anchor.monitor.run_record import Best, Evidence
 from anchor.net.notify import Notifier
 from anchor.records import followed_logs, high_water_mark, observed_releases, queue
@@ -154,7 +154,7 @@ def accept(
 def worker(
     database: Database,
     home: Path,
-    parts: Callable[[], Parts],
+    parts: Callable[[], Verifier],
     *,
     rule: Rule,
     intervals: Intervals,

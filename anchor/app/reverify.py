@@ -22,7 +22,7 @@ from anchor.disk.spooled_files import SpooledFiles
 from anchor.errors import AnchorError, Missing, Misuse, Refused, Unavailable
 from anchor.format.statement import Previous
 from anchor.monitor import alarm, conflicting_statements
-from anchor.monitor.cycle import Parts
+from anchor.monitor.interfaces import LogLocation
 from anchor.monitor.observed import Examined, HeldRelease, examined
 from anchor.monitor.run_record import TWO_HISTORIES, Earlier, Evidence, SeenRelease
 from anchor.net import release_files
@@ -32,6 +32,7 @@ from anchor.records import queue
 from anchor.records.database import Database
 from anchor.records.intervals import Intervals
 from anchor.tlog import evidence as evidences
+from anchor.tlog.checkpoint import Log
 from anchor.verdict import Verdict
 from anchor.verify.anchors import Trust
 from anchor.verify.effort import Effort
@@ -111,8 +112,8 @@ class TrustOptions:
         return found
 
 
-class Wired:
-    """The parts of one cycle."""
+class ReleaseVerifier:
+    """Verifies releases for one cycle, under the trust that the options name."""
 
     def __init__(
         self,
@@ -127,23 +128,17 @@ class Wired:
         self._stopping = stopping
         self._trust: Trust | AnchorError | None = None
         self._back = self._effort()
-        self._ranges = LogLocations(given.base, home / "tiles", RunBudget(BUDGET, stopping), offline)
+        self._locations = LogLocations(given.base, home / "tiles", RunBudget(BUDGET, stopping), offline)
 
-    def parts(self) -> Parts:
-        """What a cycle asks for."""
-        return Parts(
-            examine=self.examine,
-            place=lambda origin, target, log: self._ranges.find(origin, target, self.trust(target), log),
-            trust=self.material,
-            canary=self.canary,
-            rivals=conflicting_statements.build,
-            accepts=self.accepts,
-            earlier=self.earlier,
-            shown=self.shown,
-            clock=time.time,
-            stopwatch=time.monotonic,
-            max_run_age=self.max_run_age,
-        )
+    def clock(self) -> float:
+        return time.time()
+
+    def stopwatch(self) -> float:
+        return time.monotonic()
+
+    def log_location(self, origin: str, target: str, log: Log | None) -> LogLocation | None:
+        """The log with this checkpoint origin, and its location for this target."""
+        return self._locations.find(origin, target, self.trust(target), log)
 
     def trust(self, target: str = "") -> Trust:
         """The verifier's trust, loaded once a cycle; where that failed, the same error again."""
@@ -163,21 +158,21 @@ class Wired:
         age = self.trust().policy.max_run_age
         return None if age is None else int(age.total_seconds())
 
-    def examine(self, target: str, hold: bool) -> Examined:  # noqa: FBT001 - as `Parts` asks
+    def examine(self, target: str, *, hold: bool) -> Examined:
         """Fetch a target's published files and verify them strictly; `hold` what was read."""
         return readings.read(
             lambda: self._reading(target, hold=hold),
             pause=time.sleep,
-            spent=self._ranges.budget.spent,
+            spent=self._locations.budget.spent,
             target=target,
         )
 
     def _reading(self, target: str, *, hold: bool) -> Reading:
-        self._ranges.budget.restart()
+        self._locations.budget.restart()
         self._back = self._effort()
         trust = self.trust(target)
         try:
-            data, files = release_files.load(target, self._ranges.budget, offline=self._offline)
+            data, files = release_files.load(target, self._locations.budget, offline=self._offline)
         except Missing as e:  # it was there when it was first named
             return Reading(data=None, found=Unavailable(e.problem, where=e.where, remedy=e.remedy))
         except AnchorError as e:
@@ -240,12 +235,12 @@ class Wired:
             target,
             wanted,
             trust=self.trust(),
-            budget=self._ranges.budget,
+            budget=self._locations.budget,
             offline=self._offline,
             effort=self._back,
         )
 
-    def shown(self, document: bytes) -> Evidence:
+    def check_evidence(self, document: bytes) -> Evidence:
         """What a file of evidence shows, where its signers or its log are those that are trusted today."""
         trust = self.trust()
         if conflicting_statements.is_two_statements(document):
@@ -258,7 +253,7 @@ class Wired:
             raise Refused("the trusted root names no log with this key", where=one.key.vkey)
         return Evidence(kind=TWO_HISTORIES, origin=one.origin, document=document)
 
-    def material(self) -> Mapping[str, str]:
+    def trust_material(self) -> Mapping[str, str]:
         """What trust rests on, by name: digests of policy and roots, TUF versions, keys of logs."""
         trust = self.trust()
         found = {"policy": self._given.digest(), **trust.versions}
@@ -284,7 +279,7 @@ def worker_of(
     return records.worker(
         database,
         home,
-        lambda: Wired(given, home=home, offline=offline, stopping=stopping).parts(),
+        lambda: ReleaseVerifier(given, home=home, offline=offline, stopping=stopping),
         rule=rule,
         intervals=Intervals(),
         notifier=notifier,

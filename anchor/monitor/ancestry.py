@@ -1,132 +1,184 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reads the chain of a release back to the numbers that are held, and compares it with each of them.
 
-A statement names the SHA-256 of the one before it, so an earlier statement needs no signature to be the one
-that was meant: it has that digest. Its bundles are needed where it contradicts one that is held.
+A statement names the SHA-256 of the one before it. So an earlier statement needs no signature to be the one
+that was meant: it has that digest. Its bundles are needed if it contradicts a statement that is held.
 FORMAT.md sections 6 and 14.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from anchor.errors import AnchorError, Pending, Refused
 from anchor.format import statement as statements
 from anchor.format.statement import Previous
+from anchor.monitor import conflicting_statements
+from anchor.monitor.conflicting_statements import StatementEvidence
+from anchor.monitor.interfaces import Memory, Verifier
 from anchor.monitor.run_record import Earlier, HeldNumber, SeenRelease
 from anchor.verdict import Check, failed, passed
 
 LIMIT = 1000
-"""Earlier releases that are read in one run. What was read is kept, and the next run goes on from there."""
+"""Earlier releases that are read in one run. They are kept, and the next run continues from there."""
 _FORMAT = "FORMAT.md section 6"
 
 
-@dataclass(kw_only=True)
-class Walk:
-    """One reading back. `held`: the numbers of this ledger that are held; `stored` gives the release of one,
-    `read` what the published folder has of an earlier one. `accepts`: whether the policy of now accepts the
-    signer of a stored release. `accuses`: whether two releases show a contradiction to whoever checks."""
+@dataclass(frozen=True, kw_only=True)
+class ChainFinding:
+    """The comparison of a release's chain with the numbers that are held."""
 
-    now: SeenRelease
-    held: Sequence[HeldNumber]
-    stored: Callable[[HeldNumber], SeenRelease]
-    read: Callable[[Previous], Earlier]
-    accepts: Callable[[SeenRelease], bool]
-    accuses: Callable[[SeenRelease, SeenRelease], bool]
-    limit: int
-    earlier: list[SeenRelease] = field(default_factory=list)
-    """What was read and is signed by somebody whom the policy accepts."""
-    rivals: tuple[SeenRelease, SeenRelease] | None = None
+    checks: tuple[Check, ...] = ()
+    """Without the contradiction. Empty if no earlier number is held and no version is there twice."""
+    earlier: tuple[SeenRelease, ...] = ()
+    """The releases that were read, with a signer whom the policy accepts."""
+    conflict: tuple[SeenRelease, SeenRelease] | None = None
     """A held release, and one that names another release with its number."""
-    _steps: int = 0
-    _signed: dict[int, bool] = field(default_factory=dict)
-    """By row: whether the policy accepts the signer."""
+    notes: tuple[str, ...] = ()
 
-    def checks(self) -> list[Check]:
-        """What was found, but for `rivals`. None where nothing earlier is held and no version is twice."""
-        found: list[Check] = []
-        for name, look in (("version", self._version), ("chain", self._chain)):
-            try:
-                line = look()
-            except AnchorError as e:
-                clause = _FORMAT if isinstance(e, Refused) else ""
-                found.append(failed(name, e, clause=clause))
-            else:
-                found += [passed(name, line)] if line else []
-        return found
 
-    def _version(self) -> str:
-        """The version of the release is that of no other number that is held."""
-        now = self.now
-        for one in self.held:
+def compare_chain(
+    now: SeenRelease,
+    held: Sequence[HeldNumber],
+    *,
+    target: str,
+    memory: Memory,
+    verifier: Verifier,
+    evidence: StatementEvidence,
+) -> ChainFinding:
+    """Compare the chain of `now` with `held`, numbers of its ledger.
+
+    Earlier releases are read from the folder of `target`.
+    """
+    return _Walk(now, held, target, memory, verifier, evidence).run()
+
+
+class _Walk:
+    """One walk from a release back to the held numbers."""
+
+    def __init__(
+        self,
+        now: SeenRelease,
+        held: Sequence[HeldNumber],
+        target: str,
+        memory: Memory,
+        verifier: Verifier,
+        evidence: StatementEvidence,
+    ) -> None:
+        self._now = now
+        self._held = held
+        self._target = target
+        self._memory = memory
+        self._verifier = verifier
+        self._evidence = evidence
+        self._earlier: list[SeenRelease] = []
+        self._notes: list[str] = []
+        self._conflict: tuple[SeenRelease, SeenRelease] | None = None
+        self._steps = 0
+        self._signed: dict[int, bool] = {}
+        """By row: whether the policy accepts the signer."""
+
+    def run(self) -> ChainFinding:
+        checks: list[Check] = []
+        try:
+            self._check_version()
+        except AnchorError as e:
+            checks.append(_failed("version", e))
+        try:
+            line = self._check_chain()
+        except AnchorError as e:
+            checks.append(_failed("chain", e))
+        else:
+            checks += [passed("chain", line)] if line else []
+        return ChainFinding(
+            checks=tuple(checks),
+            earlier=tuple(self._earlier),
+            conflict=self._conflict,
+            notes=tuple(self._notes),
+        )
+
+    def _check_version(self) -> None:
+        """No other number that is held has the version of the release."""
+        now = self._now
+        for one in self._held:
             same = one.number != now.number and one.version.lower() == now.version.lower()
             if same and self._accepted(one):
                 raise Refused(_twice(now.version, one.number, now.number))
-        return ""
 
-    def _chain(self) -> str:
-        earlier = sorted((h for h in self.held if h.number < self.now.number), key=lambda h: h.number)
+    def _check_chain(self) -> str:
+        now = self._now
+        earlier = sorted((h for h in self._held if h.number < now.number), key=lambda h: h.number)
         if not earlier:
             return ""
-        versions = {self.now.version.lower(): self.now.number}
-        child: SeenRelease | None = self.now
-        said = statements.decode(self.now.statement)
+        versions = {now.version.lower(): now.number}
+        child: SeenRelease | None = now
+        said = statements.decode(now.statement)
         while said.previous is not None:
             before = said.previous
             if before.version.lower() in versions:
                 raise Refused(_twice(before.version, before.number, versions[before.version.lower()]))
             versions[before.version.lower()] = before.number
-            self._compare(child, before)
-            if self.rivals is not None:
+            self._conflict = self._compare(child, before)
+            if self._conflict is not None:
                 return ""
             found = self._release(before, [h for h in earlier if h.number < before.number])
             if found is None:
                 break
             child, data = found.release, found.statement
             name, said = said.ledger.name, statements.decode(data)
-            if (said.ledger.name, said.ledger.number, said.ledger.version) != (name, *_named(before)):
+            named = (name, before.number, before.version)
+            if (said.ledger.name, said.ledger.number, said.ledger.version) != named:
                 raise Refused(
                     f"release {before.number + 1} names {before.statement} as the release before it, and "
                     "that is of another ledger, number or version"
                 )
         return "each earlier number that is held is that of the chain of this release"
 
-    def _compare(self, child: SeenRelease | None, before: Previous) -> None:
-        """The release that `child` names is the one that is held with its number."""
-        for one in self.held:
+    def _compare(self, child: SeenRelease | None, before: Previous) -> tuple[SeenRelease, SeenRelease] | None:
+        """The contradiction, if `child` names another release than the one that is held with its number."""
+        for one in self._held:
             if one.number != before.number or one.digest == before.statement:
                 continue
             if not self._accepted(one):
                 continue
-            rival = self.stored(one)
-            if child is None or not self.accuses(rival, child):
+            other = self._memory.stored(one)
+            if child is None or not self._is_shown(other, child):
                 raise Pending(
                     f"release {before.number + 1} names another release {before.number} than the one that is "
                     f"held ({before.statement} and {one.digest}), and none of its bundles verifies here, so "
                     "that the contradiction cannot be shown",
                     remedy="keep the records; ask the publisher for these releases",
                 )
-            self.rivals = (rival, child)
-            return
+            return other, child
+        return None
+
+    def _is_shown(self, one: SeenRelease, two: SeenRelease) -> bool:
+        """Whether the evidence of two releases shows a contradiction under today's trust."""
+        evidence = conflicting_statements.build(one, two)
+        doubt = self._evidence.doubt(evidence)
+        self._notes += [conflicting_statements.note(evidence, doubt)] if doubt else []
+        return not doubt
 
     def _accepted(self, one: HeldNumber) -> bool:
         if one.row not in self._signed:
-            self._signed[one.row] = self.accepts(self.stored(one))
+            self._signed[one.row] = self._verifier.accepts(self._memory.stored(one))
         return self._signed[one.row]
 
     def _release(self, wanted: Previous, below: Sequence[HeldNumber]) -> Earlier | None:
-        """An earlier release, as it is held or as it is published; None where nothing `below` it is held
-        under a signer whom the policy accepts, lowest first."""
+        """An earlier release, as it is held or as it is published.
+
+        None if no number `below` it (lowest first) is held under a signer whom the policy accepts.
+        """
         if not below:
             return None
-        for one in self.held:
+        for one in self._held:
             if (one.number, one.digest) == (wanted.number, wanted.statement):
-                known = self.stored(one)
+                known = self._memory.stored(one)
                 return Earlier(statement=known.statement, release=known)
         lowest = next((h.number for h in below if self._accepted(h)), None)
         if lowest is None:
             return None
         left = f"{lowest} to {wanted.number}"
-        if self._steps >= self.limit:
+        if self._steps >= LIMIT:
             raise Pending(
                 f"{self._steps} earlier releases were read in this run; releases {left} are not compared "
                 "with what is held",
@@ -134,20 +186,19 @@ class Walk:
             )
         self._steps += 1
         try:
-            found = self.read(wanted)
+            found = self._verifier.earlier(self._target, wanted)
         except AnchorError as e:
             raise Pending(
                 f"release {wanted.number} (version {wanted.version}) cannot be read, so releases {left} are "
                 f"not compared with what is held: {e}",
                 remedy="ask the publisher for it; where a person knows better: anchor records accept",
             ) from None
-        if found.release is not None:
-            self.earlier.append(found.release)
+        self._earlier += [found.release] if found.release is not None else []
         return found
 
 
-def _named(before: Previous) -> tuple[int, str]:
-    return before.number, before.version
+def _failed(name: str, error: AnchorError) -> Check:
+    return failed(name, error, clause=_FORMAT if isinstance(error, Refused) else "")
 
 
 def _twice(version: str, one: int, two: int) -> str:

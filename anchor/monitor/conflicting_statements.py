@@ -17,6 +17,7 @@ from anchor.encoding import jcs, parse_json, to_base64, unbase64
 from anchor.errors import Refused, Unsupported
 from anchor.format import statement as statements
 from anchor.format.statement import PAYLOAD_TYPE, Previous
+from anchor.monitor.interfaces import Verifier
 from anchor.monitor.run_record import TWO_STATEMENTS, Evidence, SeenRelease
 from anchor.tlog.evidence import FORMAT
 from anchor.verify.report import BundleReport
@@ -129,3 +130,36 @@ def _release(raw: Any, outer: dict[str, Any], verify: VerifyBundle, where: str) 
         if signs(report, payload):
             return said, hashlib.sha256(payload).hexdigest(), report.identity
     raise Refused("no bundle is verified to sign the statement", where=where)
+
+
+class StatementEvidence:
+    """The judgement of one cycle about evidence against publishers. Each file is checked once."""
+
+    def __init__(self, verifier: Verifier) -> None:
+        self._verifier = verifier
+        self._doubts: dict[str, str] = {}
+        """By digest of the evidence."""
+
+    def doubt(self, evidence: Evidence) -> str:
+        """Why evidence shows nothing under today's trust. Empty if it shows a contradiction.
+
+        Another policy of this home may have accepted a signer who uses the same ledger name. That is no
+        evidence against the publisher whom this policy accepts.
+        """
+        if evidence.kind != TWO_STATEMENTS:
+            return ""
+        if evidence.digest not in self._doubts:
+            try:
+                self._verifier.check_evidence(evidence.document)
+                self._doubts[evidence.digest] = ""
+            except (Refused, Unsupported) as e:
+                self._doubts[evidence.digest] = str(e)
+        return self._doubts[evidence.digest]
+
+
+def note(evidence: Evidence, doubt: str) -> str:
+    """The remark about evidence that shows nothing under today's trust."""
+    return (
+        f"two statements of {evidence.origin!r} disagree, and not both are by signers whom this policy "
+        f"accepts: {doubt}"
+    )

@@ -1,146 +1,178 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A release's entry under today's head: its old checkpoint, its bytes as the log has them, its inclusion.
+"""Proves one entry of a release under the head of today: its old checkpoint, its bytes, its inclusion.
 
-The entry is read from the log in every cycle, as long as few bundles hold all that is watched. Beyond
-`REREAD` bundles a cycle, an entry that was read under the same head before is proven under it again, but not
-fetched again: its leaf cannot change while the head does not.
+An entry is read from the log in every cycle, as long as few bundles hold all entries. Beyond `REREAD` bundles
+in a cycle, an entry that was read under the same head before is proven again, but not fetched again: its leaf
+cannot change while the head does not.
 """
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-from anchor.errors import Refused, Unavailable
+from anchor.errors import AnchorError, Refused, Unavailable
 from anchor.merkle.hashing import leaf_hash
 from anchor.merkle.proof import verify_inclusion
-from anchor.monitor.log import Session, equivocation, kept_line
+from anchor.monitor.interfaces import EntryProof, LogMemory
+from anchor.monitor.log import LogRun
+from anchor.monitor.log_result import (
+    EntryFinding,
+    LogResult,
+    ProvenEntry,
+    evidence_kept,
+    heads_of,
+    preserve_contradiction,
+)
+from anchor.monitor.observed import Entry
 from anchor.tlog import checkpoint as checkpoints
 from anchor.tlog.checkpoint import Checkpoint
 from anchor.tlog.follow import News
+from anchor.tlog.reader import TileReader
 from anchor.tlog.tiles import FULL
 from anchor.verdict import Check, failed, passed, skipped
 
 REREAD = 8
 """Entry bundles that are read again in a cycle although the head has not changed."""
 
-Proven = Mapping[str, object]
-"""What a run leaves of an entry in its facts: origin, index, head's size and root, SHA-256 of the body."""
-
 
 def prove(
-    session: Session,
-    *,
-    index: int,
-    body: bytes,
-    then: Checkpoint | None,
-    place: int | None = None,
-    read_before: Sequence[Proven] = (),
-) -> list[Check]:
-    """The checks of one entry; a skipped one when the log has no head today, which `session.checks` says.
+    log: LogRun, memory: LogMemory, entry: Entry, *, read_before: Sequence[Mapping[str, object]] = ()
+) -> EntryFinding:
+    """The checks of one entry. They are skipped if the log has no head today.
 
-    `body`: the exact entry bytes of the bundle; `then`: the verified checkpoint of the bundle; `place`:
-    the entry's index in its tree; `read_before`: what the target's last run left.
+    `read_before`: the entries that the target's last run proved, as its facts have them.
     """
-    name = f"entry {index} of {session.place.tree}"
-    if session.followed is None or session.followed.news is News.EQUIVOCATION:
-        return [skipped(name, "the log has no head today that it could be proven under")]
-    found = _entry(session, name, index, body, place, read_before)
-    # After the entry: the tile that a full bundle's hashes make is the one this proof needs.
-    return [found] if then is None else [*_since(session, name, then), found]
+    name = f"entry {entry.index} of {log.location.tree}"
+    if log.head is None:
+        reason = "the log has no head today that it could be proven under"
+        return EntryFinding(result=LogResult(checks=(skipped(name, reason),)))
+    assert log.followed is not None
+    reader = log.followed.reader
+    if reader is not None:
+        found = _tiled(log, log.head, reader, name, entry, read_before)
+    else:
+        found = _online(log, memory, log.head, name, entry)
+    if entry.checkpoint is None:
+        return found
+    # After the entry: the hashes of a full bundle are the tile that this proof needs.
+    since = _since(log, memory, log.head, name, entry.checkpoint, found.result)
+    return replace(found, result=since.result + found.result, for_all=found.for_all + since.for_all)
 
 
-def _entry(
-    session: Session, name: str, index: int, body: bytes, place: int | None, read_before: Sequence[Proven]
-) -> Check:
-    """The entry's bytes and its inclusion."""
-    assert session.followed is not None
+def _since(
+    log: LogRun, memory: LogMemory, head: Checkpoint, entry: str, then: Checkpoint, known: LogResult
+) -> EntryFinding:
+    """The checkpoint of the bundle is the beginning of today's tree. It is kept when it is first seen."""
+    name = f"history since {entry}"
+    if then.origin != head.origin:
+        other = Unavailable(f"the bundle is of {then.origin}, another tree")
+        return EntryFinding(result=LogResult(checks=(failed(name, other),)))
+    is_held = memory.knows(then.origin, then.size, then.root)
     try:
-        if session.followed.reader is not None:
-            detail = _tiled(session, index, body, read_before)
-        else:
-            detail = _online(session, index, body, place)
-    except Refused as e:
-        return failed(
-            name, e, meaning="the log holds another entry where the release's bundle says that it is"
-        )
+        found = log.prove([then], head)
     except Unavailable as e:
-        session.services.append(session.place.name)
-        return failed(name, e)
+        return EntryFinding(result=LogResult(checks=(failed(name, e),)))
+    result = LogResult()
+    if not is_held:  # a proof that was kept once is not kept again with every growth of the log
+        result = heads_of(log.location, then, source="bundle") + log.proofs_worth_keeping(found)
+    if found.news is News.EQUIVOCATION:
+        result += heads_of(log.location, found.head, then)
+        shown = preserve_contradiction(memory, log.location, name, found, log.result + known + result)
+        # The next run repeats this line as the log's own check. With it here, that is not a new cause.
+        same = evidence_kept(log.check_name, shown.evidence[-1], found.detail)
+        return EntryFinding(result=result + shown + LogResult(checks=(same,)), for_all=shown)
+    check = passed(name, f"size {then.size} of the bundle is the beginning of size {head.size}")
+    if found.news is News.OLD_HEAD:
+        check = failed(name, Unavailable(found.detail, where=log.location.name))
+    return EntryFinding(result=result + LogResult(checks=(check,)))
+
+
+def _tiled(
+    log: LogRun,
+    head: Checkpoint,
+    reader: TileReader,
+    name: str,
+    entry: Entry,
+    read_before: Sequence[Mapping[str, object]],
+) -> EntryFinding:
+    """The entry's bytes as the tiles have them, and its inclusion."""
+    index = entry.index
+    if index >= head.size:
+        error = Unavailable(f"entry {index} is beyond the head of size {head.size}", where=log.location.name)
+        return EntryFinding(result=_failed(log, name, error))
+    proven = ProvenEntry(
+        origin=head.origin,
+        index=index,
+        body=hashlib.sha256(entry.body).hexdigest(),
+        size=head.size,
+        root=head.root.hex(),
+    )
+    bundle = index // FULL
+    spared = proven.fact() in read_before and bundle not in log.bundles and len(log.bundles) >= REREAD
+    read = None if spared else bundle
+    try:
+        if not spared and reader.entry(index) != entry.body:
+            # Before the proof: the hashes of a full bundle are the tile that the proof needs.
+            raise _another_entry(index)
+        hashes = reader.inclusion_proof(index)
+        verify_inclusion(leaf_hash(entry.body), index, head.size, hashes, head.root)
+    except (Refused, Unavailable) as e:
+        return EntryFinding(result=_failed(log, name, e), bundle=read)
+    how = "read under this head before" if spared else "read"
+    return EntryFinding(result=LogResult(checks=(_proven(name, how, head),)), entry=proven, bundle=read)
+
+
+def _online(log: LogRun, memory: LogMemory, head: Checkpoint, name: str, entry: Entry) -> EntryFinding:
+    """The entry as Rekor v1 answers, with a proof under a head of its own. That head is proven against the
+    one that was followed. Other bytes count only if they are proven to be at the index of our entry."""
+    location = log.location
+    try:
+        answer = log.client.entry(entry.index)
+        theirs = _head_of(log, answer)
+        found = log.prove([head], theirs)
+    except (Refused, Unavailable) as e:
+        return EntryFinding(result=_failed(log, name, e))
+    if found.news is News.EQUIVOCATION:
+        signed = heads_of(location, theirs)
+        shown = preserve_contradiction(memory, location, f"entry {entry.index}", found, log.result + signed)
+        doubt = Unavailable("its proof is under another history", where=location.name)
+        return EntryFinding(result=signed + shown + _failed(log, name, doubt), for_all=shown)
+    assert log.followed is not None
+    result = LogResult()
+    if not found.settled or not log.followed.settled:  # signed, and not proven to be of the held history
+        result = heads_of(location, theirs)
+    if not found.settled:
+        doubt = Unavailable(f"its proof is under a head that is not proven: {found.detail}")
+        return EntryFinding(result=result + _failed(log, name, doubt))
+    if answer.body != entry.body:
+        other = Unavailable("damaged source: answers with another entry", where=location.name)
+        at_our_index = answer.index == entry.place
+        error = _another_entry(entry.index) if at_our_index else other
+        return EntryFinding(result=result + _failed(log, name, error))
+    return EntryFinding(result=result + LogResult(checks=(_proven(name, "read", theirs),)))
+
+
+def _head_of(log: LogRun, answer: EntryProof) -> Checkpoint:
+    """The head under which an online log proves its answer. Raises Unavailable where the proof is damaged."""
+    try:
+        head = checkpoints.verify(answer.checkpoint, log.location.log)
+        verify_inclusion(leaf_hash(answer.body), answer.index, head.size, answer.hashes, head.root)
+    except Refused as e:
+        raise Unavailable(f"damaged source: {e}", where=log.location.name) from e
+    return head
+
+
+def _proven(name: str, how: str, head: Checkpoint) -> Check:
+    detail = f"{how}, equal to the bundle's, and under the head of size {head.size}"
     return passed(name, detail, clause="RFC 9162 section 2.1.3.2")
 
 
-def _since(session: Session, entry: str, then: Checkpoint) -> list[Check]:
-    """The checkpoint that the release was published with begins today's tree. Kept on first sight."""
-    assert session.followed is not None
-    name = f"history since {entry}"
-    head = session.followed.head
-    known = session.memory.knows(then.origin, then.size, then.root)
-    if then.origin != head.origin:
-        return [failed(name, Unavailable(f"the bundle is of {then.origin}, another tree"))]
-    try:
-        # What was proven once is not stored with every growth of the log.
-        found = session.follow([then], head, remember=not known)
-    except Unavailable as e:
-        return [failed(name, e)]
-    if not known:
-        session.keep(then, "bundle")
-    if found.news is News.EQUIVOCATION:
-        check = session.contradicted(name, found, then)
-        session.checks.append(check)  # every other release in this log is told as well
-        # The log's own check says it from the next run on. Said now too, it is no news then.
-        own = equivocation(session.name, kept_line(session.evidence[-1], found.detail))
-        return [check, own]
-    if found.news is News.OLD_HEAD:
-        return [failed(name, Unavailable(found.detail, where=session.place.name))]
-    return [passed(name, f"size {then.size} of the bundle is the beginning of size {head.size}")]
+def _another_entry(index: int) -> AnchorError:
+    return Refused("the log's entry is not the bundle's", where=f"entry {index}")
 
 
-def _tiled(session: Session, index: int, body: bytes, read_before: Sequence[Proven]) -> str:
-    assert session.followed is not None
-    assert session.followed.reader is not None
-    head, reader = session.followed.head, session.followed.reader
-    if index >= head.size:
-        raise Unavailable(f"entry {index} is beyond the head of size {head.size}", where=session.place.name)
-    now = {
-        "origin": head.origin,
-        "index": index,
-        "body": hashlib.sha256(body).hexdigest(),
-        "size": head.size,
-        "root": head.root.hex(),
-    }
-    bundle = index // FULL
-    spared = now in read_before and bundle not in session.bundles and len(session.bundles) >= REREAD
-    if not spared:
-        session.bundles.add(bundle)
-        if reader.entry(index) != body:  # before the proof: a full bundle's hashes are the tile it needs
-            raise Refused("the log's entry is not the bundle's", where=f"entry {index}")
-    verify_inclusion(leaf_hash(body), index, head.size, reader.inclusion_proof(index), head.root)
-    session.read.append(now)
-    how = "read under this head before" if spared else "read"
-    return f"{how}, equal to the bundle's, and under the head of size {head.size}"
-
-
-def _online(session: Session, index: int, body: bytes, place: int | None) -> str:
-    """Rekor v1 proves the entry under a head of its own, which is then proven against the one followed. An
-    answer with other bytes says something of the log only when it is proven to be in our entry's place."""
-    assert session.followed is not None
-    assert session.place.online is not None
-    session.count()
-    found = session.place.online.entry(index)
-    try:
-        head = checkpoints.verify(found.checkpoint, session.place.log)
-        verify_inclusion(leaf_hash(found.body), found.index, head.size, found.hashes, head.root)
-    except Refused as e:
-        raise Unavailable(f"damaged source: {e}", where=session.place.name) from e
-    own = session.follow([session.followed.head], head, remember=False)
-    if own.news is News.EQUIVOCATION:
-        session.checks.append(session.contradicted(f"entry {index}", own, head))
-        raise Unavailable("its proof is under another history", where=session.place.name)
-    if not own.settled or not session.followed.settled:
-        session.keep(head, session.place.name)  # signed, and not proven to be of the history that is held
-    if not own.settled:
-        raise Unavailable(f"its proof is under a head that is not proven: {own.detail}")
-    if found.body != body:
-        if found.index != place:
-            raise Unavailable("damaged source: answers with another entry", where=session.place.name)
-        raise Refused("the log's entry is not the bundle's", where=f"entry {index}")
-    return f"read, equal to the bundle's, and under the head of size {head.size}"
+def _failed(log: LogRun, name: str, error: AnchorError) -> LogResult:
+    """The check of an entry that was not proven. Only Unavailable says that the log was not reached."""
+    meaning = "the log holds another entry where the release's bundle says that it is"
+    services = () if isinstance(error, Refused) else (log.location.name,)
+    return LogResult(checks=(failed(name, error, meaning=meaning),), services=services)

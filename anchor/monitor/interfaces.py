@@ -1,26 +1,36 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A log and where it is read, and what a session asks of the records. Values and narrow surfaces only."""
+"""The surroundings of a re-verification: logs with their locations, the records, and the verifier.
 
-from collections.abc import Callable, Sequence
+Values and Protocols only. `anchor.records.state` has the records, `anchor.app.reverify` the verifier.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from anchor.merkle.hashing import EMPTY_ROOT
-from anchor.monitor.run_record import ConsistencyProof, Evidence, SignedCheckpoint
+from anchor.format.statement import Previous
+from anchor.monitor.observed import Examined, HeldRelease
+from anchor.monitor.run_record import (
+    Accepted,
+    Earlier,
+    Evidence,
+    FollowedLog,
+    HeldNumber,
+    PriorRun,
+    SeenRelease,
+    SignedCheckpoint,
+)
 from anchor.tlog.checkpoint import Checkpoint, Log
-from anchor.tlog.follow import Path
 from anchor.tlog.source import ProofSource, Source, TileCache
 from anchor.tlog.witness_policy import WitnessPolicy
-
-MAX_CACHED = 4096
-"""Tiles kept in memory for one cycle: 32 MiB of full ones."""
+from anchor.verdict import Verdict
 
 
 @dataclass(frozen=True)
 class EntryProof:
-    """What a log that proves online (Rekor v1) says of an entry: its bytes, its place, the proof's own head.
+    """The answer about an entry of a log that proves online (Rekor v1): the bytes, the index, and a proof.
 
-    `index` counts in the tree of `checkpoint`, a raw signed note; `hashes` lead from leaf to root.
+    `index` counts in the tree of `checkpoint`, a raw signed note. `hashes` lead from the leaf to its root.
     """
 
     body: bytes
@@ -39,7 +49,7 @@ class OnlineLog(ProofSource, Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class LogLocation:
-    """A log of the policy, and where it is read: `source` for a tiled log, `online` for Rekor v1."""
+    """A log of the policy with its location: `source` for a tiled log, `online` for Rekor v1."""
 
     log: Log
     name: str
@@ -47,7 +57,7 @@ class LogLocation:
     source: Source | None = None
     online: OnlineLog | None = None
     origin: str = ""
-    """The exact origin of its checkpoints where it is not the log's own (a tree of Rekor v1)."""
+    """The exact origin of its checkpoints, if it is not the log's own (a tree of Rekor v1)."""
     views: tuple[tuple[str, Source], ...] = ()
     """Other copies of the same log, by name: a witness's, a mirror's, another URL's."""
     ended: float | None = None
@@ -61,7 +71,7 @@ class LogLocation:
         return self.origin or self.log.origin
 
     def signed(self, head: Checkpoint, source: str) -> SignedCheckpoint:
-        """A verified checkpoint of this log as it is kept."""
+        """A verified checkpoint of this log, as the records keep it."""
         return SignedCheckpoint(
             origin=head.origin,
             log_key=self.log.key.vkey,
@@ -83,28 +93,27 @@ class HeldCheckpoint:
 
 @dataclass(frozen=True)
 class Unproven:
-    """Signed heads of a log that are held and were never proven to belong to its history."""
+    """Signed heads of a log that are held, and that nobody could prove to belong to its history."""
 
     heads: tuple[SignedCheckpoint, ...] = ()
     beyond: int = 0
-    """How many more were shown, when as many as can be were held already."""
+    """How many more were served, but not kept: the records hold as many as they can."""
 
 
 class LogMemory(Protocol):
-    """What a session asks of the records; every method raises AnchorError only."""
+    """The questions of a log run to the records. Every method raises AnchorError only."""
 
     def held(self, log_key: str, origin: str, size: int) -> Sequence[HeldCheckpoint]:
-        """The first and the largest checkpoint of the history that was proven, and all of this size, verified
-        against the key."""
+        """The first and the largest checkpoint of the proven history, and all checkpoints of this size. Each
+        is verified against the key."""
         ...
 
     def stood(self, log_key: str, origin: str, *, after: float, until: float) -> HeldCheckpoint | None:
-        """The smallest proven head that was served as the newest one after a time, as sightings up to another
-        time say (seconds since 1970)."""
+        """The smallest proven head that was served as the newest one in a period (seconds since 1970)."""
         ...
 
     def unproven(self, log_key: str, origin: str) -> Unproven:
-        """The heads without a proof to a later one, but for the largest of the proven history."""
+        """The heads without a proof to a later one, without the largest of the proven history."""
         ...
 
     def knows(self, origin: str, size: int, root: bytes) -> bool:
@@ -116,84 +125,85 @@ class LogMemory(Protocol):
         ...
 
     def preserve(self, seen: Sequence[SignedCheckpoint], evidence: Sequence[Evidence]) -> None:
-        """Keep signed notes and the evidence they are, at once."""
+        """Keep signed notes and evidence at once."""
         ...
 
 
-class CycleCache:
-    """Verified tiles of this cycle, over the place's own cache."""
+class Memory(LogMemory, Protocol):
+    """The questions of a run to the records."""
 
-    def __init__(self, below: TileCache | None) -> None:
-        self._tiles: dict[str, bytes] = {}
-        self._below = below
+    def before(self, target: str) -> PriorRun:
+        """The result of the target's last runs."""
+        ...
 
-    def get(self, path: str) -> bytes | None:
-        found = self._tiles.get(path)
-        return found if found is not None or self._below is None else self._below.get(path)
+    def conflicting(self, release: SeenRelease) -> Iterator[SeenRelease]:
+        """Held releases of this ledger whose statement says something else about one number."""
+        ...
 
-    def put(self, path: str, data: bytes) -> None:
-        if len(self._tiles) < MAX_CACHED:
-            self._tiles[path] = data
-        if self._below is not None:
-            self._below.put(path, data)
+    def accepted(self, target: str) -> Accepted | None:
+        """The number from which the releases of a target are compared, if somebody named one."""
+        ...
 
+    def higher(self, target: str, above: int) -> Iterable[SeenRelease]:
+        """Releases of a target with a number above this one, highest first."""
+        ...
 
-class Counted:
-    """A source that counts each request, with its head pinned."""
+    def numbers(self, ledger: str) -> list[HeldNumber]:
+        """All held releases of a ledger, lowest first."""
+        ...
 
-    def __init__(self, source: Source, count: Callable[[], None], head: bytes) -> None:
-        self._source = source
-        self._count = count
-        self._head = head
+    def stored(self, one: HeldNumber) -> SeenRelease:
+        """A held release, with its anchors."""
+        ...
 
-    def checkpoint(self) -> bytes:
-        return self._head
-
-    def tile(self, level: int, index: int, width: int) -> bytes:
-        self._count()
-        return self._source.tile(level, index, width)
-
-    def entries(self, index: int, width: int) -> bytes:
-        self._count()
-        return self._source.entries(index, width)
+    def logs_of(self, target: str) -> list[FollowedLog]:
+        """The logs in which an anchor of the target ever counted."""
+        ...
 
 
-class CountedOnline:
-    """The same for a log that proves online."""
+class Verifier(Protocol):
+    """Everything that a cycle needs besides the records: published files, trust, logs and clocks.
 
-    def __init__(self, source: OnlineLog, count: Callable[[], None], head: bytes) -> None:
-        self._source = source
-        self._count = count
-        self._head = head
+    Each method may raise an AnchorError, which becomes a check of the run.
+    """
 
-    def checkpoint(self) -> bytes:
-        return self._head
+    def examine(self, target: str, *, hold: bool) -> Examined:
+        """Fetch a target's published files and verify them strictly. `hold`: keep them for the canary."""
+        ...
 
-    def consistency(self, old: int, new: int) -> list[bytes]:
-        self._count()
-        return self._source.consistency(old, new)
+    def log_location(self, origin: str, target: str, log: Log | None) -> LogLocation | None:
+        """The log with this checkpoint origin, and its location for this target. None if the verifier's trust
+        names no such log. `log`: the log that signed a verified bundle's checkpoint."""
+        ...
 
+    def trust_material(self) -> Mapping[str, str]:
+        """The trust material in use: TUF versions, log keys, the digest of the policy."""
+        ...
 
-def consistency(path: Path) -> ConsistencyProof:
-    """A proven path between two verified checkpoints as it is kept."""
-    old, new = path.older, path.newer
-    return ConsistencyProof(
-        origin=new.origin,
-        old_size=old.size,
-        old_root=old.root,
-        new_size=new.size,
-        new_root=new.root,
-        hashes=path.nodes,
-    )
+    def canary(self, target: str, held: HeldRelease) -> Verdict:
+        """The verdict on the held files of a target with one bit of the ledger changed."""
+        ...
 
+    def accepts(self, release: SeenRelease) -> bool:
+        """Whether today's policy accepts the signer of a stored release. Its bundles are verified again."""
+        ...
 
-def rebuilt(head: Checkpoint) -> ConsistencyProof:
-    """That a first head's tree was rebuilt from its tiles: a proof from the empty tree needs no hashes."""
-    return ConsistencyProof(
-        origin=head.origin,
-        old_size=0,
-        old_root=EMPTY_ROOT,
-        new_size=head.size,
-        new_root=head.root,
-        hashes=(),
-    )
+    def earlier(self, target: str, wanted: Previous) -> Earlier:
+        """An earlier release, from the published folder of a target."""
+        ...
+
+    def check_evidence(self, document: bytes) -> Evidence:
+        """The evidence in a file. Raises Refused where it shows nothing under today's trust."""
+        ...
+
+    def clock(self) -> float:
+        """Seconds since 1970."""
+        ...
+
+    def stopwatch(self) -> float:
+        """Seconds of a clock that does not jump."""
+        ...
+
+    def max_run_age(self) -> int | None:
+        """The policy's age in seconds from which on the last good run is too old."""
+        ...

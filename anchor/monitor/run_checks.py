@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a re-verification says of things beside release and logs: canary, trust drift, rivals."""
+"""The checks of a run that are not about a log: number, contradiction, trust, canary, completeness."""
 
 import shlex
 import traceback
@@ -11,9 +11,9 @@ from anchor.verdict import Check, Class, Verdict, contradiction, failed, passed,
 
 
 def canary(found: Verdict, target: str) -> Check:
-    """A corrupted copy of the release must be INVALID; a verifier that passes it is defective.
+    """A corrupted copy of the release must be INVALID. A verifier that accepts it is defective.
 
-    All of the copy is held, so nothing but the changed bit can have been in the way.
+    The whole copy is held, so only the changed bit can be the reason of another verdict.
     """
     if found.verdict is Class.INVALID:
         bad = next(c for c in found.checks if c.demotes is Class.INVALID)
@@ -40,14 +40,13 @@ def complete(release: SeenRelease | None, *, looked: int, counted: int) -> Check
 
 
 def defect(name: str, error: Exception) -> Check:
-    """What this program did not foresee: an ERROR of one target where it was met, and where in the code.
-
-    Little memory is UNAVAILABLE."""
+    """The check of an exception that this program did not expect: an ERROR of one target, with the line of
+    code. Too little memory is UNAVAILABLE."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [f for f in frames if "/anchor/" in f.filename] or frames
     place = f" ({own[-1].filename.rpartition('/')[2]}:{own[-1].lineno})" if own else ""
     problem = f"a defect of this program: {type(error).__name__}: {error}{place}"
-    if isinstance(error, MemoryError):  # the machine's limit: it could not be told
+    if isinstance(error, MemoryError):  # a limit of the machine
         return failed(name, Unavailable(f"not enough memory{place}", remedy="give it more memory"))
     return failed(
         name, AnchorError(problem, remedy="please report it; other releases are verified all the same")
@@ -55,7 +54,7 @@ def defect(name: str, error: Exception) -> Check:
 
 
 def differences(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
-    """What changed in the trust material, one phrase each."""
+    """The changes of the trust material, one phrase for each."""
     lost = [f"{k} gone (was {before[k]})" for k in sorted(before.keys() - now.keys())]
     new = [f"{k} new ({now[k]})" for k in sorted(now.keys() - before.keys())]
     other = [
@@ -64,8 +63,8 @@ def differences(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
     return lost + new + other
 
 
-def rivals(one: SeenRelease, two: SeenRelease) -> Check:
-    """Two signed statements of one ledger that say different things of one number."""
+def conflict(one: SeenRelease, two: SeenRelease, *, remark: str = "") -> Check:
+    """The check of two signed statements of one ledger that say different things about one number."""
     early, late = sorted((one, two), key=lambda r: r.number)
     if early.number == late.number:
         detail = f"two signed statements for release {one.number} of {one.ledger}: {one.digest}, {two.digest}"
@@ -74,23 +73,25 @@ def rivals(one: SeenRelease, two: SeenRelease) -> Check:
             f"release {late.number} of {late.ledger} ({late.digest}) names another release {early.number} "
             f"before it than the signed {early.digest}"
         )
-    return _two_statements(detail)
+    return _two_statements(detail + remark)
 
 
 def number(
     now: SeenRelease | None,
     best: Best | None,
-    rival: SeenRelease | None,
+    conflicting: Check | None,
     kept: Sequence[Evidence],
     target: str,
 ) -> list[Check]:
-    """What a release's number means after all that was seen at this target before. `best`: the highest number
-    of it. `rival`: a signed statement that contradicts it. `kept`: the evidence against its ledger's
-    publisher, which no later release makes good."""
+    """The checks of a release's number, compared with everything that was seen at this target before.
+
+    `best`: the highest number of the target. `conflicting`: the check of a signed statement that contradicts
+    the release. `kept`: the evidence against the ledger's publisher; no later release ends it.
+    """
     accused = [e for e in kept if e.kind == TWO_STATEMENTS]
     found: list[Check] = []
-    if now is not None and rival is not None:
-        found.append(rivals(rival, now))
+    if conflicting is not None:
+        found.append(conflicting)
     elif accused:
         found.append(
             _two_statements(f"evidence {accused[0].digest[:16]} is kept against {accused[0].origin}")
@@ -103,8 +104,11 @@ def number(
 
 
 def rolled_back(now: SeenRelease, best: Best, target: str) -> Check:
-    """An older release than one that was verified at this target. Its bytes are good, so it is UNAVAILABLE;
-    but it passes by no waiting, so it is refused, and told at once."""
+    """The check of an older release than one that was verified at this target.
+
+    Its bytes are good, so the class is UNAVAILABLE. It does not pass by waiting, so it is refused, and people
+    are notified at once.
+    """
     who = "was verified before"
     if best.accepted is not None:
         who = f"was accepted by {best.accepted.who} ({best.accepted.reason})"

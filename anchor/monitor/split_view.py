@@ -1,59 +1,66 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Other views of a log (a witness's, a mirror's, another URL): does everyone see the same history?
+"""Compares other copies of a log (of a witness, a mirror, another URL): does everyone see the same history?
 
-Compared by root at equal size, and by consistency at different sizes; a view that cannot be compared is a
-doubt, since the policy asked for it.
+Two heads of equal size must have one root. Heads of different sizes must be consistent. A copy that cannot be
+compared is a failed check, because the policy asked for the comparison.
 """
 
-from anchor.errors import AnchorError, Refused, Unavailable
-from anchor.monitor.log import Session, equivocation, kept_line
-from anchor.tlog import checkpoint as checkpoints
+from anchor.errors import AnchorError, Unavailable
+from anchor.monitor.interfaces import LogMemory
+from anchor.monitor.log import LogRun
+from anchor.monitor.log_result import LogResult, evidence_kept, heads_of, preserve_contradiction
 from anchor.tlog.checkpoint import Checkpoint
 from anchor.tlog.follow import Followed, News
 from anchor.tlog.source import Source
 from anchor.verdict import Check, failed, passed
 
 
-def compare(session: Session) -> None:
-    """Compare every view of the session's log with the head that was followed."""
-    if session.followed is None:
-        return
-    for name, source in session.place.views:
-        session.checks.append(_view(session, f"view {name}", name, source, session.followed.head))
+def compare(log: LogRun, memory: LogMemory) -> LogRun:
+    """Compare every other copy of a log with the head that was followed."""
+    if log.followed is None:
+        return log
+    for name, view in log.location.views:
+        log = log.with_result(_compare(log, memory, name, view, log.followed.head))
+    return log
 
 
-def _view(session: Session, check: str, name: str, source: Source, own: Checkpoint) -> Check:
+def _compare(log: LogRun, memory: LogMemory, name: str, view: Source, own: Checkpoint) -> LogResult:
+    check = f"view {name}"
     try:
-        session.count()
-        theirs = _head(session, source)
-        session.keep(theirs, name)  # signed, so the log must stand by it, proven or not
-        found = _against(session, source, theirs, own)
+        theirs = log.client.head_of(view)
     except AnchorError as e:
-        session.services.append(name)
-        return failed(check, e, meaning="this view of the log was not compared")
+        return _not_compared(check, name, e)
+    result = heads_of(log.location, theirs, source=name)  # the log signed it, proven or not
+    try:
+        found = _prove(log, view, theirs, own)
+    except AnchorError as e:
+        return result + _not_compared(check, name, e)
+    result += log.proofs_worth_keeping(found)
     if found.news is News.EQUIVOCATION:
-        shown = session.contradicted(check, found, theirs)
-        # The log's own check says it from the next run on. Said now too, it is no news then.
-        session.checks.append(equivocation(session.name, kept_line(session.evidence[-1], found.detail)))
-        return shown
+        shown = preserve_contradiction(memory, log.location, check, found, log.result + result)
+        # The next run repeats this line as the log's own check. With it here, that is not a new cause.
+        same = evidence_kept(log.check_name, shown.evidence[-1], found.detail)
+        return result + LogResult(checks=(same,)) + shown
+    return result + LogResult(checks=(_check(check, name, found, theirs, own),))
+
+
+def _check(check: str, name: str, found: Followed, theirs: Checkpoint, own: Checkpoint) -> Check:
     if found.news is News.OLD_HEAD and not found.proven:
         return failed(check, Unavailable(found.detail, where=name))
     relation = "the same" if theirs.size == own.size else "older" if theirs.size < own.size else "newer"
     return passed(check, f"size {theirs.size}, {relation}, one history with size {own.size}")
 
 
-def _head(session: Session, source: Source) -> Checkpoint:
-    try:
-        return checkpoints.verify(source.checkpoint(), session.place.log)
-    except Refused as e:
-        raise Unavailable(f"serves no checkpoint of this log: {e}") from e
+def _not_compared(check: str, name: str, error: AnchorError) -> LogResult:
+    meaning = "this view of the log was not compared"
+    return LogResult(checks=(failed(check, error, meaning=meaning),), services=(name,))
 
 
-def _against(session: Session, source: Source, theirs: Checkpoint, own: Checkpoint) -> Followed:
-    """An equal or smaller head is proven from the log's own tiles, a larger one from the view's."""
+def _prove(log: LogRun, view: Source, theirs: Checkpoint, own: Checkpoint) -> Followed:
+    """An equal or smaller head is proven from the log's own tiles, a larger one from those of the view."""
     if theirs.size <= own.size:
-        return session.follow([theirs], own)
+        return log.prove([theirs], own)
     try:
-        return session.follow_view(source, theirs, [own])
+        return log.client.follow_view(view, theirs, [own])
     except Unavailable as e:
         raise Unavailable(f"shows size {theirs.size}, larger than {own.size}, unproven: {e}") from e

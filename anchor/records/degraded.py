@@ -5,7 +5,7 @@ A run that nothing records is still made and still told. It is no news to the re
 stay due: the pace is kept here, as for a release that cannot be told.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from anchor.errors import AnchorError
 from anchor.monitor.interfaces import HeldCheckpoint, Unproven
@@ -136,11 +136,9 @@ class MarkedState:
     def stored(self, one: HeldNumber) -> SeenRelease:
         raise self._error
 
-    def rival(
-        self, release: SeenRelease, shows: Callable[[SeenRelease], bool] = lambda _: True
-    ) -> SeenRelease | None:
-        del release, shows
-        return None
+    def conflicting(self, release: SeenRelease) -> Iterator[SeenRelease]:
+        del release
+        return iter(())
 
     def logs_of(self, target: str) -> list[FollowedLog]:
         """As the mark has them."""

@@ -5,7 +5,7 @@ A held row that does not fit its own signature or its chain is refused, never be
 writes.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -249,20 +249,19 @@ class HeldState:
             row = connection.execute(_RELEASE, {"release": release_id}).mappings().one()
             return _release(dict(row), _anchors(connection, release_id))
 
-    def rival(
-        self, release: SeenRelease, shows: Callable[[SeenRelease], bool] = lambda _: True
-    ) -> SeenRelease | None:
-        """A verified release of this ledger whose statement says something else of one number, with its
-        anchors: another one with this number, or one before or after that belongs to another chain. `shows`:
-        whether the two show it under today's trust; ledgers of two publishers may share a name."""
+    def conflicting(self, release: SeenRelease) -> Iterator[SeenRelease]:
+        """Verified releases of this ledger whose statement says something else about one number, with their
+        anchors: another one with this number, or one before or after that belongs to another chain.
+
+        Ledgers of two publishers may share a name, so all of them are given, each as it is asked for.
+        """
         wanted = {"ledger": release.ledger, "number": release.number, "digest": release.digest}
         with self._database.read() as connection:
-            beside = connection.execute(_BESIDE, wanted).scalars().all()
-        for row in beside:  # each of them: strangers' releases of other policies must hide none
-            found = self._stored(row)
-            if (found.number == release.number or self._contradict(release, found)) and shows(found):
-                return found
-        return None
+            neighbours = connection.execute(_BESIDE, wanted).scalars().all()
+        for row in neighbours:
+            other = self._stored(row)
+            if other.number == release.number or self._contradict(release, other):
+                yield other
 
     def _contradict(self, one: SeenRelease, two: SeenRelease) -> bool:
         mine, theirs = self._said(one), self._said(two)

@@ -16,7 +16,8 @@ from anchor.encoding import rfc3339
 from anchor.errors import AnchorError, Misuse, Stopped, Unavailable, Unsupported
 from anchor.monitor import alarm, run_checks
 from anchor.monitor.alarm import Message
-from anchor.monitor.cycle import Cycle, Parts
+from anchor.monitor.cycle import Cycle
+from anchor.monitor.interfaces import Verifier
 from anchor.monitor.run_record import Outcome
 from anchor.records import degraded, high_water_mark, history, outbox, queue, store
 from anchor.records.database import Database
@@ -54,7 +55,7 @@ class Setting:
     database: Database
     name: str
     """Who this is, for the others: see `anchor.disk.worker_id`."""
-    parts: Callable[[], Parts]
+    parts: Callable[[], Verifier]
     """New parts for a cycle."""
     clock: Callable[[], float]
     rules: store.RunRules = field(default_factory=store.RunRules)
@@ -170,7 +171,7 @@ class Worker:
                 notes = high_water_mark.notes(found) if found else []
                 logs = high_water_mark.followed(found) if found else []
                 bests = high_water_mark.best(found) if found else {}
-                shown = [*self._evidence.read(parts.shown)]
+                shown = [*self._evidence.read(parts.check_evidence)]
                 memory = degraded.MarkedState(notes, shown, logs, error, now, bests=bests)
             self._blind = Cycle(parts, memory, standing=standing)
         return self._blind
@@ -197,7 +198,7 @@ class Worker:
                 again = high_water_mark.restore(setting.database, found, now=now)
                 self._lost(data, standing[0], again, now)
         cycle = self._cycle(standing)
-        self._recall(cycle.parts, now)
+        self._recall(cycle.verifier, now)
         return cycle
 
     def _cycle(self, standing: tuple[Check, ...]) -> Cycle:
@@ -228,10 +229,10 @@ class Worker:
         self._losses.append(now)
         self._untold, self._again = 0, []
 
-    def _recall(self, parts: Parts, now: float) -> None:
+    def _recall(self, parts: Verifier, now: float) -> None:
         """Evidence that lies as a file and is not in the records: they lost it, or never could take it."""
         known = {digest for *_, digest in history.accused(self.setting.database)}
-        for evidence in self._evidence.read(parts.shown, known):
+        for evidence in self._evidence.read(parts.check_evidence, known):
             with contextlib.suppress(AnchorError):  # the file stays, and is read again in the next cycle
                 store.preserve(self.setting.database, (), (evidence,), now=now)
 

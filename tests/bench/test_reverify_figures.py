@@ -107,7 +107,7 @@ def resident() -> int:
 def test_memory_is_flat_over_ten_thousand_runs(database: Database) -> None:
     world = World(database)
     queue.watch(database, "a/release.json", now=world.now, interval=60)
-    setting = Setting(database=database, name="w", parts=world.parts, clock=lambda: world.now)
+    setting = Setting(database=database, name="w", parts=lambda: world, clock=lambda: world.now)
     worker = Worker(setting)
     marks = []
     for n in range(10_001):

@@ -128,8 +128,8 @@ def test_kill_9_is_visible_as_interrupted_and_the_next_run_goes_on(site: Site, t
     slow.write_text(
         "import sys, time\n"
         "from anchor.app import reverify\n"
-        "def hang(self, *_): print('begun', flush=True); time.sleep(60)\n"
-        "reverify.Wired.examine = hang\n"
+        "def hang(self, *_, **__): print('begun', flush=True); time.sleep(60)\n"
+        "reverify.ReleaseVerifier.examine = hang\n"
         "from anchor.cli.main import run\n"
         "sys.exit(run(sys.argv[1:]))\n"
     )

@@ -8,7 +8,6 @@ import sys
 import time
 
 from anchor.disk import worker_id
-from anchor.monitor.cycle import Parts
 from anchor.records.database import open_database
 from anchor.watch.worker import Setting, Worker
 from tests.support.records import outcomes
@@ -18,10 +17,10 @@ from tests.support.records.reverified import World
 def main(url: str) -> None:
     database = open_database(url)
 
-    def parts() -> Parts:
+    def parts() -> World:
         world = World(database)
         world.now = time.time()
-        return world.parts()
+        return world
 
     worker = Worker(
         Setting(database=database, name=worker_id.name(), parts=parts, clock=time.time, alive=worker_id.alive)

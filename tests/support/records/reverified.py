@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Parts of a re-verification over a simulated log: a release that is good until a test says otherwise."""
+"""A verifier over a simulated log: a release that is good until a test says otherwise."""
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
+from anchor.encoding import to_base64
 from anchor.errors import AnchorError, Refused, Unavailable
 from anchor.format.release import File
 from anchor.format.statement import Previous
-from anchor.monitor.cycle import Cycle, Parts
+from anchor.monitor.cycle import Cycle
 from anchor.monitor.interfaces import LogLocation
 from anchor.monitor.observed import Entry, Examined, HeldRelease
 from anchor.monitor.run_record import Earlier, Evidence, Outcome, SeenAnchor, SeenRelease
@@ -85,10 +86,19 @@ class World:
     fetched: list[int] = field(default_factory=list)
     """Numbers of earlier releases that were read."""
 
+    entries: tuple[Entry, ...] = ()
+    """Of the release, if they are not the one that belongs to the log."""
+    version: str = ""
+    """Of the release, if it is not the one that belongs to its number."""
+    meanwhile: Callable[[], object] = lambda: None
+    """Called while a release is verified."""
+
     def __post_init__(self) -> None:
         self.then: Checkpoint | None = self.log.head()
 
-    def examine(self, target: str, hold: bool = False, *, corrupt: bool = False) -> Examined:
+    def examine(self, target: str, *, hold: bool = False, corrupt: bool = False) -> Examined:
+        if not corrupt:
+            self.meanwhile()
         defect = self.defects.get(target)
         if defect is not None:
             raise defect
@@ -107,72 +117,74 @@ class World:
         release = SeenRelease(
             ledger="prices",
             number=self.number,
-            version=f"v{self.number}",
+            version=self.version or f"v{self.number}",
             root="ab" * 32,
             size=3,
             statement=self.statement,
             anchors=(anchor,),
         )
-        entry = Entry(origin=self.log.origin, index=self.index, body=self.body, checkpoint=self.then)
+        entry = Entry(
+            origin=self.log.origin,
+            index=self.index,
+            body=self.body,
+            checkpoint=self.then,
+            log=self.log.log,
+        )
         return Examined(
             verdict=_verdict(target, (passed("facts", "3 facts"),)),
             release=None if self.nameless else release,
-            entries=() if self.entryless else (entry,),
-            counted=1,
+            entries=() if self.entryless else self.entries or (entry,),
+            counted=max(1, len(self.entries)),
             held=HELD if hold and target not in self.unheld else None,
         )
 
     def canary(self, target: str, held: HeldRelease) -> Verdict:
+        del held
         self.sung.append(target)
         return self.examine(target, corrupt=True).verdict
 
-    def place_of(self, origin: str, _target: str, _log: Log | None) -> LogLocation | None:
+    def log_location(self, origin: str, target: str, log: Log | None) -> LogLocation | None:
+        del target, log
         if self.nowhere or origin != self.log.origin:
             return None
         return self.place or LogLocation(
             log=self.log.log, name="sim", source=self.log, views=tuple(self.views), ended=self.ended
         )
 
-    def parts(self, stopwatch: Callable[[], float] = lambda: 0.0) -> Parts:
-        return Parts(
-            examine=self.examine,
-            place=self.place_of,
-            trust=self._trust,
-            canary=self.canary,
-            rivals=lambda one, two: Evidence(
-                kind="two-statements", origin=one.ledger, document=one.statement + b"\n" + two.statement
-            ),
-            accepts=self.accepts,
-            earlier=self.earlier,
-            shown=self.shown,
-            clock=lambda: self.now,
-            stopwatch=stopwatch,
-        )
+    def clock(self) -> float:
+        return self.now
+
+    def stopwatch(self) -> float:
+        return 0.0
+
+    def max_run_age(self) -> int | None:
+        return None
 
     def accepts(self, release: SeenRelease) -> bool:
         if self.untrusting is not None:
             raise self.untrusting
         return release.number not in self.disowned
 
-    def earlier(self, _target: str, wanted: Previous) -> Earlier:
+    def earlier(self, target: str, wanted: Previous) -> Earlier:
         """An earlier release of the folder."""
+        del target
         found = self.archive.get(wanted.statement)
         if found is None:
             raise Unavailable("the server does not have it")
         self.fetched.append(wanted.number)
         return Earlier(statement=found.statement, release=None if wanted.number in self.unsigned else found)
 
-    def shown(self, document: bytes) -> Evidence:
+    def check_evidence(self, document: bytes) -> Evidence:
         """Evidence shows something, but not where a statement in it is by somebody else."""
-        if any(statement in document for statement in self.strangers):
+        if any(to_base64(statement).encode() in document for statement in self.strangers):
             raise Refused("no bundle is verified to sign the statement")
         return Evidence(kind="two-statements", origin="prices", document=document)
 
-    def _trust(self) -> Mapping[str, str]:
+    def trust_material(self) -> Mapping[str, str]:
         return self.trust
 
     def cycle(self) -> Cycle:
-        return Cycle(self.parts(), HeldState(self.database, now=self.now))
+        return Cycle(self, HeldState(self.database, now=self.now))
 
     def run(self, target: str = TARGET, *, rules: store.RunRules | None = None) -> Outcome:
         """One recorded run in a cycle of its own; the clock goes on by an hour."""

@@ -31,10 +31,10 @@ class TwoLogs(World):
         self.first = self.log
         self.second = SimLog(origin=OTHER, seed=2).grow(5).append(b"entry").grow(3)
 
-    def place_of(self, origin: str, target: str, seen: Log | None) -> LogLocation | None:
-        for log in (self.first, self.second):
-            if origin == log.origin and not self.nowhere:
-                return LogLocation(log=log.log, name=log.origin, source=log)
+    def log_location(self, origin: str, target: str, log: Log | None) -> LogLocation | None:
+        for one in (self.first, self.second):
+            if origin == one.origin and not self.nowhere:
+                return LogLocation(log=one.log, name=one.origin, source=one)
         return None
 
     def show(self, log: SimLog) -> None:

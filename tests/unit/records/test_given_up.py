@@ -15,8 +15,6 @@ import sqlalchemy as sa
 from anchor.disk import worker_id
 from anchor.errors import AnchorError, Refused, Unavailable
 from anchor.monitor import alarm
-from anchor.monitor.cycle import Parts
-from anchor.monitor.observed import Examined
 from anchor.monitor.run_record import Outcome
 from anchor.records import high_water_mark, queue, store
 from anchor.records.database import Database, open_database
@@ -36,15 +34,14 @@ class Watch:
     """A worker of this process over a world, which does something in the middle of a run."""
 
     def __init__(self, database: Database, meanwhile: Callable[[], object] = lambda: None) -> None:
-        self.world = World(database)
-        self.meanwhile = meanwhile
+        self.world = World(database, meanwhile=meanwhile)
         self.told: list[str] = []
         self.side_files = NoSideFiles()
         queue.watch(database, TARGET, now=NOW)
         setting = worker.Setting(
             database=database,
             name=worker_id.name(),
-            parts=self.parts,
+            parts=lambda: self.world,
             clock=lambda: self.world.now,
             rules=store.RunRules(alarm_rule=alarm.Rule(1, 0)),
             alive=worker_id.alive,
@@ -55,16 +52,6 @@ class Watch:
 
     def tell(self, message: alarm.Message) -> None:
         self.told.append(message.title)
-
-    def parts(self) -> Parts:
-        found = self.world.parts()
-        kept = found.examine
-
-        def examine(target: str, *more: object) -> Examined:
-            self.meanwhile()
-            return kept(target, *more)  # type: ignore[arg-type]
-
-        return Parts(**{**vars(found), "examine": examine})
 
 
 def free(database: Database) -> bool:
@@ -115,7 +102,7 @@ def test_a_disk_that_is_full_between_claiming_and_keeping_silences_nothing_when_
         assert watch.worker.cycle()[0].kept is not None
         assert said(database) is Class.OK
         watch.world.now = NOW + 2 * 86400
-        watch.meanwhile = fill
+        watch.world.meanwhile = fill
         (done,) = watch.worker.cycle()
         assert (done.kept, done.outcome.verdict.verdict) == (None, Class.UNAVAILABLE)
         assert said(database) is Class.UNAVAILABLE  # the last run was good, and nothing more is recorded
@@ -123,7 +110,7 @@ def test_a_disk_that_is_full_between_claiming_and_keeping_silences_nothing_when_
             free(database)  # and nobody is said to be at work
         filler.unlink()
         soon(lambda: free(database))  # by itself, before the next cycle
-        watch.meanwhile = lambda: None
+        watch.world.meanwhile = lambda: None
         watch.world.broken[TARGET] = Unavailable("no answer")
         watch.world.now += 86400
         (done,) = watch.worker.cycle()
@@ -172,7 +159,7 @@ def test_the_next_cycle_takes_its_own_claim_back_before_it_looks_for_what_is_due
     watch = Watch(database, lambda: refuse(database))
     assert watch.worker.cycle()[0].kept is None
     take_again(database)
-    watch.meanwhile = lambda: None
+    watch.world.meanwhile = lambda: None
     watch.world.now += 60
     (done,) = watch.worker.cycle()
     assert done.kept is not None

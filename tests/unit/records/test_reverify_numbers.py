@@ -2,7 +2,6 @@
 """A release is compared with all that was ever verified at its target, never with the last run alone."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,6 @@ from anchor.monitor.run_record import Best, Outcome, SeenRelease
 from anchor.records import degraded, high_water_mark, observed_releases, queue, retention
 from anchor.records.check import check
 from anchor.records.database import Database
-from anchor.records.state import HeldState
 from anchor.verdict import Class
 from tests.support.records import outcomes
 from tests.support.records.outcomes import NOW
@@ -105,7 +103,8 @@ def test_only_what_is_higher_than_what_is_served_is_verified_again(world: World)
         asked.append(release.number)
         return True
 
-    cycle = Cycle(replace(world.parts(), accepts=accepts), HeldState(world.database, now=world.now))
+    world.accepts = accepts  # type: ignore[method-assign]
+    cycle = world.cycle()
     assert cycle.run(TARGET).verdict.verdict is Class.OK
     assert asked == []
     world.number, world.statement = 1, CHAIN[1]
@@ -190,7 +189,7 @@ def test_a_rollback_is_found_while_the_records_cannot_be_read(world: World) -> N
     error = Unavailable("the database cannot be reached")
     known = {TARGET: Best(ledger="prices", number=3)}
     memory = degraded.MarkedState([], [], [], error, world.now, bests=known)
-    found = Cycle(world.parts(), memory).run(TARGET)
+    found = Cycle(world, memory).run(TARGET)
     assert "release 1 is served where 3 was accepted by the mark" in detail(found, "number")
 
 

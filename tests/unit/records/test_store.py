@@ -58,7 +58,7 @@ def test_what_is_kept_is_remembered(database: Database) -> None:
     seen = before.release
     assert seen is not None
     assert (seen.ledger, seen.number, seen.statement) == ("prices", 1, b"{}")
-    assert remembered.rival(seen) is None
+    assert [*remembered.conflicting(seen)] == []
 
 
 def test_nothing_is_remembered_of_nothing(database: Database) -> None:
@@ -89,31 +89,36 @@ def test_both_sides_of_a_fork_are_kept(database: Database) -> None:
     assert state.HeldState(database, now=NOW).contradictions("log.example") == [outcomes.evidence()]
 
 
-def test_two_statements_with_one_number_are_rivals(database: Database) -> None:
+def conflicting(held: state.HeldState, release: SeenRelease) -> list[SeenRelease]:
+    return list(held.conflicting(release))
+
+
+def test_two_statements_with_one_number_contradict_each_other(database: Database) -> None:
     one, two = outcomes.release(statement=b"{}"), outcomes.release(statement=b"[]")
     found = outcomes.outcome(release=one)
     store.save_run(database, outcomes.taken(database), found, now=NOW, rules=RULES)
-    rival = state.HeldState(database, now=NOW).rival(two)
-    assert rival == one  # with its anchors: both sides can be exported
-    assert state.HeldState(database, now=NOW).rival(outcomes.release(3, statement=b"[]")) is None
+    assert conflicting(state.HeldState(database, now=NOW), two) == [
+        one
+    ]  # with its anchors: both sides can be exported
+    assert conflicting(state.HeldState(database, now=NOW), outcomes.release(3, statement=b"[]")) == []
 
 
-def test_a_release_of_another_chain_is_a_rival_of_its_neighbours(database: Database) -> None:
+def test_a_release_of_another_chain_contradicts_its_neighbours(database: Database) -> None:
     a, b = (encode(samples.statement(version=v)) for v in ("1.0", "1.0b"))
     one, other = outcomes.release(1, a), outcomes.release(1, b)
     two = outcomes.release(2, encode(samples.statement(number=2, version="2.0", previous=link(b))))
     spoilt = msgspec.structs.replace(link(b), version="1.0c")
     renamed = outcomes.release(2, encode(samples.statement(number=2, version="2.0", previous=spoilt)))
     store.save_run(database, outcomes.taken(database), outcomes.outcome(release=one), now=NOW, rules=RULES)
-    assert state.HeldState(database, now=NOW).rival(two) == one
+    assert conflicting(state.HeldState(database, now=NOW), two) == [one]
     store.save_run(
         database, outcomes.taken(database, "b"), outcomes.outcome(release=two), now=NOW, rules=RULES
     )
-    assert state.HeldState(database, now=NOW).rival(one) == two
+    assert conflicting(state.HeldState(database, now=NOW), one) == [two]
     with_chain = state.HeldState(database, now=NOW)
-    assert with_chain.rival(outcomes.release(3, encode(third(two)))) is None
-    assert with_chain.rival(renamed) is not None
-    assert with_chain.rival(other) == one
+    assert conflicting(with_chain, outcomes.release(3, encode(third(two)))) == []
+    assert conflicting(with_chain, renamed) != []
+    assert conflicting(with_chain, other)[0] == one
 
 
 def third(two: SeenRelease) -> Statement:

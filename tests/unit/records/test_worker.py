@@ -19,7 +19,7 @@ def world(database: Database) -> World:
 
 
 def worker(world: World) -> Worker:
-    setting = Setting(database=world.database, name="w", parts=world.parts, clock=lambda: world.now)
+    setting = Setting(database=world.database, name="w", parts=lambda: world, clock=lambda: world.now)
     return Worker(setting)
 
 
