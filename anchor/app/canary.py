@@ -6,9 +6,11 @@ Nothing is asked for again: a suspect that serves the self-test decides how it e
 
 import contextlib
 from collections.abc import Iterator
-from typing import BinaryIO, cast
+from contextlib import AbstractContextManager
+from typing import BinaryIO
 
 from anchor.errors import Refused, Unavailable
+from anchor.format.readers.reader import Stream
 from anchor.monitor.observed import HeldRelease
 from anchor.verify.release_files import HashedStream
 
@@ -19,13 +21,15 @@ class Corrupted:
     def __init__(self, held: HeldRelease) -> None:
         self._held = held
 
+    def spool(self) -> AbstractContextManager[BinaryIO]:
+        """As `Files.spool`."""
+        return self._held.files.spool()
+
     @contextlib.contextmanager
-    def open(self, path: str, *, size: int) -> Iterator[BinaryIO]:
+    def open(self, path: str, *, size: int) -> Iterator[Stream]:
         """As `Files.open`."""
         with self._held.files.reopen(path, size=size) as stream:
-            yield (
-                cast("BinaryIO", _Flipped(stream, at=size // 2)) if path == self._held.ledger.path else stream
-            )
+            yield _Flipped(stream, at=size // 2) if path == self._held.ledger.path else stream
 
 
 def check(held: HeldRelease) -> None:
@@ -41,15 +45,15 @@ def check(held: HeldRelease) -> None:
 class _Flipped:
     """As much of a binary stream as readers use, with one bit changed."""
 
-    def __init__(self, stream: BinaryIO, *, at: int) -> None:
+    def __init__(self, stream: Stream, *, at: int) -> None:
         self._stream = stream
         self._at = at
         self._position = 0
 
-    def read(self, size: int = -1) -> bytes:
+    def read(self, size: int = -1, /) -> bytes:
         return self._seen(self._stream.read(size))
 
-    def readline(self, limit: int = -1) -> bytes:
+    def readline(self, limit: int = -1, /) -> bytes:
         return self._seen(self._stream.readline(limit))
 
     def _seen(self, data: bytes) -> bytes:

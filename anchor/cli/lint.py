@@ -45,7 +45,7 @@ def _print(report: Report) -> None:
         if findings:
             out(f"{kind}: {meaning} ({len(findings)})")
             for finding in findings:
-                out(f"  {_line(finding)}")
+                out(f"  {_line(finding, READERS[report.reader].unit)}")
     parts = [f"{report.facts} facts"]
     if report.distinct_labels is not None:
         parts.append(f"{report.distinct_labels} distinct labels")
@@ -54,10 +54,10 @@ def _print(report: Report) -> None:
     out(f"{report.file}: {', '.join(parts)}, {len(report.findings)} findings ({report.reader})")
 
 
-def _line(finding: Finding) -> str:
+def _line(finding: Finding, unit: str) -> str:
     lines = finding.lines
     shown = ", ".join(map(str, lines[:_SHOWN_LINES]))
     more = f" and {len(lines) - _SHOWN_LINES} more" if len(lines) > _SHOWN_LINES else ""
     subject = f"{finding.column}: " if finding.column else ""
     text = f"{brief(finding.text, 120)} " if finding.text and finding.kind != "label-spelling" else ""
-    return f"line{'s' if len(lines) > 1 else ''} {shown}{more}: {subject}{text}{finding.message}"
+    return f"{unit}{'s' if len(lines) > 1 else ''} {shown}{more}: {subject}{text}{finding.message}"

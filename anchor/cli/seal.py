@@ -114,7 +114,7 @@ def _statement(sealed: SealedFile, named: LedgerName, before: Previous | None) -
             ledger=named,
             tree=Tree.of(sealed.sealed.root, sealed.sealed.size),
             columns=sealed.sealed.columns,
-            original=SourceFile(name=sealed.source.name, reader=sealed.reader),  # type: ignore[arg-type]  # a key of READERS
+            original=SourceFile(name=sealed.source.name, reader=sealed.reader),
             digests={f.name: f.sha256 for f in sealed.files},
             previous=before,
         )

@@ -8,6 +8,7 @@ import os
 import secrets
 import stat
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -178,3 +179,10 @@ def check_utf8(path: Path, where: str) -> Path:
             remedy="rename the folder",
         ) from None
     return path
+
+
+def temporary() -> AbstractContextManager[BinaryIO]:
+    """An empty file without a name, on the disk."""
+    import tempfile  # it takes 10 ms, which most commands do not need
+
+    return tempfile.TemporaryFile()

@@ -18,7 +18,8 @@ from anchor.disk import files, user_files
 from anchor.errors import Misuse, Refused
 from anchor.format.facts import MAX_FILE, Ledger, Table
 from anchor.format.leaves import Sealed, seal
-from anchor.format.readers import PUBLISHED, open_table, reader_for
+from anchor.format.readers import READERS, reader_for, reader_named
+from anchor.format.readers.reader import FileReader, Stream, StreamReader
 
 _BUFFER = 1 << 20
 
@@ -59,7 +60,7 @@ class OpenLedger:
 
     def digest(self) -> FileDigest:
         """Name, size and SHA-256 of what was read, which is the whole file once the table is exhausted."""
-        return FileDigest(PUBLISHED[self.reader], self._tee.size, self._tee.sha256.hexdigest())
+        return FileDigest(READERS[self.reader].published, self._tee.size, self._tee.sha256.hexdigest())
 
 
 @contextlib.contextmanager
@@ -76,11 +77,26 @@ def open_ledger(
         with user_files.opened(path, limit=MAX_FILE) as f:
             head = f.read(1024)
             found = reader or _reader(path, head)
-            tee = _HashingReader(f, head, copy(PUBLISHED[found]) if copy else None)
-            stream = io.BufferedReader(tee, _BUFFER)
-            yield OpenLedger(open_table(stream, found, where=str(path)), found, tee)
+            kind = reader_named(found, where=str(path))
+            tee = _HashingReader(f, head, copy(kind.published) if copy else None)
+            with _table(io.BufferedReader(tee, _BUFFER), kind, where=str(path)) as table:
+                yield OpenLedger(table, found, tee)
     except Refused as e:
         raise Misuse(e.problem, where=e.where, remedy=e.remedy) from None
+
+
+@contextlib.contextmanager
+def _table(stream: Stream, reader: type[StreamReader] | type[FileReader], *, where: str) -> Iterator[Table]:
+    """The facts of a stream. A reader that needs a whole file gets a copy on the disk."""
+    if not issubclass(reader, FileReader):
+        yield reader(stream, where=where)
+        return
+    with files.temporary() as file:
+        with _writing("temporary file"):
+            while data := stream.read(_BUFFER):
+                file.write(data)
+            file.seek(0)
+        yield reader(file, where=where)
 
 
 def _reader(path: Path, head: bytes) -> str:

@@ -9,8 +9,10 @@ import contextlib
 import io
 import tempfile
 from collections.abc import Iterator
-from typing import IO, Any, BinaryIO, cast
+from contextlib import AbstractContextManager
+from typing import IO, Any, BinaryIO
 
+from anchor.format.readers.reader import Stream
 from anchor.verify.release_files import CHUNK, Files
 
 MAX_HELD = 1 << 30
@@ -27,8 +29,12 @@ class SpooledFiles:
         self._end = 0
         self._ranges: dict[str, tuple[int, int]] = {}
 
+    def spool(self) -> AbstractContextManager[BinaryIO]:
+        """As `Files.spool`."""
+        return self._files.spool()
+
     @contextlib.contextmanager
-    def open(self, path: str, *, size: int) -> Iterator[BinaryIO]:
+    def open(self, path: str, *, size: int) -> Iterator[Stream]:
         """As `Files.open`."""
         self._ranges.pop(path, None)
         if self._end + size < MAX_HELD:
@@ -38,10 +44,10 @@ class SpooledFiles:
             yield found
 
     @contextlib.contextmanager
-    def reopen(self, path: str, *, size: int) -> Iterator[BinaryIO]:
+    def reopen(self, path: str, *, size: int) -> Iterator[Stream]:
         """The bytes that `open` gave the last time."""
         if path in self._ranges:
-            yield cast("BinaryIO", io.BufferedReader(_Slice(self._all, *self._ranges[path]), CHUNK))
+            yield io.BufferedReader(_Slice(self._all, *self._ranges[path]), CHUNK)
             return
         with self._files.open(path, size=size) as stream:
             yield stream
@@ -51,7 +57,7 @@ class SpooledFiles:
         self._ranges.clear()
         self._all.close()
 
-    def _hold(self, path: str, stream: BinaryIO, size: int) -> None:
+    def _hold(self, path: str, stream: Stream, size: int) -> None:
         """Copy at most one byte more than is promised: whoever reads must see that there are more."""
         left, end = size + 1, self._end
         while left and (data := stream.read(min(CHUNK, left))):

@@ -30,7 +30,10 @@ MAX_NUMBER = limits.NUMBER
 
 
 class Table(Protocol):
-    """Facts that stream by once: iterating gives the line a fact begins on (from 1) and its values."""
+    """Facts that are read once: iterating gives the position of each fact and its values.
+
+    Positions count from 1, and their reader says what they count: lines, or records.
+    """
 
     @property
     def columns(self) -> tuple[str, ...]:

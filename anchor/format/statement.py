@@ -8,7 +8,7 @@ FORMAT.md section 6; https://github.com/in-toto/attestation/blob/main/spec/v1/st
 
 import hashlib
 from collections.abc import Iterable
-from typing import Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import Meta
@@ -19,6 +19,7 @@ from anchor.errors import Refused, Unsupported
 from anchor.format import names
 from anchor.format.facts import check_columns
 from anchor.format.leaves import ENCODING
+from anchor.format.readers import READERS
 from anchor.format.strict_json import build
 from anchor.merkle.hashing import ALGORITHM
 
@@ -37,7 +38,11 @@ Name = Annotated[str, Meta(extra_json_schema={"minLength": 1, "maxLength": names
 Version = Annotated[str, Meta(extra_json_schema={"pattern": names.VERSION})]
 Count = Annotated[int, Meta(ge=1, le=names.MAX_NUMBER)]
 FileName = Annotated[str, Meta(extra_json_schema={"pattern": names.LEDGER_FILE})]
-Reader = Literal["markdown-table-v1", "ledger-json-v1", "json-v1", "jsonl-v1", "csv-v1"]
+if TYPE_CHECKING:
+    Reader = str
+else:
+    Reader = Literal[tuple(READERS)]
+    """A reader that this program has: the schema and the decoder follow from the readers."""
 
 
 class LedgerName(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -12,7 +12,7 @@ from anchor.errors import AnchorError
 from anchor.format import release as releases
 from anchor.format import statement as statements
 from anchor.format.leaves import FORMAT as LEDGER_FORMAT
-from anchor.format.readers import open_table
+from anchor.format.readers.ledger_json import LedgerJson
 from anchor.inspect import bundle, note
 from anchor.inspect.fields import Description, Field, Rules, bound, compared, field, unbound, under, walk
 from anchor.monitor import conflicting_statements
@@ -119,13 +119,13 @@ def read_ledger(data: bytes, *, cut: bool) -> Description:
     fields: list[Field] = []
     count, problem, sentence = 0, "", "a ledger that no verification accepts as it stands"
     try:
-        table = open_table(BytesIO(data), "ledger-json-v1", where="ledger.json")
+        table = LedgerJson(BytesIO(data), where="ledger.json")
         columns = table.columns
         fields += [field(f"columns[{i}]", name, COLUMNS) for i, name in enumerate(columns)]
         fields += [field(f"facts[*].{name}", "one for each fact", FACT) for name in columns]
         for _ in table:
             count += 1
-        named = getattr(table, "ledger", None)
+        named = table.ledger
         if named is not None:
             sentence = f"{count} facts of release {named.number} ({named.version}) of {named.name}"
             fields.append(field("format", LEDGER_FORMAT, REGENERATED))

@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
+from anchor.format.readers.reader import Stream
 from anchor.format.release import File, Release
 from anchor.monitor.run_record import SeenAnchor, SeenRelease
 from anchor.tlog.checkpoint import Checkpoint, Log, log_of
@@ -39,7 +40,8 @@ class Entry:
 class HeldFiles(Protocol):
     """Files that were read once, to be read again as they were then."""
 
-    def reopen(self, path: str, *, size: int) -> AbstractContextManager[BinaryIO]: ...
+    def spool(self) -> AbstractContextManager[BinaryIO]: ...
+    def reopen(self, path: str, *, size: int) -> AbstractContextManager[Stream]: ...
     def close(self) -> None: ...
 
 

@@ -5,12 +5,14 @@ import contextlib
 import os
 import stat
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import quote, urljoin, urlsplit, urlunsplit
 
 from anchor import limits
 from anchor.disk import files
+from anchor.disk.files import temporary
 from anchor.errors import Incomplete, Misuse, Refused, Unavailable
 from anchor.format.release import MAX_RELEASE
 from anchor.net.budget import Budget
@@ -32,6 +34,9 @@ class Folder:
 
     def __init__(self, folder: Path) -> None:
         self._folder = files.ConfinedFolder(folder)
+
+    def spool(self) -> AbstractContextManager[BinaryIO]:
+        return temporary()
 
     @contextlib.contextmanager
     def open(self, path: str, *, size: int) -> Iterator[BinaryIO]:
@@ -65,14 +70,15 @@ class Remote:
         self._url = url
         self._budget = budget
 
+    def spool(self) -> AbstractContextManager[BinaryIO]:
+        return temporary()
+
     @contextlib.contextmanager
     def open(self, path: str, *, size: int) -> Iterator[BinaryIO]:
         if size > MAX_DOWNLOAD:
             raise Misuse(f"{size} bytes are too many to fetch", where=path, remedy="verify a local copy")
-        import tempfile  # it takes 10 ms, which a release in a folder does not need
-
         # Onto the disk: how long a file may be is said by release.json, which nobody has signed.
-        with tempfile.TemporaryFile() as stream:
+        with temporary() as stream:
             self._fetch(path, size, stream)
             check_size(stream.seek(0, os.SEEK_END), size, where=path)
             stream.seek(0)

@@ -61,7 +61,7 @@ def seal(order: Order, *, folder: Path | None, planned: Plan) -> Sealing:
         ledger=planned.ledger,
         tree=Tree.of(sealed.sealed.root, sealed.sealed.size),
         columns=sealed.sealed.columns,
-        original=SourceFile(name=sealed.source.name, reader=sealed.reader),  # type: ignore[arg-type]  # of READERS
+        original=SourceFile(name=sealed.source.name, reader=sealed.reader),
         digests={f.name: f.sha256 for f in sealed.files},
         previous=planned.previous,
     )

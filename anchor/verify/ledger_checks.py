@@ -7,13 +7,16 @@ that says what was compared with what.
 """
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import BinaryIO
 
 import msgspec
 
 from anchor.errors import Refused
 from anchor.format import leaves, statement
-from anchor.format.readers import open_table
+from anchor.format.facts import Table
+from anchor.format.readers import reader_named
+from anchor.format.readers.reader import FileReader, Stream
 from anchor.format.release import File, Release
 from anchor.format.statement import OUR_FILE, Statement
 from anchor.verify.release_files import Files, HashedSink, HashedStream, read_whole
@@ -60,12 +63,12 @@ def recompute(
     original = signed.original
     entry = _file(release, original.name)
     sink = HashedSink()
-    with files.open(entry.path, size=entry.size) as raw:
+    with files.open(entry.path, size=entry.size) as raw, ExitStack() as stack:
         _look(raw, entry)
         stream = HashedStream(raw)
         try:
-            table = open_table(stream.as_binary(), original.reader, where=entry.path)
-            sealed = leaves.seal(table, ledger=signed.ledger, ledger_json=sink.as_binary(), progress=progress)
+            table = _table(stream, original.reader, entry, lambda: stack.enter_context(files.spool()))
+            sealed = leaves.seal(table, ledger=signed.ledger, ledger_json=sink, progress=progress)
         except Refused:
             stream.check_whole(size=entry.size, where=entry.path)
             raise
@@ -84,13 +87,25 @@ def recompute(
     return f"{sealed.size} facts of {original.name} give root {sealed.root.hex()}, as the statement says"
 
 
-def _look(raw: BinaryIO, entry: File) -> None:
+def _table(stream: HashedStream, name: str, entry: File, spool: Callable[[], BinaryIO]) -> Table:
+    """The facts of a ledger. A reader that needs a whole file gets a copy that has the promised digest."""
+    reader = reader_named(name, where=entry.path)
+    if not issubclass(reader, FileReader):
+        return reader(stream, where=entry.path)
+    file = spool()
+    stream.copy(file, size=entry.size)
+    stream.finish(size=entry.size, sha256=entry.sha256, where=entry.path)
+    file.seek(0)
+    return reader(file, where=entry.path)
+
+
+def _look(raw: Stream, entry: File) -> None:
     """Hash a large file before it is parsed, which takes a hundred times as long: whoever serves another one
     than was signed does not decide what that costs. It is hashed again as it is parsed."""
-    seekable = getattr(raw, "seekable", None)
-    if entry.size > _LARGE and seekable is not None and seekable():
+    seek, seekable = getattr(raw, "seek", None), getattr(raw, "seekable", None)
+    if entry.size > _LARGE and seek is not None and seekable is not None and seekable():
         HashedStream(raw).finish(size=entry.size, sha256=entry.sha256, where=entry.path)
-        raw.seek(0)
+        seek(0)
 
 
 def compare_ours(release: Release, files: Files) -> str:

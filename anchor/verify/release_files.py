@@ -3,9 +3,10 @@
 
 import hashlib
 from contextlib import AbstractContextManager
-from typing import BinaryIO, Protocol, cast
+from typing import BinaryIO, Protocol
 
 from anchor.errors import Incomplete, Refused
+from anchor.format.readers.reader import Stream
 
 CHUNK = 1 << 18
 COPYING = "if it is being copied, try again when that is done"
@@ -14,7 +15,11 @@ COPYING = "if it is being copied, try again when that is done"
 class Files(Protocol):
     """Files by their path relative to release.json. Nothing outside its folder can be named."""
 
-    def open(self, path: str, *, size: int) -> AbstractContextManager[BinaryIO]:
+    def spool(self) -> AbstractContextManager[BinaryIO]:
+        """An empty file that only this process can read and write, for readers that need a whole file."""
+        ...
+
+    def open(self, path: str, *, size: int) -> AbstractContextManager[Stream]:
         """A stream of the file, which should have `size` bytes.
 
         Raises `Incomplete` for a file that is missing or shorter, `Refused` for one that is longer, no
@@ -29,20 +34,16 @@ class HashedStream:
     What is parsed and what is hashed are the same bytes, whatever happens to the file meanwhile.
     """
 
-    def __init__(self, stream: BinaryIO) -> None:
+    def __init__(self, stream: Stream) -> None:
         self._stream = stream
         self._hash = hashlib.sha256()
         self._count = 0
 
-    def read(self, size: int = -1) -> bytes:
+    def read(self, size: int = -1, /) -> bytes:
         return self._seen(self._stream.read(size))
 
-    def readline(self, limit: int = -1) -> bytes:
+    def readline(self, limit: int = -1, /) -> bytes:
         return self._seen(self._stream.readline(limit))
-
-    def as_binary(self) -> BinaryIO:
-        """This object where a reader of ledgers wants a binary stream."""
-        return cast("BinaryIO", self)
 
     def finish(self, *, size: int, sha256: str, where: str) -> None:
         """Raise as `check_digest` unless all bytes of the file have the size and digest that the release
@@ -51,6 +52,11 @@ class HashedStream:
             if self._count > size:
                 break
         check_digest(size=self._count, digest=self._hash.hexdigest(), want=(size, sha256), where=where)
+
+    def copy(self, file: BinaryIO, *, size: int) -> None:
+        """Write the rest of the stream to `file`, at most one piece more than `size` bytes."""
+        while self._count <= size and (data := self.read(CHUNK)):
+            file.write(data)
 
     def check_whole(self, *, size: int, where: str) -> None:
         """Raise `Incomplete` when the file ends before this size: what was read of it says nothing then."""
@@ -75,10 +81,6 @@ class HashedSink:
         self._hash.update(data)
         self.size += len(data)
         return len(data)
-
-    def as_binary(self) -> BinaryIO:
-        """This object where a writer of ledger.json wants a binary stream."""
-        return cast("BinaryIO", self)
 
     @property
     def sha256(self) -> str:

@@ -23,8 +23,8 @@ import rfc8785
 
 from anchor.format.facts import Row, Table
 from anchor.format.leaves import Sealed, seal
-from anchor.format.readers import open_table
 from anchor.format.statement import LedgerName
+from tests.support.releases.tables import open_table
 
 LEDGER = LedgerName(name="bench", number=1, version="1.0.0")
 COLUMNS = ("label", "value", "unit", "period", "source", "source_url", "seal")

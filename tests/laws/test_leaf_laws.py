@@ -19,10 +19,10 @@ from hypothesis import strategies as st
 from anchor.errors import Refused
 from anchor.format.facts import Row
 from anchor.format.leaves import CHUNK, encoder, leaf_chunks, seal
-from anchor.format.readers import open_table
 from anchor.format.readers.objects import columns_of, decode, plain_row, row_of
 from anchor.format.statement import LedgerName
 from tests.support.releases.ledgers import read
+from tests.support.releases.tables import open_table
 
 LEDGER = LedgerName(name="n", number=1, version="v")
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)

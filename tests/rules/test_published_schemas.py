@@ -14,13 +14,13 @@ from anchor.errors import Refused
 from anchor.format import leaves, schemas
 from anchor.format import release as releases
 from anchor.format import statement as statements
-from anchor.format.readers import open_table
 from anchor.publish.documents import documents
 from anchor.verdict import Check, Class, Verdict, failed, passed, skipped
 from tests.support.generate import schemas as write_schemas
 from tests.support.releases import samples
 from tests.support.releases.spoilt_release import MALFORMED as BAD_RELEASES
 from tests.support.releases.spoilt_statement import MALFORMED as BAD_STATEMENTS
+from tests.support.releases.tables import open_table
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "release/schema"

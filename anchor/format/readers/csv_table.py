@@ -8,22 +8,26 @@ read as a value or as nothing.
 
 import re
 from collections.abc import Iterator
-from typing import BinaryIO
 
 from anchor import limits
 from anchor.errors import Refused
 from anchor.format.facts import MAX_CELL, MAX_FACTS, Row, check_columns
 from anchor.format.readers.lines import TextLines
+from anchor.format.readers.reader import Stream, StreamReader
 
 _FIELD = re.compile(r'"((?:[^"]++|"")*+)"(?=,|\Z)|([^",\r\n]*+)(?=,|\Z)')
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 """General category Cc without TAB, LF and CR, which may stand inside quotes."""
 
 
-class CsvTable:
+class CsvTable(StreamReader):
     """The facts of a CSV file; the header is read at once."""
 
-    def __init__(self, stream: BinaryIO, *, where: str) -> None:
+    name = "csv-v1"
+    published = "ledger.csv"
+    suffixes = (".csv",)
+
+    def __init__(self, stream: Stream, *, where: str) -> None:
         self._lines = TextLines(stream, where)
         self._number = 1
         header = self._record()

@@ -7,13 +7,14 @@ JSON Lines streams.
 
 import re
 from collections.abc import Iterator
-from typing import Any, BinaryIO
+from typing import Any
 
 from anchor import limits
 from anchor.errors import Refused
 from anchor.format.facts import MAX_CELL, MAX_FACTS, Row
 from anchor.format.readers.lines import BOM
 from anchor.format.readers.objects import columns_of, decode, row_of
+from anchor.format.readers.reader import Stream, StreamReader
 
 MAX_ARRAY = limits.ARRAY
 """Bytes of a JSON array; JSON Lines has no such limit."""
@@ -21,10 +22,14 @@ MAX_ARRAY = limits.ARRAY
 _BLANK = re.compile(r"[ \t\r\n]*")
 
 
-class JsonArray:
+class JsonArray(StreamReader):
     """The facts of a JSON array; the first one is decoded at once."""
 
-    def __init__(self, stream: BinaryIO, *, where: str) -> None:
+    name = "json-v1"
+    published = "source.json"
+    suffixes = (".json",)
+
+    def __init__(self, stream: Stream, *, where: str) -> None:
         self._where = where
         self._text = _read(stream, where)
         self._line, self._counted, self._fact = 1, 0, 0
@@ -91,7 +96,7 @@ class JsonArray:
         return Refused(problem, where=self._place(), remedy=remedy)
 
 
-def _read(stream: BinaryIO, where: str) -> str:
+def _read(stream: Stream, where: str) -> str:
     data = stream.read(MAX_ARRAY + 1)
     if len(data) > MAX_ARRAY:
         raise Refused(

@@ -6,19 +6,24 @@ FORMAT.md section 3.2.
 
 import re
 from collections.abc import Iterator
-from typing import Any, BinaryIO
+from typing import Any
 
 from anchor.format.facts import MAX_CELL, MAX_FACTS, Row
 from anchor.format.readers.lines import TextLines
 from anchor.format.readers.objects import columns_of, decode, plain_row, row_of
+from anchor.format.readers.reader import Stream, StreamReader
 
 _BLANK = re.compile(r"[ \t\r]*")
 
 
-class JsonLines:
+class JsonLines(StreamReader):
     """The facts of a JSON Lines file; the first one is read at once."""
 
-    def __init__(self, stream: BinaryIO, *, where: str) -> None:
+    name = "jsonl-v1"
+    published = "ledger.jsonl"
+    suffixes = (".jsonl", ".ndjson")
+
+    def __init__(self, stream: Stream, *, where: str) -> None:
         self._lines = TextLines(stream, where)
         self._place = f"{where}: line "
         text = self._lines.text()

@@ -5,7 +5,7 @@ What is accepted encodes to the same bytes again, so two implementations cannot 
 """
 
 from collections.abc import Iterator
-from typing import Any, BinaryIO
+from typing import Any
 
 import msgspec
 
@@ -24,6 +24,7 @@ from anchor.format.facts import (
 from anchor.format.leaves import FORMAT, encoder, head, tail
 from anchor.format.readers.lines import RawLines
 from anchor.format.readers.objects import decode, row_of
+from anchor.format.readers.reader import Stream, StreamReader
 
 _REMEDY = "write the file with 'anchor seal'"
 _ARRAY = "write an array of facts, [{...}, ...], or JSON Lines in a .jsonl file"
@@ -40,10 +41,19 @@ class Named(msgspec.Struct, frozen=True):
     version: str
 
 
-class LedgerJson:
+class LedgerJson(StreamReader):
     """The facts of a ledger.json; the first line is read at once, `ledger` is known after the last fact."""
 
-    def __init__(self, stream: BinaryIO, *, where: str) -> None:
+    name = "ledger-json-v1"
+    published = "source.json"
+    suffixes = (".json",)
+
+    @classmethod
+    def recognises(cls, name: str, head: bytes) -> bool:
+        """A ledger.json is an object; `json-v1`, which has the same suffix, is an array."""
+        return head.lstrip(b" \t\r\n").startswith(b"{") or (not head and name == "ledger.json")
+
+    def __init__(self, stream: Stream, *, where: str) -> None:
         self._lines = RawLines(stream, where, limit=_LIMIT)
         self.ledger: Named | None = None
         place = f"{where}: line 1"

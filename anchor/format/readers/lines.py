@@ -6,10 +6,10 @@ What is inside a line is for the readers to decide.
 
 import re
 from collections.abc import Iterator
-from typing import BinaryIO
 
 from anchor.errors import Refused
 from anchor.format.facts import MAX_CELL, MAX_FILE, MAX_LINE, Row, brief
+from anchor.format.readers.reader import Stream
 
 BOM = b"\xef\xbb\xbf"
 _CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f]")
@@ -19,7 +19,7 @@ _CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f]")
 class RawLines:
     """The lines of a stream as bytes, without their LF. A line is never read beyond the limit."""
 
-    def __init__(self, stream: BinaryIO, where: str, *, limit: int = MAX_LINE) -> None:
+    def __init__(self, stream: Stream, where: str, *, limit: int = MAX_LINE) -> None:
         self._read = stream.readline
         self.where = where
         self.number = 0

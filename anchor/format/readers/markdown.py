@@ -7,11 +7,11 @@ comment, a code fence, a second table) is refused, not interpreted.
 
 import re
 from collections.abc import Iterator
-from typing import BinaryIO
 
 from anchor.errors import Refused
 from anchor.format.facts import MAX_CELL, MAX_FACTS, Row, brief, check_columns
 from anchor.format.readers.lines import TextLines
+from anchor.format.readers.reader import Stream, StreamReader
 
 BLANK = " \t"
 _DELIMITER = re.compile(r":?-+:?")
@@ -20,10 +20,14 @@ _FENCES = ("```", "~~~")
 _LOWER = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ ", "abcdefghijklmnopqrstuvwxyz_")
 
 
-class MarkdownTable:
+class MarkdownTable(StreamReader):
     """The facts of a Markdown document; the header and the first fact are read at once."""
 
-    def __init__(self, stream: BinaryIO, *, where: str) -> None:
+    name = "markdown-table-v1"
+    published = "ledger.md"
+    suffixes = (".md", ".markdown")
+
+    def __init__(self, stream: Stream, *, where: str) -> None:
         self._lines = TextLines(stream, where)
         self._names = [n.translate(_LOWER) for n in (plain(c) for c in self._header())]
         self._width = len(self._names)

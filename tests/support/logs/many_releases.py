@@ -109,7 +109,7 @@ def commit(name: LedgerName, sealed: SealedFile, previous: Previous | None) -> s
         ledger=name,
         tree=Tree.of(sealed.sealed.root, sealed.sealed.size),
         columns=sealed.sealed.columns,
-        original=SourceFile(name=sealed.source.name, reader=sealed.reader),  # type: ignore[arg-type]  # a key of READERS
+        original=SourceFile(name=sealed.source.name, reader=sealed.reader),
         digests={f.name: f.sha256 for f in sealed.files},
         previous=previous,
     )

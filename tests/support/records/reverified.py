@@ -28,6 +28,9 @@ TARGET = "site/release.json"
 class _Nothing:
     """Held files that nobody reads."""
 
+    def spool(self) -> AbstractContextManager[BinaryIO]:
+        raise AssertionError
+
     def reopen(self, path: str, *, size: int) -> AbstractContextManager[BinaryIO]:
         raise AssertionError
 

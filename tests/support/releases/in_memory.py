@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,6 +27,9 @@ class Memory:
     """Files by path."""
 
     held: Mapping[str, bytes]
+
+    def spool(self) -> AbstractContextManager[BinaryIO]:
+        return io.BytesIO()
 
     @contextlib.contextmanager
     def open(self, path: str, *, size: int) -> Iterator[BinaryIO]:

@@ -9,8 +9,8 @@ import pytest
 
 from anchor.errors import Refused
 from anchor.format.facts import Row
-from anchor.format.readers import open_table
 from tests.support.process.need import need
+from tests.support.releases.tables import open_table
 
 NAMED = ("--name", "n", "--version", "1.0.0")
 """What `anchor seal` must be told."""

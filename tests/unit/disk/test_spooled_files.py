@@ -2,6 +2,7 @@
 """Files that are read once and held: what is read again is what was read, whatever is served by then."""
 
 import hashlib
+import io
 from collections.abc import Iterator
 
 import pytest
@@ -48,6 +49,7 @@ def test_what_was_read_is_read_again_after_the_source_has_changed(
     assert again(held, "a", len(GOOD)) == GOOD
     assert again(held, "b", 5) == b"small"
     with held.reopen("a", size=len(GOOD)) as stream:
+        assert isinstance(stream, io.BufferedReader)
         assert stream.read(4) == GOOD[:4]
         assert stream.tell() == 4
         stream.seek(0)

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anchor.errors import Refused
-from anchor.format.readers import READERS, open_table, reader_for
+from anchor.format.readers import READERS, reader_for
+from tests.support.releases.tables import open_table
 
 SEEDS = {
     "markdown-table-v1": b"# t\n\n| A | `B` |\n| :-- | -: |\n| [t](u(a)) | **x** |\n| a\\|b | |\n\nend\n",

@@ -15,7 +15,8 @@ from anchor import merkle
 from anchor.format import facts, leaves
 from anchor.format import release as releases
 from anchor.format import statement as statements
-from anchor.format.readers import READERS, json_array, open_table
+from anchor.format.readers import READERS, json_array
+from tests.support.releases.tables import open_table
 from tests.support.second import verifier as second
 from tests.support.second.readers import read
 

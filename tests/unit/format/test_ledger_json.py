@@ -9,10 +9,10 @@ import pytest
 from anchor.errors import Refused
 from anchor.format.facts import MAX_LEAF
 from anchor.format.leaves import seal
-from anchor.format.readers import open_table
 from anchor.format.readers.ledger_json import LedgerJson
 from anchor.format.statement import LedgerName
 from tests.support.releases.ledgers import openclassrooms, read, read_lines, refusal
+from tests.support.releases.tables import open_table
 
 READER = "ledger-json-v1"
 GOOD = (

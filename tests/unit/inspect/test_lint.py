@@ -5,10 +5,10 @@ import io
 
 import pytest
 
-from anchor.format.readers import open_table
 from anchor.inspect.lint import Finding, Report, lint
 from anchor.inspect.lint_rules import hidden, look_alikes, meaningless, placeholder, skeleton, spelling
 from tests.support.releases.ledgers import openclassrooms
+from tests.support.releases.tables import open_table
 
 HEAD = "label,value,unit,period,source,seal\n"
 
