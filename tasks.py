@@ -59,7 +59,8 @@ TASKS = {
         ("pytest -q",),
     ),
     "slow": Task(
-        "run the tests that take long: every crash point, every byte, figures", ("pytest -q -m slow",)
+        "run the tests that take long: every crash point, every byte, figures",
+        ("pytest -q -m slow --timeout 1800",),
     ),
     "servers": Task(
         "build the real Sigstore servers, once (ten minutes; needs Go, cargo and Node.js)",

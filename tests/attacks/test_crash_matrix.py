@@ -152,9 +152,9 @@ def again(site: Site, scenario: Scenario, served: Served) -> dict[str, Any]:
 
 
 FEWER = pytest.mark.parametrize(
-    "fewer", [pytest.param(9, id="few"), pytest.param(1, id="all", marks=pytest.mark.slow)]
+    "fewer", [pytest.param(15, id="few"), pytest.param(1, id="all", marks=pytest.mark.slow)]
 )
-"""A ninth of the crash points is enough to see a new fault; all of them take minutes."""
+"""One crash point of fifteen is enough to see a new fault; all of them take minutes."""
 
 
 def stride(scenario: Scenario, fewer: int) -> int:
