@@ -13,7 +13,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from anchor import log_kinds
-from anchor.app.trust import PUBLIC_INSTANCES, tuf_cache
+from anchor.app.public_roots import PUBLIC_INSTANCES, tuf_cache
 from anchor.disk import files, user_files, user_folders
 from anchor.embedded.export import check_published
 from anchor.embedded.instance import FOLDER, Instance

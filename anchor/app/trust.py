@@ -1,21 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """The verifier's trust: which policy is meant, which files and repositories it names, how fresh they are."""
 
-import contextlib
 import hashlib
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import msgspec
 
+from anchor.app.public_roots import PUBLIC_INSTANCES, PublicRoot, own_root, public_root
 from anchor.disk import files, user_files, user_folders
 from anchor.encoding import is_json
-from anchor.errors import AnchorError, Incomplete, Misuse, Refused, Stale, Unavailable, Unsupported
+from anchor.errors import AnchorError, Incomplete, Misuse, Refused, Unavailable
 from anchor.format import release as release_file
 from anchor.net import tuf_roots as tuf
 from anchor.net.budget import Budget
-from anchor.sigstore import containers
 from anchor.sigstore import trusted_root as roots
 from anchor.sigstore.trusted_root import TrustedRoot
 from anchor.tlog import witness_policy
@@ -25,10 +24,6 @@ from anchor.verify.anchors import Trust
 from anchor.verify.policy import MAX_SIZE, Policy, RootSource, Signer, parse_policy
 from anchor.verify.release_files import COPYING
 from anchor.verify.steps import TRUST_FRESH
-
-PUBLIC_INSTANCES = ("public", "staging")
-PAUSE = 60.0
-"""Seconds for which a TUF repository that did not answer is left alone."""
 
 
 def trust_for(
@@ -120,11 +115,6 @@ def _witnesses(policy: Policy, base: Path, root: TrustedRoot) -> WitnessPolicy |
     return found
 
 
-def tuf_cache() -> Path:
-    """Where the trust material of the public instances is kept between runs."""
-    return user_folders.cache() / "tuf"
-
-
 class _Root(msgspec.Struct, frozen=True):
     """A trusted root that a policy names: bytes, value, how fresh it is, TUF versions behind it."""
 
@@ -164,66 +154,11 @@ def _load_root(
     return _Root(data, own_root(data, where=str(path)))
 
 
-def own_root(data: bytes, *, where: str) -> TrustedRoot:
-    """A trusted root from a file of the verifier's own.
-
-    Misuse, not Refused, for one that is malformed, and for a document of another tool that is known.
-    """
-    try:
-        return roots.parse(data, where=where)
-    except (Refused, Unsupported) as e:
-        held = containers.recognise(data)
-        if held is None and isinstance(e, Unsupported):
-            raise
-        problem = f"{held.kind}, where one trusted root is wanted" if held else e.problem
-        remedy = held.remedy if held else "give the file of a Sigstore trusted root"
-        raise Misuse(problem, where=where if held else e.where, remedy=remedy) from None
-
-
 def _versions(name: str, material: tuf.Material) -> dict[str, str]:
     """TUF versions by role, under names that people can read."""
     if not material.versions:
         return {f"TUF {name}": "the shipped copy, never refreshed here"}
     return {f"TUF {name} {role}": f"version {number}" for role, number in material.versions.items()}
-
-
-class PublicRoot(msgspec.Struct, frozen=True):
-    """Trust material of a public instance; `refresh_error` says why it could not be refreshed, if so."""
-
-    material: tuf.Material
-    now: datetime
-    refresh_error: str = ""
-
-
-def public_root(name: str, *, budget: Budget, offline: bool = False) -> PublicRoot:
-    """`public` or `staging`, refreshed through TUF where that can be; else the copy that is here.
-
-    A repository that did not answer is not asked again for `PAUSE`. Raises `Stale` when what it serves has
-    expired, `Unavailable` when no copy is here.
-    """
-    now, cache, repository = datetime.now(UTC), tuf_cache(), tuf.REPOSITORIES[name]
-    marker = cache / f"{name}.unreachable"
-    if offline or _recent(marker, now):
-        error = "" if offline else "its TUF repository did not answer a moment ago"
-        kept = tuf.load(repository, cache=cache, budget=budget, now=now, offline=True)
-        return PublicRoot(kept, now, error)
-    try:
-        return PublicRoot(tuf.load(repository, cache=cache, budget=budget, now=now), now)
-    except Stale:
-        raise
-    except Unavailable as e:
-        kept = tuf.load(repository, cache=cache, budget=budget, now=now, offline=True)
-        with contextlib.suppress(AnchorError):
-            files.write(marker, b"")
-        return PublicRoot(kept, now, str(e))
-
-
-def _recent(marker: Path, now: datetime) -> bool:
-    try:
-        age = now.timestamp() - marker.stat().st_mtime
-    except OSError:
-        return False
-    return 0 <= age < PAUSE
 
 
 def _fresh(name: str, found: PublicRoot, max_age: timedelta | None) -> Check:

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from anchor.app.trust import PUBLIC_INSTANCES, PublicRoot, own_root, public_root, tuf_cache
+from anchor.app.public_roots import PUBLIC_INSTANCES, PublicRoot, own_root, public_root, tuf_cache
 from anchor.cli import options
 from anchor.cli.output import out, print_json, say
 from anchor.disk import user_files

@@ -9,7 +9,7 @@ from typing import Any
 import click
 import msgspec
 
-from anchor.app.trust import own_root, public_root
+from anchor.app.public_roots import own_root, public_root
 from anchor.cli import options
 from anchor.cli.output import emit
 from anchor.disk import user_files

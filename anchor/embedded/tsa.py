@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from anchor.embedded import timestamp_messages as messages
 from anchor.sigstore import rfc3161 as rfc
 
 POLICY = rfc.Oid("1.3.6.1.4.1.57264.2")
@@ -62,13 +63,13 @@ class Timestamps:
             token = self._token(asked)
         except _RejectedError as e:
             return _rejection(e.bit, str(e))
-        status = rfc.PkiStatusInfo(status=0, status_string=None, fail_info=None)
-        return asn1.encode_der(rfc.TimeStampResp(status=status, time_stamp_token=token))
+        status = messages.PkiStatusInfo(status=0, status_string=None, fail_info=None)
+        return asn1.encode_der(messages.TimeStampResp(status=status, time_stamp_token=token))
 
-    def _token(self, asked: rfc.TimeStampReq) -> rfc.ContentInfo:
+    def _token(self, asked: messages.TimeStampReq) -> messages.ContentInfo:
         now = self._clock().astimezone(UTC)
         info = asn1.encode_der(
-            rfc.TstInfo(
+            messages.TstInfo(
                 version=1,
                 policy=POLICY,
                 message_imprint=asked.message_imprint,
@@ -81,33 +82,35 @@ class Timestamps:
                 nonce=asked.nonce,
             )
         )
-        data = rfc.SignedData(
+        data = messages.SignedData(
             version=3,  # RFC 5652 section 5.1: the content is not id-data
             digest_algorithms=asn1.SetOf([_SHA256]),
             encap_content_info=rfc.EncapsulatedContentInfo(content_type=rfc.ID_CT_TST_INFO, content=info),
             certificates=asn1.SetOf(list(self.chain)) if asked.cert_req else None,
             signer_infos=asn1.SetOf([self._signer_info(info, now)]),
         )
-        return rfc.ContentInfo(content_type=rfc.ID_SIGNED_DATA, content=data)
+        return messages.ContentInfo(content_type=rfc.ID_SIGNED_DATA, content=data)
 
-    def _signer_info(self, info: bytes, now: datetime) -> rfc.SignerInfo:
+    def _signer_info(self, info: bytes, now: datetime) -> messages.SignerInfo:
         leaf = self.chain[0]
         when = now.replace(microsecond=0)
         # RFC 5652 section 11.3: UTCTime through 2049, GeneralizedTime from then on.
         signing_time = asn1.UTCTime(when) if when.year < 2050 else asn1.GeneralizedTime(when)
-        certificate = rfc.EssCertIdV2(cert_hash=hashlib.sha256(leaf.public_bytes(Encoding.DER)).digest())
+        certificate = messages.EssCertIdV2(cert_hash=hashlib.sha256(leaf.public_bytes(Encoding.DER)).digest())
         attributes = asn1.SetOf(
             [
-                rfc.attribute(rfc.ID_CONTENT_TYPE, rfc.ID_CT_TST_INFO),
-                rfc.attribute(rfc.ID_SIGNING_TIME, signing_time),
-                rfc.attribute(rfc.ID_MESSAGE_DIGEST, hashlib.sha256(info).digest()),
-                rfc.attribute(rfc.ID_SIGNING_CERTIFICATE_V2, rfc.SigningCertificateV2(certs=[certificate])),
+                messages.attribute(rfc.ID_CONTENT_TYPE, rfc.ID_CT_TST_INFO),
+                messages.attribute(rfc.ID_SIGNING_TIME, signing_time),
+                messages.attribute(rfc.ID_MESSAGE_DIGEST, hashlib.sha256(info).digest()),
+                messages.attribute(
+                    rfc.ID_SIGNING_CERTIFICATE_V2, messages.SigningCertificateV2(certs=[certificate])
+                ),
             ]
         )
-        return rfc.SignerInfo(
+        return messages.SignerInfo(
             version=1,
-            sid=rfc.IssuerAndSerialNumber(
-                issuer=rfc.tlv(leaf.issuer.public_bytes()), serial_number=leaf.serial_number
+            sid=messages.IssuerAndSerialNumber(
+                issuer=messages.tlv(leaf.issuer.public_bytes()), serial_number=leaf.serial_number
             ),
             digest_algorithm=_SHA256,
             signed_attrs=attributes,
@@ -117,11 +120,11 @@ class Timestamps:
         )
 
 
-def _parse(request: bytes) -> rfc.TimeStampReq:
+def _parse(request: bytes) -> messages.TimeStampReq:
     if len(request) > MAX_REQUEST:
         raise _RejectedError(BAD_DATA_FORMAT, f"a request of more than {MAX_REQUEST} bytes")
     try:
-        asked = asn1.decode_der(rfc.TimeStampReq, request)
+        asked = asn1.decode_der(messages.TimeStampReq, request)
     except (ValueError, OverflowError):
         raise _RejectedError(BAD_DATA_FORMAT, "not the DER of a TimeStampReq") from None
     if asked.version != 1:
@@ -145,7 +148,7 @@ def _rejection(bit: int, reason: str) -> bytes:
     """PKIStatus rejection (2) with one failure bit; DER cuts a named bit list after its last one-bit."""
     size = bit // 8 + 1
     bits = (1 << (size * 8 - 1 - bit)).to_bytes(size, "big")
-    status = rfc.PkiStatusInfo(
+    status = messages.PkiStatusInfo(
         status=2, status_string=[reason], fail_info=asn1.BitString(bits, size * 8 - 1 - bit)
     )
-    return asn1.encode_der(rfc.TimeStampResp(status=status, time_stamp_token=None))
+    return asn1.encode_der(messages.TimeStampResp(status=status, time_stamp_token=None))

@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from anchor.app import trust
+from anchor.app.public_roots import PublicRoot
 from anchor.errors import Unavailable
 from anchor.net import tuf_roots
 from anchor.sigstore import trusted_root
@@ -180,9 +181,9 @@ def _freshness() -> tuple[Check, ...]:
     fresh = tuf_roots.Material(tuf_roots.REPOSITORIES["public"], {}, "tuf", {}, now, now + timedelta(days=1))
     old = msgspec.structs.replace(fresh, expires=now - timedelta(days=1))
     found = [
-        trust.PublicRoot(fresh, now),
-        trust.PublicRoot(old, now),
-        trust.PublicRoot(fresh, now, "no answer"),
+        PublicRoot(fresh, now),
+        PublicRoot(old, now),
+        PublicRoot(fresh, now, "no answer"),
     ]
     return tuple(trust._fresh("public", named, None) for named in found)
 

@@ -3,7 +3,7 @@
 
 from dataclasses import dataclass
 
-from anchor.app.trust import own_root
+from anchor.app.public_roots import own_root
 from anchor.errors import AnchorError
 from anchor.sigstore import keys
 from anchor.sigstore.artifact import Artifact, DigestArtifact

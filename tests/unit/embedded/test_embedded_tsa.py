@@ -20,6 +20,7 @@ from rfc3161_client import (
     decode_timestamp_response,
 )
 
+from anchor.embedded import timestamp_messages as messages
 from anchor.embedded.instance import Instance
 from anchor.embedded.tsa import POLICY
 from anchor.sigstore import rfc3161 as rfc
@@ -44,12 +45,12 @@ def ask(**changed: object) -> bytes:
         "cert_req": True,
         "extensions": None,
     }
-    return asn1.encode_der(rfc.TimeStampReq(**(fields | changed)))  # type: ignore[arg-type]
+    return asn1.encode_der(messages.TimeStampReq(**(fields | changed)))  # type: ignore[arg-type]
 
 
-def imprint(oid: rfc.Oid = rfc.ID_SHA256, digest: bytes = IMPRINT) -> rfc.MessageImprint:
+def imprint(oid: rfc.Oid = rfc.ID_SHA256, digest: bytes = IMPRINT) -> messages.MessageImprint:
     algorithm = rfc.AlgorithmIdentifier(algorithm=oid, parameters=None)
-    return rfc.MessageImprint(hash_algorithm=algorithm, hashed_message=digest)
+    return messages.MessageImprint(hash_algorithm=algorithm, hashed_message=digest)
 
 
 def stamped(instance: Instance, request: bytes) -> TimeStampResponse:
@@ -62,13 +63,13 @@ def verify(instance: Instance, response: TimeStampResponse, message: bytes = MES
     verifier.verify_message(response, message)
 
 
-def parsed(instance: Instance, request: bytes) -> rfc.TimeStampResp:
-    return asn1.decode_der(rfc.TimeStampResp, instance.timestamps.stamp(request))
+def parsed(instance: Instance, request: bytes) -> messages.TimeStampResp:
+    return asn1.decode_der(messages.TimeStampResp, instance.timestamps.stamp(request))
 
 
-def info_of(response: rfc.TimeStampResp) -> rfc.TstInfo:
+def info_of(response: messages.TimeStampResp) -> messages.TstInfo:
     assert response.time_stamp_token
-    return asn1.decode_der(rfc.TstInfo, response.time_stamp_token.content.encap_content_info.content)
+    return asn1.decode_der(messages.TstInfo, response.time_stamp_token.content.encap_content_info.content)
 
 
 def test_a_token_verifies_and_is_of_this_message_only(instance: Instance) -> None:
@@ -93,7 +94,7 @@ def test_the_imprint_comes_back_as_it_was_asked(
 ) -> None:
     algorithm = rfc.AlgorithmIdentifier(algorithm=oid, parameters=parameters)
     digest = hashlib.new(name, MESSAGE).digest()
-    asked = rfc.MessageImprint(hash_algorithm=algorithm, hashed_message=digest)
+    asked = messages.MessageImprint(hash_algorithm=algorithm, hashed_message=digest)
     answer = info_of(parsed(instance, ask(message_imprint=asked)))
     assert asn1.encode_der(answer.message_imprint) == asn1.encode_der(asked)
 
