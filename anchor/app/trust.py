@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The verifier's trust: which policy is meant, which files and repositories it names, how fresh they are."""
+"""The verifier's trust: the policy, the trusted roots that it names, and how fresh they are."""
 
 import hashlib
 from collections.abc import Callable, Mapping
@@ -37,9 +37,9 @@ def trust_for(
     budget: Budget,
     offline: bool,
 ) -> tuple[Trust | None, list[str]]:
-    """The verifier's trust, from a policy file or from flags (None: neither is there), and what to say of it.
+    """The verifier's trust, from a policy file or from flags, and notes about it. None: there is neither.
 
-    Raises `Misuse` for flags that are not complete, `Refused` for a trusted root that is not the pinned one.
+    Raises `Misuse` for incomplete flags, `Refused` for a trusted root that is not the pinned one.
     """
     flags = {"--ledger": ledger, "--identity": identity, "--issuer": issuer, "--trusted-root": trusted_root}
     given = [name for name, value in flags.items() if value is not None]
@@ -76,8 +76,10 @@ def load(path: Path, *, budget: Budget, offline: bool) -> Trust:
 def _trust(
     policy: Policy, base: Path, budget: Budget, *, offline: bool, read: Callable[..., bytes] = files.read
 ) -> Trust:
-    """`read`: how files are read. What a policy names may lie in what is verified, where somebody else can
-    put a pipe that never ends in its place: only what the command line names may be one."""
+    """`read` reads a file. Only a file that the command line names may be a pipe.
+
+    A file that a policy names may lie in the verified tree, where somebody else could put an endless pipe.
+    """
     found = [
         _load_root(source, base, policy, budget, offline=offline, read=read)
         for source in policy.trusted_roots
@@ -164,8 +166,8 @@ def _versions(name: str, material: tuf.Material) -> dict[str, str]:
 def _fresh(name: str, found: PublicRoot, max_age: timedelta | None) -> Check:
     """Trust material that may be out of date is STALE, and what could not be refreshed UNAVAILABLE.
 
-    Neither passes in silence: only a policy's `max_root_age` says how old a copy may be that no TUF
-    repository vouched for just now, and `--offline` that none is to be asked.
+    A copy that was not refreshed just now is accepted only within `max_root_age` of the policy, or with
+    `--offline`.
     """
     material = found.material
     try:
@@ -185,7 +187,7 @@ def _fresh(name: str, found: PublicRoot, max_age: timedelta | None) -> Check:
 
 
 def _lying_inside(policy: Policy, path: Path | None, release: str) -> list[str]:
-    """What the verifier trusts although it lies in the tree that is verified."""
+    """Notes about a trusted policy or root that lies in the tree that is verified."""
     notes = []
     if path is not None and not user_files.is_stream(path) and _inside_release(path, release):
         line = f"the policy {path} lies in what is verified: whoever can change one can change the other"
@@ -199,7 +201,7 @@ def _lying_inside(policy: Policy, path: Path | None, release: str) -> list[str]:
 
 
 def _inside_release(trusted: Path, release: str) -> bool:
-    """Whether a file lies in the tree that is verified with it."""
+    """True if a file lies in the tree that is verified with it."""
     if "://" in release:
         return False
     path = Path(release)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The user's configuration file: a table a command, with the names of its long options as keys.
+"""The user's configuration file: one table for each command, its keys the names of the long options.
 
     [verify]
     policy = "/home/me/policy.toml"
@@ -7,7 +7,7 @@
     [instance.serve]
     port = 8080
 
-A name that no command or option has is refused: a misspelt setting that is passed over is worse than none.
+A name that no command or option has is refused, so a misspelt setting is never ignored.
 """
 
 from pathlib import Path
@@ -24,12 +24,12 @@ MAX_SIZE = limits.CONFIGURATION
 
 
 def path() -> Path:
-    """Where the file is, if there is one."""
+    """The path of the file, which need not exist."""
     return user_folders.config() / "config.toml"
 
 
 def load(commands: frozenset[str]) -> dict[str, Any]:
-    """The tables of the file by command; raises Misuse for what is no TOML or no command's."""
+    """The tables of the file by command. Raises Misuse for bad TOML, or a table of no command."""
     try:
         found = parse_toml(files.read(path(), limit=MAX_SIZE))
     except Missing:
@@ -45,7 +45,7 @@ def load(commands: frozenset[str]) -> dict[str, Any]:
 
 
 def settings(command: click.Command, table: Any, where: str) -> dict[str, Any]:
-    """The table of a command as click wants it: by parameter, and of the kind of each."""
+    """The table of a command as click expects it: by parameter, each value of the right type."""
     if not isinstance(table, dict):
         raise Misuse("must be a table", where=f"{path()}: {where}")
     if isinstance(command, click.Group):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`anchor inspect`: what a file holds, in words, and what binds each field of it."""
+"""`anchor inspect`: show the contents of a file in words, and what binds each field."""
 
 from pathlib import Path
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`anchor instance`: make the embedded Sigstore, serve it on loopback, write out its public side."""
+"""`anchor instance`: make the embedded Sigstore, serve it on loopback, export its public files."""
 
 import contextlib
 import hashlib

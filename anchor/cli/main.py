@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The `anchor` command: finds the module of a command, and turns errors into one line and an exit code.
 
-A command module is imported only when it is called, so that no command pays for another one's imports.
+A command module is imported only when it is called: no command waits for the imports of another.
 """
 
 import errno
@@ -48,7 +48,7 @@ READING = frozenset({"lint", "verify", "verify-bundle", "inspect"})
 """Commands without threads, locks and databases: when one returns, nothing is left to close."""
 
 STOPPED = 130
-"""What shells give for a process that was interrupted."""
+"""The exit code that shells give for an interrupted process."""
 
 
 class LazyGroup(click.Group):
@@ -83,7 +83,7 @@ def cli() -> None:
 
 
 def run(argv: Sequence[str]) -> int:
-    """Run one command; returns its exit code. 1 is never given on purpose, so that a crash is no alarm."""
+    """Run one command and return its exit code. Code 1 is reserved for a crash of Python itself."""
     as_json = "--json" in argv
     user_files.forget_pipes()
     try:
@@ -109,8 +109,7 @@ def run(argv: Sequence[str]) -> int:
     except (ImportError, MemoryError) as e:
         if isinstance(e, ImportError) and "failed to map segment" not in str(e):
             return _defect(e, as_json=as_json)
-        weather = Unavailable("not enough memory", remedy="give it more memory and run it again")
-        return _failed(str(weather), class_of(weather).exit_code, class_of(weather), as_json=as_json)
+        return _no_memory(as_json=as_json)
     except OSError as e:
         return _system(e, as_json=as_json)
     except SystemExit:  # click's answer to a broken pipe, with a code of its own
@@ -120,7 +119,7 @@ def run(argv: Sequence[str]) -> int:
 
 
 def _said_by(error: click.ClickException) -> str:
-    """Where a value that is wrong was set, if not on the command line."""
+    """The source of a wrong value, if it is not the command line."""
     if not isinstance(error, click.BadParameter) or error.ctx is None or error.param is None:
         return ""
     source = error.ctx.get_parameter_source(error.param.name or "")
@@ -137,14 +136,14 @@ def _defect(error: Exception, *, as_json: bool) -> int:
 
 
 def _asks_for_help(argv: Sequence[str]) -> bool:
-    """Whether help or the version is all that is wanted: neither needs a configuration file that is right."""
+    """True if only help or the version is asked for. Both work with a faulty configuration file."""
     words = argv[: argv.index("--")] if "--" in argv else argv
     return any(word in ("-h", "--help") for word in words) or words[:1] == ["--version"]
 
 
 def _written(code: int) -> int:
-    """The exit code, unless it says that all is well and the results could not be written."""
-    lost = streams.trouble()
+    """The exit code; that of the error if the code is 0 and stdout could not be written."""
+    lost = streams.write_error()
     if lost is None:
         return code
     found = files.os_error(lost, "stdout", "write")
@@ -153,17 +152,21 @@ def _written(code: int) -> int:
 
 
 def _system(error: OSError, *, as_json: bool) -> int:
-    """An error of the system that nobody expected. Little memory is told as one that Python meets itself."""
+    """An unexpected error of the operating system. ENOMEM is reported as MemoryError is."""
     if error.errno == errno.ENOMEM:
-        weather = Unavailable("not enough memory", remedy="give it more memory and run it again")
-        return _failed(str(weather), class_of(weather).exit_code, class_of(weather), as_json=as_json)
+        return _no_memory(as_json=as_json)
     where = str(error.filename or ("system" if _has_folder() else "the current folder"))
     found = files.os_error(error, where, "go on")
     return _failed(str(found), class_of(found).exit_code, class_of(found), as_json=as_json)
 
 
+def _no_memory(*, as_json: bool) -> int:
+    error = Unavailable("not enough memory", remedy="give it more memory and run it again")
+    return _failed(str(error), class_of(error).exit_code, class_of(error), as_json=as_json)
+
+
 def _has_folder() -> bool:
-    """Whether the folder that relative paths begin in is there."""
+    """True if the current folder exists."""
     try:
         return bool(Path.cwd())
     except OSError:
@@ -178,7 +181,7 @@ def _failed(line: str, code: int, verdict: Class, *, as_json: bool) -> int:
 
 
 def _leaves_nothing_open(argv: Sequence[str]) -> bool:
-    """Whether the process may end at once, without what Python does at its end."""
+    """True if the process may end at once, without Python's own shutdown."""
     return bool(argv) and argv[0] in READING and threading.active_count() == 1
 
 

@@ -124,7 +124,7 @@ def command(as_json: bool, home: Path | None, **given: Any) -> int:  # noqa: FBT
 
 
 def _confirm(question: str) -> bool:
-    """Ask a person; without one there is no answer, and nothing is sent."""
+    """Ask a person. Without a terminal nobody can answer, so nothing is sent."""
     if not sys.stdin.isatty():
         raise Misuse(f"{question} Nobody is here to answer", remedy="give --yes to agree")
     return click.confirm(printable(question), err=True)

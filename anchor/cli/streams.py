@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The standard streams of a process that a shell, cron or a daemon started, whatever became of them.
+"""The standard streams of a process that was started by a shell, by cron or by a daemon.
 
-A closed descriptor is opened on nothing, or the next file of ours would take its number. A reader that went
-away (`anchor verify ... | head -1`) does not change what the exit code says. What the terminal's encoding
-lacks is written as an escape.
+A closed descriptor is opened on /dev/null; otherwise the next file that we open would get its number. The
+exit code stays the same if the reader of a pipe has gone (`anchor verify ... | head -1`). A character that
+the terminal's encoding does not have is written as an escape.
 """
 
 import io
@@ -24,8 +24,8 @@ def prepare() -> None:
     sys.stderr = _output(sys.stderr, 2)
 
 
-def trouble() -> OSError | None:
-    """Why some of what was written to stdout is lost; None where nothing is."""
+def write_error() -> OSError | None:
+    """The error because of which output on stdout was lost; None if all of it was written."""
     try:
         sys.stdout.flush()
     except OSError as e:  # a stream that is not ours, as in tests
@@ -35,7 +35,7 @@ def trouble() -> OSError | None:
 
 
 def _output(found: TextIO | None, number: int) -> TextIO:
-    """The stream with the encoding that Python chose for it, on a descriptor that survives its reader."""
+    """The stream with the encoding that Python chose for it, on a descriptor that accepts a lost reader."""
     if found is not None:
         found.flush()
     raw = _Survivor(number, "w", closefd=False)
@@ -49,8 +49,11 @@ def _output(found: TextIO | None, number: int) -> TextIO:
 
 
 class _Survivor(io.FileIO):
-    """A descriptor; once nobody reads what is written to it, it is written nowhere. What cannot be written
-    for another reason (a full disk) is dropped and remembered: the command ends with what it has found."""
+    """A descriptor whose writes never fail.
+
+    If the reader of a pipe has gone, the output goes to /dev/null. Another error (a full disk) is remembered
+    in
+    `lost`, so that the command can end and report it."""
 
     lost: OSError | None = None
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`anchor trust`: what a trusted root contains, in words; its pin; its update through TUF."""
+"""`anchor trust`: show a trusted root in words, pin it, update it through TUF."""
 
 import hashlib
 from datetime import UTC, datetime
@@ -143,7 +143,7 @@ def _digest(name: str, now: datetime) -> str | None:
 
 
 def _state(found: PublicRoot) -> str:
-    """How far a copy can be relied on, in words; "" when TUF vouches for it now."""
+    """The reasons not to rely on a copy alone; "" if TUF vouches for it now."""
     lines = [f"could not be refreshed: {found.refresh_error}"] if found.refresh_error else []
     try:
         found.material.check_fresh(found.now)

@@ -36,13 +36,13 @@ CHUNK = 1 << 20
 
 
 class FileArtifact(Artifact):
-    """A file, hashed as it is read: a regular one for each digest, a pipe once for all of them."""
+    """A file that is hashed as it is read. A pipe is read once, for all digests."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(b"")
         self._path = path
         self._kept: bytes | None = b""
-        """What a pipe gave; None when it was too much to keep."""
+        """The bytes of a pipe; None if they were too many to keep."""
         self._piped = user_files.is_stream(path)
         if self._piped:
             self._drain()
@@ -149,7 +149,7 @@ def _signer(
 def _read_bundle(path: Path) -> bytes:
     """The bundle's bytes, at most one more than are parsed: a huge bundle is refused, not a usage error.
 
-    Raises Unsupported for what another tool puts bundles into, with how to get one out.
+    Raises Unsupported for a container of bundles that another tool writes; the remedy says how to unpack it.
     """
     with user_files.opened(path, limit=MAX_ARTIFACT) as stream:
         data = stream.read(bundles.MAX_SIZE + 1)
@@ -161,7 +161,7 @@ def _read_bundle(path: Path) -> bytes:
 
 
 def _root(path: Path | None, *, staging: bool) -> tuple[TrustedRoot, list[str]]:
-    """The trusted root, and what there is to say of how it was got."""
+    """The trusted root, and notes about where it came from."""
     if path is not None:
         return own_root(user_files.read(path, limit=trusted_root.MAX_SIZE), where=str(path)), []
     name = "staging" if staging else "public"
@@ -177,7 +177,7 @@ def _root(path: Path | None, *, staging: bool) -> tuple[TrustedRoot, list[str]]:
 
 
 def _artifact(text: str) -> Artifact:
-    """A digest, or else a file: whoever can leave a file here must not choose what a digest means."""
+    """A digest, else a file. A file that has the name of a digest must not replace the digest."""
     return artifacts.from_digest(text) or FileArtifact(Path(text))
 
 

@@ -73,7 +73,7 @@ def _log(
 
 
 def _known(key: VerifierKey, log_key: str | None, given: dict[str, Any], *, offline: bool) -> Check:
-    """Whether the key in the file is the log's."""
+    """Check that the key in the file is the log's."""
     name = "log-key"
     if log_key is not None:
         try:

@@ -96,7 +96,7 @@ def command(
 
 
 def _add(database: Database, worker: Worker, named: list[str], interval: int | None) -> None:
-    """Watch what is named from now on, or once the records take it."""
+    """Watch these targets from now on; if the database fails, as soon as it accepts them."""
     try:
         queue.watch_all(database, named, now=time.time(), interval=interval)
     except Unavailable:
@@ -104,7 +104,7 @@ def _add(database: Database, worker: Worker, named: list[str], interval: int | N
 
 
 class _Cycle:
-    """One tick: what is due, and its verdict in one line each."""
+    """One tick: run all due targets and print one line for each verdict."""
 
     def __init__(self, worker: Worker, stop: Stop, *, as_json: bool) -> None:
         self._worker = worker
@@ -128,8 +128,9 @@ class _Cycle:
 
 
 class _Courier:
-    """Sends what there is to send in threads of its own, so that nothing there delays a verification; a slow
-    receiver delays no heartbeat either."""
+    """Sends messages, heartbeat and metrics in threads of its own.
+
+    So a slow receiver delays neither a verification nor a heartbeat."""
 
     def __init__(
         self,
@@ -152,18 +153,18 @@ class _Courier:
         self._thread.start()
 
     def take(self, verdict: Verdict) -> None:
-        """After a tick: deliver, and beat when the cycle was good. An idle tick is neither good nor bad."""
-        self._trouble(verdict)
+        """After a tick: send, with a heartbeat if the cycle was good. A tick without runs is neither."""
+        self._failed_cycle(verdict)
         self._good = self._good or verdict.verdict is Class.OK
         self._wake.set()
 
     def tell(self, message: alarm.Message) -> None:
-        """What the outbox could not take: told past it, and not in the thread that verifies."""
+        """Send a message that the outbox could not store, in the thread that sends."""
         self._words.append(message)
         self._wake.set()
 
-    def _trouble(self, verdict: Verdict) -> None:
-        """The cycle itself failed, so no run could say why: said now, told past the outbox when it lasts."""
+    def _failed_cycle(self, verdict: Verdict) -> None:
+        """Print why the cycle itself failed. If that lasts, send an alarm without the outbox."""
         failing = verdict.kind != "cycle"
         for check in verdict.checks if failing else ():
             _say(check.detail)

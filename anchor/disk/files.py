@@ -23,7 +23,7 @@ _NOT_FOUND = {errno.ENOENT, errno.ENOTDIR, errno.ESTALE}
 
 
 def os_error(error: OSError, where: str | Path, doing: str) -> AnchorError:
-    """The error of ours for one of the system's: passing troubles are UNAVAILABLE, the rest is USAGE."""
+    """Our error for one of the system: UNAVAILABLE if it may pass by itself, otherwise USAGE."""
     reason = error.strerror or str(error)
     if error.errno in _TRANSIENT:
         remedy = _REMEDIES.get(error.errno, "make room and run it again")
@@ -42,7 +42,7 @@ def read(path: Path, *, limit: int) -> bytes:
 
 
 def _open_nonblocking(path: str, flags: int) -> int:
-    """Open without waiting: a FIFO in the place of a file would hang until someone writes to it."""
+    """Open without waiting. If a FIFO is in the place of a file, a plain open would wait for a writer."""
     return os.open(path, flags | os.O_NONBLOCK)
 
 
@@ -64,7 +64,7 @@ def open_input(path: Path, *, limit: int) -> Iterator[BinaryIO]:
 
 
 class ConfinedFolder:
-    """A folder that no path leads out of; its own place is resolved once, for the first file."""
+    """A folder that no path leads out of. Its own path is resolved once, for the first file."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -99,8 +99,10 @@ def inside(folder: Path, relative: str) -> Path:
 
 
 def write(path: Path, data: bytes, *, mode: int = 0o644) -> None:
-    """Write a whole file of our own, durably. What is no file in its place, such as a device, is refused:
-    what a user named is written by `named.write`."""
+    """Write a whole file of our own, durably. Refused if something else, such as a device, is in its place.
+
+    A file that the user named is written by `user_files.write`.
+    """
     try:
         with contextlib.suppress(FileNotFoundError):
             found = os.lstat(path).st_mode
@@ -169,7 +171,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def check_utf8(path: Path, where: str) -> Path:
-    """A path that can be written down: policies, records and JSON are UTF-8. Raises Misuse."""
+    """The path, if it is UTF-8, as policies, records and JSON need it. Raises Misuse."""
     try:
         str(path).encode()
     except UnicodeEncodeError:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A ledger on the disk of whoever publishes: read once, and hashed and copied by the same read.
+"""The ledger file of a publisher. One read parses, hashes and copies it.
 
-So the bytes that are published are the bytes that were parsed, whatever happens to the file meanwhile. A bad
-ledger here is local input (USAGE), not evidence.
+So exactly the parsed bytes are published, even if the file changes meanwhile. A malformed ledger is a mistake
+in local input here (USAGE), not evidence.
 """
 
 import contextlib
@@ -35,7 +35,7 @@ class FileDigest:
 
 @dataclass(frozen=True)
 class SealedFile:
-    """What a ledger file comes to: its tree, its reader, and the two files to publish."""
+    """The result of sealing a ledger file: its tree, its reader, and the two files to publish."""
 
     sealed: Sealed
     reader: str
@@ -121,7 +121,7 @@ def seal_file(
 ) -> SealedFile:
     """Seal a ledger file; with `folder`, write its copy and its ledger.json there, durably.
 
-    The folder is the caller's: after an error its content is to be thrown away (see `stage.staged`).
+    The folder is the caller's: after an error its content is to be thrown away (see `staged_folder.staged`).
     """
     with contextlib.ExitStack() as stack:
 
@@ -196,7 +196,7 @@ class _HashingReader(io.RawIOBase):
     def __init__(self, source: BinaryIO, head: bytes, copy: BinaryIO | None) -> None:
         self._source = source
         self._head = head
-        """What was read of it before: a pipe has no way back."""
+        """The first bytes, which were read before: a pipe cannot be read twice."""
         self._sink = _HashingWriter(copy)
 
     @property

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Files of a release that are read once and held, so that they can be read again without asking for them.
+"""The files of a release, stored when they are first read, so that they need not be fetched again.
 
-In one temporary file without a name, most of it on disk. A file that is too large to be held, as only a local
-one can be, is opened again.
+They are stored in one temporary file without a name, mostly on disk. A file that is too large for that is
+opened again; only a local file can be so large.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ IN_MEMORY = 1 << 22
 
 
 class SpooledFiles:
-    """The same files; each that is opened is held, and `reopen` gives what was read then."""
+    """The same files. `open` stores the bytes that it reads, and `reopen` returns them."""
 
     def __init__(self, files: Files) -> None:
         self._files = files
@@ -35,7 +35,7 @@ class SpooledFiles:
 
     @contextlib.contextmanager
     def open(self, path: str, *, size: int) -> Iterator[Stream]:
-        """As `Files.open`."""
+        """Like `Files.open`; the bytes are stored as well."""
         self._ranges.pop(path, None)
         if self._end + size < MAX_HELD:
             with self._files.open(path, size=size) as stream:
@@ -53,12 +53,12 @@ class SpooledFiles:
             yield stream
 
     def close(self) -> None:
-        """Hold nothing any more."""
+        """Remove the stored bytes."""
         self._ranges.clear()
         self._all.close()
 
     def _hold(self, path: str, stream: Stream, size: int) -> None:
-        """Copy at most one byte more than is promised: whoever reads must see that there are more."""
+        """Copy at most one byte more than is promised, so that the reader sees that there are more."""
         left, end = size + 1, self._end
         while left and (data := stream.read(min(CHUNK, left))):
             try:

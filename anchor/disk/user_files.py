@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Files that the user named on the command line: read from and written to wherever the name leads.
+"""Files that the user named on the command line.
 
-A file of our own is a regular file, read and replaced as one (`disk.files`). What a user names may be a pipe,
-a terminal, a device or a link: `-o /dev/null` must not put a file in the place of the device.
+Our own files are regular files, and are replaced as a whole (`disk.files`). The user may name a pipe, a
+terminal, a device or a link: `-o /dev/null` must not replace the device by a file.
 """
 
 import contextlib
@@ -19,9 +19,9 @@ from anchor.disk import files
 from anchor.errors import Misuse, Unavailable
 
 STDIN = Path("/dev/stdin")
-"""What `-` means where something is read: this process's descriptor 0, whatever the system has there."""
+"""The meaning of `-` for a file that is read: descriptor 0 of this process."""
 STDOUT = Path("/dev/stdout")
-"""What `-` means where something is written: descriptor 1."""
+"""The meaning of `-` for a file that is written: descriptor 1."""
 _STANDARD = {STDIN: 0, STDOUT: 1, Path("/dev/stderr"): 2}
 _MAX_LINKS = 40
 
@@ -46,7 +46,7 @@ def opened(path: Path, *, limit: int) -> Iterator[BinaryIO]:
 
 
 def read(path: Path, *, limit: int) -> bytes:
-    """All its bytes, at most `limit`. A pipe can be read once: asked again, it is what it was."""
+    """All its bytes, at most `limit`. Those of a pipe are remembered, because it can be read only once."""
     if is_stream(path):
         return _read_pipe(path, limit)
     return files.read(path, limit=limit)
@@ -59,12 +59,12 @@ def _read_pipe(path: Path, limit: int) -> bytes:
 
 
 def forget_pipes() -> None:
-    """Forget what pipes gave. Called where a command begins."""
+    """Forget the bytes of all pipes. Called at the start of a command."""
     _read_pipe.cache_clear()
 
 
 def is_stream(path: Path) -> bool:
-    """Whether a name leads to what can be read only once, such as a pipe: no regular file and no folder."""
+    """True if the file can be read only once, such as a pipe: it is neither a regular file nor a folder."""
     try:
         mode = os.fstat(0).st_mode if path == STDIN else path.stat().st_mode
     except (OSError, ValueError):  # who opens it says what is wrong
@@ -73,7 +73,7 @@ def is_stream(path: Path) -> bool:
 
 
 def base(path: Path) -> Path:
-    """The folder that the names in this file are relative to: its own, or for a pipe the current one."""
+    """The folder to which paths in this file are relative: that of the file; for a pipe the current one."""
     return Path() if is_stream(path) else path.parent
 
 
@@ -119,10 +119,10 @@ def regular(path: Path) -> Path:
 
 
 def _follow(path: Path) -> Path | int:
-    """Where a name leads, links followed; a number for an open descriptor of this process.
+    """The target of a path, links followed; a number if it is an open descriptor of this process.
 
-    `/dev/stdout` is one even where it leads to a regular file: whoever redirected it has that file open, and
-    one put in its place would not be seen.
+    `/dev/stdout` is a descriptor even if it leads to a regular file: the shell that redirected it has that
+    file open, and would not see a file that replaces it.
     """
     at = path
     for _ in range(_MAX_LINKS):
@@ -154,7 +154,7 @@ def _open(path: str, flags: int) -> int:
 
 
 class _Capped(io.RawIOBase):
-    """What is read through it, as it comes; `Misuse` once it is more than `limit` bytes."""
+    """The bytes of a stream. Raises `Misuse` after more than `limit` bytes."""
 
     def __init__(self, source: BinaryIO, limit: int, path: Path) -> None:
         self._source = source

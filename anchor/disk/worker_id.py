@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who this process is, so that another worker can tell whether it still lives."""
+"""The identity of this process, by which another worker finds out whether it still runs."""
 
 import functools
 import getpass
@@ -20,7 +20,7 @@ def _machine() -> str:
 
 
 def _started(pid: int) -> str:
-    """When a process started, in ticks since boot; empty when there is none. Numbers are reused."""
+    """The start of a process in ticks since boot; empty if there is none. Process numbers are reused."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_bytes()
     except OSError:
@@ -45,7 +45,7 @@ def person() -> str:
 
 
 def alive(worker: str) -> bool | None:
-    """False when a worker of this machine is certainly gone, True when it lives, None for other machines."""
+    """False if a worker of this machine has certainly ended, True if it runs, None for other machines."""
     parts = worker.split("/")
     if len(parts) != 4 or not _machine() or parts[1] != _machine() or not parts[2].isdigit():
         return None

@@ -29,7 +29,7 @@ ENTRY = unbound("an empty entry: whoever verifies refuses it")
 
 
 def is_bundle(value: dict[str, Any]) -> bool:
-    """Whether a JSON object looks like a bundle."""
+    """True if a JSON object looks like a bundle."""
     kind = member(value, "mediaType")
     named = isinstance(kind, str) and kind.startswith("application/vnd.dev.sigstore.bundle")
     return named or member(value, MATERIAL) is not None

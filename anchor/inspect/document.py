@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Any file of this field in words: what it is, what it says, and what binds each field of it.
+"""Any file that this program knows, in words: its kind, its contents, and what binds each field.
 
-Decides from bytes alone which kind of file it is. Verifies no signature: a field is `bound` when a
-verification with this program refuses another value there; whether it holds is for that to say.
+The kind is decided from the bytes alone. No signature is verified. A field is `bound` if a verification with
+this program refuses another value in it.
 """
 
 import hashlib
@@ -103,7 +103,7 @@ def _json(data: bytes) -> Description | None:
 
 
 def _container(held: containers.Container, fields: Iterable[Field]) -> Description:
-    """What holds bundles or roots and is none: verify-bundle takes what is inside."""
+    """A file that contains bundles or roots. verify-bundle accepts what is inside it, not the file."""
     return Description(
         held.kind, "verify-bundle reads what is in it, not the whole", fields, notes=(held.remedy,)
     )
@@ -119,7 +119,7 @@ def _short(text: str) -> str:
 
 
 def lines(found: Inspection) -> Iterator[str]:
-    """The same for a person; nothing of the file can steer a terminal."""
+    """The same as lines for a person. No text of the file can steer the terminal."""
     for line in _lines(found):
         yield printable(line)
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What `inspect` shows: every field of a file, and whether a signature, hash or proof covers it.
+"""The fields of a file as `inspect` shows them, each with the signature, hash or proof that covers it.
 
-Walks JSON values by rules that say for each path what binds it. Verifies nothing: `bound` says that a
-verification with this program refuses another value there, because something covers it or because it must
-equal what is covered; not that it holds.
+For each path of a JSON value a rule says what binds it. Nothing is verified. `bound` means: a verification
+with this program refuses another value there, because something covers the field or because it must equal a
+covered value. It does not mean that the verification succeeds.
 """
 
 import re
@@ -53,7 +53,7 @@ class Inspection(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True)
 class Description:
-    """What a reader of one kind of file gives."""
+    """The description of a file by the reader for its kind."""
 
     kind: str
     sentence: str
@@ -68,7 +68,7 @@ Inside = Callable[[Any, str], Iterable[Field]]
 
 @dataclass(frozen=True)
 class Rule:
-    """What binds a field, and what is inside of it."""
+    """The reason why a field is bound or not, and how to decode its value."""
 
     bound: bool
     by: str
@@ -85,17 +85,17 @@ UNKNOWN = Rule(
 
 
 def bound(by: str, inside: Inside | None = None) -> Rule:
-    """A rule for what a signature, hash or proof covers."""
+    """A rule for a field that a signature, hash or proof covers."""
     return Rule(bound=True, by=by, inside=inside)
 
 
 def compared(by: str, inside: Inside | None = None) -> Rule:
-    """A rule for what nothing covers, but what must equal something that is covered."""
+    """A rule for a field that nothing covers, but that must equal a covered value."""
     return Rule(bound=True, by=COMPARED + by, inside=inside)
 
 
 def unbound(by: str, inside: Inside | None = None) -> Rule:
-    """A rule for what anybody can change."""
+    """A rule for a field that anybody can change."""
     return Rule(bound=False, by=by, inside=inside)
 
 
@@ -162,7 +162,7 @@ def _path(steps: tuple[str, ...]) -> str:
 
 
 def member(value: Any, *names: str) -> Any:
-    """What a ProtoJSON document has below these names, in either spelling; None where it has nothing."""
+    """The value below these names in a ProtoJSON document, in either spelling; None if there is none."""
     for name in names:
         if not isinstance(value, dict):
             return None

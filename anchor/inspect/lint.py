@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a reader of a ledger may stumble over, with line numbers. It warns; it never edits and never refuses.
+"""Findings about a ledger that its readers may misread, with line numbers.
 
-A ledger that cannot be read at all is the reader's error, not a finding.
+Lint warns; it never edits and never refuses. A ledger that cannot be read at all is an error of the reader,
+not a finding.
 """
 
 import hashlib
@@ -41,7 +42,7 @@ class Finding(msgspec.Struct, frozen=True):
 
 
 class Report(msgspec.Struct, frozen=True):
-    """What lint found in one ledger."""
+    """The result of lint for one ledger."""
 
     format: str
     file: str
@@ -63,7 +64,7 @@ Lines = dict[str, list[int]]
 
 
 class _Notes:
-    """What is remembered while the facts go by: for each rule, texts and the lines they are on."""
+    """The notes that lint makes while it reads the facts: for each rule, texts and their lines."""
 
     def __init__(self, columns: tuple[str, ...]) -> None:
         self.columns = columns

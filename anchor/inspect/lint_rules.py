@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What in one value may mislead a reader: placeholders, hidden characters, look-alikes, spellings.
+"""Rules for one value that may mislead a reader: placeholders, hidden characters, look-alikes, spellings.
 
-These are hints for the author, by rules of thumb and by the Unicode version of this Python; nothing that is
-sealed or verified depends on them.
+They are heuristics and hints for the author, and depend on the Unicode version of this Python. Nothing that
+is sealed or verified depends on them.
 """
 
 import re
@@ -42,7 +42,7 @@ _WORD = re.compile(r"\w+")
 
 
 def placeholder(value: str, column: str) -> bool:
-    """Whether a value looks like one that was never filled in, such as `source_name` in column `source`."""
+    """True if a value seems never to have been filled in, such as `source_name` in column `source`."""
     text = value.strip().casefold()
     if not text:
         return False
@@ -55,7 +55,7 @@ def placeholder(value: str, column: str) -> bool:
 
 
 def hidden(value: str) -> Iterator[str]:
-    """The characters of a value that have no ink, are no plain blank, or turn the direction of the text."""
+    """The characters that are invisible, are a blank other than the space, or change the text direction."""
     for c in dict.fromkeys(value):
         kind = unicodedata.category(c)
         blank = kind in ("Zs", "Zl", "Zp") and c != " "
@@ -103,12 +103,12 @@ def _drawn_alike(c: str) -> bool:
 
 
 def spelling(value: str) -> str:
-    """What is left of a value when case and spacing do not count."""
+    """The value without differences of case and spacing."""
     return "".join(unicodedata.normalize("NFC", value).casefold().split())
 
 
 def skeleton(value: str) -> str:
-    """What is left when letters that look alike count as one, too."""
+    """The same, also without differences between letters that look alike."""
     if value.isascii() and value.isprintable():
         return spelling(value)
     seen = "".join(_LATIN.get(c, c) for c in unicodedata.normalize("NFKC", value))

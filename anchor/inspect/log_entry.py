@@ -33,7 +33,7 @@ KEPT = "; compared with nothing else, since it is over JSON text that nobody kee
 
 
 def is_entry(value: dict[str, Any]) -> bool:
-    """Whether a JSON object looks like a TransparencyLogEntry."""
+    """True if a JSON object looks like a TransparencyLogEntry."""
     names = {"canonicalizedBody", "canonicalized_body"} & value.keys()
     return bool(names) and bool({"logId", "log_id"} & value.keys())
 

@@ -37,7 +37,7 @@ VKEY = {
 
 
 def is_note(text: str) -> bool:
-    """Whether it looks like a signed note: a text, an empty line, signature lines."""
+    """True if it looks like a signed note: a text, an empty line, signature lines."""
     return f"\n\n{DASH}" in text
 
 
@@ -99,7 +99,7 @@ def _signature(line: str, name: str, at: str, origin: str, log_id: bytes) -> Ite
 
 
 def is_proof(data: bytes) -> bool:
-    """Whether it begins as a tlog-proof does."""
+    """True if it begins like a tlog-proof."""
     return data.startswith(tlog_proof.MAGIC.encode() + b"\n")
 
 
@@ -131,7 +131,7 @@ def _proof(text: str) -> Iterator[Field]:
 
 
 def is_vkey(data: bytes) -> bool:
-    """Whether it is one verifier key."""
+    """True if it is one verifier key."""
     return len(data) < 1 << 14 and _VKEY.fullmatch(data) is not None
 
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Trust policies and C2SP witness policies in words. Verifies nothing.
 
-A policy is the verifier's own: what it says binds others, and nothing but its place binds it.
+A policy belongs to the verifier. Nothing signs it.
 """
 
 import re
@@ -53,7 +53,7 @@ def read_policy(data: bytes, value: dict[str, Any]) -> Description:
 
 
 def is_witness_policy(data: bytes) -> bool:
-    """Whether some line begins as those of a C2SP witness policy do."""
+    """True if some line begins like a line of a C2SP witness policy."""
     return _LINE.search(data) is not None
 
 

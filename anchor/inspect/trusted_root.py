@@ -134,7 +134,7 @@ def _certificate(value: Any, at: str, *, rule: Rule) -> Iterable[Field]:
 
 
 def windows(root: trusted_root.TrustedRoot, now: datetime) -> dict[str, Any]:
-    """What a root trusts, as plain values for JSON."""
+    """The keys of a root with their validity, as plain values for JSON."""
     return {
         "transparency_logs": [_log(log, now) for log in root.tlogs],
         "certificate_logs": [_log(log, now) for log in root.ctlogs],

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is inside of certificates and time-stamps, in words. Verifies nothing."""
+"""The contents of certificates and time-stamps in words. Verifies nothing."""
 
 import warnings
 from collections.abc import Iterator
@@ -34,7 +34,7 @@ UNREADABLE = unbound("cannot be decoded: whoever verifies refuses it")
 
 
 def certificate(value: Any, at: str, *, known: Rule | None = None) -> Iterator[Field]:
-    """What a signing certificate (base64 of DER) says. `known`: one rule for all of it."""
+    """The fields of a signing certificate (base64 of DER). `known`: one rule for all of them."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -91,7 +91,7 @@ def plain_certificate(value: Any, at: str, rule: Rule) -> Iterator[Field]:
 
 
 def token(value: Any, at: str) -> Iterator[Field]:
-    """What a time-stamp (base64 of a DER TimeStampResp) says."""
+    """The fields of a time-stamp (base64 of a DER TimeStampResp)."""
     try:
         pairs = _token(_bytes(value))
     except AnchorError as e:

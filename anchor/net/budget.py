@@ -23,7 +23,7 @@ class Budget:
 
     @contextlib.contextmanager
     def paused(self) -> Iterator[None]:
-        """Time in which a person is waited for, and no service, does not count."""
+        """Do not count the time in this block: we wait for a person there, not for a service."""
         began = self._clock()
         try:
             yield

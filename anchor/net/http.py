@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every network call of this program: `get` and `post`, each within a budget, a size and an origin.
 
-Decides what is repeated (GET, and a POST only where its caller says that it is safe), how long is waited,
-where a redirect may lead, and how a failure is told: which service, what was tried how often, what to do. It
-does not decide what an answer means.
+This module decides which requests are repeated (GET; POST only if its caller says that it is safe), how long
+we wait, and where a redirect may lead. An error names the service, the number of attempts and a remedy. The
+meaning of an answer is decided elsewhere.
 """
 
 import os
@@ -34,7 +34,7 @@ _RETRIED = frozenset({429, 500, 502, 503, 504})
 
 @dataclass(frozen=True)
 class Patience:
-    """How one service is waited for. Seconds, except `attempts`."""
+    """Time limits and retries of the calls to one service. Seconds, except `attempts`."""
 
     connect: float = 5.0
     read: float = 30.0
@@ -122,7 +122,7 @@ _REDIRECT = frozenset({301, 302, 303, 307, 308})
 
 @dataclass
 class _Call:
-    """One request, sent as often as is safe and useful."""
+    """One request, repeated as often as is safe and useful."""
 
     service: str
     method: str
@@ -168,8 +168,11 @@ class _Call:
             time.sleep(pause)
 
     def _exchange(self, *, pooled: bool) -> Answer:
-        """One attempt. What must not be sent twice gets a connection of its own: on a kept one that the
-        server has just closed, a request that was never read looks like a lost answer."""
+        """One attempt. A request that must not be sent twice gets a connection of its own.
+
+        If the server has just closed a pooled connection, a request that it never read looks like a lost
+        answer.
+        """
         headers = {
             "User-Agent": AGENT,
             "Accept": ", ".join(self.expect) or "*/*",
@@ -221,7 +224,7 @@ class _Call:
 
 
 def _redirect_target(url: str, answer: Answer) -> str | None:
-    """Where a redirect leads; None for another origin, which covers https to http as well."""
+    """The target of a redirect; None for another origin. A change from https to http is another origin."""
     try:
         target = urljoin(url, answer.headers.get("Location", ""))
         check_url(target, where="redirect")
@@ -231,8 +234,10 @@ def _redirect_target(url: str, answer: Answer) -> str | None:
 
 
 def _proxies(url: str) -> dict[str, str] | None:
-    """None leaves the choice to the environment. Plain http is allowed because it stays on this machine, so
-    a proxy elsewhere is not given it."""
+    """The proxies of a request; None: those of the environment.
+
+    Plain http is allowed only on this machine, so such a request never goes to a proxy elsewhere.
+    """
     parts = urlsplit(url)
     if parts.scheme != "http":
         return None
@@ -267,7 +272,7 @@ _lock = threading.Lock()
 
 
 def _session() -> requests.Session:
-    """The process's own session: connections are kept, and none is shared with a parent process."""
+    """The session of this process. It keeps connections open, and shares none with a parent process."""
     with _lock:
         pid = os.getpid()
         if pid not in _sessions:

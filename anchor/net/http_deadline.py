@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One HTTP exchange that cannot outlive its deadline, and what is known of it when it fails.
+"""One HTTP exchange that ends at its deadline.
 
-A socket time-out bounds one read, not an answer: a server that drips a byte a second never meets it, and
-name resolution has no time-out at all. So each exchange runs in a thread of its own, and at the deadline its
-socket is shut down. It is also recorded whether the request had begun to leave: only then can it have been
-taken. What to repeat and what to tell people is decided in `http.py`.
+A socket time-out limits one read, not a whole answer: it never occurs if a server sends one byte a second.
+Name resolution has no time-out at all. So each exchange runs in a thread of its own, and at the deadline its
+socket is shut down. We also record whether the request had begun to leave, because only then can it have had
+an effect. `http.py` decides what is repeated and how errors are worded.
 """
 
 import contextlib
@@ -29,7 +29,7 @@ OK = 200
 MAX_OVERHEAD = 1 << 20
 """Bytes of an answer that are not its body: status, headers, chunk sizes, trailers."""
 OVERHEAD_FACTOR = 8
-"""As many times its body may an answer have besides, as chunks of one byte do."""
+"""The overhead may be this many times the body: chunks of one byte need so much."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,10 @@ class Answer:
 
 
 class ExchangeError(Exception):
-    """An exchange without an answer; never leaves the edge. `sent`: it may have been taken. `again`: a
-    repetition may help."""
+    """An exchange without an answer. Only `http.py` sees it.
+
+    `sent`: the request may have had its effect. `again`: a repetition may help.
+    """
 
     too_large = False
     web_page = False
@@ -64,11 +66,11 @@ class Timeouts:
 
 @dataclass
 class Progress:
-    """What a running exchange has done so far; shared with the thread that waits for it."""
+    """The progress of a running exchange, shared with the thread that waits for it."""
 
     sent: bool = False
     received: int = 0
-    """Bytes that came over the connection, and of them (decoded) those of the body."""
+    """Bytes that came over the connection; `body` counts those of the body."""
     body: int = 0
     excess: str = ""
     sock: socket.socket | None = None
@@ -82,8 +84,11 @@ class Progress:
                 self._shut_down()
 
     def count(self, size: int) -> None:
-        """Count what came; raises OSError when it is much beside the body, which alone has a cap: headers,
-        answers before the answer, sizes of chunks, trailers (RFC 9112 section 7.1.2) may never end."""
+        """Count received bytes. Raises OSError if there are too many bytes besides the body.
+
+        The body has a limit of its own. Headers, interim answers, chunk sizes and trailers (RFC 9112 section
+        7.1.2) have none and could go on for ever.
+        """
         self.received += size
         if self.received > MAX_OVERHEAD + OVERHEAD_FACTOR * self.body:
             self.excess = f"an answer of more than {MAX_OVERHEAD} bytes besides its body"
@@ -111,7 +116,7 @@ def _call() -> Progress | None:
 
 
 class _CountingReader(io.RawIOBase):
-    """What comes over a connection, counted for the exchange that reads it."""
+    """The bytes of a connection, counted for the exchange that reads them."""
 
     def __init__(self, raw: io.RawIOBase, call: Progress) -> None:
         self._raw = raw
@@ -131,7 +136,7 @@ class _CountingReader(io.RawIOBase):
 
 
 class _CountedResponse(http.client.HTTPResponse):
-    """An answer that is metered from its first byte on."""
+    """An answer whose bytes are counted from the first one on."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -140,7 +145,7 @@ class _CountedResponse(http.client.HTTPResponse):
 
 
 class _Connection(HTTPConnection):
-    """Notes its socket, and the moment from which the request may have left."""
+    """A connection that reports its socket, and the moment from which the request may have left."""
 
     response_class = _CountedResponse
 
@@ -190,13 +195,13 @@ class _Adapter(HTTPAdapter):
 
 class _Session(requests.Session):
     def get_redirect_target(self, resp: requests.Response) -> str | None:
-        """Nothing: requests would parse the target even when it does not follow it."""
+        """None, because requests would parse the target even if it does not follow it."""
         return None
 
 
 def _no_auth(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    """An auth that adds nothing: with it requests does not look into ~/.netrc, whose `default` line would
-    replace a Bearer header."""
+    """Add nothing. If `auth` is set, requests does not read ~/.netrc; a `default` line there would replace a
+    Bearer header."""
     return request
 
 
@@ -338,7 +343,7 @@ def _too_large(limit: int) -> ExchangeError:
 
 
 def _error(e: BaseException, call: Progress, times: Timeouts) -> ExchangeError:
-    """What went wrong in a few words."""
+    """The error of ours for an error of requests or urllib3."""
     text = _cause(e)
     if call.excess:
         return ExchangeError(call.excess, sent=True, again=False)

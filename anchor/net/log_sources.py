@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where logs are read from: a folder, a URL, several URLs of one log; and a folder that keeps verified tiles.
+"""Sources of logs: a folder, or a URL; and a folder that caches verified tiles.
 
 All of them are `anchor.tlog.source.Source`s or caches: they fetch bytes and tell missing from unreachable.
 None decides whether the bytes are true.
@@ -29,7 +29,7 @@ _SLACK = 1024  # hashes do not compress: gzip makes them longer
 
 
 class FolderSource:
-    """A log as static files: `checkpoint` and `tile/...` below a folder, which nothing is read outside of."""
+    """A log as static files: `checkpoint` and `tile/...` below a folder. Nothing outside it is read."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -39,7 +39,7 @@ class FolderSource:
         return self._read("checkpoint", MAX_NOTE)
 
     def tile(self, level: int, index: int, width: int) -> bytes:
-        """A tile file; of a full one's path, what is there of a file that still grows."""
+        """A tile. A full tile whose file still grows may come back shorter."""
         return self._read(Tile(level, index, width).path, width * HASH_SIZE)
 
     def entries(self, index: int, width: int) -> bytes:
@@ -106,9 +106,10 @@ def rekor_v2(base_url: str, *, budget: Budget) -> HttpSource:
 
 
 class FolderCache:
-    """Tiles that were verified, kept below a folder for one log; they are hashed again before each use.
+    """A cache of verified tiles of one log, below a folder. Each tile is hashed again before use.
 
-    A cache never fails: what cannot be read or written is fetched again. At `limit` bytes the old half goes.
+    The cache raises no errors: a tile that cannot be read or written is fetched again. At `limit` bytes the
+    older half is removed.
     """
 
     def __init__(self, folder: Path, origin: str, *, limit: int = CACHE_BYTES) -> None:
@@ -118,14 +119,14 @@ class FolderCache:
         self._bytes: int | None = None
 
     def get(self, path: str) -> bytes | None:
-        """A kept tile, or None."""
+        """A cached tile, or None."""
         try:
             return files.read(self._below.path(path), limit=tiles.FULL * HASH_SIZE)
         except (AnchorError, OSError):
             return None
 
     def put(self, path: str, data: bytes) -> None:
-        """Keep a verified tile; whole or not at all, and not worth a sync."""
+        """Cache a verified tile, whole or not at all. It is not synced to the disk."""
         with contextlib.suppress(AnchorError, OSError):
             target = self._below.path(path)
             files.make_folder(target.parent, mode=files.PRIVATE)

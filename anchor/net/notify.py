@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sends messages through apprise (mail, webhooks, chat) and the heartbeat of a dead-man's switch.
+"""Messages through apprise (mail, webhooks, chat), and the heartbeat of a dead-man's switch.
 
-Never stops or delays a verification: whatever fails or hangs here is an `Unavailable` for the outbox to note.
-URLs of receivers hold secrets: they are never printed, only their kind and number.
+Nothing here stops or delays a verification: a failure or a time-out is an `Unavailable`, which the outbox
+records. URLs of receivers contain secrets, so only their kind and number are printed.
 """
 
 import contextlib
@@ -38,13 +38,13 @@ _TYPE = {
 }
 """Apprise's type of a message; any other class is a failure."""
 _TOO_LONG = frozenset({400, 406, 413, 414, 422})
-"""How services say that they do not take a message of this length or form."""
+"""The statuses with which services refuse a message for its length or form."""
 MAX_PARTS = 4
 """Parts of one message; what is left over is counted."""
 MIN_LENGTH = 120
 """Characters that any receiver takes."""
 _LIVE = str.maketrans("<>&@#`*_~|[]\\$", "‹›＆＠＃ˋ∗＿∼¦［］＼＄")
-"""What chats make a link, a mention, a heading or hidden text of, and what looks like it and does nothing."""
+"""Characters that chats turn into links, mentions, headings or hidden text, and look-alikes of them."""
 
 
 class Notifier:
@@ -79,8 +79,7 @@ class Notifier:
             raise Unavailable(problem, where=label, remedy="it is tried again later")
 
     def tell(self, message: Message) -> None:
-        """Send to all receivers at once, past the outbox; what fails is dropped, for there is nowhere to note
-        it."""
+        """Send to all receivers at once, without the outbox. A failed message is dropped."""
 
         def attempt(receiver: str) -> None:
             with contextlib.suppress(AnchorError):
@@ -94,10 +93,10 @@ class Notifier:
 
 
 def _deliver(plugin: Any, message: Message) -> str:
-    """Hand the message over to a plugin of apprise, in parts that its service takes; why it was not taken.
+    """Send the message with a plugin of apprise, in parts. Returns "", or why it was refused.
 
-    A service may take less than its plugin says, or stand behind one that knows no limit: what is refused for
-    what it is, is tried again in shorter parts, and at last as one short text.
+    A service may accept less than its plugin says, or be reached through a plugin without a limit. A message
+    that is refused for its length or form is sent again in shorter parts, and then as one short text.
     """
     from apprise import NotifyFormat, NotifyType, OverflowMode
 
@@ -125,7 +124,7 @@ def _deliver(plugin: Any, message: Message) -> str:
 
 
 def inert(text: str) -> str:
-    """The text for a medium that renders markup: in the lines of strangers none is left."""
+    """The text for a medium that renders markup. The lines of strangers contain no markup."""
     return "\n".join(_inert(line) if line.startswith(QUOTE) else line for line in text.split("\n"))
 
 
@@ -134,7 +133,7 @@ def _inert(line: str) -> str:
 
 
 def parts(message: Message, limit: int, *, most: int = MAX_PARTS) -> list[str]:
-    """The body in at most so many parts of at most `limit` characters, each with the id of the message."""
+    """The body in at most `most` parts of at most `limit` characters, each with the id of the message."""
     limit = max(limit, MIN_LENGTH)
     if len(message.body) <= limit:
         return [message.body]
@@ -152,7 +151,7 @@ def _ending(message: Message, number: int, of: int, left: int) -> str:
 
 
 def _pieces(body: str, room: int) -> list[str]:
-    """The lines, together as far as they fit; the rest of a longer one is still marked as its writer's."""
+    """Pieces of whole lines. A longer line is split, and each piece of a stranger's line is marked."""
     pieces, held = [], ""
     for line in body.split("\n"):
         rest = line
@@ -168,8 +167,10 @@ def _pieces(body: str, room: int) -> list[str]:
 
 
 class _Refusal(logging.Handler):
-    """The HTTP status that a service answered in this thread, as apprise logs it; of its log nothing else is
-    kept, for it may hold secrets."""
+    """The HTTP status that a service answered in this thread, taken from the log of apprise.
+
+    Nothing else of that log is stored, because it may contain secrets.
+    """
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
@@ -209,9 +210,9 @@ def _added(url: str, number: int) -> tuple[str, Any]:
 
 
 def heartbeat(url: str) -> None:
-    """Tell the dead-man's switch that a good cycle was made; raises Unavailable when it does not answer.
+    """Report a good cycle to the dead-man's switch. Raises Unavailable if it does not answer.
 
-    Its URL is its secret: the error says nothing of it, nor of what was answered, which may repeat it.
+    The URL is a secret, and the answer may repeat it. So the error contains neither.
     """
     label = f"heartbeat ({url.split(':', 1)[0][:16]})" if "://" in url else "heartbeat"
 
@@ -235,7 +236,7 @@ def heartbeat(url: str) -> None:
 
 
 def _within(seconds: float, work: Callable[[], object], where: str) -> None:
-    """Do it in a thread that is left behind when it hangs."""
+    """Call `work` in a thread, and wait at most so many seconds for it."""
     raised: list[BaseException] = []
 
     def guarded() -> None:

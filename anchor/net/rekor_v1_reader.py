@@ -28,8 +28,8 @@ _JSON = ("application/json",)
 class RekorV1Reader:
     """One tree of a Rekor v1 log: `tree` is its id in decimal, the active one if empty.
 
-    `asked` counts requests. Every method raises Missing for 404 and Unavailable for any other trouble, an
-    answer of another shape included.
+    `asked` counts requests. Every method raises Missing for 404, and Unavailable for any other failure or an
+    answer of another shape.
     """
 
     def __init__(self, base_url: str, *, budget: Budget, tree: str = "") -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where a release is read from: a folder, or an https URL. Neither lets a path lead out of its folder."""
+"""The files of a release, in a folder or below an https URL. No path leads out of the folder."""
 
 import contextlib
 import os
@@ -110,7 +110,7 @@ def fetch(url: str, budget: Budget, *, limit: int, into: BinaryIO | None = None)
 
 
 def is_url(target: str) -> bool:
-    """Whether a target is fetched rather than opened."""
+    """True if the target is a URL."""
     return "://" in target
 
 

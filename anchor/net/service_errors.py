@@ -8,8 +8,11 @@ from anchor.errors import Unavailable
 
 
 class ServiceError(Unavailable):
-    """A service did not do what it was asked. `maybe_taken`: the request may have had its effect anyway.
-    `too_large`: it gave more bytes than were wanted. `web_page`: and called them HTML."""
+    """A service did not answer as asked.
+
+    `maybe_taken`: the request may have had its effect anyway. `too_large`: the answer has more bytes than the
+    limit. `web_page`: its media type is HTML.
+    """
 
     maybe_taken = False
     too_large = False
@@ -23,19 +26,19 @@ class ServiceError(Unavailable):
 
 
 class NotSent(ServiceError):
-    """The request never left: repeating it is safe."""
+    """The request never left this machine. It is safe to repeat it."""
 
 
 class LostAnswer(ServiceError):
-    """The request left and no whole answer came: it may have been taken. Look before sending it again."""
+    """The request left and no whole answer came. It may have had its effect: check before you repeat it."""
 
     maybe_taken = True
 
 
 class HttpError(ServiceError):
-    """A status that was not asked for. Callers tell 4xx apart by `status`, `headers`, `body`.
+    """The answer has an unexpected status. `status`, `headers` and `body` are those of the answer.
 
-    No status says that nothing was taken: a gateway may have passed the request on, and then answered itself.
+    No status proves that the request had no effect: a gateway may have passed it on and then answered itself.
     """
 
     maybe_taken = True
@@ -45,12 +48,12 @@ class HttpError(ServiceError):
 
 
 def excerpt(data: bytes) -> str:
-    """What a server said, in one line that cannot steer a terminal."""
+    """The text of a server, in one line that cannot steer a terminal."""
     text = data.decode("utf-8", "replace")
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:200]
 
 
 def service_at(service: str, url: str) -> str:
-    """The service as an error names it, without a query."""
+    """The service and its URL, without the query, as an error names them."""
     parts = urlsplit(url)
     return f"{service} {parts.scheme}://{parts.netloc}{parts.path}"

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""python-tuf with our transport: what a TUF repository vouches for now, within a budget.
+"""The files that a TUF repository vouches for now, by python-tuf with our transport, within a budget.
 
-Decides nothing about the files; python-tuf decides whether the repository's metadata is to be believed. Its
-errors become ours here: expired, unreachable and not believed are three different things.
+python-tuf verifies the repository's metadata; nothing is decided here. Its errors are translated into ours:
+expired, unreachable and not accepted are three different errors.
 """
 
 import json
@@ -87,7 +87,7 @@ def _target(updater: Updater, name: str) -> bytes | None:
 
 
 def _freshness(metadata: Path) -> tuple[dict[str, int], datetime]:
-    """Versions and the earliest expiry of the metadata that was just verified and kept."""
+    """Versions and the earliest expiry of the metadata that was just verified and stored."""
     signed = {
         role: json.loads(files.read(metadata / f"{role}.json", limit=MAX_FILE))["signed"] for role in ROLES
     }
@@ -96,7 +96,7 @@ def _freshness(metadata: Path) -> tuple[dict[str, int], datetime]:
 
 
 class _Fetcher(FetcherInterface):
-    """python-tuf's way to our transport. `error` is ours for the last download that failed."""
+    """Our transport for python-tuf. `error` is our error of the last download that failed."""
 
     def __init__(self, budget: Budget) -> None:
         self._budget = budget

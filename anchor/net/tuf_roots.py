@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Trust roots and signing configs of the public instances, through TUF, with freshness.
+"""Trusted roots and signing configs of the public instances, through TUF, with freshness.
 
-Decides which copy is used and how old it is: one that TUF vouches for today, the one that it vouched for when
-it was last asked, or the one that the sigstore package ships. A copy that expired and one that could not be
-refreshed are told apart, and neither passes in silence. What a trusted root says is decided elsewhere.
+Three copies are possible: one that TUF vouches for now, the cached one of the last refresh, or the one that
+the sigstore package ships. This module decides which of them is used and how old it is. An expired copy and a
+copy that could not be refreshed are different errors, and neither is accepted silently.
 
-The cache is in the user's own folder, and trusted as the user's configuration is: who can write there can
-also write a policy.
+The cache is in the user's own folder and is trusted like the user's configuration: whoever can write there
+can also write a policy.
 """
 
 import contextlib
@@ -63,7 +63,7 @@ class Material(msgspec.Struct, frozen=True):
     expires: datetime | None
     """Until when that holds."""
     cache_error: str = ""
-    """Why it is not kept for the next run; empty where it is, or where nothing new was fetched."""
+    """Why the files could not be cached for the next run; empty if they were, or if nothing was fetched."""
 
     @property
     def trusted_root(self) -> bytes:
@@ -78,11 +78,11 @@ class Material(msgspec.Struct, frozen=True):
         return data
 
     def age(self, now: datetime) -> timedelta | None:
-        """How long ago TUF vouched for it; None for the shipped copy, whose age is not known."""
+        """The time since TUF vouched for it; None for the shipped copy, whose age is not known."""
         return None if self.refreshed is None else now - self.refreshed
 
     def describe(self, now: datetime) -> str:
-        """Which copy it is, for a person: how old, and until when TUF vouched for it."""
+        """The copy in words: its age, and until when TUF vouched for it."""
         if self.refreshed is None or self.expires is None:
             return "the copy that the sigstore client ships, which was never refreshed here,"
         days = max((now - self.refreshed).days, 0)
@@ -110,12 +110,12 @@ class Material(msgspec.Struct, frozen=True):
 
     @property
     def where(self) -> str:
-        """How errors name it."""
+        """The repository, as errors name it."""
         return f"{TUF} {self.repository.url}"
 
 
 class _State(msgspec.Struct, frozen=True):
-    """What was true when TUF last vouched for the cached files. Times in seconds since 1970, UTC."""
+    """The state of the cached files when TUF last vouched for them. Times in seconds since 1970, UTC."""
 
     refreshed: float
     expires: float
@@ -132,12 +132,12 @@ def load(
     offline: bool = False,
     force: bool = False,
 ) -> Material:
-    """What the repository vouches for now, or offline the copy that is here.
+    """The files that the repository vouches for now; offline, the copy that is here.
 
-    Online, a copy refreshed within `RECENT` is taken as it is unless `force`. A cache that cannot be written
-    is no condition: what is fetched is used all the same, and `cache_error` says why it is forgotten. Raises
-    `Unavailable` when the repository cannot be asked or is not believed, `Stale` when what it serves has
-    expired. Offline it makes no connection, and judges no age: call `check_fresh`.
+    Online, a copy refreshed within `RECENT` is used as it is, unless `force`. If the cache cannot be written,
+    the fetched files are used all the same, and `cache_error` says why they are not cached. Raises
+    `Unavailable` if the repository cannot be reached or its metadata is not accepted, and `Stale` if they
+    have expired. Offline there is no connection, and the age is not checked: call `check_fresh`.
     """
     folder = cache / quote(repository.url, safe="")
     kept = _cached(repository, folder)
@@ -163,7 +163,7 @@ def load(
 
 
 def _unwritable(folder: Path) -> str:
-    """Why nothing can be kept in a folder, which is made if it can be; "" when something can."""
+    """Why a folder cannot be written; "" if it can. It is made if it is missing."""
     import tempfile
 
     try:

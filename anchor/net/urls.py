@@ -9,7 +9,7 @@ from anchor.net.service_errors import excerpt
 
 
 def check_url(url: str, *, where: str) -> None:
-    """Misuse for what must not be fetched: not https nor http to this machine, or a password in the URL."""
+    """Raise Misuse unless the URL is https, or http on this machine, and has no user name or password."""
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname or "", parts.port
@@ -25,7 +25,7 @@ def check_url(url: str, *, where: str) -> None:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host name or address is this machine."""
+    """True if a host name or address is this machine."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -33,7 +33,7 @@ def is_loopback(host: str) -> bool:
 
 
 def origin(url: str) -> str:
-    """Scheme, host and port: what a redirect may not leave."""
+    """Scheme, host and port. A redirect must stay within them."""
     parts = urlsplit(url)
     port = parts.port or {"https": 443, "http": 80}[parts.scheme]
     return f"{parts.scheme}://{parts.hostname}:{port}"
