@@ -6,19 +6,19 @@ import pytest
 
 from anchor.publish import release_json
 from anchor.verify.release import verify_release
-from tests.support.forge.attacker import World, make_world, own, with_anchors
+from tests.support.forge.attacker import PublisherAndAttacker, make_world, own, with_anchors
 from tests.support.releases.in_memory import Held, Memory
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+def world(tmp_path_factory: pytest.TempPathFactory) -> PublisherAndAttacker:
     return make_world(tmp_path_factory.mktemp)
 
 
 OFFER = "to accept this signer"
 
 
-def test_without_a_policy_nobody_is_offered_whom_no_bundle_names(world: World) -> None:
+def test_without_a_policy_nobody_is_offered_whom_no_bundle_names(world: PublisherAndAttacker) -> None:
     def notes(held: Held) -> str:
         found = verify_release("r", held.release, Memory(held.files), trust=None, now=held.now)
         return "\n".join(found.notes)

@@ -28,7 +28,14 @@ from anchor.verdict import Class, Verdict
 from anchor.verify.effort import Effort
 from anchor.verify.release import verify_release
 from tests.support.attacks.attacked import Attacked, log_of
-from tests.support.forge.attacker import World, make_world, own, refused, statement_of, with_anchors
+from tests.support.forge.attacker import (
+    PublisherAndAttacker,
+    make_world,
+    own,
+    refused,
+    statement_of,
+    with_anchors,
+)
 from tests.support.forge.signed import described, sign
 from tests.support.releases.in_memory import Held, Memory, hold
 from tests.support.releases.published import LEDGER, published
@@ -38,19 +45,21 @@ KEY = ec.generate_private_key(ec.SECP256R1())
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+def world(tmp_path_factory: pytest.TempPathFactory) -> PublisherAndAttacker:
     return make_world(tmp_path_factory.mktemp)
 
 
 @pytest.fixture(scope="module")
-def strange(world: World) -> list[tuple[Any, bytes]]:
+def strange(world: PublisherAndAttacker) -> list[tuple[Any, bytes]]:
     """Three anchors of a stranger with 32 stamps each."""
     bundles = [sign(world.foreign, statement_of(world.first), stamps=32) for _ in range(3)]
     root = world.foreign.trusted_root()
     return [(described(b, root, f"strange{n}.json"), b) for n, b in enumerate(bundles)]
 
 
-def served(world: World, anchors: list[tuple[Any, bytes]], change: Change = lambda _: None) -> Held:
+def served(
+    world: PublisherAndAttacker, anchors: list[tuple[Any, bytes]], change: Change = lambda _: None
+) -> Held:
     """The first release with these anchors beside its own, and a copy that names what they need."""
     made = with_anchors(world.first, own(world.first), *anchors)
     copy = json.loads(release_json.union([*world.first.trust.raw, world.foreign.trusted_root()]))
@@ -89,7 +98,9 @@ def about(verdict: Verdict, origin: str) -> set[str]:
     return {c.state for c in verdict.checks if c.about == origin}
 
 
-def test_stamps_alone_are_within_the_budget(world: World, strange: list[tuple[Any, bytes]]) -> None:
+def test_stamps_alone_are_within_the_budget(
+    world: PublisherAndAttacker, strange: list[tuple[Any, bytes]]
+) -> None:
     effort = Effort()
     assert served(world, strange).examine(effort=effort).verdict.verdict is Class.OK
     assert 3 * 32 < effort.checked < 3 * 100
@@ -97,7 +108,7 @@ def test_stamps_alone_are_within_the_budget(world: World, strange: list[tuple[An
 
 @pytest.mark.parametrize("member", ["timestampAuthorities", "certificateAuthorities"])
 def test_authorities_of_one_issuer_and_serial_are_refused(
-    world: World, strange: list[tuple[Any, bytes]], member: str
+    world: PublisherAndAttacker, strange: list[tuple[Any, bytes]], member: str
 ) -> None:
     effort = Effort()
     found = served(world, strange, twins(member, 99, same=True)).examine(effort=effort)
@@ -108,7 +119,7 @@ def test_authorities_of_one_issuer_and_serial_are_refused(
     assert [a.anchor.log.origin for a in found.anchors] == [world.honest.origin]
 
 
-def test_one_authority_with_two_windows_is_no_twin(world: World) -> None:
+def test_one_authority_with_two_windows_is_no_twin(world: PublisherAndAttacker) -> None:
     """As in a copy of two roots, of which the later one has ended it."""
 
     def change(copy: Any) -> None:
@@ -121,7 +132,7 @@ def test_one_authority_with_two_windows_is_no_twin(world: World) -> None:
 
 
 def test_authorities_of_one_name_cost_no_more_than_the_budget(
-    world: World, strange: list[tuple[Any, bytes]]
+    world: PublisherAndAttacker, strange: list[tuple[Any, bytes]]
 ) -> None:
     """Each may have issued the certificate; what is not tried for its cost is no forgery, and no proof."""
     effort = Effort(checks=200)
@@ -136,14 +147,14 @@ def test_authorities_of_one_name_cost_no_more_than_the_budget(
 
 
 @pytest.mark.parametrize("member", ["tlogs", "ctlogs", "certificateAuthorities", "timestampAuthorities"])
-def test_a_copy_that_lists_too_much_is_not_read(world: World, member: str) -> None:
+def test_a_copy_that_lists_too_much_is_not_read(world: PublisherAndAttacker, member: str) -> None:
     def change(copy: Any) -> None:
         copy[member] = [copy[member][0]] * (limits.COPY_ITEMS + 1)
 
     refused(served(world, [], change).verify(), "trusted-root")
 
 
-def test_a_copy_with_a_long_chain_is_not_read(world: World) -> None:
+def test_a_copy_with_a_long_chain_is_not_read(world: PublisherAndAttacker) -> None:
     def change(copy: Any) -> None:
         chain = copy["certificateAuthorities"][0]["certChain"]
         chain["certificates"] += chain["certificates"][-1:] * limits.COPY_CHAIN
@@ -151,7 +162,7 @@ def test_a_copy_with_a_long_chain_is_not_read(world: World) -> None:
     refused(served(world, [], change).verify(), "trusted-root")
 
 
-def test_a_root_of_the_verifier_is_taken_as_it_is(world: World) -> None:
+def test_a_root_of_the_verifier_is_taken_as_it_is(world: PublisherAndAttacker) -> None:
     """The limits are for what a stranger may have written."""
     value = json.loads(world.first.trust.raw[0])
     value["timestampAuthorities"] *= 3
@@ -162,7 +173,7 @@ def test_a_root_of_the_verifier_is_taken_as_it_is(world: World) -> None:
 
 
 def test_the_time_that_is_over_is_unavailable_and_takes_nothing_from_the_publisher(
-    world: World, strange: list[tuple[Any, bytes]]
+    world: PublisherAndAttacker, strange: list[tuple[Any, bytes]]
 ) -> None:
     made = served(world, strange)
     at = [0.0]
@@ -181,7 +192,7 @@ def test_the_time_that_is_over_is_unavailable_and_takes_nothing_from_the_publish
 
 @pytest.mark.parametrize("polls", [0, 1, 40, 100])
 def test_a_verification_is_left_when_the_process_is_to_end(
-    world: World, strange: list[tuple[Any, bytes]], polls: int
+    world: PublisherAndAttacker, strange: list[tuple[Any, bytes]], polls: int
 ) -> None:
     asked = [0]
 
@@ -194,7 +205,7 @@ def test_a_verification_is_left_when_the_process_is_to_end(
     assert asked[0] == polls + 1
 
 
-def test_sixty_four_anchors_are_verified_and_count(world: World) -> None:
+def test_sixty_four_anchors_are_verified_and_count(world: PublisherAndAttacker) -> None:
     statement, root = statement_of(world.first), world.honest.trusted_root()
     bundles = [sign(world.honest, statement) for _ in range(limits.ANCHORS - 1)]
     anchors = [(described(b, root, f"more/{n}.json"), b) for n, b in enumerate(bundles)]
@@ -237,13 +248,13 @@ def examined(held: Held, files: Mapping[str, bytes] | None = None) -> tuple[Verd
 
 
 @pytest.fixture(scope="module")
-def large(world: World, tmp_path_factory: pytest.TempPathFactory) -> Held:
+def large(world: PublisherAndAttacker, tmp_path_factory: pytest.TempPathFactory) -> Held:
     """A release of a ledger of 20 MB by the attacker, as whoever trusts the publisher sees it."""
     assert len(LARGE) > limits.UNSIGNED
     return hold(published(tmp_path_factory.mktemp("large"), LARGE).root)
 
 
-def test_a_large_ledger_of_a_stranger_is_not_read(world: World, large: Held) -> None:
+def test_a_large_ledger_of_a_stranger_is_not_read(world: PublisherAndAttacker, large: Held) -> None:
     assert examined(large)[0].verdict is Class.OK
     verdict, lines = examined(replace(large, trust=world.first.trust))
     refused(verdict, "policy-anchors")

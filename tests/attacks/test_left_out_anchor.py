@@ -9,21 +9,21 @@ import pytest
 from anchor.publish import release_json
 from anchor.verdict import Class
 from tests.support.attacks.attacked import dump, log_of
-from tests.support.forge.attacker import World, make_world, own, with_anchors
+from tests.support.forge.attacker import PublisherAndAttacker, make_world, own, with_anchors
 from tests.support.process.anchor_cli import Ran, anchor
 from tests.support.releases.in_memory import Held, hold
 from tests.support.releases.published import NAME
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+def world(tmp_path_factory: pytest.TempPathFactory) -> PublisherAndAttacker:
     return make_world(tmp_path_factory.mktemp)
 
 
 class Watcher:
     """A policy that trusts both instances and wants one anchor."""
 
-    def __init__(self, world: World, folder: Path) -> None:
+    def __init__(self, world: PublisherAndAttacker, folder: Path) -> None:
         self.folder, self.world = folder, world
         self.honest, self.foreign = log_of(world.site), log_of(world.foreign_site)
         self.instances = (world.honest, world.foreign)
@@ -64,7 +64,7 @@ class Watcher:
 
 
 @pytest.fixture
-def watcher(world: World, tmp_path: Path) -> Watcher:
+def watcher(world: PublisherAndAttacker, tmp_path: Path) -> Watcher:
     """It has seen the release with both anchors, and then with one of them."""
     found = Watcher(world, tmp_path)
     foreign = hold(world.foreign_site.root)

@@ -48,7 +48,7 @@ class Cycle:
 
 
 @dataclass
-class World:
+class ManyReleases:
     """Many releases, the server of their log, and a watcher's home."""
 
     many: Many
@@ -82,14 +82,14 @@ class World:
 
 
 @contextlib.contextmanager
-def world(folder: Path, releases: int, others: int) -> Iterator[World]:
+def world(folder: Path, releases: int, others: int) -> Iterator[ManyReleases]:
     """Publish the releases and serve their log."""
     many = publish_many(folder, releases, others=others)
     with serve_logs(log=many.log) as server:
-        yield World(many, server, folder)
+        yield ManyReleases(many, server, folder)
 
 
-def measure_growth(found: World, growth: int, *, cold: bool) -> Cycle:
+def measure_growth(found: ManyReleases, growth: int, *, cold: bool) -> Cycle:
     """Re-verify one release after the log has grown; `cold` without the cache of tiles."""
     found.many.log.grow(growth, tag="grown")
     if cold:
@@ -113,7 +113,7 @@ class Memory:
         return sum((x - mean_x) * (y - mean_y) for x, y in half) / spread
 
 
-def measure_watch(found: World, runs: int) -> Memory:
+def measure_watch(found: ManyReleases, runs: int) -> Memory:
     """Let `anchor watch` make so many runs as fast as it can, and look at its memory on the way."""
     found.cycle(*found.many.targets)
     start, samples = found.runs(), []

@@ -19,7 +19,7 @@ from anchor.tlog.reader import TileReader
 from anchor.watch.worker import Setting, Worker
 from tests.support.logs.simlog import SimLog, Tree
 from tests.support.records.outcomes import NOW, opened
-from tests.support.records.reverified import World
+from tests.support.records.reverified import WatchedRelease
 
 pytestmark = [pytest.mark.bench, pytest.mark.slow]
 
@@ -39,7 +39,7 @@ def database(tmp_path: Path) -> Iterator[Database]:
         yield found
 
 
-class Fleet(World):
+class Fleet(WatchedRelease):
     """A thousand releases, each with an entry of its own in one log."""
 
     step = 1
@@ -105,7 +105,7 @@ def resident() -> int:
 
 @pytest.mark.timeout(1800)
 def test_memory_is_flat_over_ten_thousand_runs(database: Database) -> None:
-    world = World(database)
+    world = WatchedRelease(database)
     queue.watch(database, "a/release.json", now=world.now, interval=60)
     setting = Setting(database=database, name="w", parts=lambda: world, clock=lambda: world.now)
     worker = Worker(setting)

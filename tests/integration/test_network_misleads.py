@@ -18,22 +18,29 @@ from tests.support.process.anchor_cli import process
 from tests.support.process.clock import WallClock
 from tests.support.servers import misleading_instance
 from tests.support.servers.bad_server import BadServer, Exchange, answer, forward
-from tests.support.servers.misleading_instance import LOST, SHORT, World, answered, only_post, taken
+from tests.support.servers.misleading_instance import (
+    LOST,
+    SHORT,
+    MisleadingInstance,
+    answered,
+    only_post,
+    taken,
+)
 
 
 @pytest.fixture
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MisleadingInstance]:
     with misleading_instance.world(tmp_path, monkeypatch) as made:
         yield made
 
 
-def test_the_instance_works_when_nobody_misbehaves(world: World) -> None:
+def test_the_instance_works_when_nobody_misbehaves(world: MisleadingInstance) -> None:
     world.succeeds()
     assert world.size() == 1
 
 
 @pytest.mark.parametrize("how", [h for h in LOST if h not in ("hangs", "drips", "redirects")])
-def test_answer_lost_after_the_log_took_it_is_found_there(world: World, how: str) -> None:
+def test_answer_lost_after_the_log_took_it_is_found_there(world: MisleadingInstance, how: str) -> None:
     """One run, one entry, no second request."""
     world.log.behaviours[:] = only_post(world, taken(world, LOST[how]))
     world.succeeds()
@@ -42,7 +49,7 @@ def test_answer_lost_after_the_log_took_it_is_found_there(world: World, how: str
 
 
 @pytest.mark.parametrize("how", ["hangs", "drips"])
-def test_answer_that_used_up_the_budget_is_found_by_the_next_run(world: World, how: str) -> None:
+def test_answer_that_used_up_the_budget_is_found_by_the_next_run(world: MisleadingInstance, how: str) -> None:
     world.budget = SHORT
     world.log.behaviours[:] = only_post(world, taken(world, LOST[how]))
     world.fails(
@@ -54,7 +61,7 @@ def test_answer_that_used_up_the_budget_is_found_by_the_next_run(world: World, h
 
 
 @pytest.mark.parametrize("how", [h for h in LOST if h not in ("hangs", "drips")])
-def test_request_that_the_log_never_took_is_sent_by_the_next_run(world: World, how: str) -> None:
+def test_request_that_the_log_never_took_is_sent_by_the_next_run(world: MisleadingInstance, how: str) -> None:
     world.log.behaviours[:] = only_post(world, LOST[how])
     world.fails(3, "transparency log http", "the entry is not in the log")
     assert world.size() == 0
@@ -62,7 +69,7 @@ def test_request_that_the_log_never_took_is_sent_by_the_next_run(world: World, h
     assert world.size() == 1
 
 
-def test_somebody_elses_entry_is_not_taken_for_ours(world: World) -> None:
+def test_somebody_elses_entry_is_not_taken_for_ours(world: MisleadingInstance) -> None:
     """A valid answer of the same log, about another request; ours was taken all the same."""
     other = world.instance.log.append(entry_request("somebody else's"))
     world.log.behaviours[:] = only_post(world, taken(world, answered(lambda _: other, status=201)))
@@ -73,7 +80,7 @@ def test_somebody_elses_entry_is_not_taken_for_ours(world: World) -> None:
     assert tle["logIndex"] == "1"
 
 
-def test_409_that_names_somebody_elses_entry_is_not_believed(world: World) -> None:
+def test_409_that_names_somebody_elses_entry_is_not_believed(world: MisleadingInstance) -> None:
     world.instance.log.append(entry_request("somebody else's"))
     body = b'{"code":6,"message":"an equivalent entry already exists","details":[]}'
     world.log.behaviours[:] = only_post(world, answer(409, body, X_Log_Index="0"))
@@ -82,7 +89,7 @@ def test_409_that_names_somebody_elses_entry_is_not_believed(world: World) -> No
     assert world.size() == 2
 
 
-def test_somebody_elses_certificate_is_refused_before_anything_is_logged(world: World) -> None:
+def test_somebody_elses_certificate_is_refused_before_anything_is_logged(world: MisleadingInstance) -> None:
     def other(_: bytes) -> bytes:
         return world.instance.authority.issue(csr_request(), world.instance.mint("someone@else.example"))
 
@@ -93,7 +100,7 @@ def test_somebody_elses_certificate_is_refused_before_anything_is_logged(world: 
     assert world.size() == 0
 
 
-def test_somebody_elses_time_stamp_is_refused_before_anything_is_logged(world: World) -> None:
+def test_somebody_elses_time_stamp_is_refused_before_anything_is_logged(world: MisleadingInstance) -> None:
     from rfc3161_client import HashAlgorithm, TimestampRequestBuilder
 
     asked = TimestampRequestBuilder().data(b"other").hash_algorithm(HashAlgorithm.SHA256).build()
@@ -105,7 +112,7 @@ def test_somebody_elses_time_stamp_is_refused_before_anything_is_logged(world: W
 
 @pytest.mark.parametrize("hours", [-1, 1])
 def test_time_stamp_of_a_clock_an_hour_off_is_refused_before_anything_is_logged(
-    world: World, hours: int
+    world: MisleadingInstance, hours: int
 ) -> None:
     wrong = world.shifted(timedelta(hours=hours)).timestamps
     world.tsa.behaviours[:] = [answered(wrong.stamp, "application/timestamp-reply")]
@@ -122,7 +129,7 @@ def test_time_stamp_of_a_clock_an_hour_off_is_refused_before_anything_is_logged(
 
 @pytest.mark.parametrize("hours", [-1, 1])
 def test_certificate_of_a_clock_an_hour_off_is_refused_before_anything_is_logged(
-    world: World, hours: int
+    world: MisleadingInstance, hours: int
 ) -> None:
     """-1: it has expired when it is logged, as a certificate does between a slow signing and the log."""
     wrong = world.shifted(timedelta(hours=hours))
@@ -145,7 +152,7 @@ def test_certificate_of_a_clock_an_hour_off_is_refused_before_anything_is_logged
 @pytest.mark.parametrize("name", ["ca", "tsa"])
 @pytest.mark.parametrize("how", sorted(LOST))
 def test_certificate_or_time_stamp_that_does_not_come_leaves_the_log_alone(
-    world: World, name: str, how: str
+    world: MisleadingInstance, name: str, how: str
 ) -> None:
     front: BadServer = getattr(world, name)
 
@@ -172,7 +179,7 @@ def test_certificate_or_time_stamp_that_does_not_come_leaves_the_log_alone(
     ],
 )
 def test_clock_of_this_machine_an_hour_off_is_named(
-    world: World, hours: int, code: int, words: str, tmp_path: Path
+    world: MisleadingInstance, hours: int, code: int, words: str, tmp_path: Path
 ) -> None:
     (tmp_path / "clock").mkdir()
     clock = WallClock(tmp_path / "clock")

@@ -16,7 +16,7 @@ from anchor.publish import interrupted
 from tests.support.forge.embedded_signer import entry_request
 from tests.support.servers import misleading_instance
 from tests.support.servers.bad_server import Behaviour, Exchange, Request, answer, forward, head
-from tests.support.servers.misleading_instance import LEDGER, LOST, World, only_post, taken
+from tests.support.servers.misleading_instance import LEDGER, LOST, MisleadingInstance, only_post, taken
 
 GATEWAY: dict[str, Behaviour] = {
     "202": answer(202, b"{}"),
@@ -33,13 +33,15 @@ REFUSALS = ("400", "413", "422")
 
 
 @pytest.fixture
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MisleadingInstance]:
     with misleading_instance.world(tmp_path, monkeypatch) as made:
         yield made
 
 
 @pytest.mark.parametrize("how", GATEWAY)
-def test_status_that_a_gateway_gives_for_what_it_passed_on_is_not_believed(world: World, how: str) -> None:
+def test_status_that_a_gateway_gives_for_what_it_passed_on_is_not_believed(
+    world: MisleadingInstance, how: str
+) -> None:
     """One run, one entry, no second request."""
     world.log.behaviours[:] = only_post(world, taken(world, GATEWAY[how]))
     world.succeeds()
@@ -48,7 +50,7 @@ def test_status_that_a_gateway_gives_for_what_it_passed_on_is_not_believed(world
 
 
 @pytest.mark.parametrize("how", GATEWAY)
-def test_what_the_log_does_not_have_is_sent_by_the_next_run(world: World, how: str) -> None:
+def test_what_the_log_does_not_have_is_sent_by_the_next_run(world: MisleadingInstance, how: str) -> None:
     world.log.behaviours[:] = only_post(world, GATEWAY[how])
     world.fails(8 if how in REFUSALS else 3, "transparency log http", "the entry is not in the log")
     assert len([r for r in world.log.requests if r.method == "POST"]) == 1
@@ -58,7 +60,9 @@ def test_what_the_log_does_not_have_is_sent_by_the_next_run(world: World, how: s
 
 
 @pytest.mark.parametrize("how", ["202", "403", "429", "closes"])
-def test_what_may_be_in_the_log_is_kept_and_stands_in_the_way_of_other_bytes(world: World, how: str) -> None:
+def test_what_may_be_in_the_log_is_kept_and_stands_in_the_way_of_other_bytes(
+    world: MisleadingInstance, how: str
+) -> None:
     """The log works on it for longer than anybody looks."""
     world.log.behaviours[:] = only_post(world, ALL[how])
     world.fails(3, "transparency log http")
@@ -74,7 +78,9 @@ def test_what_may_be_in_the_log_is_kept_and_stands_in_the_way_of_other_bytes(wor
 
 
 @pytest.mark.parametrize("how", REFUSALS)
-def test_what_the_log_refuses_and_does_not_have_is_in_nobodys_way(world: World, how: str) -> None:
+def test_what_the_log_refuses_and_does_not_have_is_in_nobodys_way(
+    world: MisleadingInstance, how: str
+) -> None:
     world.log.behaviours[:] = only_post(world, GATEWAY[how])
     world.fails(8, "does not take the entry")
     assert [i.step for i in interrupted.interrupted(world.folder / "home")] == ["signed"]
@@ -84,7 +90,9 @@ def test_what_the_log_refuses_and_does_not_have_is_in_nobodys_way(world: World, 
 
 
 @pytest.mark.parametrize("second", ["429", "400", "403"])
-def test_refused_repetition_forgets_nothing_of_the_request_before_it(world: World, second: str) -> None:
+def test_refused_repetition_forgets_nothing_of_the_request_before_it(
+    world: MisleadingInstance, second: str
+) -> None:
     """The log takes the first one late: after the second run has looked for it."""
     late: list[Request] = []
     world.log.behaviours[:] = only_post(world, lambda x: late.append(x.request()))
@@ -110,7 +118,9 @@ def test_refused_repetition_forgets_nothing_of_the_request_before_it(world: Worl
         {"inclusionPromise": {"signedEntryTimestamp": "AAAA"}, "integratedTime": "99999999999"},
     ],
 )
-def test_answer_that_does_not_verify_is_looked_for_in_the_log(world: World, change: dict[str, Any]) -> None:
+def test_answer_that_does_not_verify_is_looked_for_in_the_log(
+    world: MisleadingInstance, change: dict[str, Any]
+) -> None:
     def spoil(x: Exchange, raw: bytes) -> None:
         body = raw.partition(b"\r\n\r\n")[2]
         entry = json.loads(body)

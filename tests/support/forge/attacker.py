@@ -20,7 +20,7 @@ from tests.support.releases.published import LEDGER, Site, published
 
 
 @dataclass(frozen=True)
-class World:
+class PublisherAndAttacker:
     """An honest publisher with two releases and another ledger, and an attacker with an instance."""
 
     site: Site
@@ -32,7 +32,7 @@ class World:
     foreign_site: Site
 
 
-def make_world(make: Callable[[str], Path]) -> World:
+def make_world(make: Callable[[str], Path]) -> PublisherAndAttacker:
     """`make` makes a folder of its own for a name."""
     base = make("honest")
     site = published(base)
@@ -42,7 +42,7 @@ def make_world(make: Callable[[str], Path]) -> World:
     ran = other.publish(LEDGER, "1.0.0")
     assert ran.code == 0
     attacker = published(make("attacker"))
-    return World(
+    return PublisherAndAttacker(
         site=site,
         first=first,
         second=hold(site.root),

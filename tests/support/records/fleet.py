@@ -11,14 +11,14 @@ from anchor.disk import worker_id
 from anchor.records.database import open_database
 from anchor.watch.worker import Setting, Worker
 from tests.support.records import outcomes
-from tests.support.records.reverified import World
+from tests.support.records.reverified import WatchedRelease
 
 
 def main(url: str) -> None:
     database = open_database(url)
 
-    def parts() -> World:
-        world = World(database)
+    def parts() -> WatchedRelease:
+        world = WatchedRelease(database)
         world.now = time.time()
         return world
 

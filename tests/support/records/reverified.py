@@ -44,7 +44,7 @@ HELD = HeldRelease(
 
 
 @dataclass
-class World:
+class WatchedRelease:
     """A published release, the log it is in, and a clock; tests change what they like."""
 
     database: Database

@@ -39,7 +39,7 @@ PLENTY = 60.0
 
 
 @dataclass
-class World:
+class MisleadingInstance:
     """An instance file whose CA, TSA and log are bad servers before the embedded instance."""
 
     folder: Path
@@ -97,7 +97,7 @@ class World:
 @contextlib.contextmanager
 def world(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, made: timedelta = timedelta()
-) -> Iterator[World]:
+) -> Iterator[MisleadingInstance]:
     """`made`: when its keys were made, from now."""
     monkeypatch.setattr(publishing, "SETTLE", 0.3)
     monkeypatch.setenv("NO_PROXY", "*")
@@ -117,13 +117,13 @@ def world(
         config["tsaUrls"][0]["url"] = config["tsaUrls"][0]["url"].replace(served.url, tsa.url)
         config["rekorTlogUrls"][0]["url"] = log.url
         (tmp_path / "instance.json").write_text(json.dumps(document))
-        yield World(tmp_path, instance, port, ca, tsa, log)
+        yield MisleadingInstance(tmp_path, instance, port, ca, tsa, log)
     served.shutdown()
     served.server_close()
     instance.close()
 
 
-def only_post(world: World, behave: Behaviour) -> list[Behaviour]:
+def only_post(world: MisleadingInstance, behave: Behaviour) -> list[Behaviour]:
     """Misbehave at the first write; everything else works."""
     done: list[bool] = []
 
@@ -137,7 +137,7 @@ def only_post(world: World, behave: Behaviour) -> list[Behaviour]:
     return [choose]
 
 
-def taken(world: World, then: Behaviour) -> Behaviour:
+def taken(world: MisleadingInstance, then: Behaviour) -> Behaviour:
     """The log takes the request, and the client is told something else."""
 
     def behave(x: Exchange) -> None:

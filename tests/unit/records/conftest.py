@@ -6,13 +6,13 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.records.outcomes import database, empty, like, opened, postgresql, sqlite, url
-from tests.support.records.reverified import World
+from tests.support.records.reverified import WatchedRelease
 
 __all__ = ["database", "empty", "like", "postgresql", "sqlite", "url"]
 
 
 @pytest.fixture
-def world(sqlite: str) -> Iterator[World]:
+def world(sqlite: str) -> Iterator[WatchedRelease]:
     """On SQLite alone: what logs do is the same on both engines."""
     with opened(sqlite) as database:
-        yield World(database)
+        yield WatchedRelease(database)

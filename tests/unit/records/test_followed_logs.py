@@ -18,12 +18,12 @@ from anchor.verdict import Class
 from tests.support.logs.simlog import SimLog
 from tests.support.records import outcomes
 from tests.support.records.outcomes import NOW, opened
-from tests.support.records.reverified import TARGET, World, detail
+from tests.support.records.reverified import TARGET, WatchedRelease, detail
 
 OTHER = "log.sim.invalid/b"
 
 
-class TwoLogs(World):
+class TwoLogs(WatchedRelease):
     """The release has anchors in two logs; a CDN may leave one out."""
 
     def __post_init__(self) -> None:
@@ -52,7 +52,7 @@ def two(sqlite: str):  # type: ignore[no-untyped-def]
         yield found
 
 
-def logs(world: World) -> list[str]:
+def logs(world: WatchedRelease) -> list[str]:
     return [log.origin for log in HeldState(world.database, now=world.now).logs_of(TARGET)]
 
 

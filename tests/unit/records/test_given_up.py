@@ -27,14 +27,14 @@ from anchor.watch import worker
 from tests.support.process.need import need
 from tests.support.records import outcomes
 from tests.support.records.outcomes import NOW
-from tests.support.records.reverified import TARGET, World
+from tests.support.records.reverified import TARGET, WatchedRelease
 
 
 class Watch:
     """A worker of this process over a world, which does something in the middle of a run."""
 
     def __init__(self, database: Database, meanwhile: Callable[[], object] = lambda: None) -> None:
-        self.world = World(database, meanwhile=meanwhile)
+        self.world = WatchedRelease(database, meanwhile=meanwhile)
         self.told: list[str] = []
         self.side_files = NoSideFiles()
         queue.watch(database, TARGET, now=NOW)

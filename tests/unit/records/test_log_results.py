@@ -19,21 +19,21 @@ from anchor.tlog.checkpoint import Log
 from anchor.verdict import Class
 from tests.support.logs.simlog import ORIGIN, SimLog
 from tests.support.records.outcomes import opened
-from tests.support.records.reverified import TARGET, World, detail
+from tests.support.records.reverified import TARGET, WatchedRelease, detail
 
 
-def followed(world: World) -> LogRun:
+def followed(world: WatchedRelease) -> LogRun:
     location = world.log_location(ORIGIN, TARGET, None)
     assert location is not None
     memory = HeldState(world.database, now=world.now)
     return follow_log(location, memory, now=world.now, requests=RequestCounter())
 
 
-def entry(world: World) -> Entry:
+def entry(world: WatchedRelease) -> Entry:
     return Entry(origin=ORIGIN, index=world.index, body=world.body, checkpoint=world.then)
 
 
-def test_what_was_found_about_a_log_cannot_be_changed(world: World) -> None:
+def test_what_was_found_about_a_log_cannot_be_changed(world: WatchedRelease) -> None:
     log = followed(world)
     finding = entries.prove(log, HeldState(world.database, now=world.now), entry(world))
     for value, name in ((log, "result"), (log.result, "checks"), (finding, "result")):
@@ -43,7 +43,7 @@ def test_what_was_found_about_a_log_cannot_be_changed(world: World) -> None:
     assert all(isinstance(part, tuple) for part in parts)
 
 
-def test_a_question_to_a_log_leaves_what_was_found_before_as_it_was(world: World) -> None:
+def test_a_question_to_a_log_leaves_what_was_found_before_as_it_was(world: WatchedRelease) -> None:
     world.views = [("mirror", SimLog().grow(5).append(b"entry").grow(1))]
     log, memory = followed(world), HeldState(world.database, now=world.now)
     before = log.result
@@ -56,7 +56,9 @@ def test_a_question_to_a_log_leaves_what_was_found_before_as_it_was(world: World
     assert compared.with_entry(finding).result == compared.result  # the entry is of one release alone
 
 
-def test_a_contradiction_that_one_entry_shows_belongs_to_every_release_of_the_log(world: World) -> None:
+def test_a_contradiction_that_one_entry_shows_belongs_to_every_release_of_the_log(
+    world: WatchedRelease,
+) -> None:
     world.then = world.log.fork(2).head(7)
     log, memory = followed(world), HeldState(world.database, now=world.now)
     finding = entries.prove(log, memory, entry(world))
@@ -67,7 +69,7 @@ def test_a_contradiction_that_one_entry_shows_belongs_to_every_release_of_the_lo
     assert [h.size for h in later.result.heads] == [h.size for h in log.result.heads]
 
 
-def test_results_are_added_and_a_tree_is_there_once(world: World) -> None:
+def test_results_are_added_and_a_tree_is_there_once(world: WatchedRelease) -> None:
     one = followed(world).result
     both = one + one
     assert (both.heads, both.proofs) == (one.heads, one.proofs)
@@ -75,7 +77,7 @@ def test_results_are_added_and_a_tree_is_there_once(world: World) -> None:
     assert LogResult() + one == one
 
 
-class TwoKeys(World):
+class TwoKeys(WatchedRelease):
     """Two trusted logs have one origin and one URL. Their keys are different."""
 
     def __post_init__(self) -> None:

@@ -20,7 +20,7 @@ from anchor.verdict import Class
 from tests.support.logs.simlog import SimLog, UniformLog
 from tests.support.records import outcomes
 from tests.support.records.outcomes import NOW
-from tests.support.records.reverified import World, detail
+from tests.support.records.reverified import WatchedRelease, detail
 
 URL = "https://example.org/release.json"
 
@@ -101,7 +101,7 @@ def test_a_claim_that_was_edited_to_the_ends_of_the_numbers_is_no_defect(
     database: Database, edit: str
 ) -> None:
     """The watch goes on or says why not; nothing but errors of ours is raised."""
-    world = World(database)
+    world = WatchedRelease(database)
     world.run("/a/release.json")
     with database.write() as connection:
         connection.execute(sa.text(f"UPDATE targets SET {edit}"))
@@ -119,7 +119,9 @@ def test_a_claim_that_was_edited_to_the_ends_of_the_numbers_is_no_defect(
 @pytest.mark.parametrize(
     "column", ["interval_s", "due_ms", "last_run_ms", "last_good_ms", "failing_runs", "failing_since_ms"]
 )
-def test_a_claim_with_numbers_that_are_not_whole_is_no_defect(world: World, column: str, value: str) -> None:
+def test_a_claim_with_numbers_that_are_not_whole_is_no_defect(
+    world: WatchedRelease, column: str, value: str
+) -> None:
     """SQLite takes any number in any column."""
     world.run("/a/release.json")
     with world.database.write() as connection:
@@ -137,7 +139,7 @@ def test_a_claim_with_numbers_that_are_not_whole_is_no_defect(world: World, colu
 @pytest.mark.parametrize("size", [2**63 - 2, 2**62 + 1, 2**62, 127 << 56, (1 << 56) - 1])
 def test_an_entry_near_the_end_of_the_numbers_is_read_and_proven(database: Database, size: int) -> None:
     """Tile paths, bundle offsets, proofs and what is stored of them."""
-    world = World(database)
+    world = WatchedRelease(database)
     log = UniformLog(size)
     world.log, world.index, world.body, world.then = log, size - 1, b"e", log.head(size)
     assert world.found() is Class.OK
@@ -152,14 +154,14 @@ def test_an_entry_near_the_end_of_the_numbers_is_read_and_proven(database: Datab
 
 @pytest.mark.parametrize("index", [2**63 - 1, 2**63 - 2])
 def test_an_index_beyond_the_head_is_a_doubt_however_large(database: Database, index: int) -> None:
-    world = World(database)
+    world = WatchedRelease(database)
     world.index = index
     assert world.found() is Class.UNAVAILABLE
 
 
 def test_a_bundles_head_at_the_end_of_the_numbers_is_held_and_stands_for_nothing(database: Database) -> None:
     """The entry's own checkpoint says 2^63-1; the log shows nine entries."""
-    world = World(database)
+    world = WatchedRelease(database)
     world.then = checkpoint.verify(world.log.sign(2**63 - 1, root=b"r" * 32), world.log.log)
     for size in (9, 9, 30):
         world.log.grow(size - world.log.size)

@@ -11,13 +11,13 @@ from anchor.records import observed_releases
 from anchor.records.check import check
 from anchor.records.database import Database
 from anchor.verdict import Class
-from tests.support.records.reverified import TARGET, World, detail
+from tests.support.records.reverified import TARGET, WatchedRelease, detail
 from tests.support.releases import samples
 
 
 @pytest.fixture
-def world(database: Database) -> World:
-    return World(database)
+def world(database: Database) -> WatchedRelease:
+    return WatchedRelease(database)
 
 
 def chain(count: int, *, first: str = "1.0.0", versions: dict[int, str] | None = None) -> dict[int, bytes]:
@@ -34,7 +34,7 @@ OTHER = chain(8, first="1.0.0-other")
 """The same numbers in another history."""
 
 
-def archive(world: World, statements: dict[int, bytes], *missing: int) -> None:
+def archive(world: WatchedRelease, statements: dict[int, bytes], *missing: int) -> None:
     """The published folder has all of these but the missing ones."""
     for number, statement in statements.items():
         if number not in missing:
@@ -54,12 +54,12 @@ def archive(world: World, statements: dict[int, bytes], *missing: int) -> None:
             world.archive[release.digest] = release
 
 
-def served(world: World, statements: dict[int, bytes], number: int, target: str = TARGET) -> Outcome:
+def served(world: WatchedRelease, statements: dict[int, bytes], number: int, target: str = TARGET) -> Outcome:
     world.number, world.statement = number, statements[number]
     return world.run(target)
 
 
-def test_another_history_is_found_however_many_numbers_lie_between(world: World) -> None:
+def test_another_history_is_found_however_many_numbers_lie_between(world: WatchedRelease) -> None:
     """Release 1 was verified; 1', 2', 3' are signed and 3' is seen."""
     archive(world, OTHER)
     assert served(world, SHOWN, 1).verdict.verdict is Class.OK
@@ -72,7 +72,7 @@ def test_another_history_is_found_however_many_numbers_lie_between(world: World)
     assert served(world, SHOWN, 1).verdict.verdict is Class.EQUIVOCATION  # nothing makes it good
 
 
-def test_each_held_number_is_compared_and_not_the_last_alone(world: World) -> None:
+def test_each_held_number_is_compared_and_not_the_last_alone(world: WatchedRelease) -> None:
     """2 was verified, and the chain of 5' was told apart from it by nobody while 2 was not held."""
     archive(world, OTHER, 3)
     served(world, OTHER, 5)
@@ -84,7 +84,7 @@ def test_each_held_number_is_compared_and_not_the_last_alone(world: World) -> No
     assert "names another release 2 before it" in detail(found, "")
 
 
-def test_an_honest_gap_is_read_once(world: World) -> None:
+def test_an_honest_gap_is_read_once(world: WatchedRelease) -> None:
     archive(world, SHOWN)
     served(world, SHOWN, 1)
     found = served(world, SHOWN, 6)
@@ -100,7 +100,7 @@ def test_an_honest_gap_is_read_once(world: World) -> None:
     assert states["journal"] == states["journal-chain"] == "passed"
 
 
-def test_what_cannot_be_read_back_is_pending_until_it_can(world: World) -> None:
+def test_what_cannot_be_read_back_is_pending_until_it_can(world: WatchedRelease) -> None:
     archive(world, SHOWN, 3)
     served(world, SHOWN, 1)
     for _ in range(2):
@@ -113,7 +113,7 @@ def test_what_cannot_be_read_back_is_pending_until_it_can(world: World) -> None:
     assert served(world, SHOWN, 5).verdict.verdict is Class.OK
 
 
-def test_a_contradiction_without_a_bundle_that_shows_it_is_never_good(world: World) -> None:
+def test_a_contradiction_without_a_bundle_that_shows_it_is_never_good(world: WatchedRelease) -> None:
     archive(world, OTHER)
     world.unsigned.add(2)
     served(world, SHOWN, 1)
@@ -126,7 +126,7 @@ def test_a_contradiction_without_a_bundle_that_shows_it_is_never_good(world: Wor
 
 
 def test_reading_back_has_an_end_and_goes_on_in_the_next_run(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: WatchedRelease, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     archive(world, OTHER)
     served(world, SHOWN, 1)
@@ -140,7 +140,7 @@ def test_reading_back_has_an_end_and_goes_on_in_the_next_run(
     assert sorted(world.fetched) == [2, 3, 4, 5, 6, 7]
 
 
-def test_what_a_stranger_signed_under_another_policy_asks_for_no_reading_back(world: World) -> None:
+def test_what_a_stranger_signed_under_another_policy_asks_for_no_reading_back(world: WatchedRelease) -> None:
     served(world, SHOWN, 1)
     world.disowned.add(1)
     archive(world, OTHER)
@@ -149,7 +149,7 @@ def test_what_a_stranger_signed_under_another_policy_asks_for_no_reading_back(wo
     assert world.fetched == []
 
 
-def test_a_person_who_accepts_a_number_ends_the_reading_back_there(world: World) -> None:
+def test_a_person_who_accepts_a_number_ends_the_reading_back_there(world: WatchedRelease) -> None:
     served(world, SHOWN, 1)
     assert served(world, SHOWN, 5).verdict.verdict is Class.PENDING
     observed_releases.accept(
@@ -162,7 +162,7 @@ def test_a_person_who_accepts_a_number_ends_the_reading_back_there(world: World)
 
 @pytest.mark.parametrize("version", ["1.0.0-RC", "1.0.0-rc"])
 def test_a_version_that_is_published_again_under_another_number_is_invalid(
-    world: World, version: str
+    world: WatchedRelease, version: str
 ) -> None:
     again = chain(5, first="1.0.0-rc", versions={3: version})
     archive(world, again)
@@ -176,7 +176,7 @@ def test_a_version_that_is_published_again_under_another_number_is_invalid(
         assert "releases 1 and 3 have one version, 1.0.0-rc" in detail(found, "chain")
 
 
-def test_a_version_that_is_held_of_another_number_is_invalid(world: World) -> None:
+def test_a_version_that_is_held_of_another_number_is_invalid(world: WatchedRelease) -> None:
     world.number, world.statement = 1, SHOWN[1]
 
     def as_v1(found: Outcome) -> str:

@@ -17,20 +17,20 @@ from anchor.records.database import Database
 from anchor.verdict import Class
 from tests.support.records import outcomes
 from tests.support.records.outcomes import NOW
-from tests.support.records.reverified import TARGET, World, detail
+from tests.support.records.reverified import TARGET, WatchedRelease, detail
 from tests.support.releases import samples
 
 
 @pytest.fixture
-def world(database: Database) -> World:
-    return World(database)
+def world(database: Database) -> WatchedRelease:
+    return WatchedRelease(database)
 
 
 @pytest.fixture
-def like_new(tmp_path: Path) -> Iterator[World]:
+def like_new(tmp_path: Path) -> Iterator[WatchedRelease]:
     """The same with records that know nothing."""
     with outcomes.opened(f"sqlite:///{tmp_path}/other.db") as found:
-        yield World(found)
+        yield WatchedRelease(found)
 
 
 def chain(count: int) -> dict[int, bytes]:
@@ -43,7 +43,7 @@ def chain(count: int) -> dict[int, bytes]:
 CHAIN = chain(6)
 
 
-def published(world: World, *numbers: int) -> None:
+def published(world: WatchedRelease, *numbers: int) -> None:
     """Releases of one chain, each verified as it is published."""
     for number in numbers:
         world.number = number
@@ -51,12 +51,12 @@ def published(world: World, *numbers: int) -> None:
         assert world.found() is Class.OK
 
 
-def served(world: World, number: int) -> Outcome:
+def served(world: WatchedRelease, number: int) -> Outcome:
     world.number, world.statement = number, CHAIN[number]
     return world.run()
 
 
-def test_a_rollback_stays_one_for_as_long_as_it_lasts(world: World) -> None:
+def test_a_rollback_stays_one_for_as_long_as_it_lasts(world: WatchedRelease) -> None:
     published(world, 1, 2, 3)
     for number in (1, 1, 2, 1):  # whatever older one is served, and however often
         found = served(world, number)
@@ -68,7 +68,9 @@ def test_a_rollback_stays_one_for_as_long_as_it_lasts(world: World) -> None:
     assert found.verdict.facts["best"] == {"ledger": "prices", "number": 3}
 
 
-def test_a_rollback_is_found_again_after_silence_and_after_the_runs_were_pruned(world: World) -> None:
+def test_a_rollback_is_found_again_after_silence_and_after_the_runs_were_pruned(
+    world: WatchedRelease,
+) -> None:
     published(world, 1, 2)
     world.broken[TARGET] = Unavailable("404")
     assert world.found() is Class.UNAVAILABLE
@@ -77,14 +79,14 @@ def test_a_rollback_is_found_again_after_silence_and_after_the_runs_were_pruned(
     assert served(world, 1).never_damp
 
 
-def test_an_old_release_at_its_own_place_is_no_rollback(world: World) -> None:
+def test_an_old_release_at_its_own_place_is_no_rollback(world: WatchedRelease) -> None:
     published(world, 1, 2)
     world.number, world.statement = 1, CHAIN[1]
     for _ in range(2):
         assert world.found("site/release/1/release.json") is Class.OK
 
 
-def test_what_only_another_policy_accepted_does_not_count(world: World) -> None:
+def test_what_only_another_policy_accepted_does_not_count(world: WatchedRelease) -> None:
     """Else whoever signs a number of 2^53 under it makes the honest releases rollbacks for ever."""
     published(world, 1, 2)
     served(world, 5)
@@ -95,7 +97,7 @@ def test_what_only_another_policy_accepted_does_not_count(world: World) -> None:
     assert "where 5 was verified" in detail(served(world, 2), "number")
 
 
-def test_only_what_is_higher_than_what_is_served_is_verified_again(world: World) -> None:
+def test_only_what_is_higher_than_what_is_served_is_verified_again(world: WatchedRelease) -> None:
     published(world, 1, 2, 3)
     asked: list[int] = []
 
@@ -112,13 +114,13 @@ def test_only_what_is_higher_than_what_is_served_is_verified_again(world: World)
     assert asked == [3]
 
 
-def as_written(world: World) -> bool:
+def as_written(world: WatchedRelease) -> bool:
     """What was shown and accepted is written down."""
     found = {c.name: c.state for c in check(world.database).checks}
     return found["journal"] == found["journal-chain"] == found["claims"] == "passed"
 
 
-def accept(world: World, number: int, reason: str = "a wrong table") -> tuple[str, int | None]:
+def accept(world: WatchedRelease, number: int, reason: str = "a wrong table") -> tuple[str, int | None]:
     found = observed_releases.accept(
         world.database, TARGET, number=number, who="me@here", reason=reason, now=world.now
     )
@@ -126,7 +128,7 @@ def accept(world: World, number: int, reason: str = "a wrong table") -> tuple[st
     return found
 
 
-def test_a_rollback_that_a_person_accepts_is_good_and_the_next_one_is_not(world: World) -> None:
+def test_a_rollback_that_a_person_accepts_is_good_and_the_next_one_is_not(world: WatchedRelease) -> None:
     published(world, 1, 2, 3)
     served(world, 1)
     assert accept(world, 1) == ("prices", 3)
@@ -139,14 +141,14 @@ def test_a_rollback_that_a_person_accepts_is_good_and_the_next_one_is_not(world:
     assert served(world, 3).verdict.verdict is Class.OK
 
 
-def test_less_than_what_was_accepted_is_a_rollback(world: World) -> None:
+def test_less_than_what_was_accepted_is_a_rollback(world: WatchedRelease) -> None:
     published(world, 1, 2, 3)
     served(world, 2)
     accept(world, 2, "withdrawn")
     assert "where 2 was accepted by me@here (withdrawn)" in detail(served(world, 1), "number")
 
 
-def test_only_what_is_served_can_be_accepted(world: World) -> None:
+def test_only_what_is_served_can_be_accepted(world: WatchedRelease) -> None:
     with pytest.raises(Misuse, match="is not watched"):
         accept(world, 1)
     published(world, 1, 2)
@@ -159,7 +161,7 @@ def test_only_what_is_served_can_be_accepted(world: World) -> None:
 
 
 def test_records_that_lost_the_highest_number_get_it_back_from_the_mark(
-    world: World, like_new: World
+    world: WatchedRelease, like_new: WatchedRelease
 ) -> None:
     published(world, 1, 2, 3)
     served(world, 1)
@@ -178,14 +180,14 @@ def test_records_that_lost_the_highest_number_get_it_back_from_the_mark(
 
 @pytest.mark.parametrize("best", [(TARGET, "prices", 2**70), (TARGET, "a\0b", 3), (TARGET, "prices", 0)])
 def test_a_mark_with_a_number_that_no_release_has_says_nothing(
-    world: World, best: tuple[str, str, int]
+    world: WatchedRelease, best: tuple[str, str, int]
 ) -> None:
     published(world, 1)
     high_water_mark.restore(world.database, high_water_mark.Mark(ends={}, best=[best]), now=NOW)
     assert world.found() is Class.OK
 
 
-def test_a_rollback_is_found_while_the_records_cannot_be_read(world: World) -> None:
+def test_a_rollback_is_found_while_the_records_cannot_be_read(world: WatchedRelease) -> None:
     error = Unavailable("the database cannot be reached")
     known = {TARGET: Best(ledger="prices", number=3)}
     memory = degraded.MarkedState([], [], [], error, world.now, bests=known)
@@ -193,7 +195,7 @@ def test_a_rollback_is_found_while_the_records_cannot_be_read(world: World) -> N
     assert "release 1 is served where 3 was accepted by the mark" in detail(found, "number")
 
 
-def test_a_run_without_trust_does_not_have_the_mark_forget_the_highest_number(world: World) -> None:
+def test_a_run_without_trust_does_not_have_the_mark_forget_the_highest_number(world: WatchedRelease) -> None:
     published(world, 1, 2)
     world.broken[TARGET] = Unavailable("the trust root cannot be had")
     world.untrusting = Unavailable("the trust root cannot be had")
@@ -203,7 +205,7 @@ def test_a_run_without_trust_does_not_have_the_mark_forget_the_highest_number(wo
     assert found.best == [(TARGET, "prices", 2)]
 
 
-def test_strangers_releases_of_one_number_hide_no_rival(world: World) -> None:
+def test_strangers_releases_of_one_number_hide_no_rival(world: WatchedRelease) -> None:
     """However many: those of another policy were the only ones that were looked at."""
     for n in range(65):
         world.statement = encode(samples.statement(version=f"theirs-{n}"))

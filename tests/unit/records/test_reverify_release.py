@@ -8,11 +8,11 @@ from anchor.encoding import to_base64
 from anchor.errors import Refused, Unavailable
 from anchor.format.statement import encode, link
 from anchor.verdict import Class
-from tests.support.records.reverified import TARGET, World, detail
+from tests.support.records.reverified import TARGET, WatchedRelease, detail
 from tests.support.releases import samples
 
 
-def test_the_logs_are_followed_although_the_files_are_hidden(world: World) -> None:
+def test_the_logs_are_followed_although_the_files_are_hidden(world: WatchedRelease) -> None:
     world.run()
     world.broken[TARGET] = Unavailable("404", where="cdn")
     world.log = world.log.fork(7)
@@ -22,13 +22,13 @@ def test_the_logs_are_followed_although_the_files_are_hidden(world: World) -> No
 @pytest.mark.parametrize(
     ("error", "found"), [(Unavailable("404"), Class.UNAVAILABLE), (Refused("edited"), Class.INVALID)]
 )
-def test_what_the_files_come_to_is_the_verdict(world: World, error: Refused, found: Class) -> None:
+def test_what_the_files_come_to_is_the_verdict(world: WatchedRelease, error: Refused, found: Class) -> None:
     world.run()
     world.broken[TARGET] = error
     assert world.found() is found
 
 
-def test_an_older_release_than_before_is_a_lagging_source(world: World) -> None:
+def test_an_older_release_than_before_is_a_lagging_source(world: WatchedRelease) -> None:
     first = encode(samples.statement())
     world.number = 2
     world.statement = encode(samples.statement(number=2, version="2", previous=link(first)))
@@ -39,7 +39,7 @@ def test_an_older_release_than_before_is_a_lagging_source(world: World) -> None:
     assert "release 1 is served where 2 was verified" in detail(found, "number")
 
 
-def test_two_statements_with_one_number_are_equivocation_and_both_are_kept(world: World) -> None:
+def test_two_statements_with_one_number_are_equivocation_and_both_are_kept(world: WatchedRelease) -> None:
     world.run()
     world.statement = b"[]"
     found = world.run()
@@ -50,14 +50,14 @@ def test_two_statements_with_one_number_are_equivocation_and_both_are_kept(world
     assert world.found() is Class.EQUIVOCATION  # whichever of the two is served
 
 
-def test_a_verifier_that_passes_everything_is_an_error(world: World) -> None:
+def test_a_verifier_that_passes_everything_is_an_error(world: WatchedRelease) -> None:
     world.blind.add(TARGET)
     found = world.run()
     assert found.verdict.verdict is Class.ERROR
     assert "came to OK" in detail(found, "canary")
 
 
-def test_a_canary_that_fails_at_one_target_says_nothing_of_the_others(world: World) -> None:
+def test_a_canary_that_fails_at_one_target_says_nothing_of_the_others(world: WatchedRelease) -> None:
     world.blind.add("a")
     world.broken["b"] = Refused("tampered")
     cycle = world.cycle()
@@ -66,7 +66,7 @@ def test_a_canary_that_fails_at_one_target_says_nothing_of_the_others(world: Wor
     assert world.sung == ["a", "c"]
 
 
-def test_a_canary_that_fails_alone_stays_the_error_of_its_target(world: World) -> None:
+def test_a_canary_that_fails_alone_stays_the_error_of_its_target(world: WatchedRelease) -> None:
     world.blind.add("a")
     world.broken["b"] = Refused("tampered")
     cycle = world.cycle()
@@ -74,7 +74,7 @@ def test_a_canary_that_fails_alone_stays_the_error_of_its_target(world: World) -
     assert found == [Class.ERROR, Class.INVALID, Class.ERROR, Class.INVALID]
 
 
-def test_two_targets_confirm_a_canary_and_hide_nothing_that_is_bad(world: World) -> None:
+def test_two_targets_confirm_a_canary_and_hide_nothing_that_is_bad(world: WatchedRelease) -> None:
     world.blind |= {"a", "b"}
     world.broken["d"] = Refused("tampered")
     cycle = world.cycle()
@@ -87,7 +87,7 @@ def test_two_targets_confirm_a_canary_and_hide_nothing_that_is_bad(world: World)
     assert world.cycle().run("a").verdict.verdict is Class.EQUIVOCATION
 
 
-def test_a_canary_of_which_nothing_is_held_is_unavailable_for_its_target(world: World) -> None:
+def test_a_canary_of_which_nothing_is_held_is_unavailable_for_its_target(world: WatchedRelease) -> None:
     world.unheld.add("a")
     cycle = world.cycle()
     assert cycle.run("a").verdict.verdict is Class.UNAVAILABLE
@@ -97,7 +97,7 @@ def test_a_canary_of_which_nothing_is_held_is_unavailable_for_its_target(world: 
 
 @pytest.mark.parametrize("error", [ValueError("year 10000"), RecursionError(), MemoryError(), KeyError("x")])
 def test_what_a_target_makes_this_program_raise_is_an_error_of_that_target(
-    world: World, error: Exception
+    world: WatchedRelease, error: Exception
 ) -> None:
     world.run()
     world.defects["a"] = error
@@ -111,7 +111,7 @@ def test_what_a_target_makes_this_program_raise_is_an_error_of_that_target(
     assert cycle.run(TARGET).verdict.verdict is Class.OK
 
 
-def test_a_defect_at_a_release_hides_no_fork_of_its_log(world: World) -> None:
+def test_a_defect_at_a_release_hides_no_fork_of_its_log(world: WatchedRelease) -> None:
     world.run()
     world.defects[TARGET] = ValueError()
     world.log = world.log.fork(7)
@@ -121,14 +121,14 @@ def test_a_defect_at_a_release_hides_no_fork_of_its_log(world: World) -> None:
 
 
 @pytest.mark.parametrize("stop", [KeyboardInterrupt, SystemExit])
-def test_what_stops_a_process_stops_a_run(world: World, stop: type[BaseException]) -> None:
+def test_what_stops_a_process_stops_a_run(world: WatchedRelease, stop: type[BaseException]) -> None:
     world.defects[TARGET] = stop()
     with pytest.raises(stop):
         world.cycle().run(TARGET)
 
 
 @pytest.mark.parametrize("missing", ["release", "entry"])
-def test_a_good_run_without_a_release_or_an_entry_is_an_error(world: World, missing: str) -> None:
+def test_a_good_run_without_a_release_or_an_entry_is_an_error(world: WatchedRelease, missing: str) -> None:
     """Whatever made it skip what it should look at."""
     world.run()
     world.nameless, world.entryless = missing == "release", missing == "entry"
@@ -139,12 +139,12 @@ def test_a_good_run_without_a_release_or_an_entry_is_an_error(world: World, miss
     assert world.found() is Class.OK
 
 
-def test_a_log_that_is_read_nowhere_is_no_coverage(world: World) -> None:
+def test_a_log_that_is_read_nowhere_is_no_coverage(world: WatchedRelease) -> None:
     world.nowhere = True
     assert world.found() is Class.UNAVAILABLE
 
 
-def test_a_clock_that_went_back_is_said_once(world: World) -> None:
+def test_a_clock_that_went_back_is_said_once(world: WatchedRelease) -> None:
     world.run()
     world.now -= 400 * 86400
     found = world.run()
@@ -153,7 +153,7 @@ def test_a_clock_that_went_back_is_said_once(world: World) -> None:
     assert world.found() is Class.OK
 
 
-def test_trust_drift_is_shown_and_not_judged(world: World) -> None:
+def test_trust_drift_is_shown_and_not_judged(world: WatchedRelease) -> None:
     world.run()
     world.trust = {"policy": "bb", "tuf": "13"}
     found = world.run()
@@ -164,7 +164,7 @@ def test_trust_drift_is_shown_and_not_judged(world: World) -> None:
     assert world.run().verdict.notes == ()
 
 
-def test_a_cycle_reads_each_log_once(world: World) -> None:
+def test_a_cycle_reads_each_log_once(world: WatchedRelease) -> None:
     cycle = world.cycle()
     for n in range(20):
         assert cycle.run(f"{n}/release.json").verdict.verdict is Class.OK
@@ -172,7 +172,7 @@ def test_a_cycle_reads_each_log_once(world: World) -> None:
     assert sum(world.log.reads.values()) <= 4
 
 
-def test_edited_records_are_never_believed(world: World) -> None:
+def test_edited_records_are_never_believed(world: WatchedRelease) -> None:
     world.run()
     with world.database.write() as connection:
         connection.execute(sa.text("DROP TRIGGER checkpoints_no_update"))
@@ -185,7 +185,7 @@ def test_edited_records_are_never_believed(world: World) -> None:
 # -- two publishers of one ledger name, under two policies ---------------------------------------------------
 
 
-def two_publishers(world: World) -> None:
+def two_publishers(world: WatchedRelease) -> None:
     """Another publisher's release with the same name and number was recorded under another policy."""
     world.statement = b'{"theirs"}'
     assert world.found("theirs/release.json") is Class.OK
@@ -193,7 +193,7 @@ def two_publishers(world: World) -> None:
     world.statement = b"{}"
 
 
-def test_two_publishers_who_share_a_ledgers_name_are_no_equivocators(world: World) -> None:
+def test_two_publishers_who_share_a_ledgers_name_are_no_equivocators(world: WatchedRelease) -> None:
     two_publishers(world)
     for _ in range(2):
         outcome = world.run()
@@ -202,7 +202,7 @@ def test_two_publishers_who_share_a_ledgers_name_are_no_equivocators(world: Worl
         assert any("not both are by signers whom this policy accepts" in n for n in outcome.verdict.notes)
 
 
-def test_evidence_that_another_policy_accepted_accuses_only_under_that_policy(world: World) -> None:
+def test_evidence_that_another_policy_accepted_accuses_only_under_that_policy(world: WatchedRelease) -> None:
     world.statement = b'{"theirs"}'
     assert world.found("theirs/release.json") is Class.OK
     world.statement = b'{"also theirs"}'
@@ -214,7 +214,7 @@ def test_evidence_that_another_policy_accepted_accuses_only_under_that_policy(wo
     assert world.found() is Class.EQUIVOCATION
 
 
-def test_a_stranger_of_the_same_name_hides_no_real_contradiction(world: World) -> None:
+def test_a_stranger_of_the_same_name_hides_no_real_contradiction(world: WatchedRelease) -> None:
     two_publishers(world)
     assert world.found() is Class.OK
     world.statement = b'{"another"}'

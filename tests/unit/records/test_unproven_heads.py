@@ -17,20 +17,20 @@ from anchor.tlog.follow import MAX_DOUBTS, MAX_UNPROVEN
 from anchor.verdict import Class
 from tests.support.logs.simlog import SimLog
 from tests.support.records.outcomes import opened
-from tests.support.records.reverified import World, detail
+from tests.support.records.reverified import WatchedRelease, detail
 
 HUGE = 2**63 - 1
 ROOT = b"r" * 32
 
 
-def lie(world: World, size: int, root: bytes = ROOT) -> SimLog:
+def lie(world: WatchedRelease, size: int, root: bytes = ROOT) -> SimLog:
     """A signed head of another history, none of whose tiles is there."""
     found = world.log.rewind(0)
     found.shown = world.log.sign(size, root=root)
     return found
 
 
-def tell(world: World, log: SimLog) -> Outcome:
+def tell(world: WatchedRelease, log: SimLog) -> Outcome:
     """One run in which the log shows itself so, and is itself again afterwards."""
     honest, world.log = world.log, log
     try:
@@ -39,7 +39,7 @@ def tell(world: World, log: SimLog) -> Outcome:
         world.log = honest
 
 
-def grown(world: World, size: int) -> None:
+def grown(world: WatchedRelease, size: int) -> None:
     world.log.grow(size - world.log.size)
     assert world.found() is Class.OK
 
@@ -48,19 +48,19 @@ def named(outcome: Outcome, name: str) -> list[str]:
     return [c.state for c in outcome.verdict.checks if c.name == name]
 
 
-def open_heads(world: World) -> list[int]:
+def open_heads(world: WatchedRelease) -> list[int]:
     memory = HeldState(world.database, now=world.now)
     return [h.size for h in memory.unproven(world.log.key.vkey, world.log.origin).heads]
 
 
-def stands(world: World, name: str) -> str:
+def stands(world: WatchedRelease, name: str) -> str:
     (found,) = (c for c in check.check(world.database).checks if c.name == name)
     return f"{found.state}: {found.detail}"
 
 
 @pytest.mark.parametrize("acts", [1, 2, 3])
 def test_a_forked_head_between_two_that_are_held_is_shown_when_the_honest_tiles_are_back(
-    world: World, acts: int
+    world: WatchedRelease, acts: int
 ) -> None:
     world.run()
     grown(world, 3003)
@@ -77,7 +77,7 @@ def test_a_forked_head_between_two_that_are_held_is_shown_when_the_honest_tiles_
     assert check.check(world.database).verdict is Class.EQUIVOCATION
 
 
-def test_a_fork_that_goes_on_does_not_become_the_history_that_is_held(world: World) -> None:
+def test_a_fork_that_goes_on_does_not_become_the_history_that_is_held(world: WatchedRelease) -> None:
     """The first head has no proof, while each lie is proven by the fork's own tiles."""
     world.then = None
     world.log = SimLog().grow(5).append(b"entry").grow(2997)
@@ -95,7 +95,7 @@ def test_a_fork_that_goes_on_does_not_become_the_history_that_is_held(world: Wor
     assert tell(world, fork.grow(2000)).verdict.verdict is Class.EQUIVOCATION
 
 
-def test_a_huge_head_without_tiles_is_told_for_ever_and_stands_for_nothing(world: World) -> None:
+def test_a_huge_head_without_tiles_is_told_for_ever_and_stands_for_nothing(world: WatchedRelease) -> None:
     world.run()
     grown(world, 40)
     name = f"unproven heads of {world.log.origin}"
@@ -114,7 +114,7 @@ def test_a_huge_head_without_tiles_is_told_for_ever_and_stands_for_nothing(world
     assert (log.size, log.unproven) == (300, 1)
 
 
-def test_growth_after_a_logs_end_is_found_although_a_huge_head_is_held(world: World) -> None:
+def test_growth_after_a_logs_end_is_found_although_a_huge_head_is_held(world: WatchedRelease) -> None:
     world.run()
     tell(world, lie(world, HUGE))
     world.ended = world.now - 10
@@ -123,7 +123,7 @@ def test_growth_after_a_logs_end_is_found_although_a_huge_head_is_held(world: Wo
     assert world.found() is Class.INVALID
 
 
-def test_a_huge_head_that_came_first_stands_for_nothing_once_the_log_grows(world: World) -> None:
+def test_a_huge_head_that_came_first_stands_for_nothing_once_the_log_grows(world: WatchedRelease) -> None:
     assert tell(world, lie(world, HUGE)).verdict.verdict is Class.UNAVAILABLE
     world.run()
     world.log.grow(20)
@@ -134,7 +134,7 @@ def test_a_huge_head_that_came_first_stands_for_nothing_once_the_log_grows(world
     assert found.verdict.verdict is Class.UNAVAILABLE
 
 
-def test_an_honest_head_whose_tiles_come_years_later_is_proven_then(world: World) -> None:
+def test_an_honest_head_whose_tiles_come_years_later_is_proven_then(world: WatchedRelease) -> None:
     world.run()
     later = world.log.clone().grow(400)
     early = world.log.rewind(0)
@@ -151,7 +151,7 @@ def test_an_honest_head_whose_tiles_come_years_later_is_proven_then(world: World
     assert stands(world, "unproven-heads").startswith("passed")
 
 
-def test_an_old_head_that_is_proven_leaves_nothing_open(world: World) -> None:
+def test_an_old_head_that_is_proven_leaves_nothing_open(world: WatchedRelease) -> None:
     grown(world, 300)
     world.log.show(200)
     assert world.found() is Class.UNAVAILABLE
@@ -160,7 +160,9 @@ def test_an_old_head_that_is_proven_leaves_nothing_open(world: World) -> None:
     assert open_heads(world) == []
 
 
-def test_a_larger_head_whose_tiles_come_before_the_log_shows_it_again_is_the_newest(world: World) -> None:
+def test_a_larger_head_whose_tiles_come_before_the_log_shows_it_again_is_the_newest(
+    world: WatchedRelease,
+) -> None:
     world.run()
     later = world.log.clone().grow(400)
     early = world.log.rewind(0)
@@ -172,7 +174,7 @@ def test_a_larger_head_whose_tiles_come_before_the_log_shows_it_again_is_the_new
     assert open_heads(world) == []
 
 
-def full(world: World, count: int = MAX_UNPROVEN) -> None:
+def full(world: WatchedRelease, count: int = MAX_UNPROVEN) -> None:
     """So many unproven heads, by default as many as are held of a log."""
     lies = [
         SignedCheckpoint(
@@ -188,7 +190,7 @@ def full(world: World, count: int = MAX_UNPROVEN) -> None:
 
 
 @pytest.mark.slow
-def test_beyond_a_thousand_open_heads_lies_are_counted_and_honest_heads_kept(world: World) -> None:
+def test_beyond_a_thousand_open_heads_lies_are_counted_and_honest_heads_kept(world: WatchedRelease) -> None:
     world.run()
     full(world)
     assert len(open_heads(world)) == MAX_UNPROVEN
@@ -210,7 +212,7 @@ def test_beyond_a_thousand_open_heads_lies_are_counted_and_honest_heads_kept(wor
 
 
 def test_open_heads_with_huge_notes_take_no_more_room_than_is_read_in_a_run(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: WatchedRelease, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each run reads the notes that are open: a thousand of 1 MiB would take a gigabyte of memory."""
     world.run()
@@ -231,7 +233,7 @@ def test_open_heads_with_huge_notes_take_no_more_room_than_is_read_in_a_run(
     assert open_heads(world) == [10**6, 10**6 + 1]
 
 
-def test_none_of_many_open_heads_hides_behind_the_others(world: World) -> None:
+def test_none_of_many_open_heads_hides_behind_the_others(world: WatchedRelease) -> None:
     """More fail than one run tries, and always would; one of them contradicts what the log shows now."""
     world.run()
     full(world, 4 * MAX_DOUBTS)
@@ -241,7 +243,7 @@ def test_none_of_many_open_heads_hides_behind_the_others(world: World) -> None:
     assert found == {Class.UNAVAILABLE, Class.EQUIVOCATION}
 
 
-def test_open_heads_come_back_from_the_mark(world: World, tmp_path: object) -> None:
+def test_open_heads_come_back_from_the_mark(world: WatchedRelease, tmp_path: object) -> None:
     world.run()
     grown(world, 3003)
     tell(world, lie(world, 1500))
@@ -255,7 +257,7 @@ def test_open_heads_come_back_from_the_mark(world: World, tmp_path: object) -> N
         assert world.found() is Class.EQUIVOCATION
 
 
-def test_open_heads_of_the_mark_count_while_the_records_cannot_be_read(world: World) -> None:
+def test_open_heads_of_the_mark_count_while_the_records_cannot_be_read(world: WatchedRelease) -> None:
     world.run()
     grown(world, 3003)
     tell(world, lie(world, 1500))
@@ -289,11 +291,11 @@ class Online:
         return EntryProof(self.under.stored[index], index, tuple(hashes), self.under.sign())
 
 
-def online(world: World, source: Online) -> None:
+def online(world: WatchedRelease, source: Online) -> None:
     world.place = LogLocation(log=world.log.log, name="online", online=source)
 
 
-def test_an_online_log_that_grows_between_two_answers_leaves_whole_records(world: World) -> None:
+def test_an_online_log_that_grows_between_two_answers_leaves_whole_records(world: WatchedRelease) -> None:
     source = Online(world.log)
     source.grows = 3
     online(world, source)
@@ -303,7 +305,7 @@ def test_an_online_log_that_grows_between_two_answers_leaves_whole_records(world
     assert stands(world, "unproven-heads").startswith("passed")
 
 
-def test_an_entry_under_a_smaller_head_of_another_history_is_not_proven(world: World) -> None:
+def test_an_entry_under_a_smaller_head_of_another_history_is_not_proven(world: WatchedRelease) -> None:
     world.log.grow(100)
     fork = world.log.rewind(20)
     fork.append(b"another")

@@ -9,21 +9,21 @@ from anchor.records.database import Database
 from anchor.verdict import Class
 from anchor.watch.worker import Setting, Worker
 from tests.support.records.outcomes import opened
-from tests.support.records.reverified import World, detail
+from tests.support.records.reverified import WatchedRelease, detail
 
 
 @pytest.fixture
-def world(database: Database) -> World:
+def world(database: Database) -> WatchedRelease:
     """On both engines: what the one refuses to take, the other refuses in another way."""
-    return World(database)
+    return WatchedRelease(database)
 
 
-def worker(world: World) -> Worker:
+def worker(world: WatchedRelease) -> Worker:
     setting = Setting(database=world.database, name="w", parts=lambda: world, clock=lambda: world.now)
     return Worker(setting)
 
 
-def test_a_defect_at_one_target_ends_no_other_run_of_the_cycle(world: World) -> None:
+def test_a_defect_at_one_target_ends_no_other_run_of_the_cycle(world: WatchedRelease) -> None:
     queue.watch_all(world.database, ["a", "b", "c"], now=world.now)
     world.defects["a"] = ValueError("year 10000 is out of range")
     done = worker(world).cycle()
@@ -32,7 +32,7 @@ def test_a_defect_at_one_target_ends_no_other_run_of_the_cycle(world: World) -> 
     assert all(d.kept for d in done)
 
 
-def test_what_the_records_cannot_hold_is_an_error_of_its_target_and_is_kept(world: World) -> None:
+def test_what_the_records_cannot_hold_is_an_error_of_its_target_and_is_kept(world: WatchedRelease) -> None:
     queue.watch_all(world.database, ["a", "b"], now=world.now)
     world.indices["a"] = 2**70
     mine = worker(world)
@@ -51,7 +51,7 @@ def test_records_that_take_no_run_stop_no_verification_and_none_is_made_again_an
 ) -> None:
     """The claim of the first is given back, and it is due again at once."""
     with opened(sqlite) as database:
-        world = World(database)
+        world = WatchedRelease(database)
         queue.watch_all(database, ["a", "b", "c"], now=world.now)
         with database.write() as connection:
             connection.execute(
