@@ -110,10 +110,20 @@ def _of_instance(name: str, choice: Choice) -> list[Site | Unavailable]:
         if name == EMBEDDED:
             return [_embedded(choice)]
         root, config = _documents(name, choice)
-        logs = config.chosen_logs(datetime.now(UTC), versions=(choice.rekor,) if choice.rekor else (1, 2))
+        logs = config.chosen_logs(datetime.now(UTC), versions=_versions(choice))
     except Unavailable as e:
         return [e]
     return [_reached(name, root, config, log, choice) for log in logs]
+
+
+def _versions(choice: Choice) -> tuple[int, ...]:
+    return (choice.rekor,) if choice.rekor else log_kinds.api_versions()
+
+
+def _config_name(choice: Choice) -> str:
+    """The signing config of a TUF repository that lists the logs that are asked for."""
+    name = log_kinds.of_api(choice.rekor).name if choice.rekor else ""
+    return name if name in tuf_roots.CONFIGS else "default"
 
 
 def _reached(
@@ -132,7 +142,7 @@ def _documents(name: str, choice: Choice) -> tuple[bytes, SigningConfig]:
         material = tuf_roots.load(
             tuf_roots.REPOSITORIES[name], cache=tuf_cache(), budget=choice.budget, now=now
         )
-        config = signing_config.parse(material.signing_config("rekor-v2" if choice.rekor == 2 else "default"))
+        config = signing_config.parse(material.signing_config(_config_name(choice)))
         return material.trusted_root, config
     path = Path(name)
     if path != user_files.STDIN and not path.exists():
@@ -177,7 +187,7 @@ def _remote(name: str, root: bytes, config: SigningConfig, log: Service, choice:
         authority=found.authority,
         stamps=found.timestamps,
         log=found.log,
-        log_version=found.log_version,
+        log_kind=found.log.kind,
         token=token,
         identify=identify,
         settle=SETTLE,
@@ -206,7 +216,7 @@ def recorded(folder: Path) -> frozenset[Signing]:
         release = release_file.load(files.read(folder / "release.json", limit=MAX_RELEASE))
     except AnchorError:
         return frozenset()
-    return frozenset((a.identity, a.issuer, a.log.origin.split(" - ")[0]) for a in release.anchors)
+    return frozenset((a.identity, a.issuer, log_kinds.log_name(a.log.origin)) for a in release.anchors)
 
 
 class EmbeddedLog:
@@ -247,7 +257,7 @@ def _embedded(choice: Choice) -> Site:
         authority=instance.authority,
         stamps=(instance.timestamps,),
         log=EmbeddedLog(instance.log),
-        log_version=2,
+        log_kind=log_kinds.EMBEDDED,
         token=instance.mint,
         check=partial(check_published, instance.log),
         export=instance.export,

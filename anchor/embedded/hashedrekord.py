@@ -14,7 +14,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 
 from anchor.encoding import parse_json, unbase64
 from anchor.errors import Refused, Unsupported
-from anchor.sigstore import rekor
+from anchor.log_kinds import rekor_v2
 from anchor.sigstore.keys import HASH_NAMES, Key, Scheme, key_of, load_der, scheme_of
 from anchor.tlog.tiles import MAX_ENTRY
 
@@ -71,7 +71,7 @@ def canonical_body(request: bytes) -> bytes:
     except msgspec.ValidationError as e:
         raise Refused(f"not a hashedrekord request: {e}", where="log entry") from None
     algorithm = HASH_NAMES[_verify(asked).hash]
-    body = rekor.entry_body(algorithm, asked.digest, _plain(asked.signature))
+    body = rekor_v2.entry_body(algorithm, asked.digest, _plain(asked.signature))
     if len(body) > MAX_ENTRY:
         raise Refused(f"an entry of {len(body)} bytes, more than {MAX_ENTRY}", where="log entry")
     return body

@@ -20,6 +20,7 @@ from anchor.embedded.hashedrekord import canonical_body
 from anchor.embedded.leaf_index import Index
 from anchor.embedded.log_files import Store, Tail, damaged
 from anchor.errors import Refused
+from anchor.log_kinds import rekor_v2
 from anchor.merkle import (
     EMPTY_ROOT,
     HASH_SIZE,
@@ -30,7 +31,6 @@ from anchor.merkle import (
     range_hash,
     root,
 )
-from anchor.sigstore import rekor
 from anchor.sigstore.services import Duplicate
 from anchor.tlog import checkpoint as checkpoints
 from anchor.tlog import note, tiles
@@ -249,7 +249,7 @@ class Log:
             range_hash(part, lambda n: self._node(n, head.size, tail))
             for part in inclusion_ranges(index, head.size)
         ]
-        return rekor.log_entry(
+        return rekor_v2.log_entry(
             body,
             index=index,
             size=head.size,

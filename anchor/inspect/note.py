@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
+from anchor import log_kinds
 from anchor.encoding import unbase64
 from anchor.errors import AnchorError
 from anchor.inspect.fields import Description, Field, Rule, bound, field, unbound, under
@@ -89,7 +90,7 @@ def _signature(line: str, name: str, at: str, origin: str, log_id: bytes) -> Ite
         yield field(under(at, name), line, unbound(f"no signature line, so the note is malformed: {e}"))
         return
     key_id, payload = data[:4], data[4:]
-    own = key_id == log_id[:4] if log_id else key_name == origin or origin.startswith(f"{key_name} - ")
+    own = key_id == log_id[:4] if log_id else key_name in (origin, log_kinds.log_name(origin))
     yield field(under(at, f"{name}.name"), key_name, HINT)
     yield field(under(at, f"{name}.key id"), key_id.hex(), HINT)
     yield field(under(at, f"{name}.signature"), payload.hex(), OWN if own else OTHERS)

@@ -31,6 +31,11 @@ def of_origin(origin: str) -> LogKind:
     return next((one for one in KINDS if one.has_origin(origin)), REKOR_V2)
 
 
+def log_name(origin: str) -> str:
+    """The name of the log with this checkpoint origin."""
+    return of_origin(origin).log_name(origin)
+
+
 def of_api(version: int) -> LogKind:
     """The kind of the logs that a signing config lists with this `majorApiVersion`."""
     return next(one for one in KINDS if one.api_version == version)

@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rekor v2: one form of entry (Rekor v2 specification, section 4.3), no promises, a tree as static tiles."""
 
+import json
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from anchor.encoding import parse_json, to_base64
+from anchor.encoding import jcs, parse_json, to_base64
 from anchor.errors import Misuse, Refused, Unsupported
 from anchor.log_kinds.kind import Body, Form, Signed, Unlogged, unknown_form
 from anchor.log_kinds.tiled import TiledLog
-from anchor.sigstore import rekor
 from anchor.sigstore.artifact import Artifact
 from anchor.sigstore.bundle import LogEntry
 from anchor.sigstore.keys import HASH_NAMES, scheme_of
@@ -66,7 +67,7 @@ class RekorV2(TiledLog):
         try:
             asked = parse_json(request, where="request")["hashedRekordRequestV002"]
             scheme = scheme_of(asked["signature"]["verifier"]["keyDetails"])
-            return rekor.entry_body(HASH_NAMES[scheme.hash], asked["digest"], asked["signature"])
+            return entry_body(HASH_NAMES[scheme.hash], asked["digest"], asked["signature"])
         except (Refused, Unsupported, KeyError, TypeError):
             raise Misuse("not a hashedrekord 0.0.2 request", where="request") from None
 
@@ -90,3 +91,55 @@ def _verifier(signed: Signed) -> dict[str, Any]:
     else:
         who = {"publicKey": {"rawBytes": to_base64(signed.key.spki)}}
     return {"keyDetails": signed.key.scheme.details, **who}
+
+
+# Written once, for the embedded log and for the client that looks whether a log has an entry. `rebuild` above
+# shares nothing with it.
+
+
+def entry_body(algorithm: str, digest: str, signature: object) -> bytes:
+    """The entry: JCS of its protobuf JSON. `algorithm` is a HashAlgorithm of protobuf-specs (`SHA2_256`),
+    `digest` base64, `signature` a Signature message as JSON. Raises Refused for what JCS cannot hold."""
+    spec = {"data": {"algorithm": algorithm, "digest": digest}, "signature": signature}
+    return jcs(
+        {"apiVersion": HASHEDREKORD[1], "kind": HASHEDREKORD[0], "spec": {"hashedRekordV002": spec}},
+        where="log entry",
+    )
+
+
+def entry_digest(body: bytes) -> str:
+    """The digest that an entry of `entry_body` records, base64. Raises Refused for another body."""
+    try:
+        return str(parse_json(body, where="log entry")["spec"]["hashedRekordV002"]["data"]["digest"])
+    except (LookupError, TypeError):
+        raise Refused("no hashedrekord 0.0.2", where="log entry") from None
+
+
+def log_entry(
+    body: bytes,
+    *,
+    index: int,
+    size: int,
+    root: bytes,
+    proof: Sequence[bytes],
+    checkpoint: bytes,
+    log_id: bytes,
+) -> bytes:
+    """The TransparencyLogEntry of a body as protobuf JSON: int64 as strings, bytes as base64, no time of the
+    log's own. Hashes and the log id are 32 bytes, the checkpoint is the signed note."""
+    message: dict[str, Any] = {
+        "logIndex": str(index),
+        "logId": {"keyId": to_base64(log_id)},
+        "kindVersion": dict(zip(("kind", "version"), HASHEDREKORD, strict=True)),
+        "integratedTime": "0",
+        "inclusionPromise": None,
+        "inclusionProof": {
+            "logIndex": str(index),
+            "rootHash": to_base64(root),
+            "treeSize": str(size),
+            "hashes": [to_base64(h) for h in proof],
+            "checkpoint": {"envelope": checkpoint.decode()},
+        },
+        "canonicalizedBody": to_base64(body),
+    }
+    return json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode()

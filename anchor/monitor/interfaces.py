@@ -6,7 +6,7 @@ Values and Protocols only. `anchor.records.state` has the records, `anchor.app.r
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from anchor.format.statement import Previous
 from anchor.monitor.observed import Examined, HeldRelease
@@ -39,6 +39,7 @@ class EntryProof:
     checkpoint: bytes
 
 
+@runtime_checkable
 class OnlineLog(ProofSource, Protocol):
     """A log that proves online and gives entries with their proofs."""
 

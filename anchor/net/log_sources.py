@@ -100,11 +100,6 @@ class HttpSource:
         return answer.body
 
 
-def rekor_v2(base_url: str, *, budget: Budget) -> HttpSource:
-    """The read side of a Rekor v2 shard by the base URL in the trusted root."""
-    return HttpSource(base_url.rstrip("/") + "/api/v2", budget=budget, service="Rekor")
-
-
 class FolderCache:
     """A cache of verified tiles of one log, below a folder. Each tile is hashed again before use.
 

@@ -28,7 +28,7 @@ from anchor.net.budget import Budget
 TUF = "TUF repository"
 TRUSTED_ROOT = "trusted_root.json"
 CONFIGS = {"default": "signing_config.v0.2.json", "rekor-v2": "signing_config_rekor_v2.v0.2.json"}
-"""Which signing config a name means. The second one is how Rekor v2 is asked for where v1 is the default."""
+"""The files of signing configs. The second one lists logs of that kind (`anchor.log_kinds`)."""
 MAX_FILE = limits.TUF_FILE
 RECENT = timedelta(minutes=10)
 """A copy that was refreshed less than this ago is not refreshed again."""

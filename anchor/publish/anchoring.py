@@ -7,7 +7,6 @@ looked for in the log before anything is sent again: repeating it would be a sec
 """
 
 import contextlib
-import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +14,6 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from anchor.encoding import parse_json
 from anchor.errors import AnchorError, Misuse, Pending, Refused, Unavailable
 from anchor.net.service_errors import NotSent
 from anchor.publish.instance import Site
@@ -114,7 +112,7 @@ class Anchoring:
             steps=steps,
             trusted_root=self.site.trusted_root,
             token=self.site.token(),
-            log_version=self.site.log_version,
+            kind=self.site.log_kind,
         )
 
     def _settle(self, prepared: Prepared) -> bytes | None:
@@ -230,25 +228,8 @@ class Anchoring:
 
     def _keep(self, prepared: Prepared, entry: bytes) -> bytes:
         """An answer is kept only when the bundle made of it verifies: a foreign one must not be resumed."""
-        entry = _timely(prepared, entry)
+        if prepared.tokens:  # then the time-stamps say when it was signed, and no promise is needed
+            entry = self.site.log_kind.within(entry, prepared.expires)
         self.check(signer.assemble(prepared, entry))
         self.journal.note_entry(entry)
         return entry
-
-
-def _timely(prepared: Prepared, entry: bytes) -> bytes:
-    """The entry, without the log's promise when that is of a time after the certificate's end.
-
-    Rekor v1 queues, and promises the time at which it got to it. Every time in a bundle must be within the
-    certificate, and where a time stamp says that the signature was, the promise is not needed.
-    """
-    found = parse_json(entry, where="log entry")
-    if not prepared.tokens or not found.get("inclusionPromise"):
-        return entry
-    try:
-        if int(found["integratedTime"]) <= prepared.expires.timestamp():
-            return entry
-    except (KeyError, TypeError, ValueError):  # no entry, which the check says better
-        return entry
-    found |= {"inclusionPromise": None, "integratedTime": "0"}
-    return json.dumps(found, ensure_ascii=False, separators=(",", ":")).encode()

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from anchor.log_kinds.kind import LogKind
 from anchor.sigstore.services import CertificateAuthority, TimestampAuthority
 
 
@@ -43,8 +44,7 @@ class Site:
     authority: CertificateAuthority
     stamps: tuple[TimestampAuthority, ...]
     log: LogClient
-    log_version: int
-    """Rekor major version, 1 or 2."""
+    log_kind: LogKind
     token: Callable[[], str]
     """Gets an identity token; called only when a new signature is needed."""
     identify: Callable[[], None] = lambda: None

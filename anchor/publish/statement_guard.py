@@ -23,13 +23,12 @@ from anchor.format import release as release_file
 from anchor.format import statement as statements
 from anchor.format.release import Release
 from anchor.format.statement import PAYLOAD_TYPE, LedgerName, Statement
-from anchor.log_kinds import EMBEDDED
+from anchor.log_kinds import EMBEDDED, rekor_v2
 from anchor.publish import interrupted
 from anchor.publish.journal import ASIDE, Journal
 from anchor.publish.plan import FOLDER
 from anchor.publish.release_json import bundle_path
 from anchor.publish.signing_history import Line, SignedStatements, line
-from anchor.sigstore import rekor
 from anchor.sigstore.bundle import Envelope
 
 _WAYS = (
@@ -140,7 +139,7 @@ def _logged(home: Path) -> dict[str, int]:
     found: dict[str, int] = {}
     with contextlib.closing(Instance.open(home / INSTANCE, create=False)) as instance:
         for index, body in enumerate(instance.log.bodies()):
-            found.setdefault(rekor.entry_digest(body), index)
+            found.setdefault(rekor_v2.entry_digest(body), index)
     return found
 
 

@@ -11,18 +11,16 @@ from urllib.parse import urlsplit
 
 from anchor import limits, log_kinds
 from anchor.errors import Misuse, Refused
-from anchor.net import http
+from anchor.log_kinds.kind import LogKind
+from anchor.net.urls import check_url
+from anchor.net import http, logs
 from anchor.net.budget import Budget
 from anchor.net.http import Patience
-from anchor.net.log_sources import HttpSource
 from anchor.net.service_errors import HttpError, ServiceError
-from anchor.net.urls import check_url
-from anchor.signing.remote_log_v1 import RekorV1
-from anchor.signing.remote_log_v2 import RekorV2
+from anchor.net.logs.remote_log import RemoteLog
 from anchor.sigstore.signing_config import Service, SigningConfig
 from anchor.sigstore.trusted_root import LogKey, TrustedRoot
 from anchor.tlog import checkpoint as checkpoints
-from anchor.tlog.note import MAX_NOTE
 
 CA = "certificate authority"
 TSA = "time-stamp authority"
@@ -87,8 +85,7 @@ class Instance:
     authority: RemoteAuthority
     timestamps: tuple[RemoteTimestamps, ...]
     """Each of them stamps each signature."""
-    log: RekorV1 | RekorV2
-    log_version: int
+    log: RemoteLog
     issuer: str
     """Base URL of the OIDC issuer for the browser flow; empty when the config names none."""
 
@@ -121,18 +118,15 @@ def connect(
         authority=RemoteAuthority(_host_root(authority.url), budget),
         timestamps=tuple(RemoteTimestamps(s.url, budget) for s in stamps),
         log=connect_log(log, root, budget=budget),
-        log_version=log.version,
         issuer=issuer.url if issuer else "",
     )
 
 
-def connect_log(service: Service, root: TrustedRoot, *, budget: Budget) -> RekorV1 | RekorV2:
+def connect_log(service: Service, root: TrustedRoot, *, budget: Budget) -> RemoteLog:
     """A log by its URL and the key that the root has for it. Raises `Refused` when the root has none."""
-    key = _by_host(service, root) or _by_kind(service, root) or _by_origin(service, root, budget)
-    known = log_kinds.of_api(service.version).known_log(key)
-    if service.version == 1:
-        return RekorV1(service.url, known, key.id, budget=budget)
-    return RekorV2(service.url, known, key.id, budget=budget)
+    kind = log_kinds.of_api(service.version)
+    key = _by_host(service, root) or _by_kind(kind, root) or _by_origin(service, kind, root, budget)
+    return logs.of(kind).writer(service.url, kind.known_log(key), key.id, budget=budget)
 
 
 def _by_host(service: Service, root: TrustedRoot) -> LogKey | None:
@@ -140,16 +134,22 @@ def _by_host(service: Service, root: TrustedRoot) -> LogKey | None:
     return found[0] if len(found) == 1 else None
 
 
-def _by_kind(service: Service, root: TrustedRoot) -> LogKey | None:
-    """The only log of the root that it can be: nobody need be asked, and its checkpoints must prove it."""
-    kind = log_kinds.of_api(service.version)
+def _by_kind(kind: LogKind, root: TrustedRoot) -> LogKey | None:
+    """The only log of the root that has a key of this kind. Nobody needs to be asked: its checkpoints must
+    prove it."""
     found = [k for k in root.tlogs if kind.signs_with(k)]
     return found[0] if len(found) == 1 else None
 
 
-def _by_origin(service: Service, root: TrustedRoot, budget: Budget) -> LogKey:
+def _by_origin(service: Service, kind: LogKind, root: TrustedRoot, budget: Budget) -> LogKey:
     """The root's log whose checkpoint this URL serves: a log keeps its origin behind any URL."""
-    origin = _served_origin(service, budget)
+    try:
+        raw = logs.of(kind).checkpoint(service.url, budget)
+        origin = kind.log_name(checkpoints.parse(raw).origin)
+    except Refused as e:
+        raise ServiceError(
+            f"serves no checkpoint: {e}", where=f"log {service.url}", remedy="check the URL"
+        ) from None
     found = [k for k in root.tlogs if origin in (k.host, k.netloc)]
     if len(found) != 1:
         raise Refused(
@@ -158,18 +158,6 @@ def _by_origin(service: Service, root: TrustedRoot, budget: Budget) -> LogKey:
             remedy="use the signing config and the trusted root of one instance",
         )
     return found[0]
-
-
-def _served_origin(service: Service, budget: Budget) -> str:
-    try:
-        if service.version == 1:
-            return checkpoints.parse(RekorV1.fetch_head(service.url, budget)).origin.split(" - ")[0]
-        raw = HttpSource(f"{service.url}/api/v2", budget=budget, service="log").checkpoint()
-        return checkpoints.parse(raw[:MAX_NOTE]).origin
-    except Refused as e:
-        raise ServiceError(
-            f"serves no checkpoint: {e}", where=f"log {service.url}", remedy="check the URL"
-        ) from None
 
 
 def _host_root(url: str) -> str:

@@ -20,7 +20,6 @@ from typing import Any, cast
 
 import msgspec
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 from rfc3161_client import TimeStampResponse, decode_timestamp_response
 from sigstore import dsse
@@ -34,6 +33,7 @@ from sigstore_models.trustroot import v1 as trustroot
 from anchor.encoding import parse_json
 from anchor.errors import AnchorError, Misuse, Refused, Unavailable
 from anchor.format.statement import PAYLOAD_TYPE
+from anchor.log_kinds.kind import LogKind, Unlogged
 from anchor.signing import token_claims
 from anchor.signing.unlogged_signature import Prepared
 from anchor.sigstore.services import CertificateAuthority
@@ -56,13 +56,13 @@ class Steps:
     append: Callable[[Prepared], bytes]
 
 
-def sign(statement: bytes, *, steps: Steps, trusted_root: bytes, token: str, log_version: int) -> bytes:
+def sign(statement: bytes, *, steps: Steps, trusted_root: bytes, token: str, kind: LogKind) -> bytes:
     """Sign an in-toto statement and record it in a log; the bundle's JSON bytes.
 
-    `log_version` is the Rekor major version (1 or 2). Raises the errors of the steps unchanged, `Misuse` for
+    `kind` is that of the log. Raises the errors of the steps unchanged, `Misuse` for
     a token that cannot be used, `Refused` for an answer of the instance that does not verify.
     """
-    flow = _Flow(steps, log_version)
+    flow = _Flow(steps, kind)
     context = SigningContext(
         fulcio=cast("Any", flow),
         rekor=cast("Any", flow),
@@ -126,9 +126,9 @@ class _Flow:
 
     url = "anchor"
 
-    def __init__(self, steps: Steps, log_version: int) -> None:
+    def __init__(self, steps: Steps, kind: LogKind) -> None:
         self._steps = steps
-        self._version = log_version
+        self._kind = kind
         self._prepared: Prepared | None = None
 
     # Fulcio: `context._fulcio.signing_cert.post(csr, token)`
@@ -157,11 +157,14 @@ class _Flow:
 
     # Rekor: the request is built before the time stamp is asked for
     def _build_dsse_request(self, envelope: dsse.Envelope, certificate: x509.Certificate) -> dict[str, Any]:
-        build = _request_v2 if self._version == 2 else _request_v1
-        body = build(envelope, certificate)
+        der = certificate.public_bytes(Encoding.DER)
+        unlogged = Unlogged(
+            envelope=envelope.to_json(), pae=envelope.pae(), signature=envelope.signature, certificate=der
+        )
+        body = self._kind.request(unlogged)
         payload = base64.b64decode(json.loads(envelope.to_json())["payload"])
         self._prepared = Prepared(
-            certificate=certificate.public_bytes(Encoding.DER),
+            certificate=der,
             payload=payload,
             signature=envelope.signature,
             request=json.dumps(body, separators=(",", ":")).encode(),
@@ -192,27 +195,6 @@ class _Stamper:
         token = self.stamp(signature)
         self.flow.add(token)
         return decode_timestamp_response(token)
-
-
-def _request_v2(envelope: dsse.Envelope, certificate: x509.Certificate) -> dict[str, Any]:
-    """Rekor v2 CreateEntryRequest: hashedrekord 0.0.2 over SHA-256 of the PAE."""
-    digest = hashes.Hash(hashes.SHA256())
-    digest.update(envelope.pae())
-    verifier = {
-        "keyDetails": "PKIX_ECDSA_P256_SHA_256",
-        "x509Certificate": {"rawBytes": _b64(certificate.public_bytes(Encoding.DER))},
-    }
-    signature = {"content": _b64(envelope.signature), "verifier": verifier}
-    return {"hashedRekordRequestV002": {"digest": _b64(digest.finalize()), "signature": signature}}
-
-
-def _request_v1(envelope: dsse.Envelope, certificate: x509.Certificate) -> dict[str, Any]:
-    """Rekor v1 proposed entry: dsse 0.0.1."""
-    proposed = {
-        "envelope": envelope.to_json(),
-        "verifiers": [_b64(certificate.public_bytes(Encoding.PEM))],
-    }
-    return {"apiVersion": "0.0.1", "kind": "dsse", "spec": {"proposedContent": proposed}}
 
 
 def _unusable(token: str, error: Exception) -> Misuse:

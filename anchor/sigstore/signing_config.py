@@ -61,8 +61,8 @@ class SigningConfig(msgspec.Struct, frozen=True):
         """The OIDC issuer for the browser flow; None when the config names none that may be used now."""
         return next(iter(_usable(self.issuers, {1}, now)), None)
 
-    def chosen_logs(self, now: datetime, *, versions: Collection[int] = (1, 2)) -> tuple[Service, ...]:
-        """The logs that the config asks for; `versions` narrows the choice to one Rekor."""
+    def chosen_logs(self, now: datetime, *, versions: Collection[int]) -> tuple[Service, ...]:
+        """The logs that the config asks for; `versions`: the APIs that may be used."""
         return select(self.logs, versions, self.log_selector, now, what="transparency log")
 
     def chosen_timestamps(self, now: datetime) -> tuple[Service, ...]:

@@ -10,6 +10,7 @@ import pytest
 
 from anchor.embedded.instance import Instance
 from anchor.format import release as releases
+from anchor.log_kinds.rekor_v2 import REKOR_V2
 from anchor.publish import release_json
 from anchor.signing import request_timestamp
 from anchor.signing import signer as signing
@@ -71,7 +72,7 @@ def lent(two: Two) -> Held:
         steps=steps,
         trusted_root=release_json.union(two.raw),
         token=two.lender.mint(None),
-        log_version=2,
+        kind=REKOR_V2,
     )
     anchor = described(bundle, release_json.union(two.raw), "lent.sigstore.json")
     value = msgspec.structs.replace(releases.load(two.held.release), anchors=(anchor,))

@@ -19,10 +19,10 @@ from anchor.errors import AnchorError, Unavailable
 from anchor.net import tuf_roots
 from anchor.net.budget import Budget
 from anchor.net.service_errors import HttpError, LostAnswer, NotSent, ServiceError
+from anchor.net.logs.rekor_v1 import RekorV1Writer
+from anchor.net.logs.rekor_v2 import RekorV2Writer
 from anchor.net.tuf_roots import Repository
 from anchor.signing.remote_instance import RemoteAuthority, RemoteTimestamps
-from anchor.signing.remote_log_v1 import RekorV1
-from anchor.signing.remote_log_v2 import RekorV2
 from anchor.tlog.checkpoint import Log
 from anchor.tlog.keys import Algorithm, VerifierKey
 from tests.support.forge.embedded_signer import csr_request, entry_request
@@ -72,18 +72,18 @@ SUBJECTS = {
     ),
     "tsa": Subject("time-stamp authority", lambda u, b, _: RemoteTimestamps(u, b).stamp(b"0"), safe=True),
     "log-v1": Subject(
-        "transparency log", lambda u, b, _: RekorV1(u, KNOWN, b"k", budget=b).append(DSSE), safe=False
+        "transparency log", lambda u, b, _: RekorV1Writer(u, KNOWN, b"k", budget=b).append(DSSE), safe=False
     ),
     "log-v2": Subject(
         "transparency log",
-        lambda u, b, _: RekorV2(u, KNOWN, b"k", budget=b).append(entry_request("x")),
+        lambda u, b, _: RekorV2Writer(u, KNOWN, b"k", budget=b).append(entry_request("x")),
         safe=False,
     ),
     "log-v2-read": Subject(
-        "transparency log", lambda u, b, _: RekorV2(u, KNOWN, b"k", budget=b).size(), safe=True
+        "transparency log", lambda u, b, _: RekorV2Writer(u, KNOWN, b"k", budget=b).size(), safe=True
     ),
     "log-v1-read": Subject(
-        "transparency log", lambda u, b, _: RekorV1(u, KNOWN, b"k", budget=b).size(), safe=True
+        "transparency log", lambda u, b, _: RekorV1Writer(u, KNOWN, b"k", budget=b).size(), safe=True
     ),
     "tuf": Subject("TUF repository", _tuf, safe=True),
 }

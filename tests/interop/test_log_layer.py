@@ -12,8 +12,8 @@ from anchor.errors import Refused
 from anchor.log_kinds.rekor_v1 import REKOR_V1
 from anchor.log_kinds.rekor_v2 import REKOR_V2
 from anchor.net.budget import Budget
-from anchor.net.log_sources import FolderSource, rekor_v2
-from anchor.net.rekor_v1_reader import RekorV1Reader
+from anchor.net.log_sources import FolderSource, HttpSource
+from anchor.net.logs.rekor_v1 import RekorV1Reader
 from anchor.tlog import checkpoint, evidence, tlog_proof, witness_policy
 from anchor.tlog.checkpoint import Log
 from anchor.tlog.follow import Followed, News, follow, follow_proofs
@@ -39,7 +39,7 @@ def written(log: RekorV2, count: int, tag: str = "entry") -> None:
 
 
 def followed(log: RekorV2, held: list[checkpoint.Checkpoint]) -> Followed:
-    return follow(rekor_v2(log.url, budget=Budget(20)), known(log), held=held)
+    return follow(HttpSource(f"{log.url}/api/v2", budget=Budget(20)), known(log), held=held)
 
 
 def test_a_real_rekor_v2_log_is_followed_and_read(stack: Stack) -> None:
@@ -83,7 +83,7 @@ def test_a_real_log_that_was_wiped_is_a_rewind_and_then_equivocation(stack: Stac
 def test_real_witnesses_are_counted(stack: Stack) -> None:
     with stack.new_log("counted.stack.internal", witnesses=2, quorum=1) as log:
         assert post(log.url, request(b"seen"))[0] == 201
-        raw = rekor_v2(log.url, budget=Budget(20)).checkpoint()
+        raw = HttpSource(f"{log.url}/api/v2", budget=Budget(20)).checkpoint()
         entry = log.entries()[0]
     rules = witness_policy.parse(log.tlog_policy().encode())
     one = witness_policy.parse(log.tlog_policy().replace("group g 1", "group g all").encode())

@@ -10,15 +10,18 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
+from anchor import log_kinds
 from anchor.errors import Misuse, Refused, Unavailable
+from anchor.log_kinds.rekor_v1 import REKOR_V1
+from anchor.log_kinds.rekor_v2 import REKOR_V2
 from anchor.merkle.hashing import leaf_hash
 from anchor.merkle.proof import verify_inclusion
 from anchor.net.budget import Budget
 from anchor.net.service_errors import LostAnswer, NotSent
+from anchor.net.logs.rekor_v1 import RekorV1Writer
+from anchor.net.logs.rekor_v2 import RekorV2Writer
 from anchor.signing import remote_instance, signer
 from anchor.signing.remote_instance import Instance
-from anchor.signing.remote_log_v1 import RekorV1
-from anchor.signing.remote_log_v2 import RekorV2, canonical_body
 from anchor.signing.signer import Steps
 from anchor.signing.unlogged_signature import Prepared
 from anchor.sigstore import signing_config, trusted_root
@@ -41,15 +44,15 @@ def connect(stack: Stack, log: Log | None = None, *, seconds: float = 60) -> Ins
     config = stack.instance(log, name=f"connect-{threading.get_ident()}").read_bytes()
     root, chosen = signing_config.parse_trust_config(config)
     now = datetime.now(UTC)
-    (service,) = chosen.chosen_logs(now)
+    (service,) = chosen.chosen_logs(now, versions=log_kinds.api_versions())
     return remote_instance.connect(
         chosen, trusted_root.parse(root), log=service, budget=Budget(seconds), now=now
     )
 
 
-def v2(stack: Stack, log: Log | None = None) -> RekorV2:
+def v2(stack: Stack, log: Log | None = None) -> RekorV2Writer:
     found = connect(stack, log).log
-    assert isinstance(found, RekorV2)
+    assert isinstance(found, RekorV2Writer)
     return found
 
 
@@ -74,7 +77,7 @@ def prepare(stack: Stack, instance: Instance, log: Log | None = None) -> list[Pr
             steps=steps,
             trusted_root=root,
             token=stack.oidc.token(),
-            log_version=instance.log_version,
+            kind=instance.log.kind,
         )
     return seen
 
@@ -99,7 +102,11 @@ def test_certificate_stamp_and_entry_make_a_bundle_that_others_accept(
     stack: Stack, npm: Path, tmp_path: Path
 ) -> None:
     instance = connect(stack)
-    assert (instance.name, instance.log_version, instance.issuer) == ("log.stack.internal", 2, stack.oidc.url)
+    assert (instance.name, instance.log.kind, instance.issuer) == (
+        "log.stack.internal",
+        REKOR_V2,
+        stack.oidc.url,
+    )
     prepared = prepare(stack, instance)[-1]
     entry = instance.log.append(prepared.request)
     bundle = tmp_path / "bundle.json"
@@ -131,17 +138,17 @@ def test_v2_request_becomes_the_entry_that_we_expect(stack: Stack) -> None:
     log = v2(stack)
     before, asked = log.size(), request(b"expected")
     entry = log.append(asked)
-    assert check_entry(entry, canonical_body(asked)) >= before
-    assert canonical_body(asked) in stack.log.entries()
+    assert check_entry(entry, REKOR_V2.requested_body(asked)) >= before
+    assert REKOR_V2.requested_body(asked) in stack.log.entries()
 
 
 def test_v2_duplicate_is_recovered_with_a_proof_of_its_own(stack: Stack) -> None:
     log = v2(stack)
     asked = request(b"recovered")
-    first = check_entry(log.append(asked), canonical_body(asked))
+    first = check_entry(log.append(asked), REKOR_V2.requested_body(asked))
     log.append(request(b"something between"))
     again = log.append(asked)
-    assert check_entry(again, canonical_body(asked)) == first
+    assert check_entry(again, REKOR_V2.requested_body(asked)) == first
     assert json.loads(again)["logId"]["keyId"] == documents.b64(log.key_id)
 
 
@@ -153,7 +160,7 @@ def test_v2_entry_is_found_after_its_answer_was_lost(stack: Stack) -> None:
     log.append(asked)
     found = log.find(asked, since)
     assert found is not None
-    index = check_entry(found, canonical_body(asked))
+    index = check_entry(found, REKOR_V2.requested_body(asked))
     assert log.find(asked, index + 1) is None
 
 
@@ -166,7 +173,7 @@ def test_v2_killed_while_it_works_is_asked_before_anything_is_sent_again(stack: 
     lost: list[bytes] = []
     ready = threading.Barrier(len(requests) + 1)
 
-    def send(client: RekorV2, asked: bytes) -> None:
+    def send(client: RekorV2Writer, asked: bytes) -> None:
         ready.wait(60)
         try:
             client.append(asked)
@@ -188,7 +195,7 @@ def test_v2_killed_while_it_works_is_asked_before_anything_is_sent_again(stack: 
     for asked, entry in there.items():
         if entry is None:
             log.append(asked)
-    bodies = [canonical_body(r) for r in requests]
+    bodies = [REKOR_V2.requested_body(r) for r in requests]
     entries = server.entries()
     assert sorted(entries.count(b) for b in bodies) == [1] * 6
 
@@ -223,7 +230,11 @@ def test_log_behind_another_url_is_known_by_its_origin(stack: Stack) -> None:
     def with_root(*logs: Log) -> Instance:
         root, now = trusted_root.parse(json.dumps(stack.trusted_root(*logs)).encode()), datetime.now(UTC)
         return remote_instance.connect(
-            config, root, log=config.chosen_logs(now)[0], budget=Budget(10), now=now
+            config,
+            root,
+            log=config.chosen_logs(now, versions=log_kinds.api_versions())[0],
+            budget=Budget(10),
+            now=now,
         )
 
     assert with_root(stack.log, second).name == second.origin
@@ -237,14 +248,12 @@ def test_log_behind_another_url_is_known_by_its_origin(stack: Stack) -> None:
 
 
 def test_v1_request_becomes_the_entry_that_we_expect(stack: Stack, rekor_v1: ServerV1) -> None:
-    from anchor.signing import remote_log_v1
-
     instance = connect(stack, rekor_v1)
-    assert (instance.name, instance.log_version) == (rekor_v1.origin, 1)
+    assert (instance.name, instance.log.kind) == (rekor_v1.origin, REKOR_V1)
     log = instance.log
-    assert isinstance(log, RekorV1)
+    assert isinstance(log, RekorV1Writer)
     prepared = prepare(stack, instance, rekor_v1)[-1]
-    body = remote_log_v1.canonical_body(prepared.request)
+    body = REKOR_V1.requested_body(prepared.request)
     before = log.size()
     assert log.find(prepared.request, before) is None
     check_entry(log.append(prepared.request), body)

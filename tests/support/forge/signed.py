@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from anchor.embedded.identity_tokens import Tokens
 from anchor.embedded.instance import Instance
 from anchor.format.release import Anchor
+from anchor.log_kinds.rekor_v2 import REKOR_V2
 from anchor.publish import release_json
 from anchor.publish.release_json import Anchored
 from anchor.signing import request_timestamp, signer
@@ -27,7 +28,7 @@ def sign(instance: Instance, statement: bytes, *, identity: str | None = None, s
         steps=steps,
         trusted_root=instance.trusted_root(),
         token=instance.mint(identity),
-        log_version=2,
+        kind=REKOR_V2,
     )
 
 

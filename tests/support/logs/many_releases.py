@@ -15,10 +15,10 @@ from anchor.embedded.instance import Instance
 from anchor.format import release as releases
 from anchor.format import statement as statements
 from anchor.format.statement import LedgerName, Previous, SourceFile, Tree
+from anchor.log_kinds import rekor_v2
 from anchor.merkle import range_hash
 from anchor.merkle.ranges import inclusion_ranges
 from anchor.publish import release_json
-from anchor.sigstore import rekor
 from tests.support.forge.signed import described, sign
 from tests.support.logs.simlog import SimLog
 
@@ -38,7 +38,7 @@ class Recorder:
         log.grow(self.others, tag="other")
         index = log.size
         log.append(body)
-        return rekor.log_entry(
+        return rekor_v2.log_entry(
             body,
             index=index,
             size=log.size,

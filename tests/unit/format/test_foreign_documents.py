@@ -20,8 +20,8 @@ from anchor.encoding import toml_string
 from anchor.errors import Misuse, Refused, Unsupported
 from anchor.net.budget import Budget
 from anchor.net.service_errors import LostAnswer
+from anchor.net.logs.rekor_v1 import RekorV1Writer
 from anchor.signing import token_claims
-from anchor.signing.remote_log_v1 import RekorV1
 from anchor.sigstore import bundle, signing_config, trusted_root
 from anchor.tlog import witness_policy
 from anchor.tlog.keys import parse_vkey
@@ -119,7 +119,7 @@ ALLOWED: tuple[Rule, ...] = (
     (r".*Authorities\[\*\]\.subject", "missing null object", OPTIONAL),
     (r".*Authorities\[\*\]\.(uri|subject\.\w+)", "missing null empty", OPTIONAL),
     (r".*(caUrls|oidcUrls|rekorTlogUrls|tsaUrls)", "missing null list", ZERO),
-    (r".*Urls\[\*\]\.url", "empty", "compared with what may be fetched where it is used: urls.check_url"),
+    (r".*Urls\[\*\]\.url", "empty", "compared with what may be fetched where it is used: http.check_url"),
     (r".*Authorities\[\*\]\.certChain", "object", STANDS),
     (r".*Authorities\[\*\]\.certChain\.certificates", "missing null list", STANDS),
     (r".*Urls\[\*\]\.majorApiVersion", "missing null number", ZERO),
@@ -341,7 +341,7 @@ def test_each_line_of_a_witness_policy_and_each_part_of_a_key_is_needed() -> Non
 
 def test_an_answer_of_a_rekor_v1_log_with_any_member_of_another_type_is_lost_and_no_crash() -> None:
     """What is taken over unread is part of a bundle, which is verified before it is published."""
-    log = RekorV1("http://127.0.0.1:1", KNOWN, b"k" * 32, budget=Budget(1))
+    log = RekorV1Writer("http://127.0.0.1:1", KNOWN, b"k" * 32, budget=Budget(1))
     leaf = bytes.fromhex(LEAF)
     assert log._entry(response(entry()), leaf)
     for _, _, spoilt in changes(json.loads(response(entry()))):

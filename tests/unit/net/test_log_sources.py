@@ -12,8 +12,11 @@ import pytest
 
 from anchor.app.log_locations import LogLocations, RunBudget
 from anchor.errors import Misuse, Unavailable, Unsupported
+from anchor.net import http
 from anchor.net.budget import Budget
-from anchor.net.log_sources import FolderCache, FolderSource, HttpSource, rekor_v2
+from anchor.net.log_sources import FolderCache, FolderSource, HttpSource
+from anchor.net.logs.network import Reach, ReadLog
+from anchor.net.logs.rekor_v2 import RekorV2Network
 from anchor.sigstore import trusted_root
 from anchor.tlog import checkpoint, tiles
 from anchor.tlog.follow import News, follow
@@ -162,7 +165,9 @@ def test_a_log_is_followed_over_http(base: str, kind: str) -> None:
 
 
 def test_a_rekor_v2_shard_is_read_below_its_base_url(base: str) -> None:
-    shard = rekor_v2(f"{base}/log/", budget=Budget(10))
+    reach = Reach(base=Path(), budget=Budget(10))
+    _, shard = RekorV2Network().own(ReadLog(origin="log", url=f"{base}/log/", target=""), reach)
+    assert isinstance(shard, HttpSource)
     assert shard.prefix.endswith("/log/api/v2")
     assert checkpoint.verify(shard.checkpoint(), LOG.log).size == 600
 

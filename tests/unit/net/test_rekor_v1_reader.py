@@ -14,7 +14,7 @@ import pytest
 from anchor import merkle
 from anchor.errors import Unavailable
 from anchor.net.budget import Budget
-from anchor.net.rekor_v1_reader import RekorV1Reader
+from anchor.net.logs.rekor_v1 import RekorV1Reader
 from anchor.tlog import checkpoint
 from anchor.tlog.checkpoint import Log
 from anchor.tlog.follow import News, follow_proofs

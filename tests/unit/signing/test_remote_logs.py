@@ -9,15 +9,17 @@ from typing import Any
 
 import pytest
 
+from anchor import log_kinds
 from anchor.errors import AnchorError, Misuse, Refused
+from anchor.log_kinds.rekor_v1 import REKOR_V1
+from anchor.log_kinds.rekor_v2 import REKOR_V2
 from anchor.merkle.hashing import leaf_hash
 from anchor.net.budget import Budget
 from anchor.net.service_errors import HttpError, LostAnswer, ServiceError
+from anchor.net.logs.rekor_v1 import RekorV1Writer
+from anchor.net.logs.rekor_v2 import RekorV2Writer
 from anchor.signing import remote_instance
 from anchor.signing.remote_instance import RemoteAuthority
-from anchor.signing.remote_log_v1 import RekorV1, canonical_body
-from anchor.signing.remote_log_v2 import RekorV2
-from anchor.signing.remote_log_v2 import canonical_body as canonical_body_v2
 from anchor.sigstore import signing_config, trusted_root
 from anchor.tlog.checkpoint import Log
 from anchor.tlog.keys import Algorithm, VerifierKey
@@ -30,18 +32,18 @@ KNOWN = Log("log.example", VerifierKey("log.example", Algorithm.ED25519, bytes(r
 ENVELOPE = '{"payload":"eA==","payloadType":"t","signatures":[{"sig":"eQ=="}]}'
 PROPOSED = {"envelope": ENVELOPE, "verifiers": ["eg=="]}
 DSSE = json.dumps({"apiVersion": "0.0.1", "kind": "dsse", "spec": {"proposedContent": PROPOSED}}).encode()
-LEAF = leaf_hash(canonical_body(DSSE)).hex()
+LEAF = leaf_hash(REKOR_V1.requested_body(DSSE)).hex()
 TREE = "0123456789abcdef"
 
 
-def v1(server: BadServer, seconds: float = 1) -> RekorV1:
-    return RekorV1(server.url, KNOWN, b"k" * 32, budget=Budget(seconds))
+def v1(server: BadServer, seconds: float = 1) -> RekorV1Writer:
+    return RekorV1Writer(server.url, KNOWN, b"k" * 32, budget=Budget(seconds))
 
 
 def entry(**changed: Any) -> dict[str, Any]:
     proof = {"checkpoint": "note", "hashes": ["ab" * 32], "logIndex": 5, "rootHash": "cd" * 32, "treeSize": 9}
     whole = {
-        "body": base64.b64encode(canonical_body(DSSE)).decode(),
+        "body": base64.b64encode(REKOR_V1.requested_body(DSSE)).decode(),
         "integratedTime": 1700000000,
         "logID": "ef" * 32,
         "logIndex": 105,
@@ -60,7 +62,7 @@ def _no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_v1_body_has_the_hashes_of_exactly_these_bytes() -> None:
-    body = json.loads(canonical_body(DSSE))
+    body = json.loads(REKOR_V1.requested_body(DSSE))
     assert body["spec"]["envelopeHash"]["value"] == hashlib.sha256(ENVELOPE.encode()).hexdigest()
     assert body["spec"]["payloadHash"]["value"] == hashlib.sha256(b"x").hexdigest()
     assert body["spec"]["signatures"] == [{"signature": "eQ==", "verifier": "eg=="}]
@@ -130,7 +132,7 @@ def test_v1_absent_entry_is_none_and_other_trouble_is_not() -> None:
             v1(server, 0.3).find(DSSE, 0)
 
 
-@pytest.mark.parametrize("read", [canonical_body, canonical_body_v2])
+@pytest.mark.parametrize("read", [REKOR_V1.requested_body, REKOR_V2.requested_body])
 @pytest.mark.parametrize("request_", [b"", b"{}", b"[]", b"null", b'{"kind":"rekord","apiVersion":"0.0.1"}'])
 def test_request_of_another_kind_is_misuse(read: Any, request_: bytes) -> None:
     with pytest.raises(Misuse):
@@ -143,20 +145,20 @@ def test_what_the_log_never_takes_is_refused(status: int) -> None:
         with pytest.raises(Refused, match="does not take the entry"):
             v1(server).append(DSSE)
         with pytest.raises(Refused, match="does not take the entry"):
-            RekorV2(server.url, KNOWN, b"k", budget=Budget(30)).append(entry_request("x"))
+            RekorV2Writer(server.url, KNOWN, b"k", budget=Budget(30)).append(entry_request("x"))
 
 
 def test_frozen_log_is_unavailable() -> None:
     frozen = answer(405, b"This log has been frozen, please switch to the latest log.")
     with bad_server(frozen) as server, pytest.raises(ServiceError, match="has been frozen"):
-        RekorV2(server.url, KNOWN, b"k", budget=Budget(30)).append(entry_request("x"))
+        RekorV2Writer(server.url, KNOWN, b"k", budget=Budget(30)).append(entry_request("x"))
 
 
 @pytest.mark.parametrize("index", ["", "-1", "1e3", "9" * 30, "x"])
 def test_v2_409_without_a_place_is_not_believed(index: str) -> None:
     conflict = answer(409, b"{}", X_Log_Index=index)
     with bad_server(conflict) as server, pytest.raises(LostAnswer, match="and not where"):
-        RekorV2(server.url, KNOWN, b"k", budget=Budget(30)).append(entry_request("x"))
+        RekorV2Writer(server.url, KNOWN, b"k", budget=Budget(30)).append(entry_request("x"))
 
 
 @pytest.mark.parametrize(
@@ -165,7 +167,7 @@ def test_v2_409_without_a_place_is_not_believed(index: str) -> None:
 def test_409_is_never_read_as_not_taken_when_the_entry_cannot_be_read(hidden: Behaviour) -> None:
     """Who believes that nothing was taken sends it again, and a log without memory takes it again."""
     conflict = answer(409, b"{}", X_Log_Index="0", Location=f"/{TREE}{LEAF}")
-    for log, asked in ((RekorV2, entry_request("x")), (RekorV1, DSSE)):
+    for log, asked in ((RekorV2Writer, entry_request("x")), (RekorV1Writer, DSSE)):
         with bad_server(conflict, hidden) as server, pytest.raises(ServiceError) as e:
             log(server.url, KNOWN, b"k", budget=Budget(0.7)).append(asked)
         assert e.value.maybe_taken
@@ -195,7 +197,13 @@ def resolve(
     config = json.dumps(documents.signing_config(pki, log=facts, **urls)).encode()
     root = trusted_root.parse(json.dumps(documents.trusted_root(pki, logs)).encode())
     chosen, now = signing_config.parse(config), datetime.now(UTC)
-    return remote_instance.connect(chosen, root, log=chosen.chosen_logs(now)[0], budget=Budget(30), now=now)
+    return remote_instance.connect(
+        chosen,
+        root,
+        log=chosen.chosen_logs(now, versions=log_kinds.api_versions())[0],
+        budget=Budget(30),
+        now=now,
+    )
 
 
 def facts(pki: keys.Pki, origin: str, *, ed: bool) -> LogFacts:
@@ -206,7 +214,7 @@ def facts(pki: keys.Pki, origin: str, *, ed: bool) -> LogFacts:
 def test_log_is_known_by_the_host_of_its_url_without_asking(pki: keys.Pki) -> None:
     logs = [facts(pki, "a.example", ed=True), facts(pki, "b.example", ed=True)]
     found = resolve(pki, logs, "https://b.example", 2)
-    assert (found.name, found.log_version) == ("b.example", 2)
+    assert (found.name, found.log.kind) == ("b.example", REKOR_V2)
     assert found.authority.url == "https://ca.example", "the CA's API is at the root of its host"
     assert [t.url for t in found.timestamps] == ["https://t.example/stamp"]
 

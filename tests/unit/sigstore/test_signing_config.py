@@ -28,9 +28,9 @@ def config(**more: Any) -> SigningConfig:
     return signing_config.parse(json.dumps(document(**more)).encode())
 
 
-def logs(*services: Any, selector: Any = None, **kw: Any) -> list[str]:
+def logs(*services: Any, selector: Any = None, versions: tuple[int, ...] = (1, 2)) -> list[str]:
     found = config(rekorTlogUrls=list(services), **({"rekorTlogConfig": selector} if selector else {}))
-    return [s.url for s in found.chosen_logs(NOW, **kw)]
+    return [s.url for s in found.chosen_logs(NOW, versions=versions)]
 
 
 def test_any_is_one() -> None:
@@ -136,7 +136,7 @@ def test_trust_config_gives_root_and_config() -> None:
     }
     root, found = signing_config.parse_trust_config(json.dumps(whole).encode())
     assert json.loads(root) == {"mediaType": "x"}
-    assert found.chosen_logs(NOW)[0].url == "https://log"
+    assert found.chosen_logs(NOW, versions=(1, 2))[0].url == "https://log"
 
 
 def test_another_document_says_what_is_wanted() -> None:

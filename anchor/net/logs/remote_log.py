@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A Rekor over HTTP as a log that is written to once and asked afterwards whether it took it.
+"""A log over HTTP: an entry is sent once, and the log is asked afterwards whether it took it.
 
-Decides what an answer says of a request: taken, there before, refused, not sent, or not known. Only "not
-sent" is certain: whatever answered may have been a gateway that passed the request on. What the answers of
-each version look like is for `remote_log_v1` and `remote_log_v2`.
+Decides what an answer means for a request: taken, there before, refused, not sent, or not known. Only "not
+sent" is certain. Anything else may be the answer of a gateway that passed the request on. The form of an
+answer is in the file of each kind.
 """
 
 from abc import ABC, abstractmethod
@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from anchor.errors import AnchorError, Refused
+from anchor.log_kinds.kind import LogKind
 from anchor.merkle.hashing import leaf_hash
 from anchor.net import http
 from anchor.net.budget import Budget
@@ -39,6 +40,7 @@ class RemoteLog(ABC):
     budget: Budget = field(kw_only=True)
     patience: Patience = field(default=_PATIENCE, kw_only=True)
 
+    kind: ClassVar[LogKind]
     ENTRIES: ClassVar[str]
     """The path that takes entries."""
     MAX_ANSWER: ClassVar[int]
@@ -64,7 +66,7 @@ class RemoteLog(ABC):
         Raises `NotSent` when the request never left. After any other error it may be in the log: `Refused`
         when the answer is that it never will be, `LostAnswer` or another `ServiceError` for the rest.
         """
-        body = self._body(request)
+        body = self.kind.requested_body(request)
         try:
             answer = http.post(
                 LOG, self.url + self.ENTRIES, request, content_type="application/json",
@@ -85,15 +87,11 @@ class RemoteLog(ABC):
     def find(self, request: bytes, since: int) -> bytes | None:
         """The TransparencyLogEntry of this very request at index `since` or later; None when the log does not
         have it. Raises `Unavailable`."""
-        return self.find_after(since, leaf_hash(self._body(request)))
+        return self.find_after(since, leaf_hash(self.kind.requested_body(request)))
 
     @abstractmethod
     def find_after(self, since: int, leaf: bytes) -> bytes | None:
         """The same by the leaf hash (32 bytes) of the entry."""
-
-    @abstractmethod
-    def _body(self, request: bytes) -> bytes:
-        """The entry that the log makes of a request. Raises `Misuse` for a request of another kind."""
 
     @abstractmethod
     def _checkpoint(self) -> bytes:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rekor v2 over HTTP: what its answers say.
+"""Rekor v2 over HTTP: whether an answer is about our request, and at which index our entry is.
 
-Decides whether an answer is about our request, and where in the log our entry is. There is no search API, so
-a lost answer is looked for in the level-0 tiles, which are hashed up to a verified checkpoint before use.
+There is no API to search. If an answer is lost, the entry is looked for in the tiles of level 0, which are
+hashed up to a verified checkpoint before use.
 """
 
 import time
@@ -10,20 +10,25 @@ from dataclasses import dataclass, field
 
 from anchor import limits
 from anchor.encoding import decimal, parse_json, to_base64
-from anchor.errors import Misuse, Refused, Unsupported
-from anchor.net.log_sources import HttpSource
+from anchor.errors import Refused
+from anchor.log_kinds import rekor_v2
+from anchor.log_kinds.rekor_v2 import REKOR_V2
+from anchor.net.budget import Budget
 from anchor.net.service_errors import HttpError, ServiceError
-from anchor.signing.remote_log import INTEGRATION, LOG, POLL, RemoteLog
-from anchor.sigstore import rekor
-from anchor.sigstore.keys import HASH_NAMES, scheme_of
+from anchor.net.log_sources import HttpSource
+from anchor.net.logs.network import Reach, ReadLog, StaticTiles
+from anchor.net.logs.remote_log import INTEGRATION, LOG, POLL, RemoteLog
+from anchor.tlog.checkpoint import Log
+from anchor.tlog.note import MAX_NOTE
 from anchor.tlog.reader import TileReader
 from anchor.tlog.source import Source
 
 
 @dataclass
-class RekorV2(RemoteLog):
+class RekorV2Writer(RemoteLog):
     """One shard."""
 
+    kind = REKOR_V2
     ENTRIES = "/api/v2/log/entries"
     MAX_ANSWER = limits.ANSWER_V2
 
@@ -43,9 +48,6 @@ class RekorV2(RemoteLog):
             if found == leaf:
                 return self._entry(reader, index)
         return None
-
-    def _body(self, request: bytes) -> bytes:
-        return canonical_body(request)
 
     def _checkpoint(self) -> bytes:
         return self._source().checkpoint()
@@ -80,7 +82,7 @@ class RekorV2(RemoteLog):
 
     def _entry(self, reader: TileReader, index: int) -> bytes:
         """TransparencyLogEntry (protobuf JSON) of an entry under the reader's checkpoint."""
-        return rekor.log_entry(
+        return rekor_v2.log_entry(
             reader.entry(index),
             index=index,
             size=reader.size,
@@ -92,18 +94,25 @@ class RekorV2(RemoteLog):
 
     def _source(self) -> Source:
         if self.source is None:
-            self.source = HttpSource(f"{self.url}/api/v2", budget=self.budget, service=LOG)
+            self.source = _tiles(self.url, self.budget, LOG)
         return self.source
 
 
-def canonical_body(request: bytes) -> bytes:
-    """The entry that a Rekor v2 log makes of a hashedrekord 0.0.2 request (JCS of its protobuf JSON).
+class RekorV2Network(StaticTiles):
+    """Its API serves the tiles below `/api/v2`."""
 
-    Raises `Misuse` for a request of another kind.
-    """
-    try:
-        asked = parse_json(request, where="request")["hashedRekordRequestV002"]
-        scheme = scheme_of(asked["signature"]["verifier"]["keyDetails"])
-        return rekor.entry_body(HASH_NAMES[scheme.hash], asked["digest"], asked["signature"])
-    except (Refused, Unsupported, KeyError, TypeError):
-        raise Misuse("not a hashedrekord 0.0.2 request", where="request") from None
+    kind = REKOR_V2
+
+    def own(self, log: ReadLog, reach: Reach) -> tuple[str, Source]:
+        reach.allow(log.url)
+        return log.url, _tiles(log.url, reach.budget, "Rekor")
+
+    def writer(self, url: str, known: Log, key_id: bytes, *, budget: Budget) -> RemoteLog:
+        return RekorV2Writer(url, known, key_id, budget=budget)
+
+    def checkpoint(self, url: str, budget: Budget) -> bytes:
+        return _tiles(url, budget, "log").checkpoint()[:MAX_NOTE]
+
+
+def _tiles(base_url: str, budget: Budget, service: str) -> HttpSource:
+    return HttpSource(base_url.rstrip("/") + "/api/v2", budget=budget, service=service)
