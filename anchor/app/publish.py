@@ -8,7 +8,6 @@ import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -25,25 +24,16 @@ from anchor.format import release as release_file
 from anchor.format.release import MAX_RELEASE, Release
 from anchor.net import tuf_roots
 from anchor.net.budget import Budget
-from anchor.net.release_files import Folder
 from anchor.publish import clock
-from anchor.publish.instance import Site
+from anchor.publish.instance import SigningInstance
 from anchor.publish.plan import FOLDER as PUBLISHED
-from anchor.publish.run import Tools
 from anchor.publish.same_signer import SameSigner
-from anchor.signing import reference_client, remote_instance, request_timestamp, signer
+from anchor.signing import remote_instance, signer
 from anchor.signing.tokens import Consent, Signing, TokenSource
 from anchor.sigstore import signing_config, trusted_root
 from anchor.sigstore.services import Duplicate
 from anchor.sigstore.signing_config import Service, SigningConfig
-from anchor.tlog.witness_policy import WitnessPolicy
-from anchor.verdict import Verdict
-from anchor.verify.anchors import check_witnesses
-from anchor.verify.bundle import verify_bundle
-from anchor.verify.effort import Effort
-from anchor.verify.policy import Policy, Signer
-from anchor.verify.release import Trust, verify_release
-from anchor.verify.report import BundleReport
+from anchor.verify.release import Trust
 
 EMBEDDED = "embedded"
 SETTLE = 25.0
@@ -51,7 +41,7 @@ SETTLE = 25.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Choice:
+class SigningOptions:
     """How whoever publishes wants instances to be used. `rekor` 0: as the signing config says."""
 
     home: Path
@@ -65,28 +55,40 @@ class Choice:
     """False when nobody named an instance, so that it is the embedded one."""
 
 
-def sites(
-    names: Sequence[str], choice: Choice, existing: Release | None, say: Callable[[str], None]
-) -> list[Site | Unavailable]:
-    """The instances by name, each once, and for those that cannot be reached now why. Raises the rest.
+@dataclass(frozen=True)
+class NamedInstances:
+    """The instances of a command line (`publish.instance.Instances`)."""
 
-    `existing`: the release of this version, where there is one; an embedded instance is not always added.
-    """
-    if len(set(names)) != len(names):
-        raise Misuse("an instance is named twice", where="--also", remedy="name each once")
-    if EMBEDDED in names and existing is not None and _has_no_place(existing, choice):
-        where = ", ".join(a.log.origin for a in existing.anchors)
-        say(f"no second log entry: this version is anchored in {where}; this home's instance is another one")
-        names = tuple(n for n in names if n != EMBEDDED)
-    found = [site for name in names for site in _of_instance(name, choice)]
-    logs = [s.name for s in found if isinstance(s, Site)]
-    twice = next((name for i, name in enumerate(logs) if name in logs[:i]), None)
-    if twice:
-        raise Misuse(f"two instances record in the log {twice}", where="--also", remedy="name each log once")
-    return found
+    names: Sequence[str]
+    options: SigningOptions
+    say: Callable[[str], None]
+
+    def open(self, existing: Release | None) -> list[SigningInstance | Unavailable]:
+        """Each instance once. Raises what is not a matter of reaching it.
+
+        If this version is published already, the embedded instance is not always added to it.
+        """
+        names = self.names
+        if len(set(names)) != len(names):
+            raise Misuse("an instance is named twice", where="--also", remedy="name each once")
+        if EMBEDDED in names and existing is not None and _is_needless(existing, self.options):
+            where = ", ".join(a.log.origin for a in existing.anchors)
+            self.say(
+                f"no second log entry: this version is anchored in {where}; "
+                "this home's instance is another one"
+            )
+            names = tuple(n for n in names if n != EMBEDDED)
+        opened = [instance for name in names for instance in _of_instance(name, self.options)]
+        logs = [i.name for i in opened if isinstance(i, SigningInstance)]
+        twice = next((name for i, name in enumerate(logs) if name in logs[:i]), None)
+        if twice:
+            raise Misuse(
+                f"two instances record in the log {twice}", where="--also", remedy="name each log once"
+            )
+        return opened
 
 
-def _has_no_place(existing: Release, choice: Choice) -> bool:
+def _is_needless(existing: Release, options: SigningOptions) -> bool:
     """Whether the embedded instance adds nothing to a release but another operator of the same kind.
 
     A folder that was moved or cloned has another home by default, and so another instance: the release that
@@ -94,55 +96,55 @@ def _has_no_place(existing: Release, choice: Choice) -> bool:
     """
     origins = {a.log.origin for a in existing.anchors if log_kinds.EMBEDDED.has_origin(a.log.origin)}
     if not origins:
-        return not choice.chosen
-    if not (choice.home / FOLDER).exists():
+        return not options.chosen
+    if not (options.home / FOLDER).exists():
         return True
-    instance = Instance.open(choice.home / FOLDER, create=False)
+    instance = Instance.open(options.home / FOLDER, create=False)
     try:
         return instance.origin not in origins
     finally:
         instance.close()
 
 
-def _of_instance(name: str, choice: Choice) -> list[Site | Unavailable]:
+def _of_instance(name: str, options: SigningOptions) -> list[SigningInstance | Unavailable]:
     """One site for each log that the instance's signing config asks for: a bundle each."""
     try:
         if name == EMBEDDED:
-            return [_embedded(choice)]
-        root, config = _documents(name, choice)
-        logs = config.chosen_logs(datetime.now(UTC), versions=_versions(choice))
+            return [_embedded(options)]
+        root, config = _documents(name, options)
+        logs = config.chosen_logs(datetime.now(UTC), versions=_versions(options))
     except Unavailable as e:
         return [e]
-    return [_reached(name, root, config, log, choice) for log in logs]
+    return [_reached(name, root, config, log, options) for log in logs]
 
 
-def _versions(choice: Choice) -> tuple[int, ...]:
-    return (choice.rekor,) if choice.rekor else log_kinds.api_versions()
+def _versions(options: SigningOptions) -> tuple[int, ...]:
+    return (options.rekor,) if options.rekor else log_kinds.api_versions()
 
 
-def _config_name(choice: Choice) -> str:
+def _config_name(options: SigningOptions) -> str:
     """The signing config of a TUF repository that lists the logs that are asked for."""
-    name = log_kinds.of_api(choice.rekor).name if choice.rekor else ""
+    name = log_kinds.of_api(options.rekor).name if options.rekor else ""
     return name if name in tuf_roots.CONFIGS else "default"
 
 
 def _reached(
-    name: str, root: bytes, config: SigningConfig, log: Service, choice: Choice
-) -> Site | Unavailable:
+    name: str, root: bytes, config: SigningConfig, log: Service, options: SigningOptions
+) -> SigningInstance | Unavailable:
     try:
-        return _remote(name, root, config, log, choice)
+        return _remote(name, root, config, log, options)
     except Unavailable as e:
         return e
 
 
-def _documents(name: str, choice: Choice) -> tuple[bytes, SigningConfig]:
+def _documents(name: str, options: SigningOptions) -> tuple[bytes, SigningConfig]:
     """Trusted root and signing config of an instance."""
     if name in PUBLIC_INSTANCES:
         now = datetime.now(UTC)
         material = tuf_roots.load(
-            tuf_roots.REPOSITORIES[name], cache=tuf_cache(), budget=choice.budget, now=now
+            tuf_roots.REPOSITORIES[name], cache=tuf_cache(), budget=options.budget, now=now
         )
-        config = signing_config.parse(material.signing_config(_config_name(choice)))
+        config = signing_config.parse(material.signing_config(_config_name(options)))
         return material.trusted_root, config
     path = Path(name)
     if path != user_files.STDIN and not path.exists():
@@ -158,43 +160,73 @@ def _documents(name: str, choice: Choice) -> tuple[bytes, SigningConfig]:
         raise Misuse(e.problem, where=e.where, remedy=e.remedy) from None
 
 
-def _remote(name: str, root: bytes, config: SigningConfig, log: Service, choice: Choice) -> Site:
+def _remote(
+    name: str, root: bytes, config: SigningConfig, log: Service, options: SigningOptions
+) -> SigningInstance:
     trusted = trusted_root.parse(root)
-    found = remote_instance.connect(config, trusted, log=log, budget=choice.budget, now=datetime.now(UTC))
-    keys = {k.key.spki for k in trusted.tlogs if k.id == found.log.key_id}
-    early: list[str] = []
-
-    def identify() -> None:
-        if choice.signer.asks and not early:
-            with contextlib.suppress(AnchorError):  # no token, or none that is good: told when it should sign
-                got = choice.tokens.get(found.issuer, choice.budget)
-                signer.claims(got)
-                early.append(got)
-        if early:
-            choice.signer.check(signer.claims(early[0]), found.name)
-
-    def token() -> str:
-        got = early.pop() if early else choice.tokens.get(found.issuer, choice.budget)
-        choice.signer.check(signer.claims(got), found.name)
-        if choice.consent is not None and (name in PUBLIC_INSTANCES or _is_public(log.url, keys)):
-            choice.consent.ask(got, found.name, choice.budget)
-        return got
-
-    return Site(
-        kind=name,
+    found = remote_instance.connect(config, trusted, log=log, budget=options.budget, now=datetime.now(UTC))
+    return RemoteSigning(
         name=found.name,
         trusted_root=root,
         authority=found.authority,
-        stamps=found.timestamps,
+        timestamps=found.timestamps,
         log=found.log,
         log_kind=found.log.kind,
-        token=token,
-        identify=identify,
         settle=SETTLE,
+        options=options,
+        oidc_issuer=found.issuer,
+        is_public=name in PUBLIC_INSTANCES,
+        url=log.url,
+        keys=frozenset(k.key.spki for k in trusted.tlogs if k.id == found.log.key_id),
     )
 
 
-def _is_public(url: str, keys: set[bytes]) -> bool:
+@dataclass(kw_only=True)
+class RemoteSigning(SigningInstance):
+    """An instance over HTTP. Its token comes from a file, the environment, the CI system or a person."""
+
+    options: SigningOptions
+    oidc_issuer: str
+    """Base URL for the browser flow; empty when the signing config names none."""
+    is_public: bool
+    """Whether it was named as a public instance. Else `url` and `keys` (SPKI) of its log say it."""
+    url: str
+    keys: frozenset[bytes]
+    _early: list[str] = field(default_factory=list)
+    """A token that `identify` got and `token` has not used."""
+
+    def identify(self) -> None:
+        same = self.options.signer
+        if same.asks and not self._early:
+            with contextlib.suppress(AnchorError):  # no usable token: the error comes when it should sign
+                token = self._get()
+                signer.claims(token)
+                self._early.append(token)
+        if self._early:
+            same.check(signer.claims(self._early[0]), self.name)
+
+    def check_published(self, folder: Path) -> None:
+        """Nothing of a remote log is published here."""
+
+    def export(self, folder: Path) -> None:
+        """Others serve its public side."""
+
+    def close(self) -> None:
+        """It holds nothing."""
+
+    def token(self) -> str:
+        token = self._early.pop() if self._early else self._get()
+        self.options.signer.check(signer.claims(token), self.name)
+        consent = self.options.consent
+        if consent is not None and (self.is_public or _is_public(self.url, self.keys)):
+            consent.ask(token, self.name, self.options.budget)
+        return token
+
+    def _get(self) -> str:
+        return self.options.tokens.get(self.oidc_issuer, self.options.budget)
+
+
+def _is_public(url: str, keys: frozenset[bytes]) -> bool:
     """Whether a log is one of a public instance, whatever file led to it: by its host, or its key (SPKI)."""
     host = urlsplit(url).hostname
     for repository in tuf_roots.REPOSITORIES.values():
@@ -238,32 +270,49 @@ class EmbeddedLog:
         return self._log.find(request, since)
 
 
-def _embedded(choice: Choice) -> Site:
+def _embedded(options: SigningOptions) -> SigningInstance:
     """The embedded instance in a home; a new one where there is none."""
-    folder = choice.home / FOLDER
+    folder = options.home / FOLDER
     if not (folder / "instance.json").exists():
-        choice.signer.check(None, "", own=True)  # before new keys are made
+        options.signer.check(None, "", own=True)  # before new keys are made
     instance = Instance.open(folder, create=True)
     try:
-        choice.signer.check((instance.identity, instance.issuer), instance.origin, own=True)
+        options.signer.check((instance.identity, instance.issuer), instance.origin, own=True)
         clock.check_instance(datetime.now(UTC), instance)
     except AnchorError:
         instance.close()
         raise
-    return Site(
-        kind=EMBEDDED,
+    return EmbeddedSigning(
         name=instance.origin,
         trusted_root=instance.trusted_root(),
         authority=instance.authority,
-        stamps=(instance.timestamps,),
+        timestamps=(instance.timestamps,),
         log=EmbeddedLog(instance.log),
         log_kind=log_kinds.EMBEDDED,
-        token=instance.mint,
-        check=partial(check_published, instance.log),
-        export=instance.export,
-        close=instance.close,
-        independent=False,
+        instance=instance,
     )
+
+
+@dataclass(kw_only=True)
+class EmbeddedSigning(SigningInstance):
+    """The embedded instance of a home. Its signer was compared before it was opened."""
+
+    instance: Instance
+
+    def token(self) -> str:
+        return self.instance.mint()
+
+    def identify(self) -> None:
+        pass
+
+    def check_published(self, folder: Path) -> None:
+        check_published(self.instance.log, folder)
+
+    def export(self, folder: Path) -> None:
+        self.instance.export(folder)
+
+    def close(self) -> None:
+        self.instance.close()
 
 
 def signer_before(
@@ -295,67 +344,3 @@ def _before(folder: Path) -> str:
     """The version that the release in a folder follows; a name that no version has where it is the first."""
     previous = release_file.load(files.read(folder / "release.json", limit=MAX_RELEASE)).previous
     return previous.version if previous else ".none"
-
-
-def tools(say: Callable[[str], None], own: Trust | None) -> Tools:
-    """The real checks; `own` is the publisher's policy, where there is one."""
-    witnesses = own.witnesses if own else None
-    return Tools(
-        examine=examine,
-        stamps=_stampers,
-        verify=partial(verify_own, own),
-        say=say,
-        witnessed=None if witnesses is None else partial(_witnessed, witnesses),
-        signers=own.policy.signers if own else (),
-    )
-
-
-def _witnessed(witnesses: WitnessPolicy, report: BundleReport) -> str:
-    """Empty if the witness policy is met, else the reason."""
-    try:
-        check_witnesses(report, witnesses, datetime.now(UTC), Effort.unlimited())
-    except AnchorError as e:
-        return str(e)
-    return ""
-
-
-def examine(bundle: bytes, payload: bytes, root: bytes) -> BundleReport:
-    """A bundle over these statement bytes, strictly; raises `Refused` with the first check that failed."""
-    found = verify_bundle(bundle, trusted_root=trusted_root.parse(root), artifact=None, now=datetime.now(UTC))
-    if not found.ok:
-        bad = next((c for c in found.checks if c.demotes), None)
-        raise Refused(f"{bad.name}: {bad.detail}" if bad else str(found.verdict), where="bundle")
-    if found.payload != payload:
-        raise Refused("the bundle is over another statement", where="bundle")
-    return found
-
-
-def _stampers(site: Site) -> tuple[Callable[[bytes], bytes], ...]:
-    root = trusted_root.parse(site.trusted_root)
-    return tuple(partial(request_timestamp.stamp, authority, root=root) for authority in site.stamps)
-
-
-def verify_own(own: Trust | None, path: Path, release: Release, root: bytes) -> Verdict:
-    """Verify a release on disk as a stranger with the publisher's policy would, from its bytes alone."""
-    trust = own or _own_trust(release, root)
-    data = files.read(path, limit=MAX_RELEASE)
-    return verify_release(
-        str(path),
-        data,
-        Folder(path.parent),
-        trust=trust,
-        now=datetime.now(UTC),
-        reference_client=reference_client.second_opinion,
-    )
-
-
-def _own_trust(release: Release, root: bytes) -> Trust:
-    """The policy that publish prints: this signer, these logs, this trusted root."""
-    signers = {(a.identity, a.issuer) for a in release.anchors}
-    policy = Policy(
-        ledger=release.ledger.name,
-        signers=tuple(Signer(identity=i, issuer=s) for i, s in sorted(signers)),
-        min_anchors=len({a.log.id for a in release.anchors}),
-        min_number=release.ledger.number,
-    )
-    return Trust(policy=policy, raw=[root], root=trusted_root.parse(root))

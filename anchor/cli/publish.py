@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """`anchor publish`: seal, sign, record, verify from disk, put in place."""
 
-import hashlib
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +15,7 @@ from anchor.format.readers import READERS
 from anchor.net.budget import Budget
 from anchor.publish import sealing, statement_guard
 from anchor.publish.policy_text import policy_text
-from anchor.publish.sealing import Order
+from anchor.publish.sealing import PublishRequest
 from anchor.verdict import Class
 
 if TYPE_CHECKING:
@@ -79,16 +78,17 @@ def command(as_json: bool, home: Path | None, **given: Any) -> int:  # noqa: FBT
     named = {key: given[key] for key in ("ledger", "name", "version", "reader")}
     home = homes.publisher_home(root, home, given["name"])
     if given["dry_run"]:
-        return _dry_run(Order(**named, root=root, home=home), as_json=as_json)
+        return _dry_run(PublishRequest(**named, root=root, home=home), as_json=as_json)
     if given["policy"]:
         files.check_utf8(given["policy"], "--policy")
     # The client is imported only by those who sign.
     from anchor.app import publish, trust
     from anchor.publish import journal, run
+    from anchor.publish.checks import Checks
     from anchor.signing.tokens import Consent, TokenSource
 
     counter = Counter()
-    order = Order(
+    request = PublishRequest(
         **named,
         root=root,
         home=home,
@@ -96,31 +96,36 @@ def command(as_json: bool, home: Path | None, **given: Any) -> int:  # noqa: FBT
         new_signer=given["new_signer"],
         progress=counter,
     )
-    journal.check_home(order.home)
-    if given["resume"] and not run.resumable(order):
-        where = f"{order.name} {order.version}"
+    journal.check_home(request.home)
+    if given["resume"] and not run.resumable(request):
+        where = f"{request.name} {request.version}"
         raise Misuse("nothing is interrupted or pending", where=where, remedy="leave --resume out")
-    instances = (given["instance"], *given["also"])
     source = TokenSource(
         file=given["identity_token_file"], browser=not given["no_browser"], interactive=sys.stdin.isatty()
     )
     budget = Budget(BUDGET)
     own = trust.load(given["policy"], budget=budget, offline=False) if given["policy"] else None
-    choice = publish.Choice(
-        home=order.home,
+    signing = publish.SigningOptions(
+        home=request.home,
         budget=budget,
         tokens=source,
         rekor=int(given["rekor"] or 0),
         consent=None if given["yes"] else Consent(confirm=_confirm, known=publish.recorded(root)),
-        signer=publish.signer_before(root, order.home, order.version, accepted=order.new_signer, own=own),
+        signer=publish.signer_before(
+            root, request.home, request.version, accepted=request.new_signer, own=own
+        ),
         chosen=bool(given["also"]) or not options.is_default("instance"),
     )
     stages = Stages()
-    tools = publish.tools(stages, own)
-    published = run.publish(order, lambda existing: publish.sites(instances, choice, existing, stages), tools)
+    published = run.publish(
+        request,
+        instances=publish.NamedInstances((given["instance"], *given["also"]), signing, stages),
+        checks=Checks(own),
+        say=stages,
+    )
     counter.close()
     stages.close()
-    return _report(published, order, as_json=as_json)
+    return _report(published, request, as_json=as_json)
 
 
 def _confirm(question: str) -> bool:
@@ -130,10 +135,10 @@ def _confirm(question: str) -> bool:
     return click.confirm(printable(question), err=True)
 
 
-def _dry_run(order: Order, *, as_json: bool) -> int:
-    found = sealing.dry_run(order)
+def _dry_run(request: PublishRequest, *, as_json: bool) -> int:
+    found = sealing.dry_run(request)
     if found.plan.existing is None:
-        statement_guard.check(order.home, found.statement, hashlib.sha256(found.data).hexdigest())
+        statement_guard.check(request.home, found.statement, found.digest)
     if as_json:
         print_json({"statement": found.data.decode(), "sent": False})
     else:
@@ -142,15 +147,15 @@ def _dry_run(order: Order, *, as_json: bool) -> int:
     return 0
 
 
-def _report(published: "Published", order: Order, *, as_json: bool) -> int:
-    root = order.root / "release" / order.version / published.release.trusted_root.path
+def _report(published: "Published", request: PublishRequest, *, as_json: bool) -> int:
+    root = request.root / "release" / request.version / published.release.trusted_root.path
     policy = policy_text(published.release, str(root))
     if as_json:
         verdict = published.verdict
         print_json(
             {
                 "verdict": verdict.verdict,
-                "release": str(order.root / "release.json"),
+                "release": str(request.root / "release.json"),
                 "new": published.new,
                 "missing": published.missing,
                 "facts": verdict.facts,

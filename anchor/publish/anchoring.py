@@ -11,73 +11,70 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 import msgspec
 
 from anchor.errors import AnchorError, Misuse, Pending, Refused, Unavailable
 from anchor.net.service_errors import NotSent
-from anchor.publish.instance import Site
+from anchor.publish import install, statement_guard
+from anchor.publish.checks import Checks
+from anchor.publish.instance import SigningInstance
 from anchor.publish.journal import Journal
-from anchor.signing import signer
+from anchor.publish.sealing import Sealing
+from anchor.signing import request_timestamp, signer
 from anchor.signing.unlogged_signature import Prepared
-from anchor.sigstore import timestamp_response
+from anchor.sigstore import timestamp_response, trusted_root
 from anchor.sigstore.x509 import fields, load_certificate
+from anchor.verify.report import BundleReport
 
 POLL = 1.0
 """Seconds between two looks for an entry whose answer was lost."""
+PATIENCE = 30.0
+"""Seconds for which witnesses are waited for."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Anchoring:
-    """One statement on its way into one log.
+    """One statement on its way into one log."""
 
-    `check` raises `Refused` for a bundle that does not verify; each of `stamps` gets a verified token.
-    """
-
-    statement: bytes
-    site: Site
+    sealing: Sealing
+    instance: SigningInstance
     journal: Journal
-    stamps: tuple[Callable[[bytes], bytes], ...]
-    check: Callable[[bytes], None]
+    checks: Checks
+    home: Path
     say: Callable[[str], None]
-    ready: Callable[[], None]
-    """Raises when it must not be sent any more: somebody published meanwhile."""
-    leaving: Callable[[], None]
-    """Notes for ever that the log may have the statement from now on; raises where it must not get it."""
     abandon: bool = False
     """Whether what cannot be completed any more is given up, and signed anew."""
-    lacks: Callable[[bytes], str] | None = None
-    """What a bundle lacks of the witness quorum; None when no quorum is demanded."""
 
     def run(self) -> bytes:
         """The bundle, JSON; the log has exactly one entry for it."""
         prepared = self._resumable()
         entry = None
         if prepared is not None and (entry := self.journal.entry()) is None:
-            self.say(f"{self.site.name}: going on from the journal")
+            self.say(f"{self.instance.name}: going on from the journal")
             entry = self._settle(prepared)
         bundle = self._sign() if prepared is None or entry is None else signer.assemble(prepared, entry)
-        return bundle if self.lacks is None else self._witnessed(bundle)
+        return self._witnessed(bundle) if self.checks.quorum else bundle
 
     def _witnessed(self, bundle: bytes) -> bytes:
         """The bundle with a proof under a checkpoint that has its quorum; the entry stays what it is."""
         prepared, sending = self.journal.signed(), self.journal.sending()
-        assert self.lacks is not None
         assert prepared is not None
         assert sending is not None
-        end = time.monotonic() + self.site.patience
-        while missing := self.lacks(bundle):
+        end = time.monotonic() + PATIENCE
+        while missing := self.checks.lacks(self._check(bundle)):
             if time.monotonic() >= end:
                 raise Pending(
-                    f"recorded, but {missing}", where=self.site.name, remedy="run it again with --resume"
+                    f"recorded, but {missing}", where=self.instance.name, remedy="run it again with --resume"
                 )
             time.sleep(POLL)
             entry = None
             with contextlib.suppress(Unavailable):  # it is recorded: who cannot be asked now is asked again
-                entry = self.site.log.find(prepared.request, sending.size)
+                entry = self.instance.log.find(prepared.request, sending.size)
             if entry is not None:
                 bundle = signer.assemble(prepared, entry)
-                self.check(bundle)
+                self._check(bundle)
         return bundle
 
     def _resumable(self) -> Prepared | None:
@@ -85,7 +82,7 @@ class Anchoring:
         prepared = self.journal.signed()
         if prepared is None:
             return None
-        if prepared.payload != self.statement:
+        if prepared.payload != self.sealing.data:
             raise Refused("the journal is of another statement", where=str(self.journal.folder))
         if self.journal.sending() or self.journal.entry():
             return prepared
@@ -93,27 +90,34 @@ class Anchoring:
             # Nothing of it is in the log, and a late entry would not verify: sign anew.
             self.journal.discard()
             return None
-        if self.stamps and not prepared.tokens:
-            tokens = tuple(stamp(prepared.signature) for stamp in self.stamps)
+        if self.instance.timestamps and not prepared.tokens:
+            root = trusted_root.parse(self.instance.trusted_root)
+            tokens = tuple(
+                request_timestamp.stamp(authority, prepared.signature, root)
+                for authority in self.instance.timestamps
+            )
             prepared = msgspec.structs.replace(prepared, tokens=tokens)
             self.journal.note_signed(prepared)
         return prepared
 
     def _sign(self) -> bytes:
-        self.say(f"{self.site.name}: signing")
-        steps = signer.Steps(
-            authority=self.site.authority,
-            signed=self.journal.note_signed,
-            stamps=self.stamps,
-            append=self._send,
-        )
+        self.say(f"{self.instance.name}: signing")
         return signer.sign(
-            self.statement,
-            steps=steps,
-            trusted_root=self.site.trusted_root,
-            token=self.site.token(),
-            kind=self.site.log_kind,
+            self.sealing.data,
+            authority=self.instance.authority,
+            timestamps=self.instance.timestamps,
+            log=self,
+            trusted_root=self.instance.trusted_root,
+            token=self.instance.token(),
+            kind=self.instance.log_kind,
         )
+
+    def signed(self, prepared: Prepared) -> None:
+        """Make a signature durable (`signer.Recorder`)."""
+        self.journal.note_signed(prepared)
+
+    def _check(self, bundle: bytes) -> BundleReport:
+        return self.checks.bundle(bundle, self.sealing.data, self.instance.trusted_root)
 
     def _settle(self, prepared: Prepared) -> bytes | None:
         """The log's entry for a request that may have been sent; it is sent only if it is not there.
@@ -123,7 +127,7 @@ class Anchoring:
         """
         sending = self.journal.sending()
         if sending is None:
-            return self._send(prepared)
+            return self.append(prepared)
         late = prepared.late(datetime.now(UTC))
         try:
             found = self._look(prepared, sending.size)
@@ -132,29 +136,34 @@ class Anchoring:
                 raise
             found = None
         if found is not None or not late:
-            return found or self._send(prepared)
+            return found or self.append(prepared)
         if self.abandon:
-            self.say(f"{self.site.name}: given up what was sent")
+            self.say(f"{self.instance.name}: given up what was sent")
             self.journal.set_aside()
             return None
         raise Unavailable(
             "its certificate has expired, and it has no time stamp: an entry that comes now does not verify",
-            where=self.site.name,
+            where=self.instance.name,
             remedy="it may still come into the log; --abandon gives it up and signs anew",
         )
 
-    def _send(self, prepared: Prepared) -> bytes:
-        self.ready()
+    def append(self, prepared: Prepared) -> bytes:
+        """Write the entry of a signature to the log (`signer.Recorder`); its TransparencyLogEntry.
+
+        Raises `Refused` before anything is sent if somebody published meanwhile.
+        """
+        plan = self.sealing.plan
+        install.check_unchanged(plan)
         again = self.journal.sending() is not None
         if not again:  # else where the first request began stays noted: it may still be on its way
             self._check_stamps(prepared)
             self.journal.note_signed(prepared)
-            size = self.site.log.size()
-            self.leaving()
+            size = self.instance.log.size()
+            statement_guard.sending(self.home, plan.ledger, self.sealing.digest, self.instance.name)
             self.journal.note_sending(size)
-        self.say(f"{self.site.name}: recording")
+        self.say(f"{self.instance.name}: recording")
         try:
-            entry = self.site.log.append(prepared.request)
+            entry = self.instance.log.append(prepared.request)
         except NotSent:
             if not again:
                 self.journal.forget_sending()
@@ -203,7 +212,7 @@ class Anchoring:
                 raise Unavailable(
                     f"the time stamp says {time_stamp:%H:%M:%S}, the certificate holds {start:%H:%M:%S} to "
                     f"{end:%H:%M:%S} UTC: it has expired meanwhile, or a service's clock is wrong",
-                    where=self.site.name,
+                    where=self.instance.name,
                     remedy="nothing was logged: run the same command again",
                 )
         if len(signers) < len(prepared.tokens):  # other clients take the second one for a copy
@@ -216,11 +225,11 @@ class Anchoring:
 
     def _look(self, prepared: Prepared, since: int) -> bytes | None:
         """Look until the request can no longer be on its way."""
-        end = time.monotonic() + self.site.settle
+        end = time.monotonic() + self.instance.settle
         while True:
-            entry = self.site.log.find(prepared.request, since)
+            entry = self.instance.log.find(prepared.request, since)
             if entry is not None:
-                self.say(f"{self.site.name}: the entry is in the log already")
+                self.say(f"{self.instance.name}: the entry is in the log already")
                 return self._keep(prepared, entry)
             if time.monotonic() >= end:
                 return None
@@ -229,7 +238,7 @@ class Anchoring:
     def _keep(self, prepared: Prepared, entry: bytes) -> bytes:
         """An answer is kept only when the bundle made of it verifies: a foreign one must not be resumed."""
         if prepared.tokens:  # then the time-stamps say when it was signed, and no promise is needed
-            entry = self.site.log_kind.within(entry, prepared.expires)
-        self.check(signer.assemble(prepared, entry))
+            entry = self.instance.log_kind.within(entry, prepared.expires)
+        self._check(signer.assemble(prepared, entry))
         self.journal.note_entry(entry)
         return entry

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One Sigstore instance with one log, as publishing sees it. What is behind it, it does not know."""
+"""One Sigstore instance with one log, as publishing uses it."""
 
-from collections.abc import Callable
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from anchor.errors import Unavailable
+from anchor.format.release import Release
 from anchor.log_kinds.kind import LogKind
 from anchor.sigstore.services import CertificateAuthority, TimestampAuthority
 
@@ -21,8 +24,8 @@ class LogClient(Protocol):
         """Send a request once; the TransparencyLogEntry (protobuf JSON) of it.
 
         An entry that was there before (409) is recovered, not refused. Raises `NotSent` when the request
-        never left. After any other error it may be in the log: `Refused` when the answer is that it never
-        will be, `Unavailable` for the rest.
+        never left. After any other error the entry may be in the log: `Refused` when the answer is that it
+        never will be, `Unavailable` for the rest.
         """
         ...
 
@@ -31,34 +34,51 @@ class LogClient(Protocol):
         ...
 
 
-@dataclass(frozen=True, kw_only=True)
-class Site:
-    """An instance, resolved: services to call, trust to verify with, words to say."""
+@dataclass(kw_only=True)
+class SigningInstance(ABC):
+    """The services of an instance, and the trusted root that its bundles verify under."""
 
-    kind: str
-    """`embedded`, `public`, `staging`, or the file that describes it."""
     name: str
     """Host name of the log; names its bundle file."""
     trusted_root: bytes
     """Sigstore TrustedRoot, JSON."""
     authority: CertificateAuthority
-    stamps: tuple[TimestampAuthority, ...]
+    timestamps: tuple[TimestampAuthority, ...]
+    """Each of them stamps each signature."""
     log: LogClient
     log_kind: LogKind
-    token: Callable[[], str]
-    """Gets an identity token; called only when a new signature is needed."""
-    identify: Callable[[], None] = lambda: None
-    """Raises `Misuse` where it would sign as another one than who signed the release before; asked of every
-    instance that will sign, before one of them does. It may get the token."""
     settle: float = 0.0
-    """Seconds for which a request that was not confirmed is looked for before it may be sent again."""
-    patience: float = 30.0
-    """Seconds for which witnesses are waited for."""
-    check: Callable[[Path], None] | None = None
-    """Raises when what is published is not the beginning of this log: an older copy of a home forks it."""
-    export: Callable[[Path], None] | None = None
-    """Writes the log's public side as static files; only the embedded instance has it to give."""
-    close: Callable[[], None] = lambda: None
-    """Gives back what it holds, such as the lock of an embedded log."""
-    independent: bool = True
-    """False when the log is run by whoever publishes: no independent evidence."""
+    """Seconds for which an unconfirmed request is looked for before it may be sent again."""
+
+    @abstractmethod
+    def token(self) -> str:
+        """An identity token. It is called only when a new signature is needed."""
+
+    @abstractmethod
+    def identify(self) -> None:
+        """Raise `Misuse` if this instance would sign as another signer than that of the release before.
+
+        Every instance that will sign is asked, before one of them signs. It may get the token.
+        """
+
+    @abstractmethod
+    def check_published(self, folder: Path) -> None:
+        """Raise if what is published in a folder is not the beginning of this log. An older copy of a home
+        would fork its log."""
+
+    @abstractmethod
+    def export(self, folder: Path) -> None:
+        """Write the public side of the log as static files, if this instance has it."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Release what is held, such as the lock of an embedded log."""
+
+
+class Instances(Protocol):
+    """The instances that a publication asks for."""
+
+    def open(self, existing: Release | None) -> Sequence[SigningInstance | Unavailable]:
+        """Each instance, or why it cannot be reached now. `existing`: the release of this version that is in
+        place."""
+        ...

@@ -19,7 +19,7 @@ from anchor.publish.plan import Plan, plan
 
 
 @dataclass(frozen=True, kw_only=True)
-class Order:
+class PublishRequest:
     """What is to be published, and where."""
 
     ledger: Path
@@ -47,15 +47,20 @@ class Sealing:
     data: bytes
     """The statement's bytes."""
 
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the statement's bytes, hex."""
+        return hashlib.sha256(self.data).hexdigest()
 
-def seal(order: Order, *, folder: Path | None, planned: Plan) -> Sealing:
+
+def seal(request: PublishRequest, *, folder: Path | None, planned: Plan) -> Sealing:
     """Facts, root and statement; with `folder`, the ledger files in it."""
     sealed = ledger_file.seal_file(
-        order.ledger,
+        request.ledger,
         ledger=planned.ledger,
         folder=folder,
-        reader=order.reader,
-        progress=order.progress,
+        reader=request.reader,
+        progress=request.progress,
     )
     statement = statements.commit(
         ledger=planned.ledger,
@@ -70,9 +75,9 @@ def seal(order: Order, *, folder: Path | None, planned: Plan) -> Sealing:
     return found
 
 
-def dry_run(order: Order) -> Sealing:
+def dry_run(request: PublishRequest) -> Sealing:
     """Everything that would be signed; nothing is written or sent."""
-    return seal(order, folder=None, planned=plan(order.root, name=order.name, version=order.version))
+    return seal(request, folder=None, planned=plan(request.root, name=request.name, version=request.version))
 
 
 def _check_same(sealing: Sealing) -> None:
@@ -80,7 +85,7 @@ def _check_same(sealing: Sealing) -> None:
     existing = sealing.plan.existing
     if existing is None:
         return
-    if hashlib.sha256(sealing.data).hexdigest() != existing.statement.sha256:
+    if sealing.digest != existing.statement.sha256:
         raise Refused(
             f"version {existing.ledger.version} is published with other facts or files",
             where=str(sealing.plan.folder),

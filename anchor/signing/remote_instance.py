@@ -12,12 +12,12 @@ from urllib.parse import urlsplit
 from anchor import limits, log_kinds
 from anchor.errors import Misuse, Refused
 from anchor.log_kinds.kind import LogKind
-from anchor.net.urls import check_url
 from anchor.net import http, logs
 from anchor.net.budget import Budget
 from anchor.net.http import Patience
-from anchor.net.service_errors import HttpError, ServiceError
 from anchor.net.logs.remote_log import RemoteLog
+from anchor.net.service_errors import HttpError, ServiceError
+from anchor.net.urls import check_url
 from anchor.sigstore.signing_config import Service, SigningConfig
 from anchor.sigstore.trusted_root import LogKey, TrustedRoot
 from anchor.tlog import checkpoint as checkpoints

@@ -13,10 +13,10 @@ import base64
 import contextlib
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import msgspec
 from cryptography import x509
@@ -34,40 +34,49 @@ from anchor.encoding import parse_json
 from anchor.errors import AnchorError, Misuse, Refused, Unavailable
 from anchor.format.statement import PAYLOAD_TYPE
 from anchor.log_kinds.kind import LogKind, Unlogged
-from anchor.signing import token_claims
+from anchor.signing import request_timestamp, token_claims
 from anchor.signing.unlogged_signature import Prepared
-from anchor.sigstore.services import CertificateAuthority
+from anchor.sigstore import trusted_root as trusted_roots
+from anchor.sigstore.services import CertificateAuthority, TimestampAuthority
 
 BUNDLE_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Steps:
-    """What the signing flow needs from its caller, in the order in which it is called.
+class Recorder(Protocol):
+    """The caller's side of a signature, in the order in which it is called."""
 
-    `signed` makes a signature durable; each of `stamps` returns a verified token for it (none where the
-    instance has no time-stamp authority, which only Rekor v1 can do without); `append` makes the request
-    durable, writes it to the log and returns the TransparencyLogEntry (protobuf JSON).
-    """
+    def signed(self, prepared: Prepared) -> None:
+        """Make a signature durable."""
+        ...
 
-    authority: CertificateAuthority
-    signed: Callable[[Prepared], None]
-    stamps: tuple[Callable[[bytes], bytes], ...]
-    append: Callable[[Prepared], bytes]
+    def append(self, prepared: Prepared) -> bytes:
+        """Make the request durable, and write it to the log; the TransparencyLogEntry (protobuf JSON)."""
+        ...
 
 
-def sign(statement: bytes, *, steps: Steps, trusted_root: bytes, token: str, kind: LogKind) -> bytes:
+def sign(
+    statement: bytes,
+    *,
+    authority: CertificateAuthority,
+    timestamps: Sequence[TimestampAuthority],
+    log: Recorder,
+    trusted_root: bytes,
+    token: str,
+    kind: LogKind,
+) -> bytes:
     """Sign an in-toto statement and record it in a log; the bundle's JSON bytes.
 
-    `kind` is that of the log. Raises the errors of the steps unchanged, `Misuse` for
-    a token that cannot be used, `Refused` for an answer of the instance that does not verify.
+    `timestamps` may be empty only for a log that promises a time. `kind` is that of the log. Raises the
+    errors of the services and of `log` unchanged, `Misuse` for a token that cannot be used, `Refused` for an
+    answer of the instance that does not verify.
     """
-    flow = _Flow(steps, kind)
+    root = trusted_roots.parse(trusted_root)
+    flow = _Flow(authority, log, kind)
     context = SigningContext(
         fulcio=cast("Any", flow),
         rekor=cast("Any", flow),
         trusted_root=TrustedRoot(trustroot.TrustedRoot.from_json(trusted_root)),
-        tsa_clients=[cast("Any", _Stamper(flow, stamp)) for stamp in steps.stamps],
+        tsa_clients=[cast("Any", _Stamper(flow, one, root)) for one in timestamps],
     )
     try:
         with context.signer(IdentityToken(token)) as signer:
@@ -126,8 +135,9 @@ class _Flow:
 
     url = "anchor"
 
-    def __init__(self, steps: Steps, kind: LogKind) -> None:
-        self._steps = steps
+    def __init__(self, authority: CertificateAuthority, log: Recorder, kind: LogKind) -> None:
+        self._authority = authority
+        self._log = log
         self._kind = kind
         self._prepared: Prepared | None = None
 
@@ -138,7 +148,7 @@ class _Flow:
 
     def post(self, csr: x509.CertificateSigningRequest, identity: IdentityToken) -> _Issued:
         request = json.dumps({"certificateSigningRequest": _b64(csr.public_bytes(Encoding.PEM))})
-        answer = parse_json(self._steps.authority.issue(request.encode(), str(identity)), where="CA answer")
+        answer = parse_json(self._authority.issue(request.encode(), str(identity)), where="CA answer")
         try:
             pems = answer["signedCertificateEmbeddedSct"]["chain"]["certificates"]
             first, *rest = [x509.load_pem_x509_certificate(p.encode()) for p in pems]
@@ -169,7 +179,7 @@ class _Flow:
             signature=envelope.signature,
             request=json.dumps(body, separators=(",", ":")).encode(),
         )
-        self._steps.signed(self._prepared)
+        self._log.signed(self._prepared)
         return body
 
     def add(self, token: bytes) -> None:
@@ -178,7 +188,7 @@ class _Flow:
 
     def create_entry(self, _: dict[str, Any]) -> TransparencyLogEntry:
         assert self._prepared is not None
-        entry = self._steps.append(self._prepared)
+        entry = self._log.append(self._prepared)
         return TransparencyLogEntry(rekor.TransparencyLogEntry.from_json(entry))
 
 
@@ -188,11 +198,12 @@ class _Stamper:
     goes on without."""
 
     flow: _Flow
-    stamp: Callable[[bytes], bytes]
+    authority: TimestampAuthority
+    root: trusted_roots.TrustedRoot
     url = "anchor"
 
     def request_timestamp(self, signature: bytes) -> TimeStampResponse:
-        token = self.stamp(signature)
+        token = request_timestamp.stamp(self.authority, signature, self.root)
         self.flow.add(token)
         return decode_timestamp_response(token)
 

@@ -12,7 +12,6 @@ from anchor.embedded.instance import Instance
 from anchor.format import release as releases
 from anchor.log_kinds.rekor_v2 import REKOR_V2
 from anchor.publish import release_json
-from anchor.signing import request_timestamp
 from anchor.signing import signer as signing
 from anchor.signing.reference_client import second_opinion
 from anchor.sigstore import trusted_root
@@ -20,7 +19,7 @@ from anchor.sigstore.trusted_root import TrustedRoot
 from anchor.verdict import Class
 from anchor.verify.policy import Policy, Signer
 from anchor.verify.release import ReferenceClient, Trust
-from tests.support.forge.signed import described, pose_as, sign
+from tests.support.forge.signed import Logged, described, pose_as, sign
 from tests.support.releases.in_memory import Held, hold
 from tests.support.releases.published import NAME, published
 
@@ -60,16 +59,11 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Two:
 def lent(two: Two) -> Held:
     """The release with another anchor: in the first instance's log, all else of the second's making."""
     statement = two.held.files[two.held.path("statement")]
-    theirs = trusted_root.parse(two.lender.trusted_root())
-    steps = signing.Steps(
-        authority=two.lender.authority,
-        signed=lambda prepared: None,
-        stamps=(lambda signature: request_timestamp.stamp(two.lender.timestamps, signature, theirs),),
-        append=lambda prepared: two.log.log.append(prepared.request),
-    )
     bundle = signing.sign(
         statement,
-        steps=steps,
+        authority=two.lender.authority,
+        timestamps=(two.lender.timestamps,),
+        log=Logged(two.log.log),
         trusted_root=release_json.union(two.raw),
         token=two.lender.mint(None),
         kind=REKOR_V2,

@@ -18,9 +18,9 @@ import pytest
 from anchor.errors import AnchorError, Unavailable
 from anchor.net import tuf_roots
 from anchor.net.budget import Budget
-from anchor.net.service_errors import HttpError, LostAnswer, NotSent, ServiceError
 from anchor.net.logs.rekor_v1 import RekorV1Writer
 from anchor.net.logs.rekor_v2 import RekorV2Writer
+from anchor.net.service_errors import HttpError, LostAnswer, NotSent, ServiceError
 from anchor.net.tuf_roots import Repository
 from anchor.signing.remote_instance import RemoteAuthority, RemoteTimestamps
 from anchor.tlog.checkpoint import Log

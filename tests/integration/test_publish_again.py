@@ -10,7 +10,7 @@ import pytest
 from anchor.app import publish
 from anchor.format import release as releases
 from anchor.net.budget import Budget
-from anchor.publish.instance import Site as SigstoreSite
+from anchor.publish.instance import SigningInstance
 from anchor.signing.tokens import TokenSource
 from tests.support.releases.published import LEDGER, Site, published, snapshot
 from tests.support.servers.embedded_instance import serving
@@ -163,14 +163,14 @@ def test_the_embedded_instance_beside_a_public_log_only_where_it_is_named(
     log = msgspec.structs.replace(release.anchors[0].log, origin="rekor.sigstore.dev")
     anchor = msgspec.structs.replace(release.anchors[0], log=log)
     existing = msgspec.structs.replace(release, anchors=(anchor,))
-    choice = publish.Choice(
+    options = publish.SigningOptions(
         home=tmp_path, budget=Budget(1.0), tokens=TokenSource(file=None, browser=False), chosen=chosen
     )
     said: list[str] = []
-    found = publish.sites(["embedded"], choice, existing, said.append)
-    for site in found:
-        assert isinstance(site, SigstoreSite)
-        site.close()
+    found = publish.NamedInstances(["embedded"], options, said.append).open(existing)
+    for instance in found:
+        assert isinstance(instance, SigningInstance)
+        instance.close()
     assert len(found) == chosen
     assert len(said) == (not chosen)
     assert (tmp_path / "instance").exists() is chosen

@@ -17,12 +17,11 @@ from anchor.log_kinds.rekor_v2 import REKOR_V2
 from anchor.merkle.hashing import leaf_hash
 from anchor.merkle.proof import verify_inclusion
 from anchor.net.budget import Budget
-from anchor.net.service_errors import LostAnswer, NotSent
 from anchor.net.logs.rekor_v1 import RekorV1Writer
 from anchor.net.logs.rekor_v2 import RekorV2Writer
+from anchor.net.service_errors import LostAnswer, NotSent
 from anchor.signing import remote_instance, signer
 from anchor.signing.remote_instance import Instance
-from anchor.signing.signer import Steps
 from anchor.signing.unlogged_signature import Prepared
 from anchor.sigstore import signing_config, trusted_root
 from tests.interop.stack import documents, node
@@ -56,30 +55,34 @@ def v2(stack: Stack, log: Log | None = None) -> RekorV2Writer:
     return found
 
 
-def prepare(stack: Stack, instance: Instance, log: Log | None = None) -> list[Prepared]:
-    """Everything up to the log, which is not written."""
-    from rfc3161_client import HashAlgorithm, TimestampRequestBuilder
+class Stopped:
+    """Keeps what was signed, and writes to no log (`signer.Recorder`)."""
 
-    seen: list[Prepared] = []
+    def __init__(self) -> None:
+        self.seen: list[Prepared] = []
 
-    def stamp(signature: bytes) -> bytes:
-        builder = TimestampRequestBuilder().data(signature).hash_algorithm(HashAlgorithm.SHA256)
-        return instance.timestamps[0].stamp(builder.build().as_bytes())
+    def signed(self, prepared: Prepared) -> None:
+        self.seen.append(prepared)
 
-    def append(prepared: Prepared) -> bytes:
+    def append(self, prepared: Prepared) -> bytes:
         raise Unavailable("stopped before the log")
 
-    steps = Steps(authority=instance.authority, signed=seen.append, stamps=(stamp,), append=append)
+
+def prepare(stack: Stack, instance: Instance, log: Log | None = None) -> list[Prepared]:
+    """Everything up to the log, which is not written."""
+    recorder = Stopped()
     root = json.dumps(stack.trusted_root(log or stack.log)).encode()
     with pytest.raises(Unavailable, match="stopped before the log"):
         signer.sign(
             STATEMENT,
-            steps=steps,
+            authority=instance.authority,
+            timestamps=instance.timestamps,
+            log=recorder,
             trusted_root=root,
             token=stack.oidc.token(),
             kind=instance.log.kind,
         )
-    return seen
+    return recorder.seen
 
 
 def check_entry(entry: bytes, body: bytes) -> int:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from anchor.format.release import load
-from anchor.publish.instance import Site
+from anchor.publish import anchoring
 from tests.interop.publication import Attempt, entries
 from tests.interop.stack import documents, netns
 from tests.interop.stack.logs import RekorV2
@@ -28,9 +28,7 @@ def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def patient(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
-    defaults = Site.__init__.__kwdefaults__
-    assert defaults is not None
-    monkeypatch.setitem(defaults, "patience", seconds)
+    monkeypatch.setattr(anchoring, "PATIENCE", seconds)
 
 
 @pytest.fixture(scope="module")

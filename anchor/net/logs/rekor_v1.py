@@ -20,12 +20,12 @@ from anchor.log_kinds.rekor_v1 import REKOR_V1
 from anchor.merkle.hashing import MAX_SIZE, leaf_hash
 from anchor.merkle.proof import MAX_PROOF
 from anchor.monitor.interfaces import EntryProof, OnlineLog
-from anchor.net.urls import check_url
 from anchor.net import http
 from anchor.net.budget import Budget
-from anchor.net.service_errors import HttpError, ServiceError
 from anchor.net.logs.network import LogNetwork, Reach, ReadLog
 from anchor.net.logs.remote_log import INTEGRATION, JSON, LOG, POLL, RemoteLog
+from anchor.net.service_errors import HttpError, ServiceError
+from anchor.net.urls import check_url
 from anchor.tlog.checkpoint import Log
 from anchor.tlog.source import Missing, Source
 

@@ -14,10 +14,10 @@ from anchor.errors import Refused
 from anchor.log_kinds import rekor_v2
 from anchor.log_kinds.rekor_v2 import REKOR_V2
 from anchor.net.budget import Budget
-from anchor.net.service_errors import HttpError, ServiceError
 from anchor.net.log_sources import HttpSource
 from anchor.net.logs.network import Reach, ReadLog, StaticTiles
 from anchor.net.logs.remote_log import INTEGRATION, LOG, POLL, RemoteLog
+from anchor.net.service_errors import HttpError, ServiceError
 from anchor.tlog.checkpoint import Log
 from anchor.tlog.note import MAX_NOTE
 from anchor.tlog.reader import TileReader

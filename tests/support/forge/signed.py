@@ -1,31 +1,42 @@
 # SPDX-License-Identifier: Apache-2.0
 """Bundles signed on purpose: any statement, by any embedded instance, in any name."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from anchor.embedded.identity_tokens import Tokens
 from anchor.embedded.instance import Instance
+from anchor.embedded.log import Log
 from anchor.format.release import Anchor
 from anchor.log_kinds.rekor_v2 import REKOR_V2
 from anchor.publish import release_json
 from anchor.publish.release_json import Anchored
-from anchor.signing import request_timestamp, signer
+from anchor.signing import signer
+from anchor.signing.unlogged_signature import Prepared
 from anchor.sigstore import trusted_root
 from anchor.verify.bundle import verify_bundle
 
 
+@dataclass(frozen=True)
+class Logged:
+    """Every signature goes into this log at once, and nothing is kept of it (`signer.Recorder`)."""
+
+    log: Log
+
+    def signed(self, prepared: Prepared) -> None:
+        pass
+
+    def append(self, prepared: Prepared) -> bytes:
+        return self.log.append(prepared.request)
+
+
 def sign(instance: Instance, statement: bytes, *, identity: str | None = None, stamps: int = 1) -> bytes:
     """A bundle of this instance over these bytes; every call makes an entry."""
-    root = trusted_root.parse(instance.trusted_root())
-    steps = signer.Steps(
-        authority=instance.authority,
-        signed=lambda prepared: None,
-        stamps=(lambda signature: request_timestamp.stamp(instance.timestamps, signature, root),) * stamps,
-        append=lambda prepared: instance.log.append(prepared.request),
-    )
     return signer.sign(
         statement,
-        steps=steps,
+        authority=instance.authority,
+        timestamps=(instance.timestamps,) * stamps,
+        log=Logged(instance.log),
         trusted_root=instance.trusted_root(),
         token=instance.mint(identity),
         kind=REKOR_V2,

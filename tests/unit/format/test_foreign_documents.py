@@ -19,8 +19,8 @@ import pytest
 from anchor.encoding import toml_string
 from anchor.errors import Misuse, Refused, Unsupported
 from anchor.net.budget import Budget
-from anchor.net.service_errors import LostAnswer
 from anchor.net.logs.rekor_v1 import RekorV1Writer
+from anchor.net.service_errors import LostAnswer
 from anchor.signing import token_claims
 from anchor.sigstore import bundle, signing_config, trusted_root
 from anchor.tlog import witness_policy

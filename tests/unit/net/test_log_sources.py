@@ -12,7 +12,6 @@ import pytest
 
 from anchor.app.log_locations import LogLocations, RunBudget
 from anchor.errors import Misuse, Unavailable, Unsupported
-from anchor.net import http
 from anchor.net.budget import Budget
 from anchor.net.log_sources import FolderCache, FolderSource, HttpSource
 from anchor.net.logs.network import Reach, ReadLog

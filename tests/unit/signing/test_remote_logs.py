@@ -15,9 +15,9 @@ from anchor.log_kinds.rekor_v1 import REKOR_V1
 from anchor.log_kinds.rekor_v2 import REKOR_V2
 from anchor.merkle.hashing import leaf_hash
 from anchor.net.budget import Budget
-from anchor.net.service_errors import HttpError, LostAnswer, ServiceError
 from anchor.net.logs.rekor_v1 import RekorV1Writer
 from anchor.net.logs.rekor_v2 import RekorV2Writer
+from anchor.net.service_errors import HttpError, LostAnswer, ServiceError
 from anchor.signing import remote_instance
 from anchor.signing.remote_instance import RemoteAuthority
 from anchor.sigstore import signing_config, trusted_root
