@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What publishing needs, put together: instances, strict checks, the publisher's own policy.
+"""The instances that a publication signs with, by their names on the command line.
 
-Imported only by those who sign: it brings the sigstore client.
+Only commands that sign import this module: it brings the sigstore client.
 """
 
 import contextlib
@@ -37,19 +37,19 @@ from anchor.verify.release import Trust
 
 EMBEDDED = "embedded"
 SETTLE = 25.0
-"""Seconds: a Rekor server gives up on a write after 20. What Rekor v1 has queued by then can come later."""
+"""Seconds: a Rekor server gives up on a write after 20. An entry that Rekor v1 has queued can come later."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class SigningOptions:
-    """How whoever publishes wants instances to be used. `rekor` 0: as the signing config says."""
+    """The publisher's choices for all instances. `rekor` 0: as the signing config says."""
 
     home: Path
     budget: Budget
     tokens: TokenSource
     rekor: int = 0
     consent: Consent | None = None
-    """Before the first entry in a public log; None: it was given."""
+    """It is asked before the first entry in a public log; None: consent was given."""
     signer: SameSigner = field(default_factory=SameSigner)
     chosen: bool = True
     """False when nobody named an instance, so that it is the embedded one."""
@@ -89,10 +89,10 @@ class NamedInstances:
 
 
 def _is_needless(existing: Release, options: SigningOptions) -> bool:
-    """Whether the embedded instance adds nothing to a release but another operator of the same kind.
+    """True if the embedded instance would add to a release only another operator of the same kind.
 
-    A folder that was moved or cloned has another home by default, and so another instance: the release that
-    it made elsewhere is whole. No instance is made to find that out.
+    A folder that was moved or cloned has another home by default, and so another instance. The release that
+    was made elsewhere is whole. This test makes no instance.
     """
     origins = {a.log.origin for a in existing.anchors if log_kinds.EMBEDDED.has_origin(a.log.origin)}
     if not origins:
@@ -189,7 +189,7 @@ class RemoteSigning(SigningInstance):
     oidc_issuer: str
     """Base URL for the browser flow; empty when the signing config names none."""
     is_public: bool
-    """Whether it was named as a public instance. Else `url` and `keys` (SPKI) of its log say it."""
+    """True if it was named as a public instance. Else `url` and `keys` (SPKI) of its log decide it."""
     url: str
     keys: frozenset[bytes]
     _early: list[str] = field(default_factory=list)
@@ -227,7 +227,7 @@ class RemoteSigning(SigningInstance):
 
 
 def _is_public(url: str, keys: frozenset[bytes]) -> bool:
-    """Whether a log is one of a public instance, whatever file led to it: by its host, or its key (SPKI)."""
+    """True if a log is one of a public instance, by its host or its key (SPKI)."""
     host = urlsplit(url).hostname
     for repository in tuf_roots.REPOSITORIES.values():
         try:
@@ -235,7 +235,7 @@ def _is_public(url: str, keys: frozenset[bytes]) -> bool:
                 repository, cache=tuf_cache(), budget=Budget(0), now=datetime.now(UTC), offline=True
             )
             public = trusted_root.parse(material.trusted_root).tlogs
-        except AnchorError:  # no copy is here, so nothing was ever published there from here by its name
+        except AnchorError:  # there is no copy here, so nothing was published there from here by its name
             continue
         if any(k.host == host or k.key.spki in keys for k in public):
             return True
@@ -243,7 +243,8 @@ def _is_public(url: str, keys: frozenset[bytes]) -> bool:
 
 
 def recorded(folder: Path) -> frozenset[Signing]:
-    """Who the release in a folder names as its signers, in which logs; not verified. Empty without one."""
+    """The signers that the release in a folder names, with their logs; not verified. Empty if there is no
+    release."""
     try:
         release = release_file.load(files.read(folder / "release.json", limit=MAX_RELEASE))
     except AnchorError:
@@ -252,7 +253,7 @@ def recorded(folder: Path) -> frozenset[Signing]:
 
 
 class EmbeddedLog:
-    """The embedded log as a client of it: an entry that is there already is given, not refused."""
+    """A client of the embedded log: a second request for an entry gives the entry, not an error."""
 
     def __init__(self, log: Log) -> None:
         self._log = log
@@ -271,7 +272,7 @@ class EmbeddedLog:
 
 
 def _embedded(options: SigningOptions) -> SigningInstance:
-    """The embedded instance in a home; a new one where there is none."""
+    """The embedded instance in a home; a new one if there is no instance."""
     folder = options.home / FOLDER
     if not (folder / "instance.json").exists():
         options.signer.check(None, "", own=True)  # before new keys are made
@@ -318,8 +319,8 @@ class EmbeddedSigning(SigningInstance):
 def signer_before(
     root: Path, home: Path, version: str, *, accepted: bool, own: Trust | None = None
 ) -> SameSigner:
-    """Who signed the release before a version, by the release.json files of a folder, and which home here has
-    the keys of that. To a version that is there, others are added: then its own signers count as well."""
+    """The signers of the release before a version, by the release.json files of a folder, and the home on
+    this machine with their keys. If the version is in place, its own signers count as well."""
     there, before = recorded(root / PUBLISHED / version), recorded(root)
     if there:
         before = there | recorded(root / PUBLISHED / _before(root / PUBLISHED / version))
@@ -341,6 +342,6 @@ def signer_before(
 
 
 def _before(folder: Path) -> str:
-    """The version that the release in a folder follows; a name that no version has where it is the first."""
+    """The version that the release in a folder follows; for the first one a name that no version has."""
     previous = release_file.load(files.read(folder / "release.json", limit=MAX_RELEASE)).previous
     return previous.version if previous else ".none"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A Sigstore instance inside this process: CA, time stamps and a log, run by whoever publishes with it.
+"""A Sigstore instance inside this process: CA, time-stamps and a log. Its operator is the publisher.
 
-For first use, air gaps and tests. What it says is evidence against its operator, and no independent evidence.
+It is for first use, air gaps and tests. It gives evidence against its operator, and no independent evidence.
 """

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The certificate authority of the embedded instance: Fulcio's v2 API, with a CT key in place of a CT log.
 
-It decides who gets a certificate: whoever shows a token of this instance and possession of a P-256 key. The
-SCT is a signature of a key that lies beside the CA key; there is no log of certificates behind it.
+It decides who gets a certificate: a requester with a token of this instance who proves possession of a P-256
+key. The SCT is a signature by a key beside the CA key; there is no log of certificates behind it.
 """
 
 import hashlib
@@ -131,8 +131,8 @@ class Authority:
     def _sct(self, tbs: bytes, now: datetime) -> bytes:
         """A v1 SignedCertificateTimestamp of a precertificate, RFC 6962 section 3.2.
 
-        In whole seconds: the sigstore client reads the time as a float, and from 2038 on it then loses a
-        millisecond of about one time in four, and with it the signature.
+        The time is in whole seconds. The sigstore client reads it as a float, and loses a millisecond of
+        about one time in four from 2038 on; the signature would not verify then.
         """
         issuer = hashlib.sha256(spki_of(self.key.public_key())).digest()
         when = struct.pack(">Q", 1000 * int(now.timestamp()))
@@ -176,7 +176,7 @@ def _public_key(asked: _Request, identity: str) -> ec.EllipticCurvePublicKey:
 
 
 def _p256(key: object) -> ec.EllipticCurvePublicKey:
-    """Only P-256: the sigstore client hashes DSSE with SHA-256 whatever the curve."""
+    """Only P-256: the sigstore client hashes DSSE with SHA-256 for every curve."""
     if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
         raise Refused("only ECDSA P-256 keys are certified here", where="signingCert")
     return key

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The public side of the embedded log as static files: C2SP tlog-tiles, and the log's verifier key.
 
-What was published is never gone back on: a folder that holds another log's checkpoint, a later one or a
-contradicting one is left alone. Each file is replaced whole, the checkpoint last, so that whoever reads
-meanwhile finds everything that the checkpoint they have covers, but for partial tiles that became full.
+An export never contradicts an earlier one: a folder with the checkpoint of another log, a later checkpoint
+or a contradicting one is not changed. Each file is replaced whole, the checkpoint last. A reader finds
+everything that its checkpoint covers at any moment, except partial tiles that became full.
 """
 
 import contextlib
@@ -26,7 +26,8 @@ VKEY = "vkey"
 
 
 def export(log: "Log", folder: Path) -> None:
-    """Write the log of now into `folder`; again, it only adds. Raises `Misuse`, `Refused`, `Unavailable`."""
+    """Write the current log into `folder`; a second call only adds. Raises `Misuse`, `Refused`,
+    `Unavailable`."""
     check_published(log, folder)
     head = log.head()
     for tile in _tiles(head.size):
@@ -39,10 +40,10 @@ def export(log: "Log", folder: Path) -> None:
 
 
 def check_published(log: "Log", folder: Path) -> None:
-    """Refuse to go on when what is published in `folder` is not the beginning of this log.
+    """Raise if the checkpoint published in `folder` is not of the beginning of this log.
 
-    `Misuse`: another log's, or later than this one, as after a backup was restored: a new entry would fork
-    the log. `Refused`: same size or smaller, and another root; the fork is there.
+    `Misuse`: it is another log's, or of a larger tree, as after a backup was restored: a new entry would fork
+    the log. `Refused`: the size is the same or smaller, and the root is another one: the log is forked.
     """
     path = folder / CHECKPOINT
     if not path.exists():
@@ -103,7 +104,7 @@ def _put(path: Path, data: bytes) -> None:
 
 
 def _has(path: Path, data: bytes) -> bool:
-    """Whether a file has these bytes already."""
+    """True if a file has these bytes already."""
     try:
         return path.exists() and files.read(path, limit=len(data)) == data
     except AnchorError:
@@ -111,7 +112,7 @@ def _has(path: Path, data: bytes) -> bool:
 
 
 def _remove_old_partials(folder: Path, size: int) -> None:
-    """Partials of older checkpoints: nothing needs them once the full tile or a wider partial is there."""
+    """Remove partial tiles of older checkpoints. A full tile or a wider partial replaces them."""
     keep = {folder / tile.path for tile in tiles.right_edge(size)}
     bundle, width = divmod(size, FULL)
     if width:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the embedded log records: Rekor v2's hashedrekord 0.0.2, checked and written as Rekor v2 does.
+"""The entries of the embedded log: Rekor v2's hashedrekord 0.0.2, checked and written as Rekor v2 does.
 
-It decides whether a CreateEntryRequest becomes an entry: the signature must verify over the digest with the
-key that comes with it. Whose key that is, it does not ask; neither does Rekor.
+This module decides whether a CreateEntryRequest becomes an entry. The signature must verify over the digest
+with the key of the request. The owner of the key is not checked, as in Rekor.
 """
 
 import hashlib
@@ -32,7 +32,7 @@ TAKEN = frozenset(
         "PKIX_ED25519_PH",
     }
 )
-"""PublicKeyDetails: of what Rekor v2 takes by default, all that sign a digest."""
+"""PublicKeyDetails: those that Rekor v2 takes by default and that sign a digest."""
 
 
 class _RawBytes(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
@@ -117,7 +117,7 @@ def _key(verifier: _Verifier) -> Key:
 
 
 def signed_at(body: bytes) -> datetime | None:
-    """When the certificate of an entry of this log begins; None for one with a bare key."""
+    """The start of the certificate of an entry of this log; None for an entry with a bare key."""
     verifier = parse_json(body, where="log entry")["spec"]["hashedRekordV002"]["signature"]["verifier"]
     if "x509Certificate" not in verifier:
         return None

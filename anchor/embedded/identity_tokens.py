@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Identity tokens of the embedded instance: JWTs that this instance signs and that only it accepts.
 
-Whoever can read the signing key can be any identity: the key is what separates the publisher from every
-other process of the machine. A token says nothing about who asked for it.
+A process that can read the signing key can be any identity. Only the key separates the publisher from other
+processes of the machine. A token does not say who asked for it.
 """
 
 import hashlib
@@ -34,7 +34,7 @@ _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[!#$%&'()*+,\-./:;=?@_~A-Za-z0-9]+")
 
 
 def is_email(identity: str) -> bool:
-    """Whether an identity goes into a certificate as an address (RFC822 name), not as a URI."""
+    """True if an identity goes into a certificate as an address (RFC822 name), not as a URI."""
     return bool(_EMAIL.fullmatch(identity))
 
 

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """An embedded Sigstore instance: a folder of keys, certificates and a log, and the services they make.
 
-It is made whole or not at all, and never over another one. Whoever has the folder can sign as anyone, stamp
-any time and rewrite the log: what it signs is evidence against its operator, and no independent evidence.
+It is made whole or not at all, and never over another one. The owner of the folder can sign as anyone, stamp
+any time and rewrite the log. So the instance gives evidence against its operator, and no independent
+evidence.
 """
 
 import functools
@@ -59,7 +60,7 @@ class Instance:
 
     @classmethod
     def open(cls, folder: Path, *, create: bool, clock: Clock = system_clock) -> "Instance":
-        """The instance in `folder`; when there is none, a new one if `create`, else `Misuse`.
+        """The instance in `folder`; if there is no instance, a new one if `create`, else `Misuse`.
 
         Raises `Misuse` when others can read the keys or the folder holds something else.
         """
@@ -143,17 +144,17 @@ class Instance:
 
     @property
     def issuer(self) -> str:
-        """What certificates name as the issuer of identities."""
+        """The issuer of identities in certificates."""
         return f"https://{self.origin}/oauth"
 
     @property
     def identity(self) -> str:
-        """Who signs unless another identity is named."""
+        """The default identity of the signer."""
         return f"publisher@{self.origin}"
 
     @property
     def base_url(self) -> str:
-        """The log's URL in the trusted root; it resolves nowhere."""
+        """The log's URL in the trusted root; it never resolves."""
         return f"https://{self.origin}"
 
     @property
@@ -165,11 +166,11 @@ class Instance:
 
     @property
     def ends(self) -> datetime:
-        """When the first of its certificates ends; nothing that is signed from then on verifies."""
+        """The end of the first certificate to end; a signature from then on does not verify."""
         return min(c.not_valid_after_utc for c in (*self.authority.chain, *self.timestamps.chain))
 
     def newest(self) -> datetime | None:
-        """The time of the newest signature in the log, by its certificate; None where there is none."""
+        """The time of the newest signature in the log, by its certificate; None in an empty log."""
         size = self.log.size()
         return signed_at(next(self.log.bodies(size - 1))) if size else None
 
@@ -247,7 +248,7 @@ class Instance:
 
 
 def _make(folder: Path, now: datetime) -> None:
-    """Everything an instance is, in a folder that no one else sees yet."""
+    """Write all files of an instance into a folder that no other process knows yet."""
     start = (now - key_files.BACKDATE).replace(microsecond=0)
     keys = folder / "keys"
     files.make_folder(keys, mode=files.PRIVATE)
@@ -281,7 +282,7 @@ def _make(folder: Path, now: datetime) -> None:
 
 
 def _sweep(folder: Path) -> None:
-    """Remove what killed makers left: a folder whose maker lives is locked."""
+    """Remove folders that killed processes left: a folder in use is locked."""
     for left in folder.parent.glob(f".{folder.name}.*.tmp"):
         if not stat.S_ISDIR(left.lstat().st_mode):
             continue

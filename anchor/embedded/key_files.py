@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Keys and certificates of an embedded instance: made once, read back with their modes checked.
 
-The root keys of both chains sign one certificate each and are then forgotten: they are never written, so
-they cannot be stolen, and nothing can be certified beside what is in the trusted root.
+The root key of each chain signs one certificate and is never written. So it cannot be stolen, and nothing
+can be certified that is not in the trusted root.
 """
 
 import hashlib
@@ -29,7 +29,7 @@ from anchor.errors import Misuse
 from anchor.log_kinds.embedded import EMBEDDED_SUFFIX
 
 ORGANIZATION = "no independent evidence"
-"""In the name of every certificate: the embedded instance is run by whoever publishes with it."""
+"""In the name of every certificate: the operator of the embedded instance is the publisher."""
 
 YEARS = 30
 BACKDATE = timedelta(minutes=5)
@@ -59,7 +59,7 @@ def make_authority(origin: str, start: datetime) -> Chain:
 
 
 def make_timestamps(origin: str, start: datetime) -> Chain:
-    """A time-stamp authority: P-256, a certificate for nothing but time stamps below a root."""
+    """A time-stamp authority: P-256, a certificate for time-stamps alone below a root."""
     return _chain(origin, "TSA", start, ExtendedKeyUsageOID.TIME_STAMPING, issues=False)
 
 
@@ -137,7 +137,7 @@ def write_key(path: Path, key: Private) -> None:
 
 
 def read_key(path: Path) -> Private:
-    """A private key; `Misuse` when others can read it or it is none."""
+    """A private key; `Misuse` if others can read it or it cannot be parsed."""
     check_private(path)
     try:
         key = load_pem_private_key(files.read(path, limit=MAX_FILE), None)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where the log has an entry already: a table from leaf hash to index, in SQLite.
+"""The index of each entry by its leaf hash, in SQLite.
 
-A convenience that can be lost: it is rebuilt from the level-0 tiles, and a hit counts only after it was
-compared with them. WAL without a sync per commit keeps a whole prefix through a power cut; the rest is
+The table may be lost: it is rebuilt from the tiles of level 0, and a hit counts only after it was compared
+with them. WAL without a sync per commit keeps a whole prefix through a power cut; the rest is
 added again when the log is opened.
 """
 
@@ -20,7 +20,7 @@ CREATE TABLE IF NOT EXISTS upto (size INTEGER NOT NULL);
 
 
 class Index:
-    """One writer at a time, whoever holds the log's lock. Raises `Unavailable` when it cannot be written."""
+    """One writer at a time, the holder of the log's lock. Raises `Unavailable` when it cannot be written."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

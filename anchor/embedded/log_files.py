@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The log's files: one growing file for each tile and each entry bundle, and the checkpoint that bounds them.
 
-A partial tile is the beginning of its file, so no file is written twice. What lies beyond the checkpoint is
-no part of the log: the rest of an append that was killed, overwritten by the next one. Everything an entry
-needs is on the disk before the checkpoint that covers it; the rename of the checkpoint is the commit.
+A partial tile is the beginning of its file, so no file is written twice. Bytes beyond the checkpoint are not
+part of the log: they are the rest of an append that was killed, and the next append overwrites them.
+Everything that an entry needs is on the disk before the checkpoint that covers it. The rename of the
+checkpoint is the commit.
 """
 
 import contextlib
@@ -24,7 +25,7 @@ MAX_CHECKPOINT = 1 << 16
 
 @dataclass(frozen=True)
 class Tail:
-    """What the next append starts from: the hashes of each level's partial tile, and the bundle's length."""
+    """The start of the next append: the hashes of each level's partial tile, and the bundle's length."""
 
     size: int
     levels: tuple[tuple[bytes, ...], ...]
@@ -49,7 +50,7 @@ def damaged(problem: str, where: Path | str) -> Unavailable:
 
 
 class Store:
-    """The files below one folder. Reads are cut to the width asked for; who asks knows the size."""
+    """The files below one folder. Reads are cut to the width that is asked for; the caller knows the size."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -101,7 +102,7 @@ class Store:
         return Tail(size, tuple(levels), len(bundle))
 
     def plan(self, tail: Tail, body: bytes, leaf: bytes) -> Step:
-        """What one more entry writes, and the right edge after it."""
+        """The writes of one more entry, and the right edge after it."""
         index, width = divmod(tail.size, FULL)
         record = len(body).to_bytes(2, "big") + body
         writes = [(tiles.entries_path(index, FULL), tail.offset, record)]
@@ -124,7 +125,7 @@ class Store:
             self._write(self._path(path), offset, data)
 
     def clean(self) -> None:
-        """Remove what a killed writer left of a checkpoint it did not get to rename."""
+        """Remove a checkpoint that a killed writer did not rename."""
         for path in self.folder.glob(f".{CHECKPOINT}.*.tmp"):
             path.unlink(missing_ok=True)
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The embedded instance on loopback HTTP, so that any Sigstore client can be pointed at it.
 
-It maps Fulcio's, the TSA's and Rekor's routes to the services, and their errors to status codes. Any process
-of the machine may write to the log and get stamps, as with any Sigstore; a certificate needs a token, and
-`/mint` gives one only to whoever can read the secret.
+The routes of Fulcio, the TSA and Rekor lead to the services, and errors become status codes. Any process of
+the machine may write to the log and get time-stamps, as with any Sigstore. A certificate needs a token, and
+`/mint` gives one only to a process that can read the secret.
 """
 
 import contextlib
@@ -46,7 +46,7 @@ STAMP = "application/timestamp-reply"
 
 @dataclass(frozen=True)
 class Answer:
-    """What a request is answered with."""
+    """The answer to a request."""
 
     status: int
     body: bytes
@@ -62,7 +62,7 @@ def problem(status: HTTPStatus, message: str, *headers: tuple[str, str]) -> Answ
 
 
 class Services:
-    """What each route does, without HTTP."""
+    """The work of each route, without HTTP."""
 
     def __init__(self, instance: Instance, *, secret: str) -> None:
         self.instance = instance
@@ -143,8 +143,8 @@ LIMITS = {
 
 
 class _Timed(io.RawIOBase):
-    """What a client sends. A time-out of a socket bounds one read, so a client that sends a byte a second
-    never meets it: here a whole request has a deadline."""
+    """The bytes of a client, with a deadline for each whole request. The time-out of a socket bounds one read
+    only, so a client could send a byte a second for ever."""
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
@@ -243,8 +243,8 @@ class Handler(BaseHTTPRequestHandler):
         return None
 
     def _framing_problem(self) -> str:
-        """What makes a request one thing to this server and another one to somebody before it; "" if nothing
-        does. Sections 5.1, 5.2 and 6.3 of RFC 9112."""
+        """The problem of a request that this server and a proxy before it could read in two ways; "" if it
+        has none. Sections 5.1, 5.2 and 6.3 of RFC 9112."""
         if self.headers.defects or self.headers.get_payload():
             return "a line among the headers is none"
         if any("\r" in value or "\n" in value for value in self.headers.values()):
@@ -294,7 +294,7 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(answer.body)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  the name http.server passes
-        """Quiet: tokens and paths of clients are nobody's business."""
+        """Log nothing: a log would hold tokens and paths of clients."""
 
 
 class Server(ThreadingHTTPServer):
@@ -325,17 +325,17 @@ class Server(ThreadingHTTPServer):
         self.url = self.services.url = f"http://{name}:{self.server_address[1]}"
 
     def waits_for(self, connection: socket.socket) -> None:
-        """From now on this connection owes a request."""
+        """Note that the next request of this connection is awaited from now on."""
         with self._lock:
             self._waiting[connection] = None
 
     def has(self, connection: socket.socket) -> None:
-        """Its request is whole, or will never be."""
+        """Note that its request is whole, or will never be."""
         with self._lock:
             self._waiting.pop(connection, None)
 
     def _make_room(self) -> None:
-        """End the connection that has owed a request for the longest time."""
+        """End the connection whose request has been awaited for the longest time."""
         with self._lock:
             longest = next(iter(self._waiting), None)
             if longest is not None:
@@ -355,7 +355,7 @@ class Server(ThreadingHTTPServer):
             self._slots.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that went away, or a time-out: nothing to tell."""
+        """Report nothing: the client went away, or there was a time-out."""
 
 
 def _host_of(header: str) -> str:

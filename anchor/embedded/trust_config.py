@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a client is told to trust and where to send things: Sigstore's trusted root, signing and trust config.
+"""The trusted root, signing config and trust config of an embedded instance, for any Sigstore client.
 
-The shapes and the values that clients insist on; nothing is decided here. The trusted root is written once,
-when the instance is made, since its digest is what people pin; the others name the ports of one run.
+This module has the shapes and the values that clients need; it decides nothing. The trusted root is written
+once, when the instance is made, since people pin its digest. The other two name the ports of one run.
 """
 
 import hashlib

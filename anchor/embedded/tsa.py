@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The time-stamp authority of the embedded instance: RFC 3161 requests in, responses out.
 
-It decides which requests are answered with a token and which with a rejection. Its clock is the clock of
-whoever publishes: a token of it is no independent evidence of time.
+It decides which requests get a token and which get a rejection. Its clock is the publisher's clock, so a
+token is no independent evidence of time.
 """
 
 import hashlib

@@ -26,7 +26,8 @@ Form = tuple[str, str]
 
 
 class Signed(msgspec.Struct, frozen=True):
-    """Who signed what. An entry is rebuilt from it. `certificate` is DER, None for a managed key."""
+    """A signature and its signer. An entry is rebuilt from it. `certificate` is DER, None for a managed
+    key."""
 
     bundle: Bundle
     key: Key
@@ -57,9 +58,9 @@ class LogKind(ABC):
     api_version: ClassVar[int | None] = None
     """`majorApiVersion` in signing configs; None if no signing config lists such logs."""
     promises: ClassVar[bool] = False
-    """Whether its logs sign promises (signed entry timestamps)."""
+    """True if its logs sign promises (signed entry timestamps)."""
     one_tree: ClassVar[bool] = True
-    """Whether a log is one tree, so that the index of an entry is its index in that tree."""
+    """True if a log is one tree, so that the index of an entry is its index in that tree."""
 
     # Entries
 
@@ -75,7 +76,7 @@ class LogKind(ABC):
         return ""
 
     def prehashed(self, entry: LogEntry) -> bool:
-        """Whether an Ed25519 signature in an entry of this form is over the SHA-512 of the file."""
+        """True if an Ed25519 signature in an entry of this form is over the SHA-512 of the file."""
         return False
 
     # Proofs
@@ -91,7 +92,7 @@ class LogKind(ABC):
 
     @abstractmethod
     def has_origin(self, origin: str) -> bool:
-        """Whether checkpoints of this kind's logs have such an origin."""
+        """True if checkpoints of this kind's logs have such an origin."""
 
     def log_name(self, origin: str) -> str:
         """The name of the log in an origin."""
@@ -104,7 +105,7 @@ class LogKind(ABC):
     # Writing; only for kinds with an `api_version`, and for the embedded log
 
     def signs_with(self, key: LogKey) -> bool:
-        """Whether a log of this kind can have such a key."""
+        """True if a log of this kind can have such a key."""
         return True
 
     def known_log(self, key: LogKey) -> Log:

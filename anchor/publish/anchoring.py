@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Anchoring one statement in one log, exactly once, whatever dies in between.
+"""Anchoring one statement in one log, exactly once, even if the process is killed in between.
 
 The order never changes: sign, make it durable, stamp, make it durable, note the log's size, send, check the
-answer, make it durable. After a crash the journal says how far it came. A request whose fate is unknown is
-looked for in the log before anything is sent again: repeating it would be a second entry.
+answer, make it durable. After a crash the journal has the last step. If it is unknown whether a request
+arrived, the log is searched before anything is sent again: a second request could be a second entry.
 """
 
 import contextlib
@@ -45,7 +45,7 @@ class Anchoring:
     home: Path
     say: Callable[[str], None]
     abandon: bool = False
-    """Whether what cannot be completed any more is given up, and signed anew."""
+    """True if a publication that cannot be completed any more is given up, and signed anew."""
 
     def run(self) -> bytes:
         """The bundle, JSON; the log has exactly one entry for it."""
@@ -58,7 +58,7 @@ class Anchoring:
         return self._witnessed(bundle) if self.checks.quorum else bundle
 
     def _witnessed(self, bundle: bytes) -> bytes:
-        """The bundle with a proof under a checkpoint that has its quorum; the entry stays what it is."""
+        """The bundle with a proof under a checkpoint that has its quorum; the entry is the same."""
         prepared, sending = self.journal.signed(), self.journal.sending()
         assert prepared is not None
         assert sending is not None
@@ -70,7 +70,7 @@ class Anchoring:
                 )
             time.sleep(POLL)
             entry = None
-            with contextlib.suppress(Unavailable):  # it is recorded: who cannot be asked now is asked again
+            with contextlib.suppress(Unavailable):  # it is recorded: the log is asked again later
                 entry = self.instance.log.find(prepared.request, sending.size)
             if entry is not None:
                 bundle = signer.assemble(prepared, entry)
@@ -78,7 +78,7 @@ class Anchoring:
         return bundle
 
     def _resumable(self) -> Prepared | None:
-        """What the journal holds, with time stamps; None when a new signature is needed."""
+        """The signature of the journal, with time-stamps; None if a new signature is needed."""
         prepared = self.journal.signed()
         if prepared is None:
             return None
@@ -122,8 +122,8 @@ class Anchoring:
     def _settle(self, prepared: Prepared) -> bytes | None:
         """The log's entry for a request that may have been sent; it is sent only if it is not there.
 
-        None when it was given up. What was sent is never forgotten here: Rekor v1 queues for as long as it
-        takes. The same bytes again are one entry there, by their leaf, for ever.
+        None when it was given up. A request that was sent is never forgotten here: a log may queue it for any
+        time. The same bytes are one entry there, by their leaf hash, for ever.
         """
         sending = self.journal.sending()
         if sending is None:
@@ -155,7 +155,7 @@ class Anchoring:
         plan = self.sealing.plan
         install.check_unchanged(plan)
         again = self.journal.sending() is not None
-        if not again:  # else where the first request began stays noted: it may still be on its way
+        if not again:  # else the size before the first request stays: that one may still be on its way
             self._check_stamps(prepared)
             self.journal.note_signed(prepared)
             size = self.instance.log.size()
@@ -200,7 +200,7 @@ class Anchoring:
         raise Unavailable(problem, where=error.where, remedy=remedy)
 
     def _check_stamps(self, prepared: Prepared) -> None:
-        """No entry for a signature whose time stamps are not what they should be: it would never verify."""
+        """Refuse to record a signature with time-stamps that would never verify."""
         certificate = fields(load_certificate(prepared.certificate, "journal"), "journal")
         start, end = certificate.not_before, certificate.not_after
         signers = set()
@@ -215,7 +215,7 @@ class Anchoring:
                     where=self.instance.name,
                     remedy="nothing was logged: run the same command again",
                 )
-        if len(signers) < len(prepared.tokens):  # other clients take the second one for a copy
+        if len(signers) < len(prepared.tokens):  # other clients would count the second one as a copy
             self.journal.discard()
             raise Misuse(
                 f"{len(prepared.tokens)} time-stamp authorities are asked for, and {len(signers)} answered",
@@ -224,7 +224,7 @@ class Anchoring:
             )
 
     def _look(self, prepared: Prepared, since: int) -> bytes | None:
-        """Look until the request can no longer be on its way."""
+        """Search the log until the request can no longer be on its way."""
         end = time.monotonic() + self.instance.settle
         while True:
             entry = self.instance.log.find(prepared.request, since)
@@ -236,7 +236,7 @@ class Anchoring:
             time.sleep(min(POLL, max(0.0, end - time.monotonic())))
 
     def _keep(self, prepared: Prepared, entry: bytes) -> bytes:
-        """An answer is kept only when the bundle made of it verifies: a foreign one must not be resumed."""
+        """Keep an answer only if its bundle verifies: an entry of somebody else must not be resumed."""
         if prepared.tokens:  # then the time-stamps say when it was signed, and no promise is needed
             entry = self.instance.log_kind.within(entry, prepared.expires)
         self._check(signer.assemble(prepared, entry))

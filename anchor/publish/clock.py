@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether this machine's clock can be right, asked before an act that cannot be undone.
+"""A check of this machine's clock before an act that cannot be undone.
 
-What is at hand tells a lower bound: the program's own date, the times that were signed before. No upper bound
-is at hand: a clock that is ahead is seen only when it is right again, and then the way out is named.
+Two things give a lower bound: the program's own date, and the times that were signed before. Nothing gives an
+upper bound. A clock that is ahead is noticed only after it was set right, and the error then names a remedy.
 """
 
 from collections.abc import Mapping

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Putting a verified release in place. The rename of the root release.json is the commit point.
 
-Whoever reads the folder at any moment sees the old release or the new one, both whole: a version's folder
-appears by one rename, and in a folder that exists files are only added before release.json names them.
+A reader of the folder sees the old release or the new one at any moment, and each is whole. The folder of a
+version appears by one rename. In a folder that exists, files are added before release.json names them.
 """
 
 import contextlib
@@ -29,7 +29,7 @@ _PROBE = ".anchor-probe.tmp"
 
 
 def clean(root: Path) -> None:
-    """Remove what an interrupted publication left; the caller holds the lock."""
+    """Remove the remains of an interrupted publication; the caller holds the lock."""
     folder = root / FOLDER
     for entry in folder.glob(f"{INCOMING}*"):
         shutil.rmtree(entry, ignore_errors=True)
@@ -37,16 +37,16 @@ def clean(root: Path) -> None:
         if _HALF.fullmatch(path.name):
             with contextlib.suppress(OSError):
                 path.unlink(missing_ok=True)
-    if not _published(root):  # made for a version that did not come
-        _unexplain(folder)
+    if not _published(root):  # the documents of a version that was not published
+        _remove_documents(folder)
 
 
 def _published(root: Path) -> bool:
     return (root / RELEASE).exists() or any((root / FOLDER).glob(f"[!.]*/{RELEASE}"))
 
 
-def _unexplain(folder: Path) -> None:
-    """Remove what `explain` wrote, and the folders that are empty then."""
+def _remove_documents(folder: Path) -> None:
+    """Remove the files of `write_documents`, and the folders that are empty then."""
     for name, data in documents().items():
         with contextlib.suppress(OSError):
             if (folder / name).read_bytes() == data:
@@ -57,9 +57,9 @@ def _unexplain(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def swept(root: Path) -> Iterator[None]:
-    """`clean` before and after; the caller holds the lock. Of a first release that did not come, the log's
-    public side goes, too: the log itself has it."""
+def cleaned(root: Path) -> Iterator[None]:
+    """`clean` before and after; the caller holds the lock. If a first release fails, the public side of the
+    log is removed too: the log itself has it."""
     clean(root)
     logs = root / FOLDER / "log"
     there = logs.exists()
@@ -80,7 +80,7 @@ def prepare(plan: Plan) -> Path:
     return plan.incoming
 
 
-def place(plan: Plan) -> None:
+def move_into_place(plan: Plan) -> None:
     """Rename the made folder into place."""
     try:
         files.sync_folder(plan.incoming)
@@ -100,7 +100,7 @@ def extend(plan: Plan, release: Release) -> None:
     shutil.rmtree(plan.incoming, ignore_errors=True)
 
 
-def explain(plan: Plan) -> None:
+def write_documents(plan: Plan) -> None:
     """Put the specification and the schemas beside the versions."""
     for name, data in documents().items():
         path = plan.root / FOLDER / name
@@ -109,7 +109,7 @@ def explain(plan: Plan) -> None:
 
 
 def log_folder(root: Path, name: str) -> Path:
-    """Where the public side of an embedded log is published."""
+    """The folder for the public side of an embedded log."""
     return root / FOLDER / "log" / name
 
 
@@ -132,7 +132,7 @@ def _current(plan: Plan) -> bytes | None:
 def commit(plan: Plan, release: Release) -> None:
     """The commit point: the root release.json, unless it names a newer release already.
 
-    Where somebody published meanwhile, or it cannot be written, the version's new folder is taken away again.
+    If somebody published meanwhile, or it cannot be written, the new folder of the version is removed again.
     """
     data = dump(relocate(release, f"{FOLDER}/{plan.ledger.version}/"))
     try:
@@ -148,7 +148,7 @@ def commit(plan: Plan, release: Release) -> None:
 
 
 def check_whole(plan: Plan) -> None:
-    """What is in place is what its release.json names. Raises `Refused`: nothing is built on other bytes."""
+    """Raise `Refused` if a file in place is not the one that its release.json names."""
     existing = plan.existing
     assert existing is not None
     folder = Folder(plan.folder)
@@ -159,13 +159,13 @@ def check_whole(plan: Plan) -> None:
                 HashedStream(stream).finish(
                     size=file.size, sha256=file.sha256, where=str(plan.folder / file.path)
                 )
-        except Incomplete as e:  # no site that is being copied, but the publisher's own folder
+        except Incomplete as e:  # the publisher's own folder is not a site that is being copied
             raise Refused(e.problem, where=str(plan.folder / file.path)) from None
 
 
 @contextlib.contextmanager
 def made_root(root: Path) -> Iterator[None]:
-    """Make the folder where only it is missing; taken away again when nothing came of it."""
+    """Make the folder if only its last part is missing; remove it again if it stays empty."""
     try:
         made = not root.exists()
         root.mkdir(exist_ok=True)

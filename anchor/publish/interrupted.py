@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Publications that were interrupted: what their journals say, and what may go on beside them.
+"""Publications that were interrupted, by the journals of a home.
 
-A signature that may be in a log and has no release is an orphan until its publication is completed. It is
-listed here from the journals of a home, and another statement in its place is refused: two signed statements
-of one ledger and number contradict each other for ever, and whoever has both can show it.
+If this program crashes after sending an entry, the log may have the entry although no release.json names it.
+Such a publication must be completed. Another statement in its place is refused, since two signed statements
+of one ledger and number contradict each other for ever.
 """
 
 import contextlib
@@ -46,7 +46,7 @@ class Interrupted:
     step: Step
     ledger: LedgerName | None
     abandoned: bool
-    """Whoever publishes gave it up: it is not completed any more, and it is still in the log."""
+    """The publisher gave it up: it is not completed any more, and it may be in the log."""
     late: bool = False
     """An entry that the log makes from now on would not verify."""
 
@@ -70,7 +70,7 @@ def journal_folder(home: Path, statement: bytes) -> Path:
 
 
 def interrupted(home: Path) -> list[Interrupted]:
-    """What was begun in this home and is neither released nor forgotten, by ledger and number."""
+    """Each publication that was begun in this home and is not finished, by ledger and number."""
     found = [
         _read(log)
         for statement in sorted((home / FOLDER).glob("[!.]*"))
@@ -107,8 +107,8 @@ def _read(folder: Path) -> Interrupted:
 
 
 @contextlib.contextmanager
-def held(home: Path) -> Iterator[None]:
-    """The journals of a home for this process alone, without what a killed one left of removed journals."""
+def locked(home: Path) -> Iterator[None]:
+    """Lock the journals of a home, and remove the remains of journals that a killed process was removing."""
     folder = home / FOLDER
     try:
         files.make_folder(folder, mode=files.PRIVATE)
@@ -128,26 +128,26 @@ def held(home: Path) -> Iterator[None]:
         yield
 
 
-def make_way(
+def clear_the_way(
     home: Path, statement: bytes, *, released: bool, abandon: bool, say: Callable[[str], None]
 ) -> None:
-    """Tell what else was interrupted here, and refuse a second statement of one ledger and number.
+    """Report each other interrupted publication, and refuse a second statement of one ledger and number.
 
-    `released`: this very statement is in place, so the others are what is too late. With `abandon`, what
-    stands in the way is given up: it stays in its log, and in the list. Raises `Misuse`. Needs `held`.
+    `released`: this very statement is in place, so the others are too late. With `abandon`, a publication in
+    the way is given up: it stays in its log, and in the list. Raises `Misuse`. Needs `locked`.
     """
     ours = statements.decode(statement).ledger
     mine = journal_folder(home, statement)
     for other in interrupted(home):
         if other.folder.parent == mine or other.abandoned:
             continue
-        rival = other.ledger and (other.ledger.name, other.ledger.number) == (ours.name, ours.number)
-        if rival and other.step == "signed":
+        contradicts = other.ledger and (other.ledger.name, other.ledger.number) == (ours.name, ours.number)
+        if contradicts and other.step == "signed":
             Journal(other.folder).discard()  # in no log, and never to be
-        elif rival and abandon:
+        elif contradicts and abandon:
             Journal(other.folder).abandon()
             say(f"given up: {other}")
-        elif rival and not released:
+        elif contradicts and not released:
             raise Misuse(
                 f"{other}; another statement with its number would contradict it for ever",
                 where=str(other.folder),

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The journal of one anchoring: each step durable before the next one costs something.
+"""The journal of one anchoring: each step is durable before the next one has an effect.
 
-One small file a step, written whole or not at all, in the publisher's home. It never holds the private key
-or the identity token: a journal that is stolen lets nobody sign. Steps in order:
+Each step is one small file in the publisher's home, written whole or not at all. No file has the private key
+or the identity token: nobody can sign with a stolen journal. Steps in order:
 
     signed.json    certificate, statement, signature, request           nothing is in the log
     stamped.json   the same with its time stamps                        nothing is in the log
     sending.json   the log's size before the request was sent           it may be in the log
     entry.json     the log's answer                                     it is in the log
-    abandoned.json given up by whoever publishes                        whatever is above
+    abandoned.json given up by the publisher                            as above
 """
 
 import os
@@ -26,11 +26,11 @@ from anchor.signing.unlogged_signature import Prepared
 MAX_STEP = limits.JOURNAL_STEP
 """A step holds at most a statement, a certificate, a token and a log entry."""
 ASIDE = "~"
-"""Between number and log in the name of a journal that another one took the place of."""
+"""Between number and log in the name of a journal that was set aside for another one."""
 
 
 class Sending(msgspec.Struct, frozen=True):
-    """Noted right before a request is sent: where to look for it when the answer is lost."""
+    """Written right before a request is sent: where to look for the entry if the answer is lost."""
 
     size: int
     """Entries in the log at that moment; ours can only be at this index or later."""
@@ -67,14 +67,14 @@ class Journal:
         self._store("entry", entry)
 
     def forget_sending(self) -> None:
-        """The only request is known not to be in the log, and not to come there."""
+        """The only request is not in the log, and never will be."""
         (self.folder / "sending.json").unlink(missing_ok=True)
         files.sync_folder(self.folder)
 
     def discard(self) -> None:
-        """Forget everything; only when nothing of it is in a log, or all of it is published.
+        """Remove everything. Only for a journal of which nothing is in a log, or all of it is published.
 
-        By one rename: half of a journal would be read as one that came less far.
+        It is removed by one rename: half of a journal would look like a journal of an earlier step.
         """
         if not self.folder.exists():
             return
@@ -90,17 +90,17 @@ class Journal:
             raise files.os_error(e, self.folder, "remove the journal") from None
 
     def abandon(self) -> None:
-        """It will not be completed, and it is kept: its signature may be in the log for ever."""
+        """Mark it as given up, and keep it: its signature may be in the log for ever."""
         self._store("abandoned", b"{}")
 
     def resume(self) -> None:
-        """It is completed after all: what gave it up counts no more."""
+        """Complete it after all: remove the mark of `abandon`."""
         if self.abandoned():
             (self.folder / "abandoned.json").unlink()
             files.sync_folder(self.folder)
 
     def set_aside(self) -> None:
-        """Give it up, and make room for another one of the same statement and log."""
+        """Give it up, and rename it, so that another one of the same statement and log can begin."""
         self.abandon()
         number = 1
         while (aside := self.folder.with_name(f"{number}{ASIDE}{self.folder.name}")).exists():

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a publication continues: the release that is there, and the number and link that follow from it.
+"""The plan of a publication: the release that is in place, and the number and link that follow from it.
 
-Reads the published folder; writes nothing.
+This module reads the published folder, and writes nothing.
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ INCOMING = ".incoming-"
 
 @dataclass(frozen=True)
 class Plan:
-    """Which release of the ledger this is, and what was there when it was planned."""
+    """The number of a release, and the state of the folder when it was planned."""
 
     root: Path
     ledger: LedgerName
@@ -35,12 +35,12 @@ class Plan:
 
     @property
     def folder(self) -> Path:
-        """Where the version's files belong."""
+        """The folder of the version."""
         return self.root / FOLDER / self.ledger.version
 
     @property
     def incoming(self) -> Path:
-        """Where they are made, on the same disk."""
+        """The folder in which the version is made, on the same disk."""
         return self.root / FOLDER / (INCOMING + self.ledger.version)
 
 
@@ -80,7 +80,7 @@ def plan(root: Path, *, name: str, version: str) -> Plan:
 
 
 def check_links(root: Path, version: str) -> None:
-    """What is published lies in the folder itself: whoever verifies it follows no link out of it."""
+    """Raise `Misuse` for a link that leads out of the published folder. No verifier follows it."""
     for path in (root / FOLDER, root / FOLDER / "log", root / FOLDER / version):
         try:
             inside = path.resolve().is_relative_to(root.resolve())
@@ -95,7 +95,7 @@ def check_links(root: Path, version: str) -> None:
 
 
 def _existing(root: Path, version: str) -> Release | None:
-    """The version's own release.json. A folder without one was not made by publishing."""
+    """The release.json of the version. A folder without one was not made by publishing."""
     folder = root / FOLDER / version
     path = folder / "release.json"
     if not folder.exists():
@@ -115,8 +115,8 @@ def _folded(version: str) -> str:
 
 
 def _check_others(folder: Path, version: str, newest: int) -> None:
-    """No other version may differ only in case (the folder must work on every file system), or lie there
-    waiting for its commit: it would get the same number."""
+    """Refuse a version that differs from another one only in case, since the folder must work on every file
+    system, and refuse it while another version waits for its commit: both would get the same number."""
     if not folder.is_dir():
         return
     for entry in folder.iterdir():

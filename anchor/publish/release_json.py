@@ -39,12 +39,12 @@ def bundle_path(name: str) -> str:
 
 
 def blob(path: str, data: bytes) -> Blob:
-    """How release.json names a file."""
+    """The entry of release.json for a file."""
     return Blob(path=path, size=len(data), sha256=hashlib.sha256(data).hexdigest())
 
 
 def anchor(anchored: Anchored) -> Anchor:
-    """How release.json describes a verified bundle; raises `Refused` unless it has one log entry."""
+    """The entry of release.json for a verified bundle; raises `Refused` unless it has one log entry."""
     report = anchored.report
     if len(report.logs) != 1:
         raise Refused(f"{len(report.logs)} log entries where one is wanted", where=anchored.path)
@@ -71,10 +71,10 @@ def union(roots: Sequence[bytes]) -> bytes:
 
 
 def material_of(anchors: Sequence[Anchored], roots: Sequence[bytes]) -> bytes:
-    """The trust material that these anchors rest on, as one TrustedRoot (JSON); one root stays as it is.
+    """The trust material that these anchors need, as one TrustedRoot (JSON); one root stays as it is.
 
-    Of several only what is used: who trusts one instance alone could not tell the rest of another one's root
-    from what somebody slipped in.
+    Of several roots only what is used is kept. A verifier who trusts one instance alone could not distinguish
+    the rest of another root from an addition by an attacker.
     """
     if len(roots) == 1:
         return roots[0]

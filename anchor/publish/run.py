@@ -32,7 +32,7 @@ from anchor.verdict import Class, Verdict, class_of, worst
 
 @dataclass(frozen=True, kw_only=True)
 class Published:
-    """What came of it."""
+    """The result of a publication."""
 
     verdict: Verdict
     release: Release
@@ -56,16 +56,16 @@ def publish(
     with (
         install.made_root(request.root),
         lock.exclusive(request.root, doing="publishing"),
-        interrupted.held(request.home),
-        install.swept(request.root),
+        interrupted.locked(request.home),
+        install.cleaned(request.root),
     ):
         install.check_writable(request.root)
         planned = plan(request.root, name=request.name, version=request.version)
         clock.check(datetime.now(UTC), _signed_times(request, planned))
         sealing = seal(request, folder=install.prepare(planned), planned=planned)
-        statement_guard.recall(request.home, request.root, request.name)
-        statement_guard.settle(request.home)
-        interrupted.make_way(
+        statement_guard.restore(request.home, request.root, request.name)
+        statement_guard.drop_unsent(request.home)
+        interrupted.clear_the_way(
             request.home,
             sealing.data,
             released=planned.existing is not None,
@@ -74,7 +74,7 @@ def publish(
         )
         if request.abandon:
             statement_guard.abandon(request.home, planned.ledger, sealing.digest, say)
-        if planned.existing is None:  # else it is in public already, and is asked where it would be signed
+        if planned.existing is None:  # else it is public already, and `_ask` checks it before a new signature
             statement_guard.check(request.home, sealing.statement, sealing.digest)
         with contextlib.ExitStack() as opened:
             reached, down = [], []
@@ -89,7 +89,7 @@ def publish(
 
 
 def _signed_times(request: PublishRequest, planned: Plan) -> dict[str, datetime]:
-    """The newest times that were signed before, as the home and the folder say."""
+    """The newest times that were signed before, by the home and by the folder."""
     found = {}
     if newest := statement_guard.newest(request.home):
         found[f"the list {SignedStatements(request.home).path}"] = newest
@@ -103,7 +103,7 @@ def _signed_times(request: PublishRequest, planned: Plan) -> dict[str, datetime]
 
 
 def resumable(request: PublishRequest) -> bool:
-    """Whether this version was begun here: a journal of it, or a release that may lack a log."""
+    """True if this version was begun here: there is a journal of it, or a release that may lack a log."""
     planned = plan(request.root, name=request.name, version=request.version)
     if planned.existing is not None:
         return True
@@ -154,9 +154,9 @@ class _Job:
         )
 
     def _check_signer(self, release: Release, errors: Sequence[AnchorError]) -> tuple[str, ...]:
-        """What is put in place has a signer of the release before: the log of the one may be down while that
-        of another one has it, and another folder's bundles are by whoever signed there. Returns a note for
-        whoever goes on as another one."""
+        """The release has a signer of the release before. It may lack one although `_ask` passed: the log of
+        that signer may be down, and bundles of another folder may be by another signer. Returns a note if the
+        publisher asked for another signer."""
         plan = self.plan
         if plan.existing is not None or plan.current is None:
             return ()
@@ -182,8 +182,8 @@ class _Job:
         )
 
     def _ask(self, instances: Sequence[SigningInstance]) -> None:
-        """Before anything is signed: nothing that this home signed contradicts it, and each signer is one of
-        the release before. The first in request may be new beside one that comes after it."""
+        """The checks before anything is signed: no statement of this home contradicts this one, and each
+        signer is one of the release before. A new signer may come first, if one of those comes after it."""
         if instances:
             statement_guard.check(self.request.home, self.sealing.statement, self.sealing.digest)
         late = []
@@ -211,9 +211,9 @@ class _Job:
         return found
 
     def _kept(self, there: Set[str], instances: Sequence[SigningInstance]) -> list[Anchored]:
-        """The bundles that this home published of this statement in another folder, verified again: a release
-        is the same one everywhere, and gets no second entry. To one that is in place, which may be another
-        home's, only what is asked for is added."""
+        """The bundles that this home published of this statement in another folder, verified again. A release
+        is the same everywhere, and gets no second log entry. A release that is in place may be of another
+        home: only bundles that are asked for are added to it."""
         root, bundles = self.signed.kept(self.sealing.data)
         asked = {release_json.bundle_path(s.name) for s in instances}
         found = []
@@ -232,7 +232,8 @@ class _Job:
     def _anchor(
         self, instances: Sequence[SigningInstance], down: Sequence[Unavailable], *, others: bool
     ) -> tuple[list[Anchored], list[AnchorError]]:
-        """What is recorded, and why the rest is not. What one log has is not held up by another's refusal.
+        """The bundles that were recorded, and the errors of the other instances. A refusal by one log does
+        not stop what another log has.
 
         `others`: the release has bundles already.
         """
@@ -243,7 +244,7 @@ class _Job:
                 bundle = self._record(instance)
                 report = self.checks.bundle(bundle, self.sealing.data, instance.trusted_root)
             except AnchorError as e:
-                statement_guard.settle(self.request.home)
+                statement_guard.drop_unsent(self.request.home)
                 if not found and not others and not isinstance(e, Unavailable):
                     raise
                 errors.append(e)
@@ -291,8 +292,8 @@ class _Job:
         return release
 
     def _root_blob(self, root: bytes) -> Blob:
-        """A trusted root that differs from the one in place gets a name of its own: a release.json names
-        that one, and so do policies."""
+        """A trusted root that differs from the one in place gets a name of its own: release.json and policies
+        name the other one."""
         existing = self.plan.existing
         blob = release_json.blob("trusted_root.json", root)
         if existing and existing.trusted_root.sha256 != blob.sha256:
@@ -303,22 +304,22 @@ class _Job:
         install.check_unchanged(self.plan)
         for instance in instances:
             instance.export(install.log_folder(self.plan.root, instance.name))
-        install.explain(self.plan)
+        install.write_documents(self.plan)
         if self.plan.existing is None:
-            install.place(self.plan)
+            install.move_into_place(self.plan)
         elif relocate(release, "") != self.plan.existing:
             install.extend(self.plan, release)
         install.commit(self.plan, release)
 
     def _keep(self, root: bytes, anchored: Sequence[Anchored]) -> None:
-        """What this home signed is kept, for other folders and for a list that is lost."""
+        """Keep copies of what this home signed, for other folders and in case the list is lost."""
         if any(one.statement == self.sealing.digest for one in statement_guard.binding(self.signed.lines())):
             self.signed.keep(self.sealing.data, root, [(a.path, a.bundle) for a in anchored])
 
     def _remember(self, release: Release, root: bytes, anchored: Sequence[Anchored]) -> None:
-        """The home knows for ever what it published; only then are the journals done with.
+        """Note in the home what was published, for ever. The journals are removed only after that.
 
-        The release is in place: where there is no room for that, nothing is lost, as what was sent binds too.
+        The release is in place. If the disk is full, nothing is lost: a statement that was sent binds too.
         """
         try:
             statement_guard.published(self.request.home, self.plan.root, self.sealing.data)
@@ -326,13 +327,14 @@ class _Job:
         except Unavailable as e:
             self.say(f"note: published, and not yet in the list of this home: {e}")
             return
-        # that of a log that is still missing stays: what was sent there may be in it
+        # the journal of a log that is still missing stays: that log may have the entry
         for anchor in release.anchors:
             Journal(self.journals / anchor.bundle.path).discard()
 
 
 def _failed(verdict: Verdict) -> AnchorError:
-    """The publisher's own policy is not met: for want of a log (PENDING), or because something is wrong."""
+    """The error if the publisher's own policy is not met: PENDING if a log is missing, else something is
+    wrong."""
     bad = next((c for c in verdict.checks if c.demotes == verdict.verdict), None)
     detail = f"{bad.name}: {bad.detail}" if bad else str(verdict.verdict)
     if verdict.verdict is Class.PENDING:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether a release is signed by who signed the one before: every policy that was handed out names that one.
+"""The rule that a release has a signer of the release before, whom every policy in use names.
 
-A moved folder, another home, another token silently make another signer. So it is refused before anything is
-signed, and goes on only for whoever says so.
+A moved folder, another home or another token gives another signer without notice. That is refused before
+anything is signed, unless the publisher asks for it with `--new-signer`.
 """
 
 from collections.abc import Sequence
@@ -20,10 +20,10 @@ Signing = tuple[str, str, str]
 
 
 def continues(identity: Identity, before: AbstractSet[Identity], signers: Sequence[Signer]) -> bool:
-    """Whether it signed before, or is one for those who were told to trust who did.
+    """True if this identity signed before, or is the same signer by the publisher's own policy.
 
-    `signers`: those of the publisher's own policy. Where one of them is met by both, it is one signer: a CI
-    system writes the tag into the identity, and the policy has an expression for all of them.
+    `signers`: those of that policy. If one of them accepts both identities, they are one signer: a CI system
+    writes the tag into the identity, and the policy has an expression for all tags.
     """
     if identity in before:
         return True
@@ -32,32 +32,33 @@ def continues(identity: Identity, before: AbstractSet[Identity], signers: Sequen
 
 @dataclass
 class SameSigner:
-    """Asked before each new signature of a release. `before`: who signed the release before, empty for none.
+    """The check before each new signature of a release. `before`: the signers of the release before, if any.
 
-    Whoever signs in the place of one of them is that one; beside one of them, others may sign in other logs.
+    A signature in the place of one of them must be by the same signer. If one of them signs, others may sign
+    beside it in other logs.
     """
 
     before: frozenset[Signing] = frozenset()
     home: str = ""
-    """Where the keys and the journal of this publisher are."""
+    """The folder with the keys and the journal of this publisher."""
     elsewhere: str = ""
-    """Another home on this machine that has the identity of before; empty where none is known."""
+    """Another home on this machine that has the identity of before; empty if none is known."""
     accepted: bool = False
-    """Whether whoever publishes said that the signer is another one."""
+    """True if the publisher asked for another signer."""
     signers: tuple[Signer, ...] = ()
     """Those of the publisher's own policy; empty without one."""
     met: bool = field(default=False)
-    """Whether one of them has signed already."""
+    """True if one of `before` has signed this release already."""
 
     @property
     def asks(self) -> bool:
-        """Whether an identity can be refused at all."""
+        """True if an identity can be refused."""
         return bool(self.before) and not self.accepted
 
     def check(self, identity: Identity | None, log: str, *, own: bool = False) -> None:
-        """Raise `Misuse` for one that signs for this log in the place of a signer of before, or where no
-        signer of before has signed. None: a home without keys, which would make new ones. `own`: the log
-        is the home's."""
+        """Raise `Misuse` for an identity that signs for this log in the place of a signer of before, and for
+        any new one while no signer of before has signed. `identity` None: a home without keys, which would
+        make new ones. `own`: the log is the home's."""
         if not self.asks:
             return
         names = {(name, issuer) for name, issuer, _ in self.before}
@@ -81,7 +82,7 @@ class SameSigner:
 
 
 def _replaces(identity: Identity | None, log: str, before: Signing, *, own: bool) -> bool:
-    """Whether a signature of this identity in this log stands where one of before stood: in the same log, in
-    the log of another home, or by the same issuer."""
+    """True if a signature of this identity in this log replaces one of the release before: in the same log,
+    in the log of another home, or by the same issuer."""
     _, issuer, host = before
     return log == host or (own and EMBEDDED.has_origin(host)) or (identity or ("", ""))[1] == issuer

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is about to be published, sealed: facts, root and statement of a planned release. Nothing is signed.
+"""The sealed ledger of a planned release: facts, root and statement. Nothing is signed.
 
-It needs no signing client, so that whoever only looks (`--dry-run`) does not wait for one.
+This module imports no signing client, so `--dry-run` starts fast.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ from anchor.publish.plan import Plan, plan
 
 @dataclass(frozen=True, kw_only=True)
 class PublishRequest:
-    """What is to be published, and where."""
+    """The ledger to publish, and its version, folder and home."""
 
     ledger: Path
     name: str
@@ -28,7 +28,7 @@ class PublishRequest:
     root: Path
     home: Path
     reader: str | None = None
-    """How the ledger is read; None: as its name says."""
+    """The reader of the ledger; None: by its file name."""
     abandon: bool = False
     """Give up an interrupted publication that stands in the way."""
     new_signer: bool = False

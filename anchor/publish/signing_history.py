@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a home signed, for ever: one line for each step of each statement, and what was published of it.
+"""The list of all statements that a home signed, and copies of those that were published.
 
-It lies in the publisher's home, not in the folder that is published: whoever loses or rolls back that folder
-must not sign a second statement of a release. A line is durable before the request that it speaks of leaves.
+The list has one line for each step of each statement. It is in the publisher's home, not in the published
+folder: after that folder is lost or restored from a backup, no second statement of a release may be signed. A
+line is durable before the request that it is about is sent.
 
     sending    it may be in this log from now on
-    unsent     nothing of it left for this log, or the log said that it never takes it
-    abandoned  given up by whoever publishes, with --abandon
+    unsent     nothing of it was sent to this log, or the log said that it never takes it
+    abandoned  given up by the publisher, with --abandon
     published  a release.json names it
 
 The published statement and its bundles are kept beside the list, so that another folder gets the same
@@ -32,7 +33,7 @@ from anchor.format.statement import LedgerName
 FILE = "signed.jsonl"
 FOLDER = "signed"
 _ROOM = 1 << 20
-"""Bytes that are left for what becomes of a statement, before another one may be sent."""
+"""Bytes that are kept free for later steps of a statement, before another statement may be sent."""
 STATEMENT = "statement.json"
 TRUSTED_ROOT = "trusted_root.json"
 Step = Literal["sending", "unsent", "abandoned", "published"]
@@ -55,7 +56,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class SignedStatements:
-    """The list of a home. Whoever writes it holds the home (`pending.held`)."""
+    """The list of a home. Its writer holds the lock of the home (`interrupted.locked`)."""
 
     def __init__(self, home: Path) -> None:
         self.path = home / FILE
@@ -114,7 +115,7 @@ class SignedStatements:
                 files.write(path, data, mode=0o600)
 
     def kept(self, statement: bytes) -> tuple[bytes, list[tuple[str, bytes]]]:
-        """The trusted root and the bundles that were published of a statement; none where none are kept."""
+        """The trusted root and the bundles that were published of a statement; empty if none are kept."""
         folder = self.folder(statement)
         bundles = [
             (path.name, files.read(path, limit=limits.BUNDLE))
@@ -125,12 +126,12 @@ class SignedStatements:
         return root, bundles
 
     def statements(self) -> list[bytes]:
-        """Every statement that is kept: what a lost list is made of again."""
+        """Every statement that is kept. A lost list is made again from these."""
         found = sorted(self._folder.glob(f"*/{STATEMENT}"))
         return [files.read(path, limit=limits.STATEMENT) for path in found]
 
     def folder(self, statement: bytes) -> Path:
-        """Where a published statement is kept."""
+        """The folder in which a published statement is kept."""
         return self._folder / hashlib.sha256(statement).hexdigest()[:32]
 
 

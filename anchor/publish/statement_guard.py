@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Never two statements of one release: what this home signed before is asked before anything is sent.
+"""Never two statements of one release: the list of what this home signed is read before anything is sent.
 
-A statement binds from the moment at which a log may have it, whatever becomes of the folder that it was
-published in. Two signed statements of one ledger and number contradict each other for ever, and so do two
-releases of one version: whoever has both can show it.
+A statement binds from the moment at which a log may have it, whatever happens to the folder in which it was
+published. Two signed statements of one ledger and number contradict each other for ever, and so do two
+releases of one version. Anybody who has both can prove it.
 """
 
 import contextlib
@@ -44,7 +44,7 @@ def binding(lines: Sequence[Line]) -> list[Line]:
 
 
 def _sent(lines: Sequence[Line]) -> list[Line]:
-    """For each log that may have a statement which no release names: when it was sent."""
+    """The newest line for each log that may have a statement that no release names."""
     published = {one.statement for one in lines if one.step == "published"}
     newest = {(one.statement, one.log): one for one in lines if one.statement not in published}
     return [one for one in newest.values() if one.step == "sending"]
@@ -56,11 +56,11 @@ def check(home: Path, statement: Statement, digest: str) -> None:
     ledger, before = statement.ledger, statement.previous
     known = [one for one in binding(SignedStatements(home).lines()) if one.ledger == ledger.name]
     for one in known:
-        if one.statement == digest or not _rivals(one, ledger):
+        if one.statement == digest or not _contradicts(one, ledger):
             continue
         same = "number" if one.number == ledger.number else "version"
         raise Misuse(
-            f"this home signed another statement of {_told(one)} at {one.at}; a second one of the same "
+            f"this home signed another statement of {_described(one)} at {one.at}; a second one of the same "
             f"{same} contradicts it for ever",
             where=str(SignedStatements(home).path),
             remedy=_WAYS,
@@ -69,20 +69,20 @@ def check(home: Path, statement: Statement, digest: str) -> None:
     if before and of_before and before.statement not in {one.statement for one in of_before}:
         raise Misuse(
             f"the release before in this folder ({before.version}, number {before.number}) is not the one "
-            f"that this home signed: {_told(of_before[0])}",
+            f"that this home signed: {_described(of_before[0])}",
             where=str(SignedStatements(home).path),
             remedy="get the newest state of the published folder; or name a home of its own with --home",
         )
 
 
-def _rivals(one: Line, ledger: LedgerName) -> bool:
-    """Whether two different statements of these could not both be good."""
+def _contradicts(one: Line, ledger: LedgerName) -> bool:
+    """True if a statement of this ledger name, number or version contradicts the one of the line."""
     return one.ledger == ledger.name and (
         one.number == ledger.number or one.version.lower() == ledger.version.lower()
     )
 
 
-def _told(one: Line) -> str:
+def _described(one: Line) -> str:
     done = f"sent to {one.log}" if one.step == "sending" else "published"
     where = f" in {one.root}" if one.root else ""
     return f"{names.shown(one.ledger)} {one.version} (number {one.number}), {done}{where}"
@@ -93,12 +93,12 @@ def newest(home: Path) -> datetime | None:
     return max((datetime.fromisoformat(o.at) for o in binding(SignedStatements(home).lines())), default=None)
 
 
-def recall(home: Path, root: Path, name: str) -> None:
-    """Add to the list of a home what it lacks, and what can be shown to be of this home: what it kept, what
-    its journals say, and what of the ledger lies in the published folder and in the home's own log.
+def restore(home: Path, root: Path, name: str) -> None:
+    """Complete the list of a home from what can be shown to be of this home: the statements that it kept, its
+    journals, and the releases in the published folder that are in the home's own log.
 
-    Raises `Misuse` where there is no list and that log has entries which nothing of this explains: then the
-    list was lost, and a release could be signed twice. The caller holds the home.
+    Raises `Misuse` if there is no list, and the log has entries that none of these explains. The list was
+    lost then, and a release could be signed twice. The caller holds the home.
     """
     signed = SignedStatements(home)
     fresh, now = not signed.exists(), datetime.now(UTC)
@@ -133,7 +133,7 @@ def _check_explained(signed: SignedStatements, unknown: Mapping[str, int]) -> No
 
 
 def _logged(home: Path) -> dict[str, int]:
-    """What the home's own log records (SHA-256 of it, base64), with the index of its first entry."""
+    """The digests that the home's own log records (base64), each with the index of its first entry."""
     if not (home / INSTANCE / "instance.json").exists():
         return {}
     found: dict[str, int] = {}
@@ -144,7 +144,7 @@ def _logged(home: Path) -> dict[str, int]:
 
 
 def _entry_digest(statement: bytes) -> str:
-    """What the entry of a statement records, as `_logged` has it."""
+    """The digest that the log entry of a statement records, in the form of `_logged`."""
     envelope = Envelope(payload_type=PAYLOAD_TYPE, payload=statement, signature=b"", keyid="")
     return to_base64(hashlib.sha256(envelope.pae()).digest())
 
@@ -170,7 +170,7 @@ def _released(root: Path, name: str) -> list[tuple[Release, bytes]]:
 
 
 def _journals(home: Path) -> list[tuple[interrupted.Interrupted, bytes]]:
-    """What was begun here and can be read, with its statement."""
+    """Each interrupted publication of this home that can be read, with its statement."""
     found = []
     for one in interrupted.interrupted(home):
         with contextlib.suppress(AnchorError):
@@ -187,9 +187,9 @@ def sending(home: Path, ledger: LedgerName, statement: str, log: str) -> None:
         signed.add([line("sending", ledger, statement, now=datetime.now(UTC), log=log)])
 
 
-def settle(home: Path) -> None:
-    """Let go of what is known never to have left: its journal says that nothing was sent, or that the log
-    never takes it. A journal that is gone says nothing."""
+def drop_unsent(home: Path) -> None:
+    """Note as unsent each statement whose journal says that nothing was sent, or that the log never takes it.
+    A missing journal proves nothing."""
     signed = SignedStatements(home)
     gone = []
     for one in _sent(signed.lines()):
@@ -204,12 +204,14 @@ def settle(home: Path) -> None:
 
 
 def abandon(home: Path, ledger: LedgerName, statement: str, say: Callable[[str], None]) -> None:
-    """Give up every other statement (SHA-256, hex) of this number or version that no release names: what was
-    published is never given up."""
+    """Give up every other statement (SHA-256, hex) of this number or version, except those that a release
+    names. A published statement is never given up."""
     signed = SignedStatements(home)
-    given_up = [one for one in _sent(signed.lines()) if one.statement != statement and _rivals(one, ledger)]
+    given_up = [
+        one for one in _sent(signed.lines()) if one.statement != statement and _contradicts(one, ledger)
+    ]
     for one in given_up:
-        say(f"given up: {_told(one)}")
+        say(f"given up: {_described(one)}")
     signed.add(_next(one, "abandoned") for one in given_up)
 
 
@@ -229,15 +231,15 @@ def published(home: Path, root: Path, statement: bytes) -> None:
             break
         before = before or {_digest(d): d for _, d in _released(root, one.ledger.name)}
         if one.previous.statement not in before:
-            break  # it is not there any more, so it cannot be told
+            break  # it is not there any more, so its line cannot be made
         known, digest = known | {digest}, one.previous.statement
         data = before[digest]
     ours = binding(signed.lines())
-    # another home's release that was only verified here is no statement of this one
+    # a release of another home that was only verified here is not a statement of this home
     signed.add(
         o
         for o in reversed(found)
-        if not any(b.statement != o.statement and _rivals(b, _named(o)) for b in ours)
+        if not any(b.statement != o.statement and _contradicts(b, _named(o)) for b in ours)
     )
 
 

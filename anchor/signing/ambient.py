@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The identity token of the CI system that this runs in, within the budget of the command.
 
-GitHub's is fetched by our own calls: proxies, CA bundle, caps and deadlines are theirs. The other systems are
-left to the `id` package, which knows none of these, in a thread that is given up when the time is over.
+The token of GitHub is fetched by `anchor.net.http`, with its proxies, CA bundle, size limits and deadlines.
+The `id` package fetches the others. It has none of these, so it runs in a thread that is left when the time
+is over.
 """
 
 import os
@@ -37,7 +38,7 @@ def _github(budget: Budget) -> str:
             where=GITHUB,
             remedy="give the job the permission 'id-token: write'",
         )
-    if not re.fullmatch("[!-~]+", bearer):  # as a header it would be quoted by whoever refuses it
+    if not re.fullmatch("[!-~]+", bearer):  # a server that refuses it as a header would quote it
         raise Misuse("is not a token", where=_BEARER, remedy="leave it as the runner has set it")
     try:
         answer = http.get(
@@ -49,7 +50,7 @@ def _github(budget: Budget) -> str:
             headers={"Authorization": f"Bearer {bearer}"},
         )
     except ServiceError as e:
-        raise Unavailable(_problem(_told(e)), where=e.where, remedy=e.remedy) from None
+        raise Unavailable(_problem(_without_quotes(e)), where=e.where, remedy=e.remedy) from None
     try:
         value = parse_json(answer.body)["value"]
     except (AnchorError, KeyError, TypeError):
@@ -59,7 +60,7 @@ def _github(budget: Budget) -> str:
     return value
 
 
-def _told(error: ServiceError) -> str:
+def _without_quotes(error: ServiceError) -> str:
     """The problem without the server's own words: they may repeat the bearer token."""
     if not isinstance(error, HttpError):
         return error.problem
@@ -73,7 +74,7 @@ def _others(budget: Budget) -> str | None:
     def work() -> None:
         try:
             found.put(library.detect_credential(AUDIENCE))
-        except Exception as e:  # noqa: BLE001  it lets errors of its HTTP library through; told below
+        except Exception as e:  # noqa: BLE001  it lets errors of its HTTP library through; reported below
             found.put(e)
 
     threading.Thread(target=work, name="anchor-token", daemon=True).start()

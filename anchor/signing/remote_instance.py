@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A Sigstore instance over HTTP: its certificate authority, its time-stamp authority, and which log is meant.
+"""A Sigstore instance over HTTP: its certificate authority, its time-stamp authorities, and its log.
 
-Bytes go out and come back as the services' public APIs define them; what they prove is decided elsewhere.
-Each call has the time that the command's budget has left. Repeated is only what has no further effect.
+Requests and answers are bytes as the public APIs define them. Other modules decide what they prove. Each call
+has the time that is left in the command's budget. A request is repeated only if that has no further effect.
 """
 
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ CA = "certificate authority"
 TSA = "time-stamp authority"
 MAX_CHAIN = limits.ANSWER_CHAIN
 MAX_TOKEN = limits.TIMESTAMP
-"""What is stamped is verified: an answer that no verifier reads is refused before it is signed with."""
+"""A token is verified before it is used, so a larger answer than a verifier reads is refused."""
 _PATIENCE = Patience(read=20.0)
 
 

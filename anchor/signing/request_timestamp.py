@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Getting a time-stamp token, and believing it only when it verifies: before anything is in a log.
+"""Request a time-stamp token, and verify it before anything is in a log.
 
-A Rekor v2 entry without a time-stamp is worthless, and it is for ever; so the token comes first. The client
-sends a nonce and never looks at it again: here an answer to another request is refused.
+A Rekor v2 entry is permanent, and worthless without a time-stamp, so the token comes first. The client sends
+a nonce and does not check it. Here an answer to another request is refused.
 """
 
 from rfc3161_client import HashAlgorithm, TimestampRequestBuilder

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Signing through the sigstore client, with our own transport put into its seams.
+"""Signing through the sigstore client, with our own services in place of its network code.
 
-The client makes the key, the certificate request, the SCT check, the DSSE envelope and the bundle. What it
-leaves out is supplied here: the time-stamp token is fetched and verified before anything is written to the
-log, and the caller gets everything the log will see in time to make it durable. The private key lives only
-inside the client's signer and is never written anywhere.
+The client makes the key, the certificate request, the SCT check, the DSSE envelope and the bundle. This
+module adds two things. The time-stamp token is fetched and verified before anything is written to the log.
+The caller gets everything that the log will get before it is sent, to make it durable. The private key is
+only in the memory of the client's signer, and is never written.
 
-This module and `reference_client` are the only ones that import the sigstore client.
+Only this module and `reference_client` import the sigstore client.
 """
 
 import base64
@@ -124,7 +124,7 @@ def _b64(data: bytes) -> str:
 
 @dataclass(frozen=True)
 class _Issued:
-    """What the client wants from its Fulcio client."""
+    """The answer that the client expects from its Fulcio client."""
 
     cert: x509.Certificate
     chain: list[x509.Certificate]
@@ -194,8 +194,8 @@ class _Flow:
 
 @dataclass(frozen=True)
 class _Stamper:
-    """One of the client's time-stamp services. An error of ours is not its TimestampError, which it logs and
-    goes on without."""
+    """One of the client's time-stamp services. Our errors are not its TimestampError, which it would only
+    log."""
 
     flow: _Flow
     authority: TimestampAuthority
@@ -217,8 +217,8 @@ def _unusable(token: str, error: Exception) -> Misuse:
 def claims(token: str) -> tuple[str, str]:
     """Identity and issuer that a token claims and a certificate will name. Raises `Misuse`.
 
-    A workflow is named by its file and ref, any other token's bearer by its e-mail address, as the
-    certificate authority does; else it is what the client takes for the identity.
+    The certificate authority names a workflow by its file and ref, and any other signer by the e-mail
+    address. Without these it is the identity that the client takes.
     """
     try:
         found = IdentityToken(token)
@@ -231,7 +231,7 @@ def claims(token: str) -> tuple[str, str]:
 def interactive_token(issuer: str, *, browser: bool) -> str:
     """A token from a person; without a browser the URL is printed and the code is asked for."""
     try:
-        with contextlib.redirect_stdout(sys.stderr):  # it asks for the code where results belong
+        with contextlib.redirect_stdout(sys.stderr):  # the client asks for the code; stdout is for results
             return str(Issuer(issuer).identity_token(force_oob=not browser))
     except (IdentityError, IssuerError) as e:
         raise Unavailable(f"no identity token from {issuer}: {e}", where="token") from None

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an identity token says, unverified, and why it cannot be used.
+"""The claims of an identity token, unverified, and the reasons why it cannot be used.
 
-The certificate authority decides; here a fault is named before anybody is asked, as it answers all of them
-with the same words. A time that does not fit may be this machine's clock.
+The certificate authority decides. It answers every fault with the same words, so a fault is named here before
+it is asked. If a time does not fit, this machine's clock may be wrong.
 """
 
 import base64
@@ -19,12 +19,12 @@ _WORKFLOWS = (
     ("https://token.actions.githubusercontent.com", "job_workflow_ref", "https://github.com/"),
     ("https://gitlab.com", "ci_config_ref_uri", "https://"),
 )
-"""Issuer, the claim that names the workflow, and what stands before it in the certificate's URI."""
+"""Issuer, the claim that names the workflow, and the beginning of the certificate's URI."""
 _NEEDED = ("aud", "sub", "iat", "exp", "iss")
 
 
 def read(token: str) -> Mapping[str, Any] | None:
-    """The claims of a JWT; None for what is none."""
+    """The claims of a JWT; None if it is not a JWT."""
     parts = token.split(".")
     try:
         body = parts[1]
@@ -36,9 +36,10 @@ def read(token: str) -> Mapping[str, Any] | None:
 
 
 def workflow(token: str) -> str | None:
-    """How the public certificate authority names a workflow of GitHub or GitLab (a URI); None for others.
+    """The URI by which the public certificate authority names a workflow of GitHub or GitLab; None for
+    others.
 
-    Its certificate has no `sub`, which the client takes for the identity (Fulcio, docs/oidc.md).
+    The certificate does not have `sub`, which the client takes for the identity (Fulcio, docs/oidc.md).
     """
     claims = read(token) or {}
     for issuer, claim, before in _WORKFLOWS:
@@ -48,7 +49,7 @@ def workflow(token: str) -> str | None:
 
 
 def fault(token: str, now: datetime) -> tuple[str, str]:
-    """What is wrong with a token, and what to do about it; empty when nothing is seen here."""
+    """The fault of a token and its remedy; empty if no fault is found here."""
     claims = read(token)
     if claims is None:
         return "it is not a JWT", "give the token alone"
@@ -70,7 +71,7 @@ def fault(token: str, now: datetime) -> tuple[str, str]:
 
 
 def _fits(name: str, value: object) -> bool:
-    """Whether a claim is of its kind: a text, for `aud` also a list of texts, and else a time."""
+    """True if a claim has its type: a text, for `aud` also a list of texts, and else a time."""
     if name == "aud" and isinstance(value, list):
         return all(isinstance(one, str) for one in value)
     if name in ("aud", "iss", "sub"):

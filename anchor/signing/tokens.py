@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Identity tokens: from a file, the environment, the CI system this runs in, or a person in a browser.
 
-Never from the command line's words: those are in the process list and in the shell's history. What a token
-says is not believed here; the certificate authority checks it.
+A token is never an argument of the command: arguments are in the process list and in the shell's history. The
+claims of a token are not believed here; the certificate authority checks them.
 """
 
 import os
@@ -22,7 +22,7 @@ MAX_TOKEN = limits.IDENTITY_TOKEN
 
 @dataclass(frozen=True, kw_only=True)
 class TokenSource:
-    """Where a token may come from. `browser` False: the URL is printed, and the code is asked for."""
+    """The sources of a token. `browser` False: the URL is printed, and the code is asked for."""
 
     file: Path | None = None
     browser: bool = True
@@ -33,7 +33,7 @@ class TokenSource:
 
         A person's time is not taken from `budget`.
 
-        Raises `Misuse` when there is none to be had, `Unavailable` when its source did not answer.
+        Raises `Misuse` if no source has one, `Unavailable` if a source did not answer.
         """
         for source in (self._from_file, _from_environment, lambda: ambient.token(budget)):
             token = source()
@@ -67,13 +67,13 @@ Signing = tuple[str, str, str]
 
 @dataclass(frozen=True, kw_only=True)
 class Consent:
-    """Asks whoever publishes before the first entry of a signer in a public log; `known` have one."""
+    """Asks the publisher before the first entry of a signer in a public log; `known` have one."""
 
     confirm: Callable[[str], bool]
     known: frozenset[Signing] = frozenset()
 
     def ask(self, token: str, log: str, budget: Budget) -> None:
-        """Raise `Misuse` unless the answer is yes. What a log says of somebody, it says for ever."""
+        """Raise `Misuse` unless the answer is yes. A log publishes an identity for ever."""
         identity, issuer = signer.claims(token)
         if (identity, issuer, log) in self.known:
             return

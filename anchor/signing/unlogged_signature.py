@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a signature is kept as until its log entry is there; without the sigstore client, 0.4 s to load."""
+"""A signature that has no log entry yet. This module does not import the sigstore client, which is slow."""
 
 from datetime import datetime
 
@@ -9,7 +9,7 @@ from anchor.sigstore.x509 import fields, load_certificate
 
 
 class Prepared(msgspec.Struct, frozen=True):
-    """Everything that a bundle needs but the log entry. Durable before the log is written."""
+    """Everything that a bundle needs except the log entry. It is durable before the log is written."""
 
     certificate: bytes
     """Leaf certificate, DER."""
@@ -24,10 +24,10 @@ class Prepared(msgspec.Struct, frozen=True):
 
     @property
     def expires(self) -> datetime:
-        """When the certificate ends. Raises `Refused` for one that is none."""
+        """The end of the certificate. Raises `Refused` if it cannot be read."""
         return fields(load_certificate(self.certificate, "journal"), "journal").not_after
 
     def late(self, now: datetime) -> bool:
-        """Whether an entry that the log makes from now on is worth nothing: only the log says when it was
-        signed, and it would say: after the certificate's end."""
+        """True if there is no RFC 3161 time-stamp and the certificate has expired. The log's own time would
+        be the only one then, and it would be outside the certificate's validity."""
         return not self.tokens and self.expires < now

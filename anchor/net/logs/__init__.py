@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How the kinds of logs are reached: one file for each, and its line in `NETWORKS`.
+"""The network parts of the kinds of logs: one file for each, and its line in `NETWORKS`.
 
 What the bytes of a log must be is in `anchor.log_kinds`. Nothing here decides whether they are true.
 """

@@ -18,7 +18,7 @@ from anchor.verify.policy import LogSource
 
 @dataclass(frozen=True, kw_only=True)
 class Reach:
-    """What may be read. `base`: the folder that the policy's paths are relative to."""
+    """The limits of reading. `base`: the folder that the policy's paths are relative to."""
 
     base: Path
     budget: Budget
@@ -75,6 +75,6 @@ class StaticTiles(LogNetwork):
         return self.own(log, reach)
 
     def own(self, log: ReadLog, reach: Reach) -> tuple[str, Source]:
-        """Where the log is read if the policy does not say it."""
+        """The location of the log if the policy names none."""
         reach.allow(log.url)
         return log.url, HttpSource(log.url, budget=reach.budget)

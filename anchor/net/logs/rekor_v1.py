@@ -120,7 +120,7 @@ def _dump(entry: dict[str, Any], body: dict[str, Any]) -> bytes:
 class RekorV1Reader:
     """One tree of a Rekor v1 log: `tree` is its id in decimal, the active one if empty.
 
-    `asked` counts requests. Every method raises Missing for 404 and Unavailable for any other trouble, an
+    `asked` counts requests. Every method raises Missing for 404 and Unavailable for any other failure, an
     answer of another shape included.
     """
 

@@ -33,7 +33,7 @@ class RekorV2Writer(RemoteLog):
     MAX_ANSWER = limits.ANSWER_V2
 
     source: Source | None = field(default=None, kw_only=True)
-    """Where tiles are read; its own read API unless said otherwise."""
+    """The source of tiles; None: the log's own read API."""
 
     def find_after(self, since: int, leaf: bytes) -> bytes | None:
         """The same by the leaf hash (32 bytes) of the entry, proven under the current checkpoint.
