@@ -3,7 +3,7 @@
 
 Run: python -m tests.bench.bench_cli [--rounds 7]. Both sides take turns within one run; a ratio is that of
 the medians. `anchor verify` does more than `sigstore verify identity`: it reads the ledger again, rebuilds
-the tree, checks the bundle strictly, and then asks that same client. `anchor publish` seals 681 facts, signs,
+the tree, and checks the bundle strictly. `anchor publish` seals 681 facts, signs,
 stamps, records and verifies from disk, on an instance that is there already; `sigstore attest` signs, stamps
 and records through that same instance, served on loopback.
 """

@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.bench import bench_start
 from tests.bench.bench_cli import Pair, measure_publish, measure_verify
+from tests.support.forge.stock_verdict import cosign_path
+from tests.support.process.need import need
 
 pytestmark = [pytest.mark.bench, pytest.mark.slow]
 
@@ -23,9 +26,19 @@ def holds(measure: Callable[[Path, int], Pair], folder: Path, ratio: float) -> b
     return False
 
 
-def test_verifying_costs_little_more_than_the_stock_client_on_the_same_bundle(tmp_path: Path) -> None:
-    """The target is 1.2."""
-    assert holds(measure_verify, tmp_path, 1.6)
+def test_verifying_costs_less_than_the_stock_client_on_the_same_bundle(tmp_path: Path) -> None:
+    """`anchor verify` does not import that client unless it is asked."""
+    assert holds(measure_verify, tmp_path, 1.0)
+
+
+@pytest.mark.interop
+def test_commands_that_verify_start_about_as_fast_as_cosign() -> None:
+    """The bound is twice the target: the machine does other things too."""
+    cosign = cosign_path()
+    need(cosign, "install cosign 3, or run python -m tests.interop.stack --build")
+    assert cosign
+    found = [max(c.cpu_ratio for c in bench_start.measure(cosign, 5)) for _ in range(3)]
+    assert min(found) < 2 * bench_start.TARGET, found
 
 
 def test_publishing_costs_little_more_than_the_stock_client_on_the_same_instance(tmp_path: Path) -> None:
