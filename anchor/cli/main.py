@@ -44,7 +44,7 @@ COMMANDS = {
 }
 """Every command and its line in `anchor --help`; its module is `anchor.cli.<name with _>`."""
 
-READING = frozenset({"lint", "verify", "verify-bundle", "inspect"})
+READING = frozenset({"--help", "--version", "inspect", "lint", "verify", "verify-bundle"})
 """Commands without threads, locks and databases: when one returns, nothing is left to close."""
 
 STOPPED = 130

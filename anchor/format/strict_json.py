@@ -19,11 +19,12 @@ T = TypeVar("T")
 
 def build(value: object, kind: type[T], *, where: str, unknown: type[AnchorError] = Unsupported) -> T:
     """`value` (of `parse_json`) as a `kind`, a msgspec type; an unknown member raises `unknown`."""
-    for error in _problems(value, _type_info(kind), "", unknown):
-        raise error.at(where)
     try:
         return msgspec.convert(value, kind, strict=True)
     except msgspec.ValidationError as e:
+        # Every type forbids unknown members, so nothing that `_problems` finds comes as far as a value.
+        for error in _problems(value, _type_info(kind), "", unknown):
+            raise error.at(where) from None
         problem, _, place = str(e).partition(" - at `")
         inner = place.rstrip("`").removeprefix("$").removeprefix(".")
         raise Refused(problem, where=f"{where}: {inner}" if inner else where) from None

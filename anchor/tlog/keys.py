@@ -32,8 +32,6 @@ _HASHES: dict[str, hashes.HashAlgorithm] = {
 }
 
 PublicKey = Ed25519PublicKey | ec.EllipticCurvePublicKey | mldsa.MLDSA44PublicKey
-_ED25519 = bytes.fromhex("302a300506032b6570032100")
-"""What stands before the 32 bytes of a key in its SubjectPublicKeyInfo."""
 
 
 class Algorithm(enum.IntEnum):
@@ -161,19 +159,11 @@ def _load(algorithm: Algorithm, data: bytes) -> PublicKey:
             return _ecdsa(data)
         if algorithm is Algorithm.SUBTREE_V1:
             return mldsa.MLDSA44PublicKey.from_public_bytes(data)
-        return _ed25519(data)
+        return Ed25519PublicKey.from_public_bytes(data)
     except UnsupportedAlgorithm:
         raise Unsupported(f"{algorithm.name} needs a newer OpenSSL", where="key") from None
     except (ValueError, TypeError):
         raise Refused(f"{len(data)} bytes that are no key of type {algorithm.name}", where="key") from None
-
-
-def _ed25519(data: bytes) -> Ed25519PublicKey:
-    """By its DER form (RFC 8410): the library's other function imports more than a verification needs."""
-    key = serialization.load_der_public_key(_ED25519 + data)
-    if not isinstance(key, Ed25519PublicKey) or key.public_bytes_raw() != data:
-        raise Refused("not an Ed25519 key", where="key")
-    return key
 
 
 def _ecdsa(data: bytes) -> ec.EllipticCurvePublicKey:

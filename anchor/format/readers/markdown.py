@@ -146,7 +146,7 @@ class MarkdownTable(StreamReader):
         row: list[str] = []
         for cell, linked, name in zip(self._row_cells(line), self._links, self._names, strict=True):
             if not linked:
-                row.append(plain(cell))
+                row.append(plain(cell) if cell.endswith(("*", "`")) else cell)
                 continue
             found = link(cell)
             if found is None:

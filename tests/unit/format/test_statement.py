@@ -3,15 +3,18 @@
 
 import hashlib
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from msgspec import inspect
 
 from anchor.encoding import jcs
 from anchor.errors import AnchorError, Refused, Unsupported
 from anchor.format import statement as statements
 from anchor.format.readers import READERS
-from anchor.format.statement import LedgerName, Previous, SourceFile, Tree, decode, encode
+from anchor.format.release import Release
+from anchor.format.statement import LedgerName, Previous, SourceFile, Statement, Tree, decode, encode
 from tests.support.releases import samples
 from tests.support.releases.samples import HEX, OTHER_HEX, spoiled_statement
 from tests.support.releases.spoilt_statement import MALFORMED, UNKNOWN, P
@@ -207,3 +210,27 @@ def test_a_message_is_one_line_whatever_the_statement_holds() -> None:
             decode(data)
         assert str(caught.value).isprintable()
         assert len(str(caught.value)) < 300
+
+
+def structs(kind: inspect.Type) -> Iterator[inspect.StructType]:
+    """Every struct in a type."""
+    match kind:
+        case inspect.StructType(fields=fields):
+            yield kind
+            for member in fields:
+                yield from structs(member.type)
+        case inspect.UnionType(types=types):
+            for part in types:
+                yield from structs(part)
+        case inspect.VarTupleType(item_type=item):
+            yield from structs(item)
+        case inspect.Metadata(type=inner):
+            yield from structs(inner)
+
+
+@pytest.mark.parametrize("kind", [Statement, Release])
+def test_no_part_of_our_documents_takes_unknown_members(kind: type[Any]) -> None:
+    """`strict_json.build` says what is unknown only where the decoder refuses."""
+    found = list(structs(inspect.type_info(kind)))
+    assert len(found) > 4
+    assert all(part.forbid_unknown_fields for part in found)
