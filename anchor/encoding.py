@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Strict decoding and canonical encoding: what is accepted re-encodes to the same bytes.
+"""Strict decoding and canonical encoding: an accepted value encodes to the same bytes again.
 
-Every function works on bytes or text it is given; nothing is read from anywhere else.
+Every function works on the bytes or text that it is given, and reads nothing else.
 """
 
 import base64
@@ -176,7 +176,7 @@ def parse_toml(data: bytes, *, where: str = "") -> dict[str, Any]:
 
 
 def toml_string(text: str) -> str:
-    """A TOML basic string, all of it printable. JSON's escapes are TOML's, but for those beyond U+FFFF."""
+    """A TOML basic string, all of it printable. JSON's escapes are TOML's, except those beyond U+FFFF."""
     quoted = json.dumps(text, ensure_ascii=False)
     if quoted.isprintable():
         return quoted

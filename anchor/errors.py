@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The one error tree. No other exception leaves a public function of this package.
 
-`Refused` (the evidence is bad) and `Unavailable` (could not tell) must never be mixed up: the first is an
-alarm, the second is weather.
+`Refused` means that the evidence is bad, and is an alarm. `Unavailable` means that nothing could be decided,
+and is a temporary failure. The two must never be mixed up.
 """
 
 import re
@@ -92,19 +92,19 @@ class Refused(AnchorError):
 
 
 class Unavailable(AnchorError):
-    """It could not be told: network, time-out, a damaged or lagging source."""
+    """Nothing could be decided: no network, a time-out, a damaged source, or one that lags."""
 
 
 class Stale(Unavailable):
-    """What is there was verified, but it is older than it may be."""
+    """The verified copy is older than it may be."""
 
 
 class Pending(Unavailable):
-    """It is recorded, but not yet by as many as asked."""
+    """Fewer logs or witnesses than demanded have recorded it so far."""
 
 
 class Incomplete(Unavailable):
-    """Something of it is missing or cut off, as in the middle of a copy: that contradicts nothing."""
+    """A part is missing or cut off, as in the middle of a copy. That contradicts nothing."""
 
 
 class Unsupported(AnchorError):
@@ -116,8 +116,8 @@ class Misuse(AnchorError):
 
 
 class Missing(Misuse):
-    """A path where nothing is: a slip of the pen, or something that was there and is gone."""
+    """Nothing has this path: it is mistyped, or its file was removed."""
 
 
 class Stopped(BaseException):
-    """This process is to end, and what it is doing is left. Like KeyboardInterrupt, it is no error."""
+    """This process must end, and leaves its work. Like KeyboardInterrupt, this is not an error."""

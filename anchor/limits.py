@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every limit on the size of a document, once: for who writes it, for who reads it, and for FORMAT.md.
+"""Every limit on the size of a document, once: for its writer, for its reader, and for FORMAT.md.
 
-What is written larger than it is read is lost. Sizes are in bytes, texts in code points.
+A document that is written larger than it may be read is lost. Sizes are in bytes, texts in code points.
 """
 
 from typing import Final
@@ -42,7 +42,7 @@ COPY_ITEMS: Final = 256
 COPY_CHAIN: Final = 10
 """Of the copy beside a release: anybody may have made it, and each item multiplies the work."""
 UNSIGNED: Final = 16 << 20
-"""Bytes of a ledger that is read although nobody who is trusted signed its statement."""
+"""Bytes of a ledger that is read although no trusted signer signed its statement."""
 CHECKS: Final = 8192
 """Signature checks of the anchors of a release: 128 for each of 64. An honest one needs five to twenty."""
 

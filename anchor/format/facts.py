@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a fact is, and the limits that every reader and every leaf keeps. FORMAT.md section 2.
+"""Facts, and the limits that every reader and every leaf keeps. FORMAT.md section 2.
 
-The limits are part of the format: a ledger beyond them is refused by whoever seals and by whoever verifies.
+The limits are part of the format: `seal` and `verify` refuse a ledger beyond them.
 """
 
 from collections.abc import Iterator, Sequence
@@ -43,7 +43,7 @@ class Table(Protocol):
 
 
 class Ledger(Protocol):
-    """What names a ledger in its ledger.json; `statement.LedgerName` is one."""
+    """The name of a release in its ledger.json; `statement.LedgerName` is one."""
 
     @property
     def name(self) -> str: ...

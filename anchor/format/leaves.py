@@ -28,13 +28,13 @@ _STRINGS = {str}
 
 
 class Sink(Protocol):
-    """Where ledger.json goes: an open file, or something that hashes."""
+    """The place that ledger.json is written to: an open file, or a hash."""
 
     def write(self, data: bytes, /) -> object: ...
 
 
 class Sealed(msgspec.Struct, frozen=True):
-    """What a ledger comes to: the 32-byte root of its tree, the number of its facts, its columns in order."""
+    """The result for a ledger: the 32-byte root of its tree, the number of facts, the columns in order."""
 
     root: bytes
     size: int
@@ -119,7 +119,7 @@ def head(columns: tuple[str, ...]) -> bytes:
 
 
 def tail(ledger: Ledger) -> bytes:
-    """What follows the last fact of a ledger.json."""
+    """The text after the last fact of a ledger.json."""
     named = {"name": ledger.name, "number": ledger.number, "version": ledger.version}
     rest = jcs({"format": FORMAT, "ledger": named}, where="ledger")
     return b"\n]," + rest[1:] + b"\n"

@@ -38,7 +38,7 @@ _HIDDEN = re.compile(
 
 
 def text_problem(text: str, *, limit: int = MAX_TEXT) -> str:
-    """What is wrong with a text that is shown to people; "" if nothing is."""
+    """The problem of a text that is shown to people; "" if there is no problem."""
     if not text:
         return "is empty"
     if len(text) > limit:
@@ -49,19 +49,19 @@ def text_problem(text: str, *, limit: int = MAX_TEXT) -> str:
 
 
 def name_problem(name: str) -> str:
-    """What is wrong with a ledger's name; "" if nothing is."""
+    """The problem of a ledger's name; "" if there is no problem."""
     return text_problem(name, limit=MAX_NAME)
 
 
 def version_problem(version: str) -> str:
-    """What is wrong with a version; "" if nothing is."""
+    """The problem of a version; "" if there is no problem."""
     if not _whole(VERSION, version):
         return "is not 1 to 64 letters, digits and ._+- that begin with a letter or digit"
     return "is reserved" if version.lower() in RESERVED_VERSIONS else ""
 
 
 def path_problem(path: str) -> str:
-    """What is wrong with a relative path of a published file; "" if nothing is."""
+    """The problem of a relative path of a published file; "" if there is no problem."""
     if len(path) > MAX_PATH:
         return f"has {len(path)} characters, more than {MAX_PATH}"
     if "\0" in path:
@@ -72,19 +72,19 @@ def path_problem(path: str) -> str:
 
 
 def hex_problem(digest: str) -> str:
-    """What is wrong with a SHA-256 in hex; "" if nothing is."""
+    """The problem of a SHA-256 in hex; "" if there is no problem."""
     return "" if _whole(HEX64, digest) else "is not 64 lower-case hex digits"
 
 
 def file_problem(name: str) -> str:
-    """What is wrong with the name of a ledger file as a subject; "" if nothing is."""
+    """The problem of the name of a ledger file as a subject; "" if there is no problem."""
     if not _whole(LEDGER_FILE, name):
         return "is neither ledger.<extension> nor source.json"
     return "differs from ledger.json only in case" if name != OUR_FILE and name.lower() == OUR_FILE else ""
 
 
 def time_problem(time: str) -> str:
-    """What is wrong with a time that should be RFC 3339 UTC in whole seconds; "" if nothing is."""
+    """The problem of a time that should be RFC 3339 UTC in whole seconds; "" if there is no problem."""
     problem = "is no time of the form 2026-01-31T23:59:59Z"
     try:
         dt.datetime.fromisoformat(time)
@@ -94,7 +94,7 @@ def time_problem(time: str) -> str:
 
 
 def url_problem(url: str) -> str:
-    """What is wrong with an http or https URL; "" if nothing is."""
+    """The problem of an http or https URL; "" if there is no problem."""
     return "" if len(url) <= MAX_TEXT and _whole(URL, url) else "is no http or https URL in ASCII"
 
 

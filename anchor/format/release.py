@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""release.json, the index that a stranger starts from, to and from bytes. FORMAT.md section 8.
+"""release.json, the index from which a verifier starts, to and from bytes. FORMAT.md section 8.
 
-Decides whether bytes are a release.json in its one form and whether what it names can be named. Nothing in it
-is evidence: every value is compared with the statement or a bundle by whoever verifies, or it is not shown.
+Decides whether bytes are a release.json in its one form, with names that our formats allow. Nothing in it is
+evidence: a verifier compares every value with the statement or a bundle, or does not show it.
 """
 
 from collections.abc import Callable
@@ -188,7 +188,7 @@ def _dump(release: Release) -> bytes:
 
 
 def _check(release: Release) -> None:
-    """What the types cannot say."""
+    """Check the rules that the types cannot express."""
     check_chain(release.ledger, release.previous, where=_WHERE)
     check_files([f.name for f in release.files], where=f"{_WHERE}: files")
     names.require(names.hex_problem(release.tree.root), release.tree.root, where=f"{_WHERE}: tree.root")

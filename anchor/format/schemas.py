@@ -47,7 +47,7 @@ def _schema(name: str, kind: type[Any]) -> bytes:
 
 
 def _one_line(value: Any) -> Any:
-    """Descriptions come from docstrings: their line breaks and indentation mean nothing."""
+    """Descriptions come from docstrings, so their line breaks and indentation have no meaning."""
     if isinstance(value, dict):
         return {
             k: " ".join(v.split()) if k == "description" and isinstance(v, str) else _one_line(v)

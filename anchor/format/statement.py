@@ -220,12 +220,12 @@ def decode(data: bytes) -> Statement:
 
 
 def link(data: bytes) -> Previous:
-    """What the release after the one with these statement bytes names as `previous`."""
+    """The `previous` of the release that follows the one with these statement bytes."""
     return _link(decode(data).ledger, data)
 
 
 def says(data: bytes) -> dict[int, Previous]:
-    """What a statement says of releases of its ledger, by number: of its own, and of the one before."""
+    """The releases that a statement names, by number: its own, and the one before."""
     found = decode(data)
     own, before = _link(found.ledger, data), found.previous
     return {own.number: own} if before is None else {own.number: own, before.number: before}
@@ -275,7 +275,7 @@ def _check_evidence(predicate: object) -> None:
 
 
 def _check(statement: Statement) -> None:
-    """The members fit each other."""
+    """Check that the members fit each other."""
     where = "statement: predicate"
     check_chain(statement.ledger, statement.previous, where=where)
     names.require(names.hex_problem(statement.tree.root), statement.tree.root, where=f"{where}.tree.root")

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A parsed JSON value to one of our frozen types, strictly: nothing missing, dropped or coerced.
 
-What is malformed is `Refused`. What is well-formed but unknown (a constant of another kind, a member that is
-null in every version known here, and where the caller says so any unknown member) is `Unsupported`.
+A malformed value is `Refused`. A well-formed value of a kind that is not known here is `Unsupported`: another
+constant, a value for a member that is always null, and any unknown member if the caller wants it so.
 """
 
 from collections.abc import Iterator
@@ -33,7 +33,7 @@ def build(value: object, kind: type[T], *, where: str, unknown: type[AnchorError
 def _problems(
     value: object, kind: inspect.Type, at: str, unknown: type[AnchorError]
 ) -> Iterator[AnchorError]:
-    """What is unknown or missing in `value`, in reading order; wrong types are left to msgspec."""
+    """The unknown and missing members of `value`, in reading order. msgspec finds wrong types."""
     match kind:
         case inspect.Metadata(type=inner):
             yield from _problems(value, inner, at, unknown)
@@ -68,7 +68,7 @@ def _members(
 
 
 def _type_info(kind: Any) -> inspect.Type:
-    """What msgspec knows of a type; inspected once, since it costs as much as a decoding."""
+    """The description of a type by msgspec; made once, since it takes as long as a decoding."""
     return _KNOWN.get(kind) or _KNOWN.setdefault(kind, inspect.type_info(kind))
 
 

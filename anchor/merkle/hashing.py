@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The two hash functions of RFC 9162 section 2.1.1 and what counts as a hash, a size and an index.
+"""The two hash functions of RFC 9162 section 2.1.1 and the checks of hashes, sizes and indices.
 
 All that the prover (`tree`) and the checker (`proof`) have in common is here.
 """

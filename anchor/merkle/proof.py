@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The checker: inclusion and consistency proofs of RFC 9162, on hashes and numbers that an attacker chose.
 
-It shares nothing with the prover but the hash functions. A root does not bind its size: two sizes that give
+It shares only the hash functions with the prover. A root does not bind its size: two sizes that give
 a leaf the same path give the same root, so take root and size together from one signed checkpoint.
 """
 

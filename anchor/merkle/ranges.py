@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which subtrees a root or a proof is made of: arithmetic on sizes, and the folding of their hashes.
+"""The subtrees of a root or a proof: arithmetic on sizes, and the folding of their hashes.
 
 A tree of `size` leaves (RFC 9162 section 2.1.1) is cut at the largest power of two below its size, so every
 node covers a range of leaves. A perfect node covers 2**level leaves from position * 2**level on, and its name
@@ -35,7 +35,7 @@ def power_below(n: int) -> int:
 
 
 def perfect_nodes(start: int, end: int) -> list[Node]:
-    """The fewest perfect nodes that cover leaves `start` up to `end`, left to right; of none, none."""
+    """The fewest perfect nodes that cover leaves `start` up to `end`, left to right; none for no leaves."""
     check_number(end, "end", least=0)
     check_number(start, "start", least=0, most=end)
     nodes: list[Node] = []

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Checkpoints (C2SP tlog-checkpoint): a log's signed statement of its size and root.
 
-Decides whether bytes are a checkpoint of one log. `parse` believes nobody; size and root count only after
+Decides whether bytes are a checkpoint of one log. `parse` verifies nothing; size and root count only after
 `verify`. An origin is a name: nothing here assumes that it can be reached.
 """
 

@@ -31,7 +31,7 @@ _MEMBERS = {"format", "kind", "log", "notes", "nodes"}
 
 
 class Contradiction(msgspec.Struct, frozen=True):
-    """What a piece of evidence shows: `older` and `newer` are verified, and cannot both be true.
+    """The result of evidence: `older` and `newer` are verified, and cannot both be true.
 
     `implied` is the root (32 bytes) that the newer tree had at the older size; for equal sizes the newer
     note's root.
@@ -78,7 +78,7 @@ def build(log: Log, one: Checkpoint, other: Checkpoint, nodes: tuple[bytes, ...]
 
 
 def check(data: bytes, *, log: Log | None = None) -> Contradiction:
-    """What the evidence shows; raises Refused if it shows nothing, Unsupported for another format or kind.
+    """The contradiction in the evidence. Raises Refused without one, Unsupported for another format or kind.
 
     `log`: the log it is meant to be about; without it, compare `key` and `origin` yourself.
     """

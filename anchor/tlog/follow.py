@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Following a log: its head of today against the signed checkpoints that are held.
+"""Following a log: its newest head is compared with the signed checkpoints that we hold.
 
-Decides one of five things. FIRST: nothing was held; the head's root was rebuilt. SAME: size and root of the
-newest held. GROWN: every held tree is the beginning of the head's. OLD_HEAD: the source serves a smaller
-head than is held; it may lag. EQUIVOCATION: two signed checkpoints contradict each other, with the evidence.
-A signed head of which nothing was ever proven stands for nothing that is held: it is tried again beside them,
-and can only be proven, stay unproven, or contradict.
-Everything that merely could not be told, a damaged source included, is Unavailable: hashes that do not
-rebuild the newer root say something about a source, never about the log.
+There are five results:
+
+- FIRST: we held no checkpoint, and the root of the head was rebuilt.
+- SAME: the head has the size and root of the newest checkpoint that we hold.
+- GROWN: every tree that we hold is the beginning of the head's tree.
+- OLD_HEAD: the source serves a smaller head than we hold; it may lag.
+- EQUIVOCATION: two signed checkpoints contradict each other; the result has the evidence.
+
+A signed head without any proof is not a checkpoint that we hold. We try it again beside them: it is proven,
+stays unproven, or contradicts. Everything that could not be decided is Unavailable, also by a damaged source:
+hashes that do not rebuild the newer root say something about the source, never about the log.
 """
 
 import enum
@@ -32,7 +36,7 @@ MAX_DOUBTS = 16
 
 
 class News(enum.StrEnum):
-    """What today's head is to what is held."""
+    """The relation of the newest head to the checkpoints that we hold."""
 
     FIRST = "first"
     SAME = "same"
@@ -69,7 +73,7 @@ class Followed(msgspec.Struct, frozen=True):
 
     @property
     def settled(self) -> bool:
-        """Whether the head belongs to the history that is held."""
+        """Whether the head belongs to the history that we hold."""
         return self.news in (News.FIRST, News.SAME, News.GROWN) or bool(self.paths)
 
 
@@ -94,7 +98,7 @@ def follow(
     order. `reader` is one of this head, which its caller got from here, with the tiles that it has verified
     already: then the head's signatures are not verified again. `memory` is another place with
     the tiles of what is held (a mirror), asked when the source serves a smaller head and no longer the larger
-    tree. Raises Unavailable when it cannot be told.
+    tree. Raises Unavailable when it cannot be decided.
     """
     raw = source.checkpoint()
     known = reader.checkpoint if reader is not None and reader.checkpoint.raw == raw else None
@@ -203,7 +207,7 @@ def _judge(
 
 
 class _Compared:
-    """What a head is to other trees of its log."""
+    """The comparison of a head with other trees of its log."""
 
     def __init__(self, head: Checkpoint, prove: Prove) -> None:
         self._head = head

@@ -59,7 +59,7 @@ class VerifierKey:
     algorithm: Algorithm
     public_key: bytes
     hash_name: str = field(default="sha256", kw_only=True, compare=False)
-    """What an ECDSA key hashes by. Written keys cannot say it: SHA-256 is theirs; a trusted root can."""
+    """The hash of an ECDSA key. A written key always uses SHA-256; a trusted root can name another."""
 
     def __post_init__(self) -> None:
         check_name(self.name)
@@ -139,7 +139,7 @@ def parse_vkey(text: str, *, where: str = "") -> VerifierKey:
 def key_from_spki(name: str, spki: bytes, *, hash_name: str = "sha256") -> VerifierKey:
     """A log's key under its signature name from SubjectPublicKeyInfo DER: Ed25519 (0x01) or ECDSA (0x02).
 
-    `hash_name`: what an ECDSA key hashes by, where whoever names the key says so.
+    `hash_name`: the hash of an ECDSA key, where a trusted root names it.
     """
     try:
         key = serialization.load_der_public_key(spki)

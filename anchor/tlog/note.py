@@ -51,7 +51,7 @@ _DASH = "— "
 
 
 class Signature(msgspec.Struct, frozen=True):
-    """One signature line: nobody's word until it is verified with a key of that name and id."""
+    """One signature line. It counts only after it is verified with a key of that name and id."""
 
     name: str
     key_id: bytes
@@ -110,7 +110,7 @@ def _signature(text: str, number: int) -> Signature:
 def verify(note: Note, keys: Iterable[VerifierKey]) -> tuple[Signed, ...]:
     """The keys that signed the note, in the order of its lines, each once; raises Refused if none did.
 
-    Of several cosignatures of one key the earliest is given: the order of the lines is nobody's word. A
+    Of several cosignatures of one key the earliest is given: nobody signs the order of the lines. A
     failing signature of a known (name, id) rejects the whole note. C2SP signed-note, Signatures.
     """
     known: dict[tuple[str, bytes], VerifierKey] = {}

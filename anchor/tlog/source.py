@@ -45,7 +45,7 @@ class TileCache(Protocol):
     """Keeps tiles that were verified. What it returns is hashed again before use, so it is not trusted."""
 
     def get(self, path: str) -> bytes | None:
-        """What was kept under a tile path, or None. Does not raise."""
+        """The bytes that were kept under a tile path, or None. Does not raise."""
         ...
 
     def put(self, path: str, data: bytes) -> None:

@@ -38,7 +38,7 @@ class TlogProof(msgspec.Struct, frozen=True):
 
 
 class Proven(msgspec.Struct, frozen=True):
-    """What a proof proved: this leaf is number `index` of the checkpoint's tree."""
+    """The result of a proof: this leaf is number `index` of the checkpoint's tree."""
 
     index: int
     checkpoint: Checkpoint

@@ -145,7 +145,7 @@ def _any_known(policy: WitnessPolicy, signed: note.Note) -> bool:
 
 
 def shown(octets: bytes) -> str:
-    """A name for people: UTF-8, what is none of it escaped."""
+    """A name for people: UTF-8, with every other byte escaped."""
     return octets.decode("utf-8", "backslashreplace")
 
 
@@ -174,7 +174,7 @@ def parse(data: bytes) -> WitnessPolicy:
 
 
 class _Reading:
-    """What the lines so far have defined."""
+    """The definitions of the lines so far."""
 
     def __init__(self) -> None:
         self.logs: list[LogLine] = []

@@ -77,7 +77,7 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     register = register.replace(first, f"from anchor.format.readers.fixed_width import FixedWidth\n{first}")
     assert register.count("FixedWidth") == 2
     (readers / "__init__.py").write_text(register)
-    (folder / "ledger.fix").write_bytes(table(("Water", "1"), ("Power", "TODO"), ("Power", "3")))
+    (folder / "ledger.fix").write_bytes(table(("Water", "1"), ("Power", "tbd"), ("Power", "3")))
     return folder
 
 
@@ -90,7 +90,7 @@ def run(folder: Path, *words: object) -> subprocess.CompletedProcess[str]:
 def test_lint_words_the_positions_as_the_reader_does(program: Path) -> None:
     done = run(program, "lint", "ledger.fix")
     assert done.returncode == 0, done.stderr
-    assert "record 2: value: 'TODO'" in done.stdout
+    assert "record 2: value: 'tbd'" in done.stdout
     assert "3 facts" in done.stdout
     assert "(fixed-v1)" in done.stdout
 

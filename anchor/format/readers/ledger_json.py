@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`ledger-json-v1`: our own ledger.json, in the exact bytes of FORMAT.md section 5.
 
-What is accepted encodes to the same bytes again, so two implementations cannot read one file differently.
+An accepted file encodes to the same bytes again, so two implementations cannot read it differently.
 """
 
 from collections.abc import Iterator
@@ -34,7 +34,7 @@ _LIMIT = max(
 
 
 class Named(msgspec.Struct, frozen=True):
-    """What a ledger.json says of itself; nothing here binds it."""
+    """The name that a ledger.json gives itself; nothing here binds it."""
 
     name: str
     number: int
@@ -137,7 +137,7 @@ class LedgerJson(StreamReader):
         if line is None:
             self._lines.number += 1
             raise self._refused("the file ends before its last line")
-        if not line.startswith(begin):  # in a .json file: whoever wrote it does not know of ours
+        if not line.startswith(begin):  # a .json file of another program
             raise self._lines.refused("a single JSON object that is no ledger.json of ours", _ARRAY)
         if not self._lines.ended:
             raise self._refused("the line has no LF at its end")

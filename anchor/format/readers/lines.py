@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Lines of a text ledger: strict UTF-8, no BOM, ends in LF or CRLF, bounded before they are read.
 
-What is inside a line is for the readers to decide.
+The readers decide what a line means.
 """
 
 import re

@@ -111,7 +111,7 @@ class MarkdownTable(StreamReader):
         return line
 
     def _check_tail(self) -> None:
-        """What follows the table: no second one, and still UTF-8 without control characters."""
+        """Check the text below the table: no second table, and UTF-8 without control characters."""
         while (line := self._lines.text()) is not None:
             self._lines.check_control(line)
             if line.startswith("|"):

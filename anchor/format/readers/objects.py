@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Flat JSON objects as facts: what the three JSON readers share.
+"""Flat JSON objects as facts: the part that the three JSON readers share.
 
 A number literal is carried as the text it is written in, `true` and `false` as those words, `null` as the
 empty string. How the objects are laid out in a file is for the readers.
@@ -20,7 +20,7 @@ _STRINGS = {str}
 
 
 class _Bad(Exception):
-    """What a hook of the JSON decoder found; it does not know the place, the caller adds it."""
+    """The problem that a hook of the JSON decoder found. The caller adds the place."""
 
 
 def _number(text: str) -> str:

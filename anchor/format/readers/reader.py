@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A reader of ledgers: what it says of itself, and what it needs to read from.
+"""A reader of ledgers: its names, and the kind of input that it needs.
 
 A reader is a subclass of `StreamReader` or `FileReader` in a file of its own, and a row of `readers.READERS`.
 Everything else follows from the class: `--reader`, the suffixes, the published name, the statement's schema.
@@ -35,7 +35,7 @@ class Reader:
     suffixes: ClassVar[tuple[str, ...]]
     """The endings of the names of files that it reads, in lower case."""
     unit: ClassVar[str] = "line"
-    """What a position counts, in the singular."""
+    """The thing that a position counts, in the singular."""
 
     columns: tuple[str, ...]
 
