@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`anchor history`: what the records say of the past."""
+"""`anchor history`: past runs in the records."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ _CLASSES = [str(c) for c in Class] + ["interrupted", "running"]
 @options.root_option
 @options.home_option
 @options.database_option
-@click.option("--release", help="Only runs of this release, as status names it.")
+@click.option("--release", help="Only runs of this release, by its name in anchor status.")
 @click.option("--class", "found", type=click.Choice(_CLASSES, case_sensitive=False), help="Only this class.")
 @click.option("--since", help="Only runs that began at or after this time, or this long ago (30d).")
 @click.option("--until", help="Only runs that began before this time.")
@@ -46,9 +46,9 @@ def command(
     as_csv: bool,
     as_json: bool,
 ) -> int:
-    """List runs, newest first; with --json one JSON document a line. A killed run is shown as interrupted."""
+    """List runs, newest first; with --json, one JSON document a line. A killed run counts as interrupted."""
     if as_csv and as_json:
-        raise Misuse("two forms at once", where="--csv", remedy="give one of --csv and --json")
+        raise Misuse("two output formats", where="--csv", remedy="give --csv or --json")
     wanted = history.Filter(
         target=records.absolute([release])[0] if release else None,
         verdict=found,

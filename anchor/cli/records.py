@@ -44,7 +44,7 @@ def export(
     output: options.Output | None,
     as_json: bool,
 ) -> int:
-    """Write out what is recorded. As a whole it is JSON Lines, each line a row with the name of its table."""
+    """Export the records as JSON Lines: each line is a row with the name of its table."""
     if (evidence or checkpoints) and (output is None or output.path == user_files.STDOUT):
         raise Misuse("files need a folder", where="-o", remedy="name a folder with -o")
     with records.opened(homes.records_home(root, home), database, create=False) as opened:
@@ -90,7 +90,7 @@ def prune(
     now = time.time()
     found_home = homes.records_home(root, home)
     with records.opened(found_home, database, create=False):
-        pass  # there must be records: pruning makes none
+        pass  # pruning creates no records
     with records.opened(found_home, database, create=True) as opened:
         count = retention.prune(opened, before=now - age, now=now, dry_run=dry_run)
     if as_json:
@@ -114,10 +114,10 @@ def check(
     as_json: bool,
     **given: Any,
 ) -> int:
-    """Verify every stored checkpoint, proof and piece of evidence again, and the chains that bind all rows.
+    """Verify all stored checkpoints, proofs and evidence again, and the hash chains over all rows.
 
-    An edited database is INVALID (8); stored statements that contradict each other are EQUIVOCATION (6). With
-    a policy, checkpoints of keys that its trusted roots do not name are found as well.
+    An edited database is INVALID (8). Stored statements that contradict each other are EQUIVOCATION (6). With
+    a policy, checkpoints under keys that its trusted roots do not name are INVALID too.
     """
     found_home = homes.records_home(root, home)
     with records.opened(found_home, database, create=False) as opened:
@@ -138,7 +138,7 @@ def check(
 @options.root_option
 @options.home_option
 @options.database_option
-@click.option("--reason", required=True, help="Why it is let go; kept for ever, with the time and your name.")
+@click.option("--reason", required=True, help="The reason. It is kept for ever, with the time and your name.")
 @options.json_option
 def forget_log(
     *,
@@ -150,13 +150,13 @@ def forget_log(
     reason: str,
     as_json: bool,
 ) -> int:
-    """Follow a log no more for TARGET, in which an anchor of it counted before.
+    """Stop following a log for TARGET. An anchor of TARGET counted in that log before.
 
-    As long as the release names an anchor in it that counts, it is followed all the same.
+    The log is still followed as long as the release has an anchor there that counts.
     """
     found_home = homes.records_home(root, home)
     with records.opened(found_home, database, create=False):
-        pass  # there must be records: a decision makes none
+        pass  # this command creates no records
     (named,) = records.absolute([target])
     who = worker_id.person()
     with records.opened(found_home, database, create=True) as opened:
@@ -164,7 +164,7 @@ def forget_log(
     if as_json:
         print_json({"target": named, "origin": origin, "who": who, "reason": reason})
     else:
-        out(f"{origin} is followed no more for {named}, as {who} says")
+        out(f"{origin} is not followed any more for {named}, decided by {who}")
     return 0
 
 
@@ -177,7 +177,7 @@ def forget_log(
 @options.home_option
 @options.database_option
 @click.option("--number", type=click.IntRange(min=1), required=True, help="The number that is served now.")
-@click.option("--reason", required=True, help="Why it is meant; kept for ever, with the time and your name.")
+@click.option("--reason", required=True, help="The reason. It is kept for ever, with the time and your name.")
 @options.json_option
 def accept(
     *,
@@ -189,13 +189,13 @@ def accept(
     reason: str,
     as_json: bool,
 ) -> int:
-    """Say that a release that was rolled back at TARGET was meant to be.
+    """Accept that TARGET went back to an older release on purpose.
 
-    From now on releases there are compared with this number. A later one that goes back is a rollback again.
+    Later releases there are compared with this number. A release with a lower number is a rollback again.
     """
     found_home = homes.records_home(root, home)
     with records.opened(found_home, database, create=False):
-        pass  # there must be records: accepting makes none
+        pass  # accepting creates no records
     (named,) = records.absolute([target])
     decision: dict[str, Any] = {"number": number, "who": worker_id.person(), "reason": reason}
     with records.opened(found_home, database, create=True) as opened:
@@ -203,8 +203,8 @@ def accept(
     if as_json:
         print_json({"target": named, "ledger": ledger, "before": before, **decision})
     else:
-        said = f"release {number} of {ledger} is accepted at {named}, as {decision['who']} says"
-        out(f"{said}; the number that was compared with before is {before}")
+        accepted = f"release {number} of {ledger} is accepted at {named}, decided by {decision['who']}"
+        out(f"{accepted}; the number before was {before}")
     return 0
 
 

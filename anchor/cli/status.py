@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`anchor status`: what the records say now."""
+"""`anchor status`: the present state of the records."""
 
 import time
 from pathlib import Path
@@ -36,14 +36,14 @@ def command(
     code is that of the worst class.
     """
     age = options.seconds(max_run_age, "--max-run-age")
-    place = homes.records_home(root, home)
+    records_home = homes.records_home(root, home)
     begun = [str(i) for one in homes.publisher_homes(home) for i in interrupted.interrupted(one)]
     try:
-        with records.opened(place, database, create=False) as opened:
+        with records.opened(records_home, database, create=False) as opened:
             found = report.status(
                 opened, now=time.time(), max_age=age, interrupted=begun, alive=worker_id.alive
             )
-    except Misuse:  # no records: what was interrupted is told all the same
+    except Misuse:  # there are no records; interrupted publications are still listed
         for line in begun:
             say(f"publication  {line}")
         raise

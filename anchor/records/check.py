@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`records check` believes nothing: signatures, proofs, documents and chains are verified again.
+"""Verifies all records again, for `records check`: signatures, proofs, documents and chains.
 
-What it can show: rows that were edited, removed or added in the middle; notes that their log never signed;
-proofs that prove nothing; triggers that are gone; working state that differs from the runs it sums up; two
-stored statements that contradict each other. What it cannot: an end that was cut off (see `mark.py`), or a
-log key that was replaced together with everything signed by it (give the keys you know).
+It finds rows that were edited, removed or added in the middle, notes without a valid signature, proofs that
+prove nothing, missing triggers, working state that differs from its runs, and stored statements that
+contradict each other. It cannot find that the end of a chain was cut off (`high_water_mark.py` does), or that
+a log key was replaced together with everything that it signed (a policy with the known keys does).
 """
 
 import hashlib
@@ -40,12 +40,12 @@ from anchor.verdict import Check, Verdict, contradiction, failed, judge, passed
 
 BATCH = 1000
 _MOST = 5
-"""Findings that one check lists."""
+"""Problems that one check lists."""
 _MEANING = "the records were changed after they were written"
 
 
 def check(database: Database, *, log_keys: Collection[bytes] | None = None) -> Verdict:
-    """Verify everything that is stored. `log_keys`: the log keys you know, as vkeys have them."""
+    """Verify everything that is stored. `log_keys`: the known log keys, as in vkeys."""
     steps: tuple[tuple[str, Callable[[Connection], str]], ...] = (
         ("schema", lambda c: _schema(database, c)),
         ("checkpoint-chain", lambda c: _chain(c, Checkpoint)),
@@ -58,7 +58,7 @@ def check(database: Database, *, log_keys: Collection[bytes] | None = None) -> V
         ("evidence", _evidence),
         ("releases", _releases),
         ("journal", _journal),
-        ("references", lambda c: _told(audit_log.dangling(c), "no row refers to one that is gone")),
+        ("references", lambda c: _result(audit_log.dangling(c), "no row refers to one that is gone")),
         ("claims", state_check.check),
     )
     checks: list[Check] = []
@@ -79,7 +79,7 @@ def _rows(connection: Connection, table: Any, order: Any) -> Iterator[Mapping[st
         yield dict(row)
 
 
-def _told(problems: list[str], good: str) -> str:
+def _result(problems: list[str], good: str) -> str:
     if problems:
         more = f"; and {len(problems) - _MOST} more" if len(problems) > _MOST else ""
         raise Refused("; ".join(problems[:_MOST]) + more, where="records")
@@ -101,7 +101,7 @@ def _schema(database: Database, connection: Connection) -> str:
         )
         wanted = hash_chain.TRIGGERS_POSTGRESQL
     missing = sorted(wanted - set(names.scalars()))
-    return _told([f"the trigger {n} is gone" for n in missing], f"{len(wanted)} triggers are in place")
+    return _result([f"the trigger {n} is gone" for n in missing], f"{len(wanted)} triggers are in place")
 
 
 def _chain(connection: Connection, table: type[Base]) -> str:
@@ -114,7 +114,7 @@ def _chain(connection: Connection, table: type[Base]) -> str:
         elif hash_chain.link(previous, table, row) != row["chain"]:
             problems.append(f"{table.__tablename__} {number} does not fit its chain")
         previous = hash_chain.value(row["chain"])
-    return _told(problems, f"{number} rows, each fits the one before")
+    return _result(problems, f"{number} rows, each fits the one before")
 
 
 def _runs(connection: Connection) -> str:
@@ -138,7 +138,7 @@ def _runs(connection: Connection) -> str:
             elif hash_chain.link(previous, Run, row, checks.get(row["id"], [])) != row["chain"]:
                 problems.append(f"run {number} or its checks do not fit the chain")
             previous = hash_chain.value(row["chain"])
-    return _told(problems, f"{number - first} runs, each fits the one before; {first} were pruned")
+    return _result(problems, f"{number - first} runs, each fits the one before; {first} were pruned")
 
 
 def _batches(connection: Connection, after: int) -> Iterator[list[Mapping[str, Any]]]:
@@ -152,7 +152,7 @@ def _batches(connection: Connection, after: int) -> Iterator[list[Mapping[str, A
 
 
 def _checkpoints(connection: Connection, log_keys: Collection[bytes] | None) -> str:
-    """Each note is what its row says, signed by the key stored with it, which is one of those known."""
+    """Each note fits its row and is signed by the stored log key, which must be one of the known keys."""
     problems, count = [], 0
     for row in _rows(connection, Checkpoint, Checkpoint.seq):
         count += 1
@@ -163,7 +163,7 @@ def _checkpoints(connection: Connection, log_keys: Collection[bytes] | None) -> 
         except Refused as e:
             problems.append(e.problem)
     known = "" if log_keys is not None else "; keys as stored, give a policy to compare them"
-    return _told(problems, f"{count} notes verify under their log's key{known}")
+    return _result(problems, f"{count} notes verify under their log's key{known}")
 
 
 def _proofs(connection: Connection) -> str:
@@ -180,7 +180,7 @@ def _proofs(connection: Connection) -> str:
             problems.append(f"proof {row['id']}: {problem}")
         elif (row["old_size"] and old not in stored) or new not in stored:
             problems.append(f"proof {row['id']} is of a checkpoint that is not stored")
-    return _told(problems, f"{count} consistency proofs hold")
+    return _result(problems, f"{count} consistency proofs hold")
 
 
 def _wrong(row: Mapping[str, Any]) -> str:
@@ -207,11 +207,11 @@ def _evidence(connection: Connection) -> str:
                 evidences.check(row["document"])
             except AnchorError as e:
                 problems.append(f"evidence {row['seq']}: {e}")
-    return _told(problems, f"{count} documents")
+    return _result(problems, f"{count} documents")
 
 
 def _releases(connection: Connection) -> str:
-    """Each stored statement is what its row says; bundles have their digests."""
+    """Each stored statement fits its row, and each bundle its digest."""
     problems, count = [], 0
     for row in _rows(connection, Release, Release.id):
         count += 1
@@ -223,29 +223,35 @@ def _releases(connection: Connection) -> str:
     for row in _rows(connection, Trust, Trust.id):
         if hashlib.sha256(row["document"].encode()).hexdigest() != row["digest"]:
             problems.append(f"trust {row['id']} is not what its digest says")
-    return _told(problems, f"{count} statements and their bundles are as stored")
+    return _result(problems, f"{count} statements and their bundles are as stored")
 
 
 def _journal(connection: Connection) -> str:
-    """Releases, anchors and what is watched are what was written down of them."""
+    """The rows without a chain fit their chained copies."""
     problems, count = audit_log.problems(connection)
-    return _told(problems, f"{count} rows are as they were written down")
+    return _result(problems, f"{count} rows are as they were written down")
 
 
 def _release(row: Mapping[str, Any]) -> str:
     if hashlib.sha256(row["statement"]).hexdigest() != row["statement_sha256"]:
         return "the statement is not what its digest says"
     try:
-        found = statements.decode(row["statement"])
+        stated = statements.decode(row["statement"])
     except AnchorError as e:
         return str(e)
-    bound = (found.ledger.name, found.ledger.number, found.ledger.version, found.tree.root, found.tree.size)
-    shown = (row["ledger"], row["number"], row["version"], row["root"], row["size"])
-    return "" if bound == shown else "its columns are not what the statement says"
+    signed = (
+        stated.ledger.name,
+        stated.ledger.number,
+        stated.ledger.version,
+        stated.tree.root,
+        stated.tree.size,
+    )
+    columns = (row["ledger"], row["number"], row["version"], row["root"], row["size"])
+    return "" if signed == columns else "its columns are not what the statement says"
 
 
 def _unproven(connection: Connection) -> Check:
-    """Heads that a log signed and nobody could prove; a log that is accused needs no further doubt."""
+    """Unproven heads. A log with evidence against it is left out."""
     accused = set(connection.execute(sa.select(EvidenceRow.origin)).scalars())
     found: list[str] = []
     for log in proven_heads.logs(connection):
@@ -269,10 +275,10 @@ def _unproven(connection: Connection) -> Check:
 
 
 def _contradictions(connection: Connection) -> list[Check]:
-    """What is stored and true and cannot be true together.
+    """Stored signatures that contradict each other.
 
-    Two statements of one number are that where evidence was kept of it: else they are by two publishers whose
-    ledgers share a name, each accepted under a policy of its own.
+    Two statements of one number are a contradiction only if there is evidence of it. Otherwise two publishers
+    use the same ledger name, and each was accepted under its own policy.
     """
     sizes = (
         sa.select(Checkpoint.origin, Checkpoint.size)

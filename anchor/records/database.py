@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Opens the records database (SQLite or PostgreSQL) and brings its schema up to date.
 
-Decides how transactions begin and end, and whether the database is still the one that was opened. It does not
-know what is stored.
+It decides how transactions begin and end, and whether the database is still the one that was opened. It does
+not know what is stored.
 """
 
 import contextlib
@@ -17,18 +17,17 @@ from sqlalchemy import exc
 from sqlalchemy.engine import URL, Connection, Engine, make_url
 
 from anchor.errors import AnchorError, Misuse, Unavailable, Unsupported, without_secrets
-from anchor.records.database_errors import errors
 
 SCHEMA = "0010"
 """The newest migration; a database at this version is opened without loading Alembic."""
 
 ROOM = 64 << 10
-"""Free bytes without which a run may not be taken."""
+"""A run may be refused if the disk has fewer free bytes."""
 BUSY_MS = 30_000
-"""How long a writer waits for another one before it gives up."""
+"""How long a writer waits for another writer."""
 
 _LOCK = 0x616E63686F72
-"""The advisory lock of PostgreSQL under which chained rows are appended and migrations run ("anchor")."""
+"""PostgreSQL's advisory lock ("anchor"). Chained rows are appended and migrations run under it."""
 
 
 class Database:
@@ -40,26 +39,26 @@ class Database:
         """The URL without its secrets, for messages."""
         self.dialect = engine.dialect.name
         self._file = file
-        """SQLite's file, where it has one."""
+        """SQLite's file; None in memory and for PostgreSQL."""
         self._identity: tuple[int, int] | None = None
         self._create = create
-        self._trouble: AnchorError | None = None
+        self._failure: AnchorError | None = None
 
     def open(self) -> None:
-        """Make the file if need be, and bring the schema up to date; what is there now is this database."""
-        self._identity = self._trouble = None
+        """Create the file if it is missing, and bring the schema up to date."""
+        self._identity = self._failure = None
         try:
             if self._file is not None and self._create:
                 _make_private(self._file)
             _migrate(self, create=self._create)
         except AnchorError as e:
-            self._trouble = e
+            self._failure = e
             raise
         self._identity = _identity(self._file)
 
     def reopened(self) -> bool:
-        """Open what is there now, where the file was deleted or replaced, or was not opened; whether so."""
-        if self._trouble is None and not self._replaced():
+        """Open the database again if its file was replaced or could not be opened. Whether it was so."""
+        if self._failure is None and not self._replaced():
             return False
         self._engine.dispose()
         self.open()
@@ -69,9 +68,9 @@ class Database:
         return self._identity is not None and _identity(self._file) != self._identity
 
     def _check(self) -> None:
-        """What is written to a file that has no name any more is lost, and nothing else says so."""
-        if self._trouble is not None:
-            raise self._trouble.with_traceback(None)
+        """Raise if the file was deleted or replaced: a write to it would be lost without an error."""
+        if self._failure is not None:
+            raise self._failure.with_traceback(None)
         if self._replaced():
             raise Unavailable(
                 "the records were deleted or replaced under this process",
@@ -81,23 +80,23 @@ class Database:
 
     @contextlib.contextmanager
     def read(self) -> Iterator[Connection]:
-        """One consistent view; nothing written here is kept."""
+        """One consistent view. Nothing that is written in it is kept."""
         self._check()
-        with errors(self.name), self._engine.connect() as connection:
+        with _translate_errors(self.name), self._engine.connect() as connection:
             yield connection
 
     @contextlib.contextmanager
     def write(self) -> Iterator[Connection]:
-        """One transaction: all of it is kept, or nothing."""
+        """One transaction: it is kept as a whole or not at all."""
         self._check()
-        with errors(self.name), self._engine.connect() as connection:
+        with _translate_errors(self.name), self._engine.connect() as connection:
             writing = connection.execution_options(anchor_write=True)
             with writing.begin():
                 yield writing
         self._check()
 
     def room(self) -> bool:
-        """Whether a run can still be written down: False when the disk of SQLite's file is full."""
+        """Whether a run can still be recorded. False if the disk of SQLite's file is full."""
         try:
             found = os.statvfs(self._file.parent) if self._file is not None else None
         except OSError:
@@ -108,7 +107,7 @@ class Database:
         return blocks * found.f_frsize >= ROOM
 
     def serialise(self, connection: Connection) -> None:
-        """Wait until no other transaction appends chained rows. SQLite's one writer is alone already."""
+        """Wait until no other transaction appends chained rows. SQLite has one writer only."""
         if self.dialect == "postgresql":
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
 
@@ -117,7 +116,7 @@ class Database:
 
 
 def _identity(file: Path | None) -> tuple[int, int] | None:
-    """Device and number of a file; None when there is none."""
+    """Device and inode of a file; None if there is no file."""
     try:
         found = file.stat() if file is not None else None
     except OSError:
@@ -128,9 +127,9 @@ def _identity(file: Path | None) -> tuple[int, int] | None:
 def open_database(url: str, *, create: bool = True, patient: bool = False) -> Database:
     """The database at a SQLAlchemy URL, its schema at `SCHEMA`.
 
-    `create` False opens for reading: nothing is created or migrated. Raises Misuse (URL, permissions, no
-    database), Unavailable (locked, full, no connection), Unsupported (written by a newer program). `patient`
-    has every read and write raise Unavailable instead, until `reopened`.
+    With `create` False it is opened for reading: nothing is created or migrated. Raises Misuse (URL,
+    permissions, no database), Unavailable (locked, full, no connection), Unsupported (a newer program wrote
+    it). With `patient`, Unavailable is raised by each read and write instead, until `reopened`.
     """
     parsed = _parse(url)
     name = without_secrets(parsed.render_as_string(hide_password=True))
@@ -138,7 +137,7 @@ def open_database(url: str, *, create: bool = True, patient: bool = False) -> Da
     file = _file(parsed) if sqlite else None
     if file is not None and not create and not file.is_file():
         raise Misuse("there are no records here", where=str(file), remedy="run 'anchor reverify' first")
-    with errors(name):
+    with _translate_errors(name):
         engine = _sqlite(parsed, writable=create) if sqlite else _postgresql(parsed)
     database = Database(engine, name, file=file, create=create)
     try:
@@ -154,8 +153,8 @@ def open_database(url: str, *, create: bool = True, patient: bool = False) -> Da
 
 
 def _unchanging(file: Path) -> bool:
-    """Whether the file lies where nothing can be written, so that SQLite cannot make the files by which it is
-    shared, and there is no log beside it that it could not be read without."""
+    """Whether nobody writes this file: SQLite cannot make its own files in the read-only folder, and there is
+    no write-ahead log that must be read with it."""
     log = file.with_name(f"{file.name}-wal")
     return not os.access(file.parent, os.W_OK) and not (log.exists() and log.stat().st_size)
 
@@ -171,18 +170,18 @@ def _opened_unchanging(url: URL, name: str, file: Path) -> Database:
 
 
 def _file(url: URL) -> Path | None:
-    """SQLite's file; None in memory, and where the name is a URI of SQLite's own."""
+    """SQLite's file; None in memory, and if the name is one of SQLite's own URIs."""
     named = url.database and url.database != ":memory:" and "uri" not in url.query
     return Path(url.database) if named and url.database else None
 
 
 def _parse(url: str) -> URL:
     try:
-        url.encode()  # a path in it that is not UTF-8 is none either
+        url.encode()  # a path that is not UTF-8 makes no URL
         parsed = make_url(url)
     except (exc.ArgumentError, ValueError):
         raise Misuse(
-            "ANCHOR_DATABASE_URL is no SQLAlchemy URL", remedy="e.g. sqlite:////var/lib/a.db"
+            "ANCHOR_DATABASE_URL is not a SQLAlchemy URL", remedy="e.g. sqlite:////var/lib/a.db"
         ) from None
     backend = parsed.get_backend_name()
     if backend == "sqlite" and parsed.get_driver_name() in ("", "pysqlite"):
@@ -193,7 +192,7 @@ def _parse(url: str) -> URL:
 
 
 def _make_private(path: Path) -> None:
-    """The file's folder, and the file readable by its owner only: it may hold what is not published."""
+    """Create the folder and the file for the owner only: records may hold what is not published."""
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not path.exists():
@@ -216,7 +215,7 @@ def _sqlite(url: URL, *, writable: bool, unchanging: bool = False) -> Engine:
 
     @sa.event.listens_for(engine, "connect")
     def _(connection: sqlite3.Connection, _record: object) -> None:
-        connection.isolation_level = None  # transactions are begun by us, below
+        connection.isolation_level = None  # we begin transactions ourselves, below
         for pragma in ("foreign_keys=ON", f"busy_timeout={BUSY_MS}", "synchronous=FULL"):
             connection.execute(f"PRAGMA {pragma}")
         if writable:
@@ -224,8 +223,8 @@ def _sqlite(url: URL, *, writable: bool, unchanging: bool = False) -> Engine:
 
     @sa.event.listens_for(engine, "begin")
     def _(connection: Connection) -> None:
-        # IMMEDIATE takes the write lock first, so that no transaction fails half-way for want of it.
-        # Given to the driver itself: through SQLAlchemy it would cost as much as a query, nine times a run.
+        # IMMEDIATE takes the write lock first, so no transaction fails half-way because it cannot get it.
+        # We call the driver: through SQLAlchemy this would cost as much as a query, nine times a run.
         writing = connection.get_execution_options().get("anchor_write")
         driver = connection.connection.driver_connection
         assert isinstance(driver, sqlite3.Connection)
@@ -290,3 +289,79 @@ def upgrade(database: Database, to: str = "head") -> None:
         )
         config.attributes["connection"] = connection
         command.upgrade(config, to)
+
+
+@contextlib.contextmanager
+def _translate_errors(name: str) -> Iterator[None]:
+    """Turn an error of either driver into one line of ours, of the right class, without a password."""
+    try:
+        yield
+    except exc.DBAPIError as e:
+        raise _translated(e.orig, name) from None
+    except exc.TimeoutError:
+        raise Unavailable("no free connection", where=name, remedy="try again later") from None
+    except sqlite3.Error as e:
+        raise _translated(e, name) from None
+    except exc.SQLAlchemyError as e:
+        raise Unavailable(f"the records cannot be used: {type(e).__name__}", where=name) from None
+
+
+_AGAIN = "try again later"
+_SQLITE: dict[int, tuple[type[AnchorError], str, str]] = {
+    sqlite3.SQLITE_BUSY: (Unavailable, "the records are locked by another process", _AGAIN),
+    sqlite3.SQLITE_LOCKED: (Unavailable, "the records are locked by another process", _AGAIN),
+    sqlite3.SQLITE_FULL: (Unavailable, "no room to write the records", "make room and run it again"),
+    sqlite3.SQLITE_IOERR: (Unavailable, "the disk failed under the records", "check the disk"),
+    sqlite3.SQLITE_READONLY: (Misuse, "the records are read-only", "check their permissions"),
+    sqlite3.SQLITE_PERM: (Misuse, "the records cannot be opened", "check their permissions"),
+    sqlite3.SQLITE_CANTOPEN: (Misuse, "the records cannot be opened", "check the path and its permissions"),
+    sqlite3.SQLITE_CORRUPT: (Misuse, "the records are damaged", "restore a copy, or move the file away"),
+    sqlite3.SQLITE_TOOBIG: (Unsupported, "the records cannot hold this value", ""),
+    sqlite3.SQLITE_MISMATCH: (Unsupported, "the records cannot hold this value", ""),
+    sqlite3.SQLITE_CONSTRAINT_CHECK: (Unsupported, "the records cannot hold this value", ""),
+    sqlite3.SQLITE_NOTADB: (Misuse, "not a SQLite database", "restore a copy, or move the file away"),
+}
+_POSTGRESQL: dict[str, tuple[type[AnchorError], str, str]] = {
+    "22": (Unsupported, "the records cannot hold this value", ""),
+    "23514": (Unsupported, "the records cannot hold this value", ""),
+    "54": (Unsupported, "the records cannot hold this value", ""),
+    "25006": (Misuse, "the records are read-only", "check the server's mode"),
+    "28": (Misuse, "the database refuses this user", "check the URL"),
+    "3D000": (Misuse, "there is no such database", "create it, or check the URL"),
+    "42501": (Misuse, "this user may not do that", "grant it, or use another user"),
+    "53100": (Unavailable, "no room to write the records", "make room and run it again"),
+    "53": (Unavailable, "the database is out of resources", _AGAIN),
+    "55P03": (Unavailable, "the records are locked by another process", _AGAIN),
+    "40": (Unavailable, "another transaction was in the way", _AGAIN),
+    "57": (Unavailable, "the database is shutting down or cancelled the query", _AGAIN),
+    "08": (Unavailable, "the database cannot be reached", _AGAIN),
+}
+
+
+def _state_of(text: str) -> str:
+    """The SQLSTATE of a refused connection: the driver gives only text."""
+    for phrase, state in (
+        ("database", "3D000"),
+        ("role", "28000"),
+    ):
+        if f'{phrase} "' in text and "does not exist" in text:
+            return state
+    return "28000" if "authentication failed" in text or "no password supplied" in text else "08000"
+
+
+def _translated(error: BaseException | None, name: str) -> AnchorError:
+    text = " ".join(str(error).split())[:200]
+    if "is append-only" in text:
+        return Misuse(f"refused by the database: {text.split(' CONTEXT')[0]}", where=name)
+    code = getattr(error, "sqlite_errorcode", None)
+    if isinstance(code, int):
+        found = _SQLITE.get(code) or _SQLITE.get(code & 0xFF)
+    else:
+        state = str(getattr(error, "sqlstate", "") or _state_of(text))
+        found = _POSTGRESQL.get(state) or _POSTGRESQL.get(state[:2])
+    if found is None:
+        return Unavailable(f"the database failed: {text}", where=name, remedy=_AGAIN)
+    kind, problem, remedy = found
+    if kind is Unsupported:  # the other failures do not depend on the value
+        problem = f"{problem}: {text}"
+    return kind(problem, where=name, remedy=remedy)

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What was decided with a run, stored with it: when to look again, who was told, and by which rule.
+"""The decision that is stored with each run: the next due time, the notification, and the rule for both.
 
-A stored decision is judged by the rule that is stored with it, never by the constants of today. It is part of
-its run's row and so of the chain; `claims` must agree with the last one (`replay.py`).
+`records check` judges a stored decision by the rule stored with it, never by the constants of this program.
+The decision is part of the run's row and so of the hash chain. The row of the target must agree with the last
+decision (`state_check.py`).
 """
 
 import hashlib
@@ -17,31 +18,31 @@ from anchor.verdict import Class
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
-    """The rule: the target's own interval in seconds, and the constants of the program of then."""
+    """The rule: the target's own interval in seconds, and the constants of the program that made the run."""
 
     interval: int | None
     intervals: Intervals = msgspec.field(name="pace")
-    """Written as `pace`: stored decisions are part of the chain."""
+    """Written as `pace`, the name in chained rows."""
     alarm: alarm.Rule
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of the rule."""
+    """The result of the rule."""
 
     rule: Rule
     furthest_ms: int
-    """What the rule never goes beyond, in milliseconds after the end of the run."""
+    """The latest due time that the rule allows, in milliseconds after the end of the run."""
     due_ms: int
     notified: Class = msgspec.field(name="told")
-    """Written as `told`, see `Rule.intervals`."""
+    """Written as `told`, the name in chained rows."""
     failing_runs: int
     failing_since_ms: int | None
     alarm: str
-    """SHA-256 of the claim's `alarm`, hex."""
+    """SHA-256 of the target's `alarm`, hex."""
     message: str | None
     """The uid of the message that went to the outbox."""
     policy: str | None = None
-    """The claim's `policy_path`; None also in what was stored before it was kept."""
+    """The target's `policy_path`. None also in decisions that are older than this field."""
 
 
 def encode(decision: Decision) -> str:
@@ -49,18 +50,21 @@ def encode(decision: Decision) -> str:
 
 
 def decode(text: str) -> Decision:
-    """Raises msgspec.DecodeError for what this program never wrote."""
+    """Raises msgspec.DecodeError for text that this program cannot have written."""
     return msgspec.json.decode(text, type=Decision)
 
 
 def digest(text: str | None) -> str:
-    """SHA-256 of a claim's `alarm`, hex."""
+    """SHA-256 of a target's `alarm`, hex."""
     return hashlib.sha256((text or "").encode()).hexdigest()
 
 
 def standing(watched: Mapping[str, Any]) -> alarm.Standing:
-    """The standing that a claim's columns say. Records from before causes were kept, and an `alarm` that
-    somebody edited, leave what people were told as one cause of its own."""
+    """The alarm state in the columns of a target.
+
+    Older records have no `alarm`, and an edited one may not decode. Then the class that people were notified
+    of counts as one cause.
+    """
     try:
         if watched["alarm"] is not None:
             return msgspec.json.decode(watched["alarm"], type=alarm.Standing)

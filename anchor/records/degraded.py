@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a worker goes by while the records fail: which targets are due, and what is remembered without them.
+"""Degraded mode: how a worker continues while the records fail.
 
-A run that nothing records is still made and still told. It is no news to the records, so its target would
-stay due: the pace is kept here, as for a release that cannot be told.
+Runs are still made, and people are still notified. The database cannot store the new due time, so a target
+would stay due for ever. We keep the retry times in memory instead, with the usual back-off.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -24,36 +24,36 @@ from anchor.records.queue import Watched
 
 
 class LastKnownTargets:
-    """What was watched and due when the records last said so."""
+    """The targets that were watched and due when the records could last be read."""
 
     def __init__(self, intervals: Intervals) -> None:
         self._intervals = intervals
         self._known: dict[str, Watched] = {}
         self._tried: dict[str, tuple[int, float]] = {}
 
-    def learn(self, found: Iterable[Watched]) -> None:
-        """What the records say now."""
-        self._known = {one.target: one for one in found}
+    def replace(self, targets: Iterable[Watched]) -> None:
+        """Take over the targets that the records have now."""
+        self._known = {one.target: one for one in targets}
 
-    def add(self, found: Iterable[Watched]) -> None:
-        """What is watched besides."""
-        for one in found:
+    def add(self, targets: Iterable[Watched]) -> None:
+        """Add targets that are not known yet."""
+        for one in targets:
             self._known.setdefault(one.target, one)
 
     def known(self) -> list[Watched]:
         return list(self._known.values())
 
     def due(self, now: float) -> list[str]:
-        """The targets that are due, unrecorded runs counted."""
-        found = []
+        """The targets that are due, with runs counted that were not recorded."""
+        due = []
         for target, one in self._known.items():
             wait = self._tried.get(target, (0, one.due))[1] - now
             if wait <= 0 or wait > self._intervals.furthest(one.interval):
-                found.append(target)
-        return found
+                due.append(target)
+        return due
 
-    def tried(self, target: str, now: float) -> None:
-        """A run was made and not recorded: the next one comes later, as for a release that cannot be told."""
+    def not_recorded(self, target: str, now: float) -> None:
+        """Put off the next run of a target, with back-off: its run was made and not recorded."""
         times = self._tried.get(target, (0, 0.0))[0] + 1
         interval = self._known[target].interval if target in self._known else None
         due = self._intervals.next_due(
@@ -61,14 +61,17 @@ class LastKnownTargets:
         )
         self._tried[target] = (times, due)
 
-    def kept(self, target: str) -> None:
-        """A run was recorded: the records say when the next one is."""
+    def recorded(self, target: str) -> None:
+        """Follow the records again for a target: its run was recorded with a due time."""
         self._tried.pop(target, None)
 
 
 class MarkedState:
-    """The memory of a re-verification without a database: the mark's signed notes and highest numbers, kept
-    evidence, and the logs that are followed (target, origin, key)."""
+    """The held state from the side files, for a re-verification without a database.
+
+    It has the signed notes and highest numbers of the high-water mark, the followed logs (target, origin,
+    key), and the evidence files.
+    """
 
     def __init__(
         self,
@@ -88,26 +91,28 @@ class MarkedState:
         self._now = now
 
     def held(self, log_key: str, origin: str, size: int) -> list[HeldCheckpoint]:
-        """The newest note of this log's history, and those of this size. When they were last served is not
-        known, so never after the log's end."""
-        found = [n for n in self._notes if (n.log_key, n.origin) == (log_key, origin)]
-        return [HeldCheckpoint(n, self._now, 0.0) for n in found if n is found[0] or n.size == size]
+        """The newest note of this log's history, and the notes of this size. The mark does not say when they
+        were last served, so none counts as served after the log's end."""
+        notes = self._of_log(log_key, origin)
+        return [HeldCheckpoint(n, self._now, 0.0) for n in notes if n is notes[0] or n.size == size]
 
     def stood(self, log_key: str, origin: str, *, after: float, until: float) -> HeldCheckpoint | None:
-        """None: the mark does not say when a head was served."""
+        """Always None: the mark does not say when a head was served."""
         del log_key, origin, after, until
         return None
 
     def unproven(self, log_key: str, origin: str) -> Unproven:
         """The mark's other notes of this log."""
-        found = [n for n in self._notes if (n.log_key, n.origin) == (log_key, origin)]
-        return Unproven(tuple(found[1:]))
+        return Unproven(tuple(self._of_log(log_key, origin)[1:]))
+
+    def _of_log(self, log_key: str, origin: str) -> list[SignedCheckpoint]:
+        return [n for n in self._notes if (n.log_key, n.origin) == (log_key, origin)]
 
     def knows(self, origin: str, size: int, root: bytes) -> bool:
         return any((n.origin, n.size, n.root) == (origin, size, root) for n in self._notes)
 
     def preserve(self, seen: Sequence[SignedCheckpoint], evidence: Sequence[Evidence]) -> None:
-        """Raise what is wrong with the records: evidence is written as a file with the run."""
+        """Raise the failure of the records. The worker writes evidence as a file after the run."""
         del seen, evidence
         raise self._error
 

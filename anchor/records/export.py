@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The records as files: all rows as JSON Lines, evidence and signed notes as they are. Reads only."""
+"""Exports the records: all rows as JSON Lines, or evidence and signed notes as files. Reads only."""
 
 import base64
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ _HIDDEN = frozenset({"deliveries", "targets", "sightings"})
 
 
 def rows(database: Database) -> Iterator[str]:
-    """Every recorded row as one JSON object: `table` and its columns, bytes as base64."""
+    """Each recorded row as one JSON object: `table` and its columns, bytes as base64."""
     with database.read() as connection:
         for table in Base.metadata.sorted_tables:
             if table.name in _HIDDEN:
@@ -32,7 +32,7 @@ def _text(value: object) -> object:
 
 
 def evidence(database: Database) -> Iterator[tuple[str, bytes]]:
-    """Name and bytes of each document of misbehaviour, as `anchor verify-evidence` takes them."""
+    """Name and bytes of each piece of evidence, as `anchor verify-evidence` reads it."""
     query = sa.select(EvidenceRow.seq, EvidenceRow.digest, EvidenceRow.document).order_by(EvidenceRow.seq)
     with database.read() as connection:
         for seq, digest, document in connection.execute(query):

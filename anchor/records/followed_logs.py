@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which logs are followed for a target: each in which an anchor of it ever counted, till a person lets it go.
+"""The logs that are followed for a target: each log in which one of its anchors ever counted.
 
-A release that no longer names a log must not end the following of that log: who serves the release could
-then have it fork unseen. Only what counted is followed, under a policy of then; whether its key is trusted
-is judged again in each run.
+A log is followed until a person ends it. A release that no longer names a log must not end it: otherwise
+whoever serves the release could hide a fork of that log. An anchor counted under the policy of its time; each
+run decides again whether the log's key is trusted.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -21,7 +21,7 @@ from anchor.records.tables import Followed, Target
 
 MAX_REASON = 1000
 
-# Statements are built once, with named parameters: to build one costs eight times what it costs to run it.
+# Statements are built once, with named parameters: building one costs eight times as much as running it.
 _OF = (Followed.claim_id == sa.bindparam("target_id"), Followed.origin == sa.bindparam("origin"))
 _LAST = sa.select(Followed.__table__).where(*_OF).order_by(Followed.id.desc()).limit(1)
 _LATER = Followed.__table__.alias()
@@ -57,8 +57,11 @@ def counted(
     new: Collection[SeenAnchor],
     at: int,
 ) -> None:
-    """Follow the logs of these anchors, which counted. One that a person let go comes back with an anchor
-    that is `new`, and not with an old release that is served again. The caller holds `serialise`."""
+    """Follow the logs of these anchors, which counted. The caller holds `serialise`.
+
+    A log that a person ended is followed again if one of its anchors is `new`. An old release that is served
+    again does not do that.
+    """
     for anchor in anchors:
         last = connection.execute(_LAST, {"target_id": target_id, "origin": anchor.origin}).mappings().first()
         if last is None or (not last["active"] and anchor in new):
@@ -66,9 +69,9 @@ def counted(
 
 
 def forget(database: Database, target: str, origin: str, *, who: str, reason: str, now: float) -> None:
-    """Have a log followed no more for a target. The decision is kept for ever, with who made it and why.
+    """Stop following a log for a target. The decision is kept for ever, with its author and reason.
 
-    Raises Misuse for a target that is not known, and for a log that is not followed for it.
+    Raises Misuse if the target is not known, or the log is not followed for it.
     """
     if not 1 <= len(reason.strip()) <= MAX_REASON:
         raise Misuse(f"1 to {MAX_REASON} characters are wanted", where="--reason")
@@ -87,7 +90,7 @@ def forget(database: Database, target: str, origin: str, *, who: str, reason: st
 
 
 def restore(database: Database, wanted: Sequence[tuple[str, str, str]], *, now: float) -> None:
-    """Follow again what the records have lost: target, origin and key, as the mark has them."""
+    """Follow the logs of the mark (target, origin, key) that the records have lost."""
     with database.write() as connection:
         database.serialise(connection)
         for target, origin, log_key in wanted:

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Hash chains over the rows that must not change: each row's `chain` is SHA-256 of the one before and of its
-own values. An edit, a removal or an insertion in the middle breaks every later value.
+"""Hash chains over the rows that must not change.
 
-A chain does not protect against someone who rewrites it to its end: signatures on the stored checkpoints do
-that for what matters, and the mark beside the database (`mark.py`) for the rest.
+The `chain` of a row is SHA-256 of the chain value before it and of the row's own values. An edit, a removal
+or an insertion in the middle breaks every later value.
+
+Somebody can still rewrite a chain to its end. The signatures on the stored checkpoints show that for the
+checkpoints, and the high-water mark beside the database (`high_water_mark.py`) for the other chains.
 """
 
 import hashlib
@@ -45,7 +47,7 @@ COLUMNS: Mapping[type[Base], tuple[str, ...]] = {
 }
 """The chained columns, in the order in which they are hashed."""
 _ADDED: Mapping[type[Base], str] = {Run: "decided"}
-"""A last column that older rows do not have: they were hashed without it."""
+"""A last column that older rows do not have. They were hashed without it."""
 
 _APPEND_ONLY = (
     "releases",
@@ -75,7 +77,7 @@ TRIGGERS_POSTGRESQL = (
     | {f"{t}_append_only" for t in _APPEND_ONLY}
     | {f"{t}_no_truncate" for t in (*_APPEND_ONLY, "runs", "checks", "targets")}
 )
-"""The triggers that the migrations make."""
+"""The triggers that the migrations create."""
 
 _HEAD = {
     table: sa.select(table.__table__.c.seq, table.__table__.c.chain)
@@ -105,12 +107,12 @@ def link(
 
 
 def value(stored: object) -> bytes:
-    """A stored chain value; where an editor left none, the start, which nothing that follows fits."""
+    """A stored chain value. If somebody removed it, the start value, which no later row fits."""
     return stored if isinstance(stored, bytes) else START
 
 
 def head(connection: Connection, table: type[Base]) -> tuple[int, bytes]:
-    """Number and chain value of the newest chained row; of a pruned chain, what it resumes from."""
+    """Number and chain value of the newest chained row. For a pruned chain, the values it resumes from."""
     row = connection.execute(_HEAD[table]).first()
     if row is None and table is Run:
         row = connection.execute(_RESUME).first()
@@ -124,7 +126,7 @@ def append(database: Database, connection: Connection, table: type[Base], values
 
 
 def add(connection: Connection, table: type[Base], values: dict[str, Any]) -> int:
-    """The same for a caller who holds `serialise`."""
+    """As `append`, for a caller that holds `serialise`."""
     seq, previous = head(connection, table)
     row = {**values, "seq": seq + 1}
     connection.execute(_APPEND[table], {**row, "chain": link(previous, table, row)})
@@ -140,7 +142,7 @@ def end_run(
 ) -> tuple[int, bytes]:
     """End a running run: its checks, its values and its place in the chain; returns its number and chain.
 
-    0 and nothing is written when the run has ended already.
+    If the run has ended already, nothing is written and the number is 0.
     """
     database.serialise(connection)
     found = connection.execute(_RUNNING, {"run": run_id}).mappings().first()

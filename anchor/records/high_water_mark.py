@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A mark beside the database: how far its chains had come, signed notes of each log, what is watched.
+"""The high-water mark, a file beside the database: the ends of its chains, signed notes, watched targets.
 
-A database that was put back to an older state, or deleted, is whole in itself; only something outside of it
-can tell. The mark also brings the signed notes back, so that a log gains nothing from our loss of memory, and
-what is watched, so that a database that is gone is no end of the watch.
-It is not trusted: who edits it can raise a false doubt or hide a rollback, and the notes in it are verified.
+A database that was deleted or restored from a backup is consistent in itself. Only a file outside it can
+reveal that. The mark also restores what the records have lost. With the signed notes, a log gains nothing by
+our loss. With the watched targets, the watch continues.
+The mark is not trusted. Whoever edits it can cause a false alarm or hide a rollback; its notes are verified.
 """
 
 from collections.abc import Mapping
@@ -31,9 +31,9 @@ from anchor.verdict import Check, failed, passed
 FORMAT = "urn:ledger-anchor:mark:v1"
 MAX_MARK = limits.MARK
 MAX_TARGET = 4096
-"""Bytes of a target in a mark: a path has no more."""
+"""Bytes of a target in a mark. A path is not longer."""
 MAX_UNPROVEN_BYTES = 1 << 20
-"""Of notes that are not proven: a thousand of the usual size."""
+"""Bytes of all unproven notes together: a thousand notes of the usual size."""
 _Number = Annotated[int, Meta(ge=0, le=MAX_NUMBER)]
 _Interval = Annotated[int, Meta(ge=0, le=MAX_INTERVAL)]
 _TABLES: Mapping[str, type[Base]] = {
@@ -46,21 +46,23 @@ _TABLES: Mapping[str, type[Base]] = {
 
 
 class Mark(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """What was last written: number and chain value of each chain's end; log key and signed note, for each
-    log the newest of its history first and then those that are not proven; target and interval of each
-    release that is watched; target, origin and key of each log that is followed for it; target, ledger and
-    highest verified number of each."""
+    """The content of the file. Its JSON keys are these names."""
 
     format: str = FORMAT
     ends: dict[str, tuple[_Number, str]]
+    """The number and chain value of the last row of each chain."""
     notes: list[tuple[str, str]] = []
+    """Log key and signed note: first the newest of each log's history, then the unproven ones."""
     watched: list[tuple[str, _Interval | None]] = []
+    """Each watched target and its interval."""
     followed: list[tuple[str, str, str]] = []
+    """Target, origin and key of each followed log."""
     best: list[tuple[str, str, _Number]] = []
+    """Target, ledger and highest verified number."""
 
 
 def encode(database: Database) -> bytes:
-    """The mark of the records as they are now."""
+    """The mark of the records in their present state, as bytes."""
     with database.read() as connection:
         ends = {}
         for name, table in _TABLES.items():
@@ -68,15 +70,15 @@ def encode(database: Database) -> bytes:
             ends[name] = (seq, value.hex())
         notes = _notes(connection)
         logs = following.every(connection)
-    claimed = [(one.target, one.interval) for one in queue.watched(database)]
+    watched = [(one.target, one.interval) for one in queue.watched(database)]
     best = [(target, one.ledger, one.number) for target, one in observed_releases.bests(database).items()]
-    return written(Mark(ends=ends, notes=notes, watched=claimed, followed=logs, best=best))
+    return encode_mark(Mark(ends=ends, notes=notes, watched=watched, followed=logs, best=best))
 
 
-def written(mark: Mark) -> bytes:
-    """A mark's bytes, never more than are read: what does not fit is left out, the largest notes first.
+def encode_mark(mark: Mark) -> bytes:
+    """The bytes of a mark, at most `MAX_MARK`. What does not fit is left out, the largest notes first.
 
-    One log that serves notes of 1 MB must not cost the notes of the others, or what is watched.
+    A log that serves notes of 1 MB must not displace the notes of other logs, or the watched targets.
     """
     room = MAX_MARK - len(msgspec.json.encode(Mark(ends=mark.ends))) - 1
     watched, room = _fitting(mark.watched, room)
@@ -90,7 +92,7 @@ def written(mark: Mark) -> bytes:
 
 
 def _fitting(items: list[Any], room: int) -> tuple[list[Any], int]:
-    """The first of the items that fit into so many bytes of JSON, and the bytes that are left."""
+    """The first items that fit into this many bytes of JSON, and the bytes that are left."""
     found = []
     for item in items:
         size = len(msgspec.json.encode(item)) + 1
@@ -102,12 +104,12 @@ def _fitting(items: list[Any], room: int) -> tuple[list[Any], int]:
 
 
 def _notes(connection: Connection) -> list[tuple[str, str]]:
-    """The newest note of each log's history, then those that are not proven, as many as there is room for."""
+    """The newest note of each log's history, then the unproven notes that fit."""
     first: list[tuple[str, str]] = []
     others: list[tuple[str, str]] = []
     logs = proven_heads.logs(connection)
     for log in logs:
-        room = MAX_UNPROVEN_BYTES // len(logs)  # none takes another one's
+        room = MAX_UNPROVEN_BYTES // len(logs)  # an equal share for each log
         newest = proven_heads.newest(connection, log)
         first += [(log["log_key"], newest["note"].decode())] if newest else []
         for row in proven_heads.unproven(connection, log):
@@ -117,7 +119,7 @@ def _notes(connection: Connection) -> list[tuple[str, str]]:
 
 
 def decode(data: bytes) -> Mark | None:
-    """A mark, or None for what is none: a damaged mark is only a mark less."""
+    """A mark; None for other bytes. A damaged mark counts as a missing one."""
     try:
         found = msgspec.json.decode(data, type=Mark)
     except (msgspec.DecodeError, ValueError):
@@ -126,7 +128,7 @@ def decode(data: bytes) -> Mark | None:
 
 
 def compare(database: Database, mark: Mark) -> Check:
-    """Whether the records still hold what they held when the mark was written."""
+    """Check that the records still hold the rows that they held when the mark was written."""
     lost: list[str] = []
     with database.read() as connection:
         pruned = connection.execute(sa.select(sa.func.max(Prune.through))).scalar() or 0
@@ -173,25 +175,25 @@ def notes(mark: Mark) -> list[SignedCheckpoint]:
 
 
 def watched(mark: Mark) -> list[Watched]:
-    """What was watched; when it is due is not known, so now. What no command would have added is left out."""
+    """The watched targets, due now. Names that no command would add are left out."""
     return [Watched(target, interval) for target, interval in mark.watched if _is_target(target)]
 
 
 def followed(mark: Mark) -> list[tuple[str, str, str]]:
-    """Target, origin and key of each log that is followed; what no log is called is left out."""
+    """Target, origin and key of each followed log. Names that are not printable are left out."""
     return [
         one for one in mark.followed if _is_target(one[0]) and one[1].isprintable() and one[2].isprintable()
     ]
 
 
 def _is_target(text: str) -> bool:
-    """Whether a target is one as the command line writes them down: a URL, or a path from the root."""
+    """Whether the command line would store this target: a URL, or an absolute path."""
     plain = 0 < len(text.encode()) <= MAX_TARGET and text.isprintable()
     return plain and text.startswith(("https://", "http://", "/"))
 
 
 def best(mark: Mark) -> dict[str, Best]:
-    """By target: the highest number that was verified there, as the runs before found it."""
+    """The highest verified number of each target."""
     return {
         target: Best(ledger=ledger, number=number)
         for target, ledger, number in mark.best
@@ -200,28 +202,28 @@ def best(mark: Mark) -> dict[str, Best]:
 
 
 def with_best(mark: Mark, target: str, best: Best) -> bytes:
-    """The same mark, in which the releases of this target are compared with another number."""
+    """The bytes of this mark with another highest number for a target."""
     others = [one for one in mark.best if one[0] != target]
-    return written(msgspec.structs.replace(mark, best=[(target, best.ledger, best.number), *others]))
+    return encode_mark(msgspec.structs.replace(mark, best=[(target, best.ledger, best.number), *others]))
 
 
 def without(mark: Mark, target: str) -> bytes:
-    """The same mark, in which this target is watched no more."""
+    """The bytes of this mark without a target."""
     kept = [one for one in mark.watched if one[0] != target]
     logs = [one for one in mark.followed if one[0] != target]
     best = [one for one in mark.best if one[0] != target]
-    return written(msgspec.structs.replace(mark, watched=kept, followed=logs, best=best))
+    return encode_mark(msgspec.structs.replace(mark, watched=kept, followed=logs, best=best))
 
 
 def without_log(mark: Mark, target: str, origin: str) -> bytes:
-    """The same mark, in which this log is followed no more for this target."""
+    """The bytes of this mark without a followed log of a target."""
     kept = [one for one in mark.followed if (one[0], one[1]) != (target, origin)]
-    return written(msgspec.structs.replace(mark, followed=kept))
+    return encode_mark(msgspec.structs.replace(mark, followed=kept))
 
 
 def restore(database: Database, mark: Mark, *, now: float) -> list[str]:
-    """Keep what the records have lost of the mark: signed notes, and what is watched; returns the targets
-    that are watched again by its word alone."""
+    """Restore from the mark what the records have lost: signed notes, watched targets, followed logs, highest
+    numbers. Returns the targets that only the mark names."""
     store.preserve(database, notes(mark), (), now=now)
     again = queue.watch_missing(database, watched(mark), now=now)
     observed_releases.recall(database, best(mark), now=now)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the records say: the state of each target, and the runs of the past. Reads only."""
+"""Reads the state of each target, and past runs, from the records."""
 
 import itertools
 from collections.abc import Iterator, Mapping
@@ -19,7 +19,7 @@ from anchor.records.tables import CheckRow, EvidenceRow, Release, Run, Target
 
 @dataclass(frozen=True, kw_only=True)
 class Filter:
-    """Which runs. Times in seconds since 1970."""
+    """Which runs to list. Times in seconds since 1970."""
 
     target: str | None = None
     verdict: str | None = None
@@ -33,7 +33,7 @@ _OPEN = ("interrupted", "running")
 
 
 class RunLine(msgspec.Struct, frozen=True, kw_only=True):
-    """One run of the past; times are RFC 3339 in UTC."""
+    """One past run; times are RFC 3339 in UTC."""
 
     run: int
     number: int | None
@@ -51,8 +51,8 @@ class RunLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def runs(database: Database, wanted: Filter, *, alive: Alive = lambda _: None) -> Iterator[RunLine]:
-    """Runs, newest first, as they are read. One whose worker is certainly dead was interrupted, although
-    nobody has written it down yet."""
+    """Runs, newest first, one at a time. A run counts as interrupted if its worker is certainly dead, even if
+    nobody has recorded that yet."""
     demoting = (
         sa.select(CheckRow.name + sa.literal(": ") + CheckRow.detail)
         .where(CheckRow.run_id == Run.id, CheckRow.demotes == Run.verdict)
@@ -80,7 +80,7 @@ def _where(wanted: Filter) -> list[sa.ColumnElement[bool]]:
     if wanted.target is not None:
         found.append(Target.target == wanted.target)
     if wanted.verdict in _OPEN:
-        found.append(Run.state.in_(_OPEN))  # which of the two, its worker decides
+        found.append(Run.state.in_(_OPEN))  # the state of its worker decides which of the two it is
     elif wanted.verdict is not None:
         found.append(Run.verdict == wanted.verdict)
     if wanted.since is not None:
@@ -110,7 +110,7 @@ def _line(row: Mapping[str, Any], alive: Alive) -> RunLine:
 
 
 def time_text(ms: int | None) -> str | None:
-    """Milliseconds since 1970 as RFC 3339 in UTC, to the second; None if no calendar has it."""
+    """Milliseconds since 1970 as RFC 3339 in UTC, to the second; None if the date cannot be written."""
     try:
         return None if ms is None else rfc3339(datetime.fromtimestamp(ms // 1000, UTC))
     except (OverflowError, ValueError, OSError):
@@ -119,7 +119,7 @@ def time_text(ms: int | None) -> str | None:
 
 @dataclass(frozen=True, kw_only=True)
 class TargetState:
-    """What is known of a watched target. Times in milliseconds since 1970."""
+    """The state of a watched target. Times in milliseconds since 1970."""
 
     target: str
     ledger: str | None
@@ -133,9 +133,9 @@ class TargetState:
     notified: str
     failing_runs: int
     running: str | None
-    """The worker that is at it now."""
+    """The worker that re-verifies it now."""
     lease_ms: int | None
-    """Until when its claim is held."""
+    """The end of that worker's lease."""
 
 
 def states(database: Database) -> list[TargetState]:
@@ -167,7 +167,7 @@ def states(database: Database) -> list[TargetState]:
 
 @dataclass(frozen=True)
 class LogState:
-    """What is held of a log: the size of its proven history, its signed heads, those that are not proven."""
+    """A log: the size of its proven history, and how many signed and unproven heads are held."""
 
     origin: str
     size: int
@@ -176,7 +176,7 @@ class LogState:
 
 
 def logs(database: Database) -> list[LogState]:
-    """Every log of which a head is held. One that is not proven may have any size, so it is only counted."""
+    """Each log of which a head is held. An unproven head may have any size, so it is only counted."""
     count = sa.select(sa.func.count()).select_from(proven_heads.OF_LOG.subquery())
     found: dict[str, LogState] = {}
     with database.read() as connection:
@@ -185,7 +185,9 @@ def logs(database: Database) -> list[LogState]:
             size = int(newest["size"]) if newest else 0
             unproven = len(proven_heads.unproven(connection, log))
             held = int(connection.execute(count, log).scalar_one())
-            before = found.get(log["origin"], LogState(log["origin"], 0, 0, 0))  # under another key
+            before = found.get(
+                log["origin"], LogState(log["origin"], 0, 0, 0)
+            )  # the same origin under another key
             found[log["origin"]] = LogState(
                 log["origin"],
                 max(size, before.size),
@@ -196,7 +198,7 @@ def logs(database: Database) -> list[LogState]:
 
 
 def accused(database: Database) -> list[tuple[int, str, str, str]]:
-    """Number, kind, origin and digest of each kept piece of evidence."""
+    """Number, kind, origin and digest of each piece of evidence."""
     columns = (EvidenceRow.seq, EvidenceRow.kind, EvidenceRow.origin, EvidenceRow.digest)
     with database.read() as connection:
         rows = connection.execute(sa.select(*columns).order_by(EvidenceRow.seq))

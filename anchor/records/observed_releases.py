@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which releases were verified at which target, and from which number on a person has them compared.
+"""The releases that were verified at each target, and the numbers that a person accepted.
 
-Kept for ever, also when the runs are pruned. What was shown is compared with within one epoch: a number that
-was accepted begins the next one.
+They are kept for ever, even when runs are pruned. A release is compared only with those of its epoch; each
+accepted number begins a new epoch.
 """
 
 from collections.abc import Mapping
@@ -20,9 +20,9 @@ from anchor.records.queue import ms
 from anchor.records.tables import Accepted, Release, Run, Shown, Target
 
 MAX_REASON = 1000
-"""Code points of a reason."""
+"""Characters of a reason."""
 BY_THE_MARK = "the mark"
-"""Who says a number that the records had lost."""
+"""The author of a number that was restored from the high-water mark."""
 
 _OF_TARGET = Accepted.claim_id == sa.bindparam("target_id")
 _EPOCH = sa.select(sa.func.count()).select_from(Accepted).where(_OF_TARGET)
@@ -76,7 +76,7 @@ class _Facts(msgspec.Struct):
 
 
 def write(connection: Connection, target_id: int, release_id: int, at: int) -> None:
-    """Write down that a release was verified at a target, once in an epoch. The caller holds `serialise`."""
+    """Record that a release was verified at a target, once in each epoch. The caller holds `serialise`."""
     key = {"target_id": target_id, "epoch": _epoch(connection, target_id), "release": release_id}
     if connection.execute(_KNOWN, key).first() is not None:
         return
@@ -88,10 +88,10 @@ def write(connection: Connection, target_id: int, release_id: int, at: int) -> N
 def accept(
     database: Database, target: str, *, number: int, who: str, reason: str, now: float
 ) -> tuple[str, int | None]:
-    """A person says that a release with this number is meant: later ones are compared with it from now on.
+    """Accept a release with this number, on a person's word: later releases are compared with it from now on.
 
     Returns its ledger, and the highest number that it was compared with before. The target is due at once.
-    Raises Misuse for a target that is not known, and for a number that the last run has not found there.
+    Raises Misuse if the target is not known, or the last run found another number there.
     """
     if not reason.strip() or len(reason) > MAX_REASON:
         raise Misuse(f"1 to {MAX_REASON} characters are wanted", where="--reason")
@@ -112,7 +112,7 @@ def accept(
 
 
 def recall(database: Database, wanted: Mapping[str, Best], *, now: float) -> None:
-    """Have what the records have lost of the highest numbers (`wanted`, by target) compared with again."""
+    """Restore the highest numbers (`wanted`, by target) that the records have lost."""
     with database.write() as connection:
         database.serialise(connection)
         for target, best in wanted.items():
@@ -122,7 +122,7 @@ def recall(database: Database, wanted: Mapping[str, Best], *, now: float) -> Non
 
 
 def bests(database: Database) -> dict[str, Best]:
-    """By watched target: the highest number as its last run knew it, under the policy of that run."""
+    """The highest number of each watched target, as its last run found it under the policy of that run."""
     found = {}
     with database.read() as connection:
         for target, facts in connection.execute(_LAST):
@@ -137,7 +137,7 @@ def _epoch(connection: Connection, target_id: int) -> int:
 
 
 def _highest(connection: Connection, target_id: int, ledger: str) -> int | None:
-    """The highest number of a ledger at a target in this epoch, whoever signed it."""
+    """The highest number of a ledger at a target in this epoch, by any signer."""
     key: dict[str, Any] = {"target_id": target_id, "epoch": _epoch(connection, target_id), "ledger": ledger}
     numbers = [connection.execute(_HIGHEST, key).scalar()]
     said = connection.execute(_SAID, {"target_id": target_id}).first()

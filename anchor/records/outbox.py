@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The outbox: messages written in the transaction of their run, delivered later, as often as it takes.
+"""The outbox: a message is written in the transaction of its run, and delivered later until it is accepted.
 
-A delivery is marked as sent after the receiver took it. A process that dies between the two sends it again,
-with the same id in its text: repeated rather than lost. Receivers are named by a digest, since their URLs
-hold secrets. A message written while none was configured waits for the first one that is.
+A delivery is marked as sent after the receiver has accepted it. If the process dies in between, the message
+is sent again, with the same id in its text: it may be repeated, never lost. Receivers are named by a digest,
+because their URLs hold secrets. A message that was written without a receiver waits for the first one.
 """
 
 import hashlib
@@ -23,13 +23,13 @@ from anchor.verdict import Class
 FIRST_RETRY = 60
 LONGEST_RETRY = 6 * 3600
 SENDING = 300
-"""Seconds for which one process has a delivery to itself."""
+"""Seconds for which a delivery is reserved for one process."""
 OLDEST = 7 * 86400
-"""Seconds after which a message is history to a receiver that is new, and given up where nobody tries it."""
+"""Seconds. A new receiver gets no older messages. A delivery that nobody tries for this long is dropped."""
 NOBODY = ""
-"""The receiver of what was written while none was configured."""
+"""The receiver of messages that were written while no receiver was configured."""
 
-_TOLD = (
+_NOTIFIED = (
     sa.select(Notification.id)
     .where(
         Notification.claim_id == sa.bindparam("target_id"), Notification.verdict == sa.bindparam("verdict")
@@ -38,7 +38,7 @@ _TOLD = (
 )
 
 Send = Callable[[str, Message], None]
-"""Sends a message to the receiver with this digest; raises an AnchorError when it was not taken."""
+"""Sends a message to the receiver with this digest; raises an AnchorError if it was not accepted."""
 
 
 def post(
@@ -49,8 +49,7 @@ def post(
     now: float,
     receivers: Sequence[str],
 ) -> bool:
-    """Write a message and its deliveries in the caller's transaction; a known uid is written once. Whether it
-    was new."""
+    """Write a message and its deliveries in the caller's transaction. False if its uid is there already."""
     known = sa.select(Notification.id).where(Notification.uid == message.uid)
     if connection.execute(known).first():
         return False
@@ -62,13 +61,15 @@ def post(
     return True
 
 
-def told(connection: Connection, target_id: int, verdict: str) -> bool:
+def has_notified(connection: Connection, target_id: int, verdict: str) -> bool:
     """Whether there ever was a message of this class about a target."""
-    return connection.execute(_TOLD, {"target_id": target_id, "verdict": str(verdict)}).first() is not None
+    return (
+        connection.execute(_NOTIFIED, {"target_id": target_id, "verdict": str(verdict)}).first() is not None
+    )
 
 
 def uid_of(run_id: int, target_id: int, target: str, at: int) -> str:
-    """The id of the message about a run that ended at a time in milliseconds; no two runs share it."""
+    """The id of the message about a run that ended at a time in milliseconds. It differs for each run."""
     return hashlib.sha256(f"{run_id}/{target_id}/{at}/{target}".encode()).hexdigest()[:16]
 
 
@@ -84,7 +85,7 @@ def _delivery(number: int, receiver: str, at: int) -> dict[str, object]:
 
 
 class Outbox:
-    """The deliveries of one process. It remembers what it sent and could not note, so as not to repeat it."""
+    """The deliveries of one process. It remembers messages that it sent but could not record."""
 
     def __init__(self, database: Database, send: Send, receivers: Sequence[str]) -> None:
         self._database = database
@@ -93,25 +94,25 @@ class Outbox:
         self._unnoted: set[int] = set()
 
     def deliver(self, *, now: float, limit: int = 100) -> int:
-        """Try what is due, what was tried least first; returns how many were taken. A failure is written down
-        and tried later, and its receiver is left alone for this round. Raises when nothing can be written:
-        each message has been sent once all the same.
+        """Try the due deliveries, those with the fewest attempts first. Returns how many were accepted.
 
-        Messages for a receiver that is configured no more go to those that are.
+        A failed delivery is recorded and tried later, and its receiver gets nothing more in this round. If
+        nothing can be recorded, each message is still sent once, and then this raises. Messages for receivers
+        that are not configured any more go to those that are.
         """
         taken, good = 0, set(self._receivers)
-        trouble: AnchorError | None = None
+        failure: AnchorError | None = None
         try:
             readdress(self._database, now=now, receivers=self._receivers)
         except AnchorError as e:
-            trouble = e
+            failure = e
         for _ in range(limit):
             try:
-                found = self._unsent(now, good) if trouble else self._reserved(now, good)
+                found = self._unsent(now, good) if failure else self._reserved(now, good)
             except AnchorError as e:
-                if trouble is not None:
+                if failure is not None:
                     raise
-                trouble = e
+                failure = e
                 continue
             if found is None:
                 break
@@ -119,10 +120,10 @@ class Outbox:
             if error:
                 good.discard(found["receiver"])
             taken += not error
-            if trouble is None:
+            if failure is None:
                 self._note(found, error, now)
-        if trouble is not None:
-            raise trouble
+        if failure is not None:
+            raise failure
         return taken
 
     def _try(self, found: Mapping[str, Any]) -> str:
@@ -136,8 +137,8 @@ class Outbox:
         return ""
 
     def _reserved(self, now: float, good: set[str]) -> Mapping[str, Any] | None:
-        """The next due delivery, reserved for this process. The attempt is noted now: this process may be
-        ended before it comes to anything."""
+        """The next due delivery, reserved for this process. The attempt is recorded first, since this process
+        may end during it."""
         if not good:
             return None
         with self._database.write() as connection:
@@ -153,7 +154,7 @@ class Outbox:
             return dict(row) if row is not None else None
 
     def _unsent(self, now: float, good: set[str]) -> Mapping[str, Any] | None:
-        """The next due delivery that this process has not sent yet, where none can be reserved."""
+        """The next due delivery that this process has not sent yet, if the records cannot reserve one."""
         if not good:
             return None
         with self._database.read() as connection:
@@ -172,7 +173,7 @@ class Outbox:
             with self._database.write() as connection:
                 connection.execute(sa.update(Delivery).where(Delivery.id == found["id"]), change)
         except AnchorError:
-            return  # what was sent is remembered here
+            return  # `_unnoted` remembers that it was sent
         self._unnoted.discard(found["id"])
 
 
@@ -182,8 +183,8 @@ def _message(row: Mapping[str, Any]) -> Message:
 
 
 def _due(now: float, receivers: set[str]) -> sa.Select[int, str, int, str, str, str, str]:
-    """The next due delivery to one of these receivers: what was tried least goes first, so that one which is
-    never taken holds up none."""
+    """The next due delivery to one of these receivers. The one with the fewest attempts comes first, so a
+    message that is never accepted delays no other."""
     at = round(now * 1000)
     return (
         sa.select(
@@ -192,7 +193,7 @@ def _due(now: float, receivers: set[str]) -> sa.Select[int, str, int, str, str, 
         )
         .join(Notification, Notification.id == Delivery.notification_id)
         .where(Delivery.state == "waiting", Delivery.receiver.in_(receivers))
-        # a clock that went back must not hold a message for years
+        # a due time that a wrong clock set far ahead must not delay a message for years
         .where(sa.or_(Delivery.next_ms <= at, Delivery.next_ms > at + 1000 * LONGEST_RETRY))
         .order_by(Delivery.attempts, Delivery.id)
         .limit(1)
@@ -200,10 +201,10 @@ def _due(now: float, receivers: set[str]) -> sa.Select[int, str, int, str, str, 
 
 
 def readdress(database: Database, *, now: float, receivers: Sequence[str]) -> None:
-    """Send what waits for others to these receivers as well, once: those may be configured no more.
+    """Copy the messages that wait for other receivers to these: the others may not be configured any more.
 
-    They may also be another process's own, so what waits for them goes on waiting. Only what nobody has tried
-    for `OLDEST` since it was due is given up; one whose process lives is tried more often than that.
+    They may also belong to another process, so the originals stay. A delivery is dropped if nobody has tried
+    it for `OLDEST` since it was due; a running process tries more often than that.
     """
     if not receivers:
         return
@@ -240,7 +241,7 @@ def _of_others(connection: Connection, receivers: Sequence[str]) -> Sequence[Any
 def _change(
     connection: Connection, row: Any, receivers: Sequence[str], at: int
 ) -> tuple[list[dict[str, object]], bool] | None:
-    """What becomes of a delivery to somebody else: its copies for these receivers, and whether it is over."""
+    """The copies of a delivery for these receivers, and whether it is dropped; None if nothing changes."""
     has = sa.select(Delivery.receiver).where(Delivery.notification_id == row.notification_id)
     known = set(connection.execute(has).scalars())
     fresh = at - row.created_ms <= OLDEST * 1000
@@ -250,7 +251,7 @@ def _change(
 
 
 def waiting(database: Database) -> int:
-    """How many deliveries have not been taken yet."""
+    """How many deliveries have not been accepted yet."""
     with database.read() as connection:
         query = sa.select(sa.func.count()).select_from(Delivery).where(Delivery.state == "waiting")
         return int(connection.execute(query).scalar_one())
@@ -258,21 +259,21 @@ def waiting(database: Database) -> int:
 
 @dataclass(frozen=True)
 class Undelivered:
-    """What a receiver has not taken. Times in milliseconds since 1970."""
+    """The messages that a receiver has not accepted. Times in milliseconds since 1970."""
 
     receiver: str
-    """Its digest; empty for messages that were written while none was configured."""
+    """Its digest; empty for messages that were written without a receiver."""
     state: str
-    """`waiting`, or `gone`: given up, since nobody has tried it for long."""
+    """`waiting`, or `gone`: dropped, because nobody has tried it for a week."""
     messages: int
     oldest_ms: int
     attempts: int
     error: str
-    """Of its last attempt, or one of them."""
+    """Of the last attempt of one of them."""
 
 
 def undelivered(database: Database) -> list[Undelivered]:
-    """What waits, and what was given up, by receiver."""
+    """The waiting and the dropped messages of each receiver."""
     query = (
         sa.select(
             Delivery.receiver,

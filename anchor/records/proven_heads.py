@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which of a log's stored heads are its proven history, and which are not proven: what the stored proofs say.
+"""Tells the proven history of a log from its unproven heads, by the stored consistency proofs.
 
-A head is unproven while no stored proof leads from it to a later one. The newest head of the history has none
-either: it is the largest that a proof leads to, of a first head the proof from the empty tree. Where no proof
-says it, as in records that are older than these, a head that is alone is the newest.
+A head is unproven while no stored proof leads from it to a later head. The newest head of the history is the
+exception: it is the largest head that a proof leads to. For a first head that is the proof from the empty
+tree. Older records have no such proof; there a single head counts as the newest.
 """
 
 import sqlalchemy as sa
@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection, RowMapping
 from anchor.records.tables import Checkpoint, Proof, Sighting, Surplus
 from anchor.tlog.follow import MAX_UNPROVEN
 
-# Statements are built once, with named parameters: to build one costs eight times what it costs to run it.
+# Statements are built once, with named parameters: building one costs eight times as much as running it.
 OF_LOG = sa.select(Checkpoint.__table__).where(
     Checkpoint.log_key == sa.bindparam("log_key"), Checkpoint.origin == sa.bindparam("origin")
 )
@@ -24,7 +24,7 @@ _TO = sa.and_(
     Proof.origin == Checkpoint.origin, Proof.new_size == Checkpoint.size, Proof.new_root == Checkpoint.root
 )
 FIRST = OF_LOG.where(_FROM).order_by(Checkpoint.seq).limit(1)
-"""The earliest head of the history that is not its newest."""
+"""The earliest head of the history, without its newest."""
 _NEWEST = (
     OF_LOG.join(Proof.__table__, _TO)
     .where(Proof.origin == sa.bindparam("origin"))
@@ -76,8 +76,8 @@ _ONE_MORE = sa.update(Surplus).where(*_THIS).values(heads=Surplus.heads + 1)
 _FIRST_MORE = sa.insert(Surplus)
 
 MAX_UNPROVEN_BYTES = 32 << 20
-"""Of the notes of a log's unproven heads: a thousand of the usual size many times over. Each run reads them
-all, and a note may have 1 MiB."""
+"""Bytes of the notes of a log's unproven heads, far more than a thousand notes of the usual size. Each run
+reads them all, and one note may have 1 MiB."""
 
 
 def logs(connection: Connection) -> list[dict[str, str]]:
@@ -95,10 +95,10 @@ def newest(connection: Connection, log: dict[str, str]) -> RowMapping | None:
 
 
 def stood(connection: Connection, log: dict[str, str], *, after: int, until: int) -> RowMapping | None:
-    """The smallest proven head that was served as the newest one after a time, by sightings up to another one
-    (ms since 1970).
+    """The smallest proven head that was served as the newest after a time, by sightings up to another time
+    (both in ms since 1970).
 
-    A clock that jumped ahead leaves sightings that lie in the future, or after a larger head was seen.
+    A clock that jumped ahead leaves sightings in the future, or later than the first one of a larger head.
     """
     top = newest(connection, log)
     given = {**log, "after_ms": after, "until_ms": until, "newest": -1 if top is None else top["seq"]}
@@ -106,7 +106,7 @@ def stood(connection: Connection, log: dict[str, str], *, after: int, until: int
 
 
 def unproven(connection: Connection, log: dict[str, str]) -> list[RowMapping]:
-    """Heads of a log that no proof leads from, but for the newest of its history; oldest first."""
+    """The heads of a log that no proof leads from, without the newest of its history; oldest first."""
     top = newest(connection, log)
     others = [row for row in connection.execute(_SIZES, log) if top is None or row.seq != top["seq"]]
     seqs, room = [], MAX_UNPROVEN_BYTES
@@ -119,14 +119,14 @@ def unproven(connection: Connection, log: dict[str, str]) -> list[RowMapping]:
 
 
 def beyond(connection: Connection, log: dict[str, str]) -> int:
-    """How many more unproven heads of a log were shown than are kept."""
+    """How many unproven heads of a log were served and not kept."""
     of_log = {"of_key": log["log_key"], "of_origin": log["origin"]}
     return connection.execute(_BEYOND, of_log).scalar() or 0
 
 
 def no_room(connection: Connection, log: dict[str, str], note: bytes) -> bool:
-    """Whether no further unproven head of a log is held, with this note; then it is counted, in the caller's
-    transaction."""
+    """Whether there is no room for an unproven head of a log with this note. If so, the head is counted as
+    not kept, in the caller's transaction."""
     sizes = [row.bytes for row in connection.execute(_SIZES, log)]
     if len(sizes) <= MAX_UNPROVEN and sum(sizes) + len(note) <= MAX_UNPROVEN_BYTES:
         return False

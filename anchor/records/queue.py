@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which target is due and who works on it: each due target is taken by exactly one worker.
+"""The queue of watched targets: each due target goes to exactly one worker.
 
-PostgreSQL gives rows out by FOR UPDATE SKIP LOCKED, SQLite by its one writer. A claim is a lease: a dead
-worker's claim returns when the lease has run out, or at once when the worker is known to be dead, and its run
-is left behind as interrupted. What was found is kept by `store.py`, under the same claim.
+PostgreSQL ensures that by FOR UPDATE SKIP LOCKED, SQLite by its single writer. A worker holds a target by a
+lease. The lease of a dead worker ends when its time is over, or at once if the worker is known to be dead.
+Its run is then marked as interrupted. `store.py` saves a run under the same lease.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -19,23 +19,23 @@ from anchor.records.intervals import Intervals
 from anchor.records.tables import Run, Target
 
 LEASE = 900.0
-"""Seconds a claim is held without being renewed."""
+"""Seconds of a lease that is not renewed."""
 RENEW = 60.0
-"""Seconds after which whoever is at work renews it."""
+"""Seconds after which a worker renews its lease."""
 SILENT = 3 * RENEW
-"""Seconds without that after which nobody can be at work: the run is over, or the records take nothing."""
+"""Seconds without a renewal after which no run can be in progress, or the records cannot be written."""
 
 BACK = 300.0
-"""Seconds by which the clocks of workers may differ; a run further ahead was recorded by a wrong one."""
+"""Seconds by which the clocks of workers may differ. A run further ahead was recorded by a wrong clock."""
 _INTERVALS = Intervals()
 
-# Statements are built once, with named parameters: to build one costs eight times what it costs to run it.
+# Statements are built once, with named parameters: building one costs eight times as much as running it.
 _AT = sa.bindparam("at", type_=sa.BigInteger())
 _FAR = sa.bindparam("far", type_=sa.BigInteger())
 _FREE = sa.or_(
     Target.run_id.is_(None),
     Target.lease_ms < _AT,
-    Target.lease_ms > _FAR,  # a clock that went back must not hold a claim for years
+    Target.lease_ms > _FAR,  # a wrong clock must not lease a target for years
     Target.worker.in_(sa.bindparam("dead", expanding=True)),
 )
 _OWN = sa.func.coalesce(Target.interval_s, sa.bindparam("usual", type_=sa.BigInteger()))
@@ -89,7 +89,7 @@ _CHANGE = sa.update(Target).where(Target.id == sa.bindparam("target_id"))
 _MINE = _CHANGE.where(Target.run_id == sa.bindparam("run"))
 
 Alive = Callable[[str], bool | None]
-"""Whether a worker lives: False only when it is certainly dead, None when it cannot be told."""
+"""Whether a worker lives: False only if it is certainly dead, None if nobody can say."""
 
 
 def ms(seconds: float) -> int:
@@ -99,11 +99,11 @@ def ms(seconds: float) -> int:
 
 @dataclass(frozen=True)
 class Policy:
-    """The policy of a worker. Another path or other bytes may be the same one; both together are not."""
+    """The policy of a worker. It is another policy only if both its path and its bytes differ."""
 
     path: str
     digest: str
-    """SHA-256 of its bytes, hex; empty where it cannot be read."""
+    """SHA-256 of its bytes, hex; empty if it cannot be read."""
 
     @property
     def parameters(self) -> dict[str, str]:
@@ -124,7 +124,7 @@ class Lease:
 
 @dataclass(frozen=True)
 class Held:
-    """Who holds a target that was asked for."""
+    """The worker that holds a target, and the end of its lease."""
 
     worker: str
     until: float
@@ -132,7 +132,7 @@ class Held:
 
 @dataclass(frozen=True)
 class Watched:
-    """A target that is watched, its own interval, and when it is due, in seconds since 1970."""
+    """A watched target, its own interval, and its due time in seconds since 1970."""
 
     target: str
     interval: int | None = None
@@ -140,14 +140,14 @@ class Watched:
 
 
 def watch(database: Database, target: str, *, now: float, interval: int | None = None) -> int:
-    """Watch a target; returns its claim's id. A known target is watched again, with its history."""
+    """Watch a target; returns its id. A target that was watched before keeps its history."""
     return watch_all(database, [target], now=now, interval=interval)[0]
 
 
 def watch_all(
     database: Database, targets: Sequence[str], *, now: float, interval: int | None = None
 ) -> list[int]:
-    """Watch these targets, all or none; returns the ids of their claims."""
+    """Watch all of these targets or none; returns their ids."""
     with database.write() as connection:
         database.serialise(connection)
         return [_watch(connection, target, ms(now), interval) for target in targets]
@@ -179,7 +179,7 @@ def _watch(connection: Connection, target: str, at: int, interval: int | None) -
 
 
 def watch_missing(database: Database, wanted: Sequence[Watched], *, now: float) -> list[str]:
-    """Watch those of these targets, with their intervals, that the records do not know; returns them."""
+    """Watch the targets that the records do not know, with their intervals; returns those."""
     known = set(_all(database))
     missing = [one for one in wanted if one.target not in known]
     if missing:
@@ -191,13 +191,13 @@ def watch_missing(database: Database, wanted: Sequence[Watched], *, now: float) 
 
 
 def make_all_due(connection: Connection, *, now: float) -> None:
-    """Have everything that is watched due now, in the caller's transaction."""
+    """Make all watched targets due now, in the caller's transaction."""
     later = sa.update(Target).where(Target.active == 1, Target.due_ms > ms(now))
     connection.execute(later, {"due_ms": ms(now)})
 
 
 def unwatch(database: Database, target: str, *, now: float) -> bool:
-    """Watch a target no more; its records stay. False when it was not watched."""
+    """Stop watching a target. Its records stay. False if it was not watched."""
     with database.write() as connection:
         database.serialise(connection)
         known = connection.execute(_NAMED, {"target": target}).mappings().first()
@@ -210,12 +210,12 @@ def unwatch(database: Database, target: str, *, now: float) -> bool:
 
 
 def targets(database: Database) -> list[str]:
-    """What is watched, oldest first."""
+    """The watched targets, oldest first."""
     return [one.target for one in watched(database)]
 
 
 def watched(database: Database) -> list[Watched]:
-    """What is watched, oldest first."""
+    """The watched targets, oldest first."""
     with database.read() as connection:
         rows = connection.execute(_WATCHED)
         return [Watched(r.target, r.interval_s, r.due_ms / 1000) for r in rows]
@@ -227,7 +227,7 @@ def _all(database: Database) -> list[str]:
 
 
 def check_policy(database: Database, targets: Sequence[str], policy: Policy) -> None:
-    """Raise `Misuse` where one of these targets is watched with another policy."""
+    """Raise `Misuse` if one of these targets is watched with another policy."""
     with database.read() as connection:
         _check_policy(connection, targets, policy)
 
@@ -260,11 +260,11 @@ def acquire(
     intervals: Intervals = _INTERVALS,
     policy: Policy | None = None,
 ) -> Lease | Held | None:
-    """Claim a due target and open its run, in one transaction; None when nothing is due.
+    """Lease a due target and open its run, in one transaction. None if no target is due.
 
-    With `target` that one is claimed, due or not; `Held` when another worker has it. `waiting`: targets that
-    are not taken although they are due, since their last run could not be kept. What is watched with another
-    `policy` is not taken; named, it is `Misuse`.
+    With `target`, that one is leased, due or not; the result is `Held` if another worker has it. `waiting`
+    names due targets that are left out, because their last run could not be saved. A target that is watched
+    with another `policy` is left out too; if `target` names it, this raises `Misuse`.
     """
     at = ms(now)
     with database.write() as connection:
@@ -295,14 +295,14 @@ def acquire(
 
 
 def renew(database: Database, held: Lease, *, now: float, lease: float = LEASE) -> bool:
-    """Hold a claim longer; False when another worker took it over."""
+    """Extend a lease. False if another worker has taken the target over."""
     with database.write() as connection:
         change = {"target_id": held.target_id, "run": held.run_id, "lease_ms": ms(now) + ms(lease)}
         return connection.execute(_MINE, change).rowcount == 1
 
 
 def abandon_run(database: Database, held: Lease, *, now: float) -> None:
-    """End a run that could not be made: it is interrupted, and its target is due as before."""
+    """End a run that could not be made, as interrupted. Its target stays due."""
     with database.write() as connection:
         change = {
             "target_id": held.target_id,
@@ -330,7 +330,7 @@ def _holder(connection: Connection, target: str) -> Held | None:
 
 
 def _slot(connection: Connection, target_id: int, wanted: int) -> int:
-    """The slot this run answers: the due time, or the next free one when it was answered already."""
+    """The slot of this run: the due time, or the next free slot if a finished run has that one."""
     taken = {r[0] for r in connection.execute(_ANSWERED, {"target_id": target_id, "slot": wanted})}
     while wanted in taken:
         wanted += 1

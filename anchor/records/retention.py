@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Retention: old runs and their checks go, their sum stays.
+"""Removes old runs and their checks, and keeps their sums.
 
-Signed checkpoints, proofs, evidence, releases and messages are never removed. Before anything is deleted a
-row of `prunes` says up to where and what it came to; the triggers let nothing else go.
+Signed checkpoints, proofs, evidence, releases and messages are never removed. First a row of `prunes` is
+written with the last removed run and the sums. The triggers allow no other deletion.
 """
 
 import msgspec
@@ -16,7 +16,7 @@ from anchor.records.tables import CheckRow, Prune, Run
 
 
 class Totals(msgspec.Struct, kw_only=True):
-    """What was counted over runs: by class, in milliseconds, in log requests."""
+    """Sums over runs: how many of each class, their duration, their requests to logs."""
 
     classes: dict[str, int]
     interrupted: int = 0
@@ -58,7 +58,7 @@ def totals(connection: Connection, through: int | None = None) -> Totals:
 
 
 def pruned(connection: Connection) -> Totals:
-    """The sums over everything that was ever pruned."""
+    """The sums over all runs that were ever pruned."""
     found = Totals(classes={})
     for text in connection.execute(sa.select(Prune.counts).order_by(Prune.seq)).scalars():
         found = found.plus(msgspec.json.decode(text, type=Totals))
@@ -66,9 +66,9 @@ def pruned(connection: Connection) -> Totals:
 
 
 def prune(database: Database, *, before: float, now: float, dry_run: bool = False) -> int:
-    """Remove the runs that ended before a time, oldest first without gaps; returns how many.
+    """Remove the runs that ended before a time, oldest first without gaps. Returns how many.
 
-    The newest run always stays, so that the chain has an end to go on from.
+    The newest run always stays, so the chain can continue from it.
     """
     with database.write() as connection:
         database.serialise(connection)
@@ -94,7 +94,7 @@ def prune(database: Database, *, before: float, now: float, dry_run: bool = Fals
 
 
 def _through(connection: Connection, before: int) -> int:
-    """The number up to which all runs ended before the time, short of the newest run."""
+    """The number up to which all runs ended before the time; always less than that of the newest run."""
     kept = sa.select(sa.func.min(Run.seq)).where(Run.seq.is_not(None), Run.ended_ms >= before)
     newest = sa.select(sa.func.max(Run.seq))
     numbers = [connection.execute(q).scalar() for q in (kept, newest)]

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is remembered for the next run: held checkpoints, evidence, releases, trust, the last time.
+"""The state that the records hold for the next run: checkpoints, evidence, releases, trust, the last run.
 
-A held row that does not fit its own signature or its chain is refused, never believed. Only `preserve`
-writes.
+A row that does not fit its own signature or its hash chain is refused. Only `preserve` writes.
 """
 
 from collections.abc import Iterator, Sequence
@@ -46,9 +45,9 @@ from anchor.tlog import note as notes
 from anchor.tlog.keys import parse_vkey
 
 _SAME_SIZE = 8
-"""Different roots of one size that are looked at: two are a contradiction already."""
+"""How many roots of one size are read. Two of them are a contradiction already."""
 
-# Statements are built once, with named parameters: to build one costs eight times what it costs to run it.
+# Statements are built once, with named parameters: building one costs eight times as much as running it.
 _OF_SIZE = (
     proven_heads.OF_LOG.where(Checkpoint.size == sa.bindparam("size"))
     .order_by(Checkpoint.seq)
@@ -81,7 +80,7 @@ _FOUND = (
     .correlate(Target)
     .scalar_subquery()
 )
-"""As the chained runs have it: `claims` could be edited to forget a release."""
+"""As the chained runs say it: an edit of `targets` could remove a release."""
 _BEFORE = (
     sa.select(
         _FOUND.label("found"),
@@ -94,7 +93,7 @@ _BEFORE = (
     .outerjoin(Release, Release.id == sa.func.coalesce(_FOUND, Target.release_id))
     .where(_OF_TARGET)
 )
-"""One row, so that a run costs one transaction for all that it asks of its target."""
+"""All in one row, so a run needs one transaction for the state of its target."""
 _BESIDE = (
     sa.select(Release.id)
     .where(
@@ -135,7 +134,7 @@ _ANCHORS = sa.select(Anchor.__table__).where(Anchor.release_id == sa.bindparam("
 
 
 class HeldState:
-    """The records as a re-verification sees them, at one time (seconds since 1970)."""
+    """The records as a re-verification sees them at one time (seconds since 1970)."""
 
     def __init__(self, database: Database, *, now: float) -> None:
         self._database = database
@@ -144,30 +143,34 @@ class HeldState:
         self._says: dict[str, dict[int, Previous]] = {}
 
     def held(self, log_key: str, origin: str, size: int) -> list[HeldCheckpoint]:
-        """The first and the largest of the proven history, and those of this size, that are held of a log;
-        Refused for an edited row."""
+        """The first and the largest head of a log's proven history, and its heads of this size.
+
+        Raises Refused for an edited row.
+        """
         log = {"log_key": log_key, "origin": origin}
-        found: list[HeldCheckpoint] = []
+        heads: list[HeldCheckpoint] = []
         with self._database.read() as connection:
             rows = [*connection.execute(proven_heads.FIRST, log).mappings().all()]
             if (newest := proven_heads.newest(connection, log)) is not None:
                 rows = [row for row in rows if row["seq"] < newest["seq"]] + [newest]
             same = connection.execute(_OF_SIZE, {**log, "size": size}).mappings().all()
             for row in (*rows, *same):
-                held = _with_times(connection, dict(row))
-                found += [held] if held not in found else []
-        return found
+                head = _with_times(connection, dict(row))
+                heads += [head] if head not in heads else []
+        return heads
 
     def stood(self, log_key: str, origin: str, *, after: float, until: float) -> HeldCheckpoint | None:
-        """The smallest proven head that was served as the newest one after a time, by sightings up to another
-        (seconds since 1970); Refused for an edited row."""
+        """The smallest proven head served as the newest after a time, by sightings up to another one.
+
+        Both are in seconds since 1970. Raises Refused for an edited row.
+        """
         log = {"log_key": log_key, "origin": origin}
         with self._database.read() as connection:
             row = proven_heads.stood(connection, log, after=ms(after), until=ms(until))
             return None if row is None else _with_times(connection, dict(row))
 
     def unproven(self, log_key: str, origin: str) -> Unproven:
-        """The heads of a log that nothing was proven about; Refused for an edited row."""
+        """The unproven heads of a log. Raises Refused for an edited row."""
         log = {"log_key": log_key, "origin": origin}
         with self._database.read() as connection:
             found = [_held(connection, dict(row)) for row in proven_heads.unproven(connection, log)]
@@ -180,14 +183,14 @@ class HeldState:
             return connection.execute(_KNOWN, wanted).first() is not None
 
     def preserve(self, seen: Sequence[SignedCheckpoint], evidence: Sequence[Evidence]) -> None:
-        """Keep signed notes and the evidence they are, at once and whatever becomes of the run."""
+        """Save signed notes and the evidence that they are, at once: the run may still fail."""
         self._accusations = None
         store.preserve(self._database, seen, evidence, now=self._now)
 
     def contradictions(self, origin: str) -> list[Evidence]:
-        """Evidence kept against a log's origin or a ledger's name, oldest first.
+        """The evidence against a log's origin or a ledger's name, oldest first.
 
-        All of it is read and checked: an edited row may be one that accused this origin.
+        All evidence is read and checked: an edited row may have been evidence against this origin.
         """
         if self._accusations is None:
             with self._database.read() as connection:
@@ -195,7 +198,7 @@ class HeldState:
         return [e for e in self._accusations if e.origin == origin]
 
     def before(self, target: str) -> PriorRun:
-        """What the runs of a target before left."""
+        """The state that the earlier runs of a target left."""
         with self._database.read() as connection:
             row = connection.execute(_BEFORE, {"target": target}).mappings().first()
         if row is None:
@@ -213,32 +216,32 @@ class HeldState:
         )
 
     def logs_of(self, target: str) -> list[FollowedLog]:
-        """The logs in which an anchor of this target ever counted, but for those that a person let go."""
+        """The logs in which an anchor of this target ever counted, without those that a person ended."""
         with self._database.read() as connection:
             return followed_logs.of_target(connection, target)
 
     def accepted(self, target: str) -> Said | None:
-        """The number from which a target's releases are compared, where somebody said one."""
+        """The number from which a target's releases are compared, if somebody accepted one."""
         with self._database.read() as connection:
             row = connection.execute(_SAID, {"target": target}).mappings().first()
         return None if row is None else Said(**row, by_person=row["who"] != BY_THE_MARK)
 
     def higher(self, target: str, above: int) -> Iterator[SeenRelease]:
-        """The releases with a number above this one that were verified at a target since then, with their
-        anchors, highest first, each as it is asked for: under whatever policy there was."""
+        """The releases with a higher number that were verified at a target in this epoch, under the policy of
+        their time. With their anchors, highest first; each is read when it is needed."""
         with self._database.read() as connection:
             found = connection.execute(_HIGHER, {"target": target, "above": above}).scalars().all()
         for number in found:
             yield self._stored(number)
 
     def numbers(self, ledger: str) -> list[HeldNumber]:
-        """All releases of a ledger that are held, whoever signed them, lowest first."""
+        """All held releases of a ledger, by any signer, lowest number first."""
         with self._database.read() as connection:
             rows = connection.execute(_NUMBERS, {"ledger": ledger}).all()
         return [HeldNumber(row=i, number=n, version=v, digest=d) for i, n, v, d in rows]
 
     def stored(self, one: HeldNumber) -> SeenRelease:
-        """A release that is held, with its anchors."""
+        """A held release, with its anchors."""
         release = self._stored(one.row)
         if (release.number, release.digest) != (one.number, one.digest):
             raise edited(f"release {one.row} is not what its digest says")
@@ -250,10 +253,10 @@ class HeldState:
             return _release(dict(row), _anchors(connection, release_id))
 
     def conflicting(self, release: SeenRelease) -> Iterator[SeenRelease]:
-        """Verified releases of this ledger whose statement says something else about one number, with their
-        anchors: another one with this number, or one before or after that belongs to another chain.
+        """The verified releases of this ledger whose statements contradict this one, with their anchors: other
+        releases with this number, and neighbours from another chain.
 
-        Ledgers of two publishers may share a name, so all of them are given, each as it is asked for.
+        Two publishers may use one ledger name, so all of them are returned. Each is read when it is needed.
         """
         wanted = {"ledger": release.ledger, "number": release.number, "digest": release.digest}
         with self._database.read() as connection:
@@ -268,7 +271,7 @@ class HeldState:
         return any(mine[n] != theirs[n] for n in mine.keys() & theirs.keys())
 
     def _said(self, release: SeenRelease) -> dict[int, Previous]:
-        """What a statement says of numbers; each is read once, for both of its neighbours."""
+        """The releases that a statement names, by number. Each statement is read only once."""
         digest = release.digest
         if digest not in self._says:
             try:
@@ -284,7 +287,7 @@ def _release(row: dict[str, object], anchors: tuple[SeenAnchor, ...] = ()) -> Se
 
 
 def _anchors(connection: Connection, release_id: int) -> tuple[SeenAnchor, ...]:
-    """A release's bundles. Without one it would never have been kept, and shows nothing to a stranger."""
+    """The bundles of a release. A release is stored with at least one; without any it proves nothing."""
     found = connection.execute(_ANCHORS, {"release": release_id}).mappings().all()
     if not found:
         raise edited(f"the bundles of release {release_id} are gone")
@@ -298,7 +301,7 @@ def _with_times(connection: Connection, row: dict[str, Any]) -> HeldCheckpoint:
 
 
 def _held(connection: Connection, row: dict[str, object]) -> SignedCheckpoint:
-    """A stored checkpoint, once its own signature and its place in the chain are checked."""
+    """A stored checkpoint, after its signature and its chain value were checked."""
     before = connection.execute(_LINK, {"seq": int(str(row["seq"])) - 1}).scalar()
     if hash_chain.link(before or hash_chain.START, Checkpoint, row) != row["chain"]:
         raise edited(f"checkpoint {row['seq']} does not fit its chain")
@@ -306,7 +309,7 @@ def _held(connection: Connection, row: dict[str, object]) -> SignedCheckpoint:
 
 
 def _evidence(connection: Connection) -> list[Evidence]:
-    """All stored evidence, once the digests and the whole chain are checked."""
+    """All stored evidence, after its digests and the whole chain were checked."""
     found: list[Evidence] = []
     before = hash_chain.START
     for row in connection.execute(_EVIDENCE).mappings():
@@ -320,7 +323,7 @@ def _evidence(connection: Connection) -> list[Evidence]:
 
 
 def verified(row: dict[str, object]) -> SignedCheckpoint:
-    """A stored checkpoint whose note bears its columns under its stored log key; raises Refused."""
+    """A stored checkpoint, after its note was checked against its log key and columns. Raises Refused."""
     note, log_key = row["note"], row["log_key"]
     assert isinstance(note, bytes)
     assert isinstance(log_key, str)
@@ -342,5 +345,5 @@ def verified(row: dict[str, object]) -> SignedCheckpoint:
 
 
 def edited(what: str) -> Refused:
-    """The error for records that someone or something changed."""
+    """The error for records that were changed after they were written."""
     return Refused(what, where="records", remedy="run 'anchor records check'; restore a copy you trust")

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a target's state must be, played again from its chained runs: `claims` has no chain of its own.
+"""Checks the state of each target against its chained runs: the table `targets` has no chain of its own.
 
-What was decided with a run (when to look again, who was told) is stored with it, and so is the rule: it is
-judged by that, never by the constants of this program. Runs from before that was stored are not judged in
-it. Where older runs were pruned, what only they could say is not judged.
+Each run has its decision (the next due time, the notification) and the rule for it. The decision is judged by
+that rule, never by the constants of this program. Older runs have no decision, so theirs is not judged. If
+older runs were pruned, the state that only they could confirm is not judged.
 """
 
 from collections.abc import Collection, Mapping
@@ -21,7 +21,7 @@ from anchor.verdict import Class
 
 BATCH = 1000
 _SLACK_MS = 1000
-"""By which times that were rounded may differ."""
+"""The difference that rounding of times may cause."""
 
 
 class _Facts(msgspec.Struct):
@@ -30,7 +30,7 @@ class _Facts(msgspec.Struct):
 
 @dataclass
 class _State:
-    """A claim as its runs leave it. `whole`: none of its runs was pruned, so all of it is known."""
+    """The state of a target after its runs. `whole`: no runs were pruned, so all of it is known."""
 
     whole: bool
     verdict: str | None = None
@@ -39,15 +39,15 @@ class _State:
     release: int | None = None
     age: int | None = None
     decided: decision.Decision | None = None
-    """With the newest run; None where nothing was stored with it."""
+    """The decision of the newest run; None if that run has none."""
 
     def run(self, row: Mapping[str, Any], said: Collection[str]) -> str:
-        """Go on by one run; what is wrong with it, or "". `said`: the ids of the messages."""
+        """Add one run. Returns the problem with it, or "". `said`: the ids of the messages."""
         found = Class(row["verdict"])
         self.verdict, self.ended = row["verdict"], row["ended_ms"]
         self.release = row["release_id"] or self.release
         age = msgspec.json.decode(row["facts"] or "{}", type=_Facts).max_run_age
-        read = age is not None or row["trust_id"] is not None  # else nobody could read what the policy says
+        read = age is not None or row["trust_id"] is not None  # otherwise nobody could read the policy
         self.age = age if read else self.age
         self.good = self.ended if found is Class.OK else self.good
         self.decided = decision.decode(row["decided"]) if row["decided"] is not None else None
@@ -56,11 +56,11 @@ class _State:
         if self.decided.message is not None and self.decided.message not in said:
             return f"the message about run {row['seq']}, {found}, is gone"
         if self.decided.due_ms > row["ended_ms"] + self.decided.furthest_ms + _SLACK_MS:
-            return f"run {row['seq']} put the next one off further than its rule"
+            return f"run {row['seq']} put off the next one further than its rule allows"
         return ""
 
     def differs(self, watched: Mapping[str, Any]) -> str:
-        """How a claim differs from what its runs came to, or ""."""
+        """The difference between the row of the target and its runs, or ""."""
         if (self.whole or self.ended) and (watched["last_class"], watched["last_run_ms"]) != (
             self.verdict,
             self.ended,
@@ -75,7 +75,7 @@ class _State:
         return self._undecided(watched)
 
     def _undecided(self, watched: Mapping[str, Any]) -> str:
-        """How a claim differs from what was decided with its last run, or with none."""
+        """The difference between the row of the target and the decision of its last run, or ""."""
         last = self.decided
         if last is None:
             if not self.whole or self.verdict is not None:
@@ -91,26 +91,26 @@ class _State:
             )
             if watched["policy_path"] is not None:
                 return "it has a policy, and no run used one"
-            return "" if now == never else "people were told something of it before its first run"
+            return "" if now == never else "people were notified of it before its first run"
         if watched["notified"] != last.notified or decision.digest(watched["alarm"]) != last.alarm:
-            return f"people were told {last.notified} or other causes, not {watched['notified']}"
+            return f"people were notified of {last.notified} or other causes, not {watched['notified']}"
         if (watched["failing_runs"], watched["failing_since_ms"]) != (
             last.failing_runs,
             last.failing_since_ms,
         ):
-            return f"{last.failing_runs} runs in a row could not tell, not {watched['failing_runs']}"
+            return f"{last.failing_runs} runs in a row were UNAVAILABLE, not {watched['failing_runs']}"
         if watched["policy_path"] is not None and watched["policy_path"] != last.policy:
             return f"it was watched with the policy {last.policy}, not {watched['policy_path']}"
         return "it is due later than its last run said" if watched["due_ms"] > last.due_ms else ""
 
 
 def check(connection: Connection) -> str:
-    """The state of each target is what its runs came to; raises Refused where someone changed it."""
+    """Check that the state of each target follows from its runs. Raises Refused if somebody changed it."""
     pruned = connection.execute(sa.select(Prune.seq).limit(1)).first() is not None
     said = set(connection.execute(sa.select(Notification.uid)).scalars())
     targets = connection.execute(sa.select(Target.__table__).order_by(Target.id)).mappings().all()
     states = {c["id"]: _State(whole=not pruned) for c in targets}
-    problems = _play(connection, states, said)
+    problems = _add_runs(connection, states, said)
     for watched in targets:
         if problem := states[watched["id"]].differs(dict(watched)):
             problems.append(f"{watched['target']}: {problem}")
@@ -119,7 +119,7 @@ def check(connection: Connection) -> str:
     return f"{len(targets)} targets stand as their runs say"
 
 
-def _play(connection: Connection, states: Mapping[int, _State], said: Collection[str]) -> list[str]:
+def _add_runs(connection: Connection, states: Mapping[int, _State], said: Collection[str]) -> list[str]:
     columns = (
         Run.seq,
         Run.claim_id,
@@ -133,10 +133,10 @@ def _play(connection: Connection, states: Mapping[int, _State], said: Collection
     query = sa.select(*columns).where(Run.state == "finished").order_by(Run.seq)
     problems = []
     for row in connection.execute(query.execution_options(yield_per=BATCH)).mappings():
-        state = states.get(row["claim_id"])  # a claim that is gone is found by its journal
+        state = states.get(row["claim_id"])  # the journal shows that a target is gone
         try:
             problem = state.run(dict(row), said) if state is not None else ""
         except (ValueError, TypeError, msgspec.DecodeError):
-            problem = f"run {row['seq']} is none that was ever written"
+            problem = f"run {row['seq']} cannot have been written like this"
         problems += [problem] if problem else []
     return problems

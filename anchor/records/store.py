@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Keeps what a run found: release, anchors, trust, checkpoints, proofs, evidence, checks, the run's end, the
-next due time and the alarm, all in one transaction or not at all.
+"""Saves a run in one transaction or not at all.
 
-Evidence of misbehaviour is also kept on its own, before anything else happens (`preserve`).
+That is its release, anchors, trust, checkpoints, proofs, evidence and checks, its end, the next due time and
+the alarm.
+
+Evidence is also saved on its own, before anything else happens (`preserve`).
 """
 
 import hashlib
@@ -53,12 +55,12 @@ from anchor.verdict import Class
 
 
 def _with(column: Any, *key: str) -> sa.Select[Any]:
-    """The column of the row whose key columns have the values of the parameters of their names."""
+    """Select a column by key columns; each parameter has the name of its column."""
     columns = column.class_.__table__.c
     return sa.select(column).where(*(columns[name] == sa.bindparam(name) for name in key))
 
 
-# Statements are built once, with named parameters: to build one costs eight times what it costs to run it.
+# Statements are built once, with named parameters: building one costs eight times as much as running it.
 _KNOWN: Mapping[type[Base], sa.Select[Any]] = {
     Release: _with(Release.id, "ledger", "number", "statement_sha256"),
     Anchor: _with(Anchor.id, "release_id", "origin", "bundle_sha256"),
@@ -81,22 +83,22 @@ _LATER = (
     .where(Release.ledger == _SHOWN.c.ledger, Release.number > _SHOWN.c.number)
     .limit(1)
 )
-"""Claims of later releases of the ledger of a release."""
+"""Other targets that show a later release of the same ledger."""
 
 
 @dataclass(frozen=True)
 class RunRules:
-    """What is decided outside the records: when to look again, when to tell, and whom."""
+    """The rules that come with each run: when to verify again, when to notify, and whom."""
 
     intervals: Intervals = field(default_factory=Intervals)
     alarm_rule: alarm.Rule = field(default_factory=alarm.Rule)
     receivers: tuple[str, ...] = ()
-    """Digests of the receivers that are configured now (`alarm.receiver_id`)."""
+    """Digests of the configured receivers (`alarm.receiver_id`)."""
 
 
 @dataclass(frozen=True)
 class SavedRun:
-    """What keeping a run came to."""
+    """A run that was saved."""
 
     seq: int
     chain: bytes
@@ -104,13 +106,14 @@ class SavedRun:
     message: str | None
     """The uid of the message that went to the outbox."""
     suppressed: bool
-    """UNAVAILABLE for what may pass, not yet told, and a good run is young enough to stand for it."""
+    """True if the run was UNAVAILABLE, nobody has been notified yet, and the last OK run is younger than
+    max_run_age. `--alarm-after` then exits 0."""
 
 
 def preserve(
     database: Database, checkpoints: Sequence[SignedCheckpoint], evidence: Sequence[Evidence], *, now: float
 ) -> None:
-    """Keep signed notes and the evidence they are, at once and whatever becomes of the run."""
+    """Save signed notes and the evidence that they are, at once: the run may still fail."""
     with database.write() as connection:
         database.serialise(connection)
         _checkpoints(database, connection, checkpoints, ms(now), limited=False)
@@ -118,7 +121,7 @@ def preserve(
 
 
 def save_run(database: Database, lease: Lease, outcome: Outcome, *, now: float, rules: RunRules) -> SavedRun:
-    """Keep a finished run. Raises Unavailable when another worker has taken it over: then nothing is kept."""
+    """Save a finished run. If another worker has taken it over, this raises Unavailable and saves nothing."""
     at = ms(now)
     with database.write() as connection:
         watched = connection.execute(_TARGET, {"target_id": lease.target_id}).mappings().first()
@@ -161,9 +164,9 @@ def _settled(
     now: float,
     lease: Lease,
 ) -> tuple[decision.Decision, dict[str, Any]]:
-    """What is decided with a run, and the claim's new state; the message goes to the outbox."""
+    """The decision of a run, and the new state of its target. The message goes to the outbox."""
     found, release = outcome.verdict.verdict, release_id or watched["release_id"]
-    standing, told = _told(connection, watched, outcome, rules, now, lease.run_id)
+    standing, message = _notify(connection, watched, outcome, rules, now, lease.run_id)
     next_due = rules.intervals.next_due(
         target=watched["target"],
         now=now,
@@ -171,7 +174,9 @@ def _settled(
         newest=_newest(connection, release, watched["id"]),
         failing_runs=standing.failing_runs if found is Class.UNAVAILABLE else 0,
     )
-    read = outcome.max_run_age is not None or outcome.trust is not None  # else the policy says nothing now
+    read = (
+        outcome.max_run_age is not None or outcome.trust is not None
+    )  # otherwise the policy could not be read
     decided = {
         "due_ms": ms(next_due),
         "failing_runs": standing.failing_runs,
@@ -199,14 +204,14 @@ def _settled(
         rule=decision.Rule(interval=watched["interval_s"], intervals=rules.intervals, alarm=rules.alarm_rule),
         furthest_ms=ms(rules.intervals.furthest(watched["interval_s"])),
         alarm=decision.digest(remembered),
-        message=told,
+        message=message,
         policy=policy["policy_path"],
     )
     return settled, state
 
 
 def _policy(watched: Mapping[str, Any], lease: Lease) -> dict[str, str | None]:
-    """The policy that the target is watched with from now on: its path stays, what it says may change."""
+    """The policy of the target from now on: its path stays, its bytes may change."""
     stays = {"policy_path": watched["policy_path"], "policy_sha256": watched["policy_sha256"]}
     if lease.policy is None or watched["policy_path"] not in (None, lease.policy.path):
         return stays
@@ -214,7 +219,7 @@ def _policy(watched: Mapping[str, Any], lease: Lease) -> dict[str, str | None]:
     return {"policy_path": lease.policy.path, "policy_sha256": digest}
 
 
-def _told(
+def _notify(
     connection: Connection,
     watched: Mapping[str, Any],
     outcome: Outcome,
@@ -222,10 +227,10 @@ def _told(
     now: float,
     run_id: int,
 ) -> tuple[alarm.Standing, str | None]:
-    """Who was told of what after this run, and the uid of the message that goes to the outbox, if any."""
+    """The alarm state after this run, and the uid of the message that goes to the outbox, if there is one."""
     before = decision.standing(watched)
     ends = outcome.verdict.verdict is Class.OK and before.said is not Class.OK
-    accused = ends and outbox.told(connection, watched["id"], Class.EQUIVOCATION)
+    accused = ends and outbox.has_notified(connection, watched["id"], Class.EQUIVOCATION)
     seen = alarm.seen(outcome.verdict, outcome.evidence, never_damp=outcome.never_damp)
     standing, news = alarm.after(before, seen, now=now, rule=rules.alarm_rule, accused=accused)
     if news is None:
@@ -240,11 +245,11 @@ def _told(
 def _suppressed(
     outcome: Outcome, settled: decision.Decision, state: Mapping[str, Any], rules: RunRules
 ) -> bool:
-    """Whether a run counts as good: UNAVAILABLE for what may pass, not yet told, a good run being young."""
+    """See `SavedRun.suppressed`."""
     good, age = state["last_good_ms"], rules.intervals.age(state["max_run_age_s"])
     young = good is not None and 0 <= state["last_run_ms"] - good <= ms(age)
-    weather = outcome.verdict.verdict is Class.UNAVAILABLE and not outcome.never_damp
-    return weather and settled.notified is Class.OK and young
+    temporary = outcome.verdict.verdict is Class.UNAVAILABLE and not outcome.never_damp
+    return temporary and settled.notified is Class.OK and young
 
 
 def _newest(connection: Connection, release_id: int | None, target_id: int) -> bool:
@@ -287,7 +292,7 @@ def _insert(
 
 
 def _shown(connection: Connection, seen: SeenRelease, at: int, target_id: int) -> int:
-    """Keep a release that was verified at a target; its id."""
+    """Save a release that was verified at a target; returns its id."""
     release_id, new = _release(connection, seen, at)
     followed_logs.counted(connection, target_id, seen.anchors, new, at)
     observed_releases.write(connection, target_id, release_id, at)
@@ -295,7 +300,7 @@ def _shown(connection: Connection, seen: SeenRelease, at: int, target_id: int) -
 
 
 def _release(connection: Connection, seen: SeenRelease, at: int) -> tuple[int, list[SeenAnchor]]:
-    """Keep a verified release; its id, and those of its anchors that are new."""
+    """Save a verified release; returns its id, and its new anchors."""
     key = {"ledger": seen.ledger, "number": seen.number, "statement_sha256": seen.digest}
     rest = {
         "version": seen.version,
@@ -342,7 +347,7 @@ def _checkpoints(
     proofs: Sequence[ConsistencyProof] = (),
     limited: bool = True,
 ) -> None:
-    """Keep these. `limited`: not those that none of `proofs` is about, once a log has too many such heads."""
+    """Save checkpoints. `limited`: leave out one without a proof if the log has too many unproven heads."""
     proven = {(p.origin, p.old_size, p.old_root) for p in proofs}
     proven |= {(p.origin, p.new_size, p.new_root) for p in proofs}
     for c in seen:
@@ -355,12 +360,12 @@ def _checkpoints(
             rest = {"log_key": c.log_key, "note": c.note, "source": c.source, "seen_ms": at}
             seq = hash_chain.append(database, connection, Checkpoint, {**key, **rest})
         else:
-            # When it was last the newest: a head that is served again after a larger one says nothing of when
-            # the log had that size, and would make what it grew by since then the reference.
+            # The sighting says when a head was last served as the newest. A head that is served again after a
+            # larger one says nothing about when the log had that size.
             top = proven_heads.newest(connection, {"origin": c.origin, "log_key": c.log_key})
             if top is not None and top["size"] > c.size:
                 continue
-        # A new checkpoint may find a sighting too: whoever deletes checkpoints frees their numbers.
+        # A new checkpoint may find a sighting: somebody deleted the checkpoint that had this number.
         if not connection.execute(_SEEN_AGAIN, {"checkpoint": seq, "last_ms": at}).rowcount:
             connection.execute(_SEEN, {"seq": seq, "last_ms": at})
 

@@ -4,9 +4,9 @@
 Times are milliseconds since 1970 UTC. `releases, anchors, followed, shown, accepted, checkpoints, proofs,
 evidence, trust, prunes, journal, notifications` are append-only; `runs` and `checks` change once (a run ends)
 and are removed only under a row of `prunes`; triggers of both engines enforce it
-(`migrations/versions/v0002_append_only.py` and where a table is made).
-Only `claims`, `deliveries`, `sightings` and `surplus` are working state. `chain` columns make an edit visible
-(`check.py`).
+(`migrations/versions/v0002_append_only.py`, and the migration that creates a table).
+Only `targets`, `deliveries`, `sightings` and `surplus` are working state. `chain` columns make an edit
+visible (`check.py`). The columns `claim_id` refer to `targets`; they keep the name that they have in exports.
 """
 
 from typing import Any, ClassVar
@@ -78,8 +78,8 @@ class Anchor(Base):
 
 
 class Followed(Base):
-    """A log that an anchor of a target counted in, or that a person said is followed no more for it: of a
-    claim and an origin, the newest row says which."""
+    """A log that is followed for a target since one of its anchors counted there, or that a person ended.
+    The newest row of a target and an origin is valid."""
 
     __tablename__ = "followed"
     __table_args__ = (Index("ix_followed_claim_id_origin", "claim_id", "origin"),)
@@ -95,7 +95,7 @@ class Followed(Base):
 
 
 class Target(Base):
-    """A watched target: when it is due, who works on it, and what was last found and told. Working state."""
+    """A watched target: its due time, its worker, its last run and its notifications. Working state."""
 
     __tablename__ = "targets"
     __table_args__ = (
@@ -129,8 +129,8 @@ class Target(Base):
 
 
 class Shown(Base):
-    """A release that was verified at a target. One row for each epoch: a number that a person accepts begins
-    the next one, and only what was shown since then is compared with."""
+    """A release that was verified at a target, with one row for each epoch. A number that a person accepts
+    begins a new epoch, and only releases of the same epoch are compared."""
 
     __tablename__ = "shown"
     __table_args__ = (UniqueConstraint("claim_id", "epoch", "release_id"),)
@@ -142,7 +142,7 @@ class Shown(Base):
 
 
 class Accepted(Base):
-    """A number from which the releases of a target are compared again: who said so, when, and why."""
+    """A number from which the releases of a target are compared: who accepted it, when, and why."""
 
     __tablename__ = "accepted"
     __table_args__ = (UniqueConstraint("claim_id", "epoch"),)
@@ -158,7 +158,7 @@ class Accepted(Base):
 
 
 class Trust(Base):
-    """Trust material as it was used: TUF versions, log keys, policy digest. One row a change."""
+    """Trust material as it was used: TUF versions, log keys, policy digest. One row for each change."""
 
     __tablename__ = "trust"
     id: Mapped[int] = mapped_column(_Id, primary_key=True)
@@ -187,7 +187,7 @@ class Run(Base):
     id: Mapped[int] = mapped_column(_Id, primary_key=True)
     claim_id: Mapped[int] = mapped_column(ForeignKey("targets.id"))
     slot_ms: Mapped[int]
-    """The due time this run answers: at most one finished run each."""
+    """The due time of this run. At most one finished run has it."""
     worker: Mapped[str]
     state: Mapped[str]
     started_ms: Mapped[int]
@@ -202,7 +202,7 @@ class Run(Base):
     seq: Mapped[int | None] = mapped_column(BigInteger, unique=True)
     chain: Mapped[bytes | None]
     decided: Mapped[str | None]
-    """JSON: what was decided with a finished run, and the rule it was decided by (`decision.py`)."""
+    """JSON: the decision of a finished run, and its rule (`decision.py`)."""
 
 
 class CheckRow(Base):
@@ -244,7 +244,7 @@ class Sighting(Base):
 
 
 class Surplus(Base):
-    """How many unproven heads of a log were shown beyond those that are kept. Working state."""
+    """How many unproven heads of a log were served and not kept. Working state."""
 
     __tablename__ = "surplus"
     origin: Mapped[str] = mapped_column(Text, primary_key=True)
@@ -291,18 +291,18 @@ class Prune(Base):
     through: Mapped[int]
     resume: Mapped[bytes]
     counts: Mapped[str]
-    """JSON: what was removed, by class, with durations and requests, so that counters never run backwards."""
+    """JSON: the sums over the removed runs, so that counters never run backwards."""
     pruned_ms: Mapped[int]
     chain: Mapped[bytes]
 
 
 class Journal(Base):
-    """What was added to tables without a chain, and what was decided of `claims`: see `journal.py`."""
+    """Chained copies of the rows of tables without a chain: see `audit_log.py`."""
 
     __tablename__ = "journal"
     seq: Mapped[int] = mapped_column(_Id, primary_key=True, autoincrement=False)
     kind: Mapped[str]
-    """The table."""
+    """The table; `claims` for `targets`."""
     row_id: Mapped[int]
     value: Mapped[str]
     """JSON: the row's values."""
@@ -311,7 +311,7 @@ class Journal(Base):
 
 
 class Notification(Base):
-    """What people are told. `uid` is in the text, so that a repeated delivery can be recognised."""
+    """A message to people. Its text holds `uid`, so that a repeated delivery can be recognised."""
 
     __tablename__ = "notifications"
     id: Mapped[int] = mapped_column(_Id, primary_key=True)

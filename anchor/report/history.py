@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs of the past as text, CSV and JSON Lines."""
+"""Past runs as text, CSV and JSON Lines."""
 
 import csv
 import io
@@ -11,11 +11,11 @@ from anchor.records.history import RunLine
 
 COLUMNS = RunLine.__struct_fields__
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-"""As OWASP lists them under CSV injection; some spreadsheets take the full-width forms for the same."""
+"""The characters of OWASP's page on CSV injection, and full-width forms that some spreadsheets accept."""
 
 
 def text(lines: Iterable[RunLine]) -> Iterator[str]:
-    """One line a run, for a person."""
+    """One line for each run, for people."""
     for line in lines:
         found = line.verdict or line.state
         tail = f": {line.detail}" if line.detail else ""
@@ -29,7 +29,7 @@ def as_json(lines: Iterable[RunLine]) -> Iterator[str]:
 
 
 def as_csv(lines: Iterable[RunLine]) -> Iterator[str]:
-    """RFC 4180 with a header; a cell that a spreadsheet would run as a formula gets a quote before it."""
+    """RFC 4180 with a header. A cell that a spreadsheet would run as a formula begins with a quote."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\r\n")
     writer.writerow(COLUMNS)

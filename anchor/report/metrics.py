@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Prometheus metrics, read from the records whenever they are asked for: over HTTP and as a textfile.
+"""Prometheus metrics over HTTP and as a textfile, read from the records at each request.
 
-Counters include what was pruned, so they never run backwards.
+Counters include pruned runs, so they never run backwards.
 """
 
 import time
@@ -22,7 +22,7 @@ Family = GaugeMetricFamily | CounterMetricFamily | SummaryMetricFamily
 
 
 class Records(Collector):
-    """The records as metrics. A database that fails gives `anchor_up` 0 and nothing else."""
+    """The records as metrics. If the database fails, there is only `anchor_up` 0."""
 
     def __init__(self, database: Database, *, clock: Callable[[], float] = time.time) -> None:
         self._database = database
@@ -91,19 +91,19 @@ class Records(Collector):
 
 
 def registry(database: Database, *, clock: Callable[[], float] = time.time) -> CollectorRegistry:
-    """A registry with the records alone."""
+    """A registry with the metrics of these records only."""
     found = CollectorRegistry(auto_describe=False)
     found.register(Records(database, clock=clock))
     return found
 
 
 def textfile(database: Database) -> bytes:
-    """What node_exporter's textfile collector reads."""
+    """The metrics for the textfile collector of node_exporter."""
     return generate_latest(registry(database))
 
 
 def serve(database: Database, listen: str) -> Callable[[], None]:
-    """Serve /metrics on HOST:PORT in threads of its own; returns what stops it."""
+    """Serve /metrics on HOST:PORT in other threads. Returns a function that stops it."""
     host, _, port = listen.rpartition(":")
     if not port.isdigit() or int(port) > 65535:
         raise Misuse("not HOST:PORT", where="--metrics-listen", remedy="e.g. 127.0.0.1:9464")

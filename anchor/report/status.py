@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What stands now: each watched target with its class, and STALE where no good run is young enough.
+"""The status of each watched target: its class, or STALE if its last OK run is too old.
 
-Decides the class of a target from its last runs and the time; a watch that has died is found here.
+The class follows from the last runs and the time. So a watch that has died becomes visible here.
 """
 
 import math
@@ -33,14 +33,14 @@ class TargetLine(msgspec.Struct, frozen=True, kw_only=True):
     last_run: str | None
     last_good: str | None
     unverified_seconds: int | None
-    """Since the last good run; None when there was none."""
+    """Since the last OK run; None if there was no OK run."""
     max_age_seconds: int
     due: str | None
     running: str | None
 
 
 class LogLine(msgspec.Struct, frozen=True, kw_only=True):
-    """What is held of one log."""
+    """A log: the size of its proven history, its held heads, the evidence against it."""
 
     origin: str
     size: int
@@ -52,7 +52,7 @@ class LogLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything, with the worst class of all."""
+    """The status of all targets and logs, with the worst class of all."""
 
     format: str
     verdict: Class
@@ -61,11 +61,11 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     evidence: list[str]
     waiting_messages: int
     undelivered: list[str]
-    """What waits for a receiver, or was given up: a line each. Receivers are named by a digest."""
+    """One line for the waiting or dropped messages of each receiver. A receiver is named by a digest."""
     records: str = ""
-    """What keeps the records from taking a run; empty when nothing does that can be seen from here."""
+    """The reason why no run can be recorded; empty if none is visible."""
     interrupted: list[str] = []
-    """Publications that were begun in this home: a signature of each may be in a log without a release."""
+    """Interrupted publications of this home. A log may hold a signature of each without a release."""
 
 
 def status(
@@ -76,9 +76,11 @@ def status(
     interrupted: Sequence[str] = (),
     alive: Alive = lambda _: None,
 ) -> Status:
-    """The status at a time. `max_age` in seconds goes before the policy's that the last run remembered;
-    `interrupted` has a line for each publication that was begun and not finished; `alive` tells of a run's
-    worker whether it was killed."""
+    """The status at a time.
+
+    `max_age` in seconds comes before the policy's value, which the last run stored. `interrupted` has a line
+    for each publication that was begun and not finished. `alive` says whether a run's worker was killed.
+    """
     lines = [_line(state, now, max_age, alive) for state in history.states(database)]
     kept = history.accused(database)
     logs = [
@@ -91,7 +93,7 @@ def status(
         )
         for g in history.logs(database)
     ]
-    found = [line.verdict for line in lines] or [Class.UNAVAILABLE]  # nothing watched is never OK
+    found = [line.verdict for line in lines] or [Class.UNAVAILABLE]  # without targets the status is never OK
     if kept:
         found.append(Class.EQUIVOCATION)
     if interrupted:
@@ -105,23 +107,21 @@ def status(
         logs=logs,
         evidence=[f"{kind} of {origin}: {digest}" for _, kind, origin, digest in kept],
         waiting_messages=outbox.waiting(database),
-        undelivered=[_undelivered(found) for found in outbox.undelivered(database)],
+        undelivered=[_undelivered(one) for one in outbox.undelivered(database)],
         interrupted=list(interrupted),
-        records=""
-        if database.room()
-        else "there is no room on their disk: nothing that is found is recorded",
+        records="" if database.room() else "their disk is full: no run is recorded",
     )
 
 
 def _line(state: TargetState, now: float, max_age: int | None, alive: Alive) -> TargetLine:
     limit = max_age if max_age is not None else Intervals().age(state.max_run_age_s)
     age = None if state.last_good_ms is None else now - state.last_good_ms / 1000
-    if age is not None and not math.isfinite(age):  # SQLite holds it, where somebody wrote it; no run does
+    if age is not None and not math.isfinite(age):  # no run writes such a time; somebody edited it
         age = None
     found, detail = _judge(state, age, limit)
     killed = state.running is not None and alive(state.running) is False
     if found is Class.OK and not killed and _silent(state, now):
-        found, detail = Class.UNAVAILABLE, f"{state.running} holds it and its run was not recorded; {detail}"
+        found, detail = Class.UNAVAILABLE, f"{state.running} holds it and did not record its run; {detail}"
     return TargetLine(
         target=state.target,
         verdict=found,
@@ -140,7 +140,7 @@ def _line(state: TargetState, now: float, max_age: int | None, alive: Alive) -> 
 
 
 def _silent(state: TargetState, now: float) -> bool:
-    """Whether a claim is held that nobody has renewed for so long that no run can be going on."""
+    """Whether a lease was not renewed for so long that no run can be in progress."""
     if state.running is None or state.lease_ms is None:
         return False
     return not -queue.BACK <= now - (state.lease_ms / 1000 - queue.LEASE) <= queue.SILENT
@@ -149,10 +149,10 @@ def _silent(state: TargetState, now: float) -> bool:
 def _judge(state: TargetState, age: float | None, limit: int) -> tuple[Class, str]:
     last = Class(state.last_class) if state.last_class else None
     if last in _HARD:
-        return last, "so the last run found"
+        return last, "found by the last run"
     notified = Class(state.notified)
     if notified is Class.EQUIVOCATION or (notified in _HARD and last is not Class.OK):
-        return notified, "found before; no run since then makes that good"
+        return notified, "found before, and no run since then has resolved it"
     if age is None:
         return Class.STALE, "there was no good run yet"
     if age < 0:
@@ -160,9 +160,12 @@ def _judge(state: TargetState, age: float | None, limit: int) -> tuple[Class, st
     if age > limit:
         return Class.STALE, f"no good run for {_span(age)}, the policy allows {_span(limit)}"
     if last is Class.UNAVAILABLE:
-        return last, f"{state.failing_runs} runs in a row could not tell; good {_span(age)} ago"
+        return (
+            last,
+            f"{state.failing_runs} runs in a row were UNAVAILABLE; the last good run was {_span(age)} ago",
+        )
     if last is not None and last is not Class.OK:
-        return last, "so the last run found"
+        return last, "found by the last run"
     return Class.OK, f"verified {_span(age)} ago"
 
 
@@ -174,7 +177,7 @@ def _span(seconds: float) -> str:
 
 
 def text(found: Status) -> list[str]:
-    """Lines for a person."""
+    """Lines for people."""
     lines = [f"{t.verdict:12} {t.target}: {t.detail}" for t in found.targets]
     lines += [
         f"log          {g.origin}: size {g.size}, {g.checkpoints} signed checkpoints"
@@ -194,6 +197,6 @@ def _undelivered(one: outbox.Undelivered) -> str:
         if one.receiver != outbox.NOBODY
         else "the first receiver that is configured"
     )
-    state = "given up, tried by nobody for a week" if one.state == "gone" else "not delivered yet"
+    state = "dropped: nobody tried it for a week" if one.state == "gone" else "not delivered yet"
     tried = f", tried {one.attempts} times: {one.error}" if one.attempts else ""
     return f"{one.messages} for {who} since {time_text(one.oldest_ms)} {state}{tried}"

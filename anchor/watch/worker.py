@@ -122,7 +122,7 @@ class Worker:
                 if len(done) >= limit or stopping():
                     break
                 done.append(self._unrecorded(target, e))
-                self._schedule.tried(target, self.setting.clock())
+                self._schedule.not_recorded(target, self.setting.clock())
 
     def once(self, targets: list[str], *, wait: Callable[[], bool]) -> list[Done]:
         """Re-verify these targets, due or not. One that another worker has is waited for: `wait` pauses, and
@@ -188,7 +188,7 @@ class Worker:
         for one in self._wanted:
             queue.watch(setting.database, one.target, now=now, interval=one.interval)
         self._wanted = []
-        self._schedule.learn(queue.watched(setting.database))
+        self._schedule.replace(queue.watched(setting.database))
         data = setting.side_files.load_mark()
         found = high_water_mark.decode(data) if data else None
         standing: tuple[Check, ...] = ()
@@ -280,7 +280,7 @@ class Worker:
         finally:
             self._running = None
         self.trouble = trouble
-        self._schedule.tried(lease.target, setting.clock())
+        self._schedule.not_recorded(lease.target, setting.clock())
         times = self._untaken.get(lease.target, (0, 0.0))[0] + 1
         self._untaken[lease.target] = (times, setting.clock() + min(LATEST, SOONEST * 2.0 ** min(times, 9)))
         self._unkept(outcome, trouble)
@@ -293,7 +293,7 @@ class Worker:
     def _recorded(self, outcome: Outcome, kept: store.SavedRun) -> None:
         """The records have taken over what was told past them."""
         target, over = outcome.verdict.target, outcome.verdict.verdict is Class.OK
-        self._schedule.kept(target)
+        self._schedule.recorded(target)
         self._untaken.pop(target, None)
         told = self._told.get(target)
         if told is None or (kept.message is None and not over):

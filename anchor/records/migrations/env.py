@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Alembic's entry: runs on the connection that `anchor.records.database` hands over, in its transaction."""
+"""The entry point for Alembic. It uses the connection and the transaction of `anchor.records.database`."""
 
 from alembic import context
 

@@ -375,7 +375,7 @@ def test_a_log_with_huge_notes_costs_neither_the_notes_of_the_others_nor_what_is
     small = [(f"key {i}", f"note {i}") for i in range(5)]
     huge = [(f"huge {i}", "\n" * (1 << 20)) for i in range(9)]
     watched: list[tuple[str, int | None]] = [(f"https://example.org/{i}", 900) for i in range(50)]
-    data = high_water_mark.written(
+    data = high_water_mark.encode_mark(
         high_water_mark.Mark(ends={"runs": (7, "ab")}, notes=[*huge, *small], watched=watched)
     )
     found = high_water_mark.decode(data)
@@ -386,7 +386,7 @@ def test_a_log_with_huge_notes_costs_neither_the_notes_of_the_others_nor_what_is
     assert (found.ends, found.watched) == ({"runs": (7, "ab")}, watched)
     many = [("https://example.org/" + "x" * 2000, None)] * 9000
     assert (
-        len(high_water_mark.written(high_water_mark.Mark(ends={}, notes=small, watched=[*many])))
+        len(high_water_mark.encode_mark(high_water_mark.Mark(ends={}, notes=small, watched=[*many])))
         <= high_water_mark.MAX_MARK
     )
 

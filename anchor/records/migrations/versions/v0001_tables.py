@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The tables as first released. Generated once from the models, never changed afterwards."""
+"""Creates the tables of the first version. Generated once from the models, and never changed."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Append-only, enforced in the database: what was recorded cannot be changed by a defect or an SQL prompt.
+"""Makes tables append-only by triggers: a defect or an SQL prompt cannot change recorded rows.
 
-Whoever owns the database can drop a trigger; that is what the chains and `anchor records check` are for.
+The owner of the database can drop a trigger. The chains and `anchor records check` reveal that.
 """
 
 from alembic import op

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""When each signed checkpoint was last served: a retired log's last head is one seen after its end."""
+"""Adds when each signed checkpoint was last served. The last head of a retired log was seen after its end."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A chained journal of releases, anchors and claims. What is there already is written down as it stands."""
+"""Adds a chained journal of releases, anchors and claims. Existing rows are copied into it as they are."""
 
 import hashlib
 import json

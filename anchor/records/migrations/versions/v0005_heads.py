@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which head is the newest of a log's proven history is asked of the proofs; heads beyond what is kept are
-counted."""
+"""Adds an index to find the newest head of a proven history, and counts heads that are not kept."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What was decided with a run, and by which rule; and the causes that people were told of.
+"""Adds the decision of each run with its rule, and the causes that people were notified of.
 
-Runs that are there already have neither: what was decided with them is not judged.
+Existing runs have no decision, so theirs is not judged.
 """
 
 import sqlalchemy as sa

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which logs are followed for which target, in a table and in the journal: what a release no longer names,
-and what a person let go, was nowhere to be found."""
+"""Adds the logs that are followed for each target, in a table and in the journal. A log stays there when a
+release no longer names it, or when a person ends it."""
 
 import hashlib
 import json

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which releases were verified at which target, and which numbers a person accepted: kept when runs are
-pruned, so that an older release is compared with the highest of all, and never with the last one alone."""
+"""Adds the releases that were verified at each target, and the numbers that a person accepted. They stay when
+runs are pruned, so a release is compared with the highest of all, not only with the last one."""
 
 import hashlib
 import json

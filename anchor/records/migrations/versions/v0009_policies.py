@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The policy that a target is watched with: what one policy found is never ended by a good run of another."""
+"""Adds the policy of each target: an OK run under one policy never ends what another policy found."""
 
 import sqlalchemy as sa
 from alembic import op
