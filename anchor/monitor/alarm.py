@@ -91,14 +91,16 @@ class Known(msgspec.Struct, frozen=True, array_like=True):
     last: float
     """When it was last found, in seconds since 1970."""
     lasting: bool = True
-    told: bool = True
+    notified: bool = True
+    """Whether people were notified of it."""
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What is remembered of a target between runs. Times in seconds since 1970."""
 
-    told: Class = Class.OK
-    """The worst class of what stands; nothing is better than EQUIVOCATION once that was told."""
+    notified: Class = msgspec.field(name="told", default=Class.OK)
+    """The worst class that people were notified of and that still stands. EQUIVOCATION stays for ever.
+    Written as `told`, the name in stored records."""
     said: Class = Class.OK
     """What the last message left people with."""
     failing_runs: int = 0
@@ -225,7 +227,7 @@ class _Step:
         spent = self.before.spent.items()
         self.spent = {k: v for k, v in spent if 0 <= self.now - v[1] < DAY}
         was = any(k.verdict is Class.EQUIVOCATION for k in self.known.values())
-        self.accused = self.accused or was or self.before.told is Class.EQUIVOCATION
+        self.accused = self.accused or was or self.before.notified is Class.EQUIVOCATION
 
     @property
     def runs(self) -> tuple[int, float | None]:
@@ -256,7 +258,7 @@ class _Step:
                 young.append(cause)
                 self.waiting[cause.key] = (runs + 1, since)
         runs, began = self.runs
-        stands = any(k.lasting and k.told for k in self.known.values())
+        stands = any(k.lasting and k.notified for k in self.known.values())
         if began is not None and not self.causes and not stands and self._lasts(runs, began):
             self.causes, self.waiting = young, {}
         self.waiting = dict(list(self.waiting.items())[:MOST])
@@ -271,18 +273,22 @@ class _Step:
                 continue
             if verified or one.subject in self.found.passed or (one.subject, one.verdict) in others:
                 self.known[key] = msgspec.structs.replace(one, lasting=False)
-                self.changes += one.told
+                self.changes += one.notified
 
     def begin(self) -> None:
         """What is new, and what is back."""
         for cause in self.causes:
             held = self.known.get(cause.key)
-            back = held is not None and held.told and not held.lasting
+            back = held is not None and held.notified and not held.lasting
             self.changes += back
             self.returned += back
             self.fresh += held is None
             self.known[cause.key] = Known(
-                cause.subject, cause.verdict, cause.name[:80], self.now, told=held is not None and held.told
+                cause.subject,
+                cause.verdict,
+                cause.name[:80],
+                self.now,
+                notified=held is not None and held.notified,
             )
         self.accused = self.accused or any(c.verdict is Class.EQUIVOCATION for c in self.causes)
 
@@ -303,13 +309,13 @@ class _Step:
                 pause = min(rule.longest, max(rule.pause, 2 * pause))
                 until = now + pause
             news = self._news(at_once, stands, changes, held)
-            self._told()
+            self._mark_notified()
             changes = returned = held = 0
         elif not changes and pause and now - until >= rule.longest:
             pause = until = 0.0
         runs, began = self.runs
         standing = Standing(
-            told=stands,
+            notified=stands,
             said=stands if news else before.said,
             failing_runs=runs,
             failing_since=began,
@@ -331,7 +337,7 @@ class _Step:
 
     def _at_once(self) -> list[Cause]:
         """The causes that nobody was told of, as far as the day has messages left for their class."""
-        new = [c for c in self.causes if not self.known[c.key].told]
+        new = [c for c in self.causes if not self.known[c.key].notified]
         found: list[Cause] = []
         for verdict in {c.verdict for c in new}:
             count, since = self.spent.get(verdict, (0, self.now))
@@ -344,7 +350,7 @@ class _Step:
         new: list[Cause] = []
         known: list[Cause] = []
         for cause in self.causes:
-            (known if self.known[cause.key].told else new).append(cause)
+            (known if self.known[cause.key].notified else new).append(cause)
         classes = [c.verdict for c in at_once] or [stands]
         verdict = Class.EQUIVOCATION if Class.EQUIVOCATION in classes else worst(classes)
         return News(
@@ -357,9 +363,9 @@ class _Step:
             failing_runs=self.runs[0],
         )
 
-    def _told(self) -> None:
+    def _mark_notified(self) -> None:
         for cause in self.causes:
-            self.known[cause.key] = msgspec.structs.replace(self.known[cause.key], told=True)
+            self.known[cause.key] = msgspec.structs.replace(self.known[cause.key], notified=True)
 
     def _remembered(self) -> dict[str, Known]:
         """The causes, the last ones where they are too many; what lasts is forgotten last."""

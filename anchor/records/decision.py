@@ -73,7 +73,7 @@ def standing(watched: Mapping[str, Any]) -> alarm.Standing:
     notified, since = Class(watched["notified"]), watched["failing_since_ms"]
     known = {"before": alarm.Known("", notified, "told before", 0.0)} if notified is not Class.OK else {}
     return alarm.Standing(
-        told=notified,
+        notified=notified,
         said=notified,
         failing_runs=watched["failing_runs"],
         failing_since=None if since is None else since / 1000,

@@ -181,7 +181,7 @@ def _settled(
         "due_ms": ms(next_due),
         "failing_runs": standing.failing_runs,
         "failing_since_ms": None if standing.failing_since is None else ms(standing.failing_since),
-        "notified": standing.told,
+        "notified": standing.notified,
     }
     remembered = msgspec.json.encode(standing).decode()
     policy = _policy(watched, lease)
@@ -196,7 +196,7 @@ def _settled(
         "last_class": str(found),
         "last_run_ms": ms(now),
         "last_good_ms": ms(now) if found is Class.OK else watched["last_good_ms"],
-        "notified": str(standing.told),
+        "notified": str(standing.notified),
         "alarm": remembered,
     }
     settled = decision.Decision(

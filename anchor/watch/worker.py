@@ -299,7 +299,7 @@ class Worker:
         if told is None or (kept.message is None and not over):
             return
         del self._told[target]
-        if kept.message is None and told.told is not Class.EQUIVOCATION:  # from which nothing recovers
+        if kept.message is None and told.notified is not Class.EQUIVOCATION:  # from which nothing recovers
             lines, uid = [f"told before: {told.said}"], _uid(target, self.setting.clock())
             self.setting.tell(alarm.written(Class.OK, f"recovered: {target} is OK again", lines, uid=uid))
 

@@ -74,9 +74,9 @@ def test_recovery_is_told_once(bad: Class) -> None:
 def test_nothing_is_a_recovery_from_equivocation() -> None:
     known = told(Class.EQUIVOCATION, *[Class.OK] * 3, Class.EQUIVOCATION, Class.UNAVAILABLE, Class.OK)
     assert known == [(0, Class.EQUIVOCATION)]
-    before = Standing(told=Class.INVALID, said=Class.INVALID)
+    before = Standing(notified=Class.INVALID, said=Class.INVALID)
     standing, news = alarm.after(before, run(), now=NOW, rule=RULE, accused=True)
-    assert (standing.told, news) == (Class.EQUIVOCATION, None)
+    assert (standing.notified, news) == (Class.EQUIVOCATION, None)
 
 
 def test_weather_is_told_only_when_runs_and_hours_have_passed() -> None:
@@ -203,7 +203,7 @@ def test_a_check_that_passes_ends_its_cause_and_one_that_was_not_made_does_not()
 def test_what_a_run_that_made_every_check_does_not_find_is_over(good: Class) -> None:
     standing, _ = alarm.after(Standing(), seen(bad("root", "x")), now=NOW, rule=RULE)
     standing, _ = alarm.after(standing, seen(bad("age", "old", good)), now=NOW + 1, rule=RULE)
-    assert standing.told is good
+    assert standing.notified is good
 
 
 def test_the_records_are_told_of_once_for_all_targets() -> None:
