@@ -109,7 +109,7 @@ def status(
         waiting_messages=outbox.waiting(database),
         undelivered=[_undelivered(one) for one in outbox.undelivered(database)],
         interrupted=list(interrupted),
-        records="" if database.room() else "their disk is full: no run is recorded",
+        records="" if database.room() else "there is no room on their disk: no run is recorded",
     )
 
 
@@ -121,7 +121,7 @@ def _line(state: TargetState, now: float, max_age: int | None, alive: Alive) -> 
     found, detail = _judge(state, age, limit)
     killed = state.running is not None and alive(state.running) is False
     if found is Class.OK and not killed and _silent(state, now):
-        found, detail = Class.UNAVAILABLE, f"{state.running} holds it and did not record its run; {detail}"
+        found, detail = Class.UNAVAILABLE, f"{state.running} holds it and its run was not recorded; {detail}"
     return TargetLine(
         target=state.target,
         verdict=found,

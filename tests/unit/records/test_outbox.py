@@ -132,7 +132,7 @@ def test_another_process_with_other_receivers_takes_no_message_over(database: Da
     assert [r for r, _ in to.taken] == ["a"]
 
 
-def test_what_nobody_tries_is_given_up_after_a_week_and_said(database: Database) -> None:
+def test_what_nobody_tries_is_dropped_after_a_week_and_said(database: Database) -> None:
     run(database, Class.INVALID, 0, ("gone",))
     deliver(database, Receivers(), 1, ("a",))
     (line,) = status(database, now=NOW).undelivered
@@ -141,7 +141,7 @@ def test_what_nobody_tries_is_given_up_after_a_week_and_said(database: Database)
     deliver(database, Receivers(), 24 * 8, ("a",))
     assert outbox.waiting(database) == 0
     (line,) = status(database, now=NOW).undelivered
-    assert "given up" in line
+    assert "dropped" in line
     assert text(status(database, now=NOW))[-1] == f"messages     {line}"
 
 
