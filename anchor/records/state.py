@@ -253,10 +253,10 @@ class HeldState:
             return _release(dict(row), _anchors(connection, release_id))
 
     def conflicting(self, release: SeenRelease) -> Iterator[SeenRelease]:
-        """The verified releases of this ledger whose statements contradict this one, with their anchors: other
-        releases with this number, and neighbours from another chain.
+        """The verified releases of this ledger whose statements contradict this one, with their anchors.
 
-        Two publishers may use one ledger name, so all of them are returned. Each is read when it is needed.
+        They are other releases with this number, and neighbours from another chain. Two publishers may
+        use one ledger name, so all of them are returned. Each is read when it is needed.
         """
         wanted = {"ledger": release.ledger, "number": release.number, "digest": release.digest}
         with self._database.read() as connection:
