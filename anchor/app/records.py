@@ -36,11 +36,11 @@ def opened(home: Path, database: str | None, *, create: bool, patient: bool = Fa
     """
     if create:
         make_home(home)
-    found = open_database(url_for(home, database), create=create, patient=patient)
+    opened_database = open_database(url_for(home, database), create=create, patient=patient)
     try:
-        yield found
+        yield opened_database
     finally:
-        found.close()
+        opened_database.close()
 
 
 def make_home(home: Path) -> None:
@@ -98,9 +98,9 @@ class HomeFiles:
 
     def change_mark(self, change: Callable[[high_water_mark.Mark], bytes]) -> None:
         """Rewrite the mark, if there is one. Raises if it cannot be written."""
-        found = self.read_mark()
-        if found is not None:
-            files.write(self._mark, change(found), mode=0o600)
+        mark = self.read_mark()
+        if mark is not None:
+            files.write(self._mark, change(mark), mode=0o600)
 
 
 def watched(home: Path, database: Database) -> list[str]:
@@ -114,10 +114,10 @@ def watched(home: Path, database: Database) -> list[str]:
             return known
     except Unavailable as e:
         failure = e
-    found = HomeFiles(home, database).read_mark()
-    if found is None and failure is not None:
+    mark = HomeFiles(home, database).read_mark()
+    if mark is None and failure is not None:
         raise failure
-    return [one.target for one in high_water_mark.watched(found)] if found is not None else []
+    return [one.target for one in high_water_mark.watched(mark)] if mark is not None else []
 
 
 def forget(home: Path, database: Database, target: str, *, now: float) -> bool:
@@ -181,14 +181,14 @@ def worker(
 
 def absolute(targets: Sequence[str]) -> list[str]:
     """Targets as the records name them: a URL as given, an absolute path, for a folder its release.json."""
-    found = []
+    names = []
     for target in targets:
         if "://" in target:
-            found.append(target)
+            names.append(target)
             continue
         path = Path(os.path.abspath(target))  # noqa: PTH100 - links stay as named
         if "\0" in target:
             raise Misuse("a path with a NUL", where=repr(target))
         path = files.check_utf8(path, str(path))
-        found.append(str(path / "release.json" if path.is_dir() else path))
-    return list(dict.fromkeys(found))
+        names.append(str(path / "release.json" if path.is_dir() else path))
+    return list(dict.fromkeys(names))

@@ -23,7 +23,9 @@ _CLASSES = [str(c) for c in Class] + ["interrupted", "running"]
 @options.home_option
 @options.database_option
 @click.option("--release", help="Only runs of this release, by its name in anchor status.")
-@click.option("--class", "found", type=click.Choice(_CLASSES, case_sensitive=False), help="Only this class.")
+@click.option(
+    "--class", "wanted_class", type=click.Choice(_CLASSES, case_sensitive=False), help="Only this class."
+)
 @click.option("--since", help="Only runs that began at or after this time, or this long ago (30d).")
 @click.option("--until", help="Only runs that began before this time.")
 @click.option(
@@ -39,7 +41,7 @@ def command(
     home: Path | None,
     database: str | None,
     release: str | None,
-    found: str | None,
+    wanted_class: str | None,
     since: str | None,
     until: str | None,
     limit: int | None,
@@ -51,7 +53,7 @@ def command(
         raise Misuse("two output formats", where="--csv", remedy="give --csv or --json")
     wanted = history.Filter(
         target=records.absolute([release])[0] if release else None,
-        verdict=found,
+        verdict=wanted_class,
         since=options.moment(since, "--since"),
         until=options.moment(until, "--until"),
         limit=limit or (None if as_csv or as_json else _PAGE),

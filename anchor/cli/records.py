@@ -51,14 +51,14 @@ def export(
         if evidence or checkpoints:
             assert output is not None
             folder = output.path
-            found = [*(exporting.evidence(opened) if evidence else ())]
-            found += [*(exporting.notes(opened) if checkpoints else ())]
-            for name, data in found:
+            documents = [*(exporting.evidence(opened) if evidence else ())]
+            documents += [*(exporting.notes(opened) if checkpoints else ())]
+            for name, data in documents:
                 files.write(folder / name, data)
                 if not as_json:
                     out(str(folder / name))
             if as_json:
-                print_json({"files": [str(folder / name) for name, _ in found]})
+                print_json({"files": [str(folder / name) for name, _ in documents]})
         elif output is None or output.path == user_files.STDOUT:
             for line in exporting.rows(opened):
                 document(f"{line}\n")
@@ -88,10 +88,10 @@ def prune(
     """Remove old runs and their checks. Signed checkpoints, proofs, evidence and releases always stay."""
     age = options.seconds(older_than, "--older-than") or 0
     now = time.time()
-    found_home = homes.records_home(root, home)
-    with records.opened(found_home, database, create=False):
+    home_path = homes.records_home(root, home)
+    with records.opened(home_path, database, create=False):
         pass  # pruning creates no records
-    with records.opened(found_home, database, create=True) as opened:
+    with records.opened(home_path, database, create=True) as opened:
         count = retention.prune(opened, before=now - age, now=now, dry_run=dry_run)
     if as_json:
         print_json({"pruned": 0 if dry_run else count, "old": count})
@@ -119,10 +119,10 @@ def check(
     An edited database is INVALID (8). Stored statements that contradict each other are EQUIVOCATION (6). With
     a policy, checkpoints under keys that its trusted roots do not name are INVALID too.
     """
-    found_home = homes.records_home(root, home)
-    with records.opened(found_home, database, create=False) as opened:
+    home_path = homes.records_home(root, home)
+    with records.opened(home_path, database, create=False) as opened:
         verdict = checking.check(opened, log_keys=_known(given))
-        kept = records.HomeFiles(found_home, opened).read_mark()
+        kept = records.HomeFiles(home_path, opened).read_mark()
         if kept is not None:
             checks = (*verdict.checks, high_water_mark.compare(opened, kept))
             verdict = Verdict(kind="records", target=verdict.target, verdict=judge(checks), checks=checks)
@@ -154,13 +154,13 @@ def forget_log(
 
     The log is still followed as long as the release has an anchor there that counts.
     """
-    found_home = homes.records_home(root, home)
-    with records.opened(found_home, database, create=False):
+    home_path = homes.records_home(root, home)
+    with records.opened(home_path, database, create=False):
         pass  # this command creates no records
     (named,) = records.absolute([target])
     who = worker_id.person()
-    with records.opened(found_home, database, create=True) as opened:
-        records.forget_log(found_home, opened, named, origin, who=who, reason=reason, now=time.time())
+    with records.opened(home_path, database, create=True) as opened:
+        records.forget_log(home_path, opened, named, origin, who=who, reason=reason, now=time.time())
     if as_json:
         print_json({"target": named, "origin": origin, "who": who, "reason": reason})
     else:
@@ -193,13 +193,13 @@ def accept(
 
     Later releases there are compared with this number. A release with a lower number is a rollback again.
     """
-    found_home = homes.records_home(root, home)
-    with records.opened(found_home, database, create=False):
+    home_path = homes.records_home(root, home)
+    with records.opened(home_path, database, create=False):
         pass  # accepting creates no records
     (named,) = records.absolute([target])
     decision: dict[str, Any] = {"number": number, "who": worker_id.person(), "reason": reason}
-    with records.opened(found_home, database, create=True) as opened:
-        ledger, before = records.accept(found_home, opened, named, **decision, now=time.time())
+    with records.opened(home_path, database, create=True) as opened:
+        ledger, before = records.accept(home_path, opened, named, **decision, now=time.time())
     if as_json:
         print_json({"target": named, "ledger": ledger, "before": before, **decision})
     else:

@@ -40,7 +40,7 @@ def command(
     begun = [str(i) for one in homes.publisher_homes(home) for i in interrupted.interrupted(one)]
     try:
         with records.opened(records_home, database, create=False) as opened:
-            found = report.status(
+            current = report.status(
                 opened, now=time.time(), max_age=age, interrupted=begun, alive=worker_id.alive
             )
     except Misuse:  # there are no records; interrupted publications are still listed
@@ -48,9 +48,9 @@ def command(
             say(f"publication  {line}")
         raise
     if as_json:
-        print_json(found)
+        print_json(current)
     else:
-        for line in report.text(found):
+        for line in report.text(current):
             out(line)
-        out(f"{found.verdict}: {len(found.targets)} watched")
-    return found.verdict.exit_code
+        out(f"{current.verdict}: {len(current.targets)} watched")
+    return current.verdict.exit_code

@@ -181,5 +181,5 @@ class Outcome:
     max_run_age: int | None = None
     """The policy's `max_run_age` in seconds, remembered so that `status` can judge without the policy."""
     never_damp: bool = False
-    """The records are in doubt, or the release was rolled back: no weather that passes, and no earlier run
-    stands for this one."""
+    """Set when the database itself may be wrong, or the release was rolled back. The alarm is then raised at
+    once, even for UNAVAILABLE."""

@@ -89,9 +89,9 @@ def _result(problems: list[str], good: str) -> str:
 def _schema(database: Database, connection: Connection) -> str:
     """The database's own integrity, and the triggers that make it append-only."""
     if database.dialect == "sqlite":
-        found = connection.exec_driver_sql("PRAGMA integrity_check(5)").scalars().all()
-        if found != ["ok"]:
-            raise Refused("; ".join(str(x) for x in found), where="records")
+        problems = connection.exec_driver_sql("PRAGMA integrity_check(5)").scalars().all()
+        if problems != ["ok"]:
+            raise Refused("; ".join(str(x) for x in problems), where="records")
         names = connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'trigger'")
         wanted = hash_chain.TRIGGERS_SQLITE
     else:
@@ -253,23 +253,23 @@ def _release(row: Mapping[str, Any]) -> str:
 def _unproven(connection: Connection) -> Check:
     """Unproven heads. A log with evidence against it is left out."""
     accused = set(connection.execute(sa.select(EvidenceRow.origin)).scalars())
-    found: list[str] = []
+    doubts: list[str] = []
     for log in proven_heads.logs(connection):
         if log["origin"] in accused:
             continue
         loose = proven_heads.unproven(connection, log)
         sizes = ", ".join(str(row["size"]) for row in loose[:_MOST])
         more = len(loose) - _MOST
-        found += (
+        doubts += (
             [f"{log['origin']}: size {sizes}" + (f" and {more} more" if more > 0 else "")] if loose else []
         )
         if beyond := proven_heads.beyond(connection, log):
-            found.append(f"{log['origin']}: {beyond} more were shown and not kept")
-    if not found:
+            doubts.append(f"{log['origin']}: {beyond} more were shown and not kept")
+    if not doubts:
         return passed(
             "unproven-heads", "from each signed head a proof leads to a later one, or it is the newest"
         )
-    doubt = Unavailable("; ".join(found), where="records", remedy="each re-verification tries them again")
+    doubt = Unavailable("; ".join(doubts), where="records", remedy="each re-verification tries them again")
     meaning = "a log signed trees that it does not show: they may be of another history"
     return failed("unproven-heads", doubt, meaning=meaning)
 
@@ -286,15 +286,15 @@ def _contradictions(connection: Connection) -> list[Check]:
         .having(sa.func.count() > 1)
     )
     numbers = sa.select(Release.ledger, Release.number).group_by(Release.ledger, Release.number)
-    found = [f"two roots of {o} at size {s}" for o, s in connection.execute(sizes.limit(_MOST))]
+    contradictions = [f"two roots of {o} at size {s}" for o, s in connection.execute(sizes.limit(_MOST))]
     rivals = numbers.having(sa.func.count() > 1).limit(_MOST)
     shared = [f"{name} number {n}" for name, n in connection.execute(rivals)]
     kept = connection.execute(sa.select(EvidenceRow.origin).distinct().limit(_MOST)).scalars()
-    found += [f"evidence against {origin}" for origin in kept]
-    if not found:
+    contradictions += [f"evidence against {origin}" for origin in kept]
+    if not contradictions:
         more = "; by publishers of different policies: two statements of " + ", ".join(shared)
         good = "nothing that is stored contradicts anything else"
         return [passed("contradictions", good + (more if shared else ""))]
-    detail = "; ".join([*found, *(f"two statements of {one}" for one in shared)])
+    detail = "; ".join([*contradictions, *(f"two statements of {one}" for one in shared)])
     meaning = "export it with: anchor records export --evidence"
     return [contradiction("contradictions", detail, meaning=meaning)]

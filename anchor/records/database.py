@@ -98,13 +98,13 @@ class Database:
     def room(self) -> bool:
         """Whether a run can still be recorded. False if the disk of SQLite's file is full."""
         try:
-            found = os.statvfs(self._file.parent) if self._file is not None else None
+            disk = os.statvfs(self._file.parent) if self._file is not None else None
         except OSError:
             return True
-        if found is None:
+        if disk is None:
             return True
-        blocks = found.f_bfree if os.geteuid() == 0 else found.f_bavail
-        return blocks * found.f_frsize >= ROOM
+        blocks = disk.f_bfree if os.geteuid() == 0 else disk.f_bavail
+        return blocks * disk.f_frsize >= ROOM
 
     def serialise(self, connection: Connection) -> None:
         """Wait until no other transaction appends chained rows. SQLite has one writer only."""
@@ -118,10 +118,10 @@ class Database:
 def _identity(file: Path | None) -> tuple[int, int] | None:
     """Device and inode of a file; None if there is no file."""
     try:
-        found = file.stat() if file is not None else None
+        status = file.stat() if file is not None else None
     except OSError:
         return None
-    return (found.st_dev, found.st_ino) if found is not None else None
+    return (status.st_dev, status.st_ino) if status is not None else None
 
 
 def open_database(url: str, *, create: bool = True, patient: bool = False) -> Database:
@@ -272,8 +272,8 @@ def _migrate(database: Database, *, create: bool) -> None:
 def _version(connection: Connection) -> str | None:
     if not sa.inspect(connection).has_table("alembic_version"):
         return None
-    found: str | None = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
-    return found
+    version: str | None = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
+    return version
 
 
 def upgrade(database: Database, to: str = "head") -> None:
@@ -355,13 +355,13 @@ def _translated(error: BaseException | None, name: str) -> AnchorError:
         return Misuse(f"refused by the database: {text.split(' CONTEXT')[0]}", where=name)
     code = getattr(error, "sqlite_errorcode", None)
     if isinstance(code, int):
-        found = _SQLITE.get(code) or _SQLITE.get(code & 0xFF)
+        translation = _SQLITE.get(code) or _SQLITE.get(code & 0xFF)
     else:
         state = str(getattr(error, "sqlstate", "") or _state_of(text))
-        found = _POSTGRESQL.get(state) or _POSTGRESQL.get(state[:2])
-    if found is None:
+        translation = _POSTGRESQL.get(state) or _POSTGRESQL.get(state[:2])
+    if translation is None:
         return Unavailable(f"the database failed: {text}", where=name, remedy=_AGAIN)
-    kind, problem, remedy = found
+    kind, problem, remedy = translation
     if kind is Unsupported:  # the other failures do not depend on the value
         problem = f"{problem}: {text}"
     return kind(problem, where=name, remedy=remedy)

@@ -145,13 +145,13 @@ def end_run(
     If the run has ended already, nothing is written and the number is 0.
     """
     database.serialise(connection)
-    found = connection.execute(_RUNNING, {"run": run_id}).mappings().first()
-    if found is None:
+    running = connection.execute(_RUNNING, {"run": run_id}).mappings().first()
+    if running is None:
         return 0, START
     if checks:
         connection.execute(_CHECKS, [{**c, "run_id": run_id} for c in checks])
     seq, previous = head(connection, Run)
-    row = {**found, **values, "seq": seq + 1}
+    row = {**running, **values, "seq": seq + 1}
     chain = link(previous, Run, row, [[c[n] for n in CHECK_COLUMNS] for c in checks])
     connection.execute(_END, {**values, "run": run_id, "seq": seq + 1, "chain": chain})
     return seq + 1, chain

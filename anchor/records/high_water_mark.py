@@ -87,20 +87,20 @@ def encode_mark(mark: Mark) -> bytes:
     notes, _ = _fitting(sorted(mark.notes, key=lambda n: len(n[1])), room)
     chosen = set(notes)
     kept = [note for note in mark.notes if note in chosen]
-    found = Mark(ends=mark.ends, notes=kept, watched=watched, followed=logs, best=best)
-    return msgspec.json.encode(found) + b"\n"
+    smaller = Mark(ends=mark.ends, notes=kept, watched=watched, followed=logs, best=best)
+    return msgspec.json.encode(smaller) + b"\n"
 
 
 def _fitting(items: list[Any], room: int) -> tuple[list[Any], int]:
     """The first items that fit into this many bytes of JSON, and the bytes that are left."""
-    found = []
+    fitting = []
     for item in items:
         size = len(msgspec.json.encode(item)) + 1
         if size > room:
             break
-        found.append(item)
+        fitting.append(item)
         room -= size
-    return found, room
+    return fitting, room
 
 
 def _notes(connection: Connection) -> list[tuple[str, str]]:
@@ -121,10 +121,10 @@ def _notes(connection: Connection) -> list[tuple[str, str]]:
 def decode(data: bytes) -> Mark | None:
     """A mark; None for other bytes. A damaged mark counts as a missing one."""
     try:
-        found = msgspec.json.decode(data, type=Mark)
+        mark = msgspec.json.decode(data, type=Mark)
     except (msgspec.DecodeError, ValueError):
         return None
-    return found if found.format == FORMAT else None
+    return mark if mark.format == FORMAT else None
 
 
 def compare(database: Database, mark: Mark) -> Check:
@@ -136,11 +136,11 @@ def compare(database: Database, mark: Mark) -> Check:
             table: Any = _TABLES.get(name)
             if table is None or seq == 0 or (table is Run and seq <= pruned):
                 continue
-            found = connection.execute(sa.select(table.chain).where(table.seq == seq)).scalar()
-            if found is None:
+            stored = connection.execute(sa.select(table.chain).where(table.seq == seq)).scalar()
+            if stored is None:
                 last = connection.execute(sa.select(sa.func.max(table.seq))).scalar() or 0
                 lost.append(f"{name} end at {last}, {seq} were written")
-            elif found.hex() != value:
+            elif stored.hex() != value:
                 lost.append(f"{name} {seq} is not the one that was written")
     if not lost:
         return passed("records", "hold all that this machine wrote")
@@ -155,7 +155,7 @@ def compare(database: Database, mark: Mark) -> Check:
 
 def notes(mark: Mark) -> list[SignedCheckpoint]:
     """The mark's signed notes that verify."""
-    found: list[SignedCheckpoint] = []
+    verified: list[SignedCheckpoint] = []
     for log_key, note in mark.notes:
         try:
             head = parse(note.encode())
@@ -168,10 +168,10 @@ def notes(mark: Mark) -> list[SignedCheckpoint]:
                 "log_key": log_key,
                 "source": "mark",
             }
-            found.append(state.verified(row))
+            verified.append(state.verified(row))
         except AnchorError:
             continue
-    return found
+    return verified
 
 
 def watched(mark: Mark) -> list[Watched]:

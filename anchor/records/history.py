@@ -71,23 +71,23 @@ def runs(database: Database, wanted: Filter, *, alive: Alive = lambda _: None) -
     with database.read() as connection, connection.execute(query) as rows:
         lines = (_line(dict(row), alive) for row in rows.mappings())
         open_or_killed = wanted.verdict in _OPEN
-        found = (line for line in lines if not open_or_killed or line.state == wanted.verdict)
-        yield from itertools.islice(found, wanted.limit)
+        matching = (line for line in lines if not open_or_killed or line.state == wanted.verdict)
+        yield from itertools.islice(matching, wanted.limit)
 
 
 def _where(wanted: Filter) -> list[sa.ColumnElement[bool]]:
-    found: list[sa.ColumnElement[bool]] = []
+    conditions: list[sa.ColumnElement[bool]] = []
     if wanted.target is not None:
-        found.append(Target.target == wanted.target)
+        conditions.append(Target.target == wanted.target)
     if wanted.verdict in _OPEN:
-        found.append(Run.state.in_(_OPEN))  # the state of its worker decides which of the two it is
+        conditions.append(Run.state.in_(_OPEN))  # the state of its worker decides which of the two it is
     elif wanted.verdict is not None:
-        found.append(Run.verdict == wanted.verdict)
+        conditions.append(Run.verdict == wanted.verdict)
     if wanted.since is not None:
-        found.append(Run.started_ms >= round(wanted.since * 1000))
+        conditions.append(Run.started_ms >= round(wanted.since * 1000))
     if wanted.until is not None:
-        found.append(Run.started_ms < round(wanted.until * 1000))
-    return found
+        conditions.append(Run.started_ms < round(wanted.until * 1000))
+    return conditions
 
 
 def _line(row: Mapping[str, Any], alive: Alive) -> RunLine:
@@ -178,23 +178,23 @@ class LogState:
 def logs(database: Database) -> list[LogState]:
     """Each log of which a head is held. An unproven head may have any size, so it is only counted."""
     count = sa.select(sa.func.count()).select_from(proven_heads.OF_LOG.subquery())
-    found: dict[str, LogState] = {}
+    by_origin: dict[str, LogState] = {}
     with database.read() as connection:
         for log in proven_heads.logs(connection):
             newest = proven_heads.newest(connection, log)
             size = int(newest["size"]) if newest else 0
             unproven = len(proven_heads.unproven(connection, log))
             held = int(connection.execute(count, log).scalar_one())
-            before = found.get(
+            before = by_origin.get(
                 log["origin"], LogState(log["origin"], 0, 0, 0)
             )  # the same origin under another key
-            found[log["origin"]] = LogState(
+            by_origin[log["origin"]] = LogState(
                 log["origin"],
                 max(size, before.size),
                 held + before.checkpoints,
                 unproven + before.unproven,
             )
-    return list(found.values())
+    return list(by_origin.values())
 
 
 def accused(database: Database) -> list[tuple[int, str, str, str]]:

@@ -100,15 +100,15 @@ def accept(
         watched = connection.execute(_TARGET, {"target": target}).mappings().first()
         if watched is None:
             raise Misuse("is not watched", where=target, remedy="anchor status names what is")
-        found = connection.execute(_FOUND, {"target_id": watched["id"]}).first()
-        if found is None or found.number != number:
-            last = "no release" if found is None else f"release {found.number}"
+        shown = connection.execute(_FOUND, {"target_id": watched["id"]}).first()
+        if shown is None or shown.number != number:
+            last = "no release" if shown is None else f"release {shown.number}"
             problem = f"the last run that could verify it found {last} there, not {number}"
             raise Misuse(problem, where=target, remedy="accept what is served; anchor reverify looks again")
-        before = _highest(connection, watched["id"], found.ledger)
-        _say(connection, watched["id"], Best(ledger=found.ledger, number=number), who, reason, ms(now))
+        before = _highest(connection, watched["id"], shown.ledger)
+        _say(connection, watched["id"], Best(ledger=shown.ledger, number=number), who, reason, ms(now))
         connection.execute(_DUE, {"target_id": watched["id"], "at": ms(now), "due_ms": ms(now)})
-        return found.ledger, before
+        return shown.ledger, before
 
 
 def recall(database: Database, wanted: Mapping[str, Best], *, now: float) -> None:
@@ -123,13 +123,13 @@ def recall(database: Database, wanted: Mapping[str, Best], *, now: float) -> Non
 
 def bests(database: Database) -> dict[str, Best]:
     """The highest number of each watched target, as its last run found it under the policy of that run."""
-    found = {}
+    highest = {}
     with database.read() as connection:
         for target, facts in connection.execute(_LAST):
             best = msgspec.json.decode(facts or "{}", type=_Facts).best
             if best is not None:
-                found[target] = Best(ledger=best.ledger, number=best.number)
-    return found
+                highest[target] = Best(ledger=best.ledger, number=best.number)
+    return highest
 
 
 def _epoch(connection: Connection, target_id: int) -> int:

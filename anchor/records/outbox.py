@@ -108,32 +108,32 @@ class Outbox:
             failure = e
         for _ in range(limit):
             try:
-                found = self._unsent(now, good) if failure else self._reserved(now, good)
+                delivery = self._unsent(now, good) if failure else self._reserved(now, good)
             except AnchorError as e:
                 if failure is not None:
                     raise
                 failure = e
                 continue
-            if found is None:
+            if delivery is None:
                 break
-            error = self._try(found)
+            error = self._try(delivery)
             if error:
-                good.discard(found["receiver"])
+                good.discard(delivery["receiver"])
             taken += not error
             if failure is None:
-                self._note(found, error, now)
+                self._note(delivery, error, now)
         if failure is not None:
             raise failure
         return taken
 
-    def _try(self, found: Mapping[str, Any]) -> str:
-        if found["id"] in self._unnoted:
+    def _try(self, delivery: Mapping[str, Any]) -> str:
+        if delivery["id"] in self._unnoted:
             return ""
         try:
-            self._send(found["receiver"], _message(found))
+            self._send(delivery["receiver"], _message(delivery))
         except AnchorError as e:
             return str(e)[:500] or "not taken"
-        self._unnoted.add(found["id"])
+        self._unnoted.add(delivery["id"])
         return ""
 
     def _reserved(self, now: float, good: set[str]) -> Mapping[str, Any] | None:
@@ -162,19 +162,19 @@ class Outbox:
             row = connection.execute(query).mappings().first()
             return dict(row) if row is not None else None
 
-    def _note(self, found: Mapping[str, Any], problem: str, now: float) -> None:
+    def _note(self, delivery: Mapping[str, Any], problem: str, now: float) -> None:
         change: dict[str, object] = {"error": problem}
         if problem:
-            wait = min(LONGEST_RETRY, FIRST_RETRY * 2 ** min(found["attempts"], 20))
+            wait = min(LONGEST_RETRY, FIRST_RETRY * 2 ** min(delivery["attempts"], 20))
             change["next_ms"] = round((now + wait) * 1000)
         else:
             change |= {"state": "sent", "sent_ms": round(now * 1000)}
         try:
             with self._database.write() as connection:
-                connection.execute(sa.update(Delivery).where(Delivery.id == found["id"]), change)
+                connection.execute(sa.update(Delivery).where(Delivery.id == delivery["id"]), change)
         except AnchorError:
             return  # `_unnoted` remembers that it was sent
-        self._unnoted.discard(found["id"])
+        self._unnoted.discard(delivery["id"])
 
 
 def _message(row: Mapping[str, Any]) -> Message:

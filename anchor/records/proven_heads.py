@@ -87,9 +87,9 @@ def logs(connection: Connection) -> list[dict[str, str]]:
 
 def newest(connection: Connection, log: dict[str, str]) -> RowMapping | None:
     """The newest head of a log's history; `log` has its `origin` and `log_key`."""
-    found = connection.execute(_NEWEST, log).mappings().first()
-    if found is not None:
-        return found
+    row = connection.execute(_NEWEST, log).mappings().first()
+    if row is not None:
+        return row
     some = connection.execute(_TWO, log).mappings().all()
     return some[0] if len(some) == 1 else None
 

@@ -233,13 +233,13 @@ def check_policy(database: Database, targets: Sequence[str], policy: Policy) -> 
 
 
 def _check_policy(connection: Connection, targets: Sequence[str], policy: Policy) -> None:
-    found = connection.execute(_OF_ANOTHER, {"targets": list(targets), **policy.parameters}).first()
-    if found is not None:
+    other = connection.execute(_OF_ANOTHER, {"targets": list(targets), **policy.parameters}).first()
+    if other is not None:
         raise Misuse(
-            f"is watched with another policy in this home: {found.policy_path}, not {policy.path}",
-            where=found.target,
+            f"is watched with another policy in this home: {other.policy_path}, not {policy.path}",
+            where=other.target,
             remedy="name a home of its own with --home; or, where the new policy replaces the other one, "
-            f"anchor reverify --forget {found.target}, and then this command again",
+            f"anchor reverify --forget {other.target}, and then this command again",
         )
 
 

@@ -49,20 +49,20 @@ def totals(connection: Connection, through: int | None = None) -> Totals:
     )
     if through is not None:
         query = query.where(Run.seq <= through)
-    found = Totals(classes={})
+    total = Totals(classes={})
     for name, count, duration, requests in connection.execute(query).all():
         one = Totals(classes={name: count} if name else {}, interrupted=0 if name else count)
         one.duration_ms, one.requests = int(str(duration)), int(str(requests))
-        found = found.plus(one)
-    return found
+        total = total.plus(one)
+    return total
 
 
 def pruned(connection: Connection) -> Totals:
     """The sums over all runs that were ever pruned."""
-    found = Totals(classes={})
+    total = Totals(classes={})
     for text in connection.execute(sa.select(Prune.counts).order_by(Prune.seq)).scalars():
-        found = found.plus(msgspec.json.decode(text, type=Totals))
-    return found
+        total = total.plus(msgspec.json.decode(text, type=Totals))
+    return total
 
 
 def prune(database: Database, *, before: float, now: float, dry_run: bool = False) -> int:

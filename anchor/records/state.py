@@ -72,7 +72,7 @@ _TRUST = (
     .limit(1)
 )
 _FACTS = sa.select(Run.facts).where(_RUNS, Run.state == "finished").order_by(Run.seq.desc()).limit(1)
-_FOUND = (
+_LAST_RELEASE = (
     sa.select(Run.release_id)
     .where(_RUNS, Run.seq.is_not(None), Run.release_id.is_not(None))
     .order_by(Run.seq.desc())
@@ -83,14 +83,14 @@ _FOUND = (
 """As the chained runs say it: an edit of `targets` could remove a release."""
 _BEFORE = (
     sa.select(
-        _FOUND.label("found"),
+        _LAST_RELEASE.label("last_release"),
         _ENDED.correlate(Target).scalar_subquery().label("ended_ms"),
         _TRUST.correlate(Target).scalar_subquery().label("trust"),
         _FACTS.correlate(Target).scalar_subquery().label("facts"),
         Release.__table__,
     )
     .select_from(Target)
-    .outerjoin(Release, Release.id == sa.func.coalesce(_FOUND, Target.release_id))
+    .outerjoin(Release, Release.id == sa.func.coalesce(_LAST_RELEASE, Target.release_id))
     .where(_OF_TARGET)
 )
 """All in one row, so a run needs one transaction for the state of its target."""
@@ -173,8 +173,8 @@ class HeldState:
         """The unproven heads of a log. Raises Refused for an edited row."""
         log = {"log_key": log_key, "origin": origin}
         with self._database.read() as connection:
-            found = [_held(connection, dict(row)) for row in proven_heads.unproven(connection, log)]
-            return Unproven(tuple(found), proven_heads.beyond(connection, log))
+            heads = [_held(connection, dict(row)) for row in proven_heads.unproven(connection, log)]
+            return Unproven(tuple(heads), proven_heads.beyond(connection, log))
 
     def knows(self, origin: str, size: int, root: bytes) -> bool:
         """Whether this checkpoint is held."""
@@ -205,12 +205,12 @@ class HeldState:
             return PriorRun()
         facts = msgspec.json.decode(row["facts"]) if row["facts"] else {}
         entries = facts.get("entries", [])
-        gone = row["id"] is None and row["found"] is not None
+        gone = row["id"] is None and row["last_release"] is not None
         return PriorRun(
             last_run=None if row["ended_ms"] is None else row["ended_ms"] / 1000,
             trust=msgspec.json.decode(row["trust"], type=dict[str, str]) if row["trust"] else None,
             release=None if row["id"] is None else _release(dict(row)),
-            lost=edited(f"release {row['found']} of {target} is gone") if gone else None,
+            lost=edited(f"release {row['last_release']} of {target} is gone") if gone else None,
             entries=tuple(e for e in entries if isinstance(e, dict)),
             best=facts.get("best"),
         )
@@ -230,8 +230,8 @@ class HeldState:
         """The releases with a higher number that were verified at a target in this epoch, under the policy of
         their time. With their anchors, highest first; each is read when it is needed."""
         with self._database.read() as connection:
-            found = connection.execute(_HIGHER, {"target": target, "above": above}).scalars().all()
-        for number in found:
+            ids = connection.execute(_HIGHER, {"target": target, "above": above}).scalars().all()
+        for number in ids:
             yield self._stored(number)
 
     def numbers(self, ledger: str) -> list[HeldNumber]:
@@ -288,11 +288,11 @@ def _release(row: dict[str, object], anchors: tuple[SeenAnchor, ...] = ()) -> Se
 
 def _anchors(connection: Connection, release_id: int) -> tuple[SeenAnchor, ...]:
     """The bundles of a release. A release is stored with at least one; without any it proves nothing."""
-    found = connection.execute(_ANCHORS, {"release": release_id}).mappings().all()
-    if not found:
+    rows = connection.execute(_ANCHORS, {"release": release_id}).mappings().all()
+    if not rows:
         raise edited(f"the bundles of release {release_id} are gone")
     names = ("origin", "log_key", "log_index", "bundle", "time")
-    return tuple(SeenAnchor(**{name: row[name] for name in names}) for row in found)
+    return tuple(SeenAnchor(**{name: row[name] for name in names}) for row in rows)
 
 
 def _with_times(connection: Connection, row: dict[str, Any]) -> HeldCheckpoint:
@@ -310,16 +310,16 @@ def _held(connection: Connection, row: dict[str, object]) -> SignedCheckpoint:
 
 def _evidence(connection: Connection) -> list[Evidence]:
     """All stored evidence, after its digests and the whole chain were checked."""
-    found: list[Evidence] = []
+    evidence: list[Evidence] = []
     before = hash_chain.START
     for row in connection.execute(_EVIDENCE).mappings():
         one = Evidence(kind=row["kind"], origin=row["origin"], document=row["document"])
         link = hash_chain.link(before, EvidenceRow, dict(row))
-        if (len(found) + 1, one.digest, link) != (row["seq"], row["digest"], row["chain"]):
+        if (len(evidence) + 1, one.digest, link) != (row["seq"], row["digest"], row["chain"]):
             raise edited(f"evidence {row['seq']} does not fit its digest or its chain")
-        found.append(one)
+        evidence.append(one)
         before = link
-    return found
+    return evidence
 
 
 def verified(row: dict[str, object]) -> SignedCheckpoint:
@@ -328,17 +328,17 @@ def verified(row: dict[str, object]) -> SignedCheckpoint:
     assert isinstance(note, bytes)
     assert isinstance(log_key, str)
     try:
-        found = checkpoints.parse(note)
-        notes.verify(found.note, (parse_vkey(log_key),))
+        head = checkpoints.parse(note)
+        notes.verify(head.note, (parse_vkey(log_key),))
     except AnchorError as e:
         raise edited(f"checkpoint {row['seq']}: {e}") from None
-    if (found.origin, found.size, found.root.hex()) != (row["origin"], row["size"], row["root"]):
+    if (head.origin, head.size, head.root.hex()) != (row["origin"], row["size"], row["root"]):
         raise edited(f"checkpoint {row['seq']} is not what its note says")
     return SignedCheckpoint(
-        origin=found.origin,
+        origin=head.origin,
         log_key=log_key,
-        size=found.size,
-        root=found.root,
+        size=head.size,
+        root=head.root,
         note=note,
         source=str(row["source"]),
     )

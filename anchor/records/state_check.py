@@ -43,18 +43,18 @@ class _State:
 
     def run(self, row: Mapping[str, Any], said: Collection[str]) -> str:
         """Add one run. Returns the problem with it, or "". `said`: the ids of the messages."""
-        found = Class(row["verdict"])
+        verdict = Class(row["verdict"])
         self.verdict, self.ended = row["verdict"], row["ended_ms"]
         self.release = row["release_id"] or self.release
         age = msgspec.json.decode(row["facts"] or "{}", type=_Facts).max_run_age
         read = age is not None or row["trust_id"] is not None  # otherwise nobody could read the policy
         self.age = age if read else self.age
-        self.good = self.ended if found is Class.OK else self.good
+        self.good = self.ended if verdict is Class.OK else self.good
         self.decided = decision.decode(row["decided"]) if row["decided"] is not None else None
         if self.decided is None:
             return ""
         if self.decided.message is not None and self.decided.message not in said:
-            return f"the message about run {row['seq']}, {found}, is gone"
+            return f"the message about run {row['seq']}, {verdict}, is gone"
         if self.decided.due_ms > row["ended_ms"] + self.decided.furthest_ms + _SLACK_MS:
             return f"run {row['seq']} put off the next one further than its rule allows"
         return ""

@@ -165,14 +165,14 @@ def _settled(
     lease: Lease,
 ) -> tuple[decision.Decision, dict[str, Any]]:
     """The decision of a run, and the new state of its target. The message goes to the outbox."""
-    found, release = outcome.verdict.verdict, release_id or watched["release_id"]
+    verdict, release = outcome.verdict.verdict, release_id or watched["release_id"]
     standing, message = _notify(connection, watched, outcome, rules, now, lease.run_id)
     next_due = rules.intervals.next_due(
         target=watched["target"],
         now=now,
         interval=watched["interval_s"],
         newest=_newest(connection, release, watched["id"]),
-        failing_runs=standing.failing_runs if found is Class.UNAVAILABLE else 0,
+        failing_runs=standing.failing_runs if verdict is Class.UNAVAILABLE else 0,
     )
     read = (
         outcome.max_run_age is not None or outcome.trust is not None
@@ -193,9 +193,9 @@ def _settled(
         "lease_ms": None,
         "release_id": release,
         "max_run_age_s": outcome.max_run_age if read else watched["max_run_age_s"],
-        "last_class": str(found),
+        "last_class": str(verdict),
         "last_run_ms": ms(now),
-        "last_good_ms": ms(now) if found is Class.OK else watched["last_good_ms"],
+        "last_good_ms": ms(now) if verdict is Class.OK else watched["last_good_ms"],
         "notified": str(standing.notified),
         "alarm": remembered,
     }
@@ -282,13 +282,13 @@ def _insert(
     connection: Connection, table: type[Base], key: Mapping[str, Any], rest: Mapping[str, Any]
 ) -> int:
     """The id of the row with this key, inserted if it is new. The caller holds `serialise`."""
-    found = _find(connection, table, key)
-    if found is None:
+    row_id = _find(connection, table, key)
+    if row_id is None:
         row = {**key, **rest}
-        found = connection.execute(_INSERT[table], row).scalar_one()
+        row_id = connection.execute(_INSERT[table], row).scalar_one()
         if table in audit_log.COLUMNS:
-            audit_log.write(connection, table, {**row, "id": found}, rest["seen_ms"])
-    return int(found)
+            audit_log.write(connection, table, {**row, "id": row_id}, rest["seen_ms"])
+    return int(row_id)
 
 
 def _shown(connection: Connection, seen: SeenRelease, at: int, target_id: int) -> int:
@@ -382,8 +382,8 @@ def _proofs(connection: Connection, outcome: Outcome, at: int) -> None:
         _insert(connection, Proof, key, {"hashes": b"".join(p.hashes), "seen_ms": at})
 
 
-def _evidence(database: Database, connection: Connection, found: Sequence[Evidence], at: int) -> None:
-    for e in found:
+def _evidence(database: Database, connection: Connection, evidence: Sequence[Evidence], at: int) -> None:
+    for e in evidence:
         if _find(connection, EvidenceRow, {"digest": e.digest}) is None:
             row = {"kind": e.kind, "origin": e.origin, "digest": e.digest, "document": e.document}
             hash_chain.append(database, connection, EvidenceRow, {**row, "found_ms": at})

@@ -17,9 +17,9 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", 
 def text(lines: Iterable[RunLine]) -> Iterator[str]:
     """One line for each run, for people."""
     for line in lines:
-        found = line.verdict or line.state
+        verdict = line.verdict or line.state
         tail = f": {line.detail}" if line.detail else ""
-        yield f"{line.started} {found:12} {line.target}{tail}"
+        yield f"{line.started} {verdict:12} {line.target}{tail}"
 
 
 def as_json(lines: Iterable[RunLine]) -> Iterator[str]:
@@ -45,7 +45,7 @@ def _cell(value: object) -> str:
 
 
 def _taken(buffer: io.StringIO) -> str:
-    found = buffer.getvalue()
+    written = buffer.getvalue()
     buffer.seek(0)
     buffer.truncate()
-    return found
+    return written

@@ -31,13 +31,13 @@ class Records(Collector):
     def collect(self) -> Iterator[Family]:
         up = GaugeMetricFamily("anchor_up", "1 when the records can be read")
         try:
-            found = [*self._targets(), *self._runs(), *self._logs()]
+            families = [*self._targets(), *self._runs(), *self._logs()]
             up.add_metric([], 1)
         except AnchorError:
-            found = []
+            families = []
             up.add_metric([], 0)
         yield up
-        yield from found
+        yield from families
 
     def _targets(self) -> Iterator[Family]:
         now = status(self._database, now=self._clock())
@@ -52,8 +52,8 @@ class Records(Collector):
             window.add_metric(
                 [line.target], never if line.unverified_seconds is None else line.unverified_seconds
             )
-            for found in Class:
-                classes.add_metric([line.target, str(found)], float(found is line.verdict))
+            for verdict in Class:
+                classes.add_metric([line.target, str(verdict)], float(verdict is line.verdict))
         worst = GaugeMetricFamily("anchor_exit_code", "What anchor status would exit with")
         worst.add_metric([], now.verdict.exit_code)
         yield from (window, classes, worst)
@@ -62,8 +62,8 @@ class Records(Collector):
         with self._database.read() as connection:
             sums = retention.totals(connection).plus(retention.pruned(connection))
         runs = CounterMetricFamily("anchor_runs", "Runs by the class they came to", labels=["class"])
-        for found in Class:
-            runs.add_metric([str(found)], sums.classes.get(str(found), 0))
+        for verdict in Class:
+            runs.add_metric([str(verdict)], sums.classes.get(str(verdict), 0))
         runs.add_metric(["interrupted"], sums.interrupted)
         duration = SummaryMetricFamily("anchor_run_duration_seconds", "Time that runs took")
         duration.add_metric([], count_value=sum(sums.classes.values()), sum_value=sums.duration_ms / 1000)
@@ -92,9 +92,9 @@ class Records(Collector):
 
 def registry(database: Database, *, clock: Callable[[], float] = time.time) -> CollectorRegistry:
     """A registry with the metrics of these records only."""
-    found = CollectorRegistry(auto_describe=False)
-    found.register(Records(database, clock=clock))
-    return found
+    collectors = CollectorRegistry(auto_describe=False)
+    collectors.register(Records(database, clock=clock))
+    return collectors
 
 
 def textfile(database: Database) -> bytes:

@@ -93,16 +93,18 @@ def status(
         )
         for g in history.logs(database)
     ]
-    found = [line.verdict for line in lines] or [Class.UNAVAILABLE]  # without targets the status is never OK
+    classes = [line.verdict for line in lines] or [
+        Class.UNAVAILABLE
+    ]  # without targets the status is never OK
     if kept:
-        found.append(Class.EQUIVOCATION)
+        classes.append(Class.EQUIVOCATION)
     if interrupted:
-        found.append(Class.PENDING)
+        classes.append(Class.PENDING)
     if not database.room():
-        found.append(Class.UNAVAILABLE)
+        classes.append(Class.UNAVAILABLE)
     return Status(
         format=FORMAT,
-        verdict=worst(found),
+        verdict=worst(classes),
         targets=lines,
         logs=logs,
         evidence=[f"{kind} of {origin}: {digest}" for _, kind, origin, digest in kept],
@@ -118,13 +120,16 @@ def _line(state: TargetState, now: float, max_age: int | None, alive: Alive) -> 
     age = None if state.last_good_ms is None else now - state.last_good_ms / 1000
     if age is not None and not math.isfinite(age):  # no run writes such a time; somebody edited it
         age = None
-    found, detail = _judge(state, age, limit)
+    verdict, detail = _judge(state, age, limit)
     killed = state.running is not None and alive(state.running) is False
-    if found is Class.OK and not killed and _silent(state, now):
-        found, detail = Class.UNAVAILABLE, f"{state.running} holds it and its run was not recorded; {detail}"
+    if verdict is Class.OK and not killed and _silent(state, now):
+        verdict, detail = (
+            Class.UNAVAILABLE,
+            f"{state.running} holds it and its run was not recorded; {detail}",
+        )
     return TargetLine(
         target=state.target,
-        verdict=found,
+        verdict=verdict,
         detail=f"{detail}; a run since then was interrupted" if killed else detail,
         ledger=state.ledger,
         number=state.number,
@@ -176,18 +181,18 @@ def _span(seconds: float) -> str:
     return f"{int(seconds)} s"
 
 
-def text(found: Status) -> list[str]:
+def text(current: Status) -> list[str]:
     """Lines for people."""
-    lines = [f"{t.verdict:12} {t.target}: {t.detail}" for t in found.targets]
+    lines = [f"{t.verdict:12} {t.target}: {t.detail}" for t in current.targets]
     lines += [
         f"log          {g.origin}: size {g.size}, {g.checkpoints} signed checkpoints"
         + (f", {g.unproven} of them not proven" if g.unproven else "")
-        for g in found.logs
+        for g in current.logs
     ]
-    lines += [f"evidence     {e}" for e in found.evidence]
-    lines += [f"publication  {line}" for line in found.interrupted]
-    lines += [f"records      {found.records}"] if found.records else []
-    lines += [f"messages     {line}" for line in found.undelivered]
+    lines += [f"evidence     {e}" for e in current.evidence]
+    lines += [f"publication  {line}" for line in current.interrupted]
+    lines += [f"records      {current.records}"] if current.records else []
+    lines += [f"messages     {line}" for line in current.undelivered]
     return lines
 
 
