@@ -23,6 +23,7 @@ from anchor.tlog import tiles
 from tests.support.process import crash
 from tests.support.process.anchor_cli import anchor
 from tests.support.process.crash import Killer
+from tests.support.process.sampled import sampled
 from tests.support.releases import published
 from tests.support.releases.published import LEDGER, Site
 from tests.support.servers.embedded_instance import Served, serving
@@ -151,15 +152,9 @@ def again(site: Site, scenario: Scenario, served: Served) -> dict[str, Any]:
     return {"between": between, "code": code, "err": err, "after": site.verify().code}
 
 
-FEWER = pytest.mark.parametrize(
-    "fewer", [pytest.param(15, id="few"), pytest.param(1, id="all", marks=pytest.mark.slow)]
-)
-"""One crash point of fifteen is enough to see a new fault; all of them take minutes."""
-
-
-def stride(scenario: Scenario, fewer: int) -> int:
+def stride(scenario: Scenario, every: int) -> int:
     """One of so many crash points is tried."""
-    return 1 if "CRASH_EVERY_POINT" in os.environ else scenario.every * fewer
+    return 1 if "CRASH_EVERY_POINT" in os.environ else scenario.every * every
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -168,13 +163,13 @@ def _warm(tmp_path_factory: pytest.TempPathFactory) -> None:
     assert published.published(tmp_path_factory.mktemp("warm")).verify().code == 0
 
 
-@FEWER
+@sampled(15)
 @pytest.mark.parametrize("part", range(PARTS))
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda s: s.name)
 def test_killed_anywhere_and_run_again_there_is_one_entry_and_the_same_release(
     scenario: Scenario,
     part: int,
-    fewer: int,
+    every: int,
     served: Served,
     tmp_path: Path,
     record_property: Callable[[str, object], None],
@@ -184,7 +179,7 @@ def test_killed_anywhere_and_run_again_there_is_one_entry_and_the_same_release(
     seen, expected = undisturbed(base, tmp_path, scenario, served)
     first, last = scenario.part(seen)
     points = [(n, torn) for n, torn in crash.points(seen) if first < n <= last]
-    mine = points[:: stride(scenario, fewer)][part::PARTS]
+    mine = points[:: stride(scenario, every)][part::PARTS]
     killed = 0
     for number, torn in mine:
         folder = tmp_path / f"{number}{'t' if torn else ''}"
@@ -210,10 +205,10 @@ def test_killed_anywhere_and_run_again_there_is_one_entry_and_the_same_release(
     print(f"{scenario.name}, part {part}: {killed} of {len(points)} crash points")
 
 
-@FEWER
+@sampled(15)
 @pytest.mark.parametrize("part", range(PARTS))
 def test_killed_anywhere_and_the_folder_gone_there_is_never_a_second_statement(
-    part: int, fewer: int, served: Served, tmp_path: Path
+    part: int, every: int, served: Served, tmp_path: Path
 ) -> None:
     """Other bytes in the place of what was killed: taken while the log has nothing, else refused for ever,
     and what was killed goes on."""
@@ -222,7 +217,7 @@ def test_killed_anywhere_and_the_folder_gone_there_is_never_a_second_statement(
     base = scenario.before(tmp_path / "base")
     seen, _ = undisturbed(base, tmp_path, scenario, served)
     taken = refused = 0
-    for number, torn in crash.points(seen)[:: stride(scenario, fewer)][part::PARTS]:
+    for number, torn in crash.points(seen)[:: stride(scenario, every)][part::PARTS]:
         folder = tmp_path / f"{number}{'t' if torn else ''}"
         shutil.copytree(base.root.parent, folder, dirs_exist_ok=True)
         site = Site(folder / "site", folder / "home", folder / "policy.toml")

@@ -22,15 +22,13 @@ from anchor.sigstore.trusted_root import parse
 from anchor.verdict import Class
 from anchor.verify.root_copy import entries
 from tests.support.forge.attacker import own, with_anchors
+from tests.support.process.sampled import sampled
 from tests.support.releases.in_memory import Held, hold
 from tests.support.releases.published import LEDGER, published
 
 NAMED = ("statement", "bundle", "trusted_root", "ledger.md", "ledger.json")
 FLIPS = (0x01, 0x20, 0x80)
-EVERY = pytest.mark.parametrize(
-    "every", [pytest.param(11, id="some"), pytest.param(1, id="all", marks=pytest.mark.slow)]
-)
-"""One byte of so many is changed; all of them take minutes."""
+EVERY = sampled(11)
 
 
 @pytest.fixture(scope="module")

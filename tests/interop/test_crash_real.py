@@ -19,6 +19,7 @@ from tests.interop.publication import Attempt, Between, entries
 from tests.interop.stack.stack import Log, Stack
 from tests.support.process import crash
 from tests.support.process.crash import Killer
+from tests.support.process.sampled import sampled
 
 AT_ONCE = 12
 """Publications that run side by side: a log answers them together, once a second."""
@@ -51,11 +52,9 @@ def log(stack: Stack, request: pytest.FixtureRequest) -> Iterator[Log]:
     made.stop()
 
 
-@pytest.mark.parametrize(
-    "fewer", [pytest.param(10, id="few"), pytest.param(1, id="all", marks=pytest.mark.slow)]
-)
+@sampled(10)
 def test_killed_at_any_boundary_and_run_again_there_is_one_entry(
-    stack: Stack, log: Log, fewer: int, tmp_path: Path, record_property: Callable[[str, object], None]
+    stack: Stack, log: Log, every: int, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     instance = stack.instance(log, name=f"crash-{log.origin}")
     warm = Attempt(stack, tmp_path / "warm", instance)
@@ -64,7 +63,7 @@ def test_killed_at_any_boundary_and_run_again_there_is_one_entry(
     left_alone = Attempt(stack, tmp_path / "alone", instance)
     assert crash.forked(left_alone.publish, killer=killer)[0] == 0
     before = len(entries(log))
-    points, killed, attempts = network_part(killer.seen)[::fewer], 0, []
+    points, killed, attempts = network_part(killer.seen)[::every], 0, []
     for at in range(0, len(points), AT_ONCE):
         some = []
         for number, torn in points[at : at + AT_ONCE]:

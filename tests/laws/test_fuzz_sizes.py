@@ -120,9 +120,9 @@ def test_a_hostile_bundle_is_refused_soon(name: str) -> None:
     "name",
     [
         "a hundred megabytes of text",
-        "fifteen megabytes of members",
-        "a million objects in each other",
-        "a million hashes that are nothing",
+        pytest.param("fifteen megabytes of members", marks=pytest.mark.slow),
+        pytest.param("a million objects in each other", marks=pytest.mark.slow),
+        pytest.param("a million hashes that are nothing", marks=pytest.mark.slow),
     ],
 )
 def test_a_hostile_bundle_is_refused_cheaply(name: str) -> None:

@@ -3,6 +3,7 @@
 
 import dataclasses
 import fnmatch
+import itertools
 import json
 import warnings
 from typing import Any
@@ -16,6 +17,7 @@ from anchor.sigstore import bundle as bundles
 from tests.support.forge.bundles import V1, V2, make
 from tests.support.forge.mutations import at, changed, decoded, flipped, mutations, places
 from tests.support.forge.our_verdict import judge
+from tests.support.process.sampled import sampled
 from tests.vectors import differ
 from tests.vectors.case import CASES, Case
 
@@ -45,11 +47,14 @@ def unbound(label: str) -> bool:
     return any(fnmatch.fnmatchcase(label, pattern) for pattern in UNBOUND)
 
 
+@sampled(7)
 @pytest.mark.parametrize("base", BASES)
-def test_a_change_of_any_member_is_refused_unless_the_member_is_listed_as_unbound(base: str) -> None:
+def test_a_change_of_any_member_is_refused_unless_the_member_is_listed_as_unbound(
+    base: str, every: int
+) -> None:
     case = CASES[base]
     for number, donor in enumerate(DONORS):
-        for label, data in mutations(json.loads(case.bundle), donor):
+        for label, data in itertools.islice(mutations(json.loads(case.bundle), donor), 0, None, every):
             if number and not label.endswith(":swapped"):
                 continue  # the same as with the first donor
             if accepted(case, data) and not same_content(case, data):

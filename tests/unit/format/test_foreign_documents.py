@@ -8,6 +8,7 @@ what is signed at all are signed anew, so that nothing but the form can refuse t
 
 import base64
 import dataclasses
+import itertools
 import json
 import re
 from collections.abc import Callable, Iterator
@@ -30,6 +31,7 @@ from anchor.verify.policy import parse_policy
 from tests.support.forge import bundles
 from tests.support.forge.mutations import GONE, changed, places
 from tests.support.forge.our_verdict import judge
+from tests.support.process.sampled import sampled
 from tests.unit.signing.test_remote_logs import KNOWN, LEAF, entry, response
 from tests.unit.tlog.test_witness_policy import EXAMPLE
 from tests.vectors.case import COMMON, Case, dump
@@ -225,16 +227,17 @@ def case(recipe: bundles.Recipe) -> Case:
     )
 
 
+@sampled(5)
 @pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES.keys())
-def test_each_member_of_a_log_entry_of_each_kind_is_bound(recipe: bundles.Recipe) -> None:
+def test_each_member_of_a_log_entry_of_each_kind_is_bound(recipe: bundles.Recipe, every: int) -> None:
     """The log wrote it so, and signed it."""
     entry = bundles.make(recipe)["verificationMaterial"]["tlogEntries"][0]
     body = json.loads(base64.b64decode(entry["canonicalizedBody"]))
-    for where, change, spoilt in changes(body):
+    for where, change, spoilt in itertools.islice(changes(body), 0, None, every):
         raw = json.dumps(spoilt, sort_keys=True, separators=(",", ":")).encode()
         verdict = judge(case(recipe.but(raw_body=raw))).verdict
         assert verdict in (Class.INVALID, Class.UNSUPPORTED), (where, change)
-    for where, raw in twice(body):
+    for where, raw in itertools.islice(twice(body), 0, None, every):
         assert judge(case(recipe.but(raw_body=raw))).verdict is Class.INVALID, where
 
 
