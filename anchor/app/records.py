@@ -3,23 +3,16 @@
 
 import hashlib
 import os
-import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from anchor.disk import files, worker_id
+from anchor.disk import files
 from anchor.errors import AnchorError, Misuse, Unavailable
 from anchor.monitor import conflicting_statements
-from anchor.monitor.alarm import Message, Rule
-from anchor.monitor.interfaces import Verifier
 from anchor.monitor.run_record import Best, Evidence
-from anchor.net.notify import Notifier
 from anchor.records import followed_logs, high_water_mark, observed_releases, queue
 from anchor.records.database import Database, open_database
-from anchor.records.intervals import Intervals
-from anchor.records.store import RunRules
-from anchor.watch.worker import Setting, Worker
 
 
 def url_for(home: Path, database: str | None) -> str:
@@ -149,34 +142,6 @@ def accept(
     best = Best(ledger=ledger, number=number)
     HomeFiles(home, database).change_mark(lambda mark: high_water_mark.with_best(mark, target, best))
     return ledger, before
-
-
-def worker(
-    database: Database,
-    home: Path,
-    parts: Callable[[], Verifier],
-    *,
-    rule: Rule,
-    intervals: Intervals,
-    notifier: Notifier,
-    tell: Callable[[Message], object] | None = None,
-    policy: Callable[[], queue.Policy | None] = lambda: None,
-) -> Worker:
-    """A worker of this process. `tell` gets the messages that cannot go through the outbox; the notifier does
-    if it is not given."""
-    return Worker(
-        Setting(
-            database=database,
-            name=worker_id.name(),
-            parts=parts,
-            clock=time.time,
-            rules=RunRules(intervals=intervals, alarm_rule=rule, receivers=notifier.receivers),
-            alive=worker_id.alive,
-            side_files=HomeFiles(home, database),
-            policy=policy,
-            tell=tell or notifier.tell,
-        )
-    )
 
 
 def absolute(targets: Sequence[str]) -> list[str]:

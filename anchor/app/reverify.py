@@ -17,7 +17,7 @@ from anchor.app import canary, earlier_releases, readings, records
 from anchor.app.log_locations import LogLocations, RunBudget, public_key
 from anchor.app.readings import Reading
 from anchor.app.trust import trust_for
-from anchor.disk import user_files, user_folders
+from anchor.disk import user_files, user_folders, worker_id
 from anchor.disk.spooled_files import SpooledFiles
 from anchor.errors import AnchorError, Missing, Misuse, Refused, Unavailable
 from anchor.format.statement import Previous
@@ -30,7 +30,7 @@ from anchor.net.budget import Budget
 from anchor.net.notify import Notifier
 from anchor.records import queue
 from anchor.records.database import Database
-from anchor.records.intervals import Intervals
+from anchor.records.store import RunRules
 from anchor.tlog import evidence as evidences
 from anchor.tlog.checkpoint import Log
 from anchor.verdict import Verdict
@@ -39,7 +39,7 @@ from anchor.verify.effort import Effort
 from anchor.verify.policy import MAX_SIZE, parse_policy
 from anchor.verify.release import examine_release, verify_release
 from anchor.verify.release_files import Files
-from anchor.watch.worker import Worker
+from anchor.watch.worker import Worker, WorkerConfig
 
 BUDGET = 300.0
 """Seconds of network for one target and its logs."""
@@ -264,6 +264,40 @@ class ReleaseVerifier:
         return found
 
 
+class ReverifyHost:
+    """The process of `anchor reverify` or `anchor watch`, for its worker."""
+
+    def __init__(
+        self,
+        given: TrustOptions,
+        *,
+        home: Path,
+        offline: bool,
+        notify: Callable[[alarm.Message], object],
+        stopping: Callable[[], bool],
+    ) -> None:
+        self._given = given
+        self._home = home
+        self._offline = offline
+        self._notify = notify
+        self._stopping = stopping
+
+    def verifier(self) -> ReleaseVerifier:
+        return ReleaseVerifier(self._given, home=self._home, offline=self._offline, stopping=self._stopping)
+
+    def policy(self) -> queue.Policy | None:
+        return self._given.known_as()
+
+    def clock(self) -> float:
+        return time.time()
+
+    def is_alive(self, worker: str) -> bool | None:
+        return worker_id.alive(worker)
+
+    def notify(self, message: alarm.Message) -> None:
+        self._notify(message)
+
+
 def worker_of(
     database: Database,
     home: Path,
@@ -275,14 +309,13 @@ def worker_of(
     tell: Callable[[alarm.Message], object] | None = None,
     stopping: Callable[[], bool] = lambda: False,
 ) -> Worker:
-    """A worker of this process that verifies by what is given. `stopping`: whether a run is to be left."""
-    return records.worker(
-        database,
-        home,
-        lambda: ReleaseVerifier(given, home=home, offline=offline, stopping=stopping),
-        rule=rule,
-        intervals=Intervals(),
-        notifier=notifier,
-        tell=tell,
-        policy=given.known_as,
-    )
+    """A worker of this process that verifies under the trust of these options.
+
+    `tell` sends the messages that cannot go through the outbox; the notifier does if it is not given.
+    `stopping`: whether the run in progress is to be left.
+    """
+    notify = tell or notifier.tell
+    host = ReverifyHost(given, home=home, offline=offline, notify=notify, stopping=stopping)
+    rules = RunRules(alarm_rule=rule, receivers=notifier.receivers)
+    config = WorkerConfig(name=worker_id.name(), rules=rules)
+    return Worker(database, host, config, side_files=records.HomeFiles(home, database))

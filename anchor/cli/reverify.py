@@ -20,7 +20,7 @@ from anchor.records import queue
 from anchor.records.database import Database
 from anchor.records.outbox import Outbox
 from anchor.verdict import Class
-from anchor.watch.worker import Done
+from anchor.watch.worker import RunResult
 
 
 @click.command(epilog="Example: anchor reverify release.json --policy policy.toml --quiet --alarm-after 3/6h")
@@ -65,7 +65,7 @@ def command(
         )
         with _terminable():
             done = worker.once(targets, wait=_Waiting(patience))
-        good = all(d.outcome.verdict.verdict is Class.OK and d.kept for d in done)
+        good = all(d.record.verdict.verdict is Class.OK and d.saved for d in done)
         counted = _counted(done, damp=alarm_after is not None)
         silent = quiet and all(c is Class.OK for c in counted)
         speak = _nothing if silent else _say
@@ -142,17 +142,17 @@ def _nothing(line: str) -> None:
     """Print nothing: --quiet when all is OK. The receiver of the heartbeat notices a missing one."""
 
 
-def _counted(done: list[Done], *, damp: bool) -> list[Class]:
+def _counted(done: list[RunResult], *, damp: bool) -> list[Class]:
     """The class of each run; OK for a run that --alarm-after does not count yet."""
     return [
-        Class.OK if damp and d.kept is not None and d.kept.suppressed else d.outcome.verdict.verdict
+        Class.OK if damp and d.saved is not None and d.saved.suppressed else d.record.verdict.verdict
         for d in done
     ]
 
 
-def _report(done: list[Done], counted: list[Class], *, as_json: bool) -> int:
+def _report(done: list[RunResult], counted: list[Class], *, as_json: bool) -> int:
     """Print the verdicts as they are, also those that --alarm-after does not count yet."""
-    verdicts = [d.outcome.verdict for d in done]
+    verdicts = [d.record.verdict for d in done]
     whole = (
         verdicts[0]
         if len(verdicts) == 1

@@ -115,16 +115,16 @@ class _Cycle:
         gc.collect()  # a command is set to collect hardly ever, which a daemon would pay for in memory
         done = self._worker.cycle(stopping=self._stop.asked)
         for one in done:
-            verdict = one.outcome.verdict
+            verdict = one.record.verdict
             if self._as_json:
                 document(f"{msgspec.json.encode(verdict).decode()}\n")
                 continue
             worst = next((c for c in verdict.checks if c.demotes is verdict.verdict), None)
             tail = f": {worst.name}: {worst.detail}" if worst else ""
             out(f"{verdict.verdict}: {verdict.target}{tail}")
-        if self._worker.trouble is not None:
-            raise self._worker.trouble  # the cycle failed, whatever its runs found
-        return reverification.cycle_verdict([d.outcome.verdict for d in done], f"{len(done)} due releases")
+        if self._worker.failure is not None:
+            raise self._worker.failure  # the cycle failed, whatever its runs found
+        return reverification.cycle_verdict([d.record.verdict for d in done], f"{len(done)} due releases")
 
 
 class _Courier:

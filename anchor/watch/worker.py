@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A worker claims what is due, re-verifies it, keeps what was found: once in `reverify`, always in `watch`.
+"""A worker claims the targets that are due, re-verifies them and saves each run.
 
-Decides what happens when the records themselves fail: the verdict still stands and is still told, and
-evidence is written beside the database. It knows no files and no sockets; what it needs is passed in.
+Decides what happens when the records fail: the verdict stands, people are notified, and evidence is written
+to a file beside the database. The worker opens no file and no socket; its `Host` does.
 """
 
 import contextlib
@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Protocol
 
 from anchor.encoding import rfc3339
 from anchor.errors import AnchorError, Misuse, Stopped, Unavailable, Unsupported
@@ -27,67 +28,98 @@ from anchor.records.state import HeldState
 from anchor.verdict import Check, Class, Verdict, failed, judge
 
 _UNRECORDED = "this run is not recorded"
-_TOLD_AT_ONCE = (Class.INVALID, Class.EQUIVOCATION, Class.ERROR, Class.UNAVAILABLE)
+_NOTIFIED_AT_ONCE = (Class.INVALID, Class.EQUIVOCATION, Class.ERROR, Class.UNAVAILABLE)
 AGAIN = 2.0
 """Seconds between two tries to give up the claim of a run that is over."""
 SOONEST = 15.0
 LATEST = 240.0
-"""Seconds for which a target is put off whose run the records did not take: doubled each time. It is due all
-the while, and whoever else can record it may take it."""
+"""Seconds for which a target waits after a run that was not saved: doubled each time. The target stays due,
+and another worker that can save its run may take it."""
 BURST = 500
-"""Runs of one tick: after a long sleep the rest follows in the next ones."""
+"""Runs of one tick. After a long pause the rest follows in the next ticks."""
 
 
 @dataclass(frozen=True)
-class Done:
+class RunResult:
     """One re-verification that was made."""
 
-    outcome: Outcome
-    kept: store.SavedRun | None
-    """None when the records could not take it; `problem` says why."""
+    record: Outcome
+    saved: store.SavedRun | None
+    """None if the records could not take it; `problem` says why."""
     problem: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Setting:
-    """What a worker is given."""
+class WorkerConfig:
+    """The name of a worker, and its rules."""
 
-    database: Database
     name: str
-    """Who this is, for the others: see `anchor.disk.worker_id`."""
-    parts: Callable[[], Verifier]
-    """New parts for a cycle."""
-    clock: Callable[[], float]
+    """The name that other workers see: `anchor.disk.worker_id`."""
     rules: store.RunRules = field(default_factory=store.RunRules)
-    alive: queue.Alive = lambda _: None
     lease: float = queue.LEASE
-    side_files: SideFiles = field(default_factory=NoSideFiles)
-    policy: Callable[[], queue.Policy | None] = lambda: None
-    """The policy that it verifies by, as it is now."""
-    tell: Callable[[Message], object] = lambda _: None
-    """Tells people at once, past the outbox: only for what the records could not take."""
+    """Seconds for which a claim holds without being renewed."""
+
+
+class Host(Protocol):
+    """The process in which a worker runs: its trust, its clock, and its way to notify people."""
+
+    def verifier(self) -> Verifier:
+        """A verifier for a new cycle."""
+        ...
+
+    def policy(self) -> queue.Policy | None:
+        """The policy that the verifier uses, as it is now."""
+        ...
+
+    def clock(self) -> float:
+        """Seconds since 1970."""
+        ...
+
+    def is_alive(self, worker: str) -> bool | None:
+        """Whether another worker lives. None if nobody can say."""
+        ...
+
+    def notify(self, message: Message) -> None:
+        """Notify people at once, without the outbox: only of what the records could not take."""
+        ...
 
 
 class Worker:
-    """Makes cycles. One at a time; `stopping` is asked between two runs, in one its parts raise Stopped."""
+    """Makes cycles, one at a time.
 
-    def __init__(self, setting: Setting) -> None:
-        self.setting = setting
-        self.trouble: AnchorError | None = None
-        """What was wrong with the records in the last cycle."""
-        self._told: dict[str, alarm.Standing] = {}
-        """Targets of which people were told past the outbox."""
-        self._untaken: dict[str, tuple[int, float]] = {}
-        """How often in a row the records did not take a run of a target, and until when it is put off."""
-        self._losses: list[float] = []
-        """When people were told that the records were put back."""
-        self._untold = 0
-        self._again: list[str] = []
-        self._over = _Over(setting)
-        self._evidence = EvidenceFiles(setting.side_files)
-        self._schedule = degraded.LastKnownTargets(setting.rules.intervals)
+    `stopping` is asked between two runs. During a run, the verifier raises Stopped.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        host: Host,
+        config: WorkerConfig,
+        *,
+        side_files: SideFiles | None = None,
+    ) -> None:
+        self._database = database
+        self._host = host
+        self._config = config
+        self._side_files = side_files or NoSideFiles()
+        self.failure: AnchorError | None = None
+        """The error of the records in the last cycle."""
+        self._notified: dict[str, alarm.Standing] = {}
+        """Targets that people were notified of without the outbox."""
+        self._unsaved: dict[str, tuple[int, float]] = {}
+        """How many runs of a target in a row were not saved, and until when the next one waits."""
+        self._rollback_messages: list[float] = []
+        """When people were notified that the records were put back."""
+        self._rollbacks = 0
+        """Rollbacks of the records since the last message."""
+        self._watched_again: list[str] = []
+        """Targets that the mark brought back since the last message."""
+        self._finished = _FinishedRuns(database, host)
+        self._evidence = EvidenceFiles(self._side_files)
+        self._schedule = degraded.LastKnownTargets(config.rules.intervals)
         self._wanted: list[Watched] = []
-        self._blind: Cycle | None = None
+        self._degraded: Cycle | None = None
+        """The cycle without the records, made once for each failure of theirs."""
         self._running: Lease | None = None
 
     def watch(self, targets: Sequence[str], interval: int | None) -> None:
@@ -95,50 +127,57 @@ class Worker:
         self._wanted = [Watched(target, interval) for target in targets]
         self._schedule.add(self._wanted)
 
-    def cycle(self, *, stopping: Callable[[], bool] = lambda: False, limit: int = BURST) -> list[Done]:
-        """Re-verify what is due, at most `limit` targets. Records that fail are `trouble`: what is due by
-        their last word is then verified and told all the same."""
-        done: list[Done] = []
-        self.trouble = self._blind = None
-        with contextlib.suppress(Stopped):  # what was made is kept, what was begun is given back
-            self._runs(done, stopping, limit)
-        self._end(done)
+    def cycle(self, *, stopping: Callable[[], bool] = lambda: False, limit: int = BURST) -> list[RunResult]:
+        """Re-verify what is due, at most `limit` targets.
+
+        `failure` is the error of the records, if they fail. The targets that were due when they last answered
+        are then verified all the same, and people are notified.
+        """
+        done: list[RunResult] = []
+        self.failure = self._degraded = None
+        with contextlib.suppress(Stopped):  # complete runs are kept, the claim of the last one is given back
+            for result in self._due_runs(stopping, limit):
+                done.append(result)
+        self._save_mark(done)
         return done
 
-    def _runs(self, done: list[Done], stopping: Callable[[], bool], limit: int) -> None:
+    def _due_runs(self, stopping: Callable[[], bool], limit: int) -> Iterator[RunResult]:
+        count = 0
         try:
-            self._over.give_up()
+            self._finished.give_up()
             cycle = self._begin()
             with self._renewing():
-                while len(done) < limit and not stopping():
+                while count < limit and not stopping():
                     lease = self._take(None)
                     if not isinstance(lease, Lease):
                         break
-                    done.append(self._run(cycle, lease))
+                    yield self._run(cycle, lease)
+                    count += 1
         except AnchorError as e:
-            self.trouble = e
+            self.failure = e
             self._add_marked()
-            for target in self._schedule.due(self.setting.clock()):
-                if len(done) >= limit or stopping():
+            for target in self._schedule.due(self._host.clock()):
+                if count >= limit or stopping():
                     break
-                done.append(self._unrecorded(target, e))
-                self._schedule.not_recorded(target, self.setting.clock())
+                yield self._unrecorded(target, e)
+                count += 1
+                self._schedule.not_recorded(target, self._host.clock())
 
-    def once(self, targets: list[str], *, wait: Callable[[], bool]) -> list[Done]:
-        """Re-verify these targets, due or not. One that another worker has is waited for: `wait` pauses, and
-        is False when the time is up."""
-        self._blind = None
+    def once(self, targets: list[str], *, wait: Callable[[], bool]) -> list[RunResult]:
+        """Re-verify these targets, due or not. A target that another worker has is waited for: `wait` pauses,
+        and returns False when the time is up."""
+        self._degraded = None
         try:
-            self._over.give_up()
+            self._finished.give_up()
             cycle = self._begin()
         except AnchorError as e:
-            cycle = self._without(e)
+            cycle = self._without_records(e)
         with self._renewing():
-            done = [self._one(cycle, target, wait) for target in targets]
-        self._end(done)
+            done = [self._run_once(cycle, target, wait) for target in targets]
+        self._save_mark(done)
         return done
 
-    def _one(self, cycle: Cycle, target: str, wait: Callable[[], bool]) -> Done:
+    def _run_once(self, cycle: Cycle, target: str, wait: Callable[[], bool]) -> RunResult:
         try:
             lease = self._take(target)
             while not isinstance(lease, Lease) and wait():
@@ -147,205 +186,206 @@ class Worker:
             raise
         except AnchorError as e:
             return self._unrecorded(target, e)
-        return self._run(cycle, lease) if isinstance(lease, Lease) else Done(_busy(target, lease), None)
+        return self._run(cycle, lease) if isinstance(lease, Lease) else RunResult(_busy(target, lease), None)
 
-    def _unrecorded(self, target: str, error: AnchorError) -> Done:
-        """A run that the records cannot take: what it finds is told all the same."""
-        outcome = self._without(error).run(target)
-        for evidence in outcome.evidence:
-            self.setting.side_files.save_evidence(evidence)
-        self._unkept(outcome, error)
-        return Done(_with(outcome, error), None, str(error))
+    def _unrecorded(self, target: str, error: AnchorError) -> RunResult:
+        """A run that the records cannot take. People are notified of its result all the same."""
+        record = self._without_records(error).run(target)
+        for evidence in record.evidence:
+            self._side_files.save_evidence(evidence)
+        self._notify(record, error)
+        return RunResult(_with(record, error), None, str(error))
 
-    def _without(self, error: AnchorError) -> Cycle:
-        """A cycle that goes by the records as far as they can be read, else by the mark and the files of
-        evidence."""
-        if self._blind is None:
-            setting, now, parts = self.setting, self.setting.clock(), self.setting.parts()
+    def _without_records(self, error: AnchorError) -> Cycle:
+        """A cycle that uses the records as far as they can be read, else the mark and the evidence files."""
+        if self._degraded is None:
+            now, verifier = self._host.clock(), self._host.verifier()
             standing = (failed("records", error, meaning=_UNRECORDED),)
             try:
-                queue.watched(setting.database)
-                memory: HeldState | degraded.MarkedState = HeldState(setting.database, now=now)
+                queue.watched(self._database)
+                memory: HeldState | degraded.MarkedState = HeldState(self._database, now=now)
             except AnchorError:
-                found = read_mark(self.setting.side_files)
-                notes = high_water_mark.notes(found) if found else []
-                logs = high_water_mark.followed(found) if found else []
-                bests = high_water_mark.best(found) if found else {}
-                shown = [*self._evidence.read(parts.check_evidence)]
-                memory = degraded.MarkedState(notes, shown, logs, error, now, bests=bests)
-            self._blind = Cycle(parts, memory, standing=standing)
-        return self._blind
+                mark = read_mark(self._side_files)
+                notes = high_water_mark.notes(mark) if mark else []
+                logs = high_water_mark.followed(mark) if mark else []
+                bests = high_water_mark.best(mark) if mark else {}
+                evidence = [*self._evidence.read(verifier.check_evidence)]
+                memory = degraded.MarkedState(notes, evidence, logs, error, now, bests=bests)
+            self._degraded = Cycle(verifier, memory, standing=standing)
+        return self._degraded
 
     def _add_marked(self) -> None:
-        found = read_mark(self.setting.side_files)
-        self._schedule.add(high_water_mark.watched(found) if found else ())
+        mark = read_mark(self._side_files)
+        self._schedule.add(high_water_mark.watched(mark) if mark else ())
 
     def _begin(self) -> Cycle:
-        """A cycle, after a look at whether the records are those that were last written."""
-        setting, now = self.setting, self.setting.clock()
-        if setting.database.reopened():  # what came in their place may hold nothing
-            queue.watch_missing(setting.database, self._schedule.known(), now=now)
+        """A new cycle. Before it, the records are compared with their mark."""
+        database, now = self._database, self._host.clock()
+        if database.reopened():  # a new file in its place may hold nothing
+            queue.watch_missing(database, self._schedule.known(), now=now)
         for one in self._wanted:
-            queue.watch(setting.database, one.target, now=now, interval=one.interval)
+            queue.watch(database, one.target, now=now, interval=one.interval)
         self._wanted = []
-        self._schedule.replace(queue.watched(setting.database))
-        data = setting.side_files.load_mark()
-        found = high_water_mark.decode(data) if data else None
+        self._schedule.replace(queue.watched(database))
+        data = self._side_files.load_mark()
+        mark = high_water_mark.decode(data) if data else None
         standing: tuple[Check, ...] = ()
-        if data is not None and found is not None:
-            standing = (high_water_mark.compare(setting.database, found),)
+        if data is not None and mark is not None:
+            standing = (high_water_mark.compare(database, mark),)
             if standing[0].demotes:
-                again = high_water_mark.restore(setting.database, found, now=now)
-                self._lost(data, standing[0], again, now)
-        cycle = self._cycle(standing)
-        self._recall(cycle.verifier, now)
-        return cycle
+                again = high_water_mark.restore(database, mark, now=now)
+                self._report_rollback(data, standing[0], again, now)
+        verifier = self._host.verifier()
+        self._restore_evidence(verifier, now)
+        return Cycle(verifier, HeldState(database, now=now), standing=standing)
 
-    def _cycle(self, standing: tuple[Check, ...]) -> Cycle:
-        memory = HeldState(self.setting.database, now=self.setting.clock())
-        return Cycle(self.setting.parts(), memory, standing=standing)
+    def _report_rollback(self, data: bytes, check: Check, again: Sequence[str], now: float) -> None:
+        """Notify people at once that the records were put back, and make all targets due.
 
-    def _lost(self, data: bytes, check: Check, again: Sequence[str], now: float) -> None:
-        """A rollback is told once, at once, and all is looked at again. Who puts the records back again and
-        again is told of as often as any other alarm may be in a day, the rest in a sum. `again`: targets that
-        only the mark names; nothing signs it, so a person is told what it brought."""
-        rules = self.setting.rules
-        self._again = [*dict.fromkeys([*self._again, *again])]
-        self._losses = [at for at in self._losses if 0 <= now - at < alarm.DAY]
-        self._untold += 1
-        if len(self._losses) >= rules.alarm_rule.at_once:
-            with self.setting.database.write() as connection:
+        Somebody may put the records back again and again. Then there are as many messages as for any other
+        alarm in a day, and the rest is a sum. `again`: targets that only the mark names. Nobody signs the
+        mark, so people read which targets it brought back.
+        """
+        rules = self._config.rules
+        self._watched_again = [*dict.fromkeys([*self._watched_again, *again])]
+        self._rollback_messages = [at for at in self._rollback_messages if 0 <= now - at < alarm.DAY]
+        self._rollbacks += 1
+        if len(self._rollback_messages) >= rules.alarm_rule.at_once:
+            with self._database.write() as connection:
                 queue.make_all_due(connection, now=now)
             return
         uid = hashlib.sha256(b"rollback" + data).hexdigest()[:16]
         lines = [f"- {check.detail}", check.meaning]
-        lines += [f"put back {self._untold} times since the last message"] if self._untold > 1 else []
-        lines += [f"watched again, as the mark says: {target}" for target in self._again]
+        lines += [f"put back {self._rollbacks} times since the last message"] if self._rollbacks > 1 else []
+        lines += [f"watched again, as the mark says: {target}" for target in self._watched_again]
         title = "the records were put back to an older state"
         message = alarm.written(Class.UNAVAILABLE, title, lines, uid=uid)
-        with self.setting.database.write() as connection:
+        with self._database.write() as connection:
             if outbox.post(connection, message, now=now, receivers=rules.receivers):
                 queue.make_all_due(connection, now=now)
-        self._losses.append(now)
-        self._untold, self._again = 0, []
+        self._rollback_messages.append(now)
+        self._rollbacks, self._watched_again = 0, []
 
-    def _recall(self, parts: Verifier, now: float) -> None:
-        """Evidence that lies as a file and is not in the records: they lost it, or never could take it."""
-        known = {digest for *_, digest in history.accused(self.setting.database)}
-        for evidence in self._evidence.read(parts.check_evidence, known):
+    def _restore_evidence(self, verifier: Verifier, now: float) -> None:
+        """Keep the evidence of files that is not in the records: they lost it, or could not take it."""
+        known = {digest for *_, digest in history.accused(self._database)}
+        for evidence in self._evidence.read(verifier.check_evidence, known):
             with contextlib.suppress(AnchorError):  # the file stays, and is read again in the next cycle
-                store.preserve(self.setting.database, (), (evidence,), now=now)
+                store.preserve(self._database, (), (evidence,), now=now)
 
-    def _end(self, done: list[Done]) -> None:
-        if any(d.kept for d in done):
-            with contextlib.suppress(AnchorError):  # an older mark says less, and nothing wrong
-                self.setting.side_files.save_mark(high_water_mark.encode(self.setting.database))
+    def _save_mark(self, done: Sequence[RunResult]) -> None:
+        if any(result.saved for result in done):
+            with contextlib.suppress(AnchorError):  # an older mark knows less, but nothing wrong
+                self._side_files.save_mark(high_water_mark.encode(self._database))
 
     def _take(self, target: str | None) -> Lease | Held | None:
-        setting = self.setting
         return queue.acquire(
-            setting.database,
-            worker=setting.name,
-            now=setting.clock(),
-            lease=setting.lease,
+            self._database,
+            worker=self._config.name,
+            now=self._host.clock(),
+            lease=self._config.lease,
             target=target,
             waiting=self._put_off(),
-            alive=setting.alive,
-            intervals=setting.rules.intervals,
-            policy=setting.policy(),
+            alive=self._host.is_alive,
+            intervals=self._config.rules.intervals,
+            policy=self._host.policy(),
         )
 
     def _put_off(self) -> list[str]:
-        """The targets whose last run the records did not take, and which are not tried again yet."""
-        now = self.setting.clock()
-        return [t for t, (_, until) in self._untaken.items() if 0 < until - now <= LATEST]
+        """The targets whose last run was not saved, and which wait for the next one."""
+        now = self._host.clock()
+        return [t for t, (_, until) in self._unsaved.items() if 0 < until - now <= LATEST]
 
-    def _run(self, cycle: Cycle, lease: Lease) -> Done:
-        setting, self._running = self.setting, lease
+    def _run(self, cycle: Cycle, lease: Lease) -> RunResult:
+        self._running = lease
         try:
-            outcome = cycle.run(lease.target)
-            for evidence in outcome.evidence:
-                setting.side_files.save_evidence(evidence)
-            outcome, kept = self._keep(lease, outcome)
+            record = cycle.run(lease.target)
+            for evidence in record.evidence:
+                self._side_files.save_evidence(evidence)
+            record, saved = self._save(lease, record)
         except BaseException as e:
-            # A defect, the end of this process, records that take nothing: the run is over all the same. It
-            # is interrupted, its target due as before.
-            self._over.add(lease)
+            # A defect, the end of this process, or records that take nothing: the run is over in each case.
+            # It counts as interrupted, and its target is due as before.
+            self._finished.add(lease)
             if not isinstance(e, AnchorError):
                 raise
-            trouble = e
+            error = e
         else:
-            self._recorded(outcome, kept)
-            return Done(outcome, kept)
+            self._recovered(record, saved)
+            return RunResult(record, saved)
         finally:
             self._running = None
-        self.trouble = trouble
-        self._schedule.not_recorded(lease.target, setting.clock())
-        times = self._untaken.get(lease.target, (0, 0.0))[0] + 1
-        self._untaken[lease.target] = (times, setting.clock() + min(LATEST, SOONEST * 2.0 ** min(times, 9)))
-        self._unkept(outcome, trouble)
-        return Done(_with(outcome, trouble), None, str(trouble))
+        now = self._host.clock()
+        self.failure = error
+        self._schedule.not_recorded(lease.target, now)
+        times = self._unsaved.get(lease.target, (0, 0.0))[0] + 1
+        self._unsaved[lease.target] = (times, now + min(LATEST, SOONEST * 2.0 ** min(times, 9)))
+        self._notify(record, error)
+        return RunResult(_with(record, error), None, str(error))
 
     def close(self) -> None:
-        """Leave nothing behind that says this process is at work."""
-        self._over.end()
+        """Give back the claims of this process."""
+        self._finished.end()
 
-    def _recorded(self, outcome: Outcome, kept: store.SavedRun) -> None:
-        """The records have taken over what was told past them."""
-        target, over = outcome.verdict.target, outcome.verdict.verdict is Class.OK
+    def _recovered(self, record: Outcome, saved: store.SavedRun) -> None:
+        """The records hold the run. From now on they notify people, also of a recovery."""
+        target, is_ok = record.verdict.target, record.verdict.verdict is Class.OK
         self._schedule.recorded(target)
-        self._untaken.pop(target, None)
-        told = self._told.get(target)
-        if told is None or (kept.message is None and not over):
+        self._unsaved.pop(target, None)
+        before = self._notified.get(target)
+        if before is None or (saved.message is None and not is_ok):
             return
-        del self._told[target]
-        if kept.message is None and told.notified is not Class.EQUIVOCATION:  # from which nothing recovers
-            lines, uid = [f"told before: {told.said}"], _uid(target, self.setting.clock())
-            self.setting.tell(alarm.written(Class.OK, f"recovered: {target} is OK again", lines, uid=uid))
+        del self._notified[target]
+        if saved.message is None and before.notified is not Class.EQUIVOCATION:  # from which nothing recovers
+            lines, uid = [f"told before: {before.said}"], _uid(target, self._host.clock())
+            self._host.notify(alarm.written(Class.OK, f"recovered: {target} is OK again", lines, uid=uid))
 
-    def _keep(self, lease: Lease, outcome: Outcome) -> tuple[Outcome, store.SavedRun]:
-        """Keep what a run found. What the records cannot hold is an ERROR of that target, which they can."""
-        setting = self.setting
+    def _save(self, lease: Lease, record: Outcome) -> tuple[Outcome, store.SavedRun]:
+        """Save a run. Values that the records cannot hold are an ERROR of the target."""
+        now, rules = self._host.clock(), self._config.rules
         try:
-            kept = store.save_run(setting.database, lease, outcome, now=setting.clock(), rules=setting.rules)
+            saved = store.save_run(self._database, lease, record, now=now, rules=rules)
         except Exception as e:
             if isinstance(e, AnchorError) and not isinstance(e, Unsupported):
                 raise
-            # a defect met at one target, or a value that the records cannot hold, ends no other's run
-            outcome = _with_check(Outcome(verdict=outcome.verdict), run_checks.defect("records", e))
-            kept = store.save_run(setting.database, lease, outcome, now=setting.clock(), rules=setting.rules)
-        return outcome, kept
+            # A defect that one target causes, or a value that the records cannot hold, ends no other's run.
+            record = _with_check(Outcome(verdict=record.verdict), run_checks.defect("records", e))
+            saved = store.save_run(self._database, lease, record, now=self._host.clock(), rules=rules)
+        return record, saved
 
-    def _unkept(self, outcome: Outcome, error: AnchorError) -> None:
-        """A cause that the outbox could not take is told directly, by the same rule. What may pass is not:
-        the records are in trouble already, and that is told when it lasts."""
-        target, now, rule = outcome.verdict.target, self.setting.clock(), self.setting.rules.alarm_rule
-        seen = alarm.seen(outcome.verdict, outcome.evidence, never_damp=outcome.never_damp)
-        causes = tuple(c for c in seen.causes if c.verdict in _TOLD_AT_ONCE and not c.passing)
-        found = alarm.Seen(Class.UNAVAILABLE, causes, seen.passed)  # no recovery before it is recorded
-        standing, news = alarm.after(self._told.get(target, alarm.Standing()), found, now=now, rule=rule)
+    def _notify(self, record: Outcome, error: AnchorError) -> None:
+        """Notify people of causes that the outbox could not take, by the same rule.
+
+        A cause that may pass is left out: the records fail already, and people are notified when that lasts.
+        """
+        target, now, rule = record.verdict.target, self._host.clock(), self._config.rules.alarm_rule
+        seen = alarm.seen(record.verdict, record.evidence, never_damp=record.never_damp)
+        causes = tuple(c for c in seen.causes if c.verdict in _NOTIFIED_AT_ONCE and not c.passing)
+        found = alarm.Seen(Class.UNAVAILABLE, causes, seen.passed)  # no recovery before the run is recorded
+        before = self._notified.get(target, alarm.Standing())
+        standing, news = alarm.after(before, found, now=now, rule=rule)
         if standing.known:
-            self._told[target] = standing
+            self._notified[target] = standing
         if news is not None:
             when = rfc3339(datetime.fromtimestamp(now, UTC))
             remark = f"the records could not keep it: {error}"
             uid = _uid(target, now)
-            self.setting.tell(alarm.message(target, news, outcome, when=when, uid=uid, remark=remark))
+            self._host.notify(alarm.message(target, news, record, when=when, uid=uid, remark=remark))
 
     @contextlib.contextmanager
     def _renewing(self) -> Iterator[None]:
-        """Hold the claim of each run for as long as it takes; one thread for all of a cycle.
+        """Renew the claim of each run for as long as the run takes. One thread does it for a whole cycle.
 
-        A run that has ended meanwhile holds its claim no more, and renewing it changes nothing.
+        A run that has ended meanwhile has no claim, and renewing it changes nothing.
         """
-        over, setting = threading.Event(), self.setting
+        over, lease_time = threading.Event(), self._config.lease
 
         def renew() -> None:
-            while not over.wait(min(setting.lease / 3, queue.RENEW)):
+            while not over.wait(min(lease_time / 3, queue.RENEW)):
                 lease = self._running
                 with contextlib.suppress(AnchorError):
                     if lease is not None:
-                        queue.renew(setting.database, lease, now=setting.clock(), lease=setting.lease)
+                        queue.renew(self._database, lease, now=self._host.clock(), lease=lease_time)
 
         thread = threading.Thread(target=renew, daemon=True)
         thread.start()
@@ -356,12 +396,16 @@ class Worker:
             thread.join()
 
 
-class _Over:
-    """Runs that are over and whose claims the records did not take back yet. Only this process knows: to
-    all others it is alive and at work. So it tries again until they take it, in a thread of its own."""
+class _FinishedRuns:
+    """Runs that are over and whose claims the records did not take back yet.
 
-    def __init__(self, setting: Setting) -> None:
-        self._setting = setting
+    Only this process knows that they are over: to all others it is alive and at work. So a thread of its own
+    tries again until the records take the claims back.
+    """
+
+    def __init__(self, database: Database, host: Host) -> None:
+        self._database = database
+        self._host = host
         self._leases: list[Lease] = []
         self._lock = threading.Lock()
         self._ended = threading.Event()
@@ -376,14 +420,14 @@ class _Over:
         except AnchorError:
             with self._lock:
                 if self._thread is None or not self._thread.is_alive():
-                    self._thread = threading.Thread(target=self._again, name="claims", daemon=True)
+                    self._thread = threading.Thread(target=self._try_again, name="claims", daemon=True)
                     self._thread.start()
 
     def give_up(self) -> None:
-        """Give up what is over. Raises what is wrong with the records."""
+        """Give up all claims. Raises the error of the records."""
         with self._lock:
             while self._leases:
-                queue.abandon_run(self._setting.database, self._leases[0], now=self._setting.clock())
+                queue.abandon_run(self._database, self._leases[0], now=self._host.clock())
                 del self._leases[0]
 
     def end(self) -> None:
@@ -392,14 +436,14 @@ class _Over:
         with contextlib.suppress(AnchorError):
             self.give_up()
 
-    def _again(self) -> None:
+    def _try_again(self) -> None:
         while self._leases and not self._ended.wait(AGAIN):
             with contextlib.suppress(AnchorError):
                 self.give_up()
 
 
 def _uid(target: str, now: float) -> str:
-    """The id of a message that the records do not know."""
+    """The id of a message that is not in the records."""
     return hashlib.sha256(f"past the outbox/{now}/{target}".encode()).hexdigest()[:16]
 
 
@@ -411,20 +455,20 @@ def _busy(target: str, held: Held | None) -> Outcome:
     return Outcome(verdict=verdict)
 
 
-def _with(outcome: Outcome, error: AnchorError) -> Outcome:
-    """The outcome with the failure of the records as one more check, unless it is one already."""
-    return _with_check(outcome, failed("records", error, meaning=_UNRECORDED))
+def _with(record: Outcome, error: AnchorError) -> Outcome:
+    """The record with the failure of the records as one more check, unless it is there already."""
+    return _with_check(record, failed("records", error, meaning=_UNRECORDED))
 
 
-def _with_check(outcome: Outcome, check: Check) -> Outcome:
-    checks = outcome.verdict.checks
+def _with_check(record: Outcome, check: Check) -> Outcome:
+    checks = record.verdict.checks
     checks = checks if check in checks else (*checks, check)
     verdict = Verdict(
         kind="run",
-        target=outcome.verdict.target,
+        target=record.verdict.target,
         verdict=judge(checks),
         checks=checks,
-        facts=outcome.verdict.facts,
-        notes=outcome.verdict.notes,
+        facts=record.verdict.facts,
+        notes=record.verdict.notes,
     )
-    return Outcome(verdict=verdict, evidence=outcome.evidence, services=outcome.services)
+    return Outcome(verdict=verdict, evidence=record.evidence, services=record.services)

@@ -16,10 +16,10 @@ from anchor.records.database import Database
 from anchor.records.tables import Target
 from anchor.tlog import checkpoint, follow
 from anchor.tlog.reader import TileReader
-from anchor.watch.worker import Setting, Worker
+from anchor.watch.worker import Worker, WorkerConfig
 from tests.support.logs.simlog import SimLog, Tree
 from tests.support.records.outcomes import NOW, opened
-from tests.support.records.reverified import WatchedRelease
+from tests.support.records.reverified import WatchedRelease, WatchHost
 
 pytestmark = [pytest.mark.bench, pytest.mark.slow]
 
@@ -107,12 +107,11 @@ def resident() -> int:
 def test_memory_is_flat_over_ten_thousand_runs(database: Database) -> None:
     world = WatchedRelease(database)
     queue.watch(database, "a/release.json", now=world.now, interval=60)
-    setting = Setting(database=database, name="w", parts=lambda: world, clock=lambda: world.now)
-    worker = Worker(setting)
+    worker = Worker(database, WatchHost(world), WorkerConfig(name="w"))
     marks = []
     for n in range(10_001):
         (done,) = worker.cycle()
-        assert done.outcome.verdict.exit_code == 0
+        assert done.record.verdict.exit_code == 0
         world.now += 3600
         world.log.reads.clear()
         world.log.paths.clear()

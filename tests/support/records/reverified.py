@@ -6,10 +6,12 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
+from anchor.disk import worker_id
 from anchor.encoding import to_base64
 from anchor.errors import AnchorError, Refused, Unavailable
 from anchor.format.release import File
 from anchor.format.statement import Previous
+from anchor.monitor import alarm
 from anchor.monitor.cycle import Cycle
 from anchor.monitor.interfaces import LogLocation
 from anchor.monitor.observed import Entry, Examined, HeldRelease
@@ -202,6 +204,29 @@ class WatchedRelease:
     def found(self, target: str = TARGET) -> Class:
         """The class of one run."""
         return self.run(target).verdict.verdict
+
+
+class WatchHost:
+    """The process of a worker over a world, at the time of the world."""
+
+    def __init__(self, world: WatchedRelease) -> None:
+        self.world = world
+        self.messages: list[alarm.Message] = []
+
+    def verifier(self) -> WatchedRelease:
+        return self.world
+
+    def policy(self) -> queue.Policy | None:
+        return None
+
+    def clock(self) -> float:
+        return self.world.now
+
+    def is_alive(self, worker: str) -> bool | None:
+        return worker_id.alive(worker)
+
+    def notify(self, message: alarm.Message) -> None:
+        self.messages.append(message)
 
 
 def _verdict(target: str, checks: tuple[object, ...]) -> Verdict:

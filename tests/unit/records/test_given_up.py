@@ -24,33 +24,29 @@ from anchor.records.tables import Notification
 from anchor.report.status import status
 from anchor.verdict import Class
 from anchor.watch import worker
+from anchor.watch.worker import WorkerConfig
 from tests.support.process.need import need
 from tests.support.records import outcomes
 from tests.support.records.outcomes import NOW
-from tests.support.records.reverified import TARGET, WatchedRelease
+from tests.support.records.reverified import TARGET, WatchedRelease, WatchHost
 
 
-class Watch:
+class Watch(WatchHost):
     """A worker of this process over a world, which does something in the middle of a run."""
 
     def __init__(self, database: Database, meanwhile: Callable[[], object] = lambda: None) -> None:
-        self.world = WatchedRelease(database, meanwhile=meanwhile)
+        super().__init__(WatchedRelease(database, meanwhile=meanwhile))
         self.told: list[str] = []
         self.side_files = NoSideFiles()
         queue.watch(database, TARGET, now=NOW)
-        setting = worker.Setting(
-            database=database,
-            name=worker_id.name(),
-            parts=lambda: self.world,
-            clock=lambda: self.world.now,
-            rules=store.RunRules(alarm_rule=alarm.Rule(1, 0)),
-            alive=worker_id.alive,
+        self.worker = worker.Worker(
+            database,
+            self,
+            WorkerConfig(name=worker_id.name(), rules=store.RunRules(alarm_rule=alarm.Rule(1, 0))),
             side_files=self.side_files,
-            tell=self.tell,
         )
-        self.worker = worker.Worker(setting)
 
-    def tell(self, message: alarm.Message) -> None:
+    def notify(self, message: alarm.Message) -> None:
         self.told.append(message.title)
 
 
@@ -99,12 +95,12 @@ def test_a_disk_that_is_full_between_claiming_and_keeping_silences_nothing_when_
                     pass
 
         watch = Watch(database)
-        assert watch.worker.cycle()[0].kept is not None
+        assert watch.worker.cycle()[0].saved is not None
         assert said(database) is Class.OK
         watch.world.now = NOW + 2 * 86400
         watch.world.meanwhile = fill
         (done,) = watch.worker.cycle()
-        assert (done.kept, done.outcome.verdict.verdict) == (None, Class.UNAVAILABLE)
+        assert (done.saved, done.record.verdict.verdict) == (None, Class.UNAVAILABLE)
         assert said(database) is Class.UNAVAILABLE  # the last run was good, and nothing more is recorded
         with pytest.raises(Unavailable, match="full"):
             free(database)  # and nobody is said to be at work
@@ -114,7 +110,7 @@ def test_a_disk_that_is_full_between_claiming_and_keeping_silences_nothing_when_
         watch.world.broken[TARGET] = Unavailable("no answer")
         watch.world.now += 86400
         (done,) = watch.worker.cycle()
-        assert done.kept is not None
+        assert done.saved is not None
         watch.worker.close()
 
 
@@ -142,8 +138,8 @@ def take_again(database: Database) -> None:
 def test_records_that_take_nothing_for_a_while_get_the_claim_back_afterwards(database: Database) -> None:
     watch = Watch(database, lambda: refuse(database))
     (done,) = watch.worker.cycle()
-    assert done.kept is None
-    assert not isinstance(done.outcome, Held)
+    assert done.saved is None
+    assert not isinstance(done.record, Held)
     take_again(database)
     soon(lambda: free(database))
     with database.read() as connection:
@@ -157,12 +153,12 @@ def test_the_next_cycle_takes_its_own_claim_back_before_it_looks_for_what_is_due
 ) -> None:
     monkeypatch.setattr(worker, "AGAIN", 3600.0)
     watch = Watch(database, lambda: refuse(database))
-    assert watch.worker.cycle()[0].kept is None
+    assert watch.worker.cycle()[0].saved is None
     take_again(database)
     watch.world.meanwhile = lambda: None
     watch.world.now += 60
     (done,) = watch.worker.cycle()
-    assert done.kept is not None
+    assert done.saved is not None
     watch.worker.close()
 
 
@@ -181,19 +177,19 @@ def test_a_run_that_the_records_do_not_take_is_not_made_again_and_again(
 
     monkeypatch.setattr(store, "save_run", little)
     done = watch.worker.cycle()
-    assert [(d.outcome.verdict.target, d.kept is not None) for d in done] == [
+    assert [(d.record.verdict.target, d.saved is not None) for d in done] == [
         (TARGET, False),
         ("other", True),
     ]
     runs = 0
     for _ in range(60):
         watch.world.now += 60
-        runs += len([d for d in watch.worker.cycle() if d.kept is None])
+        runs += len([d for d in watch.worker.cycle() if d.saved is None])
     assert 10 <= runs <= 20  # every four minutes
     monkeypatch.undo()
     watch.world.now += worker.LATEST
-    assert [d.kept is not None for d in watch.worker.cycle() if d.outcome.verdict.target == TARGET] == [True]
-    assert watch.worker.trouble is None
+    assert [d.saved is not None for d in watch.worker.cycle() if d.record.verdict.target == TARGET] == [True]
+    assert watch.worker.failure is None
 
 
 def broken(*_: object, **__: object) -> None:
@@ -228,15 +224,14 @@ def test_a_run_that_cannot_be_kept_gives_its_claim_up(
     assert free(database)
 
 
-@pytest.mark.parametrize("what", ["save_evidence", "save_mark", "tell"])
+@pytest.mark.parametrize("what", ["save_evidence", "save_mark", "notify"])
 def test_a_side_file_or_a_notifier_that_fails_holds_no_claim(
     database: Database, what: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     watch = Watch(database)
     watch.world.statement = b"{}"
-    if what == "tell":
-        monkeypatch.setattr(watch, "tell", broken)
-        watch.worker.setting.__dict__["tell"] = broken
+    if what == "notify":
+        monkeypatch.setattr(watch, "notify", broken)
         monkeypatch.setattr(store, "save_run", broken)
     else:
         monkeypatch.setattr(watch.side_files, what, broken)
@@ -251,7 +246,7 @@ def test_a_side_file_or_a_notifier_that_fails_holds_no_claim(
 def test_a_claim_that_nobody_renews_is_not_ok(database: Database) -> None:
     """Its worker lives, and no run can be going on: it is over and was not recorded."""
     watch = Watch(database)
-    assert watch.worker.cycle()[0].kept is not None
+    assert watch.worker.cycle()[0].saved is not None
     lease = queue.acquire(database, worker=worker_id.name(), now=NOW + 10, target=TARGET)
     assert isinstance(lease, Lease)
     for after, verdict in ((queue.SILENT - 1, Class.OK), (queue.SILENT + 2, Class.UNAVAILABLE)):
@@ -264,7 +259,7 @@ def test_a_claim_that_nobody_renews_is_not_ok(database: Database) -> None:
 
 def test_a_worker_that_was_told_to_end_tries_once_more(database: Database) -> None:
     watch = Watch(database, lambda: refuse(database))
-    assert watch.worker.cycle()[0].kept is None
+    assert watch.worker.cycle()[0].saved is None
     take_again(database)
     watch.worker.close()
     assert free(database)
@@ -325,7 +320,7 @@ def test_who_puts_the_records_back_in_every_cycle_sends_eight_messages_a_day_and
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     watch = Watch(database)
-    assert watch.worker.cycle()[0].kept is not None
+    assert watch.worker.cycle()[0].saved is not None
 
     def lost() -> bytes:
         """The mark of a state that the records never had, another one each time."""

@@ -7,9 +7,9 @@ import sqlalchemy as sa
 from anchor.records import queue
 from anchor.records.database import Database
 from anchor.verdict import Class
-from anchor.watch.worker import Setting, Worker
+from anchor.watch.worker import Worker, WorkerConfig
 from tests.support.records.outcomes import opened
-from tests.support.records.reverified import WatchedRelease, detail
+from tests.support.records.reverified import WatchedRelease, WatchHost, detail
 
 
 @pytest.fixture
@@ -19,17 +19,16 @@ def world(database: Database) -> WatchedRelease:
 
 
 def worker(world: WatchedRelease) -> Worker:
-    setting = Setting(database=world.database, name="w", parts=lambda: world, clock=lambda: world.now)
-    return Worker(setting)
+    return Worker(world.database, WatchHost(world), WorkerConfig(name="w"))
 
 
 def test_a_defect_at_one_target_ends_no_other_run_of_the_cycle(world: WatchedRelease) -> None:
     queue.watch_all(world.database, ["a", "b", "c"], now=world.now)
     world.defects["a"] = ValueError("year 10000 is out of range")
     done = worker(world).cycle()
-    found = {d.outcome.verdict.target: d.outcome.verdict.verdict for d in done}
+    found = {d.record.verdict.target: d.record.verdict.verdict for d in done}
     assert found == {"a": Class.ERROR, "b": Class.OK, "c": Class.OK}
-    assert all(d.kept for d in done)
+    assert all(d.saved for d in done)
 
 
 def test_what_the_records_cannot_hold_is_an_error_of_its_target_and_is_kept(world: WatchedRelease) -> None:
@@ -37,12 +36,12 @@ def test_what_the_records_cannot_hold_is_an_error_of_its_target_and_is_kept(worl
     world.indices["a"] = 2**70
     mine = worker(world)
     done = mine.cycle()
-    found = {d.outcome.verdict.target: d for d in done}
+    found = {d.record.verdict.target: d for d in done}
     assert len(done) == 2  # and not again and again
-    assert found["a"].outcome.verdict.verdict is Class.ERROR
-    assert "a defect of this program" in detail(found["a"].outcome, "records")
-    assert found["a"].kept
-    assert found["b"].outcome.verdict.verdict is Class.OK
+    assert found["a"].record.verdict.verdict is Class.ERROR
+    assert "a defect of this program" in detail(found["a"].record, "records")
+    assert found["a"].saved
+    assert found["b"].record.verdict.verdict is Class.OK
     assert mine.cycle() == []
 
 
@@ -59,6 +58,6 @@ def test_records_that_take_no_run_stop_no_verification_and_none_is_made_again_an
             )
         mine = worker(world)
         done = mine.cycle()
-        assert sorted(d.outcome.verdict.target for d in done) == ["a", "b", "c"]
-        assert all(d.kept is None for d in done)
-        assert mine.trouble is not None
+        assert sorted(d.record.verdict.target for d in done) == ["a", "b", "c"]
+        assert all(d.saved is None for d in done)
+        assert mine.failure is not None
