@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from anchor.errors import AnchorError, Unavailable
-from anchor.monitor.observed import Examined
+from anchor.monitor.observed import ExaminedRelease
 from anchor.verdict import Class, class_of
 
 PAUSE = 2.0
@@ -27,7 +27,7 @@ class Reading:
     else what it came to, or the error that ended it."""
 
     data: bytes | None
-    found: Examined | AnchorError
+    found: ExaminedRelease | AnchorError
 
     @property
     def verdict(self) -> Class:
@@ -38,7 +38,7 @@ class Reading:
         """Whether another reading could change nothing: it is good, or bad for a reason of the verifier's."""
         return self.verdict not in (Class.INVALID, Class.UNAVAILABLE)
 
-    def result(self) -> Examined:
+    def result(self) -> ExaminedRelease:
         """What it came to; raises where that is an error."""
         if isinstance(self.found, AnchorError):
             raise self.found
@@ -47,7 +47,7 @@ class Reading:
 
 def read(
     once: Callable[[], Reading], *, pause: Callable[[float], object], spent: Callable[[], float], target: str
-) -> Examined:
+) -> ExaminedRelease:
     """What is said of a release after as many readings as that takes. `spent`: seconds of the last reading.
 
     INVALID only where two readings one after the other found the same release.json, and both what contradicts

@@ -23,8 +23,8 @@ from anchor.errors import AnchorError, Missing, Misuse, Refused, Unavailable
 from anchor.format.statement import Previous
 from anchor.monitor import alarm, conflicting_statements
 from anchor.monitor.interfaces import LogLocation
-from anchor.monitor.observed import Examined, HeldRelease, examined
-from anchor.monitor.run_record import TWO_HISTORIES, Earlier, Evidence, SeenRelease
+from anchor.monitor.observed import ExaminedRelease, HeldRelease, examined
+from anchor.monitor.run_record import TWO_HISTORIES, Earlier, Evidence, ObservedRelease
 from anchor.net import release_files
 from anchor.net.budget import Budget
 from anchor.net.notify import Notifier
@@ -158,7 +158,7 @@ class ReleaseVerifier:
         age = self.trust().policy.max_run_age
         return None if age is None else int(age.total_seconds())
 
-    def examine(self, target: str, *, hold: bool) -> Examined:
+    def examine(self, target: str, *, hold: bool) -> ExaminedRelease:
         """Fetch a target's published files and verify them strictly; `hold` what was read."""
         return readings.read(
             lambda: self._reading(target, hold=hold),
@@ -179,7 +179,9 @@ class ReleaseVerifier:
             return Reading(data=None, found=e)
         return Reading(data=data, found=self._examined(target, data, files, trust, hold=hold))
 
-    def _examined(self, target: str, data: bytes, files: Files, trust: Trust, *, hold: bool) -> Examined:
+    def _examined(
+        self, target: str, data: bytes, files: Files, trust: Trust, *, hold: bool
+    ) -> ExaminedRelease:
         held = SpooledFiles(files) if hold else None
         try:
             effort = self._effort()
@@ -219,7 +221,7 @@ class ReleaseVerifier:
         """What one release may cost. The time is of this thread's work: a busy machine takes none of it."""
         return Effort(stopwatch=time.thread_time, stopping=self._stopping)
 
-    def accepts(self, release: SeenRelease) -> bool:
+    def accepts(self, release: ObservedRelease) -> bool:
         """Whether one of its bundles signs a stored release by today's trust."""
         trust = self.trust()
         return release.ledger == trust.policy.ledger and any(

@@ -169,7 +169,7 @@ class _Courier:
         for check in verdict.checks if failing else ():
             _say(check.detail)
         now, found = time.time(), alarm.seen(verdict) if failing else alarm.Seen(Class.OK)
-        self._standing, news = alarm.after(self._standing, found, now=now, rule=self._rule)
+        self._standing, news = alarm.next_standing(self._standing, found, now=now, rule=self._rule)
         if news is not None:
             over = news.verdict is Class.OK
             title = "recovered: the watch goes on" if over else f"{news.verdict}: the watch"

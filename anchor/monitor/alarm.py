@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from anchor.errors import Misuse, printable
-from anchor.monitor.run_record import Evidence, Outcome
+from anchor.monitor.run_record import Evidence, RunRecord
 from anchor.verdict import Check, Class, Verdict, worst
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "": 3600}
@@ -189,7 +189,7 @@ def _digest(*parts: str) -> str:
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
 
-def after(
+def next_standing(
     standing: Standing, found: Seen, *, now: float, rule: Rule, accused: bool = False
 ) -> tuple[Standing, News | None]:
     """The standing after a run, and what people are told now.
@@ -380,7 +380,7 @@ def receiver_id(url: str) -> str:
     return hashlib.sha256(b"anchor receiver\0" + url.encode()).hexdigest()[:16]
 
 
-def message(target: str, news: News, outcome: Outcome, *, when: str, uid: str, remark: str = "") -> Message:
+def message(target: str, news: News, outcome: RunRecord, *, when: str, uid: str, remark: str = "") -> Message:
     """What people read of a run that ended `when` (RFC 3339). `remark`: a line of ours.
 
     A line that begins with `QUOTE` holds what strangers wrote, each in one line: no other line does.

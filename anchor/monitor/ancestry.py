@@ -15,7 +15,7 @@ from anchor.format.statement import Previous
 from anchor.monitor import conflicting_statements
 from anchor.monitor.conflicting_statements import StatementEvidence
 from anchor.monitor.interfaces import Memory, Verifier
-from anchor.monitor.run_record import Earlier, HeldNumber, SeenRelease
+from anchor.monitor.run_record import Earlier, HeldNumber, ObservedRelease
 from anchor.verdict import Check, failed, passed
 
 LIMIT = 1000
@@ -29,15 +29,15 @@ class ChainFinding:
 
     checks: tuple[Check, ...] = ()
     """Without the contradiction. Empty if no earlier number is held and no version is there twice."""
-    earlier: tuple[SeenRelease, ...] = ()
+    earlier: tuple[ObservedRelease, ...] = ()
     """The releases that were read, with a signer whom the policy accepts."""
-    conflict: tuple[SeenRelease, SeenRelease] | None = None
+    conflict: tuple[ObservedRelease, ObservedRelease] | None = None
     """A held release, and one that names another release with its number."""
     notes: tuple[str, ...] = ()
 
 
 def compare_chain(
-    now: SeenRelease,
+    now: ObservedRelease,
     held: Sequence[HeldNumber],
     *,
     target: str,
@@ -57,7 +57,7 @@ class _Walk:
 
     def __init__(
         self,
-        now: SeenRelease,
+        now: ObservedRelease,
         held: Sequence[HeldNumber],
         target: str,
         memory: Memory,
@@ -70,9 +70,9 @@ class _Walk:
         self._memory = memory
         self._verifier = verifier
         self._evidence = evidence
-        self._earlier: list[SeenRelease] = []
+        self._earlier: list[ObservedRelease] = []
         self._notes: list[str] = []
-        self._conflict: tuple[SeenRelease, SeenRelease] | None = None
+        self._conflict: tuple[ObservedRelease, ObservedRelease] | None = None
         self._steps = 0
         self._signed: dict[int, bool] = {}
         """By row: whether the policy accepts the signer."""
@@ -110,7 +110,7 @@ class _Walk:
         if not earlier:
             return ""
         versions = {now.version.lower(): now.number}
-        child: SeenRelease | None = now
+        child: ObservedRelease | None = now
         said = statements.decode(now.statement)
         while said.previous is not None:
             before = said.previous
@@ -133,7 +133,9 @@ class _Walk:
                 )
         return "each earlier number that is held is that of the chain of this release"
 
-    def _compare(self, child: SeenRelease | None, before: Previous) -> tuple[SeenRelease, SeenRelease] | None:
+    def _compare(
+        self, child: ObservedRelease | None, before: Previous
+    ) -> tuple[ObservedRelease, ObservedRelease] | None:
         """The contradiction, if `child` names another release than the one that is held with its number."""
         for one in self._held:
             if one.number != before.number or one.digest == before.statement:
@@ -151,7 +153,7 @@ class _Walk:
             return other, child
         return None
 
-    def _is_shown(self, one: SeenRelease, two: SeenRelease) -> bool:
+    def _is_shown(self, one: ObservedRelease, two: ObservedRelease) -> bool:
         """Whether the evidence of two releases shows a contradiction under today's trust."""
         evidence = conflicting_statements.build(one, two)
         doubt = self._evidence.doubt(evidence)

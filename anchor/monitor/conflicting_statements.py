@@ -18,7 +18,7 @@ from anchor.errors import Refused, Unsupported
 from anchor.format import statement as statements
 from anchor.format.statement import PAYLOAD_TYPE, Previous
 from anchor.monitor.interfaces import Verifier
-from anchor.monitor.run_record import TWO_STATEMENTS, Evidence, SeenRelease
+from anchor.monitor.run_record import TWO_STATEMENTS, Evidence, ObservedRelease
 from anchor.tlog.evidence import FORMAT
 from anchor.verify.report import BundleReport
 
@@ -48,7 +48,7 @@ class ConflictingStatements:
         return f"two signed statements disagree about release {self.number} of {self.ledger!r}: {shown}"
 
 
-def build(one: SeenRelease, two: SeenRelease) -> Evidence:
+def build(one: ObservedRelease, two: ObservedRelease) -> Evidence:
     """The evidence file of two verified releases that share ledger and number, or follow each other.
 
     It is never larger than `check` reads: of each, the smallest bundles are kept, at least one.

@@ -27,8 +27,8 @@ from anchor.monitor.interfaces import LogLocation, Memory, Verifier
 from anchor.monitor.log import LogRun, follow_log
 from anchor.monitor.log_client import RequestCounter
 from anchor.monitor.log_result import EntryFinding, LogResult, preserved
-from anchor.monitor.observed import Entry, Examined
-from anchor.monitor.run_record import TWO_STATEMENTS, Best, Evidence, Outcome, PriorRun, SeenRelease
+from anchor.monitor.observed import Entry, ExaminedRelease
+from anchor.monitor.run_record import TWO_STATEMENTS, Best, Evidence, ObservedRelease, PriorRun, RunRecord
 from anchor.tlog.checkpoint import Log, log_of
 from anchor.tlog.keys import parse_vkey
 from anchor.verdict import Check, Class, Verdict, failed, judge, passed, skipped
@@ -61,11 +61,11 @@ class Cycle:
         """Targets whose corrupted copy was accepted."""
         self._trust: dict[str, str] | AnchorError | None = None
 
-    def run(self, target: str) -> Outcome:
+    def run(self, target: str) -> RunRecord:
         """Re-verify one target. Every error becomes a check of the verdict, unless it stops the process."""
         began, requests = self.verifier.stopwatch(), self._requests.total
         run = _Run(target, self.memory, self.standing)
-        examined: Examined | None = None
+        examined: ExaminedRelease | None = None
         try:
             with run.step("clock"):
                 self._check_clock(run.prior())
@@ -106,7 +106,7 @@ class Cycle:
             back = f"the clock is {last - now:.0f} s before the last recorded run"
             raise Unavailable(back, where="clock", remedy="set the clock; this run cannot judge ages")
 
-    def _check_number(self, run: "_Run", now: SeenRelease | None) -> None:
+    def _check_number(self, run: "_Run", now: ObservedRelease | None) -> None:
         """Compare the release with the highest number of the target, and with statements of its ledger."""
         prior = run.prior()
         if prior.best is not None:  # kept for the next run, even if this one finds no number
@@ -127,7 +127,7 @@ class Cycle:
         if best is not None:
             run.facts["best"] = {"ledger": best.ledger, "number": best.number}
 
-    def _conflicting(self, run: "_Run", now: SeenRelease) -> SeenRelease | None:
+    def _conflicting(self, run: "_Run", now: ObservedRelease) -> ObservedRelease | None:
         """A held release that contradicts this one, with evidence that counts under today's trust."""
         for other in self.memory.conflicting(now):
             if self._counts(run, conflicting_statements.build(other, now)):
@@ -145,7 +145,7 @@ class Cycle:
         run.result += LogResult(evidence=(evidence,))
         return preserved(self.memory, (), (evidence,))
 
-    def _best(self, target: str, now: SeenRelease | None) -> Best | None:
+    def _best(self, target: str, now: ObservedRelease | None) -> Best | None:
         """The highest number that was ever verified at a target, this run included.
 
         Only signers count whom the policy accepts today. Releases from before a person accepted a number do
@@ -160,7 +160,7 @@ class Cycle:
                 return Best(ledger=release.ledger, number=release.number)
         return best
 
-    def _check_chain(self, run: "_Run", now: SeenRelease | None) -> None:
+    def _check_chain(self, run: "_Run", now: ObservedRelease | None) -> None:
         """The release belongs to one chain with everything that is held of its ledger.
 
         Numbers below one that a person accepted at this target are left out.
@@ -268,7 +268,7 @@ class Cycle:
             raise self._trust
         return self._trust
 
-    def _check_canary(self, run: "_Run", examined: Examined | None) -> Check:
+    def _check_canary(self, run: "_Run", examined: ExaminedRelease | None) -> Check:
         """The canary is checked once in a cycle, with the files of a good target.
 
         A failure counts for that target alone until a second target confirms it. A release that was found bad
@@ -332,8 +332,8 @@ class _Run:
         self.facts: dict[str, Any] = {}
         self.result = LogResult()
         """Heads, proofs, evidence and services of the whole run. Its checks stand in `checks`."""
-        self.release: SeenRelease | None = None
-        self.earlier: list[SeenRelease] = []
+        self.release: ObservedRelease | None = None
+        self.earlier: list[ObservedRelease] = []
         self.rolled_back = False
         self.looked: set[int] = set()
         """The anchors whose entries were looked at, by their position in release.json."""
@@ -383,7 +383,9 @@ class _Run:
         self.checks += result.checks
         self.result += replace(result, checks=())
 
-    def record(self, *, requests: int, duration: float, max_run_age: int | None, never_damp: bool) -> Outcome:
+    def record(
+        self, *, requests: int, duration: float, max_run_age: int | None, never_damp: bool
+    ) -> RunRecord:
         """Everything that the records keep of this run."""
         facts = {} if max_run_age is None else {"max_run_age": max_run_age}
         verdict = Verdict(
@@ -394,7 +396,7 @@ class _Run:
             facts=self.facts | facts,
             notes=tuple(dict.fromkeys(self.notes)),
         )
-        return Outcome(
+        return RunRecord(
             verdict=verdict,
             release=self.release,
             earlier=tuple(self.earlier),

@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from anchor.format.statement import Previous
-from anchor.monitor.observed import Examined, HeldRelease
+from anchor.monitor.observed import ExaminedRelease, HeldRelease
 from anchor.monitor.run_record import (
     Accepted,
     Earlier,
     Evidence,
     FollowedLog,
     HeldNumber,
+    ObservedRelease,
     PriorRun,
-    SeenRelease,
     SignedCheckpoint,
 )
 from anchor.tlog.checkpoint import Checkpoint, Log
@@ -137,7 +137,7 @@ class Memory(LogMemory, Protocol):
         """The result of the target's last runs."""
         ...
 
-    def conflicting(self, release: SeenRelease) -> Iterator[SeenRelease]:
+    def conflicting(self, release: ObservedRelease) -> Iterator[ObservedRelease]:
         """Held releases of this ledger whose statement says something else about one number."""
         ...
 
@@ -145,7 +145,7 @@ class Memory(LogMemory, Protocol):
         """The number from which the releases of a target are compared, if somebody named one."""
         ...
 
-    def higher(self, target: str, above: int) -> Iterable[SeenRelease]:
+    def higher(self, target: str, above: int) -> Iterable[ObservedRelease]:
         """Releases of a target with a number above this one, highest first."""
         ...
 
@@ -153,7 +153,7 @@ class Memory(LogMemory, Protocol):
         """All held releases of a ledger, lowest first."""
         ...
 
-    def stored(self, one: HeldNumber) -> SeenRelease:
+    def stored(self, one: HeldNumber) -> ObservedRelease:
         """A held release, with its anchors."""
         ...
 
@@ -168,7 +168,7 @@ class Verifier(Protocol):
     Each method may raise an AnchorError, which becomes a check of the run.
     """
 
-    def examine(self, target: str, *, hold: bool) -> Examined:
+    def examine(self, target: str, *, hold: bool) -> ExaminedRelease:
         """Fetch a target's published files and verify them strictly. `hold`: keep them for the canary."""
         ...
 
@@ -185,7 +185,7 @@ class Verifier(Protocol):
         """The verdict on the held files of a target with one bit of the ledger changed."""
         ...
 
-    def accepts(self, release: SeenRelease) -> bool:
+    def accepts(self, release: ObservedRelease) -> bool:
         """Whether today's policy accepts the signer of a stored release. Its bundles are verified again."""
         ...
 

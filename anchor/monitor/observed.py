@@ -12,7 +12,7 @@ from typing import BinaryIO, Protocol
 
 from anchor.format.readers.reader import Stream
 from anchor.format.release import File, Release
-from anchor.monitor.run_record import SeenAnchor, SeenRelease
+from anchor.monitor.run_record import ObservedAnchor, ObservedRelease
 from anchor.tlog.checkpoint import Checkpoint, Log, log_of
 from anchor.verdict import Verdict
 from anchor.verify.anchors import VerifiedAnchor
@@ -55,11 +55,11 @@ class HeldRelease:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Examined:
+class ExaminedRelease:
     """The published files, verified strictly."""
 
     verdict: Verdict
-    release: SeenRelease | None = None
+    release: ObservedRelease | None = None
     """None where the verdict does not bind one."""
     entries: tuple[Entry, ...] = ()
     counted: int = 0
@@ -68,11 +68,11 @@ class Examined:
     """What was read, for the canary; None where it was not asked for or the release is not good."""
 
 
-def examined(result: ReleaseResult, *, data: bytes = b"", files: HeldFiles | None = None) -> Examined:
+def examined(result: ReleaseResult, *, data: bytes = b"", files: HeldFiles | None = None) -> ExaminedRelease:
     """What a re-verification goes on with. `data`: release.json; `files`: what was read, where it is held."""
     ledger = result.ledger if result.bound else None
     pairs = [(anchor, fact) for anchor in result.anchors for fact in anchor.report.logs]
-    return Examined(
+    return ExaminedRelease(
         verdict=result.verdict,
         release=_release(result, pairs),
         entries=tuple(_entry(anchor, fact) for anchor, fact in pairs),
@@ -81,20 +81,20 @@ def examined(result: ReleaseResult, *, data: bytes = b"", files: HeldFiles | Non
     )
 
 
-def _release(result: ReleaseResult, pairs: list[tuple[VerifiedAnchor, LogFact]]) -> SeenRelease | None:
+def _release(result: ReleaseResult, pairs: list[tuple[VerifiedAnchor, LogFact]]) -> ObservedRelease | None:
     release = result.release
     if release is None or not result.bound:
         return None
     return _seen(release, result.statement, pairs)
 
 
-def seen_release(release: Release, statement: bytes, verified: Sequence[VerifiedAnchor]) -> SeenRelease:
+def seen_release(release: Release, statement: bytes, verified: Sequence[VerifiedAnchor]) -> ObservedRelease:
     """A release that its verified anchors sign; `statement` is what they sign, and fits `release`."""
     return _seen(release, statement, [(anchor, fact) for anchor in verified for fact in anchor.report.logs])
 
 
-def _seen(release: Release, statement: bytes, pairs: list[tuple[VerifiedAnchor, LogFact]]) -> SeenRelease:
-    return SeenRelease(
+def _seen(release: Release, statement: bytes, pairs: list[tuple[VerifiedAnchor, LogFact]]) -> ObservedRelease:
+    return ObservedRelease(
         ledger=release.ledger.name,
         number=release.ledger.number,
         version=release.ledger.version,
@@ -102,7 +102,7 @@ def _seen(release: Release, statement: bytes, pairs: list[tuple[VerifiedAnchor, 
         size=release.tree.size,
         statement=statement,
         anchors=tuple(
-            SeenAnchor(
+            ObservedAnchor(
                 origin=fact.origin,
                 log_key=log.key.vkey if (log := _log(fact)) else "",
                 log_index=anchor.anchor.log.index,

@@ -6,7 +6,7 @@ import traceback
 from collections.abc import Mapping, Sequence
 
 from anchor.errors import AnchorError, Unavailable
-from anchor.monitor.run_record import TWO_STATEMENTS, Best, Evidence, SeenRelease
+from anchor.monitor.run_record import TWO_STATEMENTS, Best, Evidence, ObservedRelease
 from anchor.verdict import Check, Class, Verdict, contradiction, failed, passed, refused
 
 
@@ -26,7 +26,7 @@ def canary(found: Verdict, target: str) -> Check:
     )
 
 
-def complete(release: SeenRelease | None, *, looked: int, counted: int) -> Check:
+def complete(release: ObservedRelease | None, *, looked: int, counted: int) -> Check:
     """A run that found nothing wrong must have had a release, and an entry of each anchor that counted."""
     if release is not None and looked >= max(1, counted):
         return passed("complete", f"a release, and the entries of {looked} anchors in their logs")
@@ -63,7 +63,7 @@ def differences(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
     return lost + new + other
 
 
-def conflict(one: SeenRelease, two: SeenRelease, *, remark: str = "") -> Check:
+def conflict(one: ObservedRelease, two: ObservedRelease, *, remark: str = "") -> Check:
     """The check of two signed statements of one ledger that say different things about one number."""
     early, late = sorted((one, two), key=lambda r: r.number)
     if early.number == late.number:
@@ -77,7 +77,7 @@ def conflict(one: SeenRelease, two: SeenRelease, *, remark: str = "") -> Check:
 
 
 def number(
-    now: SeenRelease | None,
+    now: ObservedRelease | None,
     best: Best | None,
     conflicting: Check | None,
     kept: Sequence[Evidence],
@@ -103,7 +103,7 @@ def number(
     return found or [passed("number", f"release {now.number} of {now.ledger}, none later was seen here")]
 
 
-def rolled_back(now: SeenRelease, best: Best, target: str) -> Check:
+def rolled_back(now: ObservedRelease, best: Best, target: str) -> Check:
     """The check of an older release than one that was verified at this target.
 
     Its bytes are good, so the class is UNAVAILABLE. It does not pass by waiting, so it is refused, and people

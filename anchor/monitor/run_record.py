@@ -58,7 +58,7 @@ class Evidence:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SeenAnchor:
+class ObservedAnchor:
     """One verified anchor: a bundle and the log it is in."""
 
     origin: str
@@ -79,7 +79,7 @@ class FollowedLog:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SeenRelease:
+class ObservedRelease:
     """The verified release that was found at a target."""
 
     ledger: str
@@ -90,7 +90,7 @@ class SeenRelease:
     size: int
     statement: bytes
     """The exact statement bytes that were signed."""
-    anchors: tuple[SeenAnchor, ...] = ()
+    anchors: tuple[ObservedAnchor, ...] = ()
 
     @property
     def digest(self) -> str:
@@ -115,7 +115,7 @@ class Earlier:
 
     statement: bytes
     """With the digest that the later one names."""
-    release: SeenRelease | None = None
+    release: ObservedRelease | None = None
     """None where no bundle of it verifies here."""
 
 
@@ -149,7 +149,7 @@ class PriorRun:
     """When the newest run ended, in seconds since 1970."""
     trust: Mapping[str, str] | None = None
     """The trust material of the last run that read any."""
-    release: SeenRelease | None = None
+    release: ObservedRelease | None = None
     """The last release that was verified, without its anchors."""
     lost: Refused | None = None
     """What to say where the runs found a release that is held no more."""
@@ -160,12 +160,12 @@ class PriorRun:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """Everything one run hands to the records, kept in one transaction."""
+class RunRecord:
+    """Everything that the records keep of one run, in one transaction."""
 
     verdict: Verdict
-    release: SeenRelease | None = None
-    earlier: tuple[SeenRelease, ...] = ()
+    release: ObservedRelease | None = None
+    earlier: tuple[ObservedRelease, ...] = ()
     """Releases of its chain that were read on the way back to what is held."""
     checkpoints: tuple[SignedCheckpoint, ...] = ()
     proofs: tuple[ConsistencyProof, ...] = ()

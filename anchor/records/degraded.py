@@ -15,8 +15,8 @@ from anchor.monitor.run_record import (
     Evidence,
     FollowedLog,
     HeldNumber,
+    ObservedRelease,
     PriorRun,
-    SeenRelease,
     SignedCheckpoint,
 )
 from anchor.records.intervals import Intervals
@@ -130,7 +130,7 @@ class MarkedState:
         who, reason = "the mark", "the records cannot be read"
         return Accepted(ledger=best.ledger, number=best.number, who=who, reason=reason, by_person=False)
 
-    def higher(self, target: str, above: int) -> list[SeenRelease]:
+    def higher(self, target: str, above: int) -> list[ObservedRelease]:
         del target, above
         return []
 
@@ -138,10 +138,10 @@ class MarkedState:
         del ledger
         return []
 
-    def stored(self, one: HeldNumber) -> SeenRelease:
+    def stored(self, one: HeldNumber) -> ObservedRelease:
         raise self._error
 
-    def conflicting(self, release: SeenRelease) -> Iterator[SeenRelease]:
+    def conflicting(self, release: ObservedRelease) -> Iterator[ObservedRelease]:
         del release
         return iter(())
 

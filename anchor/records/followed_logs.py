@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from anchor.errors import Misuse
-from anchor.monitor.run_record import FollowedLog, SeenAnchor
+from anchor.monitor.run_record import FollowedLog, ObservedAnchor
 from anchor.records import audit_log
 from anchor.records.database import Database
 from anchor.records.queue import ms
@@ -53,8 +53,8 @@ def every(connection: Connection) -> list[tuple[str, str, str]]:
 def counted(
     connection: Connection,
     target_id: int,
-    anchors: Sequence[SeenAnchor],
-    new: Collection[SeenAnchor],
+    anchors: Sequence[ObservedAnchor],
+    new: Collection[ObservedAnchor],
     at: int,
 ) -> None:
     """Follow the logs of these anchors, which counted. The caller holds `serialise`.

@@ -19,9 +19,9 @@ from anchor.monitor.run_record import (
     Evidence,
     FollowedLog,
     HeldNumber,
+    ObservedAnchor,
+    ObservedRelease,
     PriorRun,
-    SeenAnchor,
-    SeenRelease,
     SignedCheckpoint,
 )
 from anchor.records import followed_logs, hash_chain, proven_heads, store
@@ -226,7 +226,7 @@ class HeldState:
             row = connection.execute(_SAID, {"target": target}).mappings().first()
         return None if row is None else Said(**row, by_person=row["who"] != BY_THE_MARK)
 
-    def higher(self, target: str, above: int) -> Iterator[SeenRelease]:
+    def higher(self, target: str, above: int) -> Iterator[ObservedRelease]:
         """The releases with a higher number that were verified at a target in this epoch, under the policy of
         their time. With their anchors, highest first; each is read when it is needed."""
         with self._database.read() as connection:
@@ -240,19 +240,19 @@ class HeldState:
             rows = connection.execute(_NUMBERS, {"ledger": ledger}).all()
         return [HeldNumber(row=i, number=n, version=v, digest=d) for i, n, v, d in rows]
 
-    def stored(self, one: HeldNumber) -> SeenRelease:
+    def stored(self, one: HeldNumber) -> ObservedRelease:
         """A held release, with its anchors."""
         release = self._stored(one.row)
         if (release.number, release.digest) != (one.number, one.digest):
             raise edited(f"release {one.row} is not what its digest says")
         return release
 
-    def _stored(self, release_id: int) -> SeenRelease:
+    def _stored(self, release_id: int) -> ObservedRelease:
         with self._database.read() as connection:
             row = connection.execute(_RELEASE, {"release": release_id}).mappings().one()
             return _release(dict(row), _anchors(connection, release_id))
 
-    def conflicting(self, release: SeenRelease) -> Iterator[SeenRelease]:
+    def conflicting(self, release: ObservedRelease) -> Iterator[ObservedRelease]:
         """The verified releases of this ledger whose statements contradict this one, with their anchors.
 
         They are other releases with this number, and neighbours from another chain. Two publishers may
@@ -266,11 +266,11 @@ class HeldState:
             if other.number == release.number or self._contradict(release, other):
                 yield other
 
-    def _contradict(self, one: SeenRelease, two: SeenRelease) -> bool:
+    def _contradict(self, one: ObservedRelease, two: ObservedRelease) -> bool:
         mine, theirs = self._said(one), self._said(two)
         return any(mine[n] != theirs[n] for n in mine.keys() & theirs.keys())
 
-    def _said(self, release: SeenRelease) -> dict[int, Previous]:
+    def _said(self, release: ObservedRelease) -> dict[int, Previous]:
         """The releases that a statement names, by number. Each statement is read only once."""
         digest = release.digest
         if digest not in self._says:
@@ -281,18 +281,18 @@ class HeldState:
         return self._says[digest]
 
 
-def _release(row: dict[str, object], anchors: tuple[SeenAnchor, ...] = ()) -> SeenRelease:
+def _release(row: dict[str, object], anchors: tuple[ObservedAnchor, ...] = ()) -> ObservedRelease:
     values = {k: row[k] for k in ("ledger", "number", "version", "root", "size", "statement")}
-    return SeenRelease(**values, anchors=anchors)  # type: ignore[arg-type]  # columns of these types
+    return ObservedRelease(**values, anchors=anchors)  # type: ignore[arg-type]  # columns of these types
 
 
-def _anchors(connection: Connection, release_id: int) -> tuple[SeenAnchor, ...]:
+def _anchors(connection: Connection, release_id: int) -> tuple[ObservedAnchor, ...]:
     """The bundles of a release. A release is stored with at least one; without any it proves nothing."""
     rows = connection.execute(_ANCHORS, {"release": release_id}).mappings().all()
     if not rows:
         raise edited(f"the bundles of release {release_id} are gone")
     names = ("origin", "log_key", "log_index", "bundle", "time")
-    return tuple(SeenAnchor(**{name: row[name] for name in names}) for row in rows)
+    return tuple(ObservedAnchor(**{name: row[name] for name in names}) for row in rows)
 
 
 def _with_times(connection: Connection, row: dict[str, Any]) -> HeldCheckpoint:

@@ -23,9 +23,9 @@ from anchor.monitor import alarm
 from anchor.monitor.run_record import (
     ConsistencyProof,
     Evidence,
-    Outcome,
-    SeenAnchor,
-    SeenRelease,
+    ObservedAnchor,
+    ObservedRelease,
+    RunRecord,
     SignedCheckpoint,
 )
 from anchor.records import (
@@ -120,7 +120,9 @@ def preserve(
         _evidence(database, connection, evidence, ms(now))
 
 
-def save_run(database: Database, lease: Lease, outcome: Outcome, *, now: float, rules: RunRules) -> SavedRun:
+def save_run(
+    database: Database, lease: Lease, outcome: RunRecord, *, now: float, rules: RunRules
+) -> SavedRun:
     """Save a finished run. If another worker has taken it over, this raises Unavailable and saves nothing."""
     at = ms(now)
     with database.write() as connection:
@@ -158,7 +160,7 @@ def save_run(database: Database, lease: Lease, outcome: Outcome, *, now: float, 
 def _settled(
     connection: Connection,
     watched: Mapping[str, Any],
-    outcome: Outcome,
+    outcome: RunRecord,
     release_id: int | None,
     rules: RunRules,
     now: float,
@@ -222,7 +224,7 @@ def _policy(watched: Mapping[str, Any], lease: Lease) -> dict[str, str | None]:
 def _notify(
     connection: Connection,
     watched: Mapping[str, Any],
-    outcome: Outcome,
+    outcome: RunRecord,
     rules: RunRules,
     now: float,
     run_id: int,
@@ -232,7 +234,7 @@ def _notify(
     ends = outcome.verdict.verdict is Class.OK and before.said is not Class.OK
     accused = ends and outbox.has_notified(connection, watched["id"], Class.EQUIVOCATION)
     seen = alarm.seen(outcome.verdict, outcome.evidence, never_damp=outcome.never_damp)
-    standing, news = alarm.after(before, seen, now=now, rule=rules.alarm_rule, accused=accused)
+    standing, news = alarm.next_standing(before, seen, now=now, rule=rules.alarm_rule, accused=accused)
     if news is None:
         return standing, None
     uid = outbox.uid_of(run_id, watched["id"], watched["target"], ms(now))
@@ -243,7 +245,7 @@ def _notify(
 
 
 def _suppressed(
-    outcome: Outcome, settled: decision.Decision, state: Mapping[str, Any], rules: RunRules
+    outcome: RunRecord, settled: decision.Decision, state: Mapping[str, Any], rules: RunRules
 ) -> bool:
     """See `SavedRun.suppressed`."""
     good, age = state["last_good_ms"], rules.intervals.age(state["max_run_age_s"])
@@ -259,7 +261,7 @@ def _newest(connection: Connection, release_id: int | None, target_id: int) -> b
     return connection.execute(_LATER, {"target_id": target_id, "release": release_id}).first() is None
 
 
-def _checks(outcome: Outcome) -> list[dict[str, Any]]:
+def _checks(outcome: RunRecord) -> list[dict[str, Any]]:
     return [
         {
             "position": n,
@@ -291,7 +293,7 @@ def _insert(
     return int(row_id)
 
 
-def _shown(connection: Connection, seen: SeenRelease, at: int, target_id: int) -> int:
+def _shown(connection: Connection, seen: ObservedRelease, at: int, target_id: int) -> int:
     """Save a release that was verified at a target; returns its id."""
     release_id, new = _release(connection, seen, at)
     followed_logs.counted(connection, target_id, seen.anchors, new, at)
@@ -299,7 +301,7 @@ def _shown(connection: Connection, seen: SeenRelease, at: int, target_id: int) -
     return release_id
 
 
-def _release(connection: Connection, seen: SeenRelease, at: int) -> tuple[int, list[SeenAnchor]]:
+def _release(connection: Connection, seen: ObservedRelease, at: int) -> tuple[int, list[ObservedAnchor]]:
     """Save a verified release; returns its id, and its new anchors."""
     key = {"ledger": seen.ledger, "number": seen.number, "statement_sha256": seen.digest}
     rest = {
@@ -310,7 +312,7 @@ def _release(connection: Connection, seen: SeenRelease, at: int) -> tuple[int, l
         "seen_ms": at,
     }
     release_id = _insert(connection, Release, key, rest)
-    new: list[SeenAnchor] = []
+    new: list[ObservedAnchor] = []
     for anchor in seen.anchors:
         digest = hashlib.sha256(anchor.bundle).hexdigest()
         of = {"release_id": release_id, "origin": anchor.origin, "bundle_sha256": digest}
@@ -370,7 +372,7 @@ def _checkpoints(
             connection.execute(_SEEN, {"seq": seq, "last_ms": at})
 
 
-def _proofs(connection: Connection, outcome: Outcome, at: int) -> None:
+def _proofs(connection: Connection, outcome: RunRecord, at: int) -> None:
     for p in outcome.proofs:
         key = {
             "origin": p.origin,

@@ -19,7 +19,7 @@ from anchor.monitor import alarm, run_checks
 from anchor.monitor.alarm import Message
 from anchor.monitor.cycle import Cycle
 from anchor.monitor.interfaces import Verifier
-from anchor.monitor.run_record import Outcome
+from anchor.monitor.run_record import RunRecord
 from anchor.records import degraded, high_water_mark, history, outbox, queue, store
 from anchor.records.database import Database
 from anchor.records.queue import Held, Lease, Watched
@@ -43,7 +43,7 @@ BURST = 500
 class RunResult:
     """One re-verification that was made."""
 
-    record: Outcome
+    record: RunRecord
     saved: store.SavedRun | None
     """None if the records could not take it; `problem` says why."""
     problem: str = ""
@@ -327,7 +327,7 @@ class Worker:
         """Give back the claims of this process."""
         self._finished.end()
 
-    def _recovered(self, record: Outcome, saved: store.SavedRun) -> None:
+    def _recovered(self, record: RunRecord, saved: store.SavedRun) -> None:
         """The records hold the run. From now on they notify people, also of a recovery."""
         target, is_ok = record.verdict.target, record.verdict.verdict is Class.OK
         self._schedule.recorded(target)
@@ -340,7 +340,7 @@ class Worker:
             lines, uid = [f"told before: {before.said}"], _uid(target, self._host.clock())
             self._host.notify(alarm.written(Class.OK, f"recovered: {target} is OK again", lines, uid=uid))
 
-    def _save(self, lease: Lease, record: Outcome) -> tuple[Outcome, store.SavedRun]:
+    def _save(self, lease: Lease, record: RunRecord) -> tuple[RunRecord, store.SavedRun]:
         """Save a run. Values that the records cannot hold are an ERROR of the target."""
         now, rules = self._host.clock(), self._config.rules
         try:
@@ -349,11 +349,11 @@ class Worker:
             if isinstance(e, AnchorError) and not isinstance(e, Unsupported):
                 raise
             # A defect that one target causes, or a value that the records cannot hold, ends no other's run.
-            record = _with_check(Outcome(verdict=record.verdict), run_checks.defect("records", e))
+            record = _with_check(RunRecord(verdict=record.verdict), run_checks.defect("records", e))
             saved = store.save_run(self._database, lease, record, now=self._host.clock(), rules=rules)
         return record, saved
 
-    def _notify(self, record: Outcome, error: AnchorError) -> None:
+    def _notify(self, record: RunRecord, error: AnchorError) -> None:
         """Notify people of causes that the outbox could not take, by the same rule.
 
         A cause that may pass is left out: the records fail already, and people are notified when that lasts.
@@ -363,7 +363,7 @@ class Worker:
         causes = tuple(c for c in seen.causes if c.verdict in _NOTIFIED_AT_ONCE and not c.passing)
         found = alarm.Seen(Class.UNAVAILABLE, causes, seen.passed)  # no recovery before the run is recorded
         before = self._notified.get(target, alarm.Standing())
-        standing, news = alarm.after(before, found, now=now, rule=rule)
+        standing, news = alarm.next_standing(before, found, now=now, rule=rule)
         if standing.known:
             self._notified[target] = standing
         if news is not None:
@@ -447,20 +447,20 @@ def _uid(target: str, now: float) -> str:
     return hashlib.sha256(f"past the outbox/{now}/{target}".encode()).hexdigest()[:16]
 
 
-def _busy(target: str, held: Held | None) -> Outcome:
+def _busy(target: str, held: Held | None) -> RunRecord:
     who = f"{held.worker} is re-verifying it" if held else "it is not watched"
     error = Unavailable(who, where=target, remedy="wait until that run ends, or give --wait")
     check = failed("claim", error)
     verdict = Verdict(kind="run", target=target, verdict=Class.UNAVAILABLE, checks=(check,))
-    return Outcome(verdict=verdict)
+    return RunRecord(verdict=verdict)
 
 
-def _with(record: Outcome, error: AnchorError) -> Outcome:
+def _with(record: RunRecord, error: AnchorError) -> RunRecord:
     """The record with the failure of the records as one more check, unless it is there already."""
     return _with_check(record, failed("records", error, meaning=_UNRECORDED))
 
 
-def _with_check(record: Outcome, check: Check) -> Outcome:
+def _with_check(record: RunRecord, check: Check) -> RunRecord:
     checks = record.verdict.checks
     checks = checks if check in checks else (*checks, check)
     verdict = Verdict(
@@ -471,4 +471,4 @@ def _with_check(record: Outcome, check: Check) -> Outcome:
         facts=record.verdict.facts,
         notes=record.verdict.notes,
     )
-    return Outcome(verdict=verdict, evidence=record.evidence, services=record.services)
+    return RunRecord(verdict=verdict, evidence=record.evidence, services=record.services)

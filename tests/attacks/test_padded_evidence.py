@@ -6,15 +6,15 @@ import pytest
 from anchor import limits
 from anchor.encoding import parse_json, unbase64
 from anchor.monitor import conflicting_statements
-from anchor.monitor.run_record import SeenAnchor, SeenRelease
+from anchor.monitor.run_record import ObservedAnchor, ObservedRelease
 
 
-def seen(statement: bytes, *sizes: int) -> SeenRelease:
+def seen(statement: bytes, *sizes: int) -> ObservedRelease:
     anchors = tuple(
-        SeenAnchor(origin=str(i), log_key="", log_index=0, bundle=b"{}" + b" " * (size - 2))
+        ObservedAnchor(origin=str(i), log_key="", log_index=0, bundle=b"{}" + b" " * (size - 2))
         for i, size in enumerate(sizes)
     )
-    return SeenRelease(
+    return ObservedRelease(
         ledger="\u00e9" * limits.LEDGER_NAME,
         number=1,
         version="1",

@@ -11,7 +11,7 @@ import pytest
 from anchor.app import readings
 from anchor.app.readings import Reading
 from anchor.errors import Unavailable
-from anchor.monitor.observed import Examined
+from anchor.monitor.observed import ExaminedRelease
 from anchor.verdict import Class, Verdict
 from tests.support.attacks.attacked import Attacked, log_of
 from tests.support.releases.published import LEDGER
@@ -121,7 +121,7 @@ def reading(data: bytes | None, found: Class) -> Reading:
     if data is None:
         return Reading(data=None, found=Unavailable("gone"))
     verdict = Verdict(kind="release", target="t", verdict=found)
-    return Reading(data=data, found=Examined(verdict=verdict))
+    return Reading(data=data, found=ExaminedRelease(verdict=verdict))
 
 
 @pytest.mark.parametrize(

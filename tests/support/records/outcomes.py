@@ -14,9 +14,9 @@ from anchor import merkle
 from anchor.monitor.run_record import (
     ConsistencyProof,
     Evidence,
-    Outcome,
-    SeenAnchor,
-    SeenRelease,
+    ObservedAnchor,
+    ObservedRelease,
+    RunRecord,
     SignedCheckpoint,
 )
 from anchor.records import queue
@@ -122,9 +122,9 @@ def verdict(found: Class = Class.OK, target: str = "a/release.json", detail: str
     return Verdict(kind="run", target=target, verdict=found, checks=(check,), facts={"size": 3})
 
 
-def outcome(found: Class = Class.OK, target: str = "a/release.json", **more: object) -> Outcome:
+def outcome(found: Class = Class.OK, target: str = "a/release.json", **more: object) -> RunRecord:
     """An outcome of this class; `more` are its other members."""
-    return Outcome(verdict=verdict(found, target), duration=0.25, requests=2, **more)  # type: ignore[arg-type]
+    return RunRecord(verdict=verdict(found, target), duration=0.25, requests=2, **more)  # type: ignore[arg-type]
 
 
 def signed(log: SimLog, size: int | None = None) -> SignedCheckpoint:
@@ -157,10 +157,10 @@ def release(
     *,
     version: str = "",
     root: str = "ab" * 32,
-) -> SeenRelease:
+) -> ObservedRelease:
     """A verified release."""
-    anchor = SeenAnchor(origin="log.example", log_key="k", log_index=7, bundle=b"bundle" + statement)
-    return SeenRelease(
+    anchor = ObservedAnchor(origin="log.example", log_key="k", log_index=7, bundle=b"bundle" + statement)
+    return ObservedRelease(
         ledger=ledger,
         number=number,
         version=version or f"v{number}",

@@ -14,8 +14,8 @@ from anchor.format.statement import Previous
 from anchor.monitor import alarm
 from anchor.monitor.cycle import Cycle
 from anchor.monitor.interfaces import LogLocation
-from anchor.monitor.observed import Entry, Examined, HeldRelease
-from anchor.monitor.run_record import Earlier, Evidence, Outcome, SeenAnchor, SeenRelease
+from anchor.monitor.observed import Entry, ExaminedRelease, HeldRelease
+from anchor.monitor.run_record import Earlier, Evidence, ObservedAnchor, ObservedRelease, RunRecord
 from anchor.records import queue, store
 from anchor.records.database import Database
 from anchor.records.state import HeldState
@@ -84,7 +84,7 @@ class WatchedRelease:
     """Numbers of releases whose signer the policy accepts no more."""
     untrusting: AnchorError | None = None
     """Why nobody can say whom the policy accepts."""
-    archive: dict[str, SeenRelease] = field(default_factory=dict)
+    archive: dict[str, ObservedRelease] = field(default_factory=dict)
     """By digest: earlier releases that the published folder has."""
     unsigned: set[int] = field(default_factory=set)
     """Numbers of those whose bundles do not verify."""
@@ -101,7 +101,7 @@ class WatchedRelease:
     def __post_init__(self) -> None:
         self.then: Checkpoint | None = self.log.head()
 
-    def examine(self, target: str, *, hold: bool = False, corrupt: bool = False) -> Examined:
+    def examine(self, target: str, *, hold: bool = False, corrupt: bool = False) -> ExaminedRelease:
         if not corrupt:
             self.meanwhile()
         defect = self.defects.get(target)
@@ -110,16 +110,18 @@ class WatchedRelease:
         error = self.broken.get(target)
         if error is not None:
             check = failed("facts", error)
-            return Examined(verdict=_verdict(target, (check,)))
+            return ExaminedRelease(verdict=_verdict(target, (check,)))
         if corrupt and target not in self.blind:
-            return Examined(verdict=_verdict(target, (failed("facts", Refused("one byte is another")),)))
-        anchor = SeenAnchor(
+            return ExaminedRelease(
+                verdict=_verdict(target, (failed("facts", Refused("one byte is another")),))
+            )
+        anchor = ObservedAnchor(
             origin=self.log.origin,
             log_key=self.log.key.vkey,
             log_index=self.indices.get(target, self.index),
             bundle=b"bundle",
         )
-        release = SeenRelease(
+        release = ObservedRelease(
             ledger="prices",
             number=self.number,
             version=self.version or f"v{self.number}",
@@ -135,7 +137,7 @@ class WatchedRelease:
             checkpoint=self.then,
             log=self.log.log,
         )
-        return Examined(
+        return ExaminedRelease(
             verdict=_verdict(target, (passed("facts", "3 facts"),)),
             release=None if self.nameless else release,
             entries=() if self.entryless else self.entries or (entry,),
@@ -165,7 +167,7 @@ class WatchedRelease:
     def max_run_age(self) -> int | None:
         return None
 
-    def accepts(self, release: SeenRelease) -> bool:
+    def accepts(self, release: ObservedRelease) -> bool:
         if self.untrusting is not None:
             raise self.untrusting
         return release.number not in self.disowned
@@ -191,7 +193,7 @@ class WatchedRelease:
     def cycle(self) -> Cycle:
         return Cycle(self, HeldState(self.database, now=self.now))
 
-    def run(self, target: str = TARGET, *, rules: store.RunRules | None = None) -> Outcome:
+    def run(self, target: str = TARGET, *, rules: store.RunRules | None = None) -> RunRecord:
         """One recorded run in a cycle of its own; the clock goes on by an hour."""
         queue.watch(self.database, target, now=self.now)
         lease = queue.acquire(self.database, worker="w", now=self.now, target=target)
@@ -239,6 +241,6 @@ def _verdict(target: str, checks: tuple[object, ...]) -> Verdict:
     )
 
 
-def detail(outcome: Outcome, name: str) -> str:
+def detail(outcome: RunRecord, name: str) -> str:
     """The lines of the checks whose name begins so."""
     return "; ".join(f"{c.state}: {c.detail}" for c in outcome.verdict.checks if c.name.startswith(name))

@@ -154,12 +154,12 @@ def test_both_histories_in_a_piece_of_evidence_are_marked() -> None:
 
 def test_both_statements_in_a_piece_of_evidence_are_marked(site: Site) -> None:
     from anchor.monitor import conflicting_statements
-    from anchor.monitor.run_record import SeenAnchor, SeenRelease
+    from anchor.monitor.run_record import ObservedAnchor, ObservedRelease
 
-    seen = SeenAnchor(origin="o", log_key="", log_index=0, bundle=site.path("bundle").read_bytes())
+    seen = ObservedAnchor(origin="o", log_key="", log_index=0, bundle=site.path("bundle").read_bytes())
     statement = site.path("statement").read_bytes()
     one, two = (
-        SeenRelease(ledger="a", number=1, version="1", root="", size=1, statement=data, anchors=(seen,))
+        ObservedRelease(ledger="a", number=1, version="1", root="", size=1, statement=data, anchors=(seen,))
         for data in (statement, statement.replace(b"small", b"other"))
     )
     by_path = marks(covered(conflicting_statements.build(one, two).document, "evidence"))

@@ -12,7 +12,7 @@ import pytest
 from anchor.errors import Misuse, Unavailable
 from anchor.monitor import alarm
 from anchor.monitor.alarm import Cause, News, Rule, Seen, Standing
-from anchor.monitor.run_record import Evidence, Outcome
+from anchor.monitor.run_record import Evidence, RunRecord
 from anchor.net.notify import Notifier, heartbeat
 from anchor.verdict import Check, Class, Verdict, judge, passed, worst
 from tests.support.records import outcomes
@@ -45,7 +45,7 @@ def heard(
         if n % 100 < 10:
             stored = msgspec.json.decode(msgspec.json.encode(now), type=Standing)
             assert stored == now  # what is kept between runs is all there is
-        now, news = alarm.after(now, seen, now=NOW + n * every, rule=rule)
+        now, news = alarm.next_standing(now, seen, now=NOW + n * every, rule=rule)
         found += [(n, news)] if news is not None else []
     return found
 
@@ -75,7 +75,7 @@ def test_nothing_is_a_recovery_from_equivocation() -> None:
     known = told(Class.EQUIVOCATION, *[Class.OK] * 3, Class.EQUIVOCATION, Class.UNAVAILABLE, Class.OK)
     assert known == [(0, Class.EQUIVOCATION)]
     before = Standing(notified=Class.INVALID, said=Class.INVALID)
-    standing, news = alarm.after(before, run(), now=NOW, rule=RULE, accused=True)
+    standing, news = alarm.next_standing(before, run(), now=NOW, rule=RULE, accused=True)
     assert (standing.notified, news) == (Class.EQUIVOCATION, None)
 
 
@@ -194,15 +194,15 @@ def test_a_check_that_passes_ends_its_cause_and_one_that_was_not_made_does_not()
     root, other = bad("root", "x"), bad("bundle", "y")
     standing = Standing()
     for n, found in enumerate((seen(root), seen(other), seen(passed("root", "as it was"), other))):
-        standing, _ = alarm.after(standing, found, now=NOW + n, rule=RULE)
+        standing, _ = alarm.next_standing(standing, found, now=NOW + n, rule=RULE)
         lasting = {k.name for k in standing.known.values() if k.lasting}
         assert lasting == [{"root"}, {"root", "bundle"}, {"bundle"}][n]
 
 
 @pytest.mark.parametrize("good", [Class.STALE, Class.PENDING])
 def test_what_a_run_that_made_every_check_does_not_find_is_over(good: Class) -> None:
-    standing, _ = alarm.after(Standing(), seen(bad("root", "x")), now=NOW, rule=RULE)
-    standing, _ = alarm.after(standing, seen(bad("age", "old", good)), now=NOW + 1, rule=RULE)
+    standing, _ = alarm.next_standing(Standing(), seen(bad("root", "x")), now=NOW, rule=RULE)
+    standing, _ = alarm.next_standing(standing, seen(bad("age", "old", good)), now=NOW + 1, rule=RULE)
     assert standing.notified is good
 
 
@@ -267,7 +267,7 @@ def test_ten_thousand_causes_are_a_bounded_number_of_messages_that_say_that_ther
 @pytest.mark.slow
 def test_ten_thousand_causes_in_one_run_are_one_message_and_stay_small_in_the_records() -> None:
     many = run(*(cause(f"n{n}") for n in range(10_000)))
-    standing, news = alarm.after(Standing(), many, now=NOW, rule=RULE)
+    standing, news = alarm.next_standing(Standing(), many, now=NOW, rule=RULE)
     assert news is not None
     assert len(msgspec.json.encode(standing)) < 100_000
     body = alarm.message("t", news, outcomes.outcome(Class.INVALID), when="now", uid="u").body
@@ -313,7 +313,9 @@ def test_a_message_names_the_services_and_stays_small() -> None:
 def test_a_message_says_that_another_policy_was_used_than_in_the_run_before() -> None:
     changed = f"{alarm.DRIFT}policy aa -> bb"
     verdict = msgspec.structs.replace(outcomes.verdict(Class.INVALID), notes=("else", changed))
-    text = alarm.message("t", News(verdict=Class.INVALID), Outcome(verdict=verdict), when="now", uid="u").body
+    text = alarm.message(
+        "t", News(verdict=Class.INVALID), RunRecord(verdict=verdict), when="now", uid="u"
+    ).body
     assert f"since the run before:\n- {changed}\n" in text
     assert "else" not in text
 

@@ -5,7 +5,7 @@ import pytest
 import sqlalchemy as sa
 
 from anchor.errors import Misuse
-from anchor.monitor.run_record import Outcome
+from anchor.monitor.run_record import RunRecord
 from anchor.records import store
 from anchor.records.database import Database
 from anchor.verdict import Class
@@ -31,7 +31,7 @@ KEPT = [
 def filled(database: Database) -> None:
     log = SimLog().grow(3)
     first, log = outcomes.signed(log), log.grow(2)
-    found: Outcome = outcomes.outcome(
+    found: RunRecord = outcomes.outcome(
         Class.INVALID,
         release=outcomes.release(),
         checkpoints=(first, outcomes.signed(log)),

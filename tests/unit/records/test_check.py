@@ -11,7 +11,7 @@ from anchor.app import records
 from anchor.errors import Misuse
 from anchor.format.statement import encode
 from anchor.monitor import alarm
-from anchor.monitor.run_record import Outcome
+from anchor.monitor.run_record import RunRecord
 from anchor.records import check, hash_chain, high_water_mark, intervals, retention, state, store
 from anchor.records.database import Database
 from anchor.records.tables import Checkpoint, CheckRow, EvidenceRow, Run, Target
@@ -191,7 +191,7 @@ def test_a_message_of_a_cause_that_stands_is_not_repeated_over_restarts(database
         at = NOW + n * DAY
         verdict = outcomes.verdict(Class.INVALID, detail=f"SHA-256 is {detail}")
         with outcomes.opened(url) as again:
-            found = Outcome(verdict=verdict, evidence=(outcomes.evidence(),) if n == 1 else ())
+            found = RunRecord(verdict=verdict, evidence=(outcomes.evidence(),) if n == 1 else ())
             told.append(
                 store.save_run(
                     again, outcomes.taken(again, now=at), found, now=at, rules=store.RunRules()

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from anchor.errors import Misuse, Unavailable
 from anchor.monitor.interfaces import LogLocation
-from anchor.monitor.run_record import SeenAnchor
+from anchor.monitor.run_record import ObservedAnchor
 from anchor.records import degraded, followed_logs, high_water_mark, queue, retention
 from anchor.records.check import check
 from anchor.records.database import Database
@@ -140,7 +140,7 @@ def test_what_is_followed_survives_the_records(two: TwoLogs, tmp_path: object) -
 
 
 def test_followed_logs_are_rows_that_only_grow_and_are_written_down(database: Database) -> None:
-    anchors = (SeenAnchor(origin="a", log_key="k", log_index=2**63 - 1, bundle=b"b"),)
+    anchors = (ObservedAnchor(origin="a", log_key="k", log_index=2**63 - 1, bundle=b"b"),)
     lease = outcomes.taken(database)
     with database.write() as connection:
         followed_logs.counted(connection, lease.target_id, anchors, anchors, 5)

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from anchor.disk import worker_id
 from anchor.errors import AnchorError, Refused, Unavailable
 from anchor.monitor import alarm
-from anchor.monitor.run_record import Outcome
+from anchor.monitor.run_record import RunRecord
 from anchor.records import high_water_mark, queue, store
 from anchor.records.database import Database, open_database
 from anchor.records.queue import Held, Lease
@@ -235,7 +235,7 @@ def test_a_side_file_or_a_notifier_that_fails_holds_no_claim(
         monkeypatch.setattr(store, "save_run", broken)
     else:
         monkeypatch.setattr(watch.side_files, what, broken)
-    found = Outcome(verdict=outcomes.verdict(Class.INVALID, TARGET), evidence=(outcomes.evidence(),))
+    found = RunRecord(verdict=outcomes.verdict(Class.INVALID, TARGET), evidence=(outcomes.evidence(),))
     monkeypatch.setattr("anchor.monitor.cycle.Cycle.run", lambda _self, _target: found)
     with contextlib.suppress(RuntimeError, AnchorError):
         watch.worker.cycle()

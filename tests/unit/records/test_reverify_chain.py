@@ -6,7 +6,7 @@ import pytest
 from anchor.encoding import to_base64
 from anchor.format.statement import encode, link
 from anchor.monitor import ancestry
-from anchor.monitor.run_record import Outcome, SeenAnchor, SeenRelease
+from anchor.monitor.run_record import ObservedAnchor, ObservedRelease, RunRecord
 from anchor.records import observed_releases
 from anchor.records.check import check
 from anchor.records.database import Database
@@ -38,7 +38,7 @@ def archive(world: WatchedRelease, statements: dict[int, bytes], *missing: int) 
     """The published folder has all of these but the missing ones."""
     for number, statement in statements.items():
         if number not in missing:
-            release = SeenRelease(
+            release = ObservedRelease(
                 ledger="prices",
                 number=number,
                 version=link(statement).version,
@@ -46,7 +46,7 @@ def archive(world: WatchedRelease, statements: dict[int, bytes], *missing: int) 
                 size=3,
                 statement=statement,
                 anchors=(
-                    SeenAnchor(
+                    ObservedAnchor(
                         origin=world.log.origin, log_key=world.log.key.vkey, log_index=1, bundle=b"bundle"
                     ),
                 ),
@@ -54,7 +54,9 @@ def archive(world: WatchedRelease, statements: dict[int, bytes], *missing: int) 
             world.archive[release.digest] = release
 
 
-def served(world: WatchedRelease, statements: dict[int, bytes], number: int, target: str = TARGET) -> Outcome:
+def served(
+    world: WatchedRelease, statements: dict[int, bytes], number: int, target: str = TARGET
+) -> RunRecord:
     world.number, world.statement = number, statements[number]
     return world.run(target)
 
@@ -179,7 +181,7 @@ def test_a_version_that_is_published_again_under_another_number_is_invalid(
 def test_a_version_that_is_held_of_another_number_is_invalid(world: WatchedRelease) -> None:
     world.number, world.statement = 1, SHOWN[1]
 
-    def as_v1(found: Outcome) -> str:
+    def as_v1(found: RunRecord) -> str:
         return detail(found, "version")
 
     assert as_v1(world.run()) == ""

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from anchor.errors import Misuse, Unavailable
 from anchor.format.statement import encode, link
 from anchor.monitor.cycle import Cycle
-from anchor.monitor.run_record import Best, Outcome, SeenRelease
+from anchor.monitor.run_record import Best, ObservedRelease, RunRecord
 from anchor.records import degraded, high_water_mark, observed_releases, queue, retention
 from anchor.records.check import check
 from anchor.records.database import Database
@@ -51,7 +51,7 @@ def published(world: WatchedRelease, *numbers: int) -> None:
         assert world.found() is Class.OK
 
 
-def served(world: WatchedRelease, number: int) -> Outcome:
+def served(world: WatchedRelease, number: int) -> RunRecord:
     world.number, world.statement = number, CHAIN[number]
     return world.run()
 
@@ -101,7 +101,7 @@ def test_only_what_is_higher_than_what_is_served_is_verified_again(world: Watche
     published(world, 1, 2, 3)
     asked: list[int] = []
 
-    def accepts(release: SeenRelease) -> bool:
+    def accepts(release: ObservedRelease) -> bool:
         asked.append(release.number)
         return True
 

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from anchor.errors import Refused, Unavailable, Unsupported
 from anchor.format.statement import Statement, encode, link
-from anchor.monitor.run_record import ConsistencyProof, PriorRun, SeenRelease, SignedCheckpoint
+from anchor.monitor.run_record import ConsistencyProof, ObservedRelease, PriorRun, SignedCheckpoint
 from anchor.records import queue, state, store
 from anchor.records.database import Database
 from anchor.records.tables import Checkpoint, Delivery, EvidenceRow, Notification, Run, Target
@@ -89,7 +89,7 @@ def test_both_sides_of_a_fork_are_kept(database: Database) -> None:
     assert state.HeldState(database, now=NOW).contradictions("log.example") == [outcomes.evidence()]
 
 
-def conflicting(held: state.HeldState, release: SeenRelease) -> list[SeenRelease]:
+def conflicting(held: state.HeldState, release: ObservedRelease) -> list[ObservedRelease]:
     return list(held.conflicting(release))
 
 
@@ -121,7 +121,7 @@ def test_a_release_of_another_chain_contradicts_its_neighbours(database: Databas
     assert conflicting(with_chain, other)[0] == one
 
 
-def third(two: SeenRelease) -> Statement:
+def third(two: ObservedRelease) -> Statement:
     return samples.statement(number=3, version="3.0", previous=link(two.statement))
 
 

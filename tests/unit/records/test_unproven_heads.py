@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from anchor import merkle
 from anchor.errors import Unavailable
 from anchor.monitor.interfaces import EntryProof, LogLocation
-from anchor.monitor.run_record import Outcome, SignedCheckpoint
+from anchor.monitor.run_record import RunRecord, SignedCheckpoint
 from anchor.records import check, degraded, high_water_mark, history, proven_heads, store
 from anchor.records.state import HeldState
 from anchor.records.tables import Checkpoint, Proof
@@ -30,7 +30,7 @@ def lie(world: WatchedRelease, size: int, root: bytes = ROOT) -> SimLog:
     return found
 
 
-def tell(world: WatchedRelease, log: SimLog) -> Outcome:
+def tell(world: WatchedRelease, log: SimLog) -> RunRecord:
     """One run in which the log shows itself so, and is itself again afterwards."""
     honest, world.log = world.log, log
     try:
@@ -44,7 +44,7 @@ def grown(world: WatchedRelease, size: int) -> None:
     assert world.found() is Class.OK
 
 
-def named(outcome: Outcome, name: str) -> list[str]:
+def named(outcome: RunRecord, name: str) -> list[str]:
     return [c.state for c in outcome.verdict.checks if c.name == name]
 
 
