@@ -6,7 +6,6 @@ A doubt demotes: it never raises an alarm and never passes. This module decides 
 
 import enum
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 import msgspec
@@ -132,8 +131,7 @@ def judge(checks: Iterable[Check]) -> Class:
     return worst(c.demotes for c in listed if c.demotes)
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(msgspec.Struct, frozen=True):
     """A kind of check that docs/checks.md lists. `name` is stable: scripts read it."""
 
     name: str

@@ -9,7 +9,6 @@ import contextlib
 import functools
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from datetime import datetime
 from urllib.parse import urlsplit
 
@@ -76,14 +75,13 @@ class LogKey(msgspec.Struct, frozen=True):
         return _names(self.base_url)
 
 
-@dataclass(frozen=True)
-class Authority:
+class Authority(msgspec.Struct, frozen=True, dict=True):
     """A certificate or time-stamping authority: its chain, leaf-most first, the last one the trust anchor."""
 
     uri: str
     subject: str
     window: Window
-    certificates: tuple[x509.Certificate, ...] = field(compare=False)
+    certificates: tuple[x509.Certificate, ...]
     fingerprints: tuple[bytes, ...] = ()
     operator: str = ""
 

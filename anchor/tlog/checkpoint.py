@@ -6,7 +6,6 @@ Decides whether bytes are a checkpoint of one log. `parse` verifies nothing; siz
 """
 
 import re
-from dataclasses import dataclass, field
 
 import msgspec
 
@@ -20,8 +19,7 @@ from anchor.tlog.note import Note, Signed
 _TREE_ID = re.compile(r"[0-9]{1,20}")
 
 
-@dataclass(frozen=True)
-class Log:
+class Log(msgspec.Struct, frozen=True):
     """A log that is known beforehand: its origin, and the one key that speaks for it.
 
     `shards` is for Rekor v1, whose checkpoints have the origin `<host> - <tree id>` and are signed under the
@@ -30,7 +28,7 @@ class Log:
 
     origin: str
     key: VerifierKey
-    shards: bool = field(default=False, kw_only=True)
+    shards: bool = False
 
     def owns(self, origin: str) -> bool:
         """Whether a checkpoint of this origin is this log's."""

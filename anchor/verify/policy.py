@@ -7,7 +7,6 @@ what is verified.
 
 import functools
 import re
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -40,8 +39,7 @@ KEYS = (
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Signer:
+class Signer(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """Whose signature counts: an issuer, and an identity exactly or by a regular expression matched whole.
 
     The expression is one of RE2 (https://github.com/google/re2/wiki/Syntax), whose time is linear in the

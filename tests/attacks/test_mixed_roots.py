@@ -145,7 +145,7 @@ def test_a_signer_that_is_tied_to_one_root_is_certified_by_no_other(
 ) -> None:
     """Without `trusted_root` in [[signer]] each of the policy's roots may certify it: that is lent."""
     held, raw = posing
-    signer = replace(lender_of(two.held), trusted_roots=tied_to)
+    signer = msgspec.structs.replace(lender_of(two.held), trusted_roots=tied_to)
     union = trusted_root.union(trusted_root.parse(r) for r in raw)
     for order in (raw, raw[::-1]):
         labels = ["a" if r == raw[0] else "b" for r in order]
@@ -160,5 +160,5 @@ def test_a_signer_that_is_tied_to_a_root_counts_under_none_that_has_no_name(
 ) -> None:
     held, raw = posing
     union = trusted_root.union(trusted_root.parse(r) for r in raw)
-    signer = replace(lender_of(two.held), trusted_roots=("b",))
+    signer = msgspec.structs.replace(lender_of(two.held), trusted_roots=("b",))
     assert held.verify(trust=two.trust(raw, union, signer)).verdict is Class.INVALID
