@@ -59,6 +59,14 @@ def test_every_row_is_exported_as_a_line(database: Database) -> None:
     assert [data for _, data in export.notes(database)] == [log.sign()]
 
 
+def test_exported_rows_keep_the_names_that_were_written_first(database: Database) -> None:
+    """The table of targets was renamed; what is exported or chained was not."""
+    kept(database, Class.OK, release=outcomes.release())
+    rows = [json.loads(line) for line in export.rows(database)]
+    assert {row["table"] for row in rows if "claim_id" in row} == {"runs", "followed", "shown"}
+    assert "claims" in {row["kind"] for row in rows if row["table"] == "journal"}
+
+
 def stands(database: Database, hours: float, max_age: int | None = None) -> Class:
     return status(database, now=NOW + hours * HOUR, max_age=max_age).verdict
 
