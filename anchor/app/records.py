@@ -57,7 +57,7 @@ class HomeFiles:
         self._evidence = home / "evidence"
 
     def save_evidence(self, evidence: Evidence) -> None:
-        """Write evidence as a file, if there is none yet."""
+        """Write evidence as a file, unless the file exists."""
         path = self._evidence / f"{evidence.digest}.json"
         with suppress(AnchorError, OSError):
             if not path.exists():

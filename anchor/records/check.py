@@ -287,8 +287,8 @@ def _contradictions(connection: Connection) -> list[Check]:
     )
     numbers = sa.select(Release.ledger, Release.number).group_by(Release.ledger, Release.number)
     contradictions = [f"two roots of {o} at size {s}" for o, s in connection.execute(sizes.limit(_MOST))]
-    rivals = numbers.having(sa.func.count() > 1).limit(_MOST)
-    shared = [f"{name} number {n}" for name, n in connection.execute(rivals)]
+    repeated = numbers.having(sa.func.count() > 1).limit(_MOST)
+    shared = [f"{name} number {n}" for name, n in connection.execute(repeated)]
     kept = connection.execute(sa.select(EvidenceRow.origin).distinct().limit(_MOST)).scalars()
     contradictions += [f"evidence against {origin}" for origin in kept]
     if not contradictions:

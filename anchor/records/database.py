@@ -96,7 +96,7 @@ class Database:
         self._check()
 
     def room(self) -> bool:
-        """Whether a run can still be recorded. False if the disk of SQLite's file is full."""
+        """True if a run can still be recorded, False if the disk of SQLite's file is full."""
         try:
             disk = os.statvfs(self._file.parent) if self._file is not None else None
         except OSError:
@@ -153,7 +153,7 @@ def open_database(url: str, *, create: bool = True, patient: bool = False) -> Da
 
 
 def _unchanging(file: Path) -> bool:
-    """Whether nobody writes this file: SQLite cannot make its own files in the read-only folder, and there is
+    """True if nobody writes this file: SQLite cannot make its own files in the read-only folder, and there is
     no write-ahead log that must be read with it."""
     log = file.with_name(f"{file.name}-wal")
     return not os.access(file.parent, os.W_OK) and not (log.exists() and log.stat().st_size)

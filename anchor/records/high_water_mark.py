@@ -187,7 +187,7 @@ def followed(mark: Mark) -> list[tuple[str, str, str]]:
 
 
 def _is_target(text: str) -> bool:
-    """Whether the command line would store this target: a URL, or an absolute path."""
+    """True if the command line would store this target: a URL, or an absolute path."""
     plain = 0 < len(text.encode()) <= MAX_TARGET and text.isprintable()
     return plain and text.startswith(("https://", "http://", "/"))
 

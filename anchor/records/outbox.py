@@ -62,7 +62,7 @@ def post(
 
 
 def has_notified(connection: Connection, target_id: int, verdict: str) -> bool:
-    """Whether there ever was a message of this class about a target."""
+    """True if there ever was a message of this class about a target."""
     return (
         connection.execute(_NOTIFIED, {"target_id": target_id, "verdict": str(verdict)}).first() is not None
     )

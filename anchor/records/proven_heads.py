@@ -125,7 +125,7 @@ def beyond(connection: Connection, log: dict[str, str]) -> int:
 
 
 def no_room(connection: Connection, log: dict[str, str], note: bytes) -> bool:
-    """Whether there is no room for an unproven head of a log with this note. If so, the head is counted as
+    """True if there is no room for an unproven head of a log with this note. Then the head is counted as
     not kept, in the caller's transaction."""
     sizes = [row.bytes for row in connection.execute(_SIZES, log)]
     if len(sizes) <= MAX_UNPROVEN and sum(sizes) + len(note) <= MAX_UNPROVEN_BYTES:

@@ -89,7 +89,7 @@ _CHANGE = sa.update(Target).where(Target.id == sa.bindparam("target_id"))
 _MINE = _CHANGE.where(Target.run_id == sa.bindparam("run"))
 
 Alive = Callable[[str], bool | None]
-"""Whether a worker lives: False only if it is certainly dead, None if nobody can say."""
+"""True if a worker lives, False only if it is certainly dead, None if nobody can say."""
 
 
 def ms(seconds: float) -> int:

@@ -18,7 +18,7 @@ class SideFiles(Protocol):
     """Reads and writes these files. Each is a second copy, so a write that fails raises nothing."""
 
     def save_evidence(self, evidence: Evidence) -> None:
-        """Write evidence as a file, if there is none yet."""
+        """Write evidence as a file, unless the file exists."""
         ...
 
     def evidence(self, known: Collection[str]) -> Iterator[bytes]:

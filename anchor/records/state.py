@@ -177,7 +177,7 @@ class HeldState:
             return Unproven(tuple(heads), proven_heads.beyond(connection, log))
 
     def knows(self, origin: str, size: int, root: bytes) -> bool:
-        """Whether this checkpoint is held."""
+        """True if this checkpoint is held."""
         wanted = {"origin": origin, "size": size, "root": root.hex()}
         with self._database.read() as connection:
             return connection.execute(_KNOWN, wanted).first() is not None

@@ -255,7 +255,7 @@ def _suppressed(
 
 
 def _newest(connection: Connection, release_id: int | None, target_id: int) -> bool:
-    """Whether no watched target shows a later release of the same ledger."""
+    """True if no watched target shows a later release of the same ledger."""
     if release_id is None:
         return True
     return connection.execute(_LATER, {"target_id": target_id, "release": release_id}).first() is None

@@ -145,7 +145,7 @@ def _line(state: TargetState, now: float, max_age: int | None, alive: Alive) -> 
 
 
 def _silent(state: TargetState, now: float) -> bool:
-    """Whether a lease was not renewed for so long that no run can be in progress."""
+    """True if a lease was not renewed for so long that no run can be in progress."""
     if state.running is None or state.lease_ms is None:
         return False
     return not -queue.BACK <= now - (state.lease_ms / 1000 - queue.LEASE) <= queue.SILENT

@@ -76,7 +76,7 @@ def _append_only(table: str) -> None:
 
 
 def _write_down(shown: sa.Table) -> None:
-    """What the runs that are still there found, in the table and in the journal."""
+    """Copy the releases of the stored runs into the table and into the journal."""
     bind = op.get_bind()
     query = (
         "SELECT claim_id, release_id, MIN(ended_ms) AS seen_ms FROM runs "
