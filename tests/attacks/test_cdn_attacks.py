@@ -7,13 +7,13 @@ import pytest
 
 from anchor.verdict import Class
 from tests.support.attacks.attacked import Attacked
-from tests.support.servers.cdn import Cdn, cdn
+from tests.support.servers.folder_server import FolderServer, serve_folder
 
 
 @pytest.fixture
-def server(fresh: Attacked) -> Iterator[Cdn]:
+def server(fresh: Attacked) -> Iterator[FolderServer]:
     """The site behind a CDN, seen good once."""
-    with cdn(fresh.site.root) as running:
+    with serve_folder(fresh.site.root) as running:
         fresh.target = f"{running.url}/release.json"
         assert fresh.found() is Class.OK
         yield running
@@ -23,7 +23,7 @@ def ledger(attacked: Attacked) -> str:
     return str(attacked.site.path("ledger.md").relative_to(attacked.site.root))
 
 
-def test_an_edited_ledger(fresh: Attacked, server: Cdn) -> None:
+def test_an_edited_ledger(fresh: Attacked, server: FolderServer) -> None:
     path = ledger(fresh)
     server.bodies[path] = (server.folder / path).read_bytes().replace(b"| A | 1 |", b"| A | 9 |")
     assert fresh.found() is Class.INVALID
@@ -35,13 +35,13 @@ def test_an_edited_ledger(fresh: Attacked, server: Cdn) -> None:
     assert fresh.counts() == (1, 0)
 
 
-def test_a_ledger_of_another_size(fresh: Attacked, server: Cdn) -> None:
+def test_a_ledger_of_another_size(fresh: Attacked, server: FolderServer) -> None:
     path = ledger(fresh)
     server.bodies[path] = (server.folder / path).read_bytes() + b"| E | 5 |\n"
     assert fresh.run().code in (Class.INVALID.exit_code, Class.UNAVAILABLE.exit_code)
 
 
-def test_an_edited_release_json(fresh: Attacked, server: Cdn) -> None:
+def test_an_edited_release_json(fresh: Attacked, server: FolderServer) -> None:
     good = fresh.site.release.read_bytes()
     server.bodies["release.json"] = good.replace(b'"version": "3"', b'"version": "4"')
     assert server.bodies["release.json"] != good
@@ -49,7 +49,7 @@ def test_an_edited_release_json(fresh: Attacked, server: Cdn) -> None:
     assert fresh.told() == ["INVALID"]
 
 
-def test_an_old_release_json_is_a_lagging_source(fresh: Attacked, server: Cdn) -> None:
+def test_an_old_release_json_is_a_lagging_source(fresh: Attacked, server: FolderServer) -> None:
     old = (fresh.site.root / "release" / "1" / "release.json").read_bytes()
     server.bodies["release.json"] = old.replace(b'"path": "../', b'"path": "release/').replace(
         b'"path": "', b'"path": "release/1/'
@@ -63,21 +63,23 @@ def test_an_old_release_json_is_a_lagging_source(fresh: Attacked, server: Cdn) -
 
 
 @pytest.mark.parametrize("status", [404, 410, 403, 500, 503])
-def test_nothing_is_unavailable_and_the_log_is_followed(fresh: Attacked, server: Cdn, status: int) -> None:
+def test_nothing_is_unavailable_and_the_log_is_followed(
+    fresh: Attacked, server: FolderServer, status: int
+) -> None:
     server.status = status
     fresh.serve(fresh.log.fork(1))
     assert fresh.found() is Class.EQUIVOCATION
     assert fresh.counts() == (2, 1)
 
 
-def test_nothing_at_all(fresh: Attacked, server: Cdn) -> None:
+def test_nothing_at_all(fresh: Attacked, server: FolderServer) -> None:
     server.status = 404
     assert fresh.found() is Class.UNAVAILABLE
     assert fresh.told() == ["UNAVAILABLE"]
 
 
 @pytest.mark.parametrize("path", ["release.json", "ledger"])
-def test_a_hundred_megabytes_are_not_read(fresh: Attacked, server: Cdn, path: str) -> None:
+def test_a_hundred_megabytes_are_not_read(fresh: Attacked, server: FolderServer, path: str) -> None:
     server.huge.add(ledger(fresh) if path == "ledger" else path)
     ran = fresh.run()
     assert ran.code in (Class.UNAVAILABLE.exit_code, Class.INVALID.exit_code)
@@ -87,12 +89,12 @@ def test_a_hundred_megabytes_are_not_read(fresh: Attacked, server: Cdn, path: st
 @pytest.mark.parametrize(
     "to", ["http://127.0.0.1:1/release.json", "https://elsewhere.invalid/", "file:///etc/passwd"]
 )
-def test_a_redirect_to_elsewhere_is_not_followed(fresh: Attacked, server: Cdn, to: str) -> None:
+def test_a_redirect_to_elsewhere_is_not_followed(fresh: Attacked, server: FolderServer, to: str) -> None:
     server.moved["release.json"] = to
     assert fresh.found() is Class.UNAVAILABLE
 
 
-def test_a_redirect_on_the_same_host_is(fresh: Attacked, server: Cdn) -> None:
+def test_a_redirect_on_the_same_host_is(fresh: Attacked, server: FolderServer) -> None:
     server.bodies["elsewhere.json"] = fresh.site.release.read_bytes()
     server.moved["release.json"] = "/elsewhere.json"
     assert fresh.found() is Class.OK

@@ -20,7 +20,7 @@ from anchor.verdict import Class
 from tests.support.attacks.attacked import Hook
 from tests.support.process.anchor_cli import Ran, anchor
 from tests.support.releases.published import LEDGER, Site, published
-from tests.support.servers.cdn import cdn
+from tests.support.servers.folder_server import serve_folder
 
 OTHER = LEDGER.replace("| A | 1 |", "| A | 9 |")
 
@@ -36,7 +36,7 @@ class TwoTongues:
 
     def run(self, *sites: Site) -> Ran:
         """Re-verify these sites under the policy of the first."""
-        given = ("--policy", self.one.policy, "--home", self.home, "--notify", self.hook.url, "--json")
+        given = ("--policy", self.one.policy, "--home", self.home, "--notify", self.hook.notify_url, "--json")
         return anchor("reverify", *(s.release for s in sites or (self.one,)), *given)
 
     def swap(self) -> None:
@@ -276,7 +276,7 @@ def test_two_publishers_of_one_ledger_name_under_two_policies_in_one_home_are_no
     """Each is accepted by one policy; what would accuse them, `verify-evidence` refutes under both."""
     (tmp_path / "stranger").mkdir()
     stranger = published(tmp_path / "stranger", OTHER)
-    given = ("--home", both.home, "--notify", both.hook.url, "--alarm-after", "1/0", "--json")
+    given = ("--home", both.home, "--notify", both.hook.notify_url, "--alarm-after", "1/0", "--json")
     for _ in range(2):
         for site in (stranger, both.one):
             ran = anchor("reverify", site.release, "--policy", site.policy, *given)
@@ -321,9 +321,9 @@ def test_another_history_is_found_although_its_neighbours_were_never_seen(
 def test_a_history_that_is_withheld_is_pending_and_found_when_it_is_shown(
     both: TwoTongues, much_later: Site, served: str
 ) -> None:
-    with cdn(both.one.root) as server:
+    with serve_folder(both.one.root) as server:
         target = f"{server.url}/release.json" if served == "web" else both.one.release
-        given = ("--policy", both.one.policy, "--home", both.home, "--notify", both.hook.url, "--json")
+        given = ("--policy", both.one.policy, "--home", both.home, "--notify", both.hook.notify_url, "--json")
         TwoTongues(both.one, much_later, both.home, both.hook).swap()
         hidden = both.one.root / "release" / "2.0.0"
         hidden.rename(both.home / "hidden")

@@ -13,7 +13,7 @@ import pytest
 from tests.support.attacks.attacked import Attacked, hook
 from tests.support.attacks.online import until, watching
 from tests.support.process.anchor_cli import anchor
-from tests.support.servers.serving import running
+from tests.support.servers.loopback import running
 
 
 class _Drips(BaseHTTPRequestHandler):
@@ -62,7 +62,7 @@ def test_a_slow_receiver_holds_up_no_other_and_no_heartbeat(
     attacked: Attacked, slow: str, tmp_path: Path
 ) -> None:
     metrics = tmp_path / "a.prom"
-    told = ("--notify", f"json://{slow}/", "--notify", attacked.hook.url)
+    told = ("--notify", f"json://{slow}/", "--notify", attacked.hook.notify_url)
     besides = ("--heartbeat", attacked.hook.beat, "--metrics-file", metrics)
     good = attacked.site.path("ledger.md").read_bytes()
     spoil(attacked)
@@ -93,12 +93,12 @@ def test_a_watch_beats_while_messages_wait_for_a_slow_receiver(attacked: Attacke
 def test_another_processs_receivers_take_no_alarm_over(attacked: Attacked) -> None:
     """A's delivery fails once; B runs with its own receiver; then A's is back."""
     with hook() as mine:
-        own = ("--notify", mine.url)
+        own = ("--notify", mine.notify_url)
         spoil(attacked)
         mine.taking = 500
         assert reverify(attacked, *own)[0] == 8
         mine.titles()
-        assert reverify(attacked, "--notify", attacked.hook.url)[0] == 8
+        assert reverify(attacked, "--notify", attacked.hook.notify_url)[0] == 8
         assert "1 for receiver" in anchor("status", "--home", attacked.home).out
         mine.taking = 200
         with contextlib.closing(sqlite3.connect(attacked.home / "records.db")) as db, db:

@@ -164,7 +164,7 @@ def full() -> None:
 def on_full_disk(attacked: Attacked) -> tuple[int, str, str]:
     ran = process(
         *("reverify", attacked.target, "--policy", attacked.folder / "watched.toml"),
-        *("--home", attacked.home, "--notify", attacked.hook.url),
+        *("--home", attacked.home, "--notify", attacked.hook.notify_url),
         before=full,
     )
     return ran.code, ran.out, ran.err

@@ -12,7 +12,7 @@ from anchor.verdict import Class
 from tests.support.attacks.attacked import Attacked
 from tests.support.process.anchor_cli import anchor
 from tests.support.releases.published import LEDGER, Site
-from tests.support.servers.cdn import cdn
+from tests.support.servers.folder_server import serve_folder
 
 PATHS = ["bundle.json", "a/b.json", "x", "ledger.json.d/ledger.csv", "release/3/_.SIGSTORE.JSON", "1.._+-"]
 OTHER = LEDGER.replace("| A | 1 |", "| A | 9 |")
@@ -113,7 +113,7 @@ def test_the_suspect_does_not_serve_the_canary(fresh: Attacked, what: str) -> No
     good = fresh.site.path("ledger.md").read_bytes()
     at = len(good) // 2
     flipped = good[:at] + bytes([good[at] ^ 1]) + good[at + 1 :]
-    with cdn(fresh.site.root) as server:
+    with serve_folder(fresh.site.root) as server:
         fresh.target = f"{server.url}/release.json"
         server.then = {path: {"one bit flipped": flipped, "nothing": b"", "another ledger": b"x"}[what]}
         assert fresh.found() is Class.OK

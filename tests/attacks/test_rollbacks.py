@@ -13,16 +13,16 @@ from anchor.verdict import Class
 from tests.support.attacks.attacked import Attacked
 from tests.support.process.anchor_cli import Ran, anchor
 from tests.support.releases.published import LEDGER
-from tests.support.servers.cdn import Cdn, cdn
+from tests.support.servers.folder_server import FolderServer, serve_folder
 
 RULE = ("--alarm-after", "3/12h")
 """The rule that damps what may pass."""
 
 
 @pytest.fixture
-def server(fresh: Attacked) -> Iterator[Cdn]:
+def server(fresh: Attacked) -> Iterator[FolderServer]:
     """The site behind a CDN, seen good once."""
-    with cdn(fresh.site.root) as running:
+    with serve_folder(fresh.site.root) as running:
         fresh.target = f"{running.url}/release.json"
         assert fresh.found() is Class.OK
         yield running
@@ -43,7 +43,9 @@ def accept(fresh: Attacked, number: int) -> Ran:
     return anchor("records", "accept", fresh.target, *given)
 
 
-def test_a_rollback_is_one_in_every_run_and_its_alarm_is_not_damped(fresh: Attacked, server: Cdn) -> None:
+def test_a_rollback_is_one_in_every_run_and_its_alarm_is_not_damped(
+    fresh: Attacked, server: FolderServer
+) -> None:
     told: list[str] = []
     for version in ("1", "1", "2", "1"):
         server.bodies["release.json"] = old(fresh, version)
@@ -68,7 +70,7 @@ def test_a_rollback_is_one_in_every_run_and_its_alarm_is_not_damped(fresh: Attac
     assert status(fresh).code == 0
 
 
-def test_a_rollback_is_found_by_records_that_were_lost(fresh: Attacked, server: Cdn) -> None:
+def test_a_rollback_is_found_by_records_that_were_lost(fresh: Attacked, server: FolderServer) -> None:
     """Their mark has the highest number."""
     (fresh.home / "records.db").unlink()
     server.bodies["release.json"] = old(fresh, "1")
@@ -81,7 +83,7 @@ def test_a_rollback_is_found_by_records_that_were_lost(fresh: Attacked, server: 
 
 
 def test_a_rollback_is_found_after_a_release_of_a_stranger_under_another_policy(
-    fresh: Attacked, server: Cdn
+    fresh: Attacked, server: FolderServer
 ) -> None:
     """Whatever number the stranger signs: it is none of this policy's."""
     server.bodies["release.json"] = old(fresh, "1")
@@ -98,7 +100,7 @@ def test_a_rollback_is_found_after_a_release_of_a_stranger_under_another_policy(
     assert fresh.run().document["facts"]["best"]["number"] == 3
 
 
-def test_a_rollback_that_was_meant(fresh: Attacked, server: Cdn) -> None:
+def test_a_rollback_that_was_meant(fresh: Attacked, server: FolderServer) -> None:
     server.bodies["release.json"] = old(fresh, "1")
     assert accept(fresh, 1).code == 2  # nobody has seen it yet
     assert fresh.found() is Class.UNAVAILABLE
@@ -127,7 +129,7 @@ def test_an_old_version_at_its_own_place_is_no_rollback(fresh: Attacked) -> None
 
 
 def test_records_lost_after_a_rollback_was_accepted_do_not_bring_the_higher_number_back(
-    fresh: Attacked, server: Cdn
+    fresh: Attacked, server: FolderServer
 ) -> None:
     server.bodies["release.json"] = old(fresh, "1")
     assert fresh.found() is Class.UNAVAILABLE

@@ -15,7 +15,7 @@ from anchor.monitor.observed import ExaminedRelease
 from anchor.verdict import Class, Verdict
 from tests.support.attacks.attacked import Attacked, log_of
 from tests.support.releases.published import LEDGER
-from tests.support.servers.cdn import cdn
+from tests.support.servers.folder_server import serve_folder
 
 
 def half(path: Path) -> None:
@@ -94,7 +94,7 @@ def test_a_release_that_is_swapped_between_two_requests_is_read_again(fresh: Att
 
     old_json, old = flattened(fresh.site.root)
     new_json, newer = flattened(new.root)
-    with cdn(fresh.site.root) as server:
+    with serve_folder(fresh.site.root) as server:
         fresh.target = f"{server.url}/release.json"
         server.bodies = {"release.json": old_json, **old}
         assert fresh.found() is Class.OK

@@ -56,7 +56,7 @@ class ManyReleases:
     folder: Path
 
     def command(self, *words: object) -> list[str]:
-        policy = self.many.policy(self.server.url("log"))
+        policy = self.many.policy(self.server.log_url("log"))
         given = ("--policy", policy, "--home", self.folder / "watcher")
         return [sys.executable, "-m", "anchor", *map(str, (*words, *given))]
 

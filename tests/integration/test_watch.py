@@ -116,7 +116,17 @@ def test_a_receiver_that_hangs_delays_nothing_and_the_alarm_comes_later(
             until(lambda: len(runs(home, "--class", "INVALID")) == 1)
             assert ended(child)[0] == 0
     ran = anchor(
-        *("reverify", own.release, "--policy", own.policy, "--home", home, "--notify", webhook.url, "--quiet")
+        *(
+            "reverify",
+            own.release,
+            "--policy",
+            own.policy,
+            "--home",
+            home,
+            "--notify",
+            webhook.notify_url,
+            "--quiet",
+        )
     )
     assert ran.code == 8
     assert webhook.titles() == ["INVALID"]  # the one that was never taken, and no second one

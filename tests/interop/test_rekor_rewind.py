@@ -56,7 +56,7 @@ class Watched:
 
     def run(self, *more: object) -> Ran:
         given = ("--policy", self.folder / "policy.toml", "--home", self.folder / "watcher")
-        rule = ("--alarm-after", "2/0", "--notify", self.hook.url)
+        rule = ("--alarm-after", "2/0", "--notify", self.hook.notify_url)
         return anchor("reverify", self.folder / "site" / "release.json", *given, *rule, "--json", *more)
 
     def evidence(self) -> Path:

@@ -18,7 +18,7 @@ from anchor.verdict import Class
 from tests.support.attacks.attacked import Attacked, Hook
 from tests.support.process.anchor_cli import Ran, anchor, process
 from tests.support.releases.published import Site
-from tests.support.servers.cdn import Cdn, cdn
+from tests.support.servers.folder_server import FolderServer, serve_folder
 
 OK, STALE, PENDING, UNAVAILABLE = Class.OK, Class.STALE, Class.PENDING, Class.UNAVAILABLE
 INVALID, EQUIVOCATION, ERROR, USAGE = Class.INVALID, Class.EQUIVOCATION, Class.ERROR, Class.USAGE
@@ -76,21 +76,21 @@ class Play(Attacked):
         else:
             super().write_policy(text)
 
-    def behind_cdn(self) -> Cdn:
+    def behind_cdn(self) -> FolderServer:
         """The site is fetched from a server that lies from now on as it is told."""
-        server = self.stack.enter_context(cdn(self.site.root))
+        server = self.stack.enter_context(serve_folder(self.site.root))
         self.target = f"{server.url}/release.json"
         self.kept["cdn"] = server
         return server
 
     @property
-    def cdn(self) -> Cdn:
-        found: Cdn = self.kept["cdn"]
+    def cdn(self) -> FolderServer:
+        found: FolderServer = self.kept["cdn"]
         return found
 
     def words(self, *, rule: str = RULE) -> tuple[object, ...]:
         """The command of each act."""
-        given = ("--policy", self.folder / "watched.toml", "--notify", self.hook.url, "--wait", "1s")
+        given = ("--policy", self.folder / "watched.toml", "--notify", self.hook.notify_url, "--wait", "1s")
         told = ("--alarm-after", rule, "--heartbeat", self.hook.beat)
         return ("reverify", self.target, *given, *told, *self.records(), "--json", *self.more)
 

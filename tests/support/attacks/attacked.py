@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -27,22 +26,21 @@ from tests.support.logs.simlog import SimLog
 from tests.support.process.anchor_cli import Ran, anchor
 from tests.support.records import quick
 from tests.support.releases.published import LEDGER, Site, published
-from tests.support.servers.serving import running
+from tests.support.servers.loopback import Handler, LoopbackServer, running
 
 quick.install()
 
 
-class Hook(ThreadingHTTPServer):
+class Hook(LoopbackServer):
     """A webhook that takes messages and remembers them; what is fetched from it are heartbeats."""
 
-    daemon_threads = True
     status = 200
     """The answer to a heartbeat."""
     taking = 200
     """The answer to a message."""
 
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Taker)
+        super().__init__(_Taker)
         self.messages: list[dict[str, Any]] = []
         self.beats = 0
         self.path = f"/{secrets.token_hex(8)}"
@@ -51,11 +49,11 @@ class Hook(ThreadingHTTPServer):
     @property
     def beat(self) -> str:
         """As --heartbeat takes it."""
-        return f"http://127.0.0.1:{self.server_port}{self.path}"
+        return f"{self.url}{self.path}"
 
     @property
-    def url(self) -> str:
-        """As apprise takes it."""
+    def notify_url(self) -> str:
+        """As --notify takes it."""
         return f"json://127.0.0.1:{self.server_port}{self.path}"
 
     def titles(self) -> list[str]:
@@ -65,26 +63,18 @@ class Hook(ThreadingHTTPServer):
         return found
 
 
-class _Taker(BaseHTTPRequestHandler):
-    def do_POST(self) -> None:
+class _Taker(Handler):
+    def post(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         assert isinstance(self.server, Hook)
         if self.path == self.server.path and self.server.taking == 200:
             self.server.messages.append(json.loads(body))
-        self._done(self.server.taking)
+        self.answer(self.server.taking)
 
-    def do_GET(self) -> None:
+    def get(self) -> None:
         assert isinstance(self.server, Hook)
         self.server.beats += self.path == self.server.path
-        self._done(self.server.status)
-
-    def _done(self, status: int = 200) -> None:
-        self.send_response(status)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def log_message(self, *args: object) -> None:
-        pass
+        self.answer(self.server.status)
 
 
 @contextmanager
@@ -175,7 +165,14 @@ class Attacked:
 
     def run(self, *more: object) -> Ran:
         """One `anchor reverify`, told at once."""
-        given = ("--policy", self.folder / "watched.toml", "--home", self.home, "--notify", self.hook.url)
+        given = (
+            "--policy",
+            self.folder / "watched.toml",
+            "--home",
+            self.home,
+            "--notify",
+            self.hook.notify_url,
+        )
         rule = () if "--alarm-after" in more else ("--alarm-after", "1/0")
         return anchor("reverify", self.target, *given, *rule, "--wait", "1s", "--json", *self.more, *more)
 

@@ -36,7 +36,7 @@ class Online(Attacked):
     def write_policy(self, text: str = "") -> None:
         """All places of the server, in the order in which they came."""
         places = "".join(
-            f'\n[[log]]\norigin = "{self.log.origin}"\nurl = "{self.server.url(name)}"\n'
+            f'\n[[log]]\norigin = "{self.log.origin}"\nurl = "{self.server.log_url(name)}"\n'
             for name in self.server.logs
         )
         (self.folder / "watched.toml").write_text((text or self.site.policy.read_text()) + places)
@@ -83,7 +83,7 @@ def until(done: Callable[[], object], seconds: float, process: subprocess.Popen[
 def watching(found: Attacked, *more: object, env: Mapping[str, str] | None = None) -> Iterator[Daemon]:
     """`anchor watch` of this watcher's target, looking every second; ended if the test has not done so."""
     words = ("watch", found.target, "--policy", found.folder / "watched.toml", "--home", found.home)
-    pace = ("--every", "1s", "--interval", "1s", "--notify", found.hook.url)
+    pace = ("--every", "1s", "--interval", "1s", "--notify", found.hook.notify_url)
     surroundings = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", **(env or {})}
     process = subprocess.Popen(
         [sys.executable, "-m", "anchor", *map(str, (*words, *pace, *more))],

@@ -377,7 +377,7 @@ def hears_again(play: Play) -> None:
 def beside(play: Play) -> None:
     """Another publisher of the name, by a policy of his own, in the same home."""
     site = play.sites["stranger"]
-    given = ("--policy", site.policy, "--notify", play.hook.url, *play.records())
+    given = ("--policy", site.policy, "--notify", play.hook.notify_url, *play.records())
     assert anchor("reverify", site.release, *given).code == 0
 
 

@@ -8,23 +8,21 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from anchor.tlog import tiles
 from anchor.tlog.source import Missing
 from tests.support.logs.simlog import SimLog
+from tests.support.servers.loopback import Handler, LoopbackServer, running
 
 
-class LogServer(ThreadingHTTPServer):
+class LogServer(LoopbackServer):
     """Serves `logs` by name. `bodies` replaces paths, of every log; `status` is the answer to everything.
 
     While `free` is cleared, no request is answered before it is `longest` seconds old.
     """
 
-    daemon_threads = True
-
     def __init__(self, **logs: SimLog) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+        super().__init__(_Handler)
         self.logs = logs
         self.status = 200
         self.free = threading.Event()
@@ -33,9 +31,9 @@ class LogServer(ThreadingHTTPServer):
         self.bodies: dict[str, bytes] = {}
         self.kinds: Counter[str] = Counter()
 
-    def url(self, name: str) -> str:
+    def log_url(self, name: str) -> str:
         """As `[[log]]` names it."""
-        return f"http://127.0.0.1:{self.server_port}/{name}"
+        return f"{self.url}/{name}"
 
     @property
     def requests(self) -> int:
@@ -47,15 +45,9 @@ class LogServer(ThreadingHTTPServer):
         found, self.kinds = self.kinds, Counter()
         return found
 
-    def handle_error(self, request: object, client_address: object) -> None:
-        """A client that hangs up is none of our business."""
 
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-
-    def do_GET(self) -> None:
+class _Handler(Handler):
+    def get(self) -> None:
         server = self.server
         assert isinstance(server, LogServer)
         name, _, path = self.path.lstrip("/").partition("/")
@@ -68,13 +60,7 @@ class _Handler(BaseHTTPRequestHandler):
                 body = server.bodies.get(path) or _read(server.logs[name], path)
         except (Missing, KeyError, ValueError):
             status, body = 404, b"not here"
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *args: object) -> None:
-        """Nothing on stderr."""
+        self.answer(status, body)
 
 
 def _read(log: SimLog, path: str) -> bytes:
@@ -87,13 +73,8 @@ def _read(log: SimLog, path: str) -> bytes:
 @contextmanager
 def serve_logs(**logs: SimLog) -> Iterator[LogServer]:
     """A running server."""
-    server = LogServer(**logs)
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.free.set()
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with running(LogServer(**logs)) as server:
+        try:
+            yield server
+        finally:
+            server.free.set()

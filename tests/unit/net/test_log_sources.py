@@ -3,9 +3,7 @@
 
 import gzip
 import os
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -26,6 +24,7 @@ from anchor.verify.policy import Policy, Signer
 from tests.support.forge.logs import V2_ORIGIN
 from tests.support.logs.simlog import SimLog
 from tests.support.second import needed_tiles
+from tests.support.servers.loopback import Handler, LoopbackServer, running
 from tests.vectors import cases_root
 from tests.vectors.case import CASES
 
@@ -101,18 +100,12 @@ def test_a_folder_cannot_lead_out_of_itself_or_hang(folder: Path, tmp_path: Path
 # -- HTTP ---------------------------------------------------------------------------------------------------
 
 
-class Server(BaseHTTPRequestHandler):
+class Answers(Handler):
     """Serves the log under /log, and misbehaves elsewhere."""
 
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self) -> None:
+    def get(self) -> None:
         status, body, headers = self._answer(self.path.lstrip("/"))
-        self.send_response(status)
-        for name, value in {"Content-Length": str(len(body)), **headers}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(body)
+        self.answer(status, body, **headers)
 
     def _answer(self, path: str) -> tuple[int, bytes, dict[str, str]]:
         kind, _, rest = path.partition("/")
@@ -131,22 +124,11 @@ class Server(BaseHTTPRequestHandler):
             return 200, gzip.compress(body), {"Content-Encoding": "gzip"}
         return 200, body, {}
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name the base class gives it
-        """Nothing: the test says what matters."""
-
-
-class Quiet(ThreadingHTTPServer):
-    def handle_error(self, request: object, client_address: object) -> None:
-        """A client that hangs up in the middle is what some tests want."""
-
 
 @pytest.fixture(scope="module")
 def base() -> Iterator[str]:
-    server = Quiet(("127.0.0.1", 0), Server)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
+    with running(LoopbackServer(Answers)) as server:
+        yield server.url
 
 
 def source(url: str) -> HttpSource:

@@ -3,9 +3,7 @@
 
 import base64
 import json
-import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -20,6 +18,7 @@ from anchor.tlog.checkpoint import Log
 from anchor.tlog.follow import News, follow_proofs
 from anchor.tlog.source import Missing
 from tests.support.logs.simlog import SimLog
+from tests.support.servers.loopback import Handler, LoopbackServer, running
 
 OLD = SimLog(origin="h - 111", name="h").grow(40)
 NEW = SimLog(origin="h - 222", name="h").grow(300)
@@ -66,29 +65,19 @@ def _honest(path: str, query: dict[str, str]) -> Any:
     return {"a" * 80: entry}
 
 
-class Server(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
+class Answers(Handler):
+    def get(self) -> None:
         parts = urlsplit(self.path)
         query = {k: v[0] for k, v in parse_qs(parts.query).items()}
         found = ANSWERS.get(parts.path, _honest(parts.path, query))
         body = found if isinstance(found, bytes) else json.dumps(found).encode()
-        self.send_response(404 if found is None else 200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name the base class gives it
-        """Nothing: the test says what matters."""
+        self.answer(404 if found is None else 200, body, Content_Type="application/json")
 
 
 @pytest.fixture(scope="module")
 def base() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Server)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
+    with running(LoopbackServer(Answers)) as server:
+        yield server.url
 
 
 @pytest.fixture(autouse=True)
