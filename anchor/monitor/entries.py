@@ -27,7 +27,7 @@ from anchor.monitor.observed import Entry
 from anchor.tlog import checkpoint as checkpoints
 from anchor.tlog.checkpoint import Checkpoint
 from anchor.tlog.follow import News
-from anchor.tlog.reader import TileReader
+from anchor.tlog.tile_reader import TileReader
 from anchor.tlog.tiles import FULL
 from anchor.verdict import Check, failed, passed, skipped
 

@@ -24,8 +24,8 @@ from anchor.merkle.proof import roots_from_consistency
 from anchor.tlog import checkpoint, evidence
 from anchor.tlog.checkpoint import Checkpoint, Log
 from anchor.tlog.keys import VerifierKey
-from anchor.tlog.reader import TileReader
 from anchor.tlog.source import ProofSource, Source, TileCache
+from anchor.tlog.tile_reader import TileReader
 
 MAX_HELD = 64
 """Held checkpoints for one call: the first, the last and a few between are enough."""

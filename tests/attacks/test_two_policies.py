@@ -21,7 +21,7 @@ def test_a_good_run_of_another_policy_recovers_nothing(site: Site, tmp_path: Pat
     with hook() as people:
 
         def reverify(policy: Path, *more: object) -> Ran:
-            given = ("--home", home, "--notify", people.url, "--alarm-after", "1/0", *more)
+            given = ("--home", home, "--notify", people.notify_url, "--alarm-after", "1/0", *more)
             return anchor("reverify", "--policy", policy, *given)
 
         assert reverify(bad, site.release).code == 8

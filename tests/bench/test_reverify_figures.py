@@ -15,7 +15,7 @@ from anchor.records import queue, store
 from anchor.records.database import Database
 from anchor.records.tables import Target
 from anchor.tlog import checkpoint, follow
-from anchor.tlog.reader import TileReader
+from anchor.tlog.tile_reader import TileReader
 from anchor.watch.worker import Worker, WorkerConfig
 from tests.support.logs.simlog import SimLog, Tree
 from tests.support.records.outcomes import NOW, opened

@@ -18,7 +18,7 @@ from anchor.tlog import checkpoint, evidence, tlog_proof, witness_policy
 from anchor.tlog.checkpoint import Log
 from anchor.tlog.follow import Followed, News, follow, follow_proofs
 from anchor.tlog.keys import parse_vkey
-from anchor.tlog.reader import TileReader
+from anchor.tlog.tile_reader import TileReader
 from anchor.tlog.tlog_proof import TlogProof
 from tests.interop.stack.keys import spki
 from tests.interop.stack.logs import RekorV2

@@ -13,7 +13,7 @@ from anchor.errors import AnchorError
 from anchor.tlog import checkpoint, evidence, follow, note, tiles, tlog_proof, witness_policy
 from anchor.tlog.checkpoint import Checkpoint
 from anchor.tlog.keys import Algorithm, VerifierKey, parse_vkey
-from anchor.tlog.reader import TileReader
+from anchor.tlog.tile_reader import TileReader
 from anchor.tlog.tlog_proof import TlogProof
 from tests.support.logs.simlog import SimLog, UniformLog, key
 from tests.support.second import needed_tiles

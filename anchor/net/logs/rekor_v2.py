@@ -20,8 +20,8 @@ from anchor.net.logs.remote_log import INTEGRATION, LOG, POLL, RemoteLog
 from anchor.net.service_errors import HttpError, ServiceError
 from anchor.tlog.checkpoint import Log
 from anchor.tlog.note import MAX_NOTE
-from anchor.tlog.reader import TileReader
 from anchor.tlog.source import Source
+from anchor.tlog.tile_reader import TileReader
 
 
 @dataclass

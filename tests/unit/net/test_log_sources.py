@@ -17,8 +17,8 @@ from anchor.net.logs.rekor_v2 import RekorV2Network
 from anchor.sigstore import trusted_root
 from anchor.tlog import checkpoint, tiles
 from anchor.tlog.follow import News, follow
-from anchor.tlog.reader import TileReader
 from anchor.tlog.source import Missing
+from anchor.tlog.tile_reader import TileReader
 from anchor.verify.anchors import Trust
 from anchor.verify.policy import Policy, Signer
 from tests.support.forge.logs import V2_ORIGIN

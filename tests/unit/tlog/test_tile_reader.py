@@ -5,9 +5,9 @@ import pytest
 
 from anchor import merkle
 from anchor.errors import Misuse, Refused, Unavailable
-from anchor.tlog import checkpoint, reader, tiles
-from anchor.tlog.reader import TileReader
+from anchor.tlog import checkpoint, tile_reader, tiles
 from anchor.tlog.source import Missing
+from anchor.tlog.tile_reader import TileReader
 from tests.support.logs.simlog import SimLog
 from tests.support.second import needed_tiles
 
@@ -249,16 +249,16 @@ def test_a_bundle_read_first_saves_its_tile() -> None:
 
 
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reader, "MAX_TILES", 2)
-    monkeypatch.setattr(reader, "MAX_ENTRY_BYTES", 4_000)
-    tile_reader = reading(LOG)
+    monkeypatch.setattr(tile_reader, "MAX_TILES", 2)
+    monkeypatch.setattr(tile_reader, "MAX_ENTRY_BYTES", 4_000)
+    reader = reading(LOG)
     for index in range(0, 70_000, 7_000):
-        assert tile_reader.entry(index) == LOG.stored[index]
+        assert reader.entry(index) == LOG.stored[index]
         merkle.verify_inclusion(
-            tile_reader.leaf_hash(index), index, 70_000, tile_reader.inclusion_proof(index), LOG.head().root
+            reader.leaf_hash(index), index, 70_000, reader.inclusion_proof(index), LOG.head().root
         )
-    assert len(tile_reader._tiles) == 2
-    assert tile_reader._entry_bytes <= 4_000 or len(tile_reader._entries) == 1
+    assert len(reader._tiles) == 2
+    assert reader._entry_bytes <= 4_000 or len(reader._entries) == 1
 
 
 # -- the cache ----------------------------------------------------------------------------------------------

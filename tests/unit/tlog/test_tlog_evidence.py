@@ -8,7 +8,7 @@ import pytest
 from anchor.errors import Refused, Unsupported
 from anchor.tlog import checkpoint, evidence, follow
 from anchor.tlog.checkpoint import Log
-from anchor.tlog.reader import TileReader
+from anchor.tlog.tile_reader import TileReader
 from tests.support.logs.simlog import SimLog
 
 LOG = SimLog().grow(300)

@@ -9,7 +9,7 @@ from anchor import merkle
 from anchor.errors import Refused
 from anchor.merkle import leaf_hash
 from anchor.tlog import checkpoint, tlog_proof
-from anchor.tlog.reader import TileReader
+from anchor.tlog.tile_reader import TileReader
 from anchor.tlog.tlog_proof import TlogProof
 from tests.support.logs.simlog import SimLog
 from tests.unit.tlog.test_witness_policy import EXAMPLE, LOG_LINE, NOW, cosigned, parse
