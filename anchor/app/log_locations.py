@@ -12,7 +12,7 @@ from pathlib import Path
 from anchor import log_kinds
 from anchor.disk import files
 from anchor.errors import Stopped, Unsupported
-from anchor.monitor.interfaces import LogLocation, OnlineLog
+from anchor.monitor.interfaces import LogLocation
 from anchor.net import log_sources, logs
 from anchor.net.budget import Budget
 from anchor.net.logs.network import Reach, ReadLog
@@ -67,15 +67,14 @@ class LogLocations:
         wanted = ReadLog(origin=origin, url=key.base_url, target=target, named=named[0] if named else None)
         where, reader = logs.of(kind).reader(wanted, reach)
         ended = key.window.end.timestamp() if key.window.end else None
-        if isinstance(reader, OnlineLog):
-            return LogLocation(log=log, name=where, online=reader, origin=origin, views=views, ended=ended)
         return LogLocation(
             log=log,
             name=where,
-            source=reader,
+            reader=reader,
+            origin=origin,
             views=views,
             ended=ended,
-            quorum=self._quorum(trust.policy, log),
+            quorum=self._quorum(trust.policy, log) if kind.one_tree else None,
             cache=log_sources.FolderCache(self.tiles, origin),
         )
 

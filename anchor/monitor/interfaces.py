@@ -50,13 +50,12 @@ class OnlineLog(ProofSource, Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class LogLocation:
-    """A log of the policy with its location: `source` for a tiled log, `online` for Rekor v1."""
+    """A log with its location. How it is followed depends on its reader: by tiles, or by proofs online."""
 
     log: Log
     name: str
     """The URL or folder, for reports."""
-    source: Source | None = None
-    online: OnlineLog | None = None
+    reader: Source | OnlineLog
     origin: str = ""
     """The exact origin of its checkpoints, if it is not the log's own (a tree of Rekor v1)."""
     views: tuple[tuple[str, Source], ...] = ()

@@ -47,7 +47,7 @@ class CycleCache:
 
 
 class LogClient:
-    """One log, read from its location. A tiled log is followed by its tiles, Rekor v1 by its answers."""
+    """One log, read from its location: followed by its tiles, or by the proofs that it makes online."""
 
     def __init__(self, location: LogLocation, requests: RequestCounter) -> None:
         self.location = location
@@ -57,12 +57,7 @@ class LogClient:
     def head(self) -> Checkpoint:
         """The head that the log serves. Raises Unavailable where that is not a checkpoint of this log."""
         location = self.location
-        source = location.source or location.online
-        if source is None:
-            raise Unavailable(
-                "nowhere to read this log from", where=location.tree, remedy="name it in the policy"
-            )
-        head = self.head_of(source, where=location.name)
+        head = self.head_of(location.reader, where=location.name)
         if head.origin != location.tree:
             raise Unavailable(f"serves a head of {head.origin}, another tree", where=location.name)
         return head
@@ -89,11 +84,11 @@ class LogClient:
         """
         location = self.location
         cosigners = location.quorum.cosigners if location.quorum else ()
-        if location.source is None:
-            online = _PinnedOnline(self._online(), self._requests, head.raw)
+        if isinstance(location.reader, OnlineLog):
+            online = _PinnedOnline(location.reader, self._requests, head.raw)
             return follow_proofs(online, location.log, held=olds, unproven=unproven, cosigners=cosigners)
         return follow(
-            _Pinned(location.source, self._requests, head.raw),
+            _Pinned(location.reader, self._requests, head.raw),
             location.log,
             held=olds,
             unproven=unproven,
@@ -108,12 +103,9 @@ class LogClient:
 
     def entry(self, index: int) -> EntryProof:
         """The entry with this index, from a log that proves online."""
+        assert isinstance(self.location.reader, OnlineLog)
         self._requests.add()
-        return self._online().entry(index)
-
-    def _online(self) -> OnlineLog:
-        assert self.location.online is not None
-        return self.location.online
+        return self.location.reader.entry(index)
 
 
 @dataclass(frozen=True)

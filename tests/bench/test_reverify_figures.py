@@ -69,7 +69,7 @@ def test_requests_and_cpu_of_a_thousand_releases_in_one_log(database: Database, 
     log = SimLog().grow(RELEASES * step + 7)
     fleet = Fleet(database, log=log)
     fleet.step, fleet.then = step, None
-    fleet.place = LogLocation(log=log.log, name="sim", source=log, cache=Cache())
+    fleet.place = LogLocation(log=log.log, name="sim", reader=log, cache=Cache())
     row = {"active": 1, "added_ms": 0, "due_ms": queue.ms(NOW), "failing_runs": 0, "notified": "OK"}
     with database.write() as connection:
         rows = [{**row, "target": f"{n}/release.json"} for n in range(RELEASES)]

@@ -155,7 +155,7 @@ class WatchedRelease:
         if self.nowhere or origin != self.log.origin:
             return None
         return self.place or LogLocation(
-            log=self.log.log, name="sim", source=self.log, views=tuple(self.views), ended=self.ended
+            log=self.log.log, name="sim", reader=self.log, views=tuple(self.views), ended=self.ended
         )
 
     def clock(self) -> float:

@@ -13,12 +13,17 @@ from anchor.app.log_locations import LogLocations, RunBudget
 from anchor.encoding import to_base64
 from anchor.log_kinds.kind import Body, Signed
 from anchor.log_kinds.tiled import TiledLog
+from anchor.monitor.entries import prove
+from anchor.monitor.interfaces import HeldCheckpoint, Unproven
+from anchor.monitor.log import follow_log
+from anchor.monitor.log_client import RequestCounter
+from anchor.monitor.observed import Entry
+from anchor.monitor.run_record import Evidence
 from anchor.net import logs
 from anchor.net.logs.network import StaticTiles
 from anchor.sigstore import trusted_root
 from anchor.sigstore.bundle import LogEntry
 from anchor.tlog import tiles
-from anchor.tlog.follow import News, follow
 from anchor.verify.anchors import Trust
 from anchor.verify.policy import LogSource, Policy
 from anchor.verify.report import BundleReport
@@ -88,6 +93,28 @@ def served(log: Log, index: int, body: bytes, folder: Path) -> None:
         (folder / path).write_bytes(data)
 
 
+class Nothing:
+    """Records that hold nothing (`monitor.interfaces.LogMemory`)."""
+
+    def held(self, log_key: str, origin: str, size: int) -> tuple[HeldCheckpoint, ...]:
+        return ()
+
+    def stood(self, log_key: str, origin: str, *, after: float, until: float) -> None:
+        return None
+
+    def unproven(self, log_key: str, origin: str) -> Unproven:
+        return Unproven()
+
+    def knows(self, origin: str, size: int, root: bytes) -> bool:
+        return False
+
+    def contradictions(self, origin: str) -> tuple[Evidence, ...]:
+        return ()
+
+    def preserve(self, seen: object, evidence: object) -> None:
+        raise AssertionError
+
+
 @pytest.fixture
 def log() -> Log:
     return bundles.v2_log("slate", ORIGIN)
@@ -128,8 +155,10 @@ def test_such_a_log_is_followed_from_the_bundle_to_its_head(log: Log, tmp_path: 
     trust = Trust(policy=policy, raw=[], root=trusted_root.parse(json.dumps(root).encode()))
     location = LogLocations(tmp_path, tmp_path / "cache", RunBudget(5)).find(ORIGIN, "release", trust, None)
     assert location is not None
-    assert location.source is not None
-    found = follow(location.source, location.log, held=[fact.checkpoint])
-    assert (found.news, found.head.root) == (News.GROWN, root_of(log.leaves))
-    assert found.reader is not None
-    assert found.reader.entry(fact.index) == fact.body
+    run = follow_log(location, Nothing(), now=0.0, requests=RequestCounter())
+    assert run.head is not None
+    assert run.head.root == root_of(log.leaves)
+    entry = Entry(origin=ORIGIN, index=fact.index, body=fact.body, checkpoint=fact.checkpoint)
+    finding = prove(run, Nothing(), entry)
+    assert [c.state for c in finding.result.checks] == ["passed", "passed"], finding.result.checks
+    assert finding.entry is not None

@@ -34,7 +34,7 @@ class TwoLogs(WatchedRelease):
     def log_location(self, origin: str, target: str, log: Log | None) -> LogLocation | None:
         for one in (self.first, self.second):
             if origin == one.origin and not self.nowhere:
-                return LogLocation(log=one.log, name=one.origin, source=one)
+                return LogLocation(log=one.log, name=one.origin, reader=one)
         return None
 
     def show(self, log: SimLog) -> None:

@@ -88,7 +88,7 @@ class TwoKeys(WatchedRelease):
     def log_location(self, origin: str, target: str, log: Log | None) -> LogLocation | None:
         for one in (self.first, self.second):
             if log is None or one.key == log.key:
-                return LogLocation(log=one.log, name="sim", source=one)
+                return LogLocation(log=one.log, name="sim", reader=one)
         return None
 
     def show(self, log: SimLog, index: int) -> None:

@@ -276,7 +276,7 @@ def test_more_bundles_than_are_read_again_are_proven_and_not_fetched(world: Watc
         return sum(world.log.reads.values()) - before, found
 
     cache: dict[str, bytes] = {}
-    world.place = LogLocation(log=world.log.log, name="sim", source=world.log, cache=_Dict(cache))
+    world.place = LogLocation(log=world.log.log, name="sim", reader=world.log, cache=_Dict(cache))
     assert cycle() == (1 + 2 + 20, {Class.OK})
     assert cycle() == (1 + entries.REREAD, {Class.OK})
     world.log.withhold(*(f"tile/entries/{n:03}" for n in range(20)))

@@ -292,7 +292,7 @@ class Online:
 
 
 def online(world: WatchedRelease, source: Online) -> None:
-    world.place = LogLocation(log=world.log.log, name="online", online=source)
+    world.place = LogLocation(log=world.log.log, name="online", reader=source)
 
 
 def test_an_online_log_that_grows_between_two_answers_leaves_whole_records(world: WatchedRelease) -> None:
