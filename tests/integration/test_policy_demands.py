@@ -9,18 +9,7 @@ import pytest
 
 from tests.support.forge import bundles
 from tests.support.releases.policies import found, judged, signer, signers
-from tests.support.releases.published import NAME, Site, published
-
-
-@pytest.fixture(scope="module")
-def original(tmp_path_factory: pytest.TempPathFactory) -> Site:
-    return published(tmp_path_factory.mktemp("demanded"))
-
-
-@pytest.fixture
-def site(original: Site, tmp_path: Path) -> Site:
-    return original.copy(tmp_path)
-
+from tests.support.releases.published import NAME, Site
 
 # Signers
 

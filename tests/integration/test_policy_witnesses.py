@@ -4,7 +4,6 @@
 import hashlib
 import json
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -13,21 +12,11 @@ from anchor.tlog import cosignature, note
 from anchor.tlog.keys import VerifierKey
 from tests.support.process.anchor_cli import Ran
 from tests.support.releases.policies import found, judged, signer, signers
-from tests.support.releases.published import Site, published
+from tests.support.releases.published import Site
 
 KEYS = [Ed25519PrivateKey.from_private_bytes(bytes([i]) * 32) for i in range(1, 4)]
 NOW = int(datetime.now(UTC).timestamp())
 DAY = 86400
-
-
-@pytest.fixture(scope="module")
-def original(tmp_path_factory: pytest.TempPathFactory) -> Site:
-    return published(tmp_path_factory.mktemp("demanded"))
-
-
-@pytest.fixture
-def site(original: Site, tmp_path: Path) -> Site:
-    return original.copy(tmp_path)
 
 
 def witness(number: int, text: bytes, *, time: int = NOW, name: str = "") -> tuple[VerifierKey, bytes]:

@@ -11,20 +11,9 @@ from anchor.format.release import Blob, File, load
 from anchor.format.statement import decode
 from tests.support.process.anchor_cli import ROOT, anchor
 from tests.support.releases.ledgers import openclassrooms
-from tests.support.releases.published import LEDGER, NAME, Site, empty, published, snapshot
+from tests.support.releases.published import LEDGER, NAME, Site, empty, snapshot
 
 OTHER = LEDGER.replace("| C | 3 |", "| C | 4 |")
-
-
-@pytest.fixture(scope="module")
-def original(tmp_path_factory: pytest.TempPathFactory) -> Site:
-    return published(tmp_path_factory.mktemp("published"))
-
-
-@pytest.fixture
-def site(original: Site, tmp_path: Path) -> Site:
-    """A copy with one release of its own. Its home is copied too, so it can go on publishing."""
-    return original.copy(tmp_path)
 
 
 def test_the_published_folder_is_the_one_of_the_format(site: Site) -> None:

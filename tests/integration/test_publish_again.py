@@ -18,17 +18,6 @@ from tests.support.servers.embedded_instance import serving
 OTHER = LEDGER.replace("| C | 3 |", "| C | 4 |")
 
 
-@pytest.fixture(scope="module")
-def original(tmp_path_factory: pytest.TempPathFactory) -> Site:
-    return published(tmp_path_factory.mktemp("published"))
-
-
-@pytest.fixture
-def site(original: Site, tmp_path: Path) -> Site:
-    """A copy with one release of its own. Its home is copied too, so it can go on publishing."""
-    return original.copy(tmp_path)
-
-
 def test_a_folder_of_someone_else_in_the_place_of_a_version_is_left_alone(site: Site) -> None:
     mine = site.root / "release" / "2.0.0"
     mine.mkdir()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.process.anchor_cli import Ran, anchor, process
-from tests.support.releases.published import LEDGER, NAME, Site, empty, published, snapshot
+from tests.support.releases.published import LEDGER, NAME, Site, empty, snapshot
 
 HEAD = "| Label | Value |\n|---|---|\n"
 BAD: dict[str, tuple[str, str | bytes]] = {
@@ -69,16 +69,6 @@ def refused(ran: Ran, code: int = 2) -> str:
     """Exactly one line on stderr, nothing on stdout."""
     assert (ran.code, ran.out) == (code, ""), ran
     return ran.line
-
-
-@pytest.fixture(scope="module")
-def original(tmp_path_factory: pytest.TempPathFactory) -> Site:
-    return published(tmp_path_factory.mktemp("published"))
-
-
-@pytest.fixture
-def site(original: Site, tmp_path: Path) -> Site:
-    return original.copy(tmp_path)
 
 
 @pytest.mark.parametrize("what", BAD)

@@ -20,19 +20,9 @@ from anchor.publish.documents import documents
 from tests.support.process.anchor_cli import anchor, process
 from tests.support.process.disks import mounts
 from tests.support.process.need import need
-from tests.support.releases.published import LEDGER, NAME, Site, empty, published, snapshot
+from tests.support.releases.published import LEDGER, NAME, Site, empty, snapshot
 
 __all__ = ["mounts"]
-
-
-@pytest.fixture(scope="module")
-def original(tmp_path_factory: pytest.TempPathFactory) -> Site:
-    return published(tmp_path_factory.mktemp("published"))
-
-
-@pytest.fixture
-def site(original: Site, tmp_path: Path) -> Site:
-    return original.copy(tmp_path)
 
 
 @pytest.mark.parametrize("place", ["site", "site/release", "home", "home/journal", "home/instance/log"])

@@ -15,14 +15,9 @@ from anchor.net.tuf_roots import Repository
 from tests.interop.stack.tufrepo import TufRepository
 from tests.support.forge import bundles
 from tests.support.process.anchor_cli import Ran, anchor
-from tests.support.releases.published import NAME, Site, published
+from tests.support.releases.published import NAME, Site
 
 DAY = timedelta(days=1)
-
-
-@pytest.fixture(scope="module")
-def original(tmp_path_factory: pytest.TempPathFactory) -> Site:
-    return published(tmp_path_factory.mktemp("trusted"))
 
 
 @pytest.fixture

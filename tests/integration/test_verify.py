@@ -14,18 +14,7 @@ from jsonschema import Draft202012Validator
 
 from tests.support.process.anchor_cli import ROOT, Ran, anchor, process, says
 from tests.support.process.need import need
-from tests.support.releases.published import NAME, Site, published
-
-
-@pytest.fixture(scope="module")
-def original(tmp_path_factory: pytest.TempPathFactory) -> Site:
-    return published(tmp_path_factory.mktemp("published"))
-
-
-@pytest.fixture
-def site(original: Site, tmp_path: Path) -> Site:
-    return original.copy(tmp_path)
-
+from tests.support.releases.published import NAME, Site
 
 # What verifies, and how it is asked
 

@@ -11,17 +11,7 @@ from typing import Any
 import pytest
 
 from tests.support.process.anchor_cli import Ran, anchor, says
-from tests.support.releases.published import LEDGER, Site, published
-
-
-@pytest.fixture(scope="module")
-def original(tmp_path_factory: pytest.TempPathFactory) -> Site:
-    return published(tmp_path_factory.mktemp("published"))
-
-
-@pytest.fixture
-def site(original: Site, tmp_path: Path) -> Site:
-    return original.copy(tmp_path)
+from tests.support.releases.published import LEDGER, Site
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 """Laws of a network call: a budget, a cap, an origin, and a repetition only where it is safe."""
 
 import gzip
-import os
 import subprocess
 import sys
 import time
@@ -36,13 +35,6 @@ from tests.support.servers.bad_server import (
 FAST = Patience(connect=0.5, read=0.5, attempts=3, pause=0.01)
 SLOW = Patience(connect=60, read=60, attempts=3, pause=0.01)
 """With it only the budget ends a call."""
-
-
-@pytest.fixture(autouse=True)
-def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in list(os.environ):
-        if name.lower().endswith("_proxy") or name.endswith("_CA_BUNDLE"):
-            monkeypatch.delenv(name)
 
 
 def fetch(

@@ -1,38 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the environment may decide of a network call (proxies, CA bundle), and what not (netrc, cookies)."""
 
-import os
 import socket
 import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
-from ipaddress import IPv4Address
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
 
 from anchor.net import http
 from anchor.net.budget import Budget
 from anchor.net.http import Patience
 from anchor.net.service_errors import HttpError, NotSent
+from tests.support.servers import folder_server
 from tests.support.servers.bad_server import answer, bad_server, closed_port, hang_before
 
 FAST = Patience(connect=0.5, read=0.5, attempts=3, pause=0.01)
 SLOW = Patience(connect=60, read=60, attempts=3, pause=0.01)
-
-
-@pytest.fixture(autouse=True)
-def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in list(os.environ):
-        if name.lower().endswith("_proxy") or name.endswith("_CA_BUNDLE"):
-            monkeypatch.delenv(name)
 
 
 def fetch(
@@ -91,19 +77,7 @@ def test_missing_ca_bundle_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A self-signed certificate of 127.0.0.1 with its key, PEM."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "loopback")])
-    now, address = datetime.now(UTC), x509.IPAddress(IPv4Address("127.0.0.1"))
-    made = (
-        x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
-        .serial_number(1).not_valid_before(now - timedelta(hours=1)).not_valid_after(now + timedelta(hours=1))
-        .add_extension(x509.SubjectAlternativeName([address]), critical=False)
-        .sign(key, hashes.SHA256())
-    )  # fmt: skip
-    path = tmp_path_factory.mktemp("tls") / "both.pem"
-    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    path.write_bytes(private + made.public_bytes(Encoding.PEM))
-    return path
+    return folder_server.certificate(tmp_path_factory.mktemp("tls") / "both.pem")
 
 
 @contextmanager
