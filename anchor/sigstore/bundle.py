@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sigstore bundles v0.1 to v0.3: from JSON to only the fields that a check can bind.
+"""Sigstore bundles v0.1 to v0.3: from JSON to exactly the fields that a check can bind.
 
-Decides what is a bundle, field by field, and which fields its version demands. Nothing in a parsed bundle is
-true yet: `verify` decides. protobuf-specs, sigstore_bundle.proto and sigstore_rekor.proto.
+Decides which documents are bundles, field by field, and which fields a version demands. A parsed bundle is
+not verified: `verify` does that. protobuf-specs, sigstore_bundle.proto and sigstore_rekor.proto.
 """
 
 from typing import Any
@@ -15,7 +15,7 @@ from anchor.errors import Refused, Unsupported
 from anchor.sigstore.protojson import Message, to_bytes
 
 MAX_SIZE = limits.BUNDLE
-"""Bytes of a bundle; large DSSE payloads are carried inside."""
+"""Bytes of a bundle. Large DSSE payloads are inside."""
 MAX_ENTRIES = 32
 MAX_TIMESTAMPS = limits.TIMESTAMPS
 MAX_CERTIFICATES = limits.CERTIFICATES
@@ -52,7 +52,7 @@ class InclusionProof(msgspec.Struct, frozen=True):
 
 
 class LogEntry(msgspec.Struct, frozen=True):
-    """A transparency log entry. `integrated_time` is a time only together with a verified `promise`."""
+    """A transparency log entry. `integrated_time` counts only together with a verified `promise`."""
 
     log_index: int
     log_id: bytes
@@ -73,13 +73,13 @@ class Envelope(msgspec.Struct, frozen=True):
     keyid: str
 
     def pae(self) -> bytes:
-        """What is signed (DSSE v1, Pre-Authentication Encoding)."""
+        """The signed bytes (DSSE v1, Pre-Authentication Encoding)."""
         kind = self.payload_type.encode()
         return b"DSSEv1 %d %s %d %s" % (len(kind), kind, len(self.payload), self.payload)
 
 
 class MessageSignature(msgspec.Struct, frozen=True):
-    """A signature over the artifact itself. `algorithm` and `digest` only say which artifact is meant."""
+    """A signature over the artifact itself. `algorithm` and `digest` say only which artifact is meant."""
 
     signature: bytes
     algorithm: str
@@ -110,16 +110,16 @@ def parse(data: bytes, *, where: str = "bundle") -> Bundle:
     raw = parse_json(data, where=where)
     if isinstance(raw, dict) and isinstance(kind := raw.get("mediaType"), str) and kind not in MEDIA_TYPES:
         raise Unsupported(f"a bundle of type {kind[:80]!r}", where=where)
-    found = Message(raw, _BUNDLE, where)
-    version = MEDIA_TYPES.get(found.text("mediaType"))
+    document = Message(raw, _BUNDLE, where)
+    version = MEDIA_TYPES.get(document.text("mediaType"))
     if version is None:
         raise Unsupported("a bundle of an unknown type", where=where)
-    material = found.message("verificationMaterial", _MATERIAL)
+    material = document.message("verificationMaterial", _MATERIAL)
     certificate, intermediates, hint = _signer(material, version)
     entries = tuple(
         _entry(m, version) for m in _capped(material.messages("tlogEntries", _ENTRY), MAX_ENTRIES)
     )
-    content = _content(found)
+    content = _content(document)
     return Bundle(version, certificate, intermediates, hint, entries, _timestamps(material), content)
 
 
@@ -132,7 +132,7 @@ def _capped(items: list[Message], limit: int) -> list[Message]:
 def _signer(
     material: Message, version: tuple[int, int]
 ) -> tuple[bytes | None, tuple[bytes, ...], str | None]:
-    """Certificate, further certificates and key hint: exactly one form, the one that the version allows."""
+    """Certificate, further certificates and key hint, in exactly the one form that the version allows."""
     forms = [n for n in ("publicKey", "x509CertificateChain", "certificate") if material.has(n)]
     if len(forms) != 1:
         said = " and ".join(forms) or "neither a certificate nor a key hint"
@@ -141,10 +141,10 @@ def _signer(
         return None, (), material.message("publicKey", ("hint",)).text("hint", "")
     if forms == ["certificate"]:
         if version < (0, 3):
-            raise Refused("a bundle before v0.3 carries a chain", where=material.place("certificate"))
+            raise Refused("a bundle before v0.3 carries a chain", where=material.path("certificate"))
         return material.message("certificate", ("rawBytes",)).data("rawBytes"), (), None
     if version >= (0, 3):
-        raise Refused("a v0.3 bundle carries one certificate", where=material.place("x509CertificateChain"))
+        raise Refused("a v0.3 bundle carries one certificate", where=material.path("x509CertificateChain"))
     chain = material.message("x509CertificateChain", ("certificates",))
     raws = [
         c.data("rawBytes") for c in _capped(chain.messages("certificates", ("rawBytes",)), MAX_CERTIFICATES)
@@ -157,15 +157,15 @@ def _signer(
 def _timestamps(material: Message) -> tuple[bytes, ...]:
     if not material.has("timestampVerificationData"):
         return ()
-    found = material.message("timestampVerificationData", ("rfc3161Timestamps",))
-    listed = _capped(found.messages("rfc3161Timestamps", ("signedTimestamp",)), MAX_TIMESTAMPS)
+    stamps = material.message("timestampVerificationData", ("rfc3161Timestamps",))
+    listed = _capped(stamps.messages("rfc3161Timestamps", ("signedTimestamp",)), MAX_TIMESTAMPS)
     return tuple(m.data("signedTimestamp") for m in listed)
 
 
 def _entry(entry: Message, version: tuple[int, int]) -> LogEntry:
     log_id = entry.message("logId", ("keyId",)).data("keyId")
     if len(log_id) != 32:
-        raise Refused(f"{len(log_id)} bytes where 32 are wanted", where=entry.place("logId"))
+        raise Refused(f"{len(log_id)} bytes where 32 are wanted", where=entry.path("logId"))
     kind = entry.message("kindVersion", ("kind", "version"))
     promise = None
     if entry.has("inclusionPromise"):
@@ -203,7 +203,7 @@ def _proof(entry: Message, version: tuple[int, int]) -> InclusionProof:
     return InclusionProof(
         log_index=proof.int64("logIndex"),
         tree_size=proof.int64("treeSize"),
-        root_hash=_hash(root, proof.place("rootHash")),
+        root_hash=_hash(root, proof.path("rootHash")),
         hashes=tuple(hashes),
         checkpoint=checkpoint,
     )
@@ -215,32 +215,32 @@ def _hash(data: bytes, where: str) -> bytes:
     return data
 
 
-def _content(found: Message) -> Envelope | MessageSignature:
+def _content(document: Message) -> Envelope | MessageSignature:
     """The one content: a message signature, or an envelope with exactly one signature."""
-    forms = [n for n in ("messageSignature", "dsseEnvelope") if found.has(n)]
+    forms = [n for n in ("messageSignature", "dsseEnvelope") if document.has(n)]
     if len(forms) != 1:
         said = " and ".join(forms) or "neither a message signature nor an envelope"
-        raise Refused(f"{said}, where one is wanted", where=found.where)
+        raise Refused(f"{said}, where one is wanted", where=document.where)
     if forms == ["messageSignature"]:
-        message = found.message("messageSignature", ("messageDigest", "signature"))
+        message = document.message("messageSignature", ("messageDigest", "signature"))
         algorithm, digest = "", b""
         if message.has("messageDigest"):
             said_digest = message.message("messageDigest", ("algorithm", "digest"))
             algorithm, digest = said_digest.text("algorithm"), said_digest.data("digest")
-            if not algorithm:  # else the digest would stand there and be compared with nothing
+            if not algorithm:  # else the digest would be compared with nothing
                 raise Refused("a digest of no algorithm", where=said_digest.where)
         return MessageSignature(message.data("signature"), algorithm, digest)
-    return _envelope(found.message("dsseEnvelope", ("payload", "payloadType", "signatures")))
+    return _envelope(document.message("dsseEnvelope", ("payload", "payloadType", "signatures")))
 
 
 def _envelope(envelope: Message) -> Envelope:
     signatures = envelope.messages("signatures", ("sig", "keyid"))
     if len(signatures) != 1:
-        raise Refused(f"{len(signatures)} signatures where one is wanted", where=envelope.place("signatures"))
-    payload: Any = envelope.need("payload")
+        raise Refused(f"{len(signatures)} signatures where one is wanted", where=envelope.path("signatures"))
+    payload: Any = envelope.required("payload")
     return Envelope(
         payload_type=envelope.text("payloadType"),
-        payload=to_bytes(payload, envelope.place("payload")),
+        payload=to_bytes(payload, envelope.path("payload")),
         signature=signatures[0].data("sig"),
         keyid=signatures[0].text("keyid", ""),
     )

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Documents of other tools that hold bundles or trusted roots, or stand for one, and are none themselves.
+"""Documents of other tools that contain bundles or trusted roots, or are used in their place.
 
-Decides from bytes alone what such a document is called, and says how to get out what this program reads.
+Decides from bytes alone which kind such a document is, and says how to extract a bundle or a trusted root.
 PEP 740; the npm registry's attestations; GitHub's attestations API and `gh attestation`; cosign before 2.0.
 """
 
@@ -22,21 +22,21 @@ _PYPI = (
 
 
 class Container(msgspec.Struct, frozen=True):
-    """What a document is, and what to do to get a bundle or a trusted root out of it."""
+    """The kind of a document, and the way to extract a bundle or a trusted root from it."""
 
     kind: str
     remedy: str
 
 
 def recognise(data: bytes) -> Container | None:
-    """The container that these bytes are; None for anything else, a bundle or a trusted root included."""
+    """The container in these bytes. None for anything else, also for a bundle and for a trusted root."""
     try:
         value = parse_json(data, foreign=True)
     except AnchorError:
         return _lines(data)
     if not isinstance(value, dict):
         return None
-    return next((found(value) for fits, found in _KINDS if fits(value)), None)
+    return next((describe(value) for fits, describe in _KINDS if fits(value)), None)
 
 
 def _lines(data: bytes) -> Container | None:
@@ -50,11 +50,11 @@ def _lines(data: bytes) -> Container | None:
         return None
     if not all(isinstance(value, dict) for value in values):
         return None
-    return Container(f"JSON Lines of {len(values)} {_what(values)}", _LINES)
+    return Container(f"JSON Lines of {len(values)} {_kind_of(values)}", _LINES)
 
 
-def _what(values: list[Any]) -> str:
-    """What documents are all of, by their media types."""
+def _kind_of(values: list[Any]) -> str:
+    """The common kind of several documents, by their media types."""
     kinds = [value.get("mediaType") for value in values]
     for name, what in (("bundle", "Sigstore bundles"), ("trustedroot", "Sigstore trusted roots")):
         if all(isinstance(kind, str) and kind.startswith(_SIGSTORE + name) for kind in kinds):
@@ -75,7 +75,7 @@ def _has(*members: tuple[str, type]) -> Callable[[dict[str, Any]], bool]:
 _KINDS: tuple[tuple[Callable[[dict[str, Any]], bool], Callable[[dict[str, Any]], Container]], ...] = (
     (
         _has(("version", int), ("verification_material", dict), ("envelope", dict)),
-        lambda _: Container("an attestation of PyPI (PEP 740), which is no Sigstore bundle", _PYPI),
+        lambda _: Container("an attestation of PyPI (PEP 740), which is not a Sigstore bundle", _PYPI),
     ),
     (
         _has(("version", int), ("attestation_bundles", list)),

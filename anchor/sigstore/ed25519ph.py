@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Ed25519ph (RFC 8032 section 5.1): verification only, since no library in use offers the pre-hashed form.
+"""Ed25519ph (RFC 8032 section 5.1): verification only.
 
-Nothing here is secret, so nothing needs constant time. Points and scalars that are not in their canonical
-form are refused, and so are public keys of small order.
+No library in use offers the pre-hashed form (`cryptography` 50, November 2026). Nothing here is secret, so
+nothing needs constant time. Points and scalars that are not in canonical form are refused, and so are public
+keys of small order.
 """
 
 import hashlib
@@ -17,7 +18,7 @@ _Point = tuple[int, int, int, int]
 
 
 def verify(public_key: bytes, signature: bytes, digest: bytes) -> bool:
-    """Whether `signature` (64 bytes) is the key's (32 bytes) over a message of this SHA-512 (64 bytes)."""
+    """True if `signature` (64 bytes) is by the key (32 bytes), over a message with this SHA-512."""
     if len(public_key) != 32 or len(signature) != 64 or len(digest) != 64:
         return False
     a, r = _decode(public_key), _decode(signature[:32])

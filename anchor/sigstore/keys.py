@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Signature keys by Sigstore's algorithm registry (`PublicKeyDetails` of protobuf-specs).
 
-Decides which algorithm a key signs with, and whether a signature holds. Which key is trusted is not
-decided here. A key is never tried with several algorithms: its details name one.
+Decides with which algorithm a key signs, and whether a signature is valid. It does not decide which key is
+trusted. The details of a key name one algorithm; we never try several.
 """
 
 import re
@@ -19,6 +19,7 @@ from anchor.encoding import to_base64, unbase64
 from anchor.errors import Refused, Unsupported
 from anchor.sigstore import ed25519ph
 from anchor.sigstore.artifact import Artifact
+from anchor.sigstore.x509 import reading
 
 Public = ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey | rsa.RSAPublicKey
 
@@ -39,7 +40,7 @@ _RSASSA_PSS = bytes.fromhex("06092a864886f70d01010a")
 
 
 class Scheme(msgspec.Struct, frozen=True):
-    """How a key signs. `hash` is of what the key signs, and of the digest that a log keeps of it."""
+    """The way in which a key signs. `hash`: of the signed bytes, and of the digest that a log records."""
 
     details: str
     kind: str
@@ -79,7 +80,7 @@ _DEFAULT_CURVES = {
 
 @dataclass(frozen=True)
 class Key:
-    """A public key with the one way in which it signs. `spki` is its SubjectPublicKeyInfo DER."""
+    """A public key with its one scheme. `spki` is its SubjectPublicKeyInfo DER."""
 
     public: Public = field(compare=False)  # the same as `spki`, and of a type that cannot be hashed
     spki: bytes
@@ -87,12 +88,12 @@ class Key:
     pss_only: bool = False
 
     def verify(self, signature: bytes, signed: Artifact, *, where: str = "signature") -> None:
-        """Return if the signature over `signed` is this key's; raises Refused."""
+        """Return if the signature over `signed` is by this key; raises Refused."""
         whole = self.scheme.kind == "ed25519"
         self.check(signature, signed.content() if whole else signed.digest(self.scheme.hash), where=where)
 
     def check(self, signature: bytes, covered: bytes, *, where: str = "signature") -> None:
-        """The same over what the algorithm covers: a digest by `scheme.hash`, and all bytes for Ed25519."""
+        """The same for the covered bytes: a digest by `scheme.hash`; for Ed25519 all bytes."""
         try:
             good = self._holds(signature, covered)
         except (InvalidSignature, ValueError):
@@ -120,14 +121,14 @@ class Key:
         return True
 
     def using(self, details: str, *, where: str = "keyDetails") -> "Key":
-        """The same key under other details; Refused when they are not of such a key."""
+        """The same key with other details; Refused if such a key cannot have them."""
         scheme = scheme_of(details, where=where)
         _check_fits(self.public, scheme, pss_only=self.pss_only, where=where)
         return Key(self.public, self.spki, scheme, self.pss_only)
 
 
 def scheme_of(details: str, *, where: str = "keyDetails") -> Scheme:
-    """The scheme that key details name; Unsupported for those that are not known here."""
+    """The scheme that key details name; Unsupported for unknown details."""
     scheme = _SCHEMES.get(details)
     if scheme is None:
         raise Unsupported(f"key details {details[:60]!r} are not known", where=where)
@@ -135,7 +136,7 @@ def scheme_of(details: str, *, where: str = "keyDetails") -> Scheme:
 
 
 def key_of(public: object, *, pss_only: bool = False, where: str = "key") -> Key:
-    """A key with the details that the registry gives keys of its kind by default."""
+    """A key with the default details of its kind in the registry."""
     if isinstance(public, ec.EllipticCurvePublicKey):
         named = isinstance(public.curve, (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1))
         if not named:
@@ -149,7 +150,7 @@ def key_of(public: object, *, pss_only: bool = False, where: str = "key") -> Key
         if details not in _SCHEMES:
             details = "PKIX_RSA_PSS" if pss_only else "PKIX_RSA_PKCS1V5"
     else:
-        raise Unsupported(f"{type(public).__name__} is no known kind of signing key", where=where)
+        raise Unsupported(f"{type(public).__name__} is not a known kind of signing key", where=where)
     assert isinstance(public, (ec.EllipticCurvePublicKey, ed25519.Ed25519PublicKey, rsa.RSAPublicKey))
     scheme = _SCHEMES[details]
     _check_fits(public, scheme, pss_only=pss_only, where=where)
@@ -161,32 +162,18 @@ def load_der(raw: bytes, details: str, *, where: str = "key") -> Key:
     scheme = scheme_of(details, where=where)
     if len(raw) > MAX_KEY:
         raise Refused(f"a key of {len(raw)} bytes", where=where)
-    try:
-        # OpenSSL reads both SubjectPublicKeyInfo and PKCS#1 RSAPublicKey here.
-        public = serialization.load_der_public_key(raw)
-    except MemoryError:  # the machine's limit, and nobody's forgery
-        raise
-    except Exception:  # noqa: BLE001  the library has many ways to say that this is no key
-        raise Refused("not a public key in DER", where=where) from None
-    key = _with_spki(key_of(public, pss_only=_RSASSA_PSS in raw[:32], where=where), raw)
-    return key.using(scheme.details, where=where)
+    return _load(raw, where).using(scheme.details, where=where)
 
 
 def load_pem(data: bytes, *, where: str = "key") -> Key:
     """A managed key from one PEM block `PUBLIC KEY` (RFC 7468); raises Refused or Unsupported."""
     if len(data) > MAX_KEY:
         raise Refused(f"a key of {len(data)} bytes", where=where)
-    found = _PEM.fullmatch(data)
-    if found is None:
+    match = _PEM.fullmatch(data)
+    if match is None:
         raise Refused("not one public key in PEM", where=where, remedy="'openssl pkey -pubout' writes one")
-    raw = unbase64(b"".join(found.group(1).split()), where=where)
-    try:
-        public = serialization.load_der_public_key(raw)
-    except MemoryError:  # the machine's limit, and nobody's forgery
-        raise
-    except Exception:  # noqa: BLE001  the library has many ways to say that this is no key
-        raise Refused("not a public key in PEM", where=where) from None
-    return _with_spki(key_of(public, pss_only=_RSASSA_PSS in raw[:32], where=where), raw)
+    raw = unbase64(b"".join(match.group(1).split()), where=where)
+    return _load(raw, where)
 
 
 def spki_of(public: Public) -> bytes:
@@ -196,14 +183,18 @@ def spki_of(public: Public) -> bytes:
 
 
 def pem_of(der: bytes, label: str) -> bytes:
-    """The PEM that Rekor keeps in an entry (`PUBLIC KEY`, `CERTIFICATE`): 64 columns, a final newline."""
+    """The PEM in a Rekor entry (`PUBLIC KEY`, `CERTIFICATE`): 64 columns, and a newline at the end."""
     text = to_base64(der)
     lines = "\n".join(text[i : i + 64] for i in range(0, len(text), 64))
     return f"-----BEGIN {label}-----\n{lines}\n-----END {label}-----\n".encode()
 
 
-def _with_spki(key: Key, raw: bytes) -> Key:
-    """The key with its SPKI as it was written: that of an RSA-PSS key does not survive re-encoding."""
+def _load(raw: bytes, where: str) -> Key:
+    """A key from DER: SubjectPublicKeyInfo, or RSAPublicKey of PKCS#1, which OpenSSL reads too."""
+    with reading("a public key", where):
+        public = serialization.load_der_public_key(raw)
+    key = key_of(public, pss_only=_RSASSA_PSS in raw[:32], where=where)
+    # The SPKI of an RSA-PSS key changes when it is encoded again, so we keep the bytes.
     return Key(key.public, raw if key.pss_only else key.spki, key.scheme, key.pss_only)
 
 

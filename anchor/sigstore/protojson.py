@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The JSON form of Protocol Buffers, read strictly: the shape of bundles and trusted roots.
 
-Decides what a value of each type looks like. As the ProtoJSON specification wants: both spellings of a name,
-null for absent, int64 as string or number. Stricter than it: no unknown names, no name twice, base64 in its
-standard alphabet only (line breaks inside are skipped, as the Go and Python readers do), and enums by their
-names only, which the specification lets be numbers too: a number is refused as no string.
+Decides which JSON values are allowed for each type. As in the ProtoJSON specification, a name has both
+spellings, null means absent, and an int64 is a string or a number. In four points we are stricter: unknown
+names and repeated names are refused; base64 has its standard alphabet only (line breaks inside are skipped,
+as the Go and Python readers do); an enum is its name, never a number.
 """
 
 import functools
@@ -49,38 +49,38 @@ class Message:
             if item is not None:
                 self._members[name] = item
 
-    def place(self, name: str) -> str:
-        """Where a member stands, for errors."""
+    def path(self, name: str) -> str:
+        """The JSON path of a member, for errors."""
         return f"{self.where}.{name}"
 
     def has(self, name: str) -> bool:
-        """Whether the member is there and not null."""
+        """True if the member is present and not null."""
         return name in self._members
 
-    def need(self, name: str) -> Any:
-        """A member that must be there."""
+    def required(self, name: str) -> Any:
+        """A member that must be present."""
         if name not in self._members:
             raise Refused(f"without {name!r}", where=self.where)
         return self._members[name]
 
     def text(self, name: str, default: str | None = None) -> str:
         """A string; required unless a default is given."""
-        value = self.need(name) if default is None else self._members.get(name, default)
+        value = self.required(name) if default is None else self._members.get(name, default)
         if not isinstance(value, str):
-            raise Refused("not a string", where=self.place(name))
+            raise Refused("not a string", where=self.path(name))
         return value
 
     def data(self, name: str) -> bytes:
-        """Required bytes, as base64; empty ones are refused."""
-        found = to_bytes(self.need(name), self.place(name))
-        if not found:
-            raise Refused("empty", where=self.place(name))
-        return found
+        """Required bytes, as base64. Empty bytes are refused."""
+        data = to_bytes(self.required(name), self.path(name))
+        if not data:
+            raise Refused("empty", where=self.path(name))
+        return data
 
     def int64(self, name: str) -> int:
         """A non-negative int64; absent means 0, since writers leave zeros out."""
         value = self._members.get(name, 0)
-        where = self.place(name)
+        where = self.path(name)
         if isinstance(value, bool) or not isinstance(value, (int, str)):
             raise Refused("not a whole number", where=where)
         if isinstance(value, str):
@@ -91,12 +91,12 @@ class Message:
 
     def message(self, name: str, names: tuple[str, ...]) -> "Message":
         """A required message with these members."""
-        return Message(self.need(name), names, self.place(name))
+        return Message(self.required(name), names, self.path(name))
 
     def items(self, name: str) -> Iterator[tuple[Any, str]]:
-        """The items of a list, each with its place; an absent list is empty."""
+        """The items of a list, each with its JSON path; an absent list is empty."""
         value = self._members.get(name, [])
-        where = self.place(name)
+        where = self.path(name)
         if not isinstance(value, list):
             raise Refused("not a list", where=where)
         if len(value) > MAX_ITEMS:
@@ -118,12 +118,12 @@ def to_bytes(value: Any, where: str) -> bytes:
 def to_time(value: Any, where: str, *, late: bool = False) -> datetime:
     """A Timestamp: RFC 3339 with up to nine digits of a second, cut to microseconds.
 
-    `late`: rounded up instead, for a start, which must not come before its time.
+    `late`: rounded up instead. A start is rounded up, since it must not come too early.
     """
-    found = _TIME.fullmatch(value) if isinstance(value, str) else None
-    if found is None:
+    match = _TIME.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
         raise Refused("not a time as RFC 3339 writes it", where=where)
-    seconds, fraction, zone = found.groups()
+    seconds, fraction, zone = match.groups()
     try:
         time = datetime.fromisoformat(seconds + ("+00:00" if zone == "Z" else zone))
         nanoseconds = int((fraction or "").ljust(9, "0"))

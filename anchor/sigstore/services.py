@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The seams of any Sigstore instance, as bytes in and bytes out.
+"""The services of a Sigstore instance, as interfaces of bytes.
 
-What a Sigstore instance does for a signer is three services. `anchor.embedded` implements them inside this
-process, `anchor.signing.remote_instance` over HTTP; nothing here knows which. Each service answers with the
-bytes that its public API defines, so that what is tested on one holds for the other. The third,
-a log, must also tell what became of a request: its seam is `anchor.publish.instance.LogClient`.
+A Sigstore instance has three services for a signer. `anchor.embedded` implements them inside this process,
+`anchor.signing.remote_instance` over HTTP. Each answers with the bytes that its public API defines, so a test
+of one holds for the other. The interface of the third service, a log, is `anchor.publish.instance.LogClient`:
+it must also say what happened to a request.
 """
 
 from typing import Protocol
@@ -13,7 +13,7 @@ from anchor.errors import Misuse
 
 
 class Duplicate(Misuse):
-    """The log has this very entry already, at `index` (0-based). Rekor v2 says it as 409 with x-log-index."""
+    """The log already has this entry, at `index` (from 0). Rekor v2 answers 409 with x-log-index."""
 
     def __init__(self, index: int, *, where: str = "", remedy: str = "") -> None:
         super().__init__(
@@ -24,8 +24,8 @@ class Duplicate(Misuse):
         self.index = index
 
     def at(self, where: str) -> "Duplicate":
-        place = f"{where}: {self.where}" if self.where else where
-        return Duplicate(self.index, where=place, remedy=self.remedy)
+        full = f"{where}: {self.where}" if self.where else where
+        return Duplicate(self.index, where=full, remedy=self.remedy)
 
 
 class CertificateAuthority(Protocol):
@@ -35,7 +35,7 @@ class CertificateAuthority(Protocol):
         """A certificate for the identity of `token` (a JWT): CreateSigningCertificateRequest JSON in,
         SigningCertificate JSON out.
 
-        Raises `Refused` when the token or the request is not accepted, `Unavailable` when no answer came.
+        Raises `Refused` if the token or the request is not accepted, `Unavailable` without an answer.
         """
         ...
 
@@ -46,6 +46,6 @@ class TimestampAuthority(Protocol):
     def stamp(self, request: bytes) -> bytes:
         """TimeStampReq DER in, TimeStampResp DER out. The caller verifies the answer, nonce included.
 
-        Raises `Unavailable` when no answer came.
+        Raises `Unavailable` without an answer.
         """
         ...

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Signing configs (v0.2) and ClientTrustConfigs: which services of an instance are used to sign.
 
-Decides, from bytes and a time, what a document says and which of its services are chosen. Opens nothing.
+Decides, from bytes and a time, which services a document lists and which of them are used. Opens nothing.
 Form: sigstore_trustroot.proto, SigningConfig and ClientTrustConfig.
 """
 
@@ -28,7 +28,7 @@ _SELECTORS = ("ANY", "ALL", "EXACT")
 
 
 class Service(msgspec.Struct, frozen=True):
-    """One service: where it is, which API it speaks, when it is to be used, who runs it."""
+    """One service: its URL, its API version, the time in which it may be used, its operator."""
 
     url: str
     version: int
@@ -37,14 +37,14 @@ class Service(msgspec.Struct, frozen=True):
 
 
 class Selector(msgspec.Struct, frozen=True):
-    """How many services are to be used: ANY (one), ALL, or EXACT with a count."""
+    """The number of services to use: ANY (one), ALL, or EXACT with a count."""
 
     kind: str = "ANY"
     count: int = 1
 
 
 class SigningConfig(msgspec.Struct, frozen=True):
-    """The services of an instance, as listed; `select` and its kin choose."""
+    """The services of an instance, as listed. The methods choose among them."""
 
     authorities: tuple[Service, ...]
     issuers: tuple[Service, ...]
@@ -54,11 +54,11 @@ class SigningConfig(msgspec.Struct, frozen=True):
     timestamp_selector: Selector
 
     def authority(self, now: datetime) -> Service:
-        """The certificate authority to ask. Raises as `select` when none may be used now."""
+        """The certificate authority to ask. Raises as `select` if none may be used now."""
         return select(self.authorities, {1}, Selector(), now, what="certificate authority")[0]
 
     def issuer(self, now: datetime) -> Service | None:
-        """The OIDC issuer for the browser flow; None when the config names none that may be used now."""
+        """The OIDC issuer for the browser flow; None if the config names none that may be used now."""
         return next(iter(_usable(self.issuers, {1}, now)), None)
 
     def chosen_logs(self, now: datetime, *, versions: Collection[int]) -> tuple[Service, ...]:
@@ -66,7 +66,7 @@ class SigningConfig(msgspec.Struct, frozen=True):
         return select(self.logs, versions, self.log_selector, now, what="transparency log")
 
     def chosen_timestamps(self, now: datetime) -> tuple[Service, ...]:
-        """The time-stamp authorities that the config asks for; none when it lists none."""
+        """The time-stamp authorities that the config asks for; empty if it lists none."""
         if not self.timestamps:
             return ()
         return select(self.timestamps, {1}, self.timestamp_selector, now, what="time-stamp authority")
@@ -75,10 +75,11 @@ class SigningConfig(msgspec.Struct, frozen=True):
 def select(
     services: Iterable[Service], versions: Collection[int], selector: Selector, now: datetime, *, what: str
 ) -> tuple[Service, ...]:
-    """Valid now, of the highest supported version, the newest one an operator; as many as asked.
+    """As many services as the selector demands: valid now, of the highest supported version, and the newest
+    one of each operator.
 
-    Raises `Unavailable` when fewer are left than the selector demands and others are of another time, which
-    may be this machine's fault; `Misuse` when there are not so many at all.
+    If there are too few, raises `Unavailable` if others are valid at another time, since this machine's clock
+    may be wrong. Raises `Misuse` otherwise.
     """
     services = tuple(services)
     usable = _usable(services, versions, now)
@@ -97,7 +98,7 @@ def select(
 
 
 def _out_of(windows: Sequence[Window], now: datetime) -> str:
-    """The window nearest to a time that none of them covers."""
+    """The window nearest to a time that none of them covers, in words."""
     starts = [w.start for w in windows if now < w.start]
     if starts:
         return f"from {min(starts):%Y-%m-%dT%H:%M:%SZ} on"
@@ -128,30 +129,30 @@ def parse_trust_config(data: bytes, *, where: str = "instance file") -> tuple[by
     """Trusted root (JSON) and signing config of a ClientTrustConfig; raises Refused or Unsupported."""
     if len(data) > MAX_SIZE:
         raise Refused(f"{len(data)} bytes, more than {MAX_SIZE}", where=where)
-    found = Message(parse_json(data, where=where), ("mediaType", "trustedRoot", "signingConfig"), where)
-    if (media := found.text("mediaType")) != TRUST_CONFIG:
+    document = Message(parse_json(data, where=where), ("mediaType", "trustedRoot", "signingConfig"), where)
+    if (media := document.text("mediaType")) != TRUST_CONFIG:
         raise Unsupported(
             f"a document of type {media[:80]!r}",
             where=where,
             remedy=f"give a ClientTrustConfig ({TRUST_CONFIG})",
         )
-    root = json.dumps(found.need("trustedRoot"), ensure_ascii=False, indent=1).encode() + b"\n"
-    return root, _config(found.need("signingConfig"), found.place("signingConfig"))
+    root = json.dumps(document.required("trustedRoot"), ensure_ascii=False, indent=1).encode() + b"\n"
+    return root, _config(document.required("signingConfig"), document.path("signingConfig"))
 
 
 def _config(value: object, where: str) -> SigningConfig:
-    found = Message(value, _CONFIG, where)
-    if (media := found.text("mediaType")) != MEDIA_TYPE:
+    config = Message(value, _CONFIG, where)
+    if (media := config.text("mediaType")) != MEDIA_TYPE:
         raise Unsupported(
             f"a signing config of type {media[:80]!r}", where=where, remedy=f"only {MEDIA_TYPE}"
         )
     return SigningConfig(
-        authorities=_services(found, "caUrls"),
-        issuers=_services(found, "oidcUrls"),
-        logs=_services(found, "rekorTlogUrls"),
-        log_selector=_selector(found, "rekorTlogConfig"),
-        timestamps=_services(found, "tsaUrls"),
-        timestamp_selector=_selector(found, "tsaConfig"),
+        authorities=_services(config, "caUrls"),
+        issuers=_services(config, "oidcUrls"),
+        logs=_services(config, "rekorTlogUrls"),
+        log_selector=_selector(config, "rekorTlogConfig"),
+        timestamps=_services(config, "tsaUrls"),
+        timestamp_selector=_selector(config, "tsaConfig"),
     )
 
 
@@ -159,30 +160,30 @@ def _services(config: Message, name: str) -> tuple[Service, ...]:
     return tuple(_service(m) for m in config.messages(name, _SERVICE))
 
 
-def _service(found: Message) -> Service:
-    if found.has("validFor"):
-        window = found.message("validFor", ("start", "end"))
-        start = to_time(window.need("start"), window.place("start"))
-        end = to_time(window.need("end"), window.place("end")) if window.has("end") else None
+def _service(service: Message) -> Service:
+    if service.has("validFor"):
+        window = service.message("validFor", ("start", "end"))
+        start = to_time(window.required("start"), window.path("start"))
+        end = to_time(window.required("end"), window.path("end")) if window.has("end") else None
     else:
         start, end = datetime.min.replace(tzinfo=UTC), None
     return Service(
-        url=found.text("url").rstrip("/"),
-        version=found.int64("majorApiVersion"),
+        url=service.text("url").rstrip("/"),
+        version=service.int64("majorApiVersion"),
         window=Window(start, end),
-        operator=found.text("operator", ""),
+        operator=service.text("operator", ""),
     )
 
 
 def _selector(config: Message, name: str) -> Selector:
-    """ANY where the config does not say; EXACT must say how many."""
+    """ANY if the config does not say; EXACT must give a count."""
     if not config.has(name):
         return Selector()
-    found = config.message(name, ("selector", "count"))
-    kind = found.text("selector", "ANY")
+    selector = config.message(name, ("selector", "count"))
+    kind = selector.text("selector", "ANY")
     if kind not in _SELECTORS:
-        raise Unsupported(f"a selector {kind[:40]!r}", where=found.where)
-    count = found.int64("count")
+        raise Unsupported(f"a selector {kind[:40]!r}", where=selector.where)
+    count = selector.int64("count")
     if kind == "EXACT" and count < 1:
-        raise Refused("EXACT without a count", where=found.where)
+        raise Refused("EXACT without a count", where=selector.where)
     return Selector(kind, count or 1)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sigstore trusted roots: the logs, authorities and time-stampers that a verifier believes, and when.
+"""Sigstore trusted roots: the logs and authorities that a verifier accepts, each with a period of validity.
 
-Decides what a trusted root file says. Whether the file itself is to be trusted is the caller's affair (a pin,
-TUF, a policy), and so is which of its keys a piece of evidence needs. Form: sigstore_trustroot.proto.
+Decides which keys a trusted root file lists. The caller decides whether to trust the file (by a pin, TUF or a
+policy), and which of its keys a piece of evidence needs. Form: sigstore_trustroot.proto.
 """
 
 import contextlib
@@ -36,13 +36,13 @@ _AUTHORITY = ("subject", "uri", "certChain", "validFor", "operator")
 
 
 class Window(msgspec.Struct, frozen=True):
-    """When something is trusted; both ends belong to it (sigstore_common.proto, TimeRange)."""
+    """The time in which a key is trusted, both ends included (sigstore_common.proto, TimeRange)."""
 
     start: datetime
     end: datetime | None = None
 
     def covers(self, time: datetime) -> bool:
-        """Whether the time lies inside."""
+        """True if the time lies inside."""
         return self.start <= time and (self.end is None or time <= self.end)
 
     def __str__(self) -> str:
@@ -51,7 +51,7 @@ class Window(msgspec.Struct, frozen=True):
 
 
 class LogKey(msgspec.Struct, frozen=True):
-    """A transparency log (Rekor or CT) and its key. `id` is the 32 bytes that evidence names it by."""
+    """A transparency log (Rekor or CT) and its key. Evidence names the log by `id`, 32 bytes."""
 
     base_url: str
     id: bytes
@@ -71,12 +71,12 @@ class LogKey(msgspec.Struct, frozen=True):
 
     @property
     def names(self) -> frozenset[str]:
-        """The names that the log may sign under: its host, with its port, and with its path too."""
+        """The names under which the log may sign: its host, alone, with its port, and with port and path."""
         return _names(self.base_url)
 
 
 class Authority(msgspec.Struct, frozen=True, dict=True):
-    """A certificate or time-stamping authority: its chain, leaf-most first, the last one the trust anchor."""
+    """A certificate or time-stamping authority. The last certificate of its chain is the trust anchor."""
 
     uri: str
     subject: str
@@ -87,21 +87,21 @@ class Authority(msgspec.Struct, frozen=True, dict=True):
 
     @functools.cached_property
     def subjects(self) -> tuple[x509.Name, ...]:
-        """The names of the certificates, of those that can be read."""
-        found = []
+        """The subjects of the certificates, except names that cannot be read."""
+        names = []
         for certificate in self.certificates:
             with contextlib.suppress(Refused):
-                found.append(quiet_name(certificate, "subject"))
-        return tuple(found)
+                names.append(quiet_name(certificate, "subject"))
+        return tuple(names)
 
     @functools.cached_property
     def fields(self) -> tuple[Fields, ...]:
-        """What each certificate says; raises Refused when one has a field that cannot be read."""
+        """The fields of each certificate; raises Refused if one cannot be read."""
         return tuple(fields(c, f"trusted root, {self.name}") for c in self.certificates)
 
     @functools.cached_property
     def issuer_serial(self) -> tuple[x509.Name, int] | None:
-        """By what a time-stamp names the first certificate; None if there is none that can be read."""
+        """Issuer and serial number of the first certificate, which a time-stamp names; None if unreadable."""
         for certificate in self.certificates[:1]:
             with contextlib.suppress(Refused), reading("a certificate", "trusted root"):
                 return certificate.issuer, certificate.serial_number
@@ -109,27 +109,27 @@ class Authority(msgspec.Struct, frozen=True, dict=True):
 
     @property
     def name(self) -> str:
-        """Its URI, or else what the trusted root calls it."""
+        """Its URI, else the subject that the trusted root gives."""
         return self.uri or self.subject or "an authority without a name"
 
 
 class Unusable(msgspec.Struct, frozen=True):
-    """A log that a trusted root lists and nothing is verified with: of a kind unknown here, or malformed."""
+    """A log in a trusted root that cannot be used: its kind is unknown here, or it is malformed."""
 
     problem: str
     id: bytes
-    """What evidence would name it by; empty when the entry does not say it."""
+    """The id by which evidence would name the log; empty if the entry has none."""
     known_kind: bool
-    """Whether it is malformed, which nobody else could use either."""
+    """True if it is malformed, so that no other program could use it either."""
 
     def error(self, where: str) -> AnchorError:
-        """Why evidence that names this log comes to nothing: a log that is listed is no stranger's."""
+        """The error for evidence that names this log. A listed log is not foreign."""
         kind = Refused if self.known_kind else Unsupported
         return kind(f"the trusted root names this log, but it cannot be used: {self.problem}", where=where)
 
 
 class TrustedRoot(msgspec.Struct, frozen=True):
-    """What a verifier believes. `digests`: SHA-256 of each file it was made of."""
+    """The keys and certificates that a verifier accepts. `digests`: the SHA-256 of each source file."""
 
     tlogs: tuple[LogKey, ...] = ()
     ctlogs: tuple[LogKey, ...] = ()
@@ -139,39 +139,39 @@ class TrustedRoot(msgspec.Struct, frozen=True):
     unusable_tlogs: tuple[Unusable, ...] = ()
     unusable_ctlogs: tuple[Unusable, ...] = ()
     doubt: str = ""
-    """Why a newer root may name what this one does not: it is a copy that could not be refreshed."""
+    """Set if this is a copy that could not be refreshed: the reason why a newer root may name more."""
 
     def unnamed(self, problem: str, where: str) -> AnchorError:
-        """The error for what this root does not name: a stranger's, unless the root is in doubt."""
+        """The error for a key that is not in this root: Unavailable if the root is in doubt, else Refused."""
         if self.doubt:
             return Unavailable(f"{problem}; {self.doubt}", where=where)
         return Refused(problem, where=where)
 
     @property
     def unusable(self) -> tuple[str, ...]:
-        """The entries that are not used, each in words."""
+        """The unusable entries, each in words."""
         return tuple(u.problem for u in (*self.unusable_tlogs, *self.unusable_ctlogs))
 
 
 def parse(data: bytes, *, where: str = "trusted root") -> TrustedRoot:
     """A trusted root from its JSON bytes; raises Refused or Unsupported.
 
-    A log that is malformed, or of a kind unknown here, is unusable by itself and remembered: less is trusted
-    without it, never more. A malformed authority refuses all.
+    A log that is malformed or of an unknown kind is listed as unusable. Without it less is trusted, never
+    more. A malformed authority makes the whole root Refused.
     """
     if len(data) > MAX_SIZE:
         raise Refused(f"{len(data)} bytes, more than {MAX_SIZE}", where=where)
-    found = Message(parse_json(data, where=where), _ROOT, where)
-    media_type = found.text("mediaType")
+    document = Message(parse_json(data, where=where), _ROOT, where)
+    media_type = document.text("mediaType")
     if media_type not in MEDIA_TYPES:
         raise Unsupported(f"a trusted root of type {media_type[:80]!r}", where=where)
-    tlogs, unusable_tlogs = _logs(found.messages("tlogs", _LOG))
-    ctlogs, unusable_ctlogs = _logs(found.messages("ctlogs", _LOG))
+    tlogs, unusable_tlogs = _logs(document.messages("tlogs", _LOG))
+    ctlogs, unusable_ctlogs = _logs(document.messages("ctlogs", _LOG))
     return TrustedRoot(
         tlogs=tlogs,
         ctlogs=ctlogs,
-        authorities=_authorities(found.messages("certificateAuthorities", _AUTHORITY)),
-        timestamp_authorities=_authorities(found.messages("timestampAuthorities", _AUTHORITY)),
+        authorities=_authorities(document.messages("certificateAuthorities", _AUTHORITY)),
+        timestamp_authorities=_authorities(document.messages("timestampAuthorities", _AUTHORITY)),
         digests=(hashlib.sha256(data).digest(),),
         unusable_tlogs=unusable_tlogs,
         unusable_ctlogs=unusable_ctlogs,
@@ -179,7 +179,7 @@ def parse(data: bytes, *, where: str = "trusted root") -> TrustedRoot:
 
 
 def union(roots: Iterable[TrustedRoot]) -> TrustedRoot:
-    """Everything that any of the roots trusts, each thing once."""
+    """All logs and authorities of the roots, each once."""
     listed = list(roots)
     return TrustedRoot(
         tlogs=tuple(dict.fromkeys(x for r in listed for x in r.tlogs)),
@@ -193,22 +193,22 @@ def union(roots: Iterable[TrustedRoot]) -> TrustedRoot:
 
 
 def _window(owner: Message) -> Window:
-    found = owner.message("validFor", ("start", "end"))
-    start = to_time(found.need("start"), found.place("start"), late=True)
-    end = to_time(found.need("end"), found.place("end")) if found.has("end") else None
+    window = owner.message("validFor", ("start", "end"))
+    start = to_time(window.required("start"), window.path("start"), late=True)
+    end = to_time(window.required("end"), window.path("end")) if window.has("end") else None
     if end is not None and end < start:
-        raise Refused("ends before it starts", where=found.where)
+        raise Refused("ends before it starts", where=window.where)
     return Window(start, end)
 
 
 def _logs(entries: list[Message]) -> tuple[tuple[LogKey, ...], tuple[Unusable, ...]]:
-    found, unusable = [], []
+    usable, unusable = [], []
     for entry in entries:
         try:
-            found.append(_log(entry))
+            usable.append(_log(entry))
         except AnchorError as e:
             unusable.append(Unusable(str(e), _claimed_id(entry), known_kind=isinstance(e, Refused)))
-    return tuple(found), tuple(unusable)
+    return tuple(usable), tuple(unusable)
 
 
 def _claimed_id(entry: Message) -> bytes:
@@ -222,48 +222,48 @@ def _log(entry: Message) -> LogKey:
     public = entry.message("publicKey", ("rawBytes", "keyDetails", "validFor"))
     window = _window(public)
     details = public.text("keyDetails")
-    # Before its bytes: those of an unknown kind may be anything, or none.
-    keys.scheme_of(details, where=public.place("keyDetails"))
+    # Before the bytes, which may be anything for an unknown kind.
+    keys.scheme_of(details, where=public.path("keyDetails"))
     raw = public.data("rawBytes")
     log_id = entry.message("logId", ("keyId",)).data("keyId")
     if len(log_id) != 32:
-        raise Refused(f"an id of {len(log_id)} bytes where 32 are wanted", where=entry.place("logId"))
+        raise Refused(f"an id of {len(log_id)} bytes where 32 are wanted", where=entry.path("logId"))
     base_url = entry.text("baseUrl", "")
     try:
         names = _names(base_url)
     except ValueError:
-        raise Refused("not a URL", where=entry.place("baseUrl")) from None
+        raise Refused("not a URL", where=entry.path("baseUrl")) from None
     algorithm = entry.text("hashAlgorithm", "SHA2_256")
     if algorithm != "SHA2_256":
         raise Unsupported(f"a log that hashes by {algorithm[:40]!r}", where=entry.where)
-    key = keys.load_der(raw, details, where=public.place("rawBytes"))
+    key = keys.load_der(raw, details, where=public.path("rawBytes"))
     ids = _ids(key, raw, names)
     if log_id not in ids:
-        raise Refused(f"{to_base64(log_id)} is not this key's id", where=entry.place("logId"))
+        raise Refused(f"{to_base64(log_id)} is not this key's id", where=entry.path("logId"))
     if entry.has("checkpointKeyId"):
         other = entry.message("checkpointKeyId", ("keyId",)).data("keyId")
         if len(other) < 4 or all(not i.startswith(other) for i in ids):
-            raise Refused("not this key's checkpoint id", where=entry.place("checkpointKeyId"))
+            raise Refused("not this key's checkpoint id", where=entry.path("checkpointKeyId"))
     return LogKey(base_url, log_id, window, key, entry.text("operator", ""))
 
 
 def _names(base_url: str) -> frozenset[str]:
-    """The names that a log of this URL may sign under; raises ValueError for what is no URL."""
+    """The names under which a log with this URL may sign; raises ValueError if it is not a URL."""
     parts = urlsplit(base_url)
     return frozenset({parts.hostname or "", parts.netloc, (parts.netloc + parts.path).rstrip("/")} - {""})
 
 
 def _ids(key: Key, raw: bytes, names: Iterable[str]) -> list[bytes]:
-    """The ids that a key may go by: RFC 6962 section 3.2, and C2SP signed-note under one of the names, by
+    """The ids that a key may have: RFC 6962 section 3.2, and C2SP signed-note under one of the names, by
     type 0x01 for Ed25519 and by 0xff for RSA (sigstore_trustroot.proto, checkpoint_key_id)."""
-    found = [hashlib.sha256(key.spki).digest(), hashlib.sha256(raw).digest()]
+    ids = [hashlib.sha256(key.spki).digest(), hashlib.sha256(raw).digest()]
     if isinstance(key.public, Ed25519PublicKey):
         tail = b"\n\x01" + key.public.public_bytes_raw()
     elif isinstance(key.public, RSAPublicKey):
         tail = b"\n\xffPKIX-RSA-PKCS#1v1.5" + key.spki
     else:
-        return found
-    return found + [hashlib.sha256(name.encode() + tail).digest() for name in names]
+        return ids
+    return ids + [hashlib.sha256(name.encode() + tail).digest() for name in names]
 
 
 def _authorities(entries: list[Message]) -> tuple[Authority, ...]:

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reading X.509 certificates, where the library warns, parses lazily and fails in many ways.
+"""X.509 certificates: parsed, and every field read once. `verify.certificate` decides what they mean.
 
-Decides what is a certificate at all, and reads what one says once, under one guard. What it means is
-`verify.certificate`'s question.
+The library warns, parses lazily and fails in many undocumented ways. All reading goes through one guard.
 """
 
 import warnings
@@ -26,16 +25,16 @@ def reading(
     through: tuple[type[Exception], ...] = (),
     kind: type[AnchorError] = Refused,
 ) -> Iterator[None]:
-    """The one guard around what a library does with a parsed document: raises `kind` for its errors.
+    """Guard a library that reads a stranger's document: raises `kind` for its errors.
 
-    A field may be parsed only when it is asked for, and then fails in undocumented ways: a year 0, a time
-    beyond the year 9999, an unknown curve, a panic of the Rust code. `through`: errors that mean something.
+    The library may parse a field only on access, and then fails in undocumented ways: a year 0, a time beyond
+    the year 9999, an unknown curve, a panic of the Rust code. `through`: errors that are not translated.
     """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
-    except MemoryError:  # the machine's limit, and nobody's forgery
+    except MemoryError:  # this machine's limit, not a forgery
         raise
     except BaseException as e:
         ours = isinstance(e, (AnchorError, *through))
@@ -45,7 +44,7 @@ def reading(
 
 
 class Fields(msgspec.Struct, frozen=True):
-    """What a certificate says, all of it read. `key` is None for a kind that the library does not know."""
+    """The fields of a certificate. `key` is None for a kind that the library does not know."""
 
     certificate: x509.Certificate
     version: x509.Version
@@ -60,12 +59,12 @@ class Fields(msgspec.Struct, frozen=True):
     key: object
 
     def valid_at(self, time: datetime) -> bool:
-        """Whether the time lies within the validity; both ends belong to it (RFC 5280 section 4.1.2.5)."""
+        """True if the time lies within the validity, both ends included (RFC 5280 section 4.1.2.5)."""
         return self.not_before <= time <= self.not_after
 
 
 def fields(certificate: x509.Certificate, where: str) -> Fields:
-    """The fields of a certificate; raises Refused when one of them cannot be read."""
+    """The fields of a certificate; raises Refused if one of them cannot be read."""
     with reading(f"a certificate ({shown_name(certificate)})", where):
         return Fields(
             certificate=certificate,
@@ -83,25 +82,20 @@ def fields(certificate: x509.Certificate, where: str) -> Fields:
 
 def _key(certificate: x509.Certificate) -> object:
     try:
-        return certificate.public_key()
-    except MemoryError:  # the machine's limit, and nobody's forgery
-        raise
-    except Exception:  # noqa: BLE001  the library has many ways to say that it does not know a key
+        with reading("a key", "certificate"):
+            return certificate.public_key()
+    except Refused:
         return None
 
 
 def load_certificate(raw: bytes, where: str) -> x509.Certificate:
     """An X.509 certificate from DER that re-encodes to the same bytes; raises Refused."""
-    try:
-        found = x509.load_der_x509_certificate(raw)
-        same = found.public_bytes(Encoding.DER) == raw
-    except MemoryError:  # the machine's limit, and nobody's forgery
-        raise
-    except Exception:  # noqa: BLE001  the library has many ways to say that this is no certificate
-        raise Refused("not an X.509 certificate", where=where) from None
+    with reading("an X.509 certificate", where):
+        certificate = x509.load_der_x509_certificate(raw)
+        same = certificate.public_bytes(Encoding.DER) == raw
     if not same:
         raise Refused("a certificate that is not in its canonical form", where=where)
-    return found
+    return certificate
 
 
 def quiet_name(certificate: x509.Certificate, which: Literal["subject", "issuer"]) -> x509.Name:
@@ -122,8 +116,7 @@ def shown_name(certificate: x509.Certificate, which: Literal["subject", "issuer"
 def quiet_text(name: x509.Name) -> str:
     """A name as RFC 4514 writes it."""
     try:
-        return name.rfc4514_string()
-    except MemoryError:  # the machine's limit, and nobody's forgery
-        raise
-    except Exception:  # noqa: BLE001  a lazily parsed name fails in many undocumented ways
+        with reading("a name", "certificate"):
+            return name.rfc4514_string()
+    except Refused:
         return "an unreadable name"
