@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Verdicts: a list of named checks and one class, each class with its exit code.
 
-A doubt demotes: it never raises an alarm and never passes. This module decides classes; it runs no check.
+Decides the class of a list of checks, and makes every check. It runs none. A doubt demotes the verdict: it
+never passes, and it is never an alarm.
 """
 
 import enum
@@ -20,7 +21,7 @@ State = Literal["passed", "refused", "unknown", "skipped"]
 
 
 class Class(enum.StrEnum):
-    """What a run came to; `exit_code` is what the shell sees. 1 is never given on purpose."""
+    """The result of a run in one word. Its `exit_code` is for the shell; 1 is never used on purpose."""
 
     OK = "OK"
     USAGE = "USAGE"
@@ -67,35 +68,35 @@ WORST_FIRST = (
 
 
 def worst(classes: Iterable[Class]) -> Class:
-    """The worst of several classes, in the order of `WORST_FIRST`; OK for none."""
-    found = set(classes)
-    return next((c for c in WORST_FIRST if c in found), Class.OK)
+    """The worst of several classes, in the order of `WORST_FIRST`; OK for an empty list."""
+    present = set(classes)
+    return next((c for c in WORST_FIRST if c in present), Class.OK)
 
 
 def class_of(error: AnchorError) -> Class:
-    """The class that an error stands for."""
+    """The class of an error."""
     if isinstance(error, Refused):
         return Class.INVALID
-    for kind, found in ((Stale, Class.STALE), (Pending, Class.PENDING), (Unavailable, Class.UNAVAILABLE)):
+    for kind, one in ((Stale, Class.STALE), (Pending, Class.PENDING), (Unavailable, Class.UNAVAILABLE)):
         if isinstance(error, kind):
-            return found
+            return one
     if isinstance(error, Unsupported):
         return Class.UNSUPPORTED
     return Class.USAGE if isinstance(error, Misuse) else Class.ERROR
 
 
 class Check(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """One named check: what was compared with what, and for a refusal what it would mean.
+    """One named check: what was compared with what, and the meaning of a refusal.
 
-    `demotes` is the class that the whole verdict falls to because of this check; a passed or merely
-    informative check has none.
+    `demotes`: the class to which this check demotes the whole verdict; None for a passed check, and for one
+    that only informs.
     """
 
     name: str
     """Stable: scripts read it."""
     about: str = ""
-    """The anchor that it is about: its log's origin, or, where your own trust binds none, its place in
-    release.json and what it claims; empty for the release as a whole."""
+    """The anchor that the check is about: its log's origin; if your own trust does not bind that, its number
+    in release.json and the claimed origin. Empty for the release as a whole."""
     state: State
     detail: str
     meaning: str = ""
@@ -104,11 +105,11 @@ class Check(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
-    """What the checks found. `facts` holds only values that a passed check bound."""
+    """The result of all checks. `facts` holds only values that a passed check bound."""
 
     format: Literal["urn:ledger-anchor:verdict:v1"] = FORMAT
     kind: str
-    """What was judged: "release", "bundle", "log", "run"."""
+    """The kind of the target: "release", "bundle", "log", "run"."""
     target: str
     """The file or URL as the user named it."""
     verdict: Class
@@ -116,7 +117,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     checks: tuple[Check, ...] = ()
     facts: dict[str, Any] = {}
     notes: tuple[str, ...] = ()
-    """Honest remarks for a person: no independent evidence, claimed but not verified, ..."""
+    """Remarks for a person, such as "no independent evidence" and "claimed, not verified"."""
 
     @property
     def exit_code(self) -> int:
@@ -124,7 +125,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def judge(checks: Iterable[Check]) -> Class:
-    """The class of a list of checks: the worst demotion; nothing checked is never OK."""
+    """The class of a list of checks: the worst demotion. A list in which nothing passed is never OK."""
     listed = list(checks)
     if not any(c.state == "passed" for c in listed) and not any(c.demotes for c in listed):
         return Class.UNAVAILABLE
@@ -157,8 +158,8 @@ def failed(step: Step | str, error: AnchorError, *, meaning: str = "", clause: s
     open has no meaning.
     """
     state: State = "refused" if isinstance(error, Refused) else "unknown"
-    found = _check(step, state, str(error), meaning=meaning, clause=clause, demotes=class_of(error))
-    return found if isinstance(error, Refused | Stale) else msgspec.structs.replace(found, meaning="")
+    check = _check(step, state, str(error), meaning=meaning, clause=clause, demotes=class_of(error))
+    return check if isinstance(error, Refused | Stale) else msgspec.structs.replace(check, meaning="")
 
 
 def skipped(step: Step | str, reason: str, *, demotes: Class | None = None) -> Check:

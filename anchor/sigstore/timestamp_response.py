@@ -150,7 +150,7 @@ def _read(der: bytes, where: str) -> Response:
         raise Unsupported("it names its signer by a key identifier", where=where)
     name = signer.signer.parse(_IssuerAndSerial)
     if data.content.content_type != ID_CT_TST_INFO:
-        raise Refused("a signed message that is no time stamp", where=where)
+        raise Refused("a signed message that is not a time-stamp", where=where)
     info = asn1.decode_der(_TstInfo, data.content.content)
     if info.version != 1:  # RFC 3161 section 2.4.2
         raise Refused(f"a token of version {info.version}", where=where)
@@ -176,20 +176,20 @@ def _read(der: bytes, where: str) -> Response:
     )
 
 
-def _algorithm(found: list[asn1.TLV]) -> str:
-    kind: Oid = found[0].parse(Oid)
+def _algorithm(identifier: list[asn1.TLV]) -> str:
+    kind: Oid = identifier[0].parse(Oid)
     return kind.dotted_string
 
 
 def _time(value: bytes, where: str) -> datetime:
     """genTime, with its fraction."""
-    found = _TIME.fullmatch(value)
-    if found is None:
+    match = _TIME.fullmatch(value)
+    if match is None:
         raise Refused("a time that is not written as RFC 3161 wants", where=where)
-    fraction = (found[2] or b"").decode()
+    fraction = (match[2] or b"").decode()
     if len(fraction) > 6:
         raise Unsupported("a time finer than a microsecond", where=where)
-    text = found[1].decode()
+    text = match[1].decode()
     month, day, hour, minute, second = (int(text[i : i + 2]) for i in range(4, 14, 2))
     micros = int(fraction.ljust(6, "0"))
     return datetime(int(text[:4]), month, day, hour, minute, second, micros, tzinfo=UTC)
@@ -221,14 +221,14 @@ def members(der: bytes) -> list[bytes]:
 
 def _parts(data: bytes, start: int, end: int) -> list[tuple[int, int]]:
     """The start and end of each of several consecutive values; raises ValueError."""
-    found: list[tuple[int, int]] = []
+    parts: list[tuple[int, int]] = []
     while start < end:
         _, stop = _length(data, start)
-        if stop > end or len(found) == _MAX_PARTS:
+        if stop > end or len(parts) == _MAX_PARTS:
             raise ValueError
-        found.append((start, stop))
+        parts.append((start, stop))
         start = stop
-    return found
+    return parts
 
 
 def _inside(data: bytes, value: tuple[int, int], tag: int) -> tuple[int, int]:

@@ -25,7 +25,7 @@ def reading(
     through: tuple[type[Exception], ...] = (),
     kind: type[AnchorError] = Refused,
 ) -> Iterator[None]:
-    """Guard a library that reads a stranger's document: raises `kind` for its errors.
+    """Guard a library that reads a document of unknown origin: raises `kind` for its errors.
 
     The library may parse a field only on access, and then fails in undocumented ways: a year 0, a time beyond
     the year 9999, an unknown curve, a panic of the Rust code. `through`: errors that are not translated.

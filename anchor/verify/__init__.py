@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Verification: functions of bytes and a time; `examine_release`, `verify_release` and `verify_bundle`.
 
-A name is imported when it is asked for: whoever verifies a bundle needs no module of releases.
+A name is imported on first use, so that `verify_bundle` imports no module of releases.
 """
 
 from typing import TYPE_CHECKING

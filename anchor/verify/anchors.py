@@ -232,8 +232,8 @@ def _verify_anchor(anchor: Anchor, number: int, given: _Given) -> AnchorReport:
         if copy is not None:
             _check_bundle(report, copy.verify(data, given.now, given.effort), given.payload)
         return report
-    found, report.root = trust.verify(data, now=given.now, effort=given.effort)
-    if found.foreign:
+    bundle_report, report.root = trust.verify(data, now=given.now, effort=given.effort)
+    if bundle_report.foreign:
         report.foreign = True
         line = "the policy's trusted roots do not name its log or authority"
         report.steps.skip(steps.ANCHOR_TRUSTED, line)
@@ -241,7 +241,7 @@ def _verify_anchor(anchor: Anchor, number: int, given: _Given) -> AnchorReport:
             used = report.steps.run(steps.ANCHOR_NAMED, _check_untrusted, report, copy, given)
             report.used = used or frozenset()
         return report
-    _check_bundle(report, found, given.payload)
+    _check_bundle(report, bundle_report, given.payload)
     if report.bundle is not None:
         report.counts = _check_demands(report, report.bundle, given, trust)
     return report
@@ -253,13 +253,13 @@ def _read_bundle(anchor: Anchor, files: Files) -> tuple[str, bytes]:
     return f"{blob.path} has SHA-256 {blob.sha256}, which release.json names", data
 
 
-def _check_bundle(report: AnchorReport, found: BundleReport, payload: bytes) -> None:
+def _check_bundle(report: AnchorReport, bundle: BundleReport, payload: bytes) -> None:
     """The strict checks of one bundle, then the claims of release.json. Sets `bundle` if all passed."""
-    report.steps.checks += found.checks
-    if any(c.state in ("refused", "unknown") for c in found.checks):
+    report.steps.checks += bundle.checks
+    if any(c.state in ("refused", "unknown") for c in bundle.checks):
         return
-    if report.steps.run(steps.ANCHOR_NAMED, check_claims, report.anchor, found, payload):
-        report.bundle = found
+    if report.steps.run(steps.ANCHOR_NAMED, check_claims, report.anchor, bundle, payload):
+        report.bundle = bundle
 
 
 def _check_untrusted(report: AnchorReport, copy: RootCopy, given: _Given) -> tuple[str, frozenset[Name]]:
@@ -268,36 +268,36 @@ def _check_untrusted(report: AnchorReport, copy: RootCopy, given: _Given) -> tup
     A foreign anchor proves nothing and never counts. The verifier's roots do not bind what release.json says
     about it, so the copy in the release must.
     """
-    found = copy.verify(report.data, given.now, given.effort)
+    bundle = copy.verify(report.data, given.now, given.effort)
     given.effort.poll()  # a bundle that costs too much to verify is not a forgery
-    bad = next((c for c in found.checks if c.demotes), None)
+    bad = next((c for c in bundle.checks if c.demotes), None)
     if bad is not None:
-        kind = Unsupported if found.verdict is Class.UNSUPPORTED else Refused
+        kind = Unsupported if bundle.verdict is Class.UNSUPPORTED else Refused
         raise kind(f"{bad.name}: {bad.detail}", where="under the trusted root that the release carries")
-    check_claims(report.anchor, found, given.payload)
-    used = root_copy.used(report.data, found, copy.root, given.effort)
+    check_claims(report.anchor, bundle, given.payload)
+    used = root_copy.used(report.data, bundle, copy.root, given.effort)
     line = "it is what release.json claims, by the trusted root that the release carries: no proof to you"
     return line, used
 
 
-def _check_demands(report: AnchorReport, found: BundleReport, given: _Given, trust: Trust) -> bool:
+def _check_demands(report: AnchorReport, bundle: BundleReport, given: _Given, trust: Trust) -> bool:
     """True if a verified anchor counts: witnesses, second opinion and the release's copy all agree."""
     run, copy = report.steps.run, given.copy
     if trust.witnesses is not None and not run(
-        steps.WITNESSES, check_witnesses, found, trust.witnesses, given.now, given.effort
+        steps.WITNESSES, check_witnesses, bundle, trust.witnesses, given.now, given.effort
     ):
         return False
     client, agreed = given.reference_client, True
     if client is None:
         report.steps.skip(steps.REFERENCE_CLIENT, NOT_ASKED)
     else:
-        agreed = bool(run(steps.REFERENCE_CLIENT, _ask_reference_client, report, found, given, client))
+        agreed = bool(run(steps.REFERENCE_CLIENT, _ask_reference_client, report, bundle, given, client))
     same = copy is None or run(steps.TRUSTED_ROOT_COPY, _check_root_copy, report, copy, given)
     return agreed and bool(same)
 
 
 def _ask_reference_client(
-    report: AnchorReport, found: BundleReport, given: _Given, client: ReferenceClient
+    report: AnchorReport, bundle: BundleReport, given: _Given, client: ReferenceClient
 ) -> str:
     """The reference client must agree, under the same root. Its opinion never outvotes our refusal.
 
@@ -309,10 +309,10 @@ def _ask_reference_client(
         if verified != given.payload:
             raise Refused("verifies another payload")
     except Refused:
-        if found.earliest is None or given.now >= found.earliest:
+        if bundle.earliest is None or given.now >= bundle.earliest:
             raise
         problem = (
-            f"signed at {found.earliest.isoformat()}, and this machine's time is {given.now.isoformat()}"
+            f"signed at {bundle.earliest.isoformat()}, and this machine's time is {given.now.isoformat()}"
         )
         remedy = "set the clock: the sigstore client judges by it"
         raise Unavailable(problem, where="clock", remedy=remedy) from None
@@ -326,26 +326,26 @@ def _check_root_copy(report: AnchorReport, copy: RootCopy, given: _Given) -> str
     return copy.verifies_same(report.data, given.payload, given.now, given.effort)
 
 
-def check_claims(anchor: Anchor, found: BundleReport, payload: bytes) -> str:
+def check_claims(anchor: Anchor, bundle: BundleReport, payload: bytes) -> str:
     """Return if the bundle signs this statement and binds what release.json says; raises Refused."""
-    if found.payload_type != PAYLOAD_TYPE or found.payload != payload:
+    if bundle.payload_type != PAYLOAD_TYPE or bundle.payload != payload:
         raise Refused(
             "the bundle signs another statement than the one beside release.json", where="statement"
         )
-    if len(found.logs) != 1:
-        raise Refused(f"{len(found.logs)} log entries where an anchor has one")
-    log = found.logs[0]
+    if len(bundle.logs) != 1:
+        raise Refused(f"{len(bundle.logs)} log entries where an anchor has one")
+    log = bundle.logs[0]
     if log.checkpoint is None:
-        problem = "no inclusion proof with a checkpoint: the log's promise alone is no anchor (FORMAT.md 7)"
+        problem = "no checkpoint and proof: the log's promise alone is not an anchor (FORMAT.md section 7)"
         raise Refused(problem, where="log entry")
     pairs = (
         ("log.origin", anchor.log.origin, log.origin),
         ("log.url", anchor.log.url, log.base_url),
         ("log.id", anchor.log.id, log.log_id.hex()),
         ("log.index", anchor.log.index, log.public_index),
-        ("identity", anchor.identity, found.identity),
-        ("issuer", anchor.issuer, found.issuer),
-        ("time", anchor.time, time_text(found)),
+        ("identity", anchor.identity, bundle.identity),
+        ("issuer", anchor.issuer, bundle.issuer),
+        ("time", anchor.time, time_text(bundle)),
     )
     for name, said, bound in pairs:
         if said != bound:

@@ -91,7 +91,7 @@ def verify_bundle(
 
 
 class _Run(msgspec.Struct, kw_only=True):
-    """One verification: the request, and below `checks` the values that its steps have found so far."""
+    """One verification: the request, and below `checks` the values of its steps so far."""
 
     bundle: Bundle
     root: TrustedRoot
@@ -220,18 +220,18 @@ def _find_logs(run: _Run) -> None:
         _check_without_log(run)
     for number, entry in enumerate(listed, 1):
         where = f"entry {number}" if len(listed) > 1 else "entry"
-        found = run.checks.run(steps.LOG_KEY, _find_log, run, entry, where)
-        if found is None:
+        logged = run.checks.run(steps.LOG_KEY, _find_log, run, entry, where)
+        if logged is None:
             run.checks.skip(steps.PROMISE, "its log is not known")
             continue
-        run.entries.append(found)
+        run.entries.append(logged)
         if entry.promise is None:
             run.checks.skip(steps.PROMISE, "the entry has none: its integrated time is not believed")
             continue
-        time = run.checks.run(steps.PROMISE, log_entry.promised_time, found)
+        time = run.checks.run(steps.PROMISE, log_entry.promised_time, logged)
         if time is not None:
             run.promised[len(run.entries) - 1] = time
-            run.times.append(VerifiedTime("log", found.key.base_url, time))
+            run.times.append(VerifiedTime("log", logged.key.base_url, time))
 
 
 def _check_without_log(run: _Run) -> None:
@@ -249,11 +249,11 @@ def _refuse_without_log() -> str:
 def _find_log(run: _Run, entry: LogEntry, where: str) -> tuple[str, LoggedEntry]:
     if not log_entry.is_named(entry.log_id, run.root):
         run.foreign = run.unnamed = True
-    found = log_entry.find_log(entry, run.root, where)
+    logged = log_entry.find_log(entry, run.root, where)
     # Compared by the key, since one log may have several ids.
-    if any(found.key.key.spki == e.key.key.spki and entry.body == e.entry.body for e in run.entries):
+    if any(logged.key.key.spki == e.key.key.spki and entry.body == e.entry.body for e in run.entries):
         raise Refused("the same entry of one log twice", where=where)
-    return f"the entry names the log {found.key.base_url} by its id, and so does the trusted root", found
+    return f"the entry names the log {logged.key.base_url} by its id, and so does the trusted root", logged
 
 
 # Steps timestamp and signing-time
@@ -280,14 +280,14 @@ def _check_timestamp(run: _Run, token: bytes, number: int, where: str) -> tuple[
     """The time of a token, as a list; empty if the trusted root does not name its authority."""
     if token in run.bundle.timestamps[: number - 1]:
         raise Refused("the same time-stamp twice", where=where)
-    found = timestamp.check(
+    time = timestamp.check(
         token, run.bundle.signature, run.root.timestamp_authorities, where=where, effort=run.effort
     )
-    if found is None:
+    if time is None:
         run.unnamed = True
         return f"{where} is of an authority that the trusted root does not name: it counts for nothing", []
-    line = f"{found.authority} signed that it saw this signature at {found.time.isoformat()}"
-    return line, [found]
+    line = f"{time.authority} signed that it saw this signature at {time.time.isoformat()}"
+    return line, [time]
 
 
 def _check_any_time(run: _Run) -> str:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 
 import msgspec
 from cryptography import x509
+from cryptography.hazmat import asn1
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.x509 import verification
 from cryptography.x509.certificate_transparency import LogEntryType, SignedCertificateTimestamp
@@ -38,10 +39,9 @@ _PSS_ONLY = "1.2.840.113549.1.1.10"
 
 
 class Leaf(msgspec.Struct, frozen=True):
-    """What a signing certificate says. `kind` is that of the identity: email, uri or username."""
+    """The values in a signing certificate. `kind`: the kind of identity, `email`, `uri` or `username`."""
 
     fields: Fields
-    der: bytes
     key: Key
     identity: str
     kind: str
@@ -65,30 +65,25 @@ class Leaf(msgspec.Struct, frozen=True):
 
     @property
     def issuer_name(self) -> x509.Name:
-        """The name of the certificate above, which is no `issuer` in Fulcio's sense."""
+        """The name of the certificate above. It is not the OIDC issuer."""
         return self.fields.issuer
 
 
 def read(der: bytes, *, where: str = "certificate") -> Leaf:
-    """A signing certificate from DER; raises Refused or Unsupported. Nothing in it is believed yet."""
+    """A signing certificate from DER; raises Refused or Unsupported. Nothing in it is verified yet."""
     if len(der) > MAX_CERTIFICATE:
         raise Refused(f"{len(der)} bytes", where=where)
-    found = fields(load_certificate(der, where), where)
+    one = fields(load_certificate(der, where), where)
     with reading("a certificate", where):
-        return _read(found, der, where)
-
-
-def _read(found: Fields, der: bytes, where: str) -> Leaf:
-    identity, kind = _identity(found.extensions, where)
-    pss_only = found.certificate.public_key_algorithm_oid.dotted_string == _PSS_ONLY
-    return Leaf(
-        fields=found,
-        der=der,
-        key=keys.key_of(found.key, pss_only=pss_only, where=f"{where} key"),
-        identity=identity,
-        kind=kind,
-        issuer=_issuer(found.extensions, where),
-    )
+        identity, kind = _identity(one.extensions, where)
+        pss_only = one.certificate.public_key_algorithm_oid.dotted_string == _PSS_ONLY
+        return Leaf(
+            fields=one,
+            key=keys.key_of(one.key, pss_only=pss_only, where=f"{where} key"),
+            identity=identity,
+            kind=kind,
+            issuer=_issuer(one.extensions, where),
+        )
 
 
 def _identity(extensions: x509.Extensions, where: str) -> tuple[str, str]:
@@ -110,7 +105,7 @@ def _identity(extensions: x509.Extensions, where: str) -> tuple[str, str]:
 
 
 def _ascii(text: str, where: str) -> str:
-    """A name that is an IA5String (RFC 5280 section 4.2.1.6), whatever bytes the library lets through."""
+    """An IA5String (RFC 5280 section 4.2.1.6). The library lets other bytes through."""
     if not text.isascii():
         raise Refused("a subject alternative name that is not ASCII", where=where)
     return text
@@ -119,7 +114,7 @@ def _ascii(text: str, where: str) -> str:
 def _username(text: str, where: str) -> str:
     """A name of Fulcio's user name issuers, `name!domain` (Fulcio, pkg/identity/username).
 
-    It is no e-mail address and no URI: what a policy calls an identity is of one kind alone.
+    It must not look like an e-mail address or a URI, so that an identity in a policy has one kind only.
     """
     name, _, domain = text.partition("!")
     if not name or not domain or "!" in domain or "@" in domain or "://" in text:
@@ -129,7 +124,7 @@ def _username(text: str, where: str) -> str:
 
 def _issuer(extensions: x509.Extensions, where: str) -> str:
     """The OIDC issuer of one or both of Fulcio's extensions; both must say the same."""
-    found = []
+    issuers = []
     for oid in (_ISSUER, _ISSUER_V2):
         try:
             value = extensions.get_extension_for_oid(oid).value
@@ -137,31 +132,20 @@ def _issuer(extensions: x509.Extensions, where: str) -> str:
             continue
         assert isinstance(value, x509.UnrecognizedExtension)
         if oid is _ISSUER:
-            found.append(_text(value.value, f"{where} issuer"))
+            issuers.append(_text(value.value, f"{where} issuer"))
         else:
-            found.append(_utf8_string(value.value, f"{where} issuer"))
-    if not found:
+            issuers.append(_utf8_string(value.value, f"{where} issuer"))
+    if not issuers:
         raise Refused("names no OIDC issuer", where=where)
-    if len(set(found)) != 1:
-        raise Refused(f"names two OIDC issuers, {found[0]!r} and {found[1]!r}", where=where)
-    return found[0]
+    if len(set(issuers)) != 1:
+        raise Refused(f"names two OIDC issuers, {issuers[0]!r} and {issuers[1]!r}", where=where)
+    return issuers[0]
 
 
 def _utf8_string(der: bytes, where: str) -> str:
     """The text of one DER UTF8String (X.690 section 8.1.3)."""
-    head, size = der[:2], len(der)
-    if size < 2 or head[0] != 0x0C:
-        raise Refused("not a DER UTF8String", where=where)
-    if head[1] < 0x80:
-        length, start = head[1], 2
-    else:
-        count = head[1] & 0x7F
-        length, start = int.from_bytes(der[2 : 2 + count], "big"), 2 + count
-        if not 1 <= count <= 2 or length < 0x80 or (count == 2 and length < 0x100):
-            raise Refused("a length that is not DER", where=where)
-    if size != start + length:
-        raise Refused("not one DER UTF8String", where=where)
-    return _text(der[start:], where)
+    with reading("a DER UTF8String", where):
+        return asn1.decode_der(str, der)
 
 
 def _text(data: bytes, where: str) -> str:
@@ -172,7 +156,7 @@ def _text(data: bytes, where: str) -> str:
 
 
 def check_usage(leaf: Leaf) -> str:
-    """Return if the certificate is one for signing code; raises Refused."""
+    """Return if the certificate is for signing code; raises Refused."""
     try:
         usage = leaf.extensions.get_extension_for_class(x509.KeyUsage).value
         purposes = leaf.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
@@ -211,8 +195,8 @@ def check_signer(leaf: Leaf, signers: Sequence[Signer], root: str = "") -> str:
 
 
 def is_self_issued(der: bytes) -> bool:
-    """Whether bytes are a certificate that names itself as its issuer: a root, or one that no authority
-    issued. Such are not carried in bundles."""
+    """True for a certificate that names itself as its issuer: a root, or one that no authority issued. A
+    bundle must not carry one."""
     certificate = load_certificate(der, "chain")
     return quiet_name(certificate, "subject") == quiet_name(certificate, "issuer")
 
@@ -225,10 +209,10 @@ class Issued(msgspec.Struct, frozen=True):
 
 
 def issued_by(leaf: Leaf, root: TrustedRoot, time: datetime, effort: Effort) -> Issued:
-    """The authority whose chain issued the certificate and was trusted and valid at `time`; raises Refused,
-    Unsupported for a kind of key, and what `TrustedRoot.unnamed` says when none bears its issuer's name.
+    """The authority whose chain issued the certificate, and was trusted and valid at `time`.
 
-    An authority's window and certificates are its own: nothing is borrowed from another entry.
+    Raises Refused, Unsupported for an unknown kind of key, and the error of `TrustedRoot.unnamed` if no
+    authority has the issuer's name. Window and certificates always come from one entry of the trusted root.
     """
     reasons: list[tuple[bool, AnchorError]] = []
     for authority in root.authorities:
@@ -246,7 +230,7 @@ def issued_by(leaf: Leaf, root: TrustedRoot, time: datetime, effort: Effort) -> 
 
 
 def known(leaf: Leaf, authorities: tuple[Authority, ...]) -> bool:
-    """Whether any authority bears the name that the certificate gives as its issuer."""
+    """True if any authority has the name that the certificate gives as its issuer."""
     return any(leaf.issuer_name in a.subjects for a in authorities)
 
 
@@ -275,29 +259,29 @@ def _issuer_spki(leaf: Leaf, authority: Authority, time: datetime) -> bytes:
 _LEAF = verification.ExtensionPolicy.webpki_defaults_ee().may_be_present(
     x509.ExtendedKeyUsage, verification.Criticality.AGNOSTIC, None
 )
-"""What the library asks of a leaf. It wants the clientAuth purpose, and code-signing certificates have
-another: `check_usage` looks at that instead."""
+"""The library's rules for a leaf, except the purpose: it demands clientAuth, and code-signing certificates
+have another one, which `check_usage` checks."""
 
 
 def check_scts(leaf: Leaf, issuer_spki: bytes, root: TrustedRoot, effort: Effort) -> str:
-    """What was compared with what, if the certificate's SCTs hold; raises Refused or Unsupported.
+    """Return if the certificate's SCTs are valid; raises Refused or Unsupported.
 
-    At least one must be of a log that the trusted root names, and all of such logs must hold: a wrong one is
-    not outvoted by a right one. `issuer_spki`: of the certificate that issued the leaf in its verified chain,
-    never found by name.
+    At least one must be of a log that the trusted root names, and every SCT of such a log must be valid: a
+    right one does not outvote a wrong one. `issuer_spki`: the key of the certificate above the leaf in its
+    verified chain. It is never looked up by name.
     """
-    found = _embedded_scts(leaf)
-    named = [sct for sct in found if _is_named_ct_log(sct.log_id, root)] or found
+    embedded = _embedded_scts(leaf)
+    named = [sct for sct in embedded if _is_named_ct_log(sct.log_id, root)] or embedded
     lines = []
     for sct in named:
         effort.spend()
         lines.append(_check_sct(sct, leaf, issuer_spki, root))
-    beside = f"; {len(found) - len(named)} of other logs count for nothing" if len(found) > len(named) else ""
-    return ", ".join(lines) + beside
+    others = len(embedded) - len(named)
+    return ", ".join(lines) + (f"; {others} of other logs count for nothing" if others else "")
 
 
 def _check_sct(sct: SignedCertificateTimestamp, leaf: Leaf, issuer_spki: bytes, root: TrustedRoot) -> str:
-    with reading("an SCT with a time", _SCT):  # its time may lie beyond every calendar
+    with reading("an SCT with a time", _SCT):  # its time may be one that no calendar has
         time = sct.timestamp.replace(tzinfo=UTC)
     log = _ct_log(sct.log_id, time, root)
     if (
@@ -313,12 +297,12 @@ def _check_sct(sct: SignedCertificateTimestamp, leaf: Leaf, issuer_spki: bytes, 
 
 
 def _is_named_ct_log(log_id: bytes, root: TrustedRoot) -> bool:
-    """Whether the trusted root lists a certificate log of that id at all, usable or not."""
+    """True if the trusted root lists a certificate log of that id at all, usable or not."""
     return log_id in {*(log.id for log in root.ctlogs), *(log.id for log in root.unusable_ctlogs)}
 
 
 def _ct_log(log_id: bytes, time: datetime, root: TrustedRoot) -> LogKey:
-    """The certificate log of this id, which was trusted at the time."""
+    """The certificate log of this id that was trusted at the time."""
     named = [log for log in root.ctlogs if log.id == log_id]
     if not named:
         for unusable in root.unusable_ctlogs:
@@ -335,16 +319,16 @@ def _ct_log(log_id: bytes, time: datetime, root: TrustedRoot) -> LogKey:
 def _embedded_scts(leaf: Leaf) -> list[SignedCertificateTimestamp]:
     wanted = x509.PrecertificateSignedCertificateTimestamps
     try:
-        found = list(leaf.extensions.get_extension_for_class(wanted).value)
+        scts = list(leaf.extensions.get_extension_for_class(wanted).value)
     except x509.ExtensionNotFound:
         raise Refused("none in the certificate", where=_SCT) from None
-    if not found:
+    if not scts:
         raise Refused("an empty list of them in the certificate", where=_SCT)
-    if len(found) > MAX_SCTS:
-        raise Unsupported(f"{len(found)} in one certificate, more than {MAX_SCTS}", where=_SCT)
-    if len({sct.log_id for sct in found}) < len(found):
+    if len(scts) > MAX_SCTS:
+        raise Unsupported(f"{len(scts)} in one certificate, more than {MAX_SCTS}", where=_SCT)
+    if len({sct.log_id for sct in scts}) < len(scts):
         raise Refused("two of one log in one certificate", where=_SCT)
-    return found
+    return scts
 
 
 def _signed_struct(sct: SignedCertificateTimestamp, time: datetime, leaf: Leaf, issuer_spki: bytes) -> bytes:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Certification paths: from the last certificate that an authority of the trusted root lists down to a leaf.
+"""Certification paths: from the last certificate of an authority in the trusted root down to a leaf.
 
-Decides on RFC 5280 section 6.1, by the library for paths. What that library cannot do is Unsupported: only
-what the RFC itself refuses is Refused.
+Decides on RFC 5280 section 6.1, with the path library of `cryptography`. A path that the RFC refuses is
+Refused. A path that only this library cannot verify is Unsupported.
 """
 
 from collections.abc import Callable, Sequence
@@ -39,7 +39,7 @@ _POLICIES = (
     ExtensionOID.INHIBIT_ANY_POLICY,
 )
 _CONSTRAINED = (x509.DNSName, x509.IPAddress, x509.RFC822Name)
-"""The forms of names whose constraints the library evaluates."""
+"""The kinds of names whose constraints the library evaluates."""
 
 
 def validate(
@@ -52,10 +52,10 @@ def validate(
     leaf_policy: verification.ExtensionPolicy,
     where: str,
 ) -> tuple[Fields, ...]:
-    """The path from `leaf` to the trust anchor, both included, valid at `time`; raises Refused, Unsupported.
+    """The path from `leaf` to the trust anchor, valid at `time`; raises Refused or Unsupported.
 
-    `above`: the certificates of `authority` above the leaf, of which the last is the trust anchor; none, when
-    the leaf is the anchor itself. `purpose`: what each extended key usage on the way must allow.
+    Both ends are included. `above`: the certificates of `authority` above the leaf. The last one is the trust
+    anchor; without any, the leaf is the anchor itself. `purpose`: every extended key usage must allow it.
     """
     if len(above) > MAX_CHAIN:
         problem = f"{authority.name} has {len(above)} certificates, more than {MAX_CHAIN}"
@@ -64,7 +64,7 @@ def validate(
     anchor = above[-1] if above else leaf
     try:
         with reading("a chain", where, through=(verification.VerificationError,)):
-            found = _verifier(anchor, time, purpose, leaf_policy).verify(
+            verified = _verifier(anchor, time, purpose, leaf_policy).verify(
                 leaf.certificate, [f.certificate for f in above[:-1]]
             )
     except verification.VerificationError as e:
@@ -73,8 +73,8 @@ def validate(
             raise Unsupported(problem, where=where) from None
         raise Refused(f"not issued by {authority.name}: {_brief(e)}", where=where) from None
     by_certificate = {f.certificate: f for f in (leaf, *above)}
-    path = tuple(by_certificate[c] for c in found.chain)
-    for one in path:  # the library knows whole seconds alone
+    path = tuple(by_certificate[c] for c in verified.chain)
+    for one in path:  # the library compares whole seconds only
         if not one.valid_at(time):
             who = quiet_text(one.subject) or "the certificate"
             raise Refused(f"{who} was not valid at {time.isoformat()}", where=where)
@@ -87,10 +87,10 @@ def _verifier(
     purpose: x509.ObjectIdentifier,
     leaf_policy: verification.ExtensionPolicy,
 ) -> verification.ClientVerifier:
-    """What stands above the leaf, the anchor included: RFC 5280 section 6.1.4 (k) and (n), and the purpose.
+    """The rules for the certificates above the leaf: RFC 5280 section 6.1.4 (k) and (n), and the purpose.
 
-    That cA is asserted, path lengths, name constraints, unknown critical extensions, signatures and validity
-    are the library's own checks.
+    The library itself checks cA, path lengths, name constraints, unknown critical extensions, signatures and
+    validity.
     """
     either = verification.Criticality.AGNOSTIC
     above = (
@@ -110,9 +110,9 @@ def _verifier(
 
 
 def _signs_certificates(
-    _policy: verification.Policy, certificate: x509.Certificate, found: x509.KeyUsage | None
+    _policy: verification.Policy, certificate: x509.Certificate, usage: x509.KeyUsage | None
 ) -> None:
-    if found is not None and not found.key_cert_sign:
+    if usage is not None and not usage.key_cert_sign:
         raise ValueError(f"{quiet_text(certificate.subject)} may not sign certificates: no keyCertSign")
 
 
@@ -120,22 +120,22 @@ def _allows(
     purpose: x509.ObjectIdentifier,
 ) -> Callable[[verification.Policy, x509.Certificate, x509.ExtendedKeyUsage | None], None]:
     def check(
-        _policy: verification.Policy, certificate: x509.Certificate, found: x509.ExtendedKeyUsage | None
+        _policy: verification.Policy, certificate: x509.Certificate, usage: x509.ExtendedKeyUsage | None
     ) -> None:
-        if found is not None and not {purpose, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE} & set(found):
+        if usage is not None and not {purpose, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE} & set(usage):
             raise ValueError(f"{quiet_text(certificate.subject)} is for other purposes: extendedKeyUsage")
 
     return check
 
 
 def _check_constraints(above: Sequence[Fields], authority: Authority, where: str) -> None:
-    """Raise Unsupported for constraints on forms of names that the library passes over or cannot compare."""
+    """Raise Unsupported for constraints on kinds of names that the library ignores or cannot compare."""
     for one in above:
         try:
-            found = one.extensions.get_extension_for_class(x509.NameConstraints).value
+            constraints = one.extensions.get_extension_for_class(x509.NameConstraints).value
         except x509.ExtensionNotFound:
             continue
-        names = [*(found.permitted_subtrees or ()), *(found.excluded_subtrees or ())]
+        names = [*(constraints.permitted_subtrees or ()), *(constraints.excluded_subtrees or ())]
         odd = next((n for n in names if not isinstance(n, _CONSTRAINED)), None)
         if odd is not None:
             kind = f"name constraints by {type(odd).__name__}"
@@ -144,7 +144,7 @@ def _check_constraints(above: Sequence[Fields], authority: Authority, where: str
 
 
 def _limit(leaf: Fields, above: Sequence[Fields]) -> str:
-    """Why the library may have failed where RFC 5280 does not: what it has no means for. Else empty."""
+    """The limit of the library that may be the reason for its failure; empty if RFC 5280 itself refuses."""
     for one in above:
         if not _known_key(one.key):
             return f"{_kind(one.key)} are not verified by the library for paths"

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the verification of one release may cost: signature checks, and time.
+"""The limit of work for the verification of one release: signature checks, and time.
 
-Anybody can put anchors, stamps, authorities and certificates into a release, and each multiplies the others.
-One budget is shared by all of them, and each bundle gets its part of what is left, so that no stranger's
-bundle takes what the publisher's needs. What is not verified for its cost is UNAVAILABLE: nothing was shown
-to be wrong.
+Anybody can put anchors, time-stamps, authorities and certificates into a release, and their numbers multiply.
+All anchors share one budget, and each bundle gets its part of the rest. So a foreign bundle cannot use up the
+budget that the publisher's bundles need. A bundle that costs too much is UNAVAILABLE: nothing showed that it
+is wrong.
 """
 
 import math
@@ -14,11 +14,11 @@ from anchor import limits
 from anchor.errors import Stopped, Unavailable
 
 SECONDS = 60.0
-"""Seconds of work of one release, beside the reading of its ledger."""
+"""Seconds of work for one release, without the reading of its ledger."""
 
 
 class Effort:
-    """Counts down. `stopwatch` gives seconds of work, `stopping` whether this process is to end at once."""
+    """Counts down. `stopwatch` gives seconds of work. `stopping` is true if this process must end at once."""
 
     def __init__(
         self,
@@ -36,15 +36,15 @@ class Effort:
         self._left = checks
         self._whole: Effort | None = None
         self.problem = ""
-        """What was spent, once it is."""
+        """Set once the budget is spent: which limit was passed."""
 
     @classmethod
     def unlimited(cls) -> "Effort":
-        """For evidence that nobody multiplied: one bundle that a user names."""
+        """Without a limit, for one bundle that a user names."""
         return cls(checks=math.inf, seconds=math.inf)
 
     def share(self, among: int) -> "Effort":
-        """The part of one of so many that are still to come; what it leaves is for the others."""
+        """The budget of one of `among` bundles that are still to come. The others share its rest."""
         part = Effort(
             checks=self._left if math.isinf(self._left) else self._left // among,
             seconds=max(0.0, self._seconds - self._spent()) / among,
@@ -56,11 +56,11 @@ class Effort:
 
     @property
     def checked(self) -> float:
-        """How many signature checks were made."""
+        """The number of signature checks so far."""
         return self._checks - self._left
 
     def poll(self) -> None:
-        """Raise Stopped when this process is to end, Unavailable when the time is over."""
+        """Raise Stopped if this process must end, Unavailable if the time is over."""
         self.obey()
         if not self.problem and self._spent() > self._seconds:
             self.problem = f"its verification takes more than {self._seconds:.1f} s"
@@ -68,12 +68,12 @@ class Effort:
             raise Unavailable(self.problem, remedy="take anchors that you do not need out of release.json")
 
     def obey(self) -> None:
-        """Raise Stopped when this process is to end."""
+        """Raise Stopped if this process must end."""
         if self._stopping():
             raise Stopped
 
     def spend(self) -> None:
-        """Count one signature check that is about to be made; raises as `poll` does."""
+        """Count the signature check that comes next; raises as `poll` does."""
         if self._left <= 0 and not self.problem:
             self.problem = f"its verification takes more than {self._checks} signature checks"
         self.poll()

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The checks of a release that need no trust: is it whole, and does it follow from the ledger that it names?
 
-Each function is one numbered step of `release`, raises `Refused` for what contradicts, `Incomplete` for what
-is missing or cut off, and returns the line
-that says what was compared with what.
+Each function is one numbered step of `release`. It returns the line that says what was compared with what.
+It raises `Refused` for a contradiction, and `Incomplete` for a file that is missing or cut off.
 """
 
 from collections.abc import Callable
@@ -33,7 +32,7 @@ def read_statement(release: Release, files: Files) -> bytes:
 
 
 def compare(release: Release, signed: Statement) -> str:
-    """release.json says of ledger, tree, previous and files what the statement says."""
+    """Return if release.json and the statement agree on ledger, tree, previous and files."""
     pairs = (
         ("ledger", release.ledger, signed.ledger),
         ("tree", release.tree, signed.tree),
@@ -47,7 +46,7 @@ def compare(release: Release, signed: Statement) -> str:
 
 
 def ledger_file(release: Release, signed: Statement) -> File | None:
-    """The file of the ledger itself: the role is the statement's to give, not a file name's."""
+    """The file of the ledger itself, as the statement names it."""
     return next((f for f in release.files if f.name == signed.original.name), None)
 
 
@@ -59,12 +58,12 @@ def _brief(value: object) -> str:
 def recompute(
     release: Release, signed: Statement, files: Files, progress: Callable[[int], object] | None
 ) -> str:
-    """Read the original ledger, hash every fact, rebuild the root and ledger.json, compare all of them."""
+    """Read the original ledger, hash every fact, rebuild root and ledger.json, and compare all of them."""
     original = signed.original
     entry = _file(release, original.name)
     sink = HashedSink()
     with files.open(entry.path, size=entry.size) as raw, ExitStack() as stack:
-        _look(raw, entry)
+        _check_large(raw, entry)
         stream = HashedStream(raw)
         try:
             table = _table(stream, original.reader, entry, lambda: stack.enter_context(files.spool()))
@@ -99,9 +98,11 @@ def _table(stream: HashedStream, name: str, entry: File, spool: Callable[[], Bin
     return reader(file, where=entry.path)
 
 
-def _look(raw: Stream, entry: File) -> None:
-    """Hash a large file before it is parsed, which takes a hundred times as long: whoever serves another one
-    than was signed does not decide what that costs. It is hashed again as it is parsed."""
+def _check_large(raw: Stream, entry: File) -> None:
+    """Hash a large file before it is parsed, since parsing takes a hundred times as long.
+
+    So nobody can make us parse a large file that was not signed. It is hashed again while it is parsed.
+    """
     seek, seekable = getattr(raw, "seek", None), getattr(raw, "seekable", None)
     if entry.size > _LARGE and seek is not None and seekable is not None and seekable():
         HashedStream(raw).finish(size=entry.size, sha256=entry.sha256, where=entry.path)
@@ -109,7 +110,7 @@ def _look(raw: Stream, entry: File) -> None:
 
 
 def compare_ours(release: Release, files: Files) -> str:
-    """The file ledger.json has the digest that release.json names, which `recompute` regenerated."""
+    """Return if ledger.json has the digest that release.json names. `recompute` has compared that digest."""
     ours = _file(release, OUR_FILE)
     with files.open(ours.path, size=ours.size) as raw:
         HashedStream(raw).finish(size=ours.size, sha256=ours.sha256, where=ours.path)
@@ -117,7 +118,7 @@ def compare_ours(release: Release, files: Files) -> str:
 
 
 def _file(release: Release, name: str) -> File:
-    found = next((f for f in release.files if f.name == name), None)
-    if found is None:
+    file = next((f for f in release.files if f.name == name), None)
+    if file is None:
         raise Refused(f"names no {name}", where="release.json")
-    return found
+    return file

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """DSSE payloads that are in-toto statements: is the artifact one of the subjects?
 
-Decides on the envelope and on every member of the statement that its specification names; what a predicate
-means is its reader's question, and a member that no specification names is ignored, as it asks.
+Decides on the envelope and on every member of the statement that its specification names. It does not read
+the predicate. A member that the specification does not name is ignored, as the specification demands.
 https://github.com/in-toto/attestation/blob/main/spec/v1/statement.md and resource_descriptor.md, and v0.1's.
 """
 
@@ -21,13 +21,13 @@ V0_1: Final = "https://in-toto.io/Statement/v0.1"
 _HEX = re.compile(r"(?:[0-9a-f]{2})+", re.ASCII)
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]*={0,2}", re.ASCII)
 _TEXTS: Final = ("name", "uri", "content", "downloadLocation", "mediaType")
-"""Members of a subject that are strings where they are there: ResourceDescriptor."""
+"""The members of a subject that must be strings if present: ResourceDescriptor."""
 
 
 def check(envelope: Envelope, artifact: Artifact | None) -> str:
-    """What was compared, if the payload is a statement about the artifact; Refused or Unsupported otherwise.
+    """Return if the payload is a statement about the artifact; raises Refused or Unsupported.
 
-    Without an artifact only the form is checked: the caller compares the payload itself.
+    Without an artifact only the form is checked, and the caller compares the payload.
     """
     if envelope.payload_type != PAYLOAD_TYPE:
         raise Unsupported(f"a payload of type {envelope.payload_type[:80]!r}", where="envelope")
@@ -37,11 +37,11 @@ def check(envelope: Envelope, artifact: Artifact | None) -> str:
     digests = _subjects(statement)
     several = f"{len(digests)} subject{'' if len(digests) == 1 else 's'}"
     if artifact is None:
-        return f"an in-toto statement about {several}; which ones, whoever asked compares"
-    for i, found in enumerate(digests):
-        if _same(found, artifact):
-            return f"the artifact is subject {i + 1} of {len(digests)}, by {', '.join(sorted(found))}"
-    raise Refused(f"the artifact is none of the {several}", where="statement")
+        return f"an in-toto statement about {several}; the caller compares which"
+    for i, digest in enumerate(digests):
+        if _same(digest, artifact):
+            return f"the artifact is subject {i + 1} of {len(digests)}, by {', '.join(sorted(digest))}"
+    raise Refused(f"the artifact is not one of the {several}", where="statement")
 
 
 def _subjects(statement: Mapping[str, Any]) -> list[dict[str, bytes]]:
@@ -50,9 +50,9 @@ def _subjects(statement: Mapping[str, Any]) -> list[dict[str, bytes]]:
     if kind not in (V1, V0_1):
         raise Refused(f"its _type is {str(kind)[:80]!r}, not {V1}", where="statement")
     if not _is_text(predicate := statement.get("predicateType")) or not predicate:
-        raise Refused("its predicateType is no text, and one is required", where="statement")
+        raise Refused("its predicateType is not a text, and one is required", where="statement")
     if not isinstance(statement.get("predicate"), dict | None):
-        raise Refused("its predicate is no JSON object", where="statement")
+        raise Refused("its predicate is not a JSON object", where="statement")
     subjects = statement.get("subject")
     if not isinstance(subjects, list) or not subjects:
         raise Refused("it has no subjects", where="statement")
@@ -63,35 +63,35 @@ def _subjects(statement: Mapping[str, Any]) -> list[dict[str, bytes]]:
 
 
 def _is_text(value: object) -> bool:
-    """Whether it is a JSON string; a number of somebody's document is kept as text, and is none."""
+    """True for a JSON string. A foreign number is held as a `Number`, which is a subclass of `str`."""
     return isinstance(value, str) and not isinstance(value, Number)
 
 
 def _descriptor(subject: Any, where: str, *, named: bool) -> Mapping[str, Any]:
-    """A subject with the right kind of value in each member, where null is unset; v0.1 demands a name."""
+    """A subject with the right kind of value in each member; null is absent, and v0.1 demands a name."""
     if not isinstance(subject, dict):
         raise Refused("not a JSON object", where=where)
     for member in _TEXTS:
         if (value := subject.get(member)) is not None and not _is_text(value):
-            raise Refused(f"its {member} is no text", where=where)
+            raise Refused(f"its {member} is not a text", where=where)
     if named and subject.get("name") is None:
         raise Refused(f"without a name, which {V0_1} requires", where=where)
     if not _BASE64.fullmatch(subject.get("content") or ""):
-        raise Refused("its content is no base64", where=where)
+        raise Refused("its content is not base64", where=where)
     if not isinstance(subject.get("annotations"), dict | None):
-        raise Refused("its annotations are no JSON object", where=where)
+        raise Refused("its annotations are not a JSON object", where=where)
     return subject
 
 
 def _digests(subject: Mapping[str, Any], where: str) -> dict[str, bytes]:
-    """The digests of a subject by algorithms that are known here; raises Refused for a malformed one."""
-    found = subject.get("digest")
-    if not isinstance(found, dict) or not found:
+    """The digests of a subject, by algorithms that are known here; raises Refused for a malformed one."""
+    listed = subject.get("digest")
+    if not isinstance(listed, dict) or not listed:
         raise Refused("without a digest", where=where)
     known = {}
-    for algorithm, value in found.items():
+    for algorithm, value in listed.items():
         if not _is_text(value):
-            raise Refused(f"its {algorithm[:20]!r} is no text", where=where)
+            raise Refused(f"its {algorithm[:20]!r} is not a text", where=where)
         if (size := DIGEST_SIZES.get(algorithm)) is not None:
             if not _HEX.fullmatch(value) or len(value) != 2 * size:
                 raise Refused(f"its {algorithm} is not {2 * size} digits of lower-case hex", where=where)
@@ -100,7 +100,7 @@ def _digests(subject: Mapping[str, Any], where: str) -> dict[str, bytes]:
 
 
 def _same(digests: dict[str, bytes], artifact: Artifact) -> bool:
-    """Whether every digest that can be compared is the artifact's, and at least one could be."""
+    """True if at least one digest can be compared with the artifact, and all of these are equal."""
     if isinstance(artifact, DigestArtifact):
         return digests.get(artifact.algorithm) == artifact.digest(artifact.algorithm)
     return bool(digests) and all(artifact.digest(a) == value for a, value in digests.items())

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Trust policies: what a verifier demands of a ledger, written down by the verifier (docs/policy.md).
+"""Trust policies: a verifier's demands on a ledger, written by the verifier (docs/policy.md).
 
-Decides what a `policy.toml` says; it opens none of the files that a policy names. A policy never comes from
-what is verified.
+Decides what a `policy.toml` says. It opens none of the files that a policy names. A policy never comes from
+the release that is verified.
 """
 
 import functools
@@ -40,17 +40,17 @@ KEYS = (
 
 
 class Signer(msgspec.Struct, frozen=True, kw_only=True, dict=True):
-    """Whose signature counts: an issuer, and an identity exactly or by a regular expression matched whole.
+    """A signer whose signature counts: an issuer, and an identity or a regular expression for all of it.
 
     The expression is one of RE2 (https://github.com/google/re2/wiki/Syntax), whose time is linear in the
-    identity: a stranger chose that, and an expression that backtracks could be made never to end.
+    identity. A stranger chooses the identity, and could make a backtracking expression run for ever.
     """
 
     issuer: str
     identity: str = ""
     identity_regex: str = ""
     trusted_roots: tuple[str, ...] = ()
-    """The labels of the policy's trusted roots that may certify this signer; empty: each of them."""
+    """The labels of the policy's trusted roots that may certify this signer; empty for all of them."""
 
     def __post_init__(self) -> None:
         if bool(self.identity) == bool(self.identity_regex):
@@ -62,14 +62,14 @@ class Signer(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     @functools.cached_property
     def _regex(self) -> Any:
-        """The compiled expression; raises Misuse for what RE2 does not take."""
+        """The compiled expression; raises Misuse if RE2 does not accept it."""
         if len(self.identity_regex) > MAX_REGEX:
             problem = f"a regular expression of {len(self.identity_regex)} characters, more than {MAX_REGEX}"
             raise Misuse(problem, where="signer", remedy="shorten it, or name several signers")
-        import re2  # 15 ms, for those who use it
+        import re2  # 15 ms, paid only if it is used
 
         options = re2.Options()
-        options.log_errors = False  # it would write what is wrong to stderr by itself
+        options.log_errors = False  # else it writes errors to stderr by itself
         options.max_mem = REGEX_MEMORY
         try:
             return re2.compile(self.identity_regex, options)
@@ -77,21 +77,23 @@ class Signer(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             said = e.args[0]
             reason = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(e)
             remedy = "write it as RE2 does, which has no look-ahead, no look-behind and no back-references"
-            raise Misuse(f"no regular expression of RE2: {reason}", where="signer", remedy=remedy) from None
+            raise Misuse(
+                f"not a regular expression of RE2: {reason}", where="signer", remedy=remedy
+            ) from None
 
     def accepts(self, identity: str, issuer: str) -> bool:
-        """Whether a certificate's identity and issuer are this signer's."""
+        """True if a certificate's identity and issuer are this signer's."""
         if issuer != self.issuer or len(identity) > MAX_IDENTITY:
             return False
         if self.identity:
             return identity == self.identity
         try:
             return self._regex.fullmatch(identity.encode()) is not None
-        except UnicodeEncodeError:  # a lone surrogate is no character
+        except UnicodeEncodeError:  # a lone surrogate is not a character
             return False
 
     def under(self, root: str) -> bool:
-        """Whether the trusted root of this label may certify this signer."""
+        """True if the trusted root with this label may certify this signer."""
         return not self.trusted_roots or root in self.trusted_roots
 
     def __str__(self) -> str:
@@ -100,7 +102,7 @@ class Signer(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
 
 class RootSource(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a trusted root comes from: `name` is `public` or `staging`, else `path`, pinned by its digest."""
+    """The source of a trusted root: `name` is `public` or `staging`; else `path`, pinned by its digest."""
 
     name: str = ""
     path: str = ""
@@ -108,12 +110,12 @@ class RootSource(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def label(self) -> str:
-        """What a policy calls it: `public`, `staging` or the path as it is written."""
+        """Its label in a policy: `public`, `staging` or the path as written."""
         return self.name or self.path
 
 
 class LogSource(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a log is read from: exactly one of `url` and `folder`. One origin may have several views."""
+    """The location of a log: exactly one of `url` and `folder`. One origin may have several views."""
 
     origin: str
     url: str = ""
@@ -121,7 +123,7 @@ class LogSource(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
-    """What a verifier demands. Paths are as written: relative ones are relative to the policy file."""
+    """A verifier's demands. Paths are as written; a relative path is relative to the policy file."""
 
     ledger: str
     signers: tuple[Signer, ...]
@@ -140,44 +142,44 @@ def parse_policy(data: bytes, where: str = "policy") -> Policy:
     if len(data) > MAX_SIZE:
         raise Misuse(f"{len(data)} bytes, more than {MAX_SIZE}", where=where)
     try:
-        found = parse_toml(data)
+        document = parse_toml(data)
     except Refused as e:
         raise Misuse(e.problem, where=where) from None
     try:
-        return _policy(found)
+        return _policy(document)
     except AnchorError as e:
         raise e.at(where) from None
 
 
 def duration(text: Any, where: str = "duration") -> timedelta:
     """A duration as policies and options write it: a whole number and one of s, m, h, d, w ("30d", "12h")."""
-    found = _DURATION.fullmatch(text) if isinstance(text, str) else None
-    if found is None:
+    match = _DURATION.fullmatch(text) if isinstance(text, str) else None
+    if match is None:
         raise Misuse("not a duration such as 30d or 12h", where=where, remedy="units are s, m, h, d and w")
     try:
-        return timedelta(**{_UNITS[found.group(2)]: int(found.group(1))})
+        return timedelta(**{_UNITS[match.group(2)]: int(match.group(1))})
     except OverflowError:
         raise Misuse("a duration that no calendar holds", where=where) from None
 
 
-def _policy(found: dict[str, Any]) -> Policy:
-    _known(found, KEYS, "")
-    roots = _roots(found.get("trusted_root", ["public"]))
+def _policy(document: dict[str, Any]) -> Policy:
+    _known(document, KEYS, "")
+    roots = _roots(document.get("trusted_root", ["public"]))
     labels = [root.label for root in roots]
-    signers = tuple(_signer(t, i, labels) for i, t in enumerate(_tables(found, "signer"), 1))
+    signers = tuple(_signer(t, i, labels) for i, t in enumerate(_tables(document, "signer"), 1))
     if not signers:
         raise Misuse("names nobody whose signature counts", where="signer", remedy="add a [[signer]] table")
     return Policy(
-        ledger=_text(found, "ledger", "ledger"),
+        ledger=_text(document, "ledger", "ledger"),
         signers=signers,
         trusted_roots=roots,
-        min_number=_count(found, "min_number"),
-        min_anchors=_count(found, "min_anchors"),
-        tlog_policy=_text(found, "tlog_policy", "tlog_policy") if "tlog_policy" in found else "",
-        max_age=_age(found, "max_age"),
-        max_root_age=_age(found, "max_root_age"),
-        max_run_age=_age(found, "max_run_age"),
-        logs=tuple(_log(t, i) for i, t in enumerate(_tables(found, "log"), 1)),
+        min_number=_count(document, "min_number"),
+        min_anchors=_count(document, "min_anchors"),
+        tlog_policy=_text(document, "tlog_policy", "tlog_policy") if "tlog_policy" in document else "",
+        max_age=_age(document, "max_age"),
+        max_root_age=_age(document, "max_root_age"),
+        max_run_age=_age(document, "max_run_age"),
+        logs=tuple(_log(t, i) for i, t in enumerate(_tables(document, "log"), 1)),
     )
 
 
@@ -230,7 +232,7 @@ def _signer(table: dict[str, Any], number: int, labels: list[str]) -> Signer:
 
 
 def _certified_by(value: Any, where: str, labels: list[str]) -> tuple[str, ...]:
-    """Which of the policy's trusted roots, by their labels: one, or a list of some."""
+    """The labels of one or several of the policy's trusted roots."""
     listed = value if isinstance(value, list) else [value]
     known = ", ".join(repr(label) for label in labels)
     for item in listed:

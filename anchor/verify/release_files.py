@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where a release's files come from, as verification sees it, and streams that hash what goes by."""
+"""The source of a release's files, as verification sees it, and streams that hash while they read."""
 
 import hashlib
 from contextlib import AbstractContextManager
@@ -22,16 +22,16 @@ class Files(Protocol):
     def open(self, path: str, *, size: int) -> AbstractContextManager[Stream]:
         """A stream of the file, which should have `size` bytes.
 
-        Raises `Incomplete` for a file that is missing or shorter, `Refused` for one that is longer, no
-        regular file, or outside of the folder; `Unavailable` when it could not be told.
+        Raises `Incomplete` for a file that is missing or shorter. Raises `Refused` for a file that is longer,
+        not regular, or outside of the folder. Raises `Unavailable` if the file cannot be examined.
         """
         ...
 
 
 class HashedStream:
-    """A stream that hashes and counts what is read; `finish` reads the rest and compares.
+    """A stream that hashes and counts the bytes that are read. `finish` reads the rest and compares.
 
-    What is parsed and what is hashed are the same bytes, whatever happens to the file meanwhile.
+    So the parsed bytes are the hashed bytes, even if the file changes meanwhile.
     """
 
     def __init__(self, stream: Stream) -> None:
@@ -40,14 +40,14 @@ class HashedStream:
         self._count = 0
 
     def read(self, size: int = -1, /) -> bytes:
-        return self._seen(self._stream.read(size))
+        return self._counted(self._stream.read(size))
 
     def readline(self, limit: int = -1, /) -> bytes:
-        return self._seen(self._stream.readline(limit))
+        return self._counted(self._stream.readline(limit))
 
     def finish(self, *, size: int, sha256: str, where: str) -> None:
-        """Raise as `check_digest` unless all bytes of the file have the size and digest that the release
-        names."""
+        """Return if all bytes of the file have the size and digest that the release names; raises as
+        `check_digest`."""
         while self.read(CHUNK):
             if self._count > size:
                 break
@@ -59,19 +59,19 @@ class HashedStream:
             file.write(data)
 
     def check_whole(self, *, size: int, where: str) -> None:
-        """Raise `Incomplete` when the file ends before this size: what was read of it says nothing then."""
+        """Raise `Incomplete` if the file ends before this size: errors in its content then mean nothing."""
         while self._count < size and self.read(CHUNK):
             pass
         check_size(self._count, size, where=where)
 
-    def _seen(self, data: bytes) -> bytes:
+    def _counted(self, data: bytes) -> bytes:
         self._hash.update(data)
         self._count += len(data)
         return data
 
 
 class HashedSink:
-    """Takes what is written, keeps only its size and SHA-256."""
+    """Takes bytes, and keeps only their size and SHA-256."""
 
     def __init__(self) -> None:
         self._hash = hashlib.sha256()
@@ -94,7 +94,7 @@ def check_size(size: int, promised: int, *, where: str) -> None:
 
 
 def check_digest(*, size: int, digest: str, want: tuple[int, str], where: str) -> None:
-    """Raise `Incomplete` when there are fewer bytes than are wanted, and `Refused` for more, or others."""
+    """Raise `Incomplete` for fewer bytes than wanted, and `Refused` for more bytes or other ones."""
     check_size(size, want[0], where=where)
     if size != want[0]:
         raise Refused(f"has {size} bytes where {want[0]} are promised", where=where)
@@ -103,8 +103,8 @@ def check_digest(*, size: int, digest: str, want: tuple[int, str], where: str) -
 
 
 def read_whole(files: Files, path: str, *, size: int, sha256: str, limit: int) -> bytes:
-    """A small file that has this size and digest. Raises `Refused` for another one, or one above `limit`,
-    and `Incomplete` for one that is missing or shorter."""
+    """A small file with this size and digest. Raises `Refused` for another file or one above `limit`, and
+    `Incomplete` for a file that is missing or shorter."""
     if size > limit:
         raise Refused(f"{size} bytes, more than the {limit} that are read", where=path)
     with files.open(path, size=size) as stream:

@@ -59,9 +59,9 @@ class RootCopy(msgspec.Struct, frozen=True):
     def verifies_same(self, bundle: bytes, payload: bytes, now: datetime, effort: Effort) -> str:
         """Return if the copy verifies a bundle that the verifier's own root verified; raises Refused, or
         Unavailable if that costs too much."""
-        found = self.verify(bundle, now, effort)
+        report = self.verify(bundle, now, effort)
         effort.poll()
-        if not found.ok or found.payload != payload:
+        if not report.ok or report.payload != payload:
             raise Refused("the copy in the release does not verify what the policy's root verifies")
         return "the copy in the release verifies what the policy's trusted root verifies"
 
@@ -147,10 +147,10 @@ class _Rank(IntEnum):
 
 def _difference(copy: LogKey | Authority, own: LogKey | Authority) -> tuple[_Rank, str]:
     """The worst difference. A value that only `own` has is fine: the copy is then older."""
-    found = [(_Rank.SAME, "")]
+    differences = [(_Rank.SAME, "")]
     for name, theirs, ours in _fixed(copy, own):
         if theirs != ours:
-            found.append((_Rank.CONTRADICTS, f"{name} {theirs}, your trusted roots say {ours}"))
+            differences.append((_Rank.CONTRADICTS, f"{name} {theirs}, your trusted roots say {ours}"))
     late = (
         ("end", copy.window.end, own.window.end),
         ("operator", copy.operator or None, own.operator or None),
@@ -158,27 +158,27 @@ def _difference(copy: LogKey | Authority, own: LogKey | Authority) -> tuple[_Ran
     for name, then, now in late:
         if then is not None and then != now:
             rank = _Rank.NEWER if now is None else _Rank.CONTRADICTS
-            found.append((rank, f"{name} {then}, your trusted roots say {now or 'nothing'}"))
+            differences.append((rank, f"{name} {then}, your trusted roots say {now or 'nothing'}"))
     if isinstance(copy, LogKey) and isinstance(own, LogKey) and copy.id != own.id:
-        found.append((_Rank.NEWER, f"id {copy.id.hex()}, your trusted roots say {own.id.hex()}"))
-    return max(found)
+        differences.append((_Rank.NEWER, f"id {copy.id.hex()}, your trusted roots say {own.id.hex()}"))
+    return max(differences)
 
 
 def _fixed(copy: LogKey | Authority, own: LogKey | Authority) -> list[tuple[str, object, object]]:
     """The values that never change in honest roots: name, value in the copy, own value."""
-    found: list[tuple[str, object, object]] = [("start", copy.window.start, own.window.start)]
+    values: list[tuple[str, object, object]] = [("start", copy.window.start, own.window.start)]
     if isinstance(copy, LogKey) and isinstance(own, LogKey):
-        found += [
+        values += [
             ("URL", copy.base_url, own.base_url),
             ("algorithm", copy.key.scheme.details, own.key.scheme.details),
         ]
     elif isinstance(copy, Authority) and isinstance(own, Authority):
-        found += [
+        values += [
             ("URI", copy.uri, own.uri),
             ("subject", copy.subject, own.subject),
             ("chain", _digests(copy), _digests(own)),
         ]
-    return found
+    return values
 
 
 def _digests(authority: Authority) -> str:
@@ -211,15 +211,15 @@ def used(data: bytes, report: BundleReport, root: TrustedRoot, effort: Effort) -
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # as in verify_bundle: an attacker may write the certificates
         bundle = bundles.parse(data)
-        found = {(LOG, log.spki) for log in report.logs}
-        found |= {(TSA, t.fingerprint) for t in report.times if t.fingerprint}
+        names = {(LOG, log.spki) for log in report.logs}
+        names |= {(TSA, t.fingerprint) for t in report.times if t.fingerprint}
         if bundle.certificate is not None:
             leaf = certificates.read(bundle.certificate)
             for time in {t.time for t in report.times}:
-                found.add(_authority_name(CA, certificates.issued_by(leaf, root, time, effort).authority))
+                names.add(_authority_name(CA, certificates.issued_by(leaf, root, time, effort).authority))
             ids = _sct_logs(leaf)
-            found |= {(CTLOG, log.key.spki) for log in root.ctlogs if log.id in ids}
-        return frozenset(found)
+            names |= {(CTLOG, log.key.spki) for log in root.ctlogs if log.id in ids}
+        return frozenset(names)
 
 
 def _sct_logs(leaf: certificates.Leaf) -> set[bytes]:

@@ -21,7 +21,7 @@ _ARTIFACT = (Class.UNAVAILABLE, Class.USAGE)
 FORMAT = Step(
     "bundle-format",
     "sigstore_bundle.proto; Sigstore client specification 4",
-    "this is no bundle, or something was taken out of it or added to it that no check would cover",
+    "this is not a bundle, or something was removed from it or added to it that no check would cover",
     (Class.INVALID, Class.UNSUPPORTED),
 )
 MATERIAL = Step(
@@ -39,7 +39,7 @@ ARTIFACT = Step(
 SIGNATURE = Step(
     "signature",
     "Sigstore client specification 4, signature verification; DSSE protocol",
-    "whoever made this bundle does not hold the signing key, or the file is not the one that was signed",
+    "the maker of this bundle does not hold the signing key, or the file is not the signed one",
     (Class.INVALID, Class.UNSUPPORTED, *_ARTIFACT),
     signed=True,
 )
@@ -92,17 +92,17 @@ SCT = Step(
 SIGNER = Step(
     "signer",
     "Fulcio OIDs 1.3.6.1.4.1.57264.1.1 and .1.8; RFC 5280 section 4.2.1.6",
-    "somebody else signed this than whom you accept",
+    "the signer is not one of those whom you accept",
 )
 WINDOW = Step(
     "log-window",
     "sigstore_common.proto, PublicKey.valid_for and TimeRange (both ends included)",
-    "a log's key that was not yet, or no longer, trusted vouched for this: it may be in a thief's hands",
+    "a log's key vouched for this outside of its period of trust: the key may be stolen",
 )
 CHECKPOINT = Step(
     "log-checkpoint",
     "C2SP tlog-checkpoint and signed-note; rekor-tiles CLIENTS.md",
-    "nothing shows that the log signed this tree, of this size and root, with the entry at this place",
+    "nothing shows that the log signed a tree of this size and root, with the entry at this index",
     (Class.INVALID, Class.UNSUPPORTED),
     signed=True,
 )
@@ -152,7 +152,7 @@ _NAMED_FILE = (Class.INVALID, Class.UNAVAILABLE, Class.USAGE)
 RELEASE_JSON = Step(
     "release-json",
     "FORMAT.md section 8",
-    "somebody else than publish wrote or changed this release.json",
+    "release.json was not written by publish, or was changed afterwards",
     (Class.INVALID, Class.UNSUPPORTED, Class.UNAVAILABLE),
 )
 RELEASE_STATEMENT = Step(
@@ -188,13 +188,13 @@ ANCHOR_TRUSTED = Step(
 ANCHOR_NAMED = Step(
     "anchor-named",
     "FORMAT.md section 8",
-    "release.json tells another story about its evidence than the evidence itself",
+    "what release.json says about its evidence is not what the evidence says",
     (Class.INVALID, Class.UNSUPPORTED),
 )
 WITNESSES = Step(
     "witnesses",
     "C2SP tlog-policy and tlog-cosignature",
-    "the log may show other people another history, and nobody was asked to notice",
+    "the log may show other people another history, and no witness would notice",
     (Class.INVALID, Class.PENDING),
 )
 REFERENCE_CLIENT = Step(
@@ -212,7 +212,7 @@ TRUSTED_ROOT_COPY = Step(
 TRUSTED_ROOT = Step(
     "trusted-root",
     "FORMAT.md section 11",
-    "the copy of the trust material was replaced: who relies on it trusts keys of somebody else's choice",
+    "the copy of the trusted root was replaced: whoever relies on it trusts keys that somebody else chose",
     (*_NAMED_FILE, Class.UNSUPPORTED),
 )
 TRUST_FRESH = Step(
@@ -241,7 +241,7 @@ POLICY_ANCHORS = Step(
 POLICY_AGE = Step(
     "policy-age",
     "trust policy, max_age",
-    "no newer release is shown: its publisher stopped, or somebody keeps the newer ones from you",
+    "no newer release is shown: the publisher stopped, or somebody withholds the newer ones from you",
     (Class.STALE, Class.UNAVAILABLE),
 )
 POLICY = Step(
@@ -292,9 +292,9 @@ class Checks:
     ) -> T | None: ...
 
     def run(self, step: Step, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
-        """Call `function`; the value that it found (True if it finds none), or None if the check failed.
+        """Call `function`; its value (True if it has none), or None if the check failed.
 
-        `function` raises an error of ours, or returns the line that says what was compared with what, alone
+        `function` raises an error of ours, or returns one line that says what was compared with what, alone
         or with a value.
         """
         try:
@@ -302,11 +302,11 @@ class Checks:
                 self._effort.spend()
             else:
                 self._effort.poll()
-            found = function(*args, **kwargs)
+            result = function(*args, **kwargs)
         except AnchorError as e:
             self.checks.append(failed(step, e))
             return None
-        line, value = found if isinstance(found, tuple) else (found, True)
+        line, value = result if isinstance(result, tuple) else (result, True)
         self.checks.append(passed(step, line))
         return value
 

@@ -214,10 +214,10 @@ class _DirectoryName:
 def _alternatives(leaf: Fields) -> list[bytes]:
     """The encoded subject alternative names."""
     try:
-        found = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
         return []
-    return timestamp_response.members(found.public_bytes())
+    return timestamp_response.members(names.public_bytes())
 
 
 def _plain(name: x509.Name) -> list[list[tuple[str, str]]]:

@@ -207,7 +207,7 @@ def test_no_identity_makes_an_expression_run_for_long(pattern: str, identity: st
 def test_what_re2_does_not_take_is_the_authors_mistake_with_its_reason(pattern: str) -> None:
     with pytest.raises(Misuse) as caught:
         Signer(identity_regex=pattern, issuer="i")
-    assert caught.value.problem.startswith("no regular expression of RE2: ")
+    assert caught.value.problem.startswith("not a regular expression of RE2: ")
     assert "no look-ahead, no look-behind and no back-references" in caught.value.remedy
 
 
@@ -215,7 +215,7 @@ def test_the_reason_and_the_remedy_reach_whoever_wrote_the_policy() -> None:
     text = b"ledger = 'x'\n[[signer]]\nissuer = 'i'\nidentity_regex = '(?=x)a'\n"
     with pytest.raises(Misuse) as caught:
         parse_policy(text, "my.toml")
-    said = "my.toml: signer 1: no regular expression of RE2: invalid perl operator: (?=; write it as RE2 does"
+    said = "my.toml: signer 1: not a regular expression of RE2: invalid perl operator: (?=; write it as RE2"
     assert str(caught.value).startswith(said)
 
 
