@@ -183,6 +183,13 @@ def contradiction(name: str, detail: str, *, meaning: str, clause: str = EVIDENC
     return refused(name, detail, demotes=Class.EQUIVOCATION, meaning=meaning, clause=clause)
 
 
+def concluded(name: str, detail: str, verdict: Class) -> Check:
+    """A check that repeats the class of another verdict."""
+    if verdict is Class.OK:
+        return passed(name, detail)
+    return _check(name, "unknown", detail, demotes=verdict)
+
+
 def _check(
     step: Step | str,
     state: State,

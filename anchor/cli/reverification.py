@@ -21,7 +21,7 @@ from anchor.net.notify import heartbeat
 from anchor.net.urls import check_url
 from anchor.records import queue
 from anchor.records.database import Database
-from anchor.verdict import Check, Class, Verdict, judge
+from anchor.verdict import Verdict, concluded, judge
 
 REPORT_TIME = 15.0
 """Seconds for the heartbeat, and for the metrics file."""
@@ -147,13 +147,10 @@ def alarm_rule(text: str | None) -> alarm.Rule:
 def cycle_verdict(verdicts: Sequence[Verdict], target: str) -> Verdict:
     """One verdict for many runs: a check for each, the worst class of all."""
     checks = tuple(
-        Check(
-            name=v.target,
-            state="passed" if v.verdict is Class.OK else "unknown",
-            detail=next(
-                (f"{c.name}: {c.detail}" for c in v.checks if c.demotes is v.verdict), str(v.verdict)
-            ),
-            demotes=None if v.verdict is Class.OK else v.verdict,
+        concluded(
+            v.target,
+            next((f"{c.name}: {c.detail}" for c in v.checks if c.demotes is v.verdict), str(v.verdict)),
+            v.verdict,
         )
         for v in verdicts
     )

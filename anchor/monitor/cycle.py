@@ -31,7 +31,7 @@ from anchor.monitor.observed import Entry, ExaminedRelease
 from anchor.monitor.run_record import TWO_STATEMENTS, Best, Evidence, ObservedRelease, PriorRun, RunRecord
 from anchor.tlog.checkpoint import Log, log_of
 from anchor.tlog.keys import parse_vkey
-from anchor.verdict import Check, Class, Verdict, failed, judge, passed, skipped
+from anchor.verdict import Check, Class, Verdict, concluded, failed, judge, passed, skipped
 
 _GOOD = (Class.OK, Class.STALE, Class.PENDING)
 
@@ -361,7 +361,7 @@ class _Run:
         self.facts |= verdict.facts
         if all(c.demotes is None for c in verdict.checks) and verdict.verdict is not Class.OK:
             detail = f"the release is {verdict.verdict}"
-            self.checks.append(Check(name="release", state="unknown", detail=detail, demotes=verdict.verdict))
+            self.checks.append(concluded("release", detail, verdict.verdict))
 
     def add_log(self, log: LogRun) -> None:
         """Take over what was found about a log, for every release in it."""

@@ -372,7 +372,7 @@ def test_a_home_whose_keys_are_over_is_named_for_what_it_is(tmp_path: Path, cloc
 
 @pytest.mark.parametrize("year", [2038, 2039])
 def test_every_signature_after_2038_verifies(tmp_path: Path, clock: WallClock, year: int) -> None:
-    """The stock client agrees each time: from then on it loses a millisecond of one SCT in four."""
+    """The reference client agrees each time: from then on it loses a millisecond of one SCT in four."""
     site = empty(tmp_path)
     then = datetime(year, 2, 3, tzinfo=UTC).timestamp() - datetime.now(UTC).timestamp()
     for number in range(4):

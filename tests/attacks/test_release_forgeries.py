@@ -40,7 +40,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> PublisherAndAttacker:
     return make_world(tmp_path_factory.mktemp)
 
 
-def test_the_honest_releases_verify_also_for_the_stock_client(world: PublisherAndAttacker) -> None:
+def test_the_honest_releases_verify_also_for_the_reference_client(world: PublisherAndAttacker) -> None:
     for held in (world.first, world.second, world.other):
         assert held.verify(reference_client=second_opinion).verdict is Class.OK
 
@@ -273,7 +273,7 @@ def test_an_age_that_a_wrong_clock_cannot_tell_passes_no_policy(world: Publisher
     assert slightly.verify(trust=trust).verdict is Class.OK
 
 
-def test_a_stock_client_that_looks_at_a_wrong_clock_raises_no_alarm(world: PublisherAndAttacker) -> None:
+def test_a_reference_client_that_looks_at_a_wrong_clock_raises_no_alarm(world: PublisherAndAttacker) -> None:
     def refuse(*_: object) -> bytes:
         raise Refused("Fulcio certificates not found in trusted root")
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import msgspec
 
-from tests.support.forge.stock_verdict import cosign_path
+from tests.support.forge.client_verdicts import cosign_path
 
 ROOT = Path(__file__).resolve().parents[2]
 RELEASE = ROOT / "release" / "1.0.0"

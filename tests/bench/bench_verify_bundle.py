@@ -62,7 +62,7 @@ def stock() -> Callable[[bytes, bytes], None]:
     from sigstore.verify import policy
     from sigstore_models.common.v1 import HashAlgorithm
 
-    from tests.support.forge.stock_verdict import verifier
+    from tests.support.forge.client_verdicts import verifier
 
     client, signer = verifier(ROOT), policy.Identity(identity=IDENTITY, issuer=ISSUER)
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.bench import bench_start
 from tests.bench.bench_cli import Pair, measure_publish, measure_verify
-from tests.support.forge.stock_verdict import cosign_path
+from tests.support.forge.client_verdicts import cosign_path
 from tests.support.process.need import need
 
 pytestmark = [pytest.mark.bench, pytest.mark.slow]
@@ -26,7 +26,7 @@ def holds(measure: Callable[[Path, int], Pair], folder: Path, ratio: float) -> b
     return False
 
 
-def test_verifying_costs_less_than_the_stock_client_on_the_same_bundle(tmp_path: Path) -> None:
+def test_verifying_costs_less_than_the_reference_client_on_the_same_bundle(tmp_path: Path) -> None:
     """`anchor verify` does not import that client unless it is asked."""
     assert holds(measure_verify, tmp_path, 1.0)
 
@@ -41,6 +41,6 @@ def test_commands_that_verify_start_about_as_fast_as_cosign() -> None:
     assert min(found) < 2 * bench_start.TARGET, found
 
 
-def test_publishing_costs_little_more_than_the_stock_client_on_the_same_instance(tmp_path: Path) -> None:
+def test_publishing_costs_little_more_than_the_reference_client_on_the_same_instance(tmp_path: Path) -> None:
     """The target is 1.5."""
     assert holds(measure_publish, tmp_path, 2.0)

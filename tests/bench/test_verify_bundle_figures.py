@@ -9,7 +9,7 @@ pytestmark = [pytest.mark.bench, pytest.mark.slow]
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_verifying_costs_at_most_one_and_a_half_times_the_stock_verifier(name: str) -> None:
+def test_verifying_costs_at_most_one_and_a_half_times_the_reference_client(name: str) -> None:
     best = min((cost(KINDS[name], rounds=40) for _ in range(3)), key=lambda c: c.ratio)
     assert best.ratio < 1.5
     assert best.ours < 5 * 4  # four times the figure: the machine may be busy

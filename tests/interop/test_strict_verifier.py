@@ -58,7 +58,7 @@ def instance(request: pytest.FixtureRequest, stack: Stack) -> Path:
     return stack.instance(log)
 
 
-def test_what_the_stock_client_signs_is_verified_for_its_signer_and_file_alone(
+def test_what_the_reference_client_signs_is_verified_for_its_signer_and_file_alone(
     stack: Stack, instance: Path, tmp_path: Path
 ) -> None:
     artifact, bundle = signed(stack, instance, tmp_path)

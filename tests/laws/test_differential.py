@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Beside the stock clients: we accept nothing that they refuse, but for a list with a sentence for each."""
+"""Beside the other clients: we accept nothing that they refuse, except a list with a sentence for each."""
 
 import fnmatch
 import logging
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.forge.stock_verdict import NO_KEYS, cosign_opinion, cosign_path
+from tests.support.forge.client_verdicts import NO_KEYS, cosign_opinion, cosign_path
 from tests.support.process.need import need
 from tests.support.process.sampled import sampled
 from tests.vectors import differ, kinds, make
@@ -26,7 +26,7 @@ def _quiet() -> Iterator[None]:
 
 def test_what_only_we_accept_is_listed_with_its_sentence() -> None:
     listed = differ.table("ours_only_accepts.toml")
-    only = {r.name: r.stock for r in differ.vector_rows() if r.ours is None and r.stock is not None}
+    only = {r.name: r.reference for r in differ.vector_rows() if r.ours is None and r.reference is not None}
     unmanaged = {name for name, word in only.items() if word != NO_KEYS}
     assert unmanaged == set(listed["vectors"])
     assert len(listed["managed"]["sentence"]) > 40
@@ -42,21 +42,26 @@ def test_no_vector_that_must_fail_is_accepted_by_us() -> None:
 def test_no_mutation_is_accepted_by_us_alone_beyond_the_list(base: str, every: int) -> None:
     patterns = list(differ.table("ours_only_accepts.toml")["mutations"])
     for row in differ.mutant_rows(base, every=every):
-        if row.ours is None and row.stock is not None and row.stock != NO_KEYS and base not in LENIENT:
-            assert any(fnmatch.fnmatchcase(row.name, p) for p in patterns), (row.name, row.stock)
+        if (
+            row.ours is None
+            and row.reference is not None
+            and row.reference != NO_KEYS
+            and base not in LENIENT
+        ):
+            assert any(fnmatch.fnmatchcase(row.name, p) for p in patterns), (row.name, row.reference)
 
 
 def test_what_only_we_accept_of_what_is_no_vector_is_listed_and_told() -> None:
     """Each member of a statement changed and signed anew, and honest bundles of every combination."""
     listed = differ.table("ours_only_accepts.toml")
     rows = [differ.row(case.name, case) for case in (*kinds.statements(), *kinds.products())]
-    only = {r.name: r.stock for r in rows if r.ours is None and r.stock is not None}
+    only = {r.name: r.reference for r in rows if r.ours is None and r.reference is not None}
     seen = {
         pattern: [name for name in only if fnmatch.fnmatchcase(name, pattern)] for pattern in listed["kinds"]
     }
     assert set(only) == {name for names in seen.values() for name in names}
     assert all(seen.values()), seen
-    assert len([r for r in rows if r.ours is None and r.stock is None]) > 100
+    assert len([r for r in rows if r.ours is None and r.reference is None]) > 100
     page = " ".join(Path("docs/stricter.md").read_text().split())
     told = page.split("## Accepted here, refused by the reference client")[1].split("## ")[0]
     for kind in listed["kinds"].values():
@@ -65,7 +70,7 @@ def test_what_only_we_accept_of_what_is_no_vector_is_listed_and_told() -> None:
 
 
 LENIENT = ("v1-intoto-0.0.2",)
-"""Kinds that the stock client refuses whole: the list of vectors has the sentence."""
+"""Kinds that the reference client refuses whole: the list of vectors has the sentence."""
 
 
 def test_what_only_we_refuse_is_checked_in() -> None:

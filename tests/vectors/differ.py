@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Our verifier beside the stock ones, over all vectors and their mutations: `python -m tests.vectors.differ`.
+"""Our verifier beside the others, over all vectors and their mutations: `python -m tests.vectors.differ`.
 
-Writes `only_we_refuse.toml`, what the stock client accepts and we refuse. What we accept and it refuses is
-`ours_only_accepts.toml`, written by hand: each has the sentence that is on our side. With cosign at hand the
-third column is filled too, else the one that is checked in is kept.
+Writes `only_we_refuse.toml`: the vectors that the reference client accepts and we refuse. The vectors that we
+accept and it refuses are in `ours_only_accepts.toml`, written by hand, each with the sentence of a
+specification that is on our side. The third column needs cosign; without it the column stays as it is.
 """
 
 import dataclasses
@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.forge.bundles import V2, make
+from tests.support.forge.client_verdicts import NO_KEYS, cosign_opinion, cosign_path, sigstore_opinion
 from tests.support.forge.mutations import mutations
 from tests.support.forge.our_verdict import judge
-from tests.support.forge.stock_verdict import NO_KEYS, cosign_opinion, cosign_path, opinion
 from tests.vectors import make as vectors
 from tests.vectors.case import CASES, Case
 
@@ -37,7 +37,7 @@ BASES = (
     "managed-p256",
 )
 DONOR = V2.but(artifact=b"another artifact", after=9)
-HEAD = """# What the stock client (sigstore-python) accepts and we refuse, and the check that refuses it.
+HEAD = """# What the reference client (sigstore-python) accepts and we refuse, and the check that refuses it.
 # Written by: python -m tests.vectors.differ
 # cosign: what cosign says of the same vector, where it was at hand.
 """
@@ -49,7 +49,7 @@ class Row:
 
     name: str
     ours: str | None
-    stock: str | None
+    reference: str | None
 
 
 def table(name: str) -> dict[str, Any]:
@@ -58,9 +58,9 @@ def table(name: str) -> dict[str, Any]:
 
 
 def row(name: str, case: Case) -> Row:
-    """A case under our verifier and the stock one."""
+    """A case under our verifier and the reference client."""
     outcome = judge(case)
-    return Row(name, None if outcome.accepted else next(iter(outcome.failed)), opinion(case))
+    return Row(name, None if outcome.accepted else next(iter(outcome.failed)), sigstore_opinion(case))
 
 
 @functools.cache
@@ -83,8 +83,8 @@ def mutant_rows(base: str, *, every: int = 1) -> tuple[Row, ...]:
 
 
 def only_we(rows: Iterable[Row]) -> dict[str, str]:
-    """What we refuse and the stock client accepts, with our check."""
-    return {r.name: r.ours for r in rows if r.ours and r.stock is None}
+    """What we refuse and the reference client accepts, with our check."""
+    return {r.name: r.ours for r in rows if r.ours and r.reference is None}
 
 
 def mutation_rows() -> dict[str, str]:
@@ -125,8 +125,8 @@ def main() -> int:
     text = document()
     (HERE / "only_we_refuse.toml").write_text(text)
     sys.stdout.write(f"{len(text.splitlines())} lines\n")
-    ours = [r for r in vector_rows() if r.ours is None and r.stock not in (None, NO_KEYS)]
-    sys.stdout.write("".join(f"only we accept: {r.name}: {r.stock}\n" for r in ours))
+    ours = [r for r in vector_rows() if r.ours is None and r.reference not in (None, NO_KEYS)]
+    sys.stdout.write("".join(f"only we accept: {r.name}: {r.reference}\n" for r in ours))
     return 0
 
 

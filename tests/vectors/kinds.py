@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bundles that are no vectors, signed anew for a comparison with the stock client.
+"""Bundles that are no vectors, signed anew for a comparison with the reference client.
 
 `statements`: each member of a statement, changed in each way, and signed by its signer as it then stands.
 `products`: honest bundles of each kind of entry, version, time and key, in every combination.

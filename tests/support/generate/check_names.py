@@ -10,7 +10,7 @@ from anchor.verdict import Step
 from anchor.verify import steps
 
 PACKAGE = Path(__file__).resolve().parents[3] / "anchor"
-MAKERS = {"passed", "failed", "skipped", "refused", "below_policy", "contradiction", "Check"}
+MAKERS = {"passed", "failed", "skipped", "refused", "below_policy", "contradiction", "concluded", "Check"}
 
 BUNDLE = (
     "bundle-format",

@@ -73,7 +73,7 @@ def test_exactly_one_sct_over_the_certificate_without_it(leaf: x509.Certificate,
     signed = b"".join(
         [
             b"\x00\x00",
-            (1000 * int(instance.clock().timestamp())).to_bytes(8, "big"),  # the stock client loses less
+            (1000 * int(instance.clock().timestamp())).to_bytes(8, "big"),  # the reference client loses less
             b"\x00\x01",
             hashlib.sha256(spki(authority.key.public_key())).digest(),
             len(tbs).to_bytes(3, "big"),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the stock clients say of a vector: sigstore-python always, cosign where it is at hand."""
+"""The verdicts of other clients on a vector: sigstore-python always, cosign if it is installed."""
 
 import hashlib
 import os
@@ -26,7 +26,7 @@ def verifier(root: bytes) -> Verifier:
     return Verifier(trusted_root=TrustedRoot(trustroot.TrustedRoot.from_json(root)))
 
 
-def opinion(case: Case) -> str | None:
+def sigstore_opinion(case: Case) -> str | None:
     """None if sigstore-python accepts the vector, else in one line why not."""
     if case.key is not None:
         return NO_KEYS
