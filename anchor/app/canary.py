@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The canary's copy of a release: the bytes that were verified, with one bit of the ledger changed.
+"""The canary: a copy of the verified bytes of a release, with one bit of the ledger changed.
 
-Nothing is asked for again: a suspect that serves the self-test decides how it ends.
+Nothing is fetched again. Otherwise the server under test would decide the result of the self-test.
 """
 
 import contextlib
@@ -16,7 +16,7 @@ from anchor.verify.release_files import HashedStream
 
 
 class Corrupted:
-    """What is held of a release, with the lowest bit of the ledger's middle byte changed."""
+    """The held files of a release. The lowest bit of the middle byte of the ledger is changed."""
 
     def __init__(self, held: HeldRelease) -> None:
         self._held = held
@@ -33,7 +33,7 @@ class Corrupted:
 
 
 def check(held: HeldRelease) -> None:
-    """Raise Unavailable unless the ledger still is what release.json promises: then a changed bit is ours."""
+    """Raise Unavailable unless the held ledger has the digest of release.json."""
     ledger = held.ledger
     try:
         with held.files.reopen(ledger.path, size=ledger.size) as stream:
@@ -43,7 +43,7 @@ def check(held: HeldRelease) -> None:
 
 
 class _Flipped:
-    """As much of a binary stream as readers use, with one bit changed."""
+    """The part of a binary stream that readers use, with one bit changed."""
 
     def __init__(self, stream: Stream, *, at: int) -> None:
         self._stream = stream

@@ -23,19 +23,22 @@ from anchor.verify.release_files import read_whole
 def read(
     target: str, wanted: Previous, *, trust: Trust, budget: Budget, offline: bool, effort: Effort
 ) -> Earlier:
-    """The release that is named so. Its statement has the digest that is named; `release` is there only where
-    one of its bundles verifies under `trust`. Raises an AnchorError for one that cannot be had."""
-    trouble: AnchorError | None = None
+    """The release that a later one names. Its statement has the digest of that name.
+
+    `release` is given only if one of its bundles verifies under `trust`. Raises an AnchorError if the release
+    cannot be read.
+    """
+    first_error: AnchorError | None = None
     for place in places(target, wanted.version):
         try:
             return _read(place, wanted, trust, budget, effort, offline=offline)
         except AnchorError as e:
-            trouble = trouble or e
-    raise trouble or Unavailable("is published nowhere", where=target)
+            first_error = first_error or e
+    raise first_error or Unavailable("is published nowhere", where=target)
 
 
 def places(target: str, version: str) -> list[str]:
-    """Where a version's release.json is, seen from the newest one's, or from that of another version
+    """The paths or URLs of a version's release.json, from the one of the newest or of another version
     (FORMAT.md section 9)."""
     names = [f"release/{version}/release.json"]
     if "://" in target:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where the logs of a release are read: as the policy says, beside the release, or as the trusted root says.
+"""Finds the location of a log: in the policy, next to the release, or in the trusted root.
 
 The key always comes from the verifier's trusted root; a location is never trusted. The kind of a log says how
 it is read (`anchor.net.logs`).
@@ -25,14 +25,14 @@ from anchor.verify.policy import Policy
 
 
 class RunBudget(Budget):
-    """A deadline that begins anew with each run, since one source serves all runs of a cycle."""
+    """A deadline that starts again with each run, because one source serves all runs of a cycle."""
 
     def __init__(self, seconds: float, stopping: Callable[[], bool] = lambda: False) -> None:
         super().__init__(seconds)
         self._stopping = stopping
 
     def left(self) -> float:
-        """Seconds left; raises Stopped when this process is to end."""
+        """Seconds left. Raises Stopped if this process is to end."""
         if self._stopping():
             raise Stopped
         return super().left()
@@ -43,7 +43,7 @@ class RunBudget(Budget):
 
 @dataclass
 class LogLocations:
-    """Where the logs of one cycle are read. `base`: the policy's folder; `tiles`: verified tiles."""
+    """The log locations of one cycle. `base`: the policy's folder; `tiles`: verified tiles."""
 
     base: Path
     tiles: Path
@@ -51,7 +51,7 @@ class LogLocations:
     offline: bool = False
 
     def find(self, origin: str, target: str, trust: Trust, seen: Log | None) -> LogLocation | None:
-        """The log with this checkpoint origin; None when the trusted root names no such log. `seen`: the log
+        """The log with this checkpoint origin. None if the trusted root names no such log. `seen`: the log
         that signed the checkpoint of a verified bundle."""
         kind = log_kinds.of_origin(origin)
         name = kind.log_name(origin)
@@ -79,7 +79,7 @@ class LogLocations:
         )
 
     def _quorum(self, policy: Policy, log: Log) -> witness_policy.WitnessPolicy | None:
-        """The witness policy, if it is about this log."""
+        """The witness policy, if it names this log."""
         if not policy.tlog_policy:
             return None
         path = self.base / policy.tlog_policy
@@ -88,7 +88,7 @@ class LogLocations:
 
 
 def _key(name: str, keys: Sequence[LogKey], seen: Log | None) -> LogKey | None:
-    """The key that signed the release's own checkpoint, else the one whose host the origin names."""
+    """The key that signed the release's own checkpoint, else the key of the host in the origin."""
     if seen is not None:
         return next((k for k in keys if public_key(k) == seen.key.public_key), None)
     return next((k for k in keys if name in k.names), None)

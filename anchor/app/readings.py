@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A published release is read again before it is accused or given up: a site may be in the middle of a copy.
+"""Reads a published release again before it is INVALID or UNAVAILABLE: somebody may be copying it just now.
 
-What is missing or cut off contradicts nothing. Whole bytes that contradict what was signed do, but
-release.json may have been read before a copy began and the files after it: so only two readings that agree
-accuse.
+A missing or incomplete file contradicts nothing. Complete bytes that contradict the signed ones do. But
+release.json may have been read before a copy began, and the files after it. So only two readings that agree
+make a release INVALID.
 """
 
 from collections.abc import Callable
@@ -18,13 +18,13 @@ PAUSE = 2.0
 MOST = 3
 """Readings of one release, while each finds another release.json."""
 WITHIN = 60.0
-"""Seconds of a first reading after which what could not be had is not asked for again in this run."""
+"""Seconds of a first reading. After a longer one, nothing is asked for again in this run."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
-    """One reading of a release and of all that it names. `data`: release.json, None where it was not had;
-    else what it came to, or the error that ended it."""
+    """One reading of a release and of all its files. `data`: release.json, None if it could not be read.
+    `found`: the result, or the error that ended the reading."""
 
     data: bytes | None
     found: ExaminedRelease | AnchorError
@@ -35,11 +35,11 @@ class Reading:
 
     @property
     def settled(self) -> bool:
-        """Whether another reading could change nothing: it is good, or bad for a reason of the verifier's."""
+        """True if another reading changes nothing: the release is good, or the reason is the verifier's."""
         return self.verdict not in (Class.INVALID, Class.UNAVAILABLE)
 
     def result(self) -> ExaminedRelease:
-        """What it came to; raises where that is an error."""
+        """The result. Raises the error that ended the reading."""
         if isinstance(self.found, AnchorError):
             raise self.found
         return self.found
@@ -48,10 +48,10 @@ class Reading:
 def read(
     once: Callable[[], Reading], *, pause: Callable[[float], object], spent: Callable[[], float], target: str
 ) -> ExaminedRelease:
-    """What is said of a release after as many readings as that takes. `spent`: seconds of the last reading.
+    """The result of as many readings as are needed. `spent`: seconds of the last reading.
 
-    INVALID only where two readings one after the other found the same release.json, and both what contradicts
-    it. Raises `Unavailable` where each reading found another one.
+    INVALID needs two readings one after the other with the same release.json and a contradiction in both.
+    Raises `Unavailable` if each reading has another release.json.
     """
     before = once()
     for _ in range(MOST - 1):

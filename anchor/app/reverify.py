@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The parts of a re-verification, brought together: files, policy, trust roots, places of logs.
+"""The production verifier of re-verifications: published files, policy, trusted roots, locations of logs.
 
-Trust is loaded when it is first asked for, so that its absence is a check of each run, not the end of all.
+Trust is loaded when it is first needed. If it is missing, that is a check of each run, and ends no process.
 """
 
 import hashlib
@@ -57,18 +57,18 @@ class TrustOptions:
 
     @property
     def path(self) -> Path | None:
-        """The policy file; None when flags say it all."""
+        """The policy file. None if the options are enough without one."""
         if self.ledger or self.identity or self.issuer or self.trusted_root:
             return self.policy
         return self.policy or user_folders.config() / "policy.toml"
 
     @property
     def base(self) -> Path:
-        """What relative paths of the policy are relative to."""
+        """The folder of relative paths in the policy."""
         return user_files.base(self.path) if self.path else Path()
 
     def check(self) -> None:
-        """Raise Misuse now for a policy that is missing or wrong, and not in each run."""
+        """Raise Misuse now if the policy is missing or wrong, and not in each run."""
         if self.path is None:
             return
         if self.policy is None and not self.path.exists():
@@ -96,7 +96,7 @@ class TrustOptions:
         return queue.Policy(str(self.path.absolute()), digest)
 
     def load(self, target: str, *, budget: Budget, offline: bool) -> Trust:
-        """The trust that these options mean; Misuse when they mean none."""
+        """The trust that these options name. Misuse if they name no policy."""
         found, _ = trust_for(
             target,
             policy=self.policy,
@@ -141,11 +141,11 @@ class ReleaseVerifier:
         return self._locations.find(origin, target, self.trust(target), log)
 
     def trust(self, target: str = "") -> Trust:
-        """The verifier's trust, loaded once a cycle; where that failed, the same error again."""
+        """The verifier's trust, loaded once in a cycle. If that failed, the same error is raised again."""
         if self._trust is None:
             try:
                 self._trust = self._given.load(target, budget=Budget(60), offline=self._offline)
-            except Missing as e:  # it was there when this began
+            except Missing as e:  # it was there at the start
                 self._trust = Unavailable(e.problem, where=e.where, remedy=e.remedy)
             except AnchorError as e:
                 self._trust = e
@@ -159,7 +159,7 @@ class ReleaseVerifier:
         return None if age is None else int(age.total_seconds())
 
     def examine(self, target: str, *, hold: bool) -> ExaminedRelease:
-        """Fetch a target's published files and verify them strictly; `hold` what was read."""
+        """Fetch a target's published files and verify them strictly. `hold`: keep those files."""
         return readings.read(
             lambda: self._reading(target, hold=hold),
             pause=time.sleep,
@@ -173,7 +173,7 @@ class ReleaseVerifier:
         trust = self.trust(target)
         try:
             data, files = release_files.load(target, self._locations.budget, offline=self._offline)
-        except Missing as e:  # it was there when it was first named
+        except Missing as e:  # it was there when the user named it
             return Reading(data=None, found=Unavailable(e.problem, where=e.where, remedy=e.remedy))
         except AnchorError as e:
             return Reading(data=None, found=e)
@@ -204,7 +204,7 @@ class ReleaseVerifier:
         return found
 
     def canary(self, target: str, held: HeldRelease) -> Verdict:
-        """The verdict on what is held, with one bit of the ledger changed."""
+        """The verdict on the held files with one bit of the ledger changed."""
         canary.check(held)
         files, trust, effort = canary.Corrupted(held), self.trust(target), self._effort()
         return verify_release(
@@ -218,11 +218,11 @@ class ReleaseVerifier:
         )
 
     def _effort(self) -> Effort:
-        """What one release may cost. The time is of this thread's work: a busy machine takes none of it."""
+        """The limit of work for one release. Only the time of this thread counts, on a busy machine too."""
         return Effort(stopwatch=time.thread_time, stopping=self._stopping)
 
     def accepts(self, release: ObservedRelease) -> bool:
-        """Whether one of its bundles signs a stored release by today's trust."""
+        """True if a bundle of a stored release verifies under today's trust and signs its statement."""
         trust = self.trust()
         return release.ledger == trust.policy.ledger and any(
             conflicting_statements.signs(
@@ -232,7 +232,7 @@ class ReleaseVerifier:
         )
 
     def earlier(self, target: str, wanted: Previous) -> Earlier:
-        """An earlier release from the folder of a target, in what is left of the time of this run."""
+        """An earlier release from the folder of a target, within the remaining time of this run."""
         return earlier_releases.read(
             target,
             wanted,
@@ -243,7 +243,7 @@ class ReleaseVerifier:
         )
 
     def check_evidence(self, document: bytes) -> Evidence:
-        """What a file of evidence shows, where its signers or its log are those that are trusted today."""
+        """The evidence in a file, if today's trust names its signers or its log."""
         trust = self.trust()
         if conflicting_statements.is_two_statements(document):
             two = conflicting_statements.check(
@@ -256,7 +256,7 @@ class ReleaseVerifier:
         return Evidence(kind=TWO_HISTORIES, origin=one.origin, document=document)
 
     def trust_material(self) -> Mapping[str, str]:
-        """What trust rests on, by name: digests of policy and roots, TUF versions, keys of logs."""
+        """The trust material by name: digests of policy and roots, TUF versions, keys of logs."""
         trust = self.trust()
         found = {"policy": self._given.digest(), **trust.versions}
         for number, raw in enumerate(trust.raw, 1):

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""When people are told, and what: each new cause at once, one that comes and goes with growing pauses.
+"""Decides when people are notified, and of what.
 
-A cause is a check that fails, by its name, what it is about and its class, or one piece of evidence. A cause
-that makes INVALID is also what was found: the same check that fails by other bytes is another cause.
-Pure rules over what was told before; sending is `anchor.net.notify`, remembering is `anchor.records`.
+People are notified of a new cause at once, and of one that comes and goes with growing pauses. A cause is one
+piece of evidence, or a failed check: its name, its subject and its class. For INVALID the detail of the check
+belongs to the cause too: the same check that fails because of other bytes is another cause.
+
+The rules are pure functions of the earlier notifications. `anchor.net.notify` sends, `anchor.records` stores.
 """
 
 import hashlib
@@ -20,23 +22,23 @@ from anchor.verdict import Check, Class, Verdict, worst
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "": 3600}
 DAY = 86400.0
 QUOTE = "- "
-"""How each line begins that holds what a stranger wrote, and no other."""
+"""The beginning of each line with text from a stranger, and of no other line."""
 DRIFT = "trust material changed: "
-"""How the note begins that another policy or another root was used than in the run before."""
+"""The beginning of the note about another policy or root than in the run before."""
 MAX_LINES = 20
 """Causes named in one message."""
 MAX_LINE = 1000
 """Characters of one line of a message."""
 MOST = 500
-"""Causes that are remembered of a target. One that was forgotten is new when it comes again."""
+"""Causes that are stored for a target. A cause that was dropped is new when it comes again."""
 _VERIFIED = (Class.OK, Class.STALE, Class.PENDING)
-"""Classes of runs in which every check was made: what is not found there is over."""
+"""Classes of runs in which every check was made. A cause that is not there is over."""
 _RECORDS = "records"
-"""The check of the records themselves, which is told once for all targets."""
+"""The check of the records themselves. People are notified of it once for all targets."""
 
 
 class Rule(msgspec.Struct, frozen=True):
-    """UNAVAILABLE is told after `runs` runs in a row and `seconds` seconds; both must have passed."""
+    """People are notified of UNAVAILABLE after `runs` runs in a row and `seconds` seconds, both together."""
 
     runs: int = 3
     seconds: int = 6 * 3600
@@ -61,20 +63,20 @@ class Cause:
     """One thing that people should know."""
 
     key: str
-    """The same again in every run that finds the same."""
+    """The same in every run with the same cause."""
     subject: str
-    """The check, and what it is about: where that passes, the cause is over."""
+    """The check and its subject. When that check passes, the cause is over."""
     verdict: Class
     name: str
     line: str
-    """For a person; what a stranger wrote is written out in one line."""
+    """For a person. Text from a stranger stands in one line."""
     passing: bool = False
-    """It may pass by itself, so it is told when it lasts."""
+    """It may pass by itself, so people are notified only if it lasts."""
 
 
 @dataclass(frozen=True)
 class Seen:
-    """What one run found, as far as people are told of it."""
+    """The causes of one run."""
 
     verdict: Class
     causes: tuple[Cause, ...] = ()
@@ -92,40 +94,40 @@ class Known(msgspec.Struct, frozen=True, array_like=True):
     """When it was last found, in seconds since 1970."""
     lasting: bool = True
     notified: bool = True
-    """Whether people were notified of it."""
+    """True if people were notified of it."""
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What is remembered of a target between runs. Times in seconds since 1970."""
+    """The state of a target's alarm between runs. Times are seconds since 1970."""
 
     notified: Class = msgspec.field(name="told", default=Class.OK)
     """The worst class that people were notified of and that still stands. EQUIVOCATION stays for ever.
     Written as `told`, the name in stored records."""
     said: Class = Class.OK
-    """What the last message left people with."""
+    """The class that people know from the last message."""
     failing_runs: int = 0
     """UNAVAILABLE runs in a row."""
     failing_since: float | None = None
     known: dict[str, Known] = {}
     waiting: dict[str, tuple[int, float]] = {}
-    """Causes that may pass and are not told yet: runs in a row, and since when."""
+    """Causes that may pass, before people are notified: runs in a row, and since when."""
     spent: dict[str, tuple[int, float]] = {}
     """Messages about new causes in the day that began then, by class."""
     changes: int = 0
-    """How often a told cause came back or ended since the last message."""
+    """How often a known cause came back or ended since the last message."""
     returned: int = 0
     """How often one came back since the last message."""
     held: int = 0
-    """Causes that were found since the last message and not told singly."""
+    """New causes since the last message, without a message of their own."""
     held_since: float = 0.0
     pause: float = 0.0
     until: float = 0.0
-    """What comes and goes is not told before this time."""
+    """Before this time there is no message about causes that come and go."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Message:
-    """What people read."""
+    """The text of one notification."""
 
     verdict: Class
     """OK for a recovery."""
@@ -137,13 +139,13 @@ class Message:
 
 @dataclass(frozen=True)
 class News:
-    """What people are told after a run."""
+    """The content of the notification after a run."""
 
     verdict: Class
     """The class of the message; OK for a recovery."""
     new: tuple[Cause, ...] = ()
     stand: tuple[Cause, ...] = ()
-    """What the run found and people know."""
+    """Causes of the run that people know already."""
     changes: int = 0
     held: int = 0
     before: Class = Class.OK
@@ -151,13 +153,13 @@ class News:
 
 
 def seen(verdict: Verdict, evidence: Iterable[Evidence] = (), *, never_damp: bool = False) -> Seen:
-    """What people would be told of a run. `never_damp`: what could not be told is no weather that passes."""
+    """The causes of a run. `never_damp`: UNAVAILABLE is not taken for a temporary failure."""
     causes: dict[str, Cause] = {}
     bad = [c for c in verdict.checks if c.demotes]
     in_doubt = any(c.name == _RECORDS for c in bad)
     for check in bad:
         if check.name == _RECORDS and check.demotes is Class.UNAVAILABLE:
-            continue  # told once for all targets
+            continue  # one notification for all targets
         cause = _of_check(check, at_once=never_damp and not in_doubt)
         causes.setdefault(cause.key, cause)
     for one in evidence:
@@ -192,12 +194,12 @@ def _digest(*parts: str) -> str:
 def next_standing(
     standing: Standing, found: Seen, *, now: float, rule: Rule, accused: bool = False
 ) -> tuple[Standing, News | None]:
-    """The standing after a run, and what people are told now.
+    """The standing after a run, and the notification that is due now.
 
-    `accused`: people were told EQUIVOCATION of this target before. Nothing is a recovery from that.
+    `accused`: people were notified of EQUIVOCATION at this target before. A target never recovers from that.
     """
     step = _Step(standing, found, now, rule, accused)
-    step.weather()
+    step.select_causes()
     step.end()
     step.begin()
     return step.tell()
@@ -216,14 +218,14 @@ class _Step:
     waiting: dict[str, tuple[int, float]] = field(default_factory=dict)
     spent: dict[str, tuple[int, float]] = field(default_factory=dict)
     causes: list[Cause] = field(default_factory=list)
-    """What this run found and people are to know."""
+    """Causes of this run that people are to know."""
     changes: int = 0
     returned: int = 0
     fresh: int = 0
 
     def __post_init__(self) -> None:
         self.known = dict(self.before.known)
-        # a clock that went back starts the counts anew
+        # a clock that was set back starts the counts again
         spent = self.before.spent.items()
         self.spent = {k: v for k, v in spent if 0 <= self.now - v[1] < DAY}
         was = any(k.verdict is Class.EQUIVOCATION for k in self.known.values())
@@ -242,8 +244,8 @@ class _Step:
     def _lasts(self, runs: int, since: float) -> bool:
         return runs >= self.rule.runs and self.now - since >= self.rule.seconds
 
-    def weather(self) -> None:
-        """Which of the causes are told: one that may pass only when it lasts, by itself or as one of many."""
+    def select_causes(self) -> None:
+        """Select the causes for people. One that may pass must last, alone or as one of many."""
         young: list[Cause] = []
         for cause in self.found.causes:
             held = self.known.get(cause.key)
@@ -264,7 +266,7 @@ class _Step:
         self.waiting = dict(list(self.waiting.items())[:MOST])
 
     def end(self) -> None:
-        """What is over: a run that made every check did not find it, or its own check passed."""
+        """End causes: a run that made every check did not find them, or their own check passed."""
         here = {c.key for c in self.causes} | {c.key for c in self.found.causes}
         others = {(c.subject, c.verdict) for c in self.causes}
         verified = self.found.verdict in _VERIFIED
@@ -276,7 +278,7 @@ class _Step:
                 self.changes += one.notified
 
     def begin(self) -> None:
-        """What is new, and what is back."""
+        """Note new causes, and causes that are back."""
         for cause in self.causes:
             held = self.known.get(cause.key)
             back = held is not None and held.notified and not held.lasting
@@ -336,7 +338,7 @@ class _Step:
         return worst([*lasting, Class.EQUIVOCATION] if self.accused else lasting)
 
     def _at_once(self) -> list[Cause]:
-        """The causes that nobody was told of, as far as the day has messages left for their class."""
+        """The causes that nobody knows, as far as the day has messages left for their class."""
         new = [c for c in self.causes if not self.known[c.key].notified]
         found: list[Cause] = []
         for verdict in {c.verdict for c in new}:
@@ -368,7 +370,7 @@ class _Step:
             self.known[cause.key] = msgspec.structs.replace(self.known[cause.key], notified=True)
 
     def _remembered(self) -> dict[str, Known]:
-        """The causes, the last ones where they are too many; what lasts is forgotten last."""
+        """The causes to store. If there are too many, old ones that are over are dropped first."""
         if len(self.known) <= MOST:
             return self.known
         kept = sorted(self.known.items(), key=lambda k: (k[1].lasting, k[1].last))[-MOST:]
@@ -376,31 +378,31 @@ class _Step:
 
 
 def receiver_id(url: str) -> str:
-    """The name of a receiver in the records: a digest that gives away nothing of its URL."""
+    """The name of a receiver in the records: a digest that does not reveal its URL."""
     return hashlib.sha256(b"anchor receiver\0" + url.encode()).hexdigest()[:16]
 
 
-def message(target: str, news: News, outcome: RunRecord, *, when: str, uid: str, remark: str = "") -> Message:
-    """What people read of a run that ended `when` (RFC 3339). `remark`: a line of ours.
+def message(target: str, news: News, record: RunRecord, *, when: str, uid: str, remark: str = "") -> Message:
+    """The notification about a run that ended `when` (RFC 3339). `remark`: a line of ours.
 
-    A line that begins with `QUOTE` holds what strangers wrote, each in one line: no other line does.
+    Text from strangers stands only in lines that begin with `QUOTE`.
     """
-    found = outcome.verdict.verdict
-    lines = [f"{target}: {found} (told before: {news.before})", f"run ended {when}"]
+    found = record.verdict.verdict
+    lines = [f"{target}: {found} (notified before: {news.before})", f"run ended {when}"]
     lines += [remark] if remark else []
     if news.failing_runs:
-        lines.append(f"could not tell in {news.failing_runs} runs in a row")
+        lines.append(f"UNAVAILABLE in {news.failing_runs} runs in a row")
     if news.changes > 1:
         lines.append(came_and_went(news))
     if news.held:
         lines.append(
-            f"found since the last message and not told singly: {news.held} more; see anchor history"
+            f"found since the last message, without one of its own: {news.held} more; see anchor history"
         )
-    drift = [note for note in outcome.verdict.notes if note.startswith(DRIFT)]
+    drift = [note for note in record.verdict.notes if note.startswith(DRIFT)]
     if drift:
         lines += ["since the run before:", *_quoted(drift)]
-    if outcome.services:
-        lines += ["not reached:", *_quoted(sorted(outcome.services))]
+    if record.services:
+        lines += ["not reached:", *_quoted(sorted(record.services))]
     if news.new:
         lines += ["new:", *_quoted([c.line for c in news.new])]
     if news.stand:
@@ -411,14 +413,14 @@ def message(target: str, news: News, outcome: RunRecord, *, when: str, uid: str,
 
 
 def written(verdict: Class, title: str, lines: Sequence[str], *, uid: str) -> Message:
-    """A message of these lines, each of which stays one line, whatever is in it."""
+    """A message of these lines. Each stays one line, whatever text it has."""
     lines = [*lines, f"message {uid}: the same id again is the same message"]
     body = "\n".join(_one_line(line) for line in lines)
     return Message(verdict=verdict, title=_one_line(f"[anchor] {title}")[:200], body=body, uid=uid)
 
 
 def came_and_went(news: News) -> str:
-    """The line about what changed since the last message."""
+    """The line about causes that changed since the last message."""
     return f"came and went: {news.changes} changes since the last message"
 
 

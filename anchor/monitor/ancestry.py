@@ -154,7 +154,7 @@ class _Walk:
         return None
 
     def _is_shown(self, one: ObservedRelease, two: ObservedRelease) -> bool:
-        """Whether the evidence of two releases shows a contradiction under today's trust."""
+        """True if the evidence of two releases shows a contradiction under today's trust."""
         evidence = conflicting_statements.build(one, two)
         doubt = self._evidence.doubt(evidence)
         self._notes += [conflicting_statements.note(evidence, doubt)] if doubt else []

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Evidence that a publisher signed two statements that say different things of one release, as one file.
+"""Evidence that a publisher signed two statements that contradict each other, as one file.
 
-RFC 8785 JSON with `format`, `kind`, `ledger`, `number` and two `releases`, each the base64 of its `statement`
-and of its `bundles`. Each statement is of this ledger, and is the release with this number or names it as the
-one before; what they say of that number differs. Each is signed in one of its bundles, which verifies under
-the trust of whoever checks.
+The file is RFC 8785 JSON with `format`, `kind`, `ledger`, `number` and two `releases`. A release has the
+base64 of its `statement` and of its `bundles`. Each statement is about this ledger. It is the release with
+this number, or it names that release as the one before. The two disagree about the number. Each is signed in
+one of its bundles, which verifies under the trust of the reader. FORMAT.md section 14.
 """
 
 import hashlib
@@ -29,12 +29,12 @@ _MOST = 32
 _MEMBERS = {"format", "kind", "ledger", "number", "releases"}
 
 VerifyBundle = Callable[[bytes], BundleReport]
-"""Verifies a bundle strictly, under the trust of whoever checks."""
+"""Verifies a bundle strictly, under the trust of the reader."""
 
 
 @dataclass(frozen=True)
 class ConflictingStatements:
-    """What the evidence shows: the publisher's two statements, by SHA-256, and who signed each."""
+    """The content of the evidence: two statements of one publisher, by SHA-256, with their signers."""
 
     ledger: str
     number: int
@@ -51,7 +51,7 @@ class ConflictingStatements:
 def build(one: ObservedRelease, two: ObservedRelease) -> Evidence:
     """The evidence file of two verified releases that share ledger and number, or follow each other.
 
-    It is never larger than `check` reads: of each, the smallest bundles are kept, at least one.
+    It is never larger than `check` reads: of each release it has the smallest bundles, at least one.
     """
     pair = sorted((one, two), key=lambda r: r.digest)
     value = {
@@ -71,7 +71,7 @@ def build(one: ObservedRelease, two: ObservedRelease) -> Evidence:
 
 
 def _kept(bundles: list[bytes]) -> list[bytes]:
-    """The smallest bundles, as many as there is room for: one suffices, and one may be padded with blanks."""
+    """The smallest bundles, as many as fit. One is enough, and somebody may pad one with blanks."""
     found, room = [], limits.EVIDENCE_BUNDLES
     for bundle in sorted(bundles, key=len)[:_MOST]:
         room -= len(bundle)
@@ -82,18 +82,18 @@ def _kept(bundles: list[bytes]) -> list[bytes]:
 
 
 def signs(report: BundleReport, statement: bytes) -> bool:
-    """Whether a bundle was verified to sign these statement bytes."""
+    """True if a bundle was verified to sign these statement bytes."""
     return report.ok and (report.payload_type, report.payload) == (PAYLOAD_TYPE, statement)
 
 
 def is_two_statements(data: bytes) -> bool:
-    """Whether a document says that it is of this kind."""
+    """True if a document claims to be of this kind."""
     value = parse_json(data, where="evidence")
     return isinstance(value, dict) and value.get("kind") == KIND
 
 
 def check(data: bytes, verify: VerifyBundle) -> ConflictingStatements:
-    """What the evidence shows; raises Refused if it shows nothing, Unsupported for another format."""
+    """Check evidence. Raises Refused if it shows nothing, Unsupported for another format."""
     if len(data) > MAX_SIZE:
         raise Refused(f"{len(data)} bytes, more than {MAX_SIZE}", where="evidence")
     value = parse_json(data, where="evidence")
@@ -113,7 +113,7 @@ def check(data: bytes, verify: VerifyBundle) -> ConflictingStatements:
 
 
 def _release(raw: Any, outer: dict[str, Any], verify: VerifyBundle, where: str) -> tuple[Previous, str, str]:
-    """What the statement says of the number, its digest and its signer, once a bundle verifies that."""
+    """The release that the statement has for the number, its digest and its signer, as a bundle verifies."""
     if not isinstance(raw, dict) or set(raw) != {"bundles", "statement"}:
         raise Refused("a statement and its bundles are wanted", where=where)
     bundles = raw["bundles"]
@@ -141,7 +141,7 @@ class StatementEvidence:
         """By digest of the evidence."""
 
     def doubt(self, evidence: Evidence) -> str:
-        """Why evidence shows nothing under today's trust. Empty if it shows a contradiction.
+        """The reason why evidence shows nothing under today's trust. Empty if it shows a contradiction.
 
         Another policy of this home may have accepted a signer who uses the same ledger name. That is no
         evidence against the publisher whom this policy accepts.

@@ -9,7 +9,7 @@
  5. log        each log from the first and the last checkpoint held to its head (`log`)
  6. view       other copies of each log show the same history (`split_view`)
  7. entry      the release's entry, read from the log, equal, under today's head (`entries`)
- 8. trust      what changed in the trust material since the last run: shown, never judged
+ 8. trust      the changes of the trust material since the last run: shown, never judged
  9. canary     a corrupted copy of the release is refused, else this program is not a verifier
 10. complete   all of this was done: a run without a failure has a release, and looked at its entries
 """
@@ -135,7 +135,7 @@ class Cycle:
         return None
 
     def _counts(self, run: "_Run", evidence: Evidence) -> bool:
-        """Whether evidence against a publisher shows something under today's trust. Else a note is made."""
+        """True if evidence against a publisher shows something under today's trust. Else a note is made."""
         doubt = self._evidence.doubt(evidence)
         run.notes += [conflicting_statements.note(evidence, doubt)] if doubt else []
         return not doubt
@@ -249,7 +249,7 @@ class Cycle:
         return key, self._logs[key]
 
     def _compare_trust(self, run: "_Run") -> None:
-        """Show what changed in the trust material since the last run. It is never judged."""
+        """Show the changes of the trust material since the last run. They are never judged."""
         run.trust, before = self._trust_material(), run.prior().trust
         changes = [] if before is None else run_checks.differences(before, run.trust)
         if changes:
@@ -342,7 +342,7 @@ class _Run:
         self._prior: PriorRun | None = None
 
     def prior(self) -> PriorRun:
-        """What is held of the target, read once. If that fails, each step that needs it fails too."""
+        """The result of the runs before, read once. If that fails, each step that needs it fails too."""
         if self._prior is None:
             self._prior = self._memory.before(self.target)
         return self._prior
@@ -355,7 +355,7 @@ class _Run:
         return _Step(self, name, service)
 
     def add_verdict(self, verdict: Verdict) -> None:
-        """Take over the verdict on the published files."""
+        """Add the verdict on the published files."""
         self.checks += verdict.checks
         self.notes += verdict.notes
         self.facts |= verdict.facts
@@ -364,7 +364,7 @@ class _Run:
             self.checks.append(concluded("release", detail, verdict.verdict))
 
     def add_log(self, log: LogRun) -> None:
-        """Take over what was found about a log, for every release in it."""
+        """Add the result of a log, which every release in it shares."""
         self._add(log.result)
         self.facts.setdefault("entries", [])
         if log.followed is not None:
@@ -373,7 +373,7 @@ class _Run:
             heads[head.origin] = {"size": head.size, "root": head.root.hex()}
 
     def add_entry(self, entry: Entry, finding: EntryFinding) -> None:
-        """Take over what was found about one entry of this release."""
+        """Add the result of one entry of this release."""
         self._add(finding.result)
         self.looked.add(entry.anchor)
         if finding.entry is not None:

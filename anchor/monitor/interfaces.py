@@ -117,7 +117,7 @@ class LogMemory(Protocol):
         ...
 
     def knows(self, origin: str, size: int, root: bytes) -> bool:
-        """Whether this checkpoint is held."""
+        """True if this checkpoint is held."""
         ...
 
     def contradictions(self, origin: str) -> Sequence[Evidence]:
@@ -185,7 +185,7 @@ class Verifier(Protocol):
         ...
 
     def accepts(self, release: ObservedRelease) -> bool:
-        """Whether today's policy accepts the signer of a stored release. Its bundles are verified again."""
+        """True if today's policy accepts the signer of a stored release. Its bundles are verified again."""
         ...
 
     def earlier(self, target: str, wanted: Previous) -> Earlier:

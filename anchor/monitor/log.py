@@ -78,11 +78,11 @@ class LogRun:
         return proofs_of(found) if settled else LogResult()
 
     def with_result(self, result: LogResult) -> "LogRun":
-        """The run with what was found about the log since then."""
+        """The run with a later result about the log."""
         return replace(self, result=self.result + result)
 
     def with_entry(self, finding: EntryFinding) -> "LogRun":
-        """The run after an entry was looked at."""
+        """The run after one entry."""
         read = self.bundles if finding.bundle is None else self.bundles | {finding.bundle}
         return replace(self, result=self.result + finding.for_all, bundles=read)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Values that say what was found about a log: its checks, and the documents that are kept for years.
+"""The results of questions to a log: checks, and the documents that are kept for years.
 
 Each function of `anchor.monitor` that asks a log returns one of these. The cycle adds them.
 """
@@ -67,7 +67,7 @@ class ProvenEntry:
 
 @dataclass(frozen=True, kw_only=True)
 class EntryFinding:
-    """What was found about one entry of a release."""
+    """The result of one entry of a release."""
 
     result: LogResult
     """Belongs to this release."""

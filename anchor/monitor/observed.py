@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a re-verification takes over from the verification of a release: statement, anchors, entries in logs.
+"""The values that a re-verification takes from the verification of a release: statement, anchors, entries.
 
-Only of anchors that are verified under the verifier's own trust. Nothing is verified here again, and nothing
-is looked up by a name: each anchor comes with its own bytes.
+They come only from anchors that were verified under the verifier's own trust. Nothing is verified again here,
+and nothing is looked up by a name: each anchor comes with its own bytes.
 """
 
 from collections.abc import Sequence
@@ -22,23 +22,23 @@ from anchor.verify.report import LogFact
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """Where a verified bundle says its entry is. `body`: the exact entry bytes that were hashed."""
+    """A log entry as a verified bundle has it. `body`: the exact entry bytes that were hashed."""
 
     origin: str
     index: int
     body: bytes
     anchor: int = 1
-    """The place of its anchor in release.json."""
+    """The position of its anchor in release.json, from 1."""
     checkpoint: Checkpoint | None = None
     """The bundle's own checkpoint, verified under the log's key."""
     log: Log | None = None
     """The log that signed that checkpoint."""
     place: int | None = None
-    """Its index in the tree of that checkpoint: a Rekor v1 log counts over all its trees in `index`."""
+    """Its index in the tree of that checkpoint. In Rekor v1 `index` counts over all trees of the log."""
 
 
 class HeldFiles(Protocol):
-    """Files that were read once, to be read again as they were then."""
+    """Files that were read once, and that can be read again with the same bytes."""
 
     def spool(self) -> AbstractContextManager[BinaryIO]: ...
     def reopen(self, path: str, *, size: int) -> AbstractContextManager[Stream]: ...
@@ -47,7 +47,7 @@ class HeldFiles(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class HeldRelease:
-    """The bytes that a verdict is about: release.json and what it names. `ledger` is that of the facts."""
+    """The bytes of a verdict: release.json and the files that it names. `ledger` has the facts."""
 
     data: bytes
     ledger: File
@@ -60,16 +60,16 @@ class ExaminedRelease:
 
     verdict: Verdict
     release: ObservedRelease | None = None
-    """None where the verdict does not bind one."""
+    """None if the verdict binds no release."""
     entries: tuple[Entry, ...] = ()
     counted: int = 0
-    """How many anchors count: each has an entry that is to be looked at."""
+    """The number of anchors that count. The run must look at an entry of each."""
     held: HeldRelease | None = None
-    """What was read, for the canary; None where it was not asked for or the release is not good."""
+    """The files for the canary. None if they were not wanted, or if the release is not good."""
 
 
 def examined(result: ReleaseResult, *, data: bytes = b"", files: HeldFiles | None = None) -> ExaminedRelease:
-    """What a re-verification goes on with. `data`: release.json; `files`: what was read, where it is held."""
+    """The values for a re-verification. `data`: release.json. `files`: the held files, if wanted."""
     ledger = result.ledger if result.bound else None
     pairs = [(anchor, fact) for anchor in result.anchors for fact in anchor.report.logs]
     return ExaminedRelease(
@@ -89,7 +89,7 @@ def _release(result: ReleaseResult, pairs: list[tuple[VerifiedAnchor, LogFact]])
 
 
 def seen_release(release: Release, statement: bytes, verified: Sequence[VerifiedAnchor]) -> ObservedRelease:
-    """A release that its verified anchors sign; `statement` is what they sign, and fits `release`."""
+    """A release with the statement that its verified anchors sign. The statement fits `release`."""
     return _seen(release, statement, [(anchor, fact) for anchor in verified for fact in anchor.report.logs])
 
 

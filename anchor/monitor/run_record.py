@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What one re-verification leaves behind: a verdict, and the things worth keeping for years.
+"""The record of one re-verification: a verdict, and the documents that are kept for years.
 
-Values only. `anchor.monitor.cycle` makes them, `anchor.records` keeps them; this module decides nothing.
+Values only. `anchor.monitor.cycle` makes them and `anchor.records` keeps them. This module decides nothing.
 """
 
 import hashlib
@@ -18,16 +18,16 @@ TWO_STATEMENTS = "two-statements"
 
 @dataclass(frozen=True, kw_only=True)
 class SignedCheckpoint:
-    """A checkpoint whose log signature was verified, with the raw note a stranger can verify again."""
+    """A checkpoint whose log signature was verified, with the raw note. A stranger can verify it again."""
 
     origin: str
     log_key: str
-    """The verifier key of the log (C2SP signed-note `name+id+base64`), as it was when checked."""
+    """The verifier key of the log at that time (C2SP signed-note `name+id+base64`)."""
     size: int
     root: bytes
     note: bytes
     source: str = ""
-    """The URL or folder that served it; says where, binds nothing."""
+    """The URL or folder that served it. It is a remark, and binds nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,12 +75,12 @@ class FollowedLog:
 
     origin: str
     log_key: str
-    """Its verifier key then; "" where the anchor had no checkpoint."""
+    """Its verifier key at that time; "" if the anchor had no checkpoint."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ObservedRelease:
-    """The verified release that was found at a target."""
+    """The verified release of a target."""
 
     ledger: str
     number: int
@@ -89,7 +89,7 @@ class ObservedRelease:
     """Hex."""
     size: int
     statement: bytes
-    """The exact statement bytes that were signed."""
+    """The exact bytes that were signed."""
     anchors: tuple[ObservedAnchor, ...] = ()
 
     @property
@@ -111,39 +111,39 @@ class HeldNumber:
 
 @dataclass(frozen=True, kw_only=True)
 class Earlier:
-    """An earlier release, as the folder of a later one has it."""
+    """An earlier release, from the folder of a later one."""
 
     statement: bytes
-    """With the digest that the later one names."""
+    """Its digest is the one that the later release names."""
     release: ObservedRelease | None = None
-    """None where no bundle of it verifies here."""
+    """None if no bundle of it verifies here."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Accepted:
-    """A number from which the releases of a target are compared: what a person said of it, or the mark."""
+    """The lowest number with which the releases of a target are compared, as a person or the mark has it."""
 
     ledger: str
     number: int
     who: str
     reason: str
     by_person: bool = True
-    """False for what the mark says: only a person can have fewer releases compared."""
+    """False for the mark. Only a person can have fewer releases compared."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Best:
-    """The highest number that is known of a target, and whose release or word it is."""
+    """The highest known number of a target, from a release or from a person."""
 
     ledger: str
     number: int
     accepted: Accepted | None = None
-    """Where no release that was shown since then is higher."""
+    """Given if no release since then has a higher number."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class PriorRun:
-    """What is held of a target from its runs before; empty for one that was never seen."""
+    """The result of a target's earlier runs. Empty for a new target."""
 
     last_run: float | None = None
     """When the newest run ended, in seconds since 1970."""
@@ -152,11 +152,11 @@ class PriorRun:
     release: ObservedRelease | None = None
     """The last release that was verified, without its anchors."""
     lost: Refused | None = None
-    """What to say where the runs found a release that is held no more."""
+    """The error if the runs found a release that is not held any more."""
     entries: tuple[Mapping[str, object], ...] = ()
-    """The entries that the last finished run proved, as `anchor.monitor.entries` left them."""
+    """The entries that the last finished run proved, from its facts."""
     best: Mapping[str, object] | None = None
-    """The highest number as the last finished run left it in its facts."""
+    """The highest number, from the facts of the last finished run."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,18 +166,18 @@ class RunRecord:
     verdict: Verdict
     release: ObservedRelease | None = None
     earlier: tuple[ObservedRelease, ...] = ()
-    """Releases of its chain that were read on the way back to what is held."""
+    """Earlier releases of its chain that this run read."""
     checkpoints: tuple[SignedCheckpoint, ...] = ()
     proofs: tuple[ConsistencyProof, ...] = ()
     evidence: tuple[Evidence, ...] = ()
     trust: dict[str, str] | None = None
-    """Trust material used, by name (TUF versions, log keys, policy digest); None when it was not read."""
+    """The trust material by name (TUF versions, log keys, policy digest). None if it was not read."""
     services: tuple[str, ...] = ()
     """Services that could not be reached, for the alarm's text."""
     requests: int = 0
     """Requests made to logs."""
     duration: float = 0.0
-    """Seconds, by a clock that does not jump."""
+    """Seconds of a clock that does not jump."""
     max_run_age: int | None = None
     """The policy's `max_run_age` in seconds, remembered so that `status` can judge without the policy."""
     never_damp: bool = False

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The clock of `watch`: APScheduler around `run() -> Verdict` and `keep(Verdict)`.
 
-One recurring tick with jitter; missed ticks are one tick, never two at once; SIGTERM lets the run in progress
-end for a few seconds and stops. What is due in a tick is the records' to say, so a tick that comes late or
-twice does no harm. A wall clock that jumps must not silence the watch: the next tick is then set anew.
+There is one recurring tick with jitter. Missed ticks are one tick, and two ticks never overlap. After SIGTERM
+the run in progress has a few seconds to end. The records decide which targets are due in a tick, so a late or
+double tick does no harm. If the wall clock jumps, the next tick is set again: the watch must not fall silent.
 """
 
 import logging
@@ -24,16 +24,16 @@ TICK = 60.0
 JITTER = 10.0
 POLL = 1.0
 GRACE = 5.0
-"""Seconds that the run in progress has to end by itself; what stops a service waits ten and more."""
+"""Seconds in which the run in progress may end by itself. Service managers wait ten or more."""
 JUMP = 30.0
-"""Seconds by which the wall clock may leave the monotonic one between two looks before the tick is reset."""
+"""Seconds that the wall clock may drift from the monotonic clock between two looks without a new tick."""
 
 Run = Callable[[], Verdict]
 Keep = Callable[[Verdict], object]
 
 
 class Stop:
-    """That this process is to end: after the run in progress, and after GRACE without it."""
+    """The request to end this process: after the run in progress, and without it after GRACE."""
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
@@ -41,29 +41,29 @@ class Stop:
         self._at = 0.0
 
     def ask(self) -> None:
-        """End; the first time counts."""
+        """Ask this process to end. The first time counts."""
         if not self._asked.is_set():
             self._at = self._monotonic()
             self._asked.set()
 
     def asked(self) -> bool:
-        """Whether the run in progress is to be the last."""
+        """True if the run in progress is the last."""
         return self._asked.is_set()
 
     def overdue(self) -> bool:
-        """Whether the run in progress is to be left."""
+        """True if the run in progress must be left."""
         return self._asked.is_set() and self._monotonic() - self._at >= GRACE
 
     def wait(self, seconds: float) -> bool:
-        """Wait so long; whether it was asked for."""
+        """Wait at most so long. True if this process was asked to end."""
         return self._asked.wait(seconds)
 
 
 class Every(BaseTrigger):  # type: ignore[misc]  # it ships no types
-    """A tick at this interval from the one before, or from now where that is past already.
+    """A tick at this interval after the one before, or after now if that time is past.
 
-    The library's own trigger lists every tick that was missed: after a clock that jumped ahead by years, a
-    hundred million of them, and nothing else is done for minutes.
+    The library's own trigger lists every missed tick. If the clock jumps ahead by years, that is a hundred
+    million ticks, and nothing else happens for minutes.
     """
 
     def __init__(self, seconds: float, jitter: float) -> None:
@@ -71,7 +71,7 @@ class Every(BaseTrigger):  # type: ignore[misc]  # it ships no types
         self._jitter = jitter
 
     def get_next_fire_time(self, previous: datetime | None, now: datetime) -> datetime:
-        """The next tick; `previous` is the one before, None for the first."""
+        """The next tick. `previous` is the one before, None for the first."""
         following = now if previous is None else previous + self._interval
         if following <= now:
             following = now + self._interval
@@ -79,7 +79,7 @@ class Every(BaseTrigger):  # type: ignore[misc]  # it ships no types
 
 
 class Watch:
-    """Calls `run` every `every` seconds and hands each verdict to `keep`. Neither can stop it by raising."""
+    """Calls `run` every `every` seconds, and `keep` with each verdict. Their exceptions end no watch."""
 
     def __init__(
         self,
@@ -98,19 +98,19 @@ class Watch:
         self._monotonic = monotonic
         self._stop = stop or Stop()
         self._drift = wall() - monotonic()
-        logging.getLogger("apscheduler").setLevel(logging.ERROR)  # a skipped overlap is as wanted
+        logging.getLogger("apscheduler").setLevel(logging.ERROR)  # a skipped overlap is wanted
         self._scheduler = BackgroundScheduler(timezone=UTC)
         self._job = self._scheduler.add_job(
             self.tick,
             Every(every, min(jitter, every / 2)),
             coalesce=True,
-            misfire_grace_time=None,  # late is better than never: what is due stays due
+            misfire_grace_time=None,  # a late tick is better than no tick: due targets stay due
             max_instances=1,
             next_run_time=datetime.now(UTC),
         )
 
     def stopping(self) -> bool:
-        """Whether the run in progress is to be the last."""
+        """True if the run in progress is the last."""
         return self._stop.asked()
 
     def stop(self) -> None:
@@ -118,7 +118,7 @@ class Watch:
         self._stop.ask()
 
     def tick(self) -> None:
-        """One run, kept. A defect becomes an ERROR verdict, not the end of the watch."""
+        """Make one run and keep its verdict. A defect becomes an ERROR verdict and does not end the watch."""
         if self._stop.asked():
             return
         try:
@@ -127,7 +127,7 @@ class Watch:
             verdict = _failure(e, class_of(e))
         except MemoryError:
             verdict = _failure(AnchorError("not enough memory"), Class.UNAVAILABLE)
-        except Exception as e:  # noqa: BLE001 - whatever it is, the watch goes on and says so
+        except Exception as e:  # noqa: BLE001 - the watch continues and reports the defect
             defect = AnchorError(f"a defect of this program: {type(e).__name__}: {e}")
             verdict = _failure(defect, Class.ERROR)
         try:
@@ -136,7 +136,7 @@ class Watch:
             logging.getLogger(__name__).exception("a verdict could not be passed on")
 
     def serve(self) -> int:
-        """Run until SIGTERM or SIGINT; returns 0 after the run in progress has ended, or was left."""
+        """Run until SIGTERM or SIGINT. Returns 0 after the run in progress has ended or was left."""
         before = {s: signal.signal(s, self._signalled) for s in (signal.SIGTERM, signal.SIGINT)}
         try:
             self._scheduler.start()
@@ -149,7 +149,7 @@ class Watch:
         return 0
 
     def look_at_clock(self) -> bool:
-        """Set the next tick to now when the wall clock has jumped; whether it had."""
+        """Set the next tick to now if the wall clock has jumped. True if it has."""
         drift = self._wall() - self._monotonic()
         if abs(drift - self._drift) < JUMP:
             return False

@@ -76,7 +76,7 @@ class Host(Protocol):
         ...
 
     def is_alive(self, worker: str) -> bool | None:
-        """Whether another worker lives. None if nobody can say."""
+        """True if another worker lives. None if nobody can say."""
         ...
 
     def notify(self, message: Message) -> None:
@@ -337,7 +337,7 @@ class Worker:
             return
         del self._notified[target]
         if saved.message is None and before.notified is not Class.EQUIVOCATION:  # from which nothing recovers
-            lines, uid = [f"told before: {before.said}"], _uid(target, self._host.clock())
+            lines, uid = [f"notified before: {before.said}"], _uid(target, self._host.clock())
             self._host.notify(alarm.written(Class.OK, f"recovered: {target} is OK again", lines, uid=uid))
 
     def _save(self, lease: Lease, record: RunRecord) -> tuple[RunRecord, store.SavedRun]:

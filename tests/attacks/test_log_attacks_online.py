@@ -213,7 +213,7 @@ def test_silence_is_told_after_n_runs_and_t_hours_with_the_services_name_and_onc
     (message,) = online.hook.messages
     assert message["title"] == f"[anchor] UNAVAILABLE: {online.target}"
     assert f"not reached:\n- {online.server.log_url('log')}\n" in message["message"]
-    assert "could not tell in 6 runs in a row" in message["message"]
+    assert "UNAVAILABLE in 6 runs in a row" in message["message"]
     online.hook.messages.clear()
     online.server.logs["log"] = online.log
     at(monkeypatch, real, 10)

@@ -328,7 +328,7 @@ def test_no_line_of_a_stranger_looks_like_one_of_ours() -> None:
     text = alarm.message("t", news, outcome, when="now", uid="u1").body
     ours = [line for line in text.split("\n") if not line.startswith("- ")]
     assert ours == [
-        "t: INVALID (told before: OK)",
+        "t: INVALID (notified before: OK)",
         "run ended now",
         "not reached:",
         "new:",
