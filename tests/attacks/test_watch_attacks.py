@@ -179,7 +179,7 @@ def test_records_that_are_deleted_or_replaced_under_a_running_watch_are_noticed(
     assert online.check() is Class.OK
 
 
-@pytest.mark.parametrize("jump", [30 * DAY, 3 * YEAR])
+@pytest.mark.parametrize("jump", [pytest.param(30 * DAY, marks=pytest.mark.slow), 3 * YEAR])
 def test_a_clock_that_jumps_ahead_neither_silences_nor_storms(
     online: Online, clock: WallClock, jump: float
 ) -> None:
@@ -195,7 +195,7 @@ def test_a_clock_that_jumps_ahead_neither_silences_nor_storms(
     assert online.check() is Class.OK
 
 
-@pytest.mark.parametrize("jump", [-2 * HOUR, -3 * YEAR])
+@pytest.mark.parametrize("jump", [-2 * HOUR, pytest.param(-3 * YEAR, marks=pytest.mark.slow)])
 def test_a_clock_that_jumps_back_neither_silences_nor_deceives(
     online: Online, clock: WallClock, jump: float
 ) -> None:

@@ -159,6 +159,7 @@ def test_the_stock_client_verifies_the_ledger_as_the_readme_says() -> None:
     assert subprocess.run([str(stock), *other], cwd=ROOT, capture_output=True).returncode == 1
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_the_first_command_publishes_and_verifies_in_a_fresh_copy(tmp_path: Path) -> None:
     """As written, in a copy of what git has, with nothing but Python and pip; package caches may be warm."""

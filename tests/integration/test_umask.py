@@ -22,7 +22,9 @@ def modes(folder: Path) -> dict[str, int]:
     }
 
 
-@pytest.mark.parametrize("mask", [0o000, 0o022, 0o027, 0o077])
+@pytest.mark.parametrize(
+    "mask", [0o000, *(pytest.param(mask, marks=pytest.mark.slow) for mask in (0o022, 0o027)), 0o077]
+)
 def test_a_site_can_be_read_and_a_home_cannot_whatever_the_umask(tmp_path: Path, mask: int) -> None:
     base = tmp_path / "base"
     base.mkdir()

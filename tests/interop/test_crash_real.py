@@ -41,7 +41,7 @@ def network_part(seen: list[str]) -> list[tuple[int, bool]]:
     return [(n, torn) for n, torn in crash.points(seen) if first < n <= last + 14]
 
 
-@pytest.fixture(params=["v2", "v2 with persistent antispam", "v1"])
+@pytest.fixture(params=["v2", pytest.param("v2 with persistent antispam", marks=pytest.mark.slow), "v1"])
 def log(stack: Stack, request: pytest.FixtureRequest) -> Iterator[Log]:
     if request.param == "v1":
         yield request.getfixturevalue("rekor_v1")

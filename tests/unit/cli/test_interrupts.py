@@ -20,7 +20,9 @@ def ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.mark.parametrize("seconds", [0.0, 0.1, 0.3, 0.6])
+@pytest.mark.parametrize(
+    "seconds", [0.0, 0.3, *(pytest.param(s, marks=pytest.mark.slow) for s in (0.1, 0.6))]
+)
 def test_an_interrupted_publication_is_resumed_with_one_entry(
     ledger: Path, tmp_path: Path, seconds: float
 ) -> None:

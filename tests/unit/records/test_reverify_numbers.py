@@ -205,6 +205,7 @@ def test_a_run_without_trust_does_not_have_the_mark_forget_the_highest_number(wo
     assert found.best == [(TARGET, "prices", 2)]
 
 
+@pytest.mark.slow
 def test_strangers_releases_of_one_number_hide_no_rival(world: WatchedRelease) -> None:
     """However many: those of another policy were the only ones that were looked at."""
     for n in range(65):

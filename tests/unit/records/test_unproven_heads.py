@@ -233,6 +233,7 @@ def test_open_heads_with_huge_notes_take_no_more_room_than_is_read_in_a_run(
     assert open_heads(world) == [10**6, 10**6 + 1]
 
 
+@pytest.mark.slow
 def test_none_of_many_open_heads_hides_behind_the_others(world: WatchedRelease) -> None:
     """More fail than one run tries, and always would; one of them contradicts what the log shows now."""
     world.run()
