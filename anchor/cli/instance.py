@@ -28,8 +28,8 @@ HONEST = "run by whoever publishes with it: no independent evidence"
 def command() -> None:
     """The embedded Sigstore instance: a CA, a time-stamp authority and a log, for first use and air gaps.
 
-    It is run by whoever publishes with it: what it signs is evidence against its operator, and no
-    independent evidence for anyone else.
+    Its operator is the publisher. So its signatures are evidence against the operator, but no independent
+    evidence for anyone else.
 
     Example: anchor instance serve
     """
@@ -40,9 +40,9 @@ def command() -> None:
 @options.home_option
 @options.json_option
 def init(root: Path, home: Path | None, *, as_json: bool) -> None:
-    """Make an instance in the home; one that is there is never overwritten.
+    """Make an instance in the home. An instance that exists is never overwritten.
 
-    Publishing makes one by itself when there is none.
+    Publishing makes one by itself if there is none.
 
     Example: anchor instance init --home ~/.anchor-home
     """
@@ -68,12 +68,12 @@ def init(root: Path, home: Path | None, *, as_json: bool) -> None:
 @options.root_option
 @options.home_option
 @click.option("--host", default="127.0.0.1", show_default=True, help="A loopback address.")
-@click.option("--port", default=0, type=click.IntRange(0, 65535), help="0: any that is free.")
-@click.option("--identity", help="Whom the token in the token file names (default: publisher@<origin>).")
+@click.option("--port", default=0, type=click.IntRange(0, 65535), help="0: any free port.")
+@click.option("--identity", help="The identity in the token of the token file (default: publisher@<origin>).")
 @click.option(
     "--token-file",
     type=options.OutputFile(),
-    help="Where to write that token, mode 0600 (default: beside the trust config).",
+    help="File for that token, mode 0600 (default: beside the trust config).",
 )
 @click.option(
     "-o",
@@ -95,9 +95,9 @@ def serve(
 ) -> None:
     """Serve the instance on loopback HTTP until interrupted; the stock sigstore command can use it.
 
-    Fulcio, time-stamp authority and Rekor v2 are all at one address. An instance is made when there is none.
-    A certificate needs an identity token: one is kept fresh in the token file, and POST /mint gives others
-    to whoever sends the secret that is written beside it.
+    Fulcio, time-stamp authority and Rekor v2 are at one address. An instance is made if there is none. A
+    certificate needs an identity token: a valid one is always in the token file. POST /mint issues others to
+    whoever sends the secret, which is in a file beside it.
 
     Example: anchor instance serve --port 8080
     """
@@ -154,9 +154,9 @@ def serve(
 )
 @options.json_option
 def export(root: Path, home: Path | None, output: Path | None, *, as_json: bool) -> None:
-    """Write what the public may have: the log as static files, its key, the trusted root, a trust config.
+    """Write the public files: the log as static files, its key, the trusted root, a trust config.
 
-    The trust config is for verifying; its URLs resolve nowhere. Publishing exports the log by itself.
+    The trust config is for verification; its URLs do not resolve. Publishing exports the log by itself.
 
     Example: anchor instance export -o public/
     """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`anchor lint`: read a ledger as `seal` would, and list what its readers may stumble over."""
+"""`anchor lint`: read a ledger as `seal` does, and list what its readers may misread."""
 
 from pathlib import Path
 
@@ -18,11 +18,11 @@ _SHOWN_LINES = 8
 
 @click.command()
 @click.argument("ledger", type=options.InputFile())
-@click.option("--strict", is_flag=True, help="Exit 9 when something was found.")
-@click.option("--reader", type=click.Choice(list(READERS)), help="Read it so, whatever its name says.")
+@click.option("--strict", is_flag=True, help="Exit 9 if there are findings.")
+@click.option("--reader", type=click.Choice(list(READERS)), help="Format of the ledger (default: by name).")
 @options.json_option
 def command(*, ledger: Path, strict: bool, reader: str | None, as_json: bool) -> int:
-    """Read a ledger and list what a reader may stumble over, with line numbers; it never edits.
+    """Read a ledger and list what a reader may misread, with line numbers. Nothing is edited.
 
     Placeholders, labels that differ only in case or spacing, one label and period with different values, text
     that is not NFC, invisible and look-alike characters, seals and facts that repeat. Exit 0 whatever it

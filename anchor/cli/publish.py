@@ -30,13 +30,13 @@ EXAMPLE = "anchor publish ledger.md --name my-ledger --version 1.0.0 --root site
 @click.argument("ledger", type=options.InputFile())
 @click.option("--name", required=True, help="The ledger's name; the same for all of its releases.")
 @click.option("--version", required=True, help="Your name for this release; never used twice.")
-@click.option("--reader", type=click.Choice(list(READERS)), help="Read it so, whatever its name says.")
+@click.option("--reader", type=click.Choice(list(READERS)), help="Format of the ledger (default: by name).")
 @click.option(
     "--instance",
     default="embedded",
     type=options.FileName(),
     show_default=True,
-    help="Who certifies and records: embedded, public, staging, or a ClientTrustConfig file.",
+    help="The Sigstore instance: embedded, public, staging, or a ClientTrustConfig file.",
 )
 @click.option(
     "--also",
@@ -47,7 +47,7 @@ EXAMPLE = "anchor publish ledger.md --name my-ledger --version 1.0.0 --root site
 @click.option(
     "--rekor",
     type=click.Choice(["1", "2"]),
-    help="Take the instance's Rekor of this version (default: as its signing config says).",
+    help="Use the instance's Rekor of this version (default: as its signing config says).",
 )
 @click.option(
     "--identity-token-file",
@@ -60,19 +60,19 @@ EXAMPLE = "anchor publish ledger.md --name my-ledger --version 1.0.0 --root site
     type=options.InputFile(),
     help="Your own trust policy: the result must pass it, witness quorum included.",
 )
-@click.option("--no-browser", is_flag=True, help="Print the URL to log in with, and ask for the code.")
+@click.option("--no-browser", is_flag=True, help="Print the URL for the log-in, and ask for the code.")
 @options.root_option
 @options.home_option
 @click.option("--dry-run", is_flag=True, help="Show everything that would be signed; send nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask before the first entry in a public log.")
 @click.option("--resume", is_flag=True, help="Complete an interrupted or pending publication; start none.")
-@click.option("--abandon", is_flag=True, help="Give up an interrupted publication that stands in the way.")
-@click.option("--new-signer", is_flag=True, help="Go on as another signer than that of the release before.")
+@click.option("--abandon", is_flag=True, help="Give up an interrupted publication that blocks this one.")
+@click.option("--new-signer", is_flag=True, help="Allow another signer than that of the previous release.")
 @options.json_option
 def command(as_json: bool, home: Path | None, **given: Any) -> int:  # noqa: FBT001  click passes by keyword
     """Publish LEDGER as a version of a ledger, in the folder --root.
 
-    The policy that a stranger needs is printed on stdout, everything else on stderr.
+    stdout gets the policy that others need to verify the release, stderr everything else.
     """
     root = files.check_utf8(given["root"].resolve(), "--root")
     named = {key: given[key] for key in ("ledger", "name", "version", "reader")}

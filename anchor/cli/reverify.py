@@ -33,7 +33,7 @@ from anchor.watch.worker import RunResult
 )
 @click.option("--wait", default="60s", help="How long to wait for another process at the same release.")
 @click.option("--interval", help="From now on, re-verify these releases this often in watch (12h, 7d).")
-@click.option("--forget", is_flag=True, help="Watch these releases no more; their records stay.")
+@click.option("--forget", is_flag=True, help="Stop watching these releases; their records stay.")
 @options.json_option
 def command(
     settings: Settings,
@@ -45,11 +45,11 @@ def command(
     forget: bool,
     as_json: bool,
 ) -> int:
-    """Fetch each RELEASE (path or URL of a release.json) again, verify it strictly, follow its logs from what
-    is held to their heads of today, prove its entries there, and keep a record.
+    """Fetch each RELEASE (path or URL of a release.json) again, and verify it strictly. Follow its logs from
+    the stored checkpoints to their current ones, prove its entries there, and store the results.
 
-    Without RELEASE: everything that is watched, or release.json below --root. The worst class is the exit
-    code. A policy is needed, as for anchor verify.
+    Without RELEASE: all watched releases, or release.json below --root. The exit code is that of the worst
+    class. A policy is needed, as for anchor verify.
     """
     rule, patience = reverification.alarm_rule(alarm_after), _patience(wait)
     every = options.seconds(interval, "--interval")

@@ -35,13 +35,13 @@ STATEMENT = "statement.json"
 @click.argument("ledger", type=options.InputFile())
 @click.option("--name", required=True, help="Name of the ledger, the same for all its releases.")
 @click.option("--version", required=True, help="The publisher's name for this release, such as 1.0.0.")
-@click.option("--number", type=click.IntRange(1), help="Which release it is, from 1 (default: what follows).")
+@click.option("--number", type=click.IntRange(1), help="Number of the release, from 1 (default: the next).")
 @click.option(
     "--previous",
     type=options.InputFile(),
-    help="statement.json of the release before, for number 2 on.",
+    help="statement.json of the previous release; needed from number 2 on.",
 )
-@click.option("--reader", type=click.Choice(list(READERS)), help="Read it so, whatever its name says.")
+@click.option("--reader", type=click.Choice(list(READERS)), help="Format of the ledger (default: by name).")
 @click.option(
     "-o",
     "--output",
@@ -60,7 +60,7 @@ def command(
     output: Path | None,
     as_json: bool,
 ) -> int:
-    """Print the root, the count and the digests of a ledger, and with -o write what would be signed.
+    """Print the root, the count and the digests of a ledger. With -o, write the unsigned statement.
 
     Nothing is signed and nothing is sent. Either all three files are written or none.
 

@@ -76,16 +76,16 @@ class FileArtifact(Artifact):
 
 @click.command("verify-bundle")
 @click.option("--bundle", type=options.InputFile(), required=True, help="The bundle to verify.")
-@click.option("--certificate-identity", "identity", metavar="IDENTITY", help="Who must have signed, exactly.")
-@click.option("--certificate-oidc-issuer", "issuer", metavar="URL", help="Who must have vouched for them.")
+@click.option("--certificate-identity", "identity", metavar="IDENTITY", help="Exact identity of the signer.")
+@click.option("--certificate-oidc-issuer", "issuer", metavar="URL", help="The issuer of this identity.")
 @click.option("--key", type=options.InputFile(), help="A managed public key (PEM) instead of an identity.")
 @click.option(
     "--trusted-root",
     "root_file",
     type=options.InputFile(),
-    help="A trusted root to believe (default: that of the public-good instance).",
+    help="The trusted root (default: that of the public-good instance).",
 )
-@click.option("--staging", is_flag=True, help="Believe the staging instance, where no trusted root is named.")
+@click.option("--staging", is_flag=True, help="Use the trusted root of the staging instance.")
 @click.argument("file_or_digest", type=options.FileName())
 @options.json_option
 def command(
@@ -104,7 +104,7 @@ def command(
     A digest is sha256:<64 hex>, sha384:<96 hex> or sha512:<128 hex>. What reads as a digest is one; a file of
     such a name is given as ./sha256:...
 
-    Exits 0 only when all of it was verified, 8 when something is refused, 7 for a kind that is not known.
+    Exits 0 only if everything was verified, 8 if something is refused, 7 for an unknown kind.
 
     \b
     Example: anchor verify-bundle --bundle a.txt.sigstore.json \\

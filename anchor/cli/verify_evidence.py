@@ -25,7 +25,7 @@ from anchor.verdict import Check, Verdict, contradiction, failed, judge, passed,
 )
 @click.argument("file", type=options.InputFile())
 @options.policy_options
-@click.option("--log-key", help="The log's verifier key (C2SP vkey) that you know it by.")
+@click.option("--log-key", help="The verifier key (C2SP vkey) by which you know the log.")
 @click.option("--offline", is_flag=True, help="Make no connection at all.")
 @options.json_option
 def command(
@@ -36,11 +36,10 @@ def command(
     offline: bool,
     **given: Any,
 ) -> int:
-    """Check FILE: that a log signed two histories, or a publisher two statements that
-    contradict each other.
+    """Check that FILE proves that a log signed two histories, or a publisher two contradicting statements.
 
-    Evidence that holds is EQUIVOCATION (6); a file that shows nothing is INVALID (8). Whose key it is, you
-    say with --log-key or a policy; without one the key is printed for you to compare.
+    Evidence that holds is EQUIVOCATION (6); a file that proves nothing is INVALID (8). Name the log's key
+    with --log-key or a policy. Without either, the key is printed, and you compare it yourself.
     """
     data = user_files.read(file, limit=conflicting_statements.MAX_SIZE)
     checks: list[Check] = []

@@ -35,9 +35,9 @@ _LAST_WORDS = 10.0
 )
 @reverification.shared_options
 @click.option(
-    "--alarm-after", metavar="N/T", help="Tell of UNAVAILABLE after N runs and T hours (default 3/6)."
+    "--alarm-after", metavar="N/T", help="Alarm for UNAVAILABLE after N runs and T hours (default 3/6)."
 )
-@click.option("--every", default=f"{int(TICK)}s", help="How often to look for what is due.")
+@click.option("--every", default=f"{int(TICK)}s", help="How often to look for due releases.")
 @click.option("--interval", help="How often each release is re-verified (default: daily, the newest hourly).")
 @click.option("--metrics-listen", metavar="HOST:PORT", help="Serve Prometheus metrics over HTTP.")
 @click.option("--json", "as_json", is_flag=True, help="Print each verdict as one line of JSON on stdout.")
@@ -50,11 +50,11 @@ def command(
     metrics_listen: str | None,
     as_json: bool,
 ) -> int:
-    """Re-verify what is watched, and each RELEASE named here, whenever it is due, until SIGTERM.
+    """Re-verify all watched releases, and each RELEASE named here, whenever they are due, until SIGTERM.
 
-    Several of these may share one PostgreSQL: each due release is taken by exactly one. A failing receiver
-    neither stops nor delays it. SIGTERM lets the run in progress end, for a few seconds, then it is left and
-    made again after the next start; the exit code is 0.
+    Several processes may share one PostgreSQL: each due release is re-verified by exactly one of them. A
+    failing receiver neither stops nor delays the watch. After SIGTERM the current run has a few seconds to
+    end; then it is abandoned, and repeated after the next start. The exit code is 0.
     """
     notifier, rule = Notifier(settings.notify), reverification.alarm_rule(alarm_after)
     tick = options.seconds(every, "--every") or int(TICK)

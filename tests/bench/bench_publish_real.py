@@ -9,15 +9,13 @@ alternates, the ratio is that of the medians.
 
 import argparse
 import json
-import os
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
+from tests.bench.bench_cli import timed
 from tests.interop.stack import builds, netns
 from tests.interop.stack.stack import Log, Stack
 
@@ -31,21 +29,6 @@ PREDICATE = {
 }
 
 
-def timed(command: Sequence[object], folder: Path, **env: str) -> float:
-    """Seconds of a process that must succeed."""
-    began = time.perf_counter()
-    done = subprocess.run(
-        [str(word) for word in command],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "NO_PROXY": "127.0.0.1", **env},
-        capture_output=True,
-        text=True,
-    )
-    spent = time.perf_counter() - began
-    assert done.returncode == 0, done.stdout + done.stderr
-    return spent
-
-
 def pair(stack: Stack, log: Log, folder: Path, number: int) -> tuple[float, float]:
     """Seconds of one publication and of one attestation of the same ledger in the same log."""
     config = stack.instance(log, name=f"bench-{log.origin}")
@@ -57,14 +40,14 @@ def pair(stack: Stack, log: Log, folder: Path, number: int) -> tuple[float, floa
             sys.executable, "-m", "anchor", "publish", LEDGER, "--name", "bench", "--version", "1.0.0",
             "--root", name, "--home", f"home-{name}", "--instance", config,
         )  # fmt: skip
-        return timed(command, folder, ANCHOR_IDENTITY_TOKEN=token)
+        return timed(command, folder=folder, ANCHOR_IDENTITY_TOKEN=token)
 
     def theirs() -> float:
         command = (
             BIN / "sigstore", "--trust-config", config, "attest", "--predicate", "predicate.json",
             "--predicate-type", "https://slsa.dev/provenance/v1", "--bundle", f"{name}.sigstore.json", LEDGER,
         )  # fmt: skip
-        return timed(command, folder, SIGSTORE_IDENTITY_TOKEN=token)
+        return timed(command, folder=folder, SIGSTORE_IDENTITY_TOKEN=token)
 
     calls: list[Callable[[], float]] = [ours, theirs]
     order = calls if number % 2 else calls[::-1]
