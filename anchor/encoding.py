@@ -134,8 +134,8 @@ def parse_json(data: bytes, *, where: str = "", foreign: bool = False) -> Any:
 
 
 def is_json(data: bytes) -> bool:
-    """Whether these are the bytes of one JSON document, good or bad. What is nested too deeply to be read is
-    taken for one."""
+    """True if these are the bytes of one JSON document, valid for us or not. A document that is nested too
+    deeply to be read counts as one."""
     try:
         _check_depth(data, "", Refused)
         json.loads(data.decode("utf-8"), parse_int=str, parse_float=str)
@@ -195,10 +195,10 @@ def jcs(value: Any, *, where: str = "") -> bytes:
 
 
 def is_jcs(value: Any, data: bytes, *, where: str = "") -> bool:
-    """Whether `data`, of which `parse_json` made `value`, are its RFC 8785 bytes.
+    """True if `data`, from which `parse_json` made `value`, are its RFC 8785 bytes.
 
     For ASCII without long numbers msgspec gives the same bytes as the slow encoder: no key needs the order of
-    UTF-16, no number is beyond 2^53. What does not match them is put before that one.
+    UTF-16, no number is beyond 2^53. If its bytes differ, the slow encoder decides.
     """
     plain = data.isascii() and not _LONG_NUMBER.search(data)
     return (plain and _sorted(value) == data) or jcs(value, where=where) == data

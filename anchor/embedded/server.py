@@ -246,7 +246,7 @@ class Handler(BaseHTTPRequestHandler):
         """The problem of a request that this server and a proxy before it could read in two ways; "" if it
         has none. Sections 5.1, 5.2 and 6.3 of RFC 9112."""
         if self.headers.defects or self.headers.get_payload():
-            return "a line among the headers is none"
+            return "a line among the headers is not a header"
         if any("\r" in value or "\n" in value for value in self.headers.values()):
             return "a header is folded over two lines"
         for name in ("Content-Length", "Host"):

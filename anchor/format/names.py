@@ -127,5 +127,5 @@ def shown(text: str, limit: int = 60) -> str:
 
 
 def _whole(pattern: str, text: str) -> bool:
-    """Whether all of `text` matches; `$` alone would let a final LF pass."""
+    """True if all of `text` matches; `$` alone would accept a final LF."""
     return re.fullmatch(pattern, text) is not None and not text.endswith("\n")

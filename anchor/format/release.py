@@ -130,13 +130,13 @@ def load(data: bytes) -> Release:
 
 
 def is_torn(data: bytes) -> bool:
-    """Whether bytes that `load` refuses are no whole document: empty, cut off, or no JSON at all, such as the
-    web page of a server in trouble. Such bytes contradict nothing."""
+    """True if bytes that `load` refuses are not a whole document: empty, cut off, or not JSON, such as the
+    error page of a server. Such bytes contradict nothing."""
     return not is_json(data) or _only_cut(data)
 
 
 def _only_cut(data: bytes) -> bool:
-    """Whether the final LF alone is missing."""
+    """True if only the final LF is missing."""
     try:
         load(data + b"\n")
     except AnchorError:

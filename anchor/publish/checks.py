@@ -46,11 +46,11 @@ class Checks:
 
     @property
     def quorum(self) -> bool:
-        """Whether the publisher's own policy demands a quorum of witnesses."""
+        """True if the publisher's own policy demands a quorum of witnesses."""
         return self.own is not None and self.own.witnesses is not None
 
     def lacks(self, report: BundleReport) -> str:
-        """What a verified bundle lacks of the witness quorum; empty if it lacks nothing."""
+        """The missing part of the witness quorum of a verified bundle; empty if nothing is missing."""
         if self.own is None or self.own.witnesses is None:
             return ""
         try:

@@ -31,7 +31,7 @@ class Log(msgspec.Struct, frozen=True):
     shards: bool = False
 
     def owns(self, origin: str) -> bool:
-        """Whether a checkpoint of this origin is this log's."""
+        """True if a checkpoint of this origin belongs to this log."""
         if not self.shards:
             return origin == self.origin
         prefix = self.origin + " - "

@@ -73,7 +73,7 @@ class Followed(msgspec.Struct, frozen=True):
 
     @property
     def settled(self) -> bool:
-        """Whether the head belongs to the history that we hold."""
+        """True if the head continues the history that we hold."""
         return self.news in (News.FIRST, News.SAME, News.GROWN) or bool(self.paths)
 
 

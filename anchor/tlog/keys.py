@@ -85,7 +85,7 @@ class VerifierKey:
         return f"{self.name}+{self.key_id.hex()}+{to_base64(key)}"
 
     def signed(self, message: bytes, signature: bytes) -> bool:
-        """Whether the bare signature over exactly `message` is this key's."""
+        """True if this key made the bare signature over exactly `message`."""
         key = _load(self.algorithm, self.public_key)
         try:
             if isinstance(key, ec.EllipticCurvePublicKey):

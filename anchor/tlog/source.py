@@ -10,7 +10,7 @@ from anchor.errors import Unavailable
 
 
 class Missing(Unavailable):
-    """The source answered that it has no such resource (404); other trouble is plain Unavailable."""
+    """The source answered that it has no such resource (404); any other failure is plain Unavailable."""
 
 
 class Source(Protocol):

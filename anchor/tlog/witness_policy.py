@@ -67,7 +67,7 @@ class Cosigned(msgspec.Struct, frozen=True):
 
 
 class Quorum(msgspec.Struct, frozen=True):
-    """Whether a policy's quorum is met, and by whom; also filled in when the quorum is `none`."""
+    """The result for a policy's quorum: met or not, by which witnesses. Also set for the quorum `none`."""
 
     met: bool
     wanted: str

@@ -18,23 +18,8 @@ BANNED = {
     "a docstring that begins with What or Whether": r'"""(?:What|Whether) ',
     "a design that is not in the tree": r"\bdesign section\b",
 }
-UNFINISHED = frozenset(
-    {
-        "anchor/embedded/server.py",
-        "anchor/encoding.py",
-        "anchor/format/names.py",
-        "anchor/format/readers/reader.py",
-        "anchor/format/release.py",
-        "anchor/format/statement.py",
-        "anchor/publish/checks.py",
-        "anchor/tlog/checkpoint.py",
-        "anchor/tlog/follow.py",
-        "anchor/tlog/keys.py",
-        "anchor/tlog/source.py",
-        "anchor/tlog/witness_policy.py",
-    }
-)
-"""Modules that are still to be rewritten. This list only gets shorter."""
+PUBLISHED = frozenset({"anchor/format/statement.py"})
+"""Its docstrings are descriptions in the schemas of the published release 1.0.0, whose bytes stay."""
 
 
 def banned(text: str) -> list[str]:
@@ -44,4 +29,4 @@ def banned(text: str) -> list[str]:
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: p.relative_to(ROOT).as_posix())
 def test_a_module_is_written_in_plain_english(path: Path) -> None:
-    assert path.relative_to(ROOT).as_posix() in UNFINISHED or not banned(path.read_text(encoding="utf-8"))
+    assert path.relative_to(ROOT).as_posix() in PUBLISHED or not banned(path.read_text(encoding="utf-8"))

@@ -41,7 +41,7 @@ class Reader:
 
     @classmethod
     def recognises(cls, name: str, head: bytes) -> bool:
-        """Whether a file with one of the suffixes is of this format; `head` are its first bytes, if known."""
+        """True if a file with one of the suffixes is of this format; `head` are its first bytes, if known."""
         return True
 
     def __iter__(self) -> Iterator[tuple[int, Row]]:
