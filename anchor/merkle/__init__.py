@@ -3,6 +3,9 @@
 
 Hashes are `bytes` of 32, sizes and indices are `int`; every refusal is `anchor.errors.Refused`. This package
 decides nothing about where hashes or roots come from.
+
+`tree` makes roots and proofs, and `proof` checks proofs; `hashing` is all that they share. `ranges` has the
+subtrees of a root or of a proof.
 """
 
 from anchor.merkle.hashing import (

@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Verification: functions of bytes and a time; `examine_release`, `verify_release` and `verify_bundle`.
 
+`steps` has the name, the clause and the meaning of each check. `release` and `bundle` take them in order.
+The steps of a release are in `ledger_checks`, `anchors` and `root_copy`, those of a bundle in `certificate`,
+`timestamp`, `log_entry` and `payload`. `policy` has the demands of a verifier, and `effort` limits the work.
+
 A name is imported on first use, so that `verify_bundle` imports no module of releases.
 """
 

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """A module's name says what it holds, so two modules have one name only for the same idea in two packages."""
 
+import ast
+import builtins
+import re
 from collections import defaultdict
 from pathlib import Path
 
@@ -55,3 +58,16 @@ def test_modules_of_one_name_share_one_idea() -> None:
 @pytest.mark.parametrize("folder", ["tests/support", "tests/vectors"])
 def test_helpers_of_the_tests_have_names_of_their_own(folder: str) -> None:
     assert packages_by_name(ROOT / folder) == {}
+
+
+@pytest.mark.parametrize(
+    "package", sorted((ROOT / "anchor").glob("*/__init__.py")), ids=lambda p: p.parent.name
+)
+def test_the_docstring_of_a_package_names_modules_and_functions_that_are_there(package: Path) -> None:
+    folder = package.parent
+    source = "\n".join(path.read_text(encoding="utf-8") for path in folder.glob("*.py"))
+    said = ast.get_docstring(ast.parse(package.read_text(encoding="utf-8"))) or ""
+    for name in set(re.findall(r"`([a-z][a-z0-9_.]*)`", said)) - set(dir(builtins)):
+        path = ROOT.joinpath(*name.split(".")) if "." in name else folder / name
+        function = re.search(rf"^def {re.escape(name)}\b", source, re.MULTILINE)
+        assert path.is_dir() or path.with_suffix(".py").is_file() or function, name
