@@ -55,6 +55,14 @@ def test_every_page_that_code_or_a_page_names_exists() -> None:
             assert (ROOT / name).exists(), (identify(path), name)
 
 
+@pytest.mark.parametrize("name", ["CONTRIBUTING.md", "docs/architecture.md"])
+def test_every_file_of_the_tree_that_a_page_for_contributors_names_exists(name: str) -> None:
+    paths = re.findall(r"`([a-z_][\w*-]*(?:/[\w.*-]+)+/?)`", (ROOT / name).read_text(encoding="utf-8"))
+    assert len(paths) > 8
+    for path in paths:
+        assert [*ROOT.glob(path), *(ROOT / "anchor").glob(path)], path
+
+
 @pytest.mark.parametrize("page", PAGES, ids=identify)
 def test_every_link_of_a_page_leads_to_a_file(page: Path) -> None:
     text = re.sub(
