@@ -27,7 +27,7 @@ from anchor.errors import AnchorError, Unavailable
 from anchor.verdict import Class, class_of
 
 COMMANDS = {
-    "lint": "read a ledger and list what a reader may stumble over",
+    "lint": "read a ledger and list what a reader may misread",
     "seal": "facts, root and statement of a ledger; no network",
     "publish": "seal, sign, record in a log, verify, put in place",
     "verify": "check a published release, from a path or a URL",

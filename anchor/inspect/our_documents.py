@@ -21,8 +21,8 @@ from anchor.tlog import evidence
 LEDGER_HEAD = b'{"columns":['
 FORM = compared("must be the one that this program knows")
 STATED = compared("must equal the statement's, which the bundles sign (statement)")
-ROOT = compared("must equal the statement's, and recomputed from every fact of the ledger (statement, facts)")
-SUBJECT = compared("must equal the statement's subject and to the file's own SHA-256 (statement, facts)")
+ROOT = compared("must equal the statement's; computed again from every fact of the ledger (statement, facts)")
+SUBJECT = compared("must equal the statement's subject; the digest is that of the file (statement, facts)")
 SIZE = compared("must equal the size of the file at this path, which has the digest")
 PATH = unbound("says where the file is; what is there must have the digest")
 PAYLOAD = compared(

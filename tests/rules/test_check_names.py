@@ -38,7 +38,7 @@ def test_the_names_are_those_that_scripts_know() -> None:
 
 def test_the_document_is_made_of_the_code() -> None:
     document = (ROOT / "docs" / "checks.md").read_text(encoding="utf-8")
-    assert document == names.document(), "run: python -m tests.support.generate.check_names > docs/checks.md"
+    assert document == names.document(), "run: python3 tasks.py checks"
 
 
 def test_no_check_has_a_name_that_is_not_documented() -> None:

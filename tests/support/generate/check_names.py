@@ -95,7 +95,7 @@ RECORDS = {
     "releases": "a stored release does not fit its statement",
     "journal": "releases, their bundles, or what is watched are not what was written down of them",
     "references": "rows refer to others that were taken out",
-    "claims": "the state of a target is not what its runs came to, or somebody was not told of one",
+    "claims": "the state of a target is not what its runs came to, or somebody was not notified of one",
     "contradictions": "statements that are stored contradict each other (EQUIVOCATION)",
     "unproven-heads": "signed heads are stored that no proof leads from to a later one (UNAVAILABLE)",
     "records": "the records are older than what this machine wrote: they were put back or deleted",
@@ -118,7 +118,7 @@ ERROR 70.
 Any check of a bundle, and `anchor-named`, can be UNAVAILABLE as well: where the anchors of a release cost
 more than a verifier spends (docs/decisions/0014-verification-budget.md).
 
-This file is made by `python -m tests.support.generate.check_names`; a test compares it.
+This file is made by `python3 tasks.py checks`; a test compares it.
 """
 
 
