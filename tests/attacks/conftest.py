@@ -13,7 +13,7 @@ from tests.support.releases.published import Site
 
 @pytest.fixture(autouse=True)
 def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What fails is tried again at once: no test here needs the time to pass."""
+    """A failed reading is tried again at once: no test here needs the time to pass."""
     monkeypatch.setattr("anchor.app.readings.PAUSE", 0.0)
     monkeypatch.setattr("anchor.net.http._Call._pause", lambda _call, _tried, _asked: 0.0)
 

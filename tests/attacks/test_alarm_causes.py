@@ -15,7 +15,7 @@ def changed(attacked: Attacked, old: bytes, new: bytes) -> None:
 
 
 def bodies(attacked: Attacked) -> list[str]:
-    """What people were told since the last time."""
+    """The notifications since the last call."""
     found = [str(m["message"]) for m in attacked.hook.messages]
     attacked.hook.messages.clear()
     return found

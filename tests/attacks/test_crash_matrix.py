@@ -34,7 +34,7 @@ OTHER = LEDGER.replace("| C | 3 |", "| C | 4 |")
 
 @dataclass(frozen=True)
 class Scenario:
-    """What is there before, and the publication that is killed."""
+    """The state before, and the publication that is killed."""
 
     name: str
     ledger: str = LEDGER
@@ -42,7 +42,7 @@ class Scenario:
     before: Callable[[Path], Site] = published.empty
     entries: int = 1
     also: bool = False
-    """Whether a second log, behind HTTP, is asked for."""
+    """True if a second log, behind HTTP, is asked for."""
     every: int = 1
     """One of so many crash points is tried by the slow tests, and each where CRASH_EVERY_POINT is set."""
     part: Callable[[list[str]], tuple[int, int]] = lambda seen: (0, len(seen))
@@ -76,7 +76,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 @pytest.fixture(autouse=True)
 def _settle(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the second instance was sent is in its log at once, or was not taken."""
+    """An entry that was sent to the second instance is in its log at once, or was not taken."""
     monkeypatch.setattr(publish, "SETTLE", 0.3)
     monkeypatch.setenv("NO_PROXY", "*")
 
@@ -87,12 +87,12 @@ def run(site: Site, scenario: Scenario, served: Served) -> tuple[int, str, str]:
 
 
 def random_files(names: set[str]) -> set[str]:
-    """What holds a random signature, or the digest of one."""
+    """The files with a random signature, or with the digest of one."""
     return {n for n in names if n.endswith(("release.json", ".sigstore.json")) or "/log/" in n}
 
 
 def check_left(site: Site, expected: dict[str, bytes], *, from_nothing: bool) -> None:
-    """The folder is the undisturbed one, but for the random signature; nothing else lies around."""
+    """The folder is the undisturbed one, except for the random signature. It has no other files."""
     found = published.snapshot(site.root)
     if from_nothing:  # each run makes an instance, and a log is named after its key
         found, expected = ({_nameless(n): d for n, d in x.items()} for x in (found, expected))
@@ -141,7 +141,7 @@ def bodies(site: Site) -> list[bytes]:
 
 
 def again(site: Site, scenario: Scenario, served: Served) -> dict[str, Any]:
-    """What a reader finds after the crash, and what the same command then comes to."""
+    """The state that a reader finds after the crash, and the result of the same command then."""
     between = 0
     if site.policy.exists():
         between = anchor("verify", site.release, "--policy", site.policy).code

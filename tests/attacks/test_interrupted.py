@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an interrupted publication allows: its completion, and no second statement in its place unasked."""
+"""An interrupted publication is completed. No second statement takes its place unasked."""
 
 import os
 import signal

@@ -215,7 +215,7 @@ def test_a_clock_that_jumps_ahead_makes_the_status_stale(
 
 def test_a_clock_that_jumps_back_is_a_doubt_once(attacked: Attacked, monkeypatch: pytest.MonkeyPatch) -> None:
     at(monkeypatch, -400)
-    assert anchor("status", "--home", attacked.home).code == 4  # a good run in the future is none
+    assert anchor("status", "--home", attacked.home).code == 4  # a good run in the future does not count
     ran = attacked.run()
     assert ran.code == 3
     assert "before the last recorded run" in ran.out

@@ -82,7 +82,7 @@ def test_any_byte_of_release_json(anchored: str, every: int, request: pytest.Fix
 
 
 def is_whole(data: bytes, good: bytes) -> bool | None:
-    """Whether it is JSON whose last line is whole. None where it names another file, which is missing, or
+    """True if it is JSON whose last line is whole. None where it names another file, which is missing, or
     another size, of which a good file has fewer bytes: no signature is about either."""
     try:
         json.loads(data)
@@ -174,7 +174,7 @@ def test_any_byte_of_the_ledger_with_release_json_repaired(held: Held, member: s
 @EVERY
 @pytest.mark.parametrize("half", [0, 1])
 def test_any_byte_of_the_bundle_with_release_json_repaired(held: Held, half: int, every: int) -> None:
-    """What still verifies says the very same: the byte is in a place that no signature covers.
+    """A changed release that still verifies says the same: no signature covers the changed byte.
 
     Such places are the certificates that a time-stamp token brings along (RFC 3161 section 2.4.2: a help,
     and ours come from the trusted root), parameters of algorithms, and the integrated time of a Rekor v2

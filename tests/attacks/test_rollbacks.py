@@ -85,7 +85,7 @@ def test_a_rollback_is_found_by_records_that_were_lost(fresh: Attacked, server: 
 def test_a_rollback_is_found_after_a_release_of_a_stranger_under_another_policy(
     fresh: Attacked, server: FolderServer
 ) -> None:
-    """Whatever number the stranger signs: it is none of this policy's."""
+    """The number that a stranger signs has no effect under this policy."""
     server.bodies["release.json"] = old(fresh, "1")
     with sqlite3.connect(fresh.home / "records.db") as db:
         kept = "origin, log_key, log_index, bundle_sha256, bundle, time, seen_ms"

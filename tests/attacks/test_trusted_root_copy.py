@@ -69,7 +69,7 @@ def trusting(held: Held, root: bytes) -> Held:
 
 
 def compared(verdict: Verdict) -> Check:
-    """What came of comparing the copy with the verifier's roots."""
+    """The check that compares the copy with the verifier's roots."""
     return [c for c in verdict.checks if c.name == "trusted-root-copy"][-1]
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What `anchor` costs as a whole process, against the stock `sigstore` command on the same evidence.
+"""The cost of `anchor` as a whole process, against the stock `sigstore` command on the same evidence.
 
 Run: python -m tests.bench.bench_cli [--rounds 7]. Both sides take turns within one run; a ratio is that of
 the medians. `anchor verify` does more than `sigstore verify identity`: it reads the ledger again, rebuilds

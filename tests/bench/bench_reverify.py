@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What re-verification costs: requests to the log, CPU a release, tile reads after growth, memory for years.
+"""The cost of re-verification: requests to the log, CPU a release, tile reads after growth, memory for years.
 
 Run: python -m tests.bench.bench_reverify [--releases 1000] [--others 999] [--growth 100000] [--runs 10000].
 The releases lie `others` entries apart in one log on loopback, so that each is in an entry bundle of its own:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What sealing JSON Lines costs: time a fact after parsing, against rfc8785 + recursion, and memory.
+"""The cost of sealing JSON Lines: time a fact after parsing, against rfc8785 + recursion, and memory.
 
 Run: python -m tests.bench.bench_seal [--sizes 1000,100000,1000000]. All figures of a size come from one run
 on the same facts, the two sides taking turns; memory is the peak of a process of its own for each size.
@@ -87,7 +87,7 @@ def open_facts(stream: BinaryIO) -> Parsed:
 
 
 def ours(path: Path, *, write: bool) -> tuple[Sealed, float, float]:
-    """What the ledger is sealed to, seconds of parsing, seconds of the rest, with or without ledger.json."""
+    """The sealed ledger, seconds of parsing, seconds of the rest, with or without ledger.json."""
     with path.open("rb") as stream, tempfile.TemporaryFile() as out:
         start = time.process_time()
         table = open_facts(stream)

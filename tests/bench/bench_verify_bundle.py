@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What verifying a bundle costs in process, beside the stock `Verifier`, and what 10,000 hold in memory.
+"""The cost of verifying a bundle in process, beside the stock `Verifier`, and what 10,000 hold in memory.
 
 Run: python -m tests.bench.bench_verify_bundle [--count 10000]. Both sides verify the same bytes under the
 same trusted root, parsed once, taking turns; a bundle is parsed from JSON each time. Memory is that of a

@@ -31,14 +31,14 @@ FOUND = tempfile.gettempdir()
 
 
 def gist(data: bytes) -> tuple[object, ...]:
-    """What an accepted bundle says, without the places that no check binds."""
+    """The values of an accepted bundle, without those that no check binds."""
     found = bundles.parse(data)
     return found.signature, found.certificate, tuple((e.log_id, e.body) for e in found.entries)
 
 
 @functools.cache
 def honest() -> frozenset[tuple[object, ...]]:
-    """What the accepted vectors say."""
+    """The values of the accepted vectors."""
     return frozenset(gist(c.bundle) for c in CASES.values() if c.expect == "OK")
 
 

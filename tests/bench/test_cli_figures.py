@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.bench, pytest.mark.slow]
 
 
 def holds(measure: Callable[[Path, int], Pair], folder: Path, ratio: float) -> bool:
-    """Whether a ratio is kept in one measurement of three: others use this machine too."""
+    """True if a ratio is kept in one measurement of three: others use this machine too."""
     found = []
     for number in range(3):
         (folder / str(number)).mkdir()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every command of `anchor` keeps: one line for an error, JSON when asked, exit codes of the table."""
+"""Rules for every command of `anchor`: one line for an error, JSON when asked, exit codes of the table."""
 
 import json
 import subprocess

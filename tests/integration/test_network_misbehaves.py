@@ -118,7 +118,7 @@ def fails(subject: Subject, url: str, folder: Path, *, seconds: float = SECONDS)
 
 
 def once(subject: Subject, server: BadServer) -> None:
-    """What must not be repeated was sent once."""
+    """A request that must not be repeated was sent once."""
     if not subject.safe:
         assert len(server.requests) <= 1
 
@@ -217,7 +217,7 @@ def test_redirects_elsewhere(subject: Subject, target: str, tmp_path: Path) -> N
     ids=["guest-network", "empty", "other-json", "zeros"],
 )
 def test_answers_of_another_type(subject: Subject, body: bytes, tmp_path: Path) -> None:
-    """What a guest network answers to everything. It may have been taken all the same: who knows."""
+    """A guest network answers everything with its page. The request may have had its effect all the same."""
     with bad_server(answer(200, body, "text/html; charset=utf-8")) as server:
         with pytest.raises(Unavailable) as e:
             subject.call(server.url, Budget(PLENTY), tmp_path)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a policy demands, from the command line: signers in pairs, whole matches, roots, numbers, ages."""
+"""The demands of a policy, from the command line: signers in pairs, whole matches, roots, numbers, ages."""
 
 import json
 from collections.abc import Callable

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What publishing is given may be anything: one line, the right exit code, and nothing of it left behind."""
+"""The input of `publish` may be anything: it ends in one line, the right exit code, and no files."""
 
 import os
 import resource
@@ -22,7 +22,7 @@ BAD: dict[str, tuple[str, str | bytes]] = {
     "a table inside a comment": ("md", "<!--\n" + LEDGER + "-->\n"),
     "a table inside a fence": ("md", "```\n" + LEDGER + "```\n"),
     "a duplicate header": ("md", LEDGER.replace("Value", "Label")),
-    "a duplicate header but for case": ("md", LEDGER.replace("Value", "LABEL")),
+    "a duplicate header except for case": ("md", LEDGER.replace("Value", "LABEL")),
     "an empty header": ("md", LEDGER.replace("Value", "")),
     "no facts": ("md", HEAD),
     "no table": ("md", "nothing\n"),

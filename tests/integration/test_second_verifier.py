@@ -29,7 +29,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def known(published: Path) -> dict[str, Any]:
-    """What a stranger brings."""
+    """The trusted root and the files as a stranger has them."""
     release = json.loads((published / "release.json").read_bytes())
     (anchor,) = release["anchors"]
     return {

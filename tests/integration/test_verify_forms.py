@@ -153,7 +153,7 @@ def replaced(site: Site, make: Callable[[Path], object]) -> Ran:
 def test_something_else_in_the_place_of_a_file(
     site: Site, make: Callable[[Path], object], code: int, word: str
 ) -> None:
-    """What is missing or cut off may be in the middle of a copy, and contradicts nothing."""
+    """A file that is missing or cut off may be in the middle of a copy. It contradicts nothing."""
     (site.root.parent / "ledger.md").write_text(LEDGER)
     says(replaced(site, make), code, word)
 

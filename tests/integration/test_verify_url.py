@@ -135,7 +135,7 @@ def test_other_bytes_from_the_server_are_invalid(web: FolderServer, site: Site) 
 
 
 def test_what_is_missing_cut_off_or_a_web_page_contradicts_nothing(web: FolderServer, site: Site) -> None:
-    """HTTP 200 with nothing, with half a body, or with the page of a server in trouble."""
+    """HTTP 200 with nothing, with half a body, or with the error page of a server."""
     for member in ("ledger.md", "ledger.json", "statement", "bundle", "trusted_root"):
         data = site.path(member).read_bytes()
         name = str(site.path(member).relative_to(site.root))

@@ -228,7 +228,7 @@ def test_records_on_a_read_only_file_system_can_be_read(
 def test_a_log_that_cannot_be_read_is_not_read_past(
     site: Site, tmp_path: Path, mounts: Callable[[Path], Path]
 ) -> None:
-    """What the database's own log holds is newer than the file: without it an older state would be shown."""
+    """The database's own log is newer than its file. Without it, an older state would be shown."""
     home = tmp_path / "home"
     assert anchor("reverify", site.release, "--policy", site.policy, "--home", home, "--quiet").code == 0
     (home / "records.db-wal").write_bytes(b"not yet in the file" * 300)

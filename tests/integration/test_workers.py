@@ -56,7 +56,7 @@ class Fleet:
         return all(p.poll() is not None for p in self.running)
 
     def finish(self) -> list[str]:
-        """What the workers that ended by themselves complained about."""
+        """The errors of the workers that ended by themselves."""
         said = [p.communicate(timeout=60)[1].decode() for p in self.running]
         return [s for s, p in zip(said, self.running, strict=True) if p.returncode != 0]
 

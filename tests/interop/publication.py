@@ -62,7 +62,7 @@ class Attempt:
         return anchor("verify", self.site, "--policy", self.folder / "policy.toml").code
 
     def digests(self) -> set[str]:
-        """What an entry for this statement is over: the payload (v1), or its PAE (v2)."""
+        """The bytes whose digest an entry for this statement has: the payload (v1), or its PAE (v2)."""
         data = (self.site / "release" / "1.0.0" / "statement.json").read_bytes()
         pae = b"DSSEv1 %d %s %d %s" % (len(TYPE), TYPE, len(data), data)
         return {hashlib.sha256(x).hexdigest() for x in (data, pae)}
@@ -83,7 +83,7 @@ class Attempt:
 
 
 def entries(log: Log) -> list[str]:
-    """What every entry of a log is over, read without any code of ours."""
+    """The digest in every entry of a log, read without any code of ours."""
     found = []
     if isinstance(log, RekorV2):
         for body in map(json.loads, log.entries()):
@@ -107,7 +107,7 @@ class Between:
         self.before: Callable[[], object] = lambda: None
         """Called when a write has come in, before it is passed on."""
         self.status = 0
-        """What a write is answered with, unless it is 0; nothing is passed on then."""
+        """The status that a write is answered with, unless it is 0. Nothing is passed on then."""
         self.victim = 0
         """Who is killed when the log has answered, in the mode "kill"."""
 

@@ -167,7 +167,7 @@ def judged(folder: Path, sample: Sample, identity: str | None = None) -> BundleR
 
 
 def hold(folder: Path, sample: Sample) -> None:
-    """What the field expects of a sample, and that a stranger to it is refused."""
+    """A sample verifies as its publisher expects, and another identity is refused."""
     report = judged(folder, sample)
     failed = {c.name: c.detail for c in report.checks if c.demotes}
     if sample.refused is not None:

@@ -38,7 +38,7 @@ PAST = datetime(2020, 1, 1, tzinfo=UTC)
 
 @pytest.fixture
 def signer(rekor_v1: RekorV1, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    """What integrates; killed."""
+    """The process that integrates entries; it is killed."""
     monkeypatch.setattr(publishing, "SETTLE", 1.0)
     monkeypatch.setattr(publish, "BUDGET", 8.0)
     (found,) = [s for s in rekor_v1.trillian if "signer" in s.name]

@@ -179,7 +179,7 @@ def test_refusal_of_the_second_log_does_not_hold_up_what_the_first_one_has(
 
 
 def other_machine(stack: Stack, folder: Path) -> Path:
-    """What somebody else published in the meantime, in a copy of the same folder."""
+    """A release that somebody else published in the meantime, in a copy of the same folder."""
     other = Attempt(stack, folder / "elsewhere", "embedded")
     assert other.publish()[0] == 0
     return other.site

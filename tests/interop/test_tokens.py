@@ -228,7 +228,7 @@ class _Stay(urllib.request.HTTPRedirectHandler):
 
 
 def log_in(url: str) -> str:
-    """What a person does with the URL; the code that the issuer shows."""
+    """Open the URL as a person does; returns the code that the issuer shows."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _Stay)
     try:
         opener.open(url, timeout=30)

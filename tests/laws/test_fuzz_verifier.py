@@ -28,14 +28,14 @@ TOKEN = "signedTimestamp"
 
 
 def accepted(case: Case, data: bytes) -> bool:
-    """Whether spoiled bytes are accepted; whatever else happens is a verdict, never an exception."""
+    """True if spoiled bytes are accepted. Anything else is a verdict, never an exception."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the X.509 library warns of what it will refuse one day
         return judge(dataclasses.replace(case, bundle=data)).accepted
 
 
 def same_content(case: Case, data: bytes) -> bool:
-    """Whether spoiled bytes only spell the same bundle otherwise."""
+    """True if spoiled bytes only spell the same bundle otherwise."""
     try:
         return bundles.parse(data) == bundles.parse(case.bundle)
     except AnchorError:
@@ -43,7 +43,7 @@ def same_content(case: Case, data: bytes) -> bool:
 
 
 def unbound(label: str) -> bool:
-    """Whether the list of unbound places has this one."""
+    """True if the list of unbound places has this one."""
     return any(fnmatch.fnmatchcase(label, pattern) for pattern in UNBOUND)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What `inspect` calls bound cannot be changed, and no bytes make it do anything but describe or decline."""
+"""A value that `inspect` calls bound cannot be changed. Any bytes are described or declined, nothing else."""
 
 import dataclasses
 import itertools
@@ -54,7 +54,7 @@ def path_of(place: tuple[str | int, ...]) -> str:
 
 
 def accepted(case: Case, data: bytes) -> bool:
-    """Whether the verifier accepts other bytes that are not merely another spelling."""
+    """True if the verifier accepts other bytes that are not merely another spelling."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         if not judge(dataclasses.replace(case, bundle=data)).accepted:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every source file keeps: a licence line, a docstring, a size that can be read in one sitting."""
+"""Every source file has a licence line, a docstring, and a size that can be read in one sitting."""
 
 import ast
 import re

@@ -26,7 +26,7 @@ OUTER = {
     "watch",
     "__main__.py",
 }
-"""What may touch the world; everything else in the package is core and is given bytes and times."""
+"""The packages with I/O. Everything else is core, and takes bytes and times."""
 
 WORLD = {
     "asyncio",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which kind a log is, is asked of `anchor.log_kinds`: no other module has a switch between kinds."""
+"""Only `anchor.log_kinds` knows the kind of a log: no other module has a switch between kinds."""
 
 import ast
 import re
@@ -26,7 +26,7 @@ def docstrings(tree: ast.AST) -> set[int]:
 
 
 def switches(source: str) -> Iterator[str]:
-    """What looks like a question which kind of log it is."""
+    """The expressions that look like a question which kind of log it is."""
     tree = ast.parse(source)
     ignored = docstrings(tree)
     for node in ast.walk(tree):

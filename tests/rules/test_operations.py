@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What docs/operations.md tells people to install is what systemd, cron and our commands understand."""
+"""The units in docs/operations.md are understood by systemd, cron and our commands."""
 
 import re
 import shlex

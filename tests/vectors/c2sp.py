@@ -47,7 +47,7 @@ LOG_CASES: dict[str, LogCase] = {}
 
 @dataclass(frozen=True, kw_only=True)
 class Group:
-    """What some cases share."""
+    """The values that some cases share."""
 
     kind: str
     clause: str

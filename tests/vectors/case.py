@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a vector is: a bundle, what it is judged by, and what must come out and why."""
+"""A vector: a bundle, the trust it is judged by, and the expected verdict with its reason."""
 
 import datetime as dt
 import hashlib
@@ -94,7 +94,7 @@ COMMON = {"trusted_root.json": dump(trusted_root()), "artifact": ARTIFACT}
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """What a group of cases shares."""
+    """The values that a group of cases shares."""
 
     clause: str
     recipe: Recipe = field(default_factory=Recipe)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether the log wrote just what was signed: the entry body, kind by kind."""
+"""The entry body records exactly what was signed, for each kind."""
 
 import base64
 import json

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What was signed, and whether the log wrote just that: artifact, signature, envelope, entry body."""
+"""The log wrote exactly what was signed: artifact, signature, envelope, entry body."""
 
 from tests.support.forge import entry_bodies as bodies
 from tests.support.forge.bundles import ARTIFACT, V1, V1_DSSE, V2_DSSE, Recipe, b64, make

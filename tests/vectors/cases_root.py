@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a trusted root says of a log binds: how its key signs, by which ids it goes, and what is not known."""
+"""A trusted root binds a log: the scheme of its key, its ids, and its unknown members."""
 
 import hashlib
 from collections.abc import Callable

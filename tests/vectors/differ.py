@@ -83,7 +83,7 @@ def mutant_rows(base: str, *, every: int = 1) -> tuple[Row, ...]:
 
 
 def only_we(rows: Iterable[Row]) -> dict[str, str]:
-    """What we refuse and the reference client accepts, with our check."""
+    """The vectors that we refuse and the reference client accepts, with our check."""
     return {r.name: r.ours for r in rows if r.ours and r.reference is None}
 
 

@@ -44,7 +44,7 @@ def expected() -> dict[str, bytes]:
 
 
 def present() -> dict[str, bytes]:
-    """What lies in the folder now."""
+    """The files that are in the folder now."""
     return {
         str(path.relative_to(HERE)): path.read_bytes()
         for path in [*sorted(HERE.glob("*/*")), *(HERE / name for name in COMMON)]

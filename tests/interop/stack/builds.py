@@ -85,7 +85,7 @@ def cache() -> Path:
 
 
 def key() -> str:
-    """What the binaries depend on, as a short name; CI uses it as its cache key."""
+    """A short name of everything that the binaries depend on; CI uses it as its cache key."""
     sources = (Path(__file__), Path(tesseract.__file__))
     return hashlib.sha256(b"".join(s.read_bytes() for s in sources)).hexdigest()[:16]
 

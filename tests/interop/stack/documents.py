@@ -19,7 +19,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class LogFacts:
-    """What clients have to know of a log. `url` takes requests and, for version 2, serves tiles."""
+    """The facts of a log that clients must know. `url` takes requests and, for version 2, serves tiles."""
 
     origin: str
     key: Public

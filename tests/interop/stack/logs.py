@@ -47,7 +47,7 @@ class RekorV2:
 
     @property
     def storage(self) -> Path:
-        """What the server keeps: `checkpoint`, `tile/...`, and its private `.state`."""
+        """The folder that the server keeps: `checkpoint`, `tile/...`, and its private `.state`."""
         return self.folder / "storage"
 
     @property

@@ -99,7 +99,7 @@ class Server:
             return False
 
     def ended(self) -> bool:
-        """Whether it is not running now."""
+        """True if it is not running now."""
         return self.process is None or self.process.poll() is not None
 
     @property

@@ -196,7 +196,7 @@ class Stack:
         return documents.write(self.folder / f"{name or 'instance-' + chosen.origin}.json", document)
 
     def environment(self) -> dict[str, str]:
-        """What a command that runs against the stack is told."""
+        """The options of a command that runs against the stack."""
         root = documents.write(self.folder / "trusted_root.json", self.trusted_root())
         return {
             "STACK_DIR": str(self.folder), "STACK_BIN": str(self.bin), "STACK_OIDC": self.oidc.url,

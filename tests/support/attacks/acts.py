@@ -29,7 +29,7 @@ RULE = "2/0"
 
 @dataclass(frozen=True)
 class Act:
-    """What one act comes to."""
+    """The expected result of one act."""
 
     found: Class
     told: tuple[str, ...] = ()
@@ -66,7 +66,7 @@ class Play(Attacked):
         self.offset = 0.0
         """Seconds by which the clock of the watcher is wrong."""
         self.kept: dict[str, Any] = {}
-        """What a scene remembers for its acts."""
+        """Values that the scene remembers for its acts."""
         super().__init__(folder, site, hook)
 
     def write_policy(self, text: str = "") -> None:
@@ -193,7 +193,7 @@ class Attack:
     how: str
     """The name of this way to play it; a line may be played in several."""
     scene: Step = nothing
-    """What happens before, to a watcher that has seen the site once and found it good."""
+    """The step before the lie, for a watcher that has found the site good once."""
     lie: Step
     """Begins the lie, or goes on with it: called in the acts 1 to 3."""
     honest: Step
@@ -207,7 +207,7 @@ class Attack:
     apart: bool = False
     """The restart is a process of its own; else the records are opened anew. A process takes long."""
     fault: str = ""
-    """What the program does instead of what the row says: it is not mended yet."""
+    """The behaviour of the program where it differs from the row: a fault that is not mended yet."""
     both: bool = False
     """On PostgreSQL too: one row of each kind, and the faults that one target or one file made for all."""
 

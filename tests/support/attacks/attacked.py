@@ -57,7 +57,7 @@ class Hook(LoopbackServer):
         return f"json://127.0.0.1:{self.server_port}{self.path}"
 
     def titles(self) -> list[str]:
-        """What people were told since the last time, without the targets."""
+        """The notifications since the last call, without the targets."""
         found = [str(m["title"]).removeprefix("[anchor] ").split(":")[0] for m in self.messages]
         self.messages.clear()
         return found
@@ -197,7 +197,7 @@ class Attacked:
             db.close()
 
     def check(self) -> Class:
-        """What `anchor records check` says."""
+        """The class of `anchor records check`."""
         return Class(anchor("records", "check", "--home", self.home, "--json").document["verdict"])
 
     def evidence(self) -> list[Path]:

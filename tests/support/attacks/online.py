@@ -106,7 +106,7 @@ def watching(found: Attacked, *more: object, env: Mapping[str, str] | None = Non
 
 
 def rows(found: Attacked, query: str) -> list[tuple[object, ...]]:
-    """What a query gives of the watcher's records."""
+    """The rows of a query to the watcher's records."""
     with contextlib.closing(sqlite3.connect(f"file:{found.home}/records.db?mode=ro", uri=True)) as db:
         return db.execute(query).fetchall()
 

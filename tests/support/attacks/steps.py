@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What happens in the four acts of an attack: how the scene is set, the lie told, and honesty restored."""
+"""The steps of the four acts of an attack: set up the site, serve the lie, serve the truth again."""
 
 import hashlib
 import json
@@ -80,12 +80,6 @@ def signed_again(play: Play) -> None:
 
 def another_key(play: Play) -> None:
     play.serve(SimLog(play.log.stored, origin=play.log.origin, seed=7).grow(5))
-
-
-def another_origin(play: Play) -> None:
-    lie = SimLog(play.log.stored, origin="elsewhere.example")
-    lie.private = play.log.private
-    play.serve(lie)
 
 
 def tampered(play: Play) -> None:

@@ -217,7 +217,7 @@ class Sct:
     """Whose key hash is signed, when it is not the issuer's."""
     tamper: bool = False
     milliseconds: int | None = None
-    """The time as it is written, when it is none that a calendar has."""
+    """The time as it is written, for a time that no calendar has."""
 
     def encode(self, tbs: bytes, issuer: Key) -> bytes:
         """The SCT of a pre-certificate (RFC 6962 section 3.2)."""
@@ -259,7 +259,7 @@ class Leaf:
     subject: x509.Name = field(default_factory=lambda: x509.Name([]))
     extend: Callable[[x509.CertificateBuilder], x509.CertificateBuilder] | None = None
     pss_only: bool = False
-    """Whether the RSA key is written as one for RSASSA-PSS alone."""
+    """True if the RSA key is written as one for RSASSA-PSS alone."""
 
     def issue(self, by: Authority) -> x509.Certificate:
         """The certificate, with its SCTs embedded."""

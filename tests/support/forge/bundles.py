@@ -69,13 +69,13 @@ class Stamp:
     by: str = "tsa"
     time: dt.datetime = SIGNED + dt.timedelta(seconds=2)
     over: bytes | None = None
-    """What is stamped, when it is not the signature."""
+    """The bytes that are stamped instead of the signature."""
     more: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """What to make."""
+    """The recipe of a bundle."""
 
     version: str = "0.3"
     artifact: bytes = ARTIFACT
@@ -203,7 +203,7 @@ _KIND_VERSION = {
 
 
 def log_entry(recipe: Recipe, body: bytes) -> Json:
-    """What the recipe's log returns for a body."""
+    """The entry that the recipe's log returns for a body."""
     log = recipe.log() if recipe.log else (v1_log() if recipe.v1 else v2_log())
     index = log.append(body)
     log.fill(recipe.after)

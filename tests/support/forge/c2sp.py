@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What our log layer says of a vector."""
+"""The result of our log layer for a vector."""
 
 import base64
 from typing import Any

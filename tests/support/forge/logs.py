@@ -83,7 +83,7 @@ def cosign(name: str, key: Key, body: str, when: dt.datetime) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Checkpoint:
-    """What a log signs as its head; None is the truth."""
+    """The head that a log signs; None is the true one."""
 
     origin: str | None = None
     name: str | None = None
@@ -98,9 +98,9 @@ class Checkpoint:
     after: str = ""
     """Signature lines behind it."""
     own: bool = True
-    """Whether the log signs at all."""
+    """True if the log signs at all."""
     flip: bool = False
-    """Whether a bit of the log's signature is wrong."""
+    """True if a bit of the log's signature is wrong."""
     witnesses: tuple[tuple[str, Key], ...] = ()
 
 
@@ -173,7 +173,7 @@ def v1_log(name: str = "log v1", origin: str = V1_ORIGIN) -> Log:
 
 @dataclass(frozen=True, kw_only=True)
 class Promise:
-    """What a Rekor v1 log promises; None is what the entry says."""
+    """The promise of a Rekor v1 log; None takes the values of the entry."""
 
     key: Key | None = None
     time: dt.datetime | None = None

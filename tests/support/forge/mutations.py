@@ -33,7 +33,7 @@ def places(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
 
 
 def at(document: Any, path: Path) -> Any:
-    """What stands at a place, GONE if nothing."""
+    """The value at a path, GONE if there is no value."""
     for step in path:
         try:
             document = document[step]
@@ -90,7 +90,7 @@ def others(value: Any) -> Iterator[tuple[str, Any]]:
 
 
 def decoded(text: str) -> bytes | None:
-    """Bytes of base64, None where it is none."""
+    """The bytes of a base64 text, None for another text."""
     try:
         return base64.b64decode(text, validate=True) or None
     except ValueError:

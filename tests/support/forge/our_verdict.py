@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What our verifier says of a vector."""
+"""The verdict of our verifier on a vector."""
 
 from dataclasses import dataclass
 

@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 @dataclass(frozen=True)
 class Ran:
-    """What a command came to."""
+    """The result of a command."""
 
     code: int
     out: str
@@ -41,7 +41,7 @@ class Ran:
 
 
 def says(ran: Ran, code: int, word: str) -> None:
-    """The command failed with this code, in one line on stderr that names the trouble, and said no OK."""
+    """The command failed with this code, in one line on stderr that names the failure, and did not say OK."""
     assert ran.code == code, ran
     assert word in ran.line, ran
     assert "OK: " not in ran.out

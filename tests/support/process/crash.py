@@ -179,7 +179,7 @@ class Forked:
     killer: Killer | None
 
     def result(self) -> Any:
-        """What its work returned (JSON); None when it was killed. Raises what it raised, as text."""
+        """The JSON that its work returned; None if it was killed. Raises its error, as text."""
         with os.fdopen(self.pipe, "rb") as pipe:
             data = pipe.read()
         _, status = os.waitpid(self.pid, 0)

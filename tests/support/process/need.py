@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a test needs from outside: missing is a skip that says what to install, and a failure in CI."""
+"""The outside needs of tests: a missing one is a skip that says what to install, and a failure in CI."""
 
 import os
 

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Records on both engines, and outcomes to keep in them."""
 
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +20,7 @@ from anchor.monitor.run_record import (
 )
 from anchor.records import queue
 from anchor.records.database import Database, open_database
-from anchor.records.queue import Held, Lease
+from anchor.records.queue import Lease
 from anchor.verdict import Check, Class, Verdict, passed
 from tests.support.logs.simlog import SimLog
 from tests.support.records import postgres, quick
@@ -96,7 +95,7 @@ def taken(
 
 
 def due(database: Database, *, now: float) -> list[str]:
-    """What a worker would take now, longest due first; all of it is given up again."""
+    """The targets that a worker would take now, longest due first. All are given up again."""
     leases = list(iter(lambda: queue.acquire(database, worker="who asks", now=now), None))
     for lease in leases:
         assert isinstance(lease, Lease)
@@ -105,13 +104,8 @@ def due(database: Database, *, now: float) -> list[str]:
 
 
 def overdue(database: Database, *, now: float) -> bool:
-    """Whether the time of any target has come; nothing is taken."""
+    """True if any target is due; none is taken."""
     return any(one.due <= now for one in queue.watched(database))
-
-
-def refused_lease(found: Lease | Held | None) -> Held:
-    assert isinstance(found, Held)
-    return found
 
 
 def verdict(found: Class = Class.OK, target: str = "a/release.json", detail: str = "as it was") -> Verdict:
@@ -173,7 +167,3 @@ def release(
 
 def evidence(document: bytes = b"two notes", origin: str = "log.example") -> Evidence:
     return Evidence(kind="fork", origin=origin, document=document)
-
-
-def is_root() -> bool:
-    return os.geteuid() == 0

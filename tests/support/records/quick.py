@@ -38,7 +38,7 @@ def upgrade(database: databases.Database, to: str = "head") -> None:
 
 
 def copied(database: databases.Database) -> bool:
-    """Whether the records were empty; they have the schema now."""
+    """True if the records were empty; they have the schema now."""
     statements = schema()
     with database.write() as connection:
         driver = connection.connection.driver_connection

@@ -13,7 +13,7 @@ from tests.support.process.need import need
 from tests.support.releases.tables import open_table
 
 NAMED = ("--name", "n", "--version", "1.0.0")
-"""What `anchor seal` must be told."""
+"""The options that `anchor seal` needs."""
 GOOD = "| Label | Value |\n|---|---|\n| A | 1 |\n| B | source_name |\n"
 _PUBLISHED = Path(__file__).parents[3] / "release" / "1.0.0" / "ledger.md"
 

@@ -112,7 +112,7 @@ def _unpack(packed: Path) -> None:
 
 
 def _go_download(wanted: Module, *, offline: bool) -> dict[str, Any]:
-    """What `go mod download` says of a module; without "Dir" when it is not here, or Go is not."""
+    """The answer of `go mod download` about a module; without "Dir" when it is not here, or Go is not."""
     if shutil.which("go") is None:
         return {"Error": "Go is not installed"}
     env = {**os.environ, **({"GOPROXY": "off"} if offline else {})}

@@ -63,7 +63,7 @@ class Site:
         return anchor("publish", file, *named, "--root", self.root, "--home", self.home, *more)
 
     def forget(self) -> None:
-        """What a publisher does who means to lie: his home knows nothing any more of what it signed."""
+        """A publisher who means to lie empties the list of signed statements in the home."""
         (self.home / "signed.jsonl").write_bytes(b"")
         shutil.rmtree(self.home / "signed", ignore_errors=True)
 

@@ -14,7 +14,7 @@ from tests.support.process.anchor_cli import ROOT
 
 @dataclass(frozen=True)
 class Served:
-    """What it said of itself, and where its log is."""
+    """The lines that it printed about itself, and the URL of its log."""
 
     about: dict[str, str]
     log: Path

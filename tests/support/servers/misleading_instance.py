@@ -170,4 +170,4 @@ LOST: dict[str, Behaviour] = {
     "another type": answer(200, b"<html>", "text/html"),
     "no entry": answer(201, b"{}"),
 }
-"""Ways in which an answer is lost, or is none."""
+"""Ways in which an answer is lost or useless."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a user names is read and written where the name leads: a device and a link stay what they are."""
+"""A file that a user names is read and written where the name leads. Devices and links stay."""
 
 import contextlib
 import json
@@ -109,7 +109,7 @@ def test_every_output_option_gives_the_writer_and_never_a_path() -> None:
 
 @dataclass
 class Place:
-    """What a name leads to, and what arrived there."""
+    """The file that a name leads to, and the bytes that arrived there."""
 
     name: Path
     arrived: Callable[[], bytes]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a stranger wrote cannot steer the terminal of whoever looks at it, nor forge a line of ours."""
+"""The text of a stranger cannot steer the terminal that shows it, nor forge a line of ours."""
 
 import json
 import os

@@ -56,7 +56,7 @@ def test_a_full_disk_under_the_output_is_one_line(ledger: Path, words: str) -> N
 
 @pytest.mark.parametrize("form", ["", "--json"])
 def test_a_full_disk_under_the_output_makes_no_unavailable_of_an_alarm(tmp_path: Path, form: str) -> None:
-    """INVALID that ends with 3 is weather for whoever reads exit codes."""
+    """INVALID that ends with 3 looks like a temporary failure to a reader of exit codes."""
     need(Path("/dev/full").exists(), "a Linux with /dev/full")
     made = bundles.make(bundles.V2)
     (tmp_path / "bundle.json").write_text(json.dumps(made))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a verifier trusts and took from the tree that is verified: every report says so."""
+"""A verifier may take its trust from the tree that it verifies. Every report then says so."""
 
 import tomllib
 from pathlib import Path

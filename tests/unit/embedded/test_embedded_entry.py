@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the embedded log records: exactly what Rekor v2 writes, and only what is signed as it says."""
+"""The embedded log records exactly what Rekor v2 writes, and only with a signature that verifies."""
 
 import base64
 import copy

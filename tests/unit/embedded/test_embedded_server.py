@@ -47,7 +47,7 @@ def call(
 
 
 def raw(server: Server, data: bytes) -> bytes:
-    """What comes back on one connection, until the server closes it."""
+    """The answer on one connection, until the server closes it."""
     with socket.create_connection(server.server_address[:2], timeout=5) as s:  # type: ignore[arg-type]
         s.sendall(data)
         s.shutdown(socket.SHUT_WR)

@@ -172,7 +172,7 @@ def rule(where: str, change: str, table: tuple[Rule, ...]) -> Rule | None:
 
 
 def accepts(read: Callable[[bytes], object], data: bytes) -> bool:
-    """Whether it is read; any other error than one of the four of documents is a defect, and is raised."""
+    """True if it is read. An error outside of the four for documents is a defect, and is raised."""
     try:
         read(data)
     except (Refused, Unsupported):
@@ -343,7 +343,7 @@ def test_each_line_of_a_witness_policy_and_each_part_of_a_key_is_needed() -> Non
 
 
 def test_an_answer_of_a_rekor_v1_log_with_any_member_of_another_type_is_lost_and_no_crash() -> None:
-    """What is taken over unread is part of a bundle, which is verified before it is published."""
+    """Members that are copied unread are part of a bundle, which is verified before it is published."""
     log = RekorV1Writer("http://127.0.0.1:1", KNOWN, b"k" * 32, budget=Budget(1))
     leaf = bytes.fromhex(LEAF)
     assert log._entry(response(entry()), leaf)

@@ -15,7 +15,7 @@ def rows(table: str) -> list[tuple[str, ...]]:
 
 
 def cell(text: str) -> str:
-    """What one cell of a column without links gives."""
+    """The value of one cell in a column without links."""
     return rows(f"| A |\n|---|\n| x |\n| {text} |\n")[1][0]
 
 

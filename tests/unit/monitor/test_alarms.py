@@ -90,8 +90,8 @@ def test_weather_that_comes_and_goes_is_never_told() -> None:
 
 
 def test_weather_neither_hides_nor_repeats_an_alarm() -> None:
-    weather = [Class.UNAVAILABLE] * 2
-    known = told(Class.INVALID, *weather, Class.INVALID, *weather, Class.EQUIVOCATION)
+    failures = [Class.UNAVAILABLE] * 2
+    known = told(Class.INVALID, *failures, Class.INVALID, *failures, Class.EQUIVOCATION)
     assert known == [(0, Class.INVALID), (6, Class.EQUIVOCATION)]
 
 
@@ -157,7 +157,7 @@ def bad(name: str, detail: str, found: Class = Class.INVALID, about: str = "") -
 
 
 def names(*runs: Seen) -> list[list[str]]:
-    """What is new in each message."""
+    """The new causes in each message."""
     return [[c.line for c in news.new] for _, news in heard(*runs)]
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the environment may decide of a network call (proxies, CA bundle), and what not (netrc, cookies)."""
+"""The environment sets proxies and the CA bundle of a network call, but no netrc and no cookies."""
 
 import socket
 import ssl

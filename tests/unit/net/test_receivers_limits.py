@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a receiver takes of a message, and that nothing which strangers wrote is alive in it."""
+"""A receiver takes messages up to its limit. The text of strangers in them has no markup."""
 
 import email
 import email.policy

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What was recorded cannot be changed or removed through the database's own language."""
+"""Recorded rows cannot be changed or removed by SQL."""
 
 import pytest
 import sqlalchemy as sa

@@ -47,7 +47,7 @@ def filled(database: Database, runs: int = 5) -> SimLog:
 
 
 def unlocked(database: Database, *statements: str) -> None:
-    """What someone does who owns the database: take the triggers off, edit, put them on again."""
+    """An edit by the owner of the database: drop the triggers, edit, create them again."""
     with database.write() as connection:
         if database.dialect == "sqlite":
             names = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"
@@ -135,9 +135,9 @@ def test_a_chain_whose_end_was_taken_out_goes_on_and_is_noticed(database: Databa
     assert "run-chain" in refused(database)
 
 
-def test_alarms_and_weather_are_no_edit_also_where_runs_were_pruned(database: Database) -> None:
-    weather = [Class.UNAVAILABLE] * 4
-    seen = [*weather, Class.OK, Class.INVALID, *weather, Class.EQUIVOCATION, Class.OK, *weather, Class.OK]
+def test_alarms_and_temporary_failures_are_no_edit_also_where_runs_were_pruned(database: Database) -> None:
+    failures = [Class.UNAVAILABLE] * 4
+    seen = [*failures, Class.OK, Class.INVALID, *failures, Class.EQUIVOCATION, Class.OK, *failures, Class.OK]
     rules = store.RunRules(alarm_rule=alarm.Rule(2, 0))
     for n, found in enumerate(seen):
         at = NOW + n * DAY
@@ -185,7 +185,7 @@ def test_a_run_that_was_put_off_further_than_its_own_rule_is_noticed(database: D
 
 
 def test_a_message_of_a_cause_that_stands_is_not_repeated_over_restarts(database: Database, url: str) -> None:
-    """What people were told is in the records, and each change of it is an edit that is found."""
+    """The records hold what people were notified of. Each change of it is found as an edit."""
     told = []
     for n, detail in enumerate(["aa", "aa", "cc", "aa", "cc"]):
         at = NOW + n * DAY

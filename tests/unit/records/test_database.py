@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Trouble with the database is one line of ours, of the right class, without a password."""
+"""A failure of the database is one line of ours, of the right class, without a password."""
 
 import contextlib
 import sqlite3
@@ -100,7 +100,7 @@ def test_records_of_the_schema_before_are_brought_up_to_date(
 def test_records_from_before_decisions_were_stored_accuse_nobody_and_recover(
     request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
-    """What an older program decided by a rule that nobody knows is not judged; what it told is remembered."""
+    """A decision of an older program by an unknown rule is not judged. Its notifications are remembered."""
     from tests.support.records import postgres
 
     for fresh in (

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is exported is what was recorded, on both engines; views of it say what stands."""
+"""The export is the records, on both engines. Its views give the current state."""
 
 import base64
 import csv
@@ -97,7 +97,9 @@ def test_runs_that_could_not_tell_turn_stale(database: Database) -> None:
 
 
 @pytest.mark.parametrize("bad", [Class.INVALID, Class.ERROR, Class.USAGE])
-def test_an_alarm_stands_through_age_and_weather_until_a_good_run(database: Database, bad: Class) -> None:
+def test_an_alarm_stands_through_age_and_temporary_failures_until_a_good_run(
+    database: Database, bad: Class
+) -> None:
     kept(database, Class.OK, bad)
     assert stands(database, 900) is bad
     kept(database, bad, Class.UNAVAILABLE)

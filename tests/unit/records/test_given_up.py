@@ -51,7 +51,7 @@ class Watch(WatchHost):
 
 
 def free(database: Database) -> bool:
-    """Whether another process that asks for the target is given it at once."""
+    """True if another process that asks for the target is given it at once."""
     found = queue.acquire(database, worker="another", now=NOW + 3600, target=TARGET, alive=worker_id.alive)
     if isinstance(found, Lease):
         queue.abandon_run(database, found, now=NOW + 3600)

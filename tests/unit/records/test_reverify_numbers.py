@@ -115,7 +115,7 @@ def test_only_what_is_higher_than_what_is_served_is_verified_again(world: Watche
 
 
 def as_written(world: WatchedRelease) -> bool:
-    """What was shown and accepted is written down."""
+    """The number that was shown, and the one that was accepted, are recorded."""
     found = {c.name: c.state for c in check(world.database).checks}
     return found["journal"] == found["journal-chain"] == found["claims"] == "passed"
 
@@ -206,7 +206,7 @@ def test_a_run_without_trust_does_not_have_the_mark_forget_the_highest_number(wo
 
 
 @pytest.mark.slow
-def test_strangers_releases_of_one_number_hide_no_rival(world: WatchedRelease) -> None:
+def test_strangers_releases_of_one_number_hide_no_contradicting_one(world: WatchedRelease) -> None:
     """However many: those of another policy were the only ones that were looked at."""
     for n in range(65):
         world.statement = encode(samples.statement(version=f"theirs-{n}"))

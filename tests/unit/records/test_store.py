@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a run found is kept whole or not at all, and remembered as it was."""
+"""The result of a run is kept as a whole or not at all, and read back as it was."""
 
 import msgspec
 import pytest

@@ -124,7 +124,7 @@ def test_v1_queued_entry_that_never_comes_ends_with_the_budget() -> None:
         v1(server, 1).append(DSSE)
 
 
-def test_v1_absent_entry_is_none_and_other_trouble_is_not() -> None:
+def test_v1_absent_entry_is_none_and_another_failure_is_not() -> None:
     with bad_server(answer(404, b"{}")) as server:
         assert v1(server).find(DSSE, 0) is None
     for status in (400, 500):

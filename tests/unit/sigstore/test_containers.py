@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What other tools put bundles and trusted roots into is named for what it is, with how to get them out."""
+"""Containers of other tools are named, with how to get the bundle or the trusted root out."""
 
 import json
 from pathlib import Path

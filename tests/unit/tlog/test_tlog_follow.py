@@ -134,7 +134,7 @@ def test_a_smaller_head_off_the_held_tree_is_shown_from_a_mirror() -> None:
     assert (found.older.size, found.newer.size) == (200, 300)
 
 
-# -- weather ------------------------------------------------------------------------------------------------
+# -- temporary failures -------------------------------------------------------------------------------------
 
 
 def test_an_old_head_is_proven_and_is_no_alarm() -> None:

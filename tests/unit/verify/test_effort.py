@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the verification of a release may cost, and how it is shared."""
+"""The budget of the verification of a release, and how its anchors share it."""
 
 import pytest
 

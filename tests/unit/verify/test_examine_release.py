@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the verification of a release gives to whoever goes on with it, beside the verdict."""
+"""The verification of a release returns the verified values, beside the verdict."""
 
 import msgspec
 import pytest
