@@ -3,4 +3,4 @@
 
 __version__ = "0.1.0"
 RELEASED = "2026-11-28"
-"""The day on which this version was made: no clock of a machine that runs it is right and earlier."""
+"""The day on which this version was made. A clock that shows an earlier day is wrong."""

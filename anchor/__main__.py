@@ -5,11 +5,11 @@ import gc
 import os
 import sys
 
-gc.disable()  # until the modules of a command are imported: they make much, and throw away little
+gc.disable()  # until the modules of a command are imported: they make many objects, and free few
 
 
 def main() -> None:
-    """Run the command. Its modules are imported here, so that Ctrl-C among the imports is no traceback."""
+    """Run the command. Its imports are inside, so that Ctrl-C during them prints no traceback."""
     try:
         from anchor.cli.main import main as run
 

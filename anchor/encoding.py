@@ -85,7 +85,7 @@ def decimal(text: str, *, limit: int = 2**63 - 1, where: str = "") -> int:
 
 
 class Number(str):
-    """A number of somebody else's document that no format read here could have, as the text that it is."""
+    """The text of a number in another party's document. No format that we read has such numbers."""
 
     __slots__ = ()
 
@@ -93,9 +93,9 @@ class Number(str):
 def parse_json(data: bytes, *, where: str = "", foreign: bool = False) -> Any:
     """A JSON document (RFC 8259) without duplicate keys, lone surrogates, NaN, a BOM or deep nesting.
 
-    The caller caps the size. Integers have at most 20 digits; longer ones and other numbers are refused, as
-    no format read here has any. `foreign`, for documents with other people's predicates in them: such numbers
-    are kept as `Number`, and deep nesting is Unsupported, since it is wrong in our formats alone.
+    The caller caps the size. Integers have at most 20 digits; longer ones and other numbers are refused,
+    because no format that we read has them. `foreign` is for documents with other people's predicates: such
+    numbers are kept as `Number`, and deep nesting is Unsupported, because only our formats forbid it.
     """
     _check_depth(data, where, Unsupported if foreign else Refused)
 
@@ -134,8 +134,8 @@ def parse_json(data: bytes, *, where: str = "", foreign: bool = False) -> Any:
 
 
 def is_json(data: bytes) -> bool:
-    """True if these are the bytes of one JSON document, valid for us or not. A document that is nested too
-    deeply to be read counts as one."""
+    """True if these are the bytes of one JSON document, even of one that we refuse. A document that is nested
+    too deeply to be read counts too."""
     try:
         _check_depth(data, "", Refused)
         json.loads(data.decode("utf-8"), parse_int=str, parse_float=str)

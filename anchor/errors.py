@@ -41,7 +41,7 @@ def _pair(found: "re.Match[str]") -> str:
 def printable(text: str) -> str:
     """The text with every control, invisible and direction-changing character written out.
 
-    For terminals: none may obey what a stranger wrote.
+    The text of a stranger can then not steer a terminal.
     """
     if text.isprintable():
         return text
@@ -54,7 +54,7 @@ def _joined(where: str, problem: str, remedy: str) -> str:
 
 
 def _cut(text: str, room: int) -> str:
-    """The text, or its two ends where it is longer than `room`: a path says most at its end."""
+    """The text, or its beginning and end if it is longer than `room`: the end of a path says most."""
     if len(text) <= room:
         return text
     half = (room - 3) // 2

@@ -40,11 +40,11 @@ ITEMS: Final = 1000
 """Items of a list in a bundle or a trusted root."""
 COPY_ITEMS: Final = 256
 COPY_CHAIN: Final = 10
-"""Of the copy beside a release: anybody may have made it, and each item multiplies the work."""
+"""For the copy beside a release. Anybody may have made it, and each item multiplies the work."""
 UNSIGNED: Final = 16 << 20
-"""Bytes of a ledger that is read although no trusted signer signed its statement."""
+"""Bytes of a ledger whose statement no trusted signer signed. A larger one is not read."""
 CHECKS: Final = 8192
-"""Signature checks of the anchors of a release: 128 for each of 64. An honest one needs five to twenty."""
+"""Signature checks of one release: 128 for each of 64 anchors. An honest anchor needs five to twenty."""
 
 FORMAT: Final = {
     "bytes of a ledger file": FILE,
@@ -77,7 +77,7 @@ FORMAT: Final = {
     "logs or authorities of one kind in the copy of a trusted root": COPY_ITEMS,
     "certificates of an authority in that copy": COPY_CHAIN,
 }
-"""The limits of the format: FORMAT.md section 13 has this table. Who verifies refuses what is beyond."""
+"""The limits of the format: FORMAT.md section 13 has this table. A verifier refuses a larger document."""
 
 EVIDENCE: Final = 1 << 26
 LOG_EVIDENCE: Final = 4 * NOTE + (64 << 10)
@@ -118,4 +118,4 @@ PROGRAM: Final = {
     "an answer of a Rekor v1 log": ANSWER_V1,
     "an answer of a Rekor v2 log": ANSWER_V2,
 }
-"""Bytes of what is no part of the format: docs/operations.md has this table."""
+"""Sizes in bytes of documents outside of the format: docs/operations.md has this table."""

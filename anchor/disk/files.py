@@ -116,8 +116,8 @@ def write(path: Path, data: bytes, *, mode: int = 0o644) -> None:
 def replace(path: Path, data: bytes, *, mode: int | None, owner: tuple[int, int] | None = None) -> None:
     """Put a file in this place whole and durably: temporary file, fsync, rename, fsync of the folder.
 
-    The mode is this one, whatever the umask, and None is 644 less what the umask takes. The owner is changed
-    as far as this user may give a file away.
+    The file has exactly this mode, whatever the umask; None means 644 minus the umask. The owner is changed
+    if this user has the right to do so.
     """
     make_folder(path.parent, mode=PRIVATE if mode is not None and not mode & 0o044 else PUBLIC)
     name = path.parent / f".{path.name}.{secrets.token_hex(4)}.tmp"

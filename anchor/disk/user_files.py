@@ -78,10 +78,11 @@ def base(path: Path) -> Path:
 
 
 def write(path: Path, data: bytes, *, wait: bool = True) -> None:
-    """Write where the name leads: a regular file is replaced whole and keeps its mode and owner, links are
-    followed and stay, and anything else (a device, a pipe) is written into.
+    """Write to the file that the name leads to.
 
-    `wait`: for somebody who reads a named pipe; else that nobody does is `Misuse`.
+    A regular file is replaced as a whole, and keeps its mode and owner. Links are followed and stay. Anything
+    else, such as a device or a pipe, is opened and written to. `wait`: wait for a reader of a named pipe;
+    otherwise a pipe without a reader is `Misuse`.
     """
     try:
         target = _follow(path)

@@ -14,7 +14,7 @@ from anchor.encoding import rfc3339
 from anchor.errors import Misuse
 
 SKEW = timedelta(minutes=5)
-"""Two machines that publish in turn may differ by so much."""
+"""The clocks of two machines that publish in turn may differ by this much."""
 WAY_OUT = (
     "set the clock where it is wrong; where it is right, that time was signed by a clock that was ahead: "
     "wait until then, or go on as another signer with a home that is new (--home FOLDER --new-signer)"
@@ -40,8 +40,8 @@ def check(now: datetime, known: Mapping[str, datetime]) -> None:
 
 
 def check_instance(now: datetime, instance: Instance) -> None:
-    """Raise `Misuse` where the time of an instance's keys has not come, or is over, or where its log has a
-    signature of a later time: nothing that is signed now would verify, or it would be dated before that."""
+    """Raise `Misuse` if this time is outside of the validity of an instance's keys, or before the newest
+    signature in its log. A signature made now would not verify, or would be dated before an older one."""
     newest = max(filter(None, (instance.created + SKEW, instance.newest())))
     check(now, {f"the instance in {instance.folder}": newest})
     if now >= instance.ends:

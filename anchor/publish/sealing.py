@@ -81,7 +81,7 @@ def dry_run(request: PublishRequest) -> Sealing:
 
 
 def _check_same(sealing: Sealing) -> None:
-    """A version that is published stays what it is, and is still all there."""
+    """Raise `Refused` if this version is published with another statement, or not whole any more."""
     existing = sealing.plan.existing
     if existing is None:
         return

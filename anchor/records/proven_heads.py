@@ -119,7 +119,7 @@ def unproven(connection: Connection, log: dict[str, str]) -> list[RowMapping]:
 
 
 def beyond(connection: Connection, log: dict[str, str]) -> int:
-    """How many unproven heads of a log were served and not kept."""
+    """The number of unproven heads of a log that were served and not kept."""
     of_log = {"of_key": log["log_key"], "of_origin": log["origin"]}
     return connection.execute(_BEYOND, of_log).scalar() or 0
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A worker claims the targets that are due, re-verifies them and saves each run.
+"""A worker leases the targets that are due, re-verifies them and saves each run.
 
 Decides what happens when the records fail: the verdict stands, people are notified, and evidence is written
 to a file beside the database. The worker opens no file and no socket; its `Host` does.
@@ -30,7 +30,7 @@ from anchor.verdict import Check, Class, Verdict, failed, judge
 _UNRECORDED = "this run is not recorded"
 _NOTIFIED_AT_ONCE = (Class.INVALID, Class.EQUIVOCATION, Class.ERROR, Class.UNAVAILABLE)
 AGAIN = 2.0
-"""Seconds between two tries to give up the claim of a run that is over."""
+"""Seconds between two tries to give up the lease of a run that is over."""
 SOONEST = 15.0
 LATEST = 240.0
 """Seconds for which a target waits after a run that was not saved: doubled each time. The target stays due,
@@ -57,7 +57,7 @@ class WorkerConfig:
     """The name that other workers see: `anchor.disk.worker_id`."""
     rules: store.RunRules = field(default_factory=store.RunRules)
     lease: float = queue.LEASE
-    """Seconds for which a claim holds without being renewed."""
+    """Seconds for which a lease holds without being renewed."""
 
 
 class Host(Protocol):
@@ -135,7 +135,7 @@ class Worker:
         """
         done: list[RunResult] = []
         self.failure = self._degraded = None
-        with contextlib.suppress(Stopped):  # complete runs are kept, the claim of the last one is given back
+        with contextlib.suppress(Stopped):  # complete runs are kept, the lease of the last one is given back
             for result in self._due_runs(stopping, limit):
                 done.append(result)
         self._save_mark(done)
@@ -324,7 +324,7 @@ class Worker:
         return RunResult(_with(record, error), None, str(error))
 
     def close(self) -> None:
-        """Give back the claims of this process."""
+        """Give back the leases of this process."""
         self._finished.end()
 
     def _recovered(self, record: RunRecord, saved: store.SavedRun) -> None:
@@ -374,9 +374,9 @@ class Worker:
 
     @contextlib.contextmanager
     def _renewing(self) -> Iterator[None]:
-        """Renew the claim of each run for as long as the run takes. One thread does it for a whole cycle.
+        """Renew the lease of each run for as long as the run takes. One thread does it for a whole cycle.
 
-        A run that has ended meanwhile has no claim, and renewing it changes nothing.
+        A run that has ended meanwhile has no lease, and renewing it changes nothing.
         """
         over, lease_time = threading.Event(), self._config.lease
 
@@ -397,10 +397,10 @@ class Worker:
 
 
 class _FinishedRuns:
-    """Runs that are over and whose claims the records did not take back yet.
+    """Runs that are over and whose leases the records could not end yet.
 
     Only this process knows that they are over: to all others it is alive and at work. So a thread of its own
-    tries again until the records take the claims back.
+    tries again until the records end the leases.
     """
 
     def __init__(self, database: Database, host: Host) -> None:
@@ -412,7 +412,7 @@ class _FinishedRuns:
         self._thread: threading.Thread | None = None
 
     def add(self, lease: Lease) -> None:
-        """Give up the claim of a run that is over, now or as soon as the records take it."""
+        """Give up the lease of a run that is over, now or as soon as the records can store that."""
         with self._lock:
             self._leases.append(lease)
         try:
@@ -424,14 +424,14 @@ class _FinishedRuns:
                     self._thread.start()
 
     def give_up(self) -> None:
-        """Give up all claims. Raises the error of the records."""
+        """Give up all leases. Raises the error of the records."""
         with self._lock:
             while self._leases:
                 queue.abandon_run(self._database, self._leases[0], now=self._host.clock())
                 del self._leases[0]
 
     def end(self) -> None:
-        """Try once more, and no longer."""
+        """Try once more, then stop trying."""
         self._ended.set()
         with contextlib.suppress(AnchorError):
             self.give_up()
