@@ -19,10 +19,10 @@ _DATABASE = re.compile(r"postgres(?:ql)?(?:\+[a-z0-9]+)?$")
 
 
 def without_secrets(text: str) -> str:
-    """The text with what may be a secret in any URL of it written as `***`.
+    """The text, with `***` for each possible secret in a URL.
 
-    That is user and password before the host (of a database the user stays), and in the query the values of
-    names such as `password`, `sslpassword`, `token`, `X-Amz-Signature`.
+    Secrets are the user and the password before the host (the user of a database stays), and in the query the
+    values of names such as `password`, `sslpassword`, `token`, `X-Amz-Signature`.
     """
     return _PAIR.sub(_pair, _USER.sub(_user, text)) if "://" in text else text
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Core and edge brought together, a module a purpose. Only these and the commands know both sides.
+"""Core and edge brought together, one module for each purpose. Only these and the commands know both.
 
 `publish` opens the instances that sign, `trust` loads a policy with its trusted roots, and `records` opens
 the records of a home. `reverify` is the verifier that `anchor.monitor` asks for; `log_locations`, `readings`,

@@ -64,7 +64,7 @@ class NamedInstances:
     say: Callable[[str], None]
 
     def open(self, existing: Release | None) -> list[SigningInstance | Unavailable]:
-        """Each instance once. Raises what is not a matter of reaching it.
+        """Each instance once; for one that cannot be reached, its error. Any other error is raised.
 
         If this version is published already, the embedded instance is not always added to it.
         """

@@ -84,7 +84,7 @@ class TrustOptions:
         return hashlib.sha256(data).hexdigest()
 
     def known_as(self) -> queue.Policy:
-        """The policy as the records name it: a file by its path, anything else by what it says."""
+        """The name of the policy in the records: the path of a file, or the values of the options."""
         try:
             digest = self.digest()
         except AnchorError:  # each run says so
@@ -313,8 +313,8 @@ def worker_of(
 ) -> Worker:
     """A worker of this process that verifies under the trust of these options.
 
-    `tell` sends the messages that cannot go through the outbox; the notifier does if it is not given.
-    `stopping`: whether the run in progress is to be left.
+    `tell` sends the messages that cannot go through the outbox; by default the notifier sends them.
+    `stopping` is true when the run in progress must end.
     """
     notify = tell or notifier.tell
     host = ReverifyHost(given, home=home, offline=offline, notify=notify, stopping=stopping)

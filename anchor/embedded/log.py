@@ -181,7 +181,7 @@ class Log:
             self._writer()
 
     def _writer(self) -> Tail:
-        """The right edge; the first call takes the lock, drops what a killed writer left, opens the index."""
+        """The right edge. The first call locks, removes files of a killed writer, and opens the index."""
         if self._index is None:
             self._held.enter_context(exclusive(self.folder, doing="writing to the embedded log"))
             try:

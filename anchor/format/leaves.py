@@ -63,10 +63,10 @@ def seal(
     ledger_json: Sink | None = None,
     progress: Callable[[int], object] | None = None,
 ) -> Sealed:
-    """The root, size and columns of a ledger; its ledger.json is written as the facts go by.
+    """The root, size and columns of a ledger. Its ledger.json is written while the facts are read.
 
-    `progress` is called with the number of facts done, now and then. Raises what reading the table raises,
-    and `Refused` for an empty table or a fact beyond the limits: what was written is to be thrown away then.
+    `progress` is called with the number of facts done, now and then. Raises the errors of the table's
+    reader, and `Refused` for an empty table or a fact beyond the limits. The caller then discards the output.
     """
     tree = Accumulator()
     write = ledger_json.write if ledger_json else None

@@ -39,7 +39,7 @@ MAX_ANCHORS = limits.ANCHORS
 
 _WHERE = "release.json"
 
-# Texts are checked by `naming`, which says what is wrong; the patterns are for the JSON Schema.
+# Texts are checked by `names`, which gives the reason; the patterns are for the JSON Schema.
 Path = Annotated[str, Meta(extra_json_schema={"pattern": names.PATH, "maxLength": names.MAX_PATH})]
 Text = Annotated[str, Meta(extra_json_schema={"minLength": 1, "maxLength": names.MAX_TEXT})]
 Url = Annotated[str, Meta(extra_json_schema={"pattern": names.URL, "maxLength": names.MAX_TEXT})]

@@ -32,7 +32,7 @@ OUR_READER: Final = "ledger-json-v1"
 MAX_STATEMENT = limits.STATEMENT
 """Bytes of a statement: as many columns as a ledger may have, with names as long as they may be, fit."""
 
-# Texts are checked by `naming`, which says what is wrong; the patterns are for the JSON Schemas.
+# Texts are checked by `names`, which gives the reason; the patterns are for the JSON Schemas.
 Hex32 = Annotated[str, Meta(extra_json_schema={"pattern": names.HEX64})]
 Name = Annotated[str, Meta(extra_json_schema={"minLength": 1, "maxLength": names.MAX_NAME})]
 Version = Annotated[str, Meta(extra_json_schema={"pattern": names.VERSION})]

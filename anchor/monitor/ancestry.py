@@ -45,7 +45,7 @@ def compare_chain(
     verifier: Verifier,
     evidence: StatementEvidence,
 ) -> ChainFinding:
-    """Compare the chain of `now` with `held`, numbers of its ledger.
+    """Compare the chain of the release `now` with the held numbers of its ledger.
 
     Earlier releases are read from the folder of `target`.
     """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One re-verification: the published files of now, under the logs of now, compared with what is held.
+"""One re-verification: today's published files and logs, compared with everything that is held.
 
 `Cycle.run` takes these steps in order. Each is a named check of the verdict:
  1. clock      the time is not before the last recorded run

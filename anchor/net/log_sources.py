@@ -52,7 +52,7 @@ class FolderSource:
             if not full.exists():
                 raise Missing("not there", where=f"{self.folder}/{path}")
             return files.read(full, limit=limit)
-        except (Misuse, Refused) as e:  # what a published folder holds is no fault of who reads it
+        except (Misuse, Refused) as e:  # the contents of a published folder are not the reader's fault
             raise Unavailable(e.problem, where=f"{self.folder}/{path}", remedy="read it elsewhere") from None
         except OSError as e:
             raise Unavailable(e.strerror or "unreadable", where=f"{self.folder}/{path}") from None

@@ -23,7 +23,9 @@ from anchor.verify.release_files import COPYING, check_size
 if TYPE_CHECKING:
     from anchor.net.http import Response
 
-_READ = 4 * MAX_RELEASE  # more than `release.load` takes: what is a little too long is evidence, and refused
+_READ = (
+    4 * MAX_RELEASE
+)  # more than `release.load` takes: a file that is a little too long is evidence, and refused
 MAX_DOWNLOAD = limits.DOWNLOAD
 """Bytes of any one file fetched over the network."""
 SERVICE = "release"

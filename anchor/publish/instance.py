@@ -63,7 +63,7 @@ class SigningInstance(ABC):
 
     @abstractmethod
     def check_published(self, folder: Path) -> None:
-        """Raise if what is published in a folder is not the beginning of this log. An older copy of a home
+        """Raise if the log in a published folder is not the beginning of this log. An older copy of a home
         would fork its log."""
 
     @abstractmethod

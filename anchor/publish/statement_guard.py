@@ -94,8 +94,8 @@ def newest(home: Path) -> datetime | None:
 
 
 def restore(home: Path, root: Path, name: str) -> None:
-    """Complete the list of a home from what can be shown to be of this home: the statements that it kept, its
-    journals, and the releases in the published folder that are in the home's own log.
+    """Complete the list of a home from its own evidence: the statements that it kept, its journals, and the
+    published releases that are in the home's own log.
 
     Raises `Misuse` if there is no list, and the log has entries that none of these explains. The list was
     lost then, and a release could be signed twice. The caller holds the home.

@@ -218,7 +218,7 @@ def claims(token: str) -> tuple[str, str]:
     """Identity and issuer that a token claims and a certificate will name. Raises `Misuse`.
 
     The certificate authority names a workflow by its file and ref, and any other signer by the e-mail
-    address. Without these it is the identity that the client takes.
+    address. If a token has neither, its identity is the one that the client takes.
     """
     try:
         found = IdentityToken(token)

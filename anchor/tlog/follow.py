@@ -94,11 +94,11 @@ def follow(
 ) -> Followed:
     """Read the head of a tiled log and prove it against `held`, verified checkpoints of the same log.
 
-    `unproven` are verified checkpoints of the log too, which nothing was proven about; they are tried in this
-    order. `reader` is one of this head, which its caller got from here, with the tiles that it has verified
-    already: then the head's signatures are not verified again. `memory` is another place with
-    the tiles of what is held (a mirror), asked when the source serves a smaller head and no longer the larger
-    tree. Raises Unavailable when it cannot be decided.
+    `unproven` are verified checkpoints of the log without a proof; they are tried in this order. `reader` is
+    the reader that an earlier call returned: if it is of this head, its signatures are not verified again,
+    and its verified tiles are used. `memory` is another source of the held tree's tiles (a mirror). It is
+    asked if the source serves a smaller head and the larger tree no longer. Raises Unavailable if nothing
+    can be decided.
     """
     raw = source.checkpoint()
     known = reader.checkpoint if reader is not None and reader.checkpoint.raw == raw else None
@@ -156,9 +156,9 @@ def _head(
     cosigners: tuple[VerifierKey, ...],
     known: Checkpoint | None = None,
 ) -> Checkpoint:
-    """The head, if it is the log's; a note that is not is no statement of the log, only a bad source.
+    """The head, if the log signed it. Any other note says nothing about the log, only about its source.
 
-    `known`: what these bytes were found to be before; believed where it is verified under the log's key.
+    `known` is the result for the same bytes before; it is used if it is verified under the log's key.
     """
     for old in held:
         if not _verified(old, log):

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tiles (C2SP tlog-tiles): their paths and widths, which of them hold which hashes, and entry bundles.
 
-Pure arithmetic on sizes and strict parsing of bytes. Whether the bytes are true is `reader`'s to decide.
+Pure arithmetic on sizes and strict parsing of bytes. `tile_reader` decides whether the bytes are true.
 """
 
 import re

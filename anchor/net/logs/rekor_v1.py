@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rekor v1 over HTTP. Written: whether an answer is about our request, and the entry in it. Read: one tree.
+"""Rekor v1 over HTTP: the writer compares an answer with our request; the reader reads one tree.
 
 The API has its own form of an entry, and the name of an entry ends in its leaf hash. One question is enough
 to learn what became of a request. What is read is not verified here. The caller checks the signature of a
