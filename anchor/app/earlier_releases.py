@@ -29,15 +29,15 @@ def read(
     cannot be read.
     """
     first_error: AnchorError | None = None
-    for place in places(target, wanted.version):
+    for location in locations(target, wanted.version):
         try:
-            return _read(place, wanted, trust, budget, effort, offline=offline)
+            return _read(location, wanted, trust, budget, effort, offline=offline)
         except AnchorError as e:
             first_error = first_error or e
     raise first_error or Unavailable("is published nowhere", where=target)
 
 
-def places(target: str, version: str) -> list[str]:
+def locations(target: str, version: str) -> list[str]:
     """The paths or URLs of a version's release.json, from the one of the newest or of another version
     (FORMAT.md section 9)."""
     names = [f"release/{version}/release.json"]
@@ -55,14 +55,14 @@ def places(target: str, version: str) -> list[str]:
 
 
 def _read(
-    place: str, wanted: Previous, trust: Trust, budget: Budget, effort: Effort, *, offline: bool
+    location: str, wanted: Previous, trust: Trust, budget: Budget, effort: Effort, *, offline: bool
 ) -> Earlier:
-    data, files = release_files.load(place, budget, offline=offline)
+    data, files = release_files.load(location, budget, offline=offline)
     release = release_file.load(data)
     blob = release.statement
     if blob.sha256 != wanted.statement:
         raise Refused(
-            f"its statement is {blob.sha256}, not the {wanted.statement} that was named", where=place
+            f"its statement is {blob.sha256}, not the {wanted.statement} that was named", where=location
         )
     payload = read_whole(files, blob.path, size=blob.size, sha256=blob.sha256, limit=statements.MAX_STATEMENT)
     assert hashlib.sha256(payload).hexdigest() == wanted.statement

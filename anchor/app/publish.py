@@ -107,7 +107,7 @@ def _is_needless(existing: Release, options: SigningOptions) -> bool:
 
 
 def _of_instance(name: str, options: SigningOptions) -> list[SigningInstance | Unavailable]:
-    """One site for each log that the instance's signing config asks for: a bundle each."""
+    """One instance for each log that the signing config asks for. Each makes one bundle."""
     try:
         if name == EMBEDDED:
             return [_embedded(options)]

@@ -146,7 +146,7 @@ def _online(log: LogRun, memory: LogMemory, head: Checkpoint, name: str, entry: 
         return EntryFinding(result=result + _failed(log, name, doubt))
     if answer.body != entry.body:
         other = Unavailable("damaged source: answers with another entry", where=location.name)
-        at_our_index = answer.index == entry.place
+        at_our_index = answer.index == entry.tree_index
         error = _another_entry(entry.index) if at_our_index else other
         return EntryFinding(result=result + _failed(log, name, error))
     return EntryFinding(result=result + LogResult(checks=(_proven(name, "read", theirs),)))

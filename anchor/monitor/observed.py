@@ -33,7 +33,7 @@ class Entry:
     """The bundle's own checkpoint, verified under the log's key."""
     log: Log | None = None
     """The log that signed that checkpoint."""
-    place: int | None = None
+    tree_index: int | None = None
     """Its index in the tree of that checkpoint. In Rekor v1 `index` counts over all trees of the log."""
 
 
@@ -122,7 +122,7 @@ def _entry(anchor: VerifiedAnchor, fact: LogFact) -> Entry:
         anchor=anchor.number,
         checkpoint=fact.checkpoint,
         log=_log(fact),
-        place=fact.index if fact.checkpoint else None,
+        tree_index=fact.index if fact.checkpoint else None,
     )
 
 

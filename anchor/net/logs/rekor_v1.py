@@ -149,17 +149,17 @@ class RekorV1Reader:
             return _hashes(value.get("hashes") or [])
 
     def entry(self, index: int) -> EntryProof:
-        """The entry with this log index (over all trees), with its place in its own tree."""
+        """The entry with this log index (over all trees), with its index in its own tree."""
         value = self._get("log/entries", {"logIndex": str(index)})
         with _shape("log/entries"):
             (found,) = value.values()
             proof = found["verification"]["inclusionProof"]
-            place = proof["logIndex"]
-            if type(place) is not int or not 0 <= place < MAX_SIZE or found["logIndex"] != index:
+            tree_index = proof["logIndex"]
+            if type(tree_index) is not int or not 0 <= tree_index < MAX_SIZE or found["logIndex"] != index:
                 raise ValueError("another entry")
             return EntryProof(
                 body=unbase64(_text(found["body"]), where="body"),
-                index=place,
+                index=tree_index,
                 hashes=tuple(_hashes(proof["hashes"])),
                 checkpoint=_text(proof["checkpoint"]).encode(),
             )
