@@ -370,7 +370,7 @@ def test_a_home_whose_keys_are_over_is_named_for_what_it_is(tmp_path: Path, cloc
     assert not list((site.home / "journal").glob("[!.]*"))
 
 
-@pytest.mark.parametrize("year", [2038, 2039])
+@pytest.mark.parametrize("year", [2038, pytest.param(2039, marks=pytest.mark.slow)])
 def test_every_signature_after_2038_verifies(tmp_path: Path, clock: WallClock, year: int) -> None:
     """The reference client agrees each time: from then on it loses a millisecond of one SCT in four."""
     site = empty(tmp_path)

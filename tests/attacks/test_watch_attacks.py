@@ -145,7 +145,9 @@ def test_a_run_beside_the_watch_waits_or_says_who_holds_it(online: Online) -> No
         assert daemon.stop() == 0
 
 
-@pytest.mark.parametrize("copy", [False, True], ids=["deleted", "replaced"])
+@pytest.mark.parametrize(
+    "copy", [pytest.param(False, marks=pytest.mark.slow), True], ids=["deleted", "replaced"]
+)
 def test_records_that_are_deleted_or_replaced_under_a_running_watch_are_noticed(
     online: Online, copy: bool
 ) -> None:

@@ -36,7 +36,9 @@ def propose(clone: Path, tag: str) -> Ran:
     return shell(step("publish.yml", "Propose"), clone, TAG=tag)
 
 
-HOSTS = pytest.mark.parametrize("publish", [github_publish, gitlab_publish])
+HOSTS = pytest.mark.parametrize(
+    "publish", [github_publish, pytest.param(gitlab_publish, marks=pytest.mark.slow)]
+)
 Publish = Callable[[Path, str], Ran]
 
 

@@ -94,7 +94,7 @@ def test_no_run_is_lost_or_doubled_when_workers_are_killed_at_random(
         limit = time.monotonic() + 240
         while not fleet.ended() and time.monotonic() < limit:
             time.sleep(dice.uniform(0.1, 0.6))
-            if fleet.kills < 12 and outcomes.overdue(opened, now=time.time()):
+            if fleet.kills < min(12, count // 20) and outcomes.overdue(opened, now=time.time()):
                 fleet.kill_one(dice)
         assert fleet.finish() == []
         with opened.read() as connection:

