@@ -9,7 +9,7 @@ trusted root verifying the same.
 import functools
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
@@ -111,12 +111,13 @@ class VerifiedAnchor(msgspec.Struct, frozen=True, kw_only=True):
     release's copy of the trusted root verifying the same."""
 
 
-class AnchorReport(msgspec.Struct, kw_only=True):
+class AnchorReport(msgspec.Struct, frozen=True, kw_only=True):
     """One anchor, the `number`-th of release.json from 1, and its checks."""
 
     anchor: Anchor
     number: int
-    steps: Checks
+    own: tuple[Check, ...]
+    """The checks of the anchor, in order, without what they are about."""
     bundle: BundleReport | None = None
     """Set if every strict check of the bundle passed, and release.json tells the truth about it."""
     data: bytes = b""
@@ -132,8 +133,8 @@ class AnchorReport(msgspec.Struct, kw_only=True):
 
     @property
     def checks(self) -> list[Check]:
-        """The checks so far, each with what it is about."""
-        return [msgspec.structs.replace(c, about=self.about) for c in self.steps.checks]
+        """The checks, each with what it is about."""
+        return [msgspec.structs.replace(c, about=self.about) for c in self.own]
 
     @property
     def about(self) -> str:
@@ -188,6 +189,15 @@ class _Given(msgspec.Struct, frozen=True, kw_only=True):
     effort: Effort
 
 
+class VerifiedBundle(NamedTuple):
+    """A bundle that the verifier's own `root` (JSON) verified, with its exact bytes and its report."""
+
+    anchor: Anchor
+    data: bytes
+    root: bytes
+    report: BundleReport
+
+
 def verify_all(
     release: Release,
     payload: bytes,
@@ -222,29 +232,34 @@ def verify_all(
 
 def _verify_anchor(anchor: Anchor, number: int, given: _Given) -> AnchorReport:
     """All checks of one anchor."""
-    copy, trust = given.copy, given.trust
-    report = AnchorReport(anchor=anchor, number=number, steps=Checks(given.effort))
-    data = report.steps.run(steps.BUNDLE_FILE, _read_bundle, anchor, given.files)
-    if data is None:
-        return report
-    report.data = data
-    if trust is None:
-        if copy is not None:
-            _check_bundle(report, copy.verify(data, given.now, given.effort), given.payload)
-        return report
-    bundle_report, report.root = trust.verify(data, now=given.now, effort=given.effort)
-    if bundle_report.foreign:
-        report.foreign = True
-        line = "the policy's trusted roots do not name its log or authority"
-        report.steps.skip(steps.ANCHOR_TRUSTED, line)
-        if copy is not None:
-            used = report.steps.run(steps.ANCHOR_NAMED, _check_untrusted, report, copy, given)
-            report.used = used or frozenset()
-        return report
-    _check_bundle(report, bundle_report, given.payload)
-    if report.bundle is not None:
-        report.counts = _check_demands(report, report.bundle, given, trust)
-    return report
+    copy, trust, now, effort = given.copy, given.trust, given.now, given.effort
+    checks = Checks(effort)
+    data = checks.run(steps.BUNDLE_FILE, _read_bundle, anchor, given.files)
+    root, foreign, used, bundle, counts = b"", False, None, None, False
+    if data is not None and trust is not None:
+        bundle_report, root = trust.verify(data, now=now, effort=effort)
+        foreign = bundle_report.foreign
+        if foreign:
+            checks.skip(steps.ANCHOR_TRUSTED, "the policy's trusted roots do not name its log or authority")
+            if copy is not None:
+                used = checks.run(steps.ANCHOR_NAMED, _check_untrusted, anchor, data, copy, given)
+        else:
+            bundle = _check_bundle(checks, anchor, bundle_report, given.payload)
+            if bundle is not None:
+                counts = _check_demands(checks, VerifiedBundle(anchor, data, root, bundle), given, trust)
+    elif data is not None and copy is not None:
+        bundle = _check_bundle(checks, anchor, copy.verify(data, now, effort), given.payload)
+    return AnchorReport(
+        anchor=anchor,
+        number=number,
+        own=tuple(checks.checks),
+        bundle=bundle,
+        data=data or b"",
+        root=root,
+        counts=counts,
+        foreign=foreign,
+        used=used or frozenset(),
+    )
 
 
 def _read_bundle(anchor: Anchor, files: Files) -> tuple[str, bytes]:
@@ -253,77 +268,77 @@ def _read_bundle(anchor: Anchor, files: Files) -> tuple[str, bytes]:
     return f"{blob.path} has SHA-256 {blob.sha256}, which release.json names", data
 
 
-def _check_bundle(report: AnchorReport, bundle: BundleReport, payload: bytes) -> None:
-    """The strict checks of one bundle, then the claims of release.json. Sets `bundle` if all passed."""
-    report.steps.checks += bundle.checks
+def _check_bundle(
+    checks: Checks, anchor: Anchor, bundle: BundleReport, payload: bytes
+) -> BundleReport | None:
+    """The strict checks of one bundle, then the claims of release.json. The bundle's report if all passed."""
+    checks.extend(bundle.checks)
     if any(c.state in ("refused", "unknown") for c in bundle.checks):
-        return
-    if report.steps.run(steps.ANCHOR_NAMED, check_claims, report.anchor, bundle, payload):
-        report.bundle = bundle
+        return None
+    return bundle if checks.run(steps.ANCHOR_NAMED, check_claims, anchor, bundle, payload) else None
 
 
-def _check_untrusted(report: AnchorReport, copy: RootCopy, given: _Given) -> tuple[str, frozenset[Name]]:
+def _check_untrusted(
+    anchor: Anchor, data: bytes, copy: RootCopy, given: _Given
+) -> tuple[str, frozenset[Name]]:
     """The entries of the copy that a foreign anchor needs; raises if release.json says something else.
 
     A foreign anchor proves nothing and never counts. The verifier's roots do not bind what release.json says
     about it, so the copy in the release must.
     """
-    bundle = copy.verify(report.data, given.now, given.effort)
+    bundle = copy.verify(data, given.now, given.effort)
     given.effort.poll()  # a bundle that costs too much to verify is not a forgery
     bad = next((c for c in bundle.checks if c.demotes), None)
     if bad is not None:
         kind = Unsupported if bundle.verdict is Class.UNSUPPORTED else Refused
         raise kind(f"{bad.name}: {bad.detail}", where="under the trusted root that the release carries")
-    check_claims(report.anchor, bundle, given.payload)
-    used = root_copy.used(report.data, bundle, copy.root, given.effort)
+    check_claims(anchor, bundle, given.payload)
+    used = root_copy.used(data, bundle, copy.root, given.effort)
     line = "it is what release.json claims, by the trusted root that the release carries: no proof to you"
     return line, used
 
 
-def _check_demands(report: AnchorReport, bundle: BundleReport, given: _Given, trust: Trust) -> bool:
+def _check_demands(checks: Checks, verified: VerifiedBundle, given: _Given, trust: Trust) -> bool:
     """True if a verified anchor counts: witnesses, second opinion and the release's copy all agree."""
-    run, copy = report.steps.run, given.copy
+    run, copy = checks.run, given.copy
     if trust.witnesses is not None and not run(
-        steps.WITNESSES, check_witnesses, bundle, trust.witnesses, given.now, given.effort
+        steps.WITNESSES, check_witnesses, verified.report, trust.witnesses, given.now, given.effort
     ):
         return False
     client, agreed = given.reference_client, True
     if client is None:
-        report.steps.skip(steps.REFERENCE_CLIENT, NOT_ASKED)
+        checks.skip(steps.REFERENCE_CLIENT, NOT_ASKED)
     else:
-        agreed = bool(run(steps.REFERENCE_CLIENT, _ask_reference_client, report, bundle, given, client))
-    same = copy is None or run(steps.TRUSTED_ROOT_COPY, _check_root_copy, report, copy, given)
+        agreed = bool(run(steps.REFERENCE_CLIENT, _ask_reference_client, verified, given, client))
+    same = copy is None or run(steps.TRUSTED_ROOT_COPY, _check_root_copy, verified, copy, given)
     return agreed and bool(same)
 
 
-def _ask_reference_client(
-    report: AnchorReport, bundle: BundleReport, given: _Given, client: ReferenceClient
-) -> str:
+def _ask_reference_client(verified: VerifiedBundle, given: _Given, client: ReferenceClient) -> str:
     """The reference client must agree, under the same root. Its opinion never outvotes our refusal.
 
     The client ignores keys that are not trusted yet at this moment. If this machine's time lies before the
     signed time, a wrong clock is the cause.
     """
+    anchor, earliest = verified.anchor, verified.report.earliest
     try:
-        verified = client(report.data, report.root, report.anchor.identity, report.anchor.issuer)
-        if verified != given.payload:
+        payload = client(verified.data, verified.root, anchor.identity, anchor.issuer)
+        if payload != given.payload:
             raise Refused("verifies another payload")
     except Refused:
-        if bundle.earliest is None or given.now >= bundle.earliest:
+        if earliest is None or given.now >= earliest:
             raise
-        problem = (
-            f"signed at {bundle.earliest.isoformat()}, and this machine's time is {given.now.isoformat()}"
-        )
+        problem = f"signed at {earliest.isoformat()}, and this machine's time is {given.now.isoformat()}"
         remedy = "set the clock: the sigstore client judges by it"
         raise Unavailable(problem, where="clock", remedy=remedy) from None
     return "the sigstore client verifies the same payload, for this signer and under this root"
 
 
-def _check_root_copy(report: AnchorReport, copy: RootCopy, given: _Given) -> str:
+def _check_root_copy(verified: VerifiedBundle, copy: RootCopy, given: _Given) -> str:
     """The copy beside the release must verify the anchor as the verifier's own root does."""
-    if copy.raw == report.root:
+    if copy.raw == verified.root:
         return "the copy in the release is, byte for byte, the root that verified it"
-    return copy.verifies_same(report.data, given.payload, given.now, given.effort)
+    return copy.verifies_same(verified.data, given.payload, given.now, given.effort)
 
 
 def check_claims(anchor: Anchor, bundle: BundleReport, payload: bytes) -> str:

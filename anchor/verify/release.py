@@ -150,7 +150,7 @@ def examine_release(
         checks.run(steps.LEDGER_JSON, ledger_checks.compare_ours, release, files)
     else:
         checks.skip(steps.LEDGER_JSON, "the ledger itself did not verify")
-    checks.checks += [c for report in reports for c in report.checks] + copy_checks
+    checks.extend([c for report in reports for c in report.checks] + copy_checks)
     return ReleaseResult(
         verdict=_conclude(target, release, reports, checks, trust, now),
         release=release,
@@ -178,7 +178,7 @@ def _conclude(
         line = "no policy was given, so nobody said whose signature counts"
         checks.skip(steps.POLICY, line, demotes=Class.USAGE)
     else:
-        checks.checks += [*trust.checks, *_check_policy(reports, release, trust.policy, now)]
+        checks.extend([*trust.checks, *_check_policy(reports, release, trust.policy, now)])
     if any(r.embedded for r in reports):
         notes.append(EMBEDDED)
     good = not any(c.demotes for c in checks.checks)

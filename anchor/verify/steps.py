@@ -5,7 +5,7 @@ Every step has a name, a clause and the meaning of a refusal; docs/checks.md lis
 scripts read them in `--json`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Literal, ParamSpec, TypeVar, overload
 
 from anchor.errors import AnchorError
@@ -309,6 +309,10 @@ class Checks:
         line, value = result if isinstance(result, tuple) else (result, True)
         self.checks.append(passed(step, line))
         return value
+
+    def extend(self, checks: Iterable[Check]) -> None:
+        """Keep checks that were made elsewhere."""
+        self.checks.extend(checks)
 
     def skip(self, step: Step, reason: str, *, demotes: Class | None = None) -> None:
         """Keep a check that did not run. A step that an earlier one stopped demotes nothing by itself."""
