@@ -72,7 +72,8 @@ def test_refused_connection_is_not_sent_and_names_the_service() -> None:
     "behaviour", [drip(each=0.05), drip(each=0.05, headers_too=True), hang_before, hang_after]
 )
 def test_server_that_drips_or_hangs_ends_within_the_budget(behaviour: Behaviour) -> None:
-    with bad_server(behaviour) as s, pytest.raises(LostAnswer, match="no whole answer"):
+    # Which of two time-outs ends a call that hangs is chance: of the read, or of the whole.
+    with bad_server(behaviour) as s, pytest.raises(LostAnswer, match=r"no (whole )?answer within"):
         fetch(s.url, seconds=0.9, patience=SLOW)
 
 
