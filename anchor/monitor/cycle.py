@@ -298,7 +298,10 @@ class Cycle:
 
 
 class _Step:
-    """The context of one step. It turns an error into a check of the run."""
+    """The context of one step. It turns an error into a check of the run.
+
+    A class, because type checkers do not see that a generator's context ends errors.
+    """
 
     def __init__(self, run: "_Run", name: str, service: str) -> None:
         self._run = run

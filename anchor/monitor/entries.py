@@ -19,8 +19,8 @@ from anchor.monitor.log_result import (
     EntryFinding,
     LogResult,
     ProvenEntry,
-    evidence_kept,
     heads_of,
+    only_checks,
     preserve_contradiction,
 )
 from anchor.monitor.observed import Entry
@@ -45,7 +45,7 @@ def prove(
     name = f"entry {entry.index} of {log.location.tree}"
     if log.head is None:
         reason = "the log has no head today that it could be proven under"
-        return EntryFinding(result=LogResult(checks=(skipped(name, reason),)))
+        return EntryFinding(result=only_checks(skipped(name, reason)))
     assert log.followed is not None
     reader = log.followed.reader
     if reader is not None:
@@ -66,25 +66,23 @@ def _since(
     name = f"history since {entry}"
     if then.origin != head.origin:
         other = Unavailable(f"the bundle is of {then.origin}, another tree")
-        return EntryFinding(result=LogResult(checks=(failed(name, other),)))
+        return EntryFinding(result=only_checks(failed(name, other)))
     is_held = memory.knows(then.origin, then.size, then.root)
     try:
         found = log.prove([then], head)
     except Unavailable as e:
-        return EntryFinding(result=LogResult(checks=(failed(name, e),)))
+        return EntryFinding(result=only_checks(failed(name, e)))
     result = LogResult()
     if not is_held:  # a proof that was kept once is not kept again with every growth of the log
         result = heads_of(log.location, then, source="bundle") + log.proofs_worth_keeping(found)
     if found.news is News.EQUIVOCATION:
         result += heads_of(log.location, found.head, then)
         shown = preserve_contradiction(memory, log.location, name, found, log.result + known + result)
-        # The next run repeats this line as the log's own check. With it here, that is not a new cause.
-        same = evidence_kept(log.check_name, shown.evidence[-1], found.detail)
-        return EntryFinding(result=result + shown + LogResult(checks=(same,)), for_all=shown)
+        return EntryFinding(result=result + shown + log.repeated(shown, found), for_all=shown)
     check = passed(name, f"size {then.size} of the bundle is the beginning of size {head.size}")
     if found.news is News.OLD_HEAD:
         check = failed(name, Unavailable(found.detail, where=log.location.name))
-    return EntryFinding(result=result + LogResult(checks=(check,)))
+    return EntryFinding(result=result + only_checks(check))
 
 
 def _tiled(
@@ -119,7 +117,7 @@ def _tiled(
     except (Refused, Unavailable) as e:
         return EntryFinding(result=_failed(log, name, e), bundle=read)
     how = "read under this head before" if spared else "read"
-    return EntryFinding(result=LogResult(checks=(_proven(name, how, head),)), entry=proven, bundle=read)
+    return EntryFinding(result=only_checks(_proven(name, how, head)), entry=proven, bundle=read)
 
 
 def _online(log: LogRun, memory: LogMemory, head: Checkpoint, name: str, entry: Entry) -> EntryFinding:
@@ -149,7 +147,7 @@ def _online(log: LogRun, memory: LogMemory, head: Checkpoint, name: str, entry: 
         at_our_index = answer.index == entry.tree_index
         error = _another_entry(entry.index) if at_our_index else other
         return EntryFinding(result=result + _failed(log, name, error))
-    return EntryFinding(result=result + LogResult(checks=(_proven(name, "read", theirs),)))
+    return EntryFinding(result=result + only_checks(_proven(name, "read", theirs)))
 
 
 def _head_of(log: LogRun, answer: EntryProof) -> Checkpoint:
@@ -174,5 +172,5 @@ def _another_entry(index: int) -> AnchorError:
 def _failed(log: LogRun, name: str, error: AnchorError) -> LogResult:
     """The check of an entry that was not proven. Only Unavailable says that the log was not reached."""
     meaning = "the log holds another entry where the release's bundle says that it is"
-    services = () if isinstance(error, Refused) else (log.location.name,)
-    return LogResult(checks=(failed(name, error, meaning=meaning),), services=services)
+    service = "" if isinstance(error, Refused) else log.location.name
+    return only_checks(failed(name, error, meaning=meaning), service=service)

@@ -22,6 +22,7 @@ from anchor.monitor.log_result import (
     LogResult,
     evidence_kept,
     heads_of,
+    only_checks,
     preserve_contradiction,
     proofs_of,
 )
@@ -31,7 +32,7 @@ from anchor.tlog import evidence as evidences
 from anchor.tlog import witness_policy
 from anchor.tlog.checkpoint import Checkpoint
 from anchor.tlog.follow import Followed, News
-from anchor.verdict import Check, failed, passed, skipped
+from anchor.verdict import failed, passed, skipped
 
 DAY = 86400
 SKEW = 300
@@ -76,6 +77,11 @@ class LogRun:
         """The proofs of a later question. Without a head of the history that is held they prove nothing."""
         settled = self.followed is None or self.followed.settled
         return proofs_of(found) if settled else LogResult()
+
+    def repeated(self, shown: LogResult, found: Followed) -> LogResult:
+        """The log's own check of a contradiction that another check `shown` has. The next run repeats this
+        line. With it here already, that is not a new cause."""
+        return only_checks(evidence_kept(self.check_name, shown.evidence[-1], found.detail))
 
     def with_result(self, result: LogResult) -> "LogRun":
         """The run with a later result about the log."""
@@ -129,7 +135,9 @@ class _Follower:
             others = [checkpoints.verify(h.note, self.location.log) for h in self._shuffled(unproven)]
         except AnchorError as e:
             meaning = "what is held of the log cannot be believed"
-            return LogRun(client=self.client, result=result + _checks(failed("records", e, meaning=meaning)))
+            return LogRun(
+                client=self.client, result=result + only_checks(failed("records", e, meaning=meaning))
+            )
         followed: Followed | None = None
         if head is not None:
             # The head is kept even if nothing can be proven about it: the log signed it.
@@ -162,7 +170,7 @@ class _Follower:
                 continue  # it is about a ledger of this name
             shown = evidences.check(kept.document)
             if shown.key == self.location.log.key:  # else it is about another log that had this origin
-                return _checks(evidence_kept(self.name, kept, shown.sentence))
+                return only_checks(evidence_kept(self.name, kept, shown.sentence))
         return LogResult()
 
     def _judge(self, found: Followed, held: Sequence[HeldCheckpoint], known: LogResult) -> LogResult:
@@ -175,7 +183,7 @@ class _Follower:
             return growth
         if found.news is News.OLD_HEAD:
             old = Unavailable(found.detail, where=location.name, remedy="an alarm only if it lasts")
-            return _checks(failed(self.name, old, clause=CLAUSE), service=location.name)
+            return only_checks(failed(self.name, old, clause=CLAUSE), service=location.name)
         detail = found.detail
         if found.news is News.SAME:
             days = int((self.now - max(h.seen for h in held)) // DAY)
@@ -183,7 +191,7 @@ class _Follower:
             detail += f", frozen for {days} days" if days > 0 else ""
         if location.ended is not None and self.now > location.ended:
             detail += "; retired, as the trust root says"
-        return _checks(passed(self.name, detail, clause=CLAUSE))
+        return only_checks(passed(self.name, detail, clause=CLAUSE))
 
     def _shuffled(self, unproven: Unproven) -> list[SignedCheckpoint]:
         """The unproven heads in an order that depends on the time. A run may not come to all of them, so no
@@ -208,7 +216,7 @@ class _Follower:
         meaning = "the log signed trees that it does not show: they may be of another history"
         name = f"unproven heads of {self.location.tree}"
         check = failed(name, doubt, meaning=meaning, clause="C2SP tlog-checkpoint")
-        return _checks(check, service=self.location.name)
+        return only_checks(check, service=self.location.name)
 
     def _final_head(self) -> HeldCheckpoint | None:
         """The head with which this log stood after its end. None before the end, and if none was seen."""
@@ -225,7 +233,7 @@ class _Follower:
             return None
         grown = Refused(f"grew from {size} to {max(sizes)} after its end", where=self.location.name)
         meaning = "the trust root says that this log had ended: its key is used after its time"
-        return _checks(failed(self.name, grown, meaning=meaning))
+        return only_checks(failed(self.name, grown, meaning=meaning))
 
     def _without_head(self, held: Sequence[HeldCheckpoint], error: Unavailable, *, served: bool) -> LogResult:
         """The check of a log that could not be followed. After the end of a log that is expected, once its
@@ -236,9 +244,9 @@ class _Follower:
         if not served and self._final_head() is not None:
             size = max(h.checkpoint.size for h in held)
             detail = f"retired and no longer served; its head of size {size}, seen after its end, is held"
-            return _checks(skipped(self.name, detail))
+            return only_checks(skipped(self.name, detail))
         meaning = "nothing new could be proven about this log"
-        return _checks(failed(self.name, error, meaning=meaning), service=self.location.name)
+        return only_checks(failed(self.name, error, meaning=meaning), service=self.location.name)
 
     def _witnesses(self, found: Followed) -> LogResult:
         """The check of the cosignatures, if the policy asks for a quorum."""
@@ -249,11 +257,7 @@ class _Follower:
         try:
             quorum = witness_policy.evaluate(policy, found.head.note, now=int(self.now))
         except AnchorError as e:
-            return _checks(failed(name, e, clause=clause))
+            return only_checks(failed(name, e, clause=clause))
         if quorum.met:
-            return _checks(passed(name, quorum.sentence, clause=clause))
-        return _checks(failed(name, Unavailable(quorum.sentence), clause=clause))
-
-
-def _checks(*checks: Check, service: str = "") -> LogResult:
-    return LogResult(checks=checks, services=(service,) if service else ())
+            return only_checks(passed(name, quorum.sentence, clause=clause))
+        return only_checks(failed(name, Unavailable(quorum.sentence), clause=clause))

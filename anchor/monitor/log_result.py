@@ -79,6 +79,11 @@ class EntryFinding:
     """The entry bundle that was asked for."""
 
 
+def only_checks(*checks: Check, service: str = "") -> LogResult:
+    """A result without documents. `service`: what could not be reached, or serves an old head."""
+    return LogResult(checks=checks, services=(service,) if service else ())
+
+
 def preserved(memory: LogMemory, heads: Sequence[SignedCheckpoint], evidence: Sequence[Evidence]) -> str:
     """Keep evidence at once, whatever becomes of the run. Returns a remark where that was not possible."""
     try:

@@ -8,7 +8,7 @@ compared is a failed check, because the policy asked for the comparison.
 from anchor.errors import AnchorError, Unavailable
 from anchor.monitor.interfaces import LogMemory
 from anchor.monitor.log import LogRun
-from anchor.monitor.log_result import LogResult, evidence_kept, heads_of, preserve_contradiction
+from anchor.monitor.log_result import LogResult, heads_of, only_checks, preserve_contradiction
 from anchor.tlog.checkpoint import Checkpoint
 from anchor.tlog.follow import Followed, News
 from anchor.tlog.source import Source
@@ -38,10 +38,8 @@ def _compare(log: LogRun, memory: LogMemory, name: str, view: Source, own: Check
     result += log.proofs_worth_keeping(found)
     if found.news is News.EQUIVOCATION:
         shown = preserve_contradiction(memory, log.location, check, found, log.result + result)
-        # The next run repeats this line as the log's own check. With it here, that is not a new cause.
-        same = evidence_kept(log.check_name, shown.evidence[-1], found.detail)
-        return result + LogResult(checks=(same,)) + shown
-    return result + LogResult(checks=(_check(check, name, found, theirs, own),))
+        return result + log.repeated(shown, found) + shown
+    return result + only_checks(_check(check, name, found, theirs, own))
 
 
 def _check(check: str, name: str, found: Followed, theirs: Checkpoint, own: Checkpoint) -> Check:
@@ -53,7 +51,7 @@ def _check(check: str, name: str, found: Followed, theirs: Checkpoint, own: Chec
 
 def _not_compared(check: str, name: str, error: AnchorError) -> LogResult:
     meaning = "this view of the log was not compared"
-    return LogResult(checks=(failed(check, error, meaning=meaning),), services=(name,))
+    return only_checks(failed(check, error, meaning=meaning), service=name)
 
 
 def _prove(log: LogRun, view: Source, theirs: Checkpoint, own: Checkpoint) -> Followed:
