@@ -223,7 +223,7 @@ def published(home: Path, root: Path, statement: bytes) -> None:
     signed = SignedStatements(home)
     known = {one.statement for one in signed.lines() if (one.step, one.root) == ("published", str(root))}
     found, now, before = [], datetime.now(UTC), None
-    digest, data = hashlib.sha256(statement).hexdigest(), statement
+    digest, data = _digest(statement), statement
     while digest not in known:
         one = statements.decode(data)
         found.append(line("published", one.ledger, digest, now=now, root=str(root)))

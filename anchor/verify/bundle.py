@@ -158,9 +158,12 @@ def _parse(bundle: bytes | Bundle) -> tuple[str, Bundle]:
 
 
 def _signing_key(run: _Run) -> tuple[str, Key]:
-    """The signing key, with the one algorithm that its log entry states or that its kind has by default."""
+    """The signing key, with the one algorithm that its log entry states or that its kind has by default.
+
+    Nothing verifies a stated algorithm before `log_entry.check_body`.
+    """
     bundle = run.bundle
-    stated = next((d for e in bundle.entries if (d := log_entry.stated_details(e))), "")
+    stated = next((d for e in bundle.entries if (d := log_kinds.of_entry(e).stated_details(e))), "")
     if bundle.certificate is None:
         if run.wanted_key is None:
             problem = "signed by a managed key, where a certificate is wanted"

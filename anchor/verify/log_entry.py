@@ -114,11 +114,6 @@ def check_inclusion(logged: LoggedEntry, checkpoint: Checkpoint | None) -> str:
     return f"entry {proof.log_index} of {size}: its hash and {hashes} of the proof give {whose}"
 
 
-def stated_details(entry: LogEntry) -> str:
-    """The key details that an entry states, "" if none. Nothing verifies them before `check_body`."""
-    return log_kinds.of_entry(entry).stated_details(entry)
-
-
 def check_body(logged: LoggedEntry, signed: Signed) -> str:
     """Return if the entry's body is byte for byte the one that this signature gives; raises Refused."""
     entry, where = logged.entry, logged.where

@@ -5,6 +5,7 @@ A reader is a subclass of `StreamReader` or `FileReader` in a file of its own, a
 Everything else follows from the class: `--reader`, the suffixes, the published name, the statement's schema.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import ClassVar, Protocol
 
@@ -25,7 +26,7 @@ class SeekableFile(Stream, Protocol):
     def tell(self) -> int: ...
 
 
-class Reader:
+class Reader(ABC):
     """A `facts.Table` over one format. Iterating gives the position of each fact (from 1) and its values."""
 
     name: ClassVar[str]
@@ -44,19 +45,19 @@ class Reader:
         """True if a file with one of the suffixes is of this format; `head` are its first bytes, if known."""
         return True
 
-    def __iter__(self) -> Iterator[tuple[int, Row]]:
-        raise NotImplementedError
+    @abstractmethod
+    def __iter__(self) -> Iterator[tuple[int, Row]]: ...
 
 
 class StreamReader(Reader):
     """A reader that needs no more than a stream."""
 
-    def __init__(self, stream: Stream, *, where: str) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def __init__(self, stream: Stream, *, where: str) -> None: ...
 
 
 class FileReader(Reader):
     """A reader that goes back and forth: its file is copied and hashed before it is read."""
 
-    def __init__(self, file: SeekableFile, *, where: str) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def __init__(self, file: SeekableFile, *, where: str) -> None: ...
