@@ -3,10 +3,11 @@
 
 Each binary is built in a throw-away module that requires one pinned version: the Go proxy then answers
 without version lists, and minimal version selection gives the same build every time (checked against
-sum.golang.org). The cache is keyed by this file and `tesseract.py`: other pins or another recipe, another
-folder. Cache the folder in CI (430 MB), never Go's own caches (9 GB).
+sum.golang.org). The cache is keyed by the code of this file and of `tesseract.py`: other pins or another
+recipe, another folder. Cache the folder in CI (430 MB), never Go's own caches (9 GB).
 """
 
+import ast
 import contextlib
 import fcntl
 import functools
@@ -87,7 +88,19 @@ def cache() -> Path:
 def key() -> str:
     """A short name of everything that the binaries depend on; CI uses it as its cache key."""
     sources = (Path(__file__), Path(tesseract.__file__))
-    return hashlib.sha256(b"".join(s.read_bytes() for s in sources)).hexdigest()[:16]
+    return hashlib.sha256("\n".join(map(_code, sources)).encode()).hexdigest()[:16]
+
+
+def _code(source: Path) -> str:
+    """The code of a file without comments and docstrings: another sentence builds nothing again."""
+    tree = ast.parse(source.read_bytes())
+    for node in ast.walk(tree):
+        if (
+            isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
+            and ast.get_docstring(node) is not None
+        ):
+            del node.body[0]
+    return ast.dump(tree)
 
 
 def missing() -> list[str]:
