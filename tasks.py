@@ -9,9 +9,9 @@ which.
 
 import os
 import shlex
+import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +20,6 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent
 UV_VERSION = "0.13.9"
 UV = ROOT / ".uv" / "bin" / "uv"
-LEDGER = "release/1.0.0/ledger.md"
 FORMAT = "anchor/FORMAT.md"
 
 
@@ -34,23 +33,29 @@ class Task:
     does: str
     commands: tuple[str, ...] = ()
     first: tuple[str, ...] = ()
+    group: str = ""
+    """Packages that its commands need beside those for all tests: a group of pyproject.toml."""
 
 
 DOCUMENT_TESTS = (
     "tests/rules/test_citations.py",
     "tests/rules/test_decisions.py",
     "tests/rules/test_docs_run.py",
+    "tests/rules/test_reference_pages.py",
+    "tests/rules/test_index_page.py",
+    "tests/integration/test_tutorial.py",
     "tests/rules/test_glossary.py",
     "tests/rules/test_limits.py",
     "tests/rules/test_tasks.py",
     "tests/rules/test_check_names.py",
     "tests/unit/format/test_format_document.py",
+    "tests/unit/format/test_values_of_version_2.py",
     "tests/rules/test_operations.py",
     "tests/integration/test_readme.py",
 )
 
 TASKS = {
-    "try": Task("publish the ledger of this repository into a scratch folder, and verify it there"),
+    "demo": Task("publish, verify, change a digit, verify again and prove a fact, in a scratch folder"),
     "setup": Task("install uv into .uv, and the packages of uv.lock into .venv", ("python --version",)),
     "test": Task("run the tests that you name after the task", ("pytest -q",)),
     "fast": Task("run the fast tests: tests/unit and tests/rules", ("pytest -q tests/unit tests/rules",)),
@@ -61,6 +66,16 @@ TASKS = {
     "slow": Task(
         "run the tests that take long: every crash point, every byte, figures",
         ("pytest -q -m slow --timeout 1800",),
+    ),
+    "compare": Task(
+        "compare our readers with duckdb, pandas and csvkit (installs 230 MB)",
+        ("pytest -q -m compare tests/laws/test_other_readers.py tests/laws/test_other_json_readers.py",),
+        group="compare",
+    ),
+    "site": Task(
+        "build the site into build/, and follow every link between pages",
+        ("python -m tests.support.generate.site build", "pytest -q -m site tests/integration/test_site.py"),
+        group="docs",
     ),
     "servers": Task(
         "build the real Sigstore servers, once (ten minutes; needs Go, cargo and Node.js)",
@@ -74,22 +89,61 @@ TASKS = {
     "checks": Task(
         "generate docs/checks.md", ("python -m tests.support.generate.check_names > docs/checks.md",)
     ),
-    "schemas": Task("generate release/schema", ("python -m tests.support.generate.schemas release/schema",)),
-    "specification": Task(f"copy {FORMAT} to release/FORMAT.md", (f"cat {FORMAT} > release/FORMAT.md",)),
-    "vectors": Task("generate tests/vectors/*/", ("python -m tests.vectors.make",)),
-    "differ": Task("generate tests/vectors/only_we_refuse.toml", ("python -m tests.vectors.differ",)),
-    "generate": Task(
-        "generate every generated file", first=("checks", "schemas", "specification", "vectors", "differ")
+    "alarms": Task(
+        "generate docs/alarms.md", ("python -m tests.support.generate.alarm_page > docs/alarms.md",)
     ),
-    "ci": Task("run everything that CI runs", first=("lint", "types", "layers", "servers", "all", "slow")),
+    "json": Task(
+        "generate docs/json.md and docs/schema", ("python -m tests.support.generate.json_page docs",)
+    ),
+    "man": Task("generate docs/man", ("python -m tests.support.generate.man_pages docs/man",)),
+    "schemas": Task("generate release/schema", ("python -m tests.support.generate.schemas release/schema",)),
+    "values": Task(
+        f"generate section 28 of {FORMAT}",
+        (f"python -m tests.support.generate.format_values > {FORMAT}",),
+    ),
+    "specification": Task(f"copy {FORMAT} to release/FORMAT.md", (f"cat {FORMAT} > release/FORMAT.md",)),
+    "vectors": Task(
+        "generate tests/vectors/*/ and tests/receipt_vectors/*/",
+        ("python -m tests.vectors.make", "python -m tests.receipt_vectors.make"),
+    ),
+    "differ": Task("generate tests/vectors/only_we_refuse.toml", ("python -m tests.vectors.differ",)),
+    "verdicts": Task(
+        "generate tests/integration/verdicts", ("python -m tests.support.generate.verdict_snapshots",)
+    ),
+    "generate": Task(
+        "generate every generated file",
+        first=(
+            "checks",
+            "alarms",
+            "man",
+            "schemas",
+            "json",
+            "values",
+            "specification",
+            "vectors",
+            "differ",
+            "verdicts",
+        ),
+    ),
+    "ci": Task(
+        "run everything that CI runs",
+        first=("lint", "types", "layers", "site", "servers", "all", "compare", "slow"),
+    ),
 }
 
 GENERATED = {
     "docs/checks.md": "checks",
+    "docs/alarms.md": "alarms",
+    "docs/man/": "man",
+    "docs/json.md": "json",
+    "docs/schema/": "json",
     "release/schema/": "schemas",
+    "anchor/FORMAT.md": "values",
     "release/FORMAT.md": "specification",
     "tests/vectors/": "vectors",
+    "tests/receipt_vectors/": "vectors",
     "tests/vectors/only_we_refuse.toml": "differ",
+    "tests/integration/verdicts/": "verdicts",
 }
 """What is generated, and by which task."""
 
@@ -105,8 +159,13 @@ def main(arguments: Sequence[str]) -> int:
     os.chdir(ROOT)
     if code := install_uv():
         return code
-    if name == "try":
-        return publish_and_verify([*uv_run("--no-dev")])
+    if name == "demo":
+        code = call([*uv_run("--no-dev"), "anchor", "demo", *more])
+        if code == 0 and shutil.which("anchor") is None:
+            sys.stderr.write(
+                "  install      'anchor' is not installed yet: README.md, \"Install\", has one line\n"
+            )
+        return code
     return run(name, more)
 
 
@@ -130,27 +189,14 @@ def run(name: str, more: Sequence[str] = ()) -> int:
         say(f"== {before} ({time.monotonic() - STARTED:.0f}s)")
         if code := run(before):
             return code
+    group = ["--group", task.group] if task.group else []
     for number, command in enumerate(task.commands, 1):
         line, _, target = command.partition(" > ")
         words = shlex.split(line) + (list(more) if number == len(task.commands) else [])
         say("+ " + shlex.join(words) + (f" > {target}" if target else ""))
-        if code := call([*uv_run(), *words], into=ROOT / target if target else None):
+        if code := call([*uv_run(*group), *words], into=ROOT / target if target else None):
             return code
     return 0
-
-
-def publish_and_verify(anchor: Sequence[str]) -> int:
-    """Publish the ledger of this repository into a scratch folder, and verify it by the policy printed."""
-    scratch = Path(tempfile.mkdtemp(prefix="anchor-"))
-    site, policy = str(scratch / "site"), scratch / "policy.toml"
-    name = ["--name", "openclassrooms-sovereign-ledger", "--version", "1.0.0"]
-    publish = ["anchor", "publish", LEDGER, *name, "--root", site]
-    verify = ["anchor", "verify", site, "--policy", str(policy)]
-    say("+ " + shlex.join(publish) + " > " + shlex.quote(str(policy)))
-    if code := call([*anchor, *publish], into=policy):
-        return code
-    say("+ " + shlex.join(verify))
-    return call([*anchor, *verify])
 
 
 def call(words: Sequence[str], *, into: Path | None = None) -> int:

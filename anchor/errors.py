@@ -7,15 +7,17 @@ and is a temporary failure. The two must never be mixed up.
 
 import re
 
+from anchor import regex
+
 MAX_LINE = 1000
 """Characters of an error's line; what it quotes may be as long as an attacker likes."""
 _MAX_PLACE = 300
 """Characters of a place, and of a remedy, in a line that is too long: what is wrong must stand in it too."""
-_USER = re.compile(r"://([^/?#\s'\"]*)@")
-_PAIR = re.compile(r"([?&;])([^=&?#;\s]*)=(?!\*\*\*[:;]?(?:[&#\s'\"]|$))[^&#\s'\"]+")
+_USER = regex.expression(r"://([^/?#\s'\"]*)@")
+_PAIR = regex.expression(r"([?&;])([^=&?#;\s]*)=(?!\*\*\*[:;]?(?:[&#\s'\"]|$))[^&#\s'\"]+")
 """A name and its value, unless that is hidden already: a line is written twice, and keeps its colons."""
-_SECRET = re.compile("pass|pwd|secret|token|key|sig|auth|cred|session|jwt|options", re.IGNORECASE)
-_DATABASE = re.compile(r"postgres(?:ql)?(?:\+[a-z0-9]+)?$")
+_SECRET = regex.expression("pass|pwd|secret|token|key|sig|auth|cred|session|jwt|options", re.IGNORECASE)
+_DATABASE = regex.expression(r"postgres(?:ql)?(?:\+[a-z0-9]+)?$")
 
 
 def without_secrets(text: str) -> str:
@@ -50,7 +52,11 @@ def printable(text: str) -> str:
 
 def _joined(where: str, problem: str, remedy: str) -> str:
     line = f"{where}: {problem}" if where else problem
-    return f"{line}; {remedy}" if remedy else line
+    if not remedy:
+        return line
+    if line.endswith("?"):
+        return f"{line} {remedy}"
+    return f"{line if line.endswith('..') else line.removesuffix('.')}; {remedy}"
 
 
 def _cut(text: str, room: int) -> str:
@@ -107,6 +113,10 @@ class Incomplete(Unavailable):
     """A part is missing or cut off, as in the middle of a copy. That contradicts nothing."""
 
 
+class RootNotHere(Unavailable):
+    """No bytes with the digest of a trusted root that a policy pins are at hand. That contradicts nothing."""
+
+
 class Unsupported(AnchorError):
     """A format, reader or kind that this program does not know."""
 
@@ -115,8 +125,16 @@ class Misuse(AnchorError):
     """Wrong arguments, no policy, local input that cannot be read."""
 
 
+class Malformed(Misuse):
+    """A local file that its reader refuses."""
+
+
 class Missing(Misuse):
     """Nothing has this path: it is mistyped, or its file was removed."""
+
+
+class NotFound(Misuse):
+    """No fact is the one that is asked for, or more than one is."""
 
 
 class Stopped(BaseException):

@@ -11,12 +11,28 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from anchor.errors import AnchorError, Misuse, Pending, Refused, Stale, Unavailable, Unsupported, printable
+from anchor.errors import (
+    AnchorError,
+    Misuse,
+    NotFound,
+    Pending,
+    Refused,
+    Stale,
+    Unavailable,
+    Unsupported,
+    printable,
+)
 
 FORMAT: Final = "urn:ledger-anchor:verdict:v1"
 EVIDENCE_CLAUSE: Final = "FORMAT.md section 14"
 MAX_DETAIL: Final = 2000
 """Characters of a check's detail."""
+DIFFERS: Final = "differs from what was signed: "
+"""The beginning of the note about a fact of a published file that was changed."""
+ACCEPTING: Final = "to accept this signer: "
+"""The beginning of the note with the command that accepts a signer whom no policy was asked about."""
+UNASKED: Final = "no policy was given, so nobody said whose signature counts"
+"""The end of the line of the check that a policy would decide."""
 State = Literal["passed", "refused", "unknown", "skipped"]
 
 
@@ -33,6 +49,7 @@ class Class(enum.StrEnum):
     INVALID = "INVALID"
     FINDINGS = "FINDINGS"
     NOT_FOUND = "NOT-FOUND"
+    WITHDRAWN = "WITHDRAWN"
     ERROR = "ERROR"
 
     @property
@@ -51,16 +68,21 @@ _EXIT = {
     Class.INVALID: 8,
     Class.FINDINGS: 9,
     Class.NOT_FOUND: 10,
+    Class.WITHDRAWN: 11,
     Class.ERROR: 70,
 }
 
+TRUSTED = (Class.OK, Class.STALE, Class.WITHDRAWN)
+"""Classes of a verdict under which the verifier's own trust accepts each log that a note names."""
 WORST_FIRST = (
     Class.ERROR,
     Class.EQUIVOCATION,
     Class.INVALID,
+    Class.FINDINGS,
     Class.USAGE,
     Class.UNSUPPORTED,
     Class.UNAVAILABLE,
+    Class.WITHDRAWN,
     Class.PENDING,
     Class.STALE,
     Class.OK,
@@ -82,6 +104,8 @@ def class_of(error: AnchorError) -> Class:
             return one
     if isinstance(error, Unsupported):
         return Class.UNSUPPORTED
+    if isinstance(error, NotFound):
+        return Class.NOT_FOUND
     return Class.USAGE if isinstance(error, Misuse) else Class.ERROR
 
 
@@ -117,7 +141,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     checks: tuple[Check, ...] = ()
     facts: dict[str, Any] = {}
     notes: tuple[str, ...] = ()
-    """Remarks for a person, such as "no independent evidence" and "claimed, not verified"."""
+    """Remarks for a person: how independent each log is, and what is claimed and not verified."""
 
     @property
     def exit_code(self) -> int:

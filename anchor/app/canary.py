@@ -31,6 +31,10 @@ class Corrupted:
         with self._held.files.reopen(path, size=size) as stream:
             yield _Flipped(stream, at=size // 2) if path == self._held.ledger.path else stream
 
+    def read_up_to(self, path: str, *, limit: int) -> bytes:
+        """As `Files.read_up_to`."""
+        return self._held.files.read_up_to(path, limit=limit)
+
 
 def check(held: HeldRelease) -> None:
     """Raise Unavailable unless the held ledger has the digest of release.json."""

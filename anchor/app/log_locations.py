@@ -10,25 +10,25 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from anchor import log_kinds
-from anchor.disk import files
 from anchor.errors import Stopped, Unsupported
 from anchor.monitor.interfaces import LogLocation
 from anchor.net import log_sources, logs
 from anchor.net.budget import Budget
 from anchor.net.logs.network import Reach, ReadLog
 from anchor.sigstore.trusted_root import LogKey
-from anchor.tlog import witness_policy
 from anchor.tlog.checkpoint import Log
 from anchor.tlog.keys import key_from_spki
+from anchor.tlog.witness_policy import WitnessPolicy
 from anchor.verify.anchors import Trust
-from anchor.verify.policy import Policy
 
 
 class RunBudget(Budget):
     """A deadline that starts again with each run, because one source serves all runs of a cycle."""
 
-    def __init__(self, seconds: float, stopping: Callable[[], bool] = lambda: False) -> None:
-        super().__init__(seconds)
+    def __init__(
+        self, seconds: float, stopping: Callable[[], bool] = lambda: False, *, remedy: str = ""
+    ) -> None:
+        super().__init__(seconds, remedy=remedy)
         self._stopping = stopping
 
     def left(self) -> float:
@@ -74,17 +74,16 @@ class LogLocations:
             origin=origin,
             views=views,
             ended=ended,
-            quorum=self._quorum(trust.policy, log) if kind.one_tree else None,
+            quorum=_quorum(trust, origin, log) if kind.one_tree else None,
             cache=log_sources.FolderCache(self.tiles, origin),
         )
 
-    def _quorum(self, policy: Policy, log: Log) -> witness_policy.WitnessPolicy | None:
-        """The witness policy, if it names this log."""
-        if not policy.tlog_policy:
-            return None
-        path = self.base / policy.tlog_policy
-        found = witness_policy.parse(files.read(path, limit=witness_policy.MAX_POLICY))
-        return found if any(known.key == log.key for known in found.known_logs) else None
+
+def _quorum(trust: Trust, origin: str, log: Log) -> WitnessPolicy | None:
+    """The witness policy of the log, if it names it."""
+    found = trust.witnesses_of(origin)
+    named = found is not None and any(known.key == log.key for known in found.known_logs)
+    return found if named else None
 
 
 def _key(name: str, keys: Sequence[LogKey], seen: Log | None) -> LogKey | None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Trusted roots: of the public instances through TUF or from the copy that is here, and from a file."""
+"""Trusted roots of the public instances, through TUF or from the copy that is here."""
 
 import contextlib
 from datetime import UTC, datetime
@@ -8,14 +8,12 @@ from pathlib import Path
 import msgspec
 
 from anchor.disk import files, user_folders
-from anchor.errors import AnchorError, Misuse, Refused, Stale, Unavailable, Unsupported
+from anchor.errors import AnchorError, Stale, Unavailable
 from anchor.net import tuf_roots as tuf
 from anchor.net.budget import Budget
-from anchor.sigstore import containers
 from anchor.sigstore import trusted_root as roots
 from anchor.sigstore.trusted_root import TrustedRoot
 
-PUBLIC_INSTANCES = ("public", "staging")
 PAUSE = 60.0
 """Seconds for which a TUF repository that did not answer is left alone."""
 
@@ -56,25 +54,20 @@ def public_root(name: str, *, budget: Budget, offline: bool = False) -> PublicRo
         return PublicRoot(kept, now, str(e))
 
 
+def public_logs(root: TrustedRoot) -> frozenset[bytes]:
+    """The keys (SPKI DER) of the logs of a trusted root that a public instance runs, by the copies that are
+    here. A verifier may pin a file of his own that has these logs."""
+    found = set[bytes]()
+    for name in tuf.REPOSITORIES:
+        with contextlib.suppress(AnchorError):  # there is no copy here
+            kept = public_root(name, budget=Budget(0), offline=True).material.trusted_root
+            found |= {log.key.spki for log in roots.parse(kept).tlogs}
+    return frozenset(log.key.spki for log in root.tlogs if log.key.spki in found)
+
+
 def _recent(marker: Path, now: datetime) -> bool:
     try:
         age = now.timestamp() - marker.stat().st_mtime
     except OSError:
         return False
     return 0 <= age < PAUSE
-
-
-def own_root(data: bytes, *, where: str) -> TrustedRoot:
-    """A trusted root from a file of the verifier's own.
-
-    Misuse, not Refused, for one that is malformed, and for a document of another tool that is known.
-    """
-    try:
-        return roots.parse(data, where=where)
-    except (Refused, Unsupported) as e:
-        held = containers.recognise(data)
-        if held is None and isinstance(e, Unsupported):
-            raise
-        problem = f"{held.kind}, where one trusted root is wanted" if held else e.problem
-        remedy = held.remedy if held else "give the file of a Sigstore trusted root"
-        raise Misuse(problem, where=where if held else e.where, remedy=remedy) from None

@@ -12,28 +12,29 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from anchor import log_kinds
-from anchor.app.public_roots import PUBLIC_INSTANCES, tuf_cache
-from anchor.disk import files, user_files, user_folders
-from anchor.embedded.export import check_published
+from anchor.app.own_root import PUBLIC_INSTANCES
+from anchor.app.public_roots import tuf_cache
+from anchor.disk import user_files
+from anchor.embedded import witness_list
+from anchor.embedded.export import check_head, check_published
 from anchor.embedded.instance import FOLDER, Instance
-from anchor.embedded.key_files import MAX_FILE
 from anchor.embedded.log import Log
-from anchor.encoding import parse_json
+from anchor.embedded.witnesses import Witnesses, policy_of
 from anchor.errors import AnchorError, Misuse, Refused, Unavailable
-from anchor.format import release as release_file
-from anchor.format.release import MAX_RELEASE, Release
+from anchor.format.release import Release
 from anchor.net import tuf_roots
 from anchor.net.budget import Budget
-from anchor.publish import clock
+from anchor.publish import clock, interrupted
 from anchor.publish.instance import SigningInstance
-from anchor.publish.plan import FOLDER as PUBLISHED
-from anchor.publish.same_signer import SameSigner
+from anchor.publish.same_signer import Identity, SameSigner
 from anchor.signing import remote_instance, signer
-from anchor.signing.tokens import Consent, Signing, TokenSource
+from anchor.signing.tokens import Consent, TokenSource
 from anchor.sigstore import signing_config, trusted_root
 from anchor.sigstore.services import Duplicate
 from anchor.sigstore.signing_config import Service, SigningConfig
-from anchor.verify.release import Trust
+from anchor.tlog.witness_answer import Asked
+from anchor.verify.independence import Counted
+from anchor.verify.report import BundleReport
 
 EMBEDDED = "embedded"
 SETTLE = 25.0
@@ -51,6 +52,8 @@ class SigningOptions:
     consent: Consent | None = None
     """It is asked before the first entry in a public log; None: consent was given."""
     signer: SameSigner = field(default_factory=SameSigner)
+    witness_policy: bytes | None = None
+    """A C2SP tlog-policy for the embedded log in this publication; None: the one of the instance."""
     chosen: bool = True
     """False when nobody named an instance, so that it is the embedded one."""
 
@@ -71,6 +74,12 @@ class NamedInstances:
         names = self.names
         if len(set(names)) != len(names):
             raise Misuse("an instance is named twice", where="--also", remedy="name each once")
+        if self.options.witness_policy is not None and EMBEDDED not in names:
+            raise Misuse(
+                "only the embedded log asks witnesses, and it is not asked for",
+                where="--witness-policy",
+                remedy="for another log, tlog_policy in --policy demands a quorum",
+            )
         if EMBEDDED in names and existing is not None and _is_needless(existing, self.options):
             where = ", ".join(a.log.origin for a in existing.anchors)
             self.say(
@@ -78,21 +87,25 @@ class NamedInstances:
                 "this home's instance is another one"
             )
             names = tuple(n for n in names if n != EMBEDDED)
-        opened = [instance for name in names for instance in _of_instance(name, self.options)]
-        logs = [i.name for i in opened if isinstance(i, SigningInstance)]
-        twice = next((name for i, name in enumerate(logs) if name in logs[:i]), None)
-        if twice:
-            raise Misuse(
-                f"two instances record in the log {twice}", where="--also", remedy="name each log once"
-            )
-        return opened
+        return opened(names, self.options)
+
+
+def opened(names: Sequence[str], options: SigningOptions) -> list[SigningInstance | Unavailable]:
+    """The instances with these names; for one that cannot be reached, its error. Each has its own log."""
+    found = [instance for name in names for instance in _of_instance(name, options)]
+    logs = [i.name for i in found if isinstance(i, SigningInstance)]
+    twice = next((name for i, name in enumerate(logs) if name in logs[:i]), None)
+    if twice:
+        raise Misuse(f"two instances record in the log {twice}", where="--also", remedy="name each log once")
+    return found
 
 
 def _is_needless(existing: Release, options: SigningOptions) -> bool:
-    """True if the embedded instance would add to a release only another operator of the same kind.
+    """True if the embedded instance would add to a release only another operator of the same kind, and has
+    not begun to do so.
 
     A folder that was moved or cloned has another home by default, and so another instance. The release that
-    was made elsewhere is whole. This test makes no instance.
+    was made elsewhere is whole, unless it wants this signer too. This test makes no instance.
     """
     origins = {a.log.origin for a in existing.anchors if log_kinds.EMBEDDED.has_origin(a.log.origin)}
     if not origins:
@@ -101,7 +114,9 @@ def _is_needless(existing: Release, options: SigningOptions) -> bool:
         return True
     instance = Instance.open(options.home / FOLDER, create=False)
     try:
-        return instance.origin not in origins
+        joint = options.signer.joins((instance.identity, instance.issuer))
+        begun = interrupted.is_begun(options.home, existing.statement.sha256, instance.origin)
+        return instance.origin not in origins and not joint and not begun
     finally:
         instance.close()
 
@@ -197,16 +212,36 @@ class RemoteSigning(SigningInstance):
 
     def identify(self) -> None:
         same = self.options.signer
-        if same.asks and not self._early:
+        who = self.signs_as() if same.asks or self._early else None
+        if who is not None:
+            same.check(who, self.name)
+
+    def signs_as(self) -> Identity | None:
+        if not self._early:
             with contextlib.suppress(AnchorError):  # no usable token: the error comes when it should sign
                 token = self._get()
                 signer.claims(token)
                 self._early.append(token)
-        if self._early:
-            same.check(signer.claims(self._early[0]), self.name)
+        return signer.claims(self._early[0]) if self._early else None
 
     def check_published(self, folder: Path) -> None:
         """Nothing of a remote log is published here."""
+
+    def check_checkpoint(self, raw: bytes) -> None:
+        """No other copy of a remote log can be taken for it here."""
+
+    def counted(self, report: BundleReport) -> Counted:
+        return Counted()
+
+    @property
+    def asks_witnesses(self) -> bool:
+        return False
+
+    def ask_witnesses(self, before: Sequence[Asked]) -> Sequence[Asked]:
+        return ()
+
+    def lacks(self, report: BundleReport) -> str:
+        return ""
 
     def export(self, folder: Path) -> None:
         """Others serve its public side."""
@@ -242,16 +277,6 @@ def _is_public(url: str, keys: frozenset[bytes]) -> bool:
     return False
 
 
-def recorded(folder: Path) -> frozenset[Signing]:
-    """The signers that the release in a folder names, with their logs; not verified. Empty if there is no
-    release."""
-    try:
-        release = release_file.load(files.read(folder / "release.json", limit=MAX_RELEASE))
-    except AnchorError:
-        return frozenset()
-    return frozenset((a.identity, a.issuer, log_kinds.log_name(a.log.origin)) for a in release.anchors)
-
-
 class EmbeddedLog:
     """A client of the embedded log: a second request for an entry gives the entry, not an error."""
 
@@ -280,6 +305,7 @@ def _embedded(options: SigningOptions) -> SigningInstance:
     try:
         options.signer.check((instance.identity, instance.issuer), instance.origin, own=True)
         clock.check_instance(datetime.now(UTC), instance)
+        witnesses = _witnesses(instance, options)
     except AnchorError:
         instance.close()
         raise
@@ -291,7 +317,21 @@ def _embedded(options: SigningOptions) -> SigningInstance:
         log=EmbeddedLog(instance.log),
         log_kind=log_kinds.EMBEDDED,
         instance=instance,
+        witnesses=witnesses,
+        budget=options.budget,
     )
+
+
+def _witnesses(instance: Instance, options: SigningOptions) -> Witnesses | None:
+    """The witnesses of this publication."""
+    if options.witness_policy is None:
+        policy = policy_of(instance)
+    else:
+        try:
+            policy = witness_list.parse(options.witness_policy, instance.log.key)
+        except AnchorError as e:
+            raise e.at("--witness-policy") from None
+    return Witnesses(instance, policy) if policy is not None and policy.witnesses else None
 
 
 @dataclass(kw_only=True)
@@ -299,6 +339,8 @@ class EmbeddedSigning(SigningInstance):
     """The embedded instance of a home. Its signer was compared before it was opened."""
 
     instance: Instance
+    witnesses: Witnesses | None
+    budget: Budget
 
     def token(self) -> str:
         return self.instance.mint()
@@ -306,42 +348,38 @@ class EmbeddedSigning(SigningInstance):
     def identify(self) -> None:
         pass
 
+    def signs_as(self) -> Identity | None:
+        return self.instance.identity, self.instance.issuer
+
     def check_published(self, folder: Path) -> None:
         check_published(self.instance.log, folder)
+
+    def check_checkpoint(self, raw: bytes) -> None:
+        if raw.partition(b"\n")[0].decode(errors="replace") == self.instance.origin:
+            check_head(self.instance.log, raw, where="the log of the last anchored head")
+
+    def counted(self, report: BundleReport) -> Counted:
+        checkpoint = report.logs[0].checkpoint
+        if self.witnesses is None or checkpoint is None:
+            return Counted(doubt="this log has none")
+        return Counted(quorum=self.witnesses.quorum(checkpoint.note))
+
+    @property
+    def asks_witnesses(self) -> bool:
+        return self.witnesses is not None
+
+    def ask_witnesses(self, before: Sequence[Asked]) -> Sequence[Asked]:
+        return self.witnesses.ask(self.budget, before=before) if self.witnesses else ()
+
+    def lacks(self, report: BundleReport) -> str:
+        checkpoint = report.logs[0].checkpoint
+        if self.witnesses is None or checkpoint is None:
+            return ""
+        quorum = self.witnesses.quorum(checkpoint.note)
+        return "" if quorum.met else quorum.sentence
 
     def export(self, folder: Path) -> None:
         self.instance.export(folder)
 
     def close(self) -> None:
         self.instance.close()
-
-
-def signer_before(
-    root: Path, home: Path, version: str, *, accepted: bool, own: Trust | None = None
-) -> SameSigner:
-    """The signers of the release before a version, by the release.json files of a folder, and the home on
-    this machine with their keys. If the version is in place, its own signers count as well."""
-    there, before = recorded(root / PUBLISHED / version), recorded(root)
-    if there:
-        before = there | recorded(root / PUBLISHED / _before(root / PUBLISHED / version))
-    elsewhere = ""
-    for folder in sorted(user_folders.state().glob(f"*/{FOLDER}/instance.json")):
-        name = folder.parent.parent
-        with contextlib.suppress(AnchorError, KeyError, TypeError):
-            about = parse_json(files.read(folder, limit=MAX_FILE), where=str(folder))
-            if any(about["origin"] in issuer for _, issuer, _ in before) and name != home:
-                elsewhere = str(name)
-    return SameSigner(
-        before=before,
-        home=str(home),
-        elsewhere=elsewhere,
-        accepted=accepted,
-        signers=own.policy.signers if own else (),
-        met=bool(there),
-    )
-
-
-def _before(folder: Path) -> str:
-    """The version that the release in a folder follows; for the first one a name that no version has."""
-    previous = release_file.load(files.read(folder / "release.json", limit=MAX_RELEASE)).previous
-    return previous.version if previous else ".none"

@@ -8,6 +8,7 @@ make a release INVALID.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from anchor.errors import AnchorError, Unavailable
 from anchor.monitor.observed import ExaminedRelease
@@ -45,19 +46,29 @@ class Reading:
         return self.found
 
 
-def read(
-    once: Callable[[], Reading], *, pause: Callable[[float], object], spent: Callable[[], float], target: str
-) -> ExaminedRelease:
-    """The result of as many readings as are needed. `spent`: seconds of the last reading.
+class Pace(Protocol):
+    """The time of readings (`net.budget.Budget`, which each reading restarts)."""
+
+    def spent(self) -> float:
+        """Seconds of the last reading."""
+        ...
+
+    def sleep(self, seconds: float, /) -> None:
+        """Wait before the next reading. Raises `Unavailable` if no time is left."""
+        ...
+
+
+def read(once: Callable[[], Reading], pace: Pace, *, target: str) -> ExaminedRelease:
+    """The result of as many readings as are needed, each by `once`.
 
     INVALID needs two readings one after the other with the same release.json and a contradiction in both.
     Raises `Unavailable` if each reading has another release.json.
     """
     before = once()
     for _ in range(MOST - 1):
-        if before.settled or (before.verdict is Class.UNAVAILABLE and spent() > WITHIN):
+        if before.settled or (before.verdict is Class.UNAVAILABLE and pace.spent() > WITHIN):
             return before.result()
-        pause(PAUSE)
+        pace.sleep(PAUSE)
         now = once()
         if now.settled:
             return now.result()

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from anchor.app import evidence_files
 from anchor.disk import files
 from anchor.errors import AnchorError, Misuse, Unavailable
 from anchor.monitor import conflicting_statements
@@ -17,7 +18,16 @@ from anchor.records.database import Database, open_database
 
 def url_for(home: Path, database: str | None) -> str:
     """The URL of the records: ANCHOR_DATABASE_URL, or SQLite in the home."""
-    return database or f"sqlite:///{home}/records.db"
+    return database or f"sqlite:///{_own(home)}"
+
+
+def _own(home: Path) -> Path:
+    return home / "records.db"
+
+
+def exist(home: Path, database: str | None) -> bool:
+    """False if the records would be a new file in the home."""
+    return database is not None or _own(home).exists()
 
 
 @contextmanager
@@ -44,24 +54,22 @@ def make_home(home: Path) -> None:
         raise files.os_error(e, home, "make") from None
 
 
-def mark_path(home: Path, database: Database) -> Path:
-    """The mark of these records. Each database has its own."""
-    return home / f"records-{hashlib.sha256(database.name.encode()).hexdigest()[:8]}.mark"
+def mark_path(home: Path, name: str) -> Path:
+    """The mark of the records with this name. Each database has its own."""
+    return home / f"records-{hashlib.sha256(name.encode()).hexdigest()[:8]}.mark"
 
 
 class HomeFiles:
     """The side files of records in their home. Implements `anchor.records.side_files.SideFiles`."""
 
-    def __init__(self, home: Path, database: Database) -> None:
-        self._mark = mark_path(home, database)
+    def __init__(self, home: Path, name: str) -> None:
+        self._mark = mark_path(home, name)
         self._evidence = home / "evidence"
 
     def save_evidence(self, evidence: Evidence) -> None:
         """Write evidence as a file, unless the file exists."""
-        path = self._evidence / f"{evidence.digest}.json"
         with suppress(AnchorError, OSError):
-            if not path.exists():
-                files.write(path, evidence.document, mode=0o600)
+            evidence_files.put(evidence, self._evidence)
 
     def evidence(self, known: Collection[str]) -> Iterator[bytes]:
         """The documents that are stored as files, except those with these digests."""
@@ -107,7 +115,7 @@ def watched(home: Path, database: Database) -> list[str]:
             return known
     except Unavailable as e:
         failure = e
-    mark = HomeFiles(home, database).read_mark()
+    mark = HomeFiles(home, database.name).read_mark()
     if mark is None and failure is not None:
         raise failure
     return [one.target for one in high_water_mark.watched(mark)] if mark is not None else []
@@ -117,7 +125,7 @@ def forget(home: Path, database: Database, target: str, *, now: float) -> bool:
     """Stop watching a target, in the mark too. False when it was not watched."""
     dropped = queue.unwatch(database, target, now=now)
     if dropped:
-        HomeFiles(home, database).change_mark(lambda mark: high_water_mark.without(mark, target))
+        HomeFiles(home, database.name).change_mark(lambda mark: high_water_mark.without(mark, target))
     return dropped
 
 
@@ -126,7 +134,7 @@ def forget_log(
 ) -> None:
     """Stop following a log for a target, in the mark too."""
     followed_logs.forget(database, target, origin, who=who, reason=reason, now=now)
-    HomeFiles(home, database).change_mark(lambda mark: high_water_mark.without_log(mark, target, origin))
+    HomeFiles(home, database.name).change_mark(lambda mark: high_water_mark.without_log(mark, target, origin))
 
 
 def accept(
@@ -140,7 +148,7 @@ def accept(
         database, target, number=number, who=who, reason=reason, now=now
     )
     best = Best(ledger=ledger, number=number)
-    HomeFiles(home, database).change_mark(lambda mark: high_water_mark.with_best(mark, target, best))
+    HomeFiles(home, database.name).change_mark(lambda mark: high_water_mark.with_best(mark, target, best))
     return ledger, before
 
 

@@ -6,25 +6,33 @@ Trust is loaded when it is first needed. If it is missing, that is a check of ea
 
 import hashlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 
-from anchor.app import canary, earlier_releases, readings, records
+from anchor.app import canary, earlier_releases, readings, records, watched_names
 from anchor.app.log_locations import LogLocations, RunBudget, public_key
 from anchor.app.readings import Reading
-from anchor.app.trust import trust_for
+from anchor.app.trust import parsed, trust_for
+from anchor.app.verify import with_named_facts
 from anchor.disk import user_files, user_folders, worker_id
 from anchor.disk.spooled_files import SpooledFiles
-from anchor.errors import AnchorError, Missing, Misuse, Refused, Unavailable
+from anchor.errors import AnchorError, Missing, Misuse, Refused, RootNotHere, Unavailable
 from anchor.format.statement import Previous
-from anchor.monitor import alarm, conflicting_statements
-from anchor.monitor.interfaces import LogLocation
+from anchor.monitor import alarm, conflicting_statements, conflicting_statuses
+from anchor.monitor.interfaces import LogLocation, NameWatch
 from anchor.monitor.observed import ExaminedRelease, HeldRelease, examined
-from anchor.monitor.run_record import TWO_HISTORIES, Earlier, Evidence, ObservedRelease
+from anchor.monitor.run_record import (
+    TWO_HISTORIES,
+    Earlier,
+    Evidence,
+    ObservedRelease,
+    ObservedStatus,
+    PolicySays,
+)
 from anchor.net import release_files
 from anchor.net.budget import Budget
 from anchor.net.notify import Notifier
@@ -36,13 +44,14 @@ from anchor.tlog.checkpoint import Log
 from anchor.verdict import Verdict
 from anchor.verify.anchors import Trust
 from anchor.verify.effort import Effort
-from anchor.verify.policy import MAX_SIZE, parse_policy
+from anchor.verify.policy import MAX_SIZE
 from anchor.verify.release import examine_release, verify_release
 from anchor.verify.release_files import Files
 from anchor.watch.worker import Worker, WorkerConfig
 
 BUDGET = 300.0
 """Seconds of network for one target and its logs."""
+_NO_POLICY = "give --policy, or set ANCHOR_POLICY; 'anchor policy RELEASE -o FILE' makes one"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,13 +76,13 @@ class TrustOptions:
         """The folder of relative paths in the policy."""
         return user_files.base(self.path) if self.path else Path()
 
-    def check(self) -> None:
-        """Raise Misuse now if the policy is missing or wrong, and not in each run."""
+    def check(self) -> tuple[str, ...]:
+        """The notes of each verdict under the policy. Raises Misuse now if it is missing or wrong."""
         if self.path is None:
-            return
+            return ()
         if self.policy is None and not self.path.exists():
-            raise Misuse("re-verification needs a policy", remedy="give --policy, or set ANCHOR_POLICY")
-        parse_policy(user_files.read(self.path, limit=MAX_SIZE), where=str(self.path))
+            raise Misuse("re-verification needs a policy", remedy=_NO_POLICY)
+        return parsed(self.path).remarks
 
     def digest(self) -> str:
         """SHA-256 of the policy, hex."""
@@ -95,8 +104,9 @@ class TrustOptions:
             return queue.Policy(f"pipe {digest}", digest)
         return queue.Policy(str(self.path.absolute()), digest)
 
-    def load(self, target: str, *, budget: Budget, offline: bool) -> Trust:
-        """The trust that these options name. Misuse if they name no policy."""
+    def load(self, target: str, *, budget: Budget, offline: bool, beside: Sequence[Path] = ()) -> Trust:
+        """The trust that these options name. Misuse if they name no policy. `beside`: without a target, files
+        whose folders may have a root that is pinned by its digest alone."""
         found, _ = trust_for(
             target,
             policy=self.policy,
@@ -106,9 +116,10 @@ class TrustOptions:
             trusted_root=self.trusted_root,
             budget=budget,
             offline=offline,
+            beside=beside,
         )
         if found is None:
-            raise Misuse("re-verification needs a policy", remedy="give --policy, or set ANCHOR_POLICY")
+            raise Misuse("re-verification needs a policy", remedy=_NO_POLICY)
         return found
 
 
@@ -141,10 +152,15 @@ class ReleaseVerifier:
         return self._locations.find(origin, target, self.trust(target), log)
 
     def trust(self, target: str = "") -> Trust:
-        """The verifier's trust, loaded once in a cycle. If that failed, the same error is raised again."""
+        """The verifier's trust, loaded once in a cycle. If that failed, the same error is raised again.
+
+        A pinned root that is not here is looked for in the release of each target.
+        """
         if self._trust is None:
             try:
                 self._trust = self._given.load(target, budget=Budget(60), offline=self._offline)
+            except RootNotHere:  # the next target may carry it
+                raise
             except Missing as e:  # it was there at the start
                 self._trust = Unavailable(e.problem, where=e.where, remedy=e.remedy)
             except AnchorError as e:
@@ -153,19 +169,22 @@ class ReleaseVerifier:
             raise self._trust
         return self._trust
 
-    def max_run_age(self) -> int | None:
-        """The policy's `max_run_age` in seconds."""
-        age = self.trust().policy.max_run_age
-        return None if age is None else int(age.total_seconds())
+    def said(self) -> PolicySays:
+        """The values of the policy that the records keep."""
+        policy = self.trust().policy
+        age = policy.max_run_age
+        return PolicySays(
+            max_run_age=None if age is None else int(age.total_seconds()), compared=policy.compared
+        )
 
     def examine(self, target: str, *, hold: bool) -> ExaminedRelease:
         """Fetch a target's published files and verify them strictly. `hold`: keep those files."""
-        return readings.read(
-            lambda: self._reading(target, hold=hold),
-            pause=time.sleep,
-            spent=self._locations.budget.spent,
-            target=target,
-        )
+        return readings.read(lambda: self._reading(target, hold=hold), self._locations.budget, target=target)
+
+    def later(self, target: str) -> ExaminedRelease:
+        """The published files of a target a moment later."""
+        self._locations.budget.sleep(readings.PAUSE)
+        return self.examine(target, hold=False)
 
     def _reading(self, target: str, *, hold: bool) -> Reading:
         self._locations.budget.restart()
@@ -194,6 +213,7 @@ class ReleaseVerifier:
                 progress=lambda _: effort.obey(),
                 effort=effort,
             )
+            result = with_named_facts(result, data, files, trust=trust, effort=effort)
             found = examined(result, data=data, files=held)
         except BaseException:
             if held is not None:
@@ -231,6 +251,14 @@ class ReleaseVerifier:
             for anchor in release.anchors
         )
 
+    def accepts_status(self, status: ObservedStatus) -> bool:
+        """True if a bundle of a stored status verifies under today's trust and signs its statement."""
+        trust = self.trust()
+        return status.ledger == trust.policy.ledger and any(
+            conflicting_statements.signs(trust.verify(bundle, now=datetime.now(UTC))[0], status.statement)
+            for bundle in status.bundles
+        )
+
     def earlier(self, target: str, wanted: Previous) -> Earlier:
         """An earlier release from the folder of a target, within the remaining time of this run."""
         return earlier_releases.read(
@@ -242,6 +270,22 @@ class ReleaseVerifier:
             effort=self._back,
         )
 
+    def earlier_status(self, target: str, sequence: int, digest: str) -> bytes:
+        """The statement of an earlier status from the folder of a target."""
+        return earlier_releases.read_status(
+            target, sequence, digest, budget=self._locations.budget, offline=self._offline
+        )
+
+    def status_bundles(self, target: str, sequence: int, names: Sequence[str]) -> tuple[bytes, ...]:
+        """The files of these names beside an earlier status. One that cannot be read is left out."""
+        return earlier_releases.read_status_bundles(
+            target, sequence, names, budget=self._locations.budget, offline=self._offline
+        )
+
+    def name_watch(self, target: str) -> NameWatch | None:
+        """The watch for entries that nobody published, as the policy asks for it."""
+        return watched_names.of_policy(self.trust(target), now=datetime.now(UTC))
+
     def check_evidence(self, document: bytes) -> Evidence:
         """The evidence in a file, if today's trust names its signers or its log."""
         trust = self.trust()
@@ -250,19 +294,28 @@ class ReleaseVerifier:
                 document, lambda bundle: trust.verify(bundle, now=datetime.now(UTC))[0]
             )
             return Evidence(kind=conflicting_statements.KIND, origin=two.ledger, document=document)
+        if conflicting_statuses.is_two_statuses(document):
+            said = conflicting_statuses.check(
+                document, lambda bundle: trust.verify(bundle, now=datetime.now(UTC))[0]
+            )
+            return Evidence(kind=conflicting_statuses.KIND, origin=said.ledger, document=document)
         one = evidences.check(document)
         if all(public_key(key) != one.key.public_key for key in trust.root.tlogs):
             raise Refused("the trusted root names no log with this key", where=one.key.vkey)
         return Evidence(kind=TWO_HISTORIES, origin=one.origin, document=document)
 
     def trust_material(self) -> Mapping[str, str]:
-        """The trust material by name: digests of policy and roots, TUF versions, keys of logs."""
+        """The trust material by name: digests of policy and roots, TUF versions, keys of logs, witnesses."""
         trust = self.trust()
         found = {"policy": self._given.digest(), **trust.versions}
         for number, raw in enumerate(trust.raw, 1):
             found[f"trusted root {number}"] = hashlib.sha256(raw).hexdigest()
         for key in trust.root.tlogs:
             found[f"log {key.base_url} {key.id.hex()[:16]}"] = f"trusted from {key.window}"
+        if trust.witnesses is not None:
+            found["tlog_policy"] = trust.witnesses.demand
+        for origin, own in trust.log_witnesses.items():
+            found[f"tlog_policy of {origin}"] = own.demand
         return found
 
 
@@ -320,4 +373,4 @@ def worker_of(
     host = ReverifyHost(given, home=home, offline=offline, notify=notify, stopping=stopping)
     rules = RunRules(alarm_rule=rule, receivers=notifier.receivers)
     config = WorkerConfig(name=worker_id.name(), rules=rules)
-    return Worker(database, host, config, side_files=records.HomeFiles(home, database))
+    return Worker(database, host, config, side_files=records.HomeFiles(home, database.name))

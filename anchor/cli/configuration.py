@@ -11,14 +11,15 @@ A name that no command or option has is refused, so a misspelt setting is never 
 """
 
 from pathlib import Path
-from typing import Any
-
-import click
+from typing import TYPE_CHECKING, Any
 
 from anchor import limits
 from anchor.disk import files, user_folders
 from anchor.encoding import parse_toml
 from anchor.errors import Missing, Misuse, Refused
+
+if TYPE_CHECKING:
+    import click
 
 MAX_SIZE = limits.CONFIGURATION
 
@@ -44,8 +45,10 @@ def load(commands: frozenset[str]) -> dict[str, Any]:
     return found
 
 
-def settings(command: click.Command, table: Any, where: str) -> dict[str, Any]:
+def settings(command: "click.Command", table: Any, where: str) -> dict[str, Any]:
     """The table of a command as click expects it: by parameter, each value of the right type."""
+    import click  # it is imported already when a command is declared
+
     if not isinstance(table, dict):
         raise Misuse("must be a table", where=f"{path()}: {where}")
     if isinstance(command, click.Group):
@@ -64,7 +67,7 @@ def settings(command: click.Command, table: Any, where: str) -> dict[str, Any]:
     return found
 
 
-def _value(option: click.Option, value: Any, where: str) -> Any:
+def _value(option: "click.Option", value: Any, where: str) -> Any:
     if option.is_flag:
         if not isinstance(value, bool):
             raise Misuse("must be true or false", where=where)

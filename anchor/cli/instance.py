@@ -17,29 +17,35 @@ from typing import Any
 import click
 
 from anchor.cli import homes, options
+from anchor.cli.instance_backup import backup, restore
+from anchor.cli.instance_witness import witness
 from anchor.cli.output import out, print_json, say
 from anchor.disk import files, user_files
+from anchor.log_kinds.embedded import ALONE
+from anchor.log_kinds.short_names import short
+from anchor.words import several
 
 TOKEN_LIFETIME = 3600
-HONEST = "run by whoever publishes with it: no independent evidence"
+HONEST = f"run by whoever publishes with it: {ALONE}"
 
 
 @click.group()
 def command() -> None:
     """The embedded Sigstore instance: a CA, a time-stamp authority and a log, for first use and air gaps.
 
-    Its operator is the publisher. So its signatures are evidence against the operator, but no independent
-    evidence for anyone else.
+    Its operator is the publisher. So it is evidence against everyone but its own operator, and no independent
+    evidence. Witnesses that a verifier names in his own policy can change that.
 
     Example: anchor instance serve
     """
 
 
 @command.command()
+@options.ledger_name_option
 @options.root_option
 @options.home_option
 @options.json_option
-def init(root: Path, home: Path | None, *, as_json: bool) -> None:
+def init(ledger: str | None, root: Path, home: Path | None, *, as_json: bool) -> None:
     """Make an instance in the home. An instance that exists is never overwritten.
 
     Publishing makes one by itself if there is none.
@@ -50,10 +56,10 @@ def init(root: Path, home: Path | None, *, as_json: bool) -> None:
     from anchor.publish import clock
 
     clock.check(datetime.now(UTC), {})
-    instance = Instance.create(_folder(root, home))
+    instance = Instance.create(_folder(root, home, ledger))
     about = _about(instance)
     if as_json:
-        print_json(about)
+        print_json(about, "instance")
         return
     out(f"made the embedded Sigstore {instance.origin}")
     out(f"({HONEST})")
@@ -65,6 +71,7 @@ def init(root: Path, home: Path | None, *, as_json: bool) -> None:
 
 
 @command.command()
+@options.ledger_name_option
 @options.root_option
 @options.home_option
 @click.option("--host", default="127.0.0.1", show_default=True, help="A loopback address.")
@@ -83,6 +90,7 @@ def init(root: Path, home: Path | None, *, as_json: bool) -> None:
 )
 @options.json_option
 def serve(
+    ledger: str | None,
     root: Path,
     home: Path | None,
     host: str,
@@ -106,21 +114,18 @@ def serve(
     from anchor.publish import clock
 
     clock.check(datetime.now(UTC), {})
-    instance = Instance.open(_folder(root, home), create=True)
+    instance = Instance.open(_folder(root, home, ledger), create=True)
     clock.check_instance(datetime.now(UTC), instance)
     secret = secrets.token_urlsafe(32)
-    with contextlib.closing(instance), Server(instance, host=host, port=port, secret=secret) as server:
+    with (
+        contextlib.closing(instance),
+        Server(instance, host=host, port=port, secret=secret, say=say) as server,
+        _asked_again(server.services.witnesses),
+    ):
         folder = output or instance.folder / "run"
         # It is renewed while this runs, and taken away at the end: no pipe or device is either.
         token_path = user_files.regular(token_file.path) if token_file else folder / "identity-token"
-        paths = {
-            "trust_config": folder / "client_trust_config.json",
-            "signing_config": folder / "signing_config.json",
-            "trusted_root": folder / "trusted_root.json",
-        }
-        files.write(paths["trust_config"], instance.client_trust_config(server.url))
-        files.write(paths["signing_config"], instance.signing_config(server.url))
-        files.write(paths["trusted_root"], instance.trusted_root())
+        paths = _write_config(instance, folder, server.url)
         secret_path = folder / "mint-secret"
         files.write(secret_path, secret.encode(), mode=0o600)
         identity = identity or instance.identity
@@ -133,17 +138,18 @@ def serve(
                 **{name: str(path) for name, path in paths.items()},
             }
             if as_json:
-                print_json(about)
+                print_json(about, "instance")
             else:
                 _print_usage(about)
             sys.stdout.flush()
-            signal.signal(signal.SIGTERM, _interrupt)
+            signal.signal(signal.SIGTERM, server.ask_to_end)
             with contextlib.suppress(KeyboardInterrupt):
                 server.serve_forever()
         secret_path.unlink(missing_ok=True)
 
 
 @command.command()
+@options.ledger_name_option
 @options.root_option
 @options.home_option
 @click.option(
@@ -153,32 +159,50 @@ def serve(
     help="Folder to write to (default: <root>/release/log/<origin>).",
 )
 @options.json_option
-def export(root: Path, home: Path | None, output: Path | None, *, as_json: bool) -> None:
+def export(ledger: str | None, root: Path, home: Path | None, output: Path | None, *, as_json: bool) -> None:
     """Write the public files: the log as static files, its key, the trusted root, a trust config.
 
     The trust config is for verification; its URLs do not resolve. Publishing exports the log by itself.
 
     Example: anchor instance export -o public/
     """
-    from anchor.embedded.instance import Instance
+    from anchor.embedded.instance import FOLDER, Instance
 
-    with contextlib.closing(Instance.open(_folder(root, home), create=False)) as instance:
+    folder_of_keys = homes.existing_home(root, home, ledger) / FOLDER
+    with contextlib.closing(Instance.open(folder_of_keys, create=False)) as instance:
         folder = output or root / "release" / "log" / instance.origin
         instance.export(folder)
         files.write(folder / "trusted_root.json", instance.trusted_root())
         files.write(folder / "client_trust_config.json", instance.client_trust_config(instance.base_url))
         about = _about(instance) | {"folder": str(folder), "size": instance.log.size()}
     if as_json:
-        print_json(about)
+        print_json(about, "instance")
         return
-    out(f"wrote {about['size']} log entries, trusted root and trust config to {folder}")
-    out(f"log {about['origin']} ({HONEST})")
+    out(f"wrote {several(about['size'], 'log entry')}, trusted root and trust config to {folder}")
+    out(f"log {short(about['origin'])} ({HONEST})")
 
 
-def _folder(root: Path, home: Path | None) -> Path:
+for _part in (witness, backup, restore):
+    command.add_command(_part)
+
+
+def _folder(root: Path, home: Path | None, ledger: str | None) -> Path:
     from anchor.embedded.instance import FOLDER
 
-    return homes.publisher_home(root, home) / FOLDER
+    return homes.publisher_home(root, home, ledger) / FOLDER
+
+
+def _write_config(instance: Any, folder: Path, url: str) -> dict[str, Path]:
+    """The files that clients of this run need."""
+    paths = {
+        "trust_config": folder / "client_trust_config.json",
+        "signing_config": folder / "signing_config.json",
+        "trusted_root": folder / "trusted_root.json",
+    }
+    files.write(paths["trust_config"], instance.client_trust_config(url))
+    files.write(paths["signing_config"], instance.signing_config(url))
+    files.write(paths["trusted_root"], instance.trusted_root())
+    return paths
 
 
 def _about(instance: Any) -> dict[str, Any]:
@@ -193,8 +217,15 @@ def _about(instance: Any) -> dict[str, Any]:
     }
 
 
-def _interrupt(*_: object) -> None:
-    raise KeyboardInterrupt
+@contextlib.contextmanager
+def _asked_again(witnesses: Any) -> Iterator[None]:
+    """Ask witnesses that did not answer again and again, while the block runs."""
+    stop = threading.Event()
+    threading.Thread(target=witnesses.keep_asking, args=(stop,), daemon=True).start()
+    try:
+        yield
+    finally:
+        stop.set()
 
 
 @contextlib.contextmanager

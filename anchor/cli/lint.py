@@ -1,63 +1,105 @@
 # SPDX-License-Identifier: Apache-2.0
 """`anchor lint`: read a ledger as `seal` does, and list what its readers may misread."""
 
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import click
+import msgspec
 
+from anchor.app.lint import lint_files
+from anchor.app.malformed import lint_malformed
 from anchor.cli import options
-from anchor.cli.output import out, print_json
-from anchor.disk.ledger_file import open_ledger
+from anchor.cli.ledger_options import ledger_options, schema_option
+from anchor.cli.output import out, print_json, say
+from anchor.disk.ledger_file import SchemaFile
+from anchor.disk.ledger_input import with_ledger
 from anchor.format.facts import brief
-from anchor.format.readers import READERS
-from anchor.inspect.lint import KINDS, Finding, Report, lint
+from anchor.inspect.lint import KINDS, Finding, Report
+from anchor.intake.choice import Choice
+from anchor.intake.reading import as_text
 from anchor.verdict import Class
+from anchor.words import several
 
 _SHOWN_LINES = 8
+_SHOWN_FINDINGS = 20
+"""Findings of one kind that are printed. The JSON document has more."""
+_STRICT = ("error", "warning")
 
 
-@click.command()
-@click.argument("ledger", type=options.InputFile())
-@click.option("--strict", is_flag=True, help="Exit 9 if there are findings.")
-@click.option("--reader", type=click.Choice(list(READERS)), help="Format of the ledger (default: by name).")
+@click.command(cls=options.ReadingCommand)
+@ledger_options
+@schema_option
+@click.option("--strict", is_flag=True, help="Exit 9 if there are warnings.")
 @options.json_option
-def command(*, ledger: Path, strict: bool, reader: str | None, as_json: bool) -> int:
+def command(
+    *, ledger: tuple[Path, ...], choice: Choice, schema: SchemaFile | None, strict: bool, as_json: bool
+) -> int:
     """Read a ledger and list what a reader may misread, with line numbers. Nothing is edited.
 
-    Placeholders, labels that differ only in case or spacing, one label and period with different values, text
-    that is not NFC, invisible and look-alike characters, seals and facts that repeat. Exit 0 whatever it
-    finds, 9 with --strict, 2 for a ledger that cannot be read.
+    A warning is a value, a label or a name that a reader may take for another one. A note is often meant: a
+    word for a missing value, a no-break space, a date that is not ISO 8601. Exit 0 whatever it finds; with
+    --strict, 9 if there are warnings, and 0 if there are only notes. Exit 2 for a ledger that cannot be
+    sealed: lint then lists all its errors, and goes on with the facts beside them.
 
     Example: anchor lint ledger.md --strict
     """
-    with open_ledger(ledger, reader=reader) as found:
-        report = lint(found.table, file=str(ledger), reader=found.reader)
+    report, reading = with_ledger(
+        ledger, choice, partial(lint_files, schema=schema), malformed=lint_malformed
+    )
     if as_json:
-        print_json(report)
-    else:
-        _print(report)
-    return Class.FINDINGS.exit_code if strict and report.findings else 0
+        print_json({**msgspec.to_builtins(report), "reading": reading})
+    elif reading is not None or sum(finding.count for finding in report.findings) > 1:
+        for line in (*(as_text(reading) if reading else ()), *_lines(report)):
+            out(line)
+    if report.refusal:
+        if not as_json:
+            say(f"anchor: {report.refusal}")
+        return Class.USAGE.exit_code
+    worse = sum(report.severities[severity] for severity in _STRICT)
+    return Class.FINDINGS.exit_code if strict and worse else 0
 
 
-def _print(report: Report) -> None:
+def _lines(report: Report) -> Iterator[str]:
     for kind, meaning in KINDS.items():
         findings = [f for f in report.findings if f.kind == kind]
         if findings:
-            out(f"{kind}: {meaning} ({len(findings)})")
-            for finding in findings:
-                out(f"  {_line(finding, READERS[report.reader].unit)}")
-    parts = [f"{report.facts} facts"]
+            yield f"{kind}: {meaning} ({len(findings)})"
+            for finding in findings[:_SHOWN_FINDINGS]:
+                yield f"  {_line(finding, report.unit)}"
+            if (more := len(findings) - _SHOWN_FINDINGS) > 0:
+                yield f"  and {more} more; --json lists them"
+    if report.unread:
+        yield f"not judged: {report.unread}"
+    parts = [several(report.facts, "fact")]
     if report.distinct_labels is not None:
         parts.append(f"{report.distinct_labels} distinct labels")
     parts.append(f"{report.exact_duplicates} exact duplicates")
     parts.append(f"{report.repeated_seals} repeated seal{'' if report.repeated_seals == 1 else 's'}")
-    out(f"{report.file}: {', '.join(parts)}, {len(report.findings)} findings ({report.reader})")
+    found = ", ".join(
+        f"{number} {severity}{'' if number == 1 else 's'}"
+        for severity, number in report.severities.items()
+        if number
+    )
+    yield f"{report.file}: {', '.join(parts)}; {found or 'no findings'} ({report.reader})"
 
 
 def _line(finding: Finding, unit: str) -> str:
-    lines = finding.lines
-    shown = ", ".join(map(str, lines[:_SHOWN_LINES]))
-    more = f" and {len(lines) - _SHOWN_LINES} more" if len(lines) > _SHOWN_LINES else ""
+    mark = "" if finding.severity == "warning" else f"{finding.severity}: "
     subject = f"{finding.column}: " if finding.column else ""
-    text = f"{brief(finding.text, 120)} " if finding.text and finding.kind != "label-spelling" else ""
-    return f"{unit}{'s' if len(lines) > 1 else ''} {shown}{more}: {subject}{text}{finding.message}"
+    text = f"{brief(finding.text, 120)} " if finding.text and finding.kind not in _NAMED_IN_MESSAGE else ""
+    return f"{mark}{_place(finding, unit)}{subject}{text}{finding.message}"
+
+
+_NAMED_IN_MESSAGE = ("label-spelling", "label-look-alike", "name-spelling")
+
+
+def _place(finding: Finding, unit: str) -> str:
+    """The lines of a finding, in words."""
+    lines, count = finding.lines, finding.count
+    if not lines:
+        return f"{count} fact{'' if count == 1 else 's'}: " if count else ""
+    shown = ", ".join(map(str, lines[:_SHOWN_LINES]))
+    more = count - min(len(lines), _SHOWN_LINES)
+    return f"{unit}{'s' if len(lines) > 1 else ''} {shown}{f' and {more} more' if more > 0 else ''}: "

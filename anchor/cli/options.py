@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The types and options that several commands take."""
 
+import contextlib
 import functools
 import os
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 import msgspec
@@ -17,9 +18,37 @@ from anchor.cli.output import document
 from anchor.disk import user_files
 from anchor.errors import Misuse
 
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
 F = TypeVar("F", bound=Callable[..., Any])
 
+
+class ReadingCommand(click.Command):
+    """A command without threads, locks and databases: when it returns, nothing is left to close."""
+
+    leaves_nothing_open = True
+
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
+
+
+def _a_path(incomplete: str) -> "list[CompletionItem]":
+    """The answer to a shell that completes a word: it completes paths itself."""
+    from click.shell_completion import CompletionItem  # click itself imports it for a shell alone
+
+    return [CompletionItem(incomplete, type="file")]
+
+
+def verdict_options(function: F) -> F:
+    """How a verdict is printed: `--verbose`, `--quiet` and `--json`."""
+    for option in (
+        json_option,
+        click.option("-q", "--quiet", is_flag=True, help="Print nothing when all is OK."),
+        click.option("-v", "--verbose", is_flag=True, help="Show each check, and what it compared."),
+    ):
+        function = option(function)
+    return function
 
 
 class _Path(click.Path):
@@ -67,6 +96,33 @@ class Output(msgspec.Struct, frozen=True):
         """True if the path is a regular file, which another command can read."""
         return self.path != user_files.STDOUT and self.path.is_file()
 
+    def check_apart(self, *read: Path | None) -> None:
+        """Raise `Misuse` if it is one of these files, which the command reads: it would be gone then."""
+        for path in read if self.is_file else ():
+            with contextlib.suppress(OSError, ValueError):  # not a file, or not there
+                same = path is not None and self.path.samefile(path)
+                if same:
+                    raise Misuse(
+                        "the output would overwrite the input",
+                        where=str(self.path),
+                        remedy="name another file",
+                    )
+
+    def check_differs(self, other: "Output", option: str) -> None:
+        """Raise `Misuse` if both are one file: the second document would replace the first. `option`: names
+        the other one."""
+        if user_files.STDOUT in (self.path, other.path):
+            return
+        try:
+            one, two = self.path.resolve(), other.path.resolve()
+            same = one == two or (one.exists() and one.samefile(two))
+            is_file = one.is_file() or not one.exists()
+        except (OSError, ValueError):  # who writes there says what is wrong
+            return
+        if same and is_file:
+            problem = "two documents in one file"
+            raise Misuse(problem, where=f"{option} {other.path}", remedy="name another file")
+
     def write(self, data: bytes, *, wait: bool = True) -> None:
         """Write it with `user_files.write`; to standard output as a document, which must be UTF-8."""
         if self.path == user_files.STDOUT:
@@ -80,6 +136,11 @@ class FileName(click.ParamType[Any]):
 
     name = "text"
 
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> "list[CompletionItem]":
+        return _a_path(incomplete)
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         return _input(self, _not_empty(self, value, param, ctx), param, ctx)
 
@@ -88,6 +149,11 @@ class ReleaseName(click.ParamType[Any]):
     """The path or URL of a release.json. The files beside it are read too, so it cannot be a pipe."""
 
     name = "text"
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> "list[CompletionItem]":
+        return _a_path(incomplete)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if value == "-":
@@ -136,6 +202,13 @@ def home_option(function: F) -> F:
     )(function)
 
 
+def ledger_name_option(function: F) -> F:
+    """`--ledger`: the ledger whose home is meant."""
+    return click.option(
+        "--ledger", metavar="NAME", help="The ledger whose home is meant (default: the one in --root)."
+    )(function)
+
+
 def policy_options(function: F) -> F:
     """The options that say which signatures count: a policy file, or four options instead of it."""
     function = cast("F", _nearest(function))
@@ -143,7 +216,7 @@ def policy_options(function: F) -> F:
         click.option(
             "--trusted-root",
             type=FileName(),
-            help="Trusted root: a file, `public` or `staging` (with --ledger, --identity, --issuer).",
+            help="Trusted root: a file, `public`, `staging` or sha256:HEX (with the three options above).",
         ),
         click.option("--issuer", help="Issuer of the accepted identity."),
         click.option("--identity", help="Identity whose signature counts, exactly."),

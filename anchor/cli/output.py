@@ -1,53 +1,121 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Everything that a command prints: lines for people, documents for programs, verdicts, progress.
+"""Everything that a command prints: lines for people, documents for programs, and verdicts.
 
-No other module prints. A column name, an identity or a path comes from a stranger. It may contain characters
-that steer a terminal, hide text or change the direction of text. In a line for people they are escaped, even
-if the output is a file. A document is printed byte for byte, so a pipe or a file gets exactly the document;
-only on a terminal are such characters escaped.
+No other module prints, except `anchor.cli.progress`. A column name, an identity or a path comes from a
+stranger. It may contain characters that steer a terminal, hide text or change the direction of text. In a
+line for people they are escaped, even if the output is a file. A document is printed byte for byte, so a
+pipe or a file gets exactly the document; only on a terminal are such characters escaped.
 """
 
+import contextlib
 import sys
-import time
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, TextIO
 
-import click
 import msgspec
 
-from anchor.errors import printable
-from anchor.verdict import Class, Verdict
+from anchor.cli import progress
+from anchor.cli.stopping import check_interrupts
+from anchor.cli.terminal import READABLE, Page, Row, is_terminal, width, wrapped
+from anchor.errors import Pending, printable
+from anchor.verdict import ACCEPTING, UNASKED, Check, Class, Verdict
 
+if TYPE_CHECKING:
+    from anchor.cli.verdict_text import Report
+
+_FOLD = 14
+"""Columns before the further lines of a check, so that these stand under its name."""
+_NOTE = "note: "
 _MARKS = {"passed": "ok", "refused": "REFUSED", "unknown": "unknown", "skipped": "skipped"}
+
+
+def _write(stream: TextIO, text: str) -> None:
+    progress.end()
+    stream.write(text)
+    stream.flush()
 
 
 def out(line: str = "") -> None:
     """Print one line for a person on stdout. A line end inside it is escaped: it could fake a second line."""
-    click.echo(printable(line))
+    _write(sys.stdout, f"{printable(line)}\n")
 
 
 def say(line: str) -> None:
     """Print one line for a person on stderr."""
-    click.echo(printable(line), err=True)
+    _write(sys.stderr, f"{printable(line)}\n")
+
+
+def relay(line: str) -> None:
+    """Print one line on stdout that this program has laid out already, perhaps with colours."""
+    _write(sys.stdout, f"{line}\n")
 
 
 def document(text: str) -> None:
     """Print text for a program on stdout, with its own line ends only."""
     if sys.stdout.isatty():
         text = "\n".join(printable(line) for line in text.replace("\r\n", "\n").split("\n"))
-    click.echo(text, nl=False)
+    _write(sys.stdout, text)
 
 
-def print_json(value: Any) -> None:
-    """Print one JSON document on stdout. Characters that could steer a terminal are escaped."""
+def print_json(value: Any, form: str = "") -> None:
+    """Print one JSON document on stdout. Characters that could steer a terminal are escaped.
+
+    `form`: the name of a mapping's format, for its member `format`. A type of ours has one already.
+    """
+    text = msgspec.json.format(_json(complete(value, form)), indent=2).decode()
+    document(f"{_harmless(text)}\n")
+
+
+def print_json_line(value: Any, form: str = "") -> None:
+    """The same document in one line, where there is one for each of several results."""
+    document(f"{_harmless(_json(complete(value, form)).decode())}\n")
+
+
+def complete(value: Any, form: str = "") -> Any:
+    """A document with `format` as its first member, and with `exit_code` after a `verdict`."""
+    if isinstance(value, msgspec.Struct) and "verdict" in value.__struct_fields__:
+        value = msgspec.to_builtins(value)
+    if not isinstance(value, dict):
+        return value
+    head = {"format": format_of(form)} if form else {}
+    if "verdict" not in value or "exit_code" in value:
+        return head | value
+    before, after = head, dict[str, Any]()
+    for name, one in value.items():
+        (after if "verdict" in before else before)[name] = one
+    return before | {"exit_code": Class(value["verdict"]).exit_code} | after
+
+
+def format_of(form: str) -> str:
+    """The member `format` of a document, by the name that docs/json.md lists."""
+    return f"urn:ledger-anchor:{form}:v1"
+
+
+def print_json_lines(head: dict[str, Any], name: str, items: Iterable[Any]) -> None:
+    """Print one JSON document on stdout whose last member is a list, an item a line as they come.
+
+    `head` has the members before it, one at least.
+    """
+    document(f"{_harmless(_json(complete(head)).decode())[:-1]},{_json(name).decode()}:[")
+    separator = "\n"
+    for item in items:
+        document(f"{separator}{_harmless(_json(item).decode())}")
+        separator = ",\n"
+    document("\n]}\n")
+
+
+def _json(value: Any) -> bytes:
     try:
-        data = msgspec.json.encode(value)
+        return msgspec.json.encode(value)
     except UnicodeEncodeError:  # a name of the file system that is not UTF-8
-        data = msgspec.json.encode(_encodable(msgspec.to_builtins(value)))
-    text = msgspec.json.format(data, indent=2).decode()
-    if not text.replace("\n", "").isprintable():
-        text = "".join(c if c == "\n" or c.isprintable() else _escaped(c) for c in text)
-    document(f"{text}\n")
+        return msgspec.json.encode(_encodable(msgspec.to_builtins(value)))
+
+
+def _harmless(text: str) -> str:
+    """JSON with an escape for each character that could steer a terminal."""
+    if text.replace("\n", "").isprintable():
+        return text
+    return "".join(c if c == "\n" or c.isprintable() else _escaped(c) for c in text)
 
 
 def _encodable(value: Any) -> Any:
@@ -65,26 +133,100 @@ def _escaped(character: str) -> str:
     return "".join(f"\\u{units[i : i + 2].hex()}" for i in range(0, len(units), 2))
 
 
-def emit(verdict: Verdict, *, as_json: bool, notes: Sequence[str] = ()) -> int:
-    """Print a verdict and further notes. Returns its exit code."""
+def tell(
+    verdict: Verdict,
+    *,
+    as_json: bool,
+    verbose: bool = False,
+    quiet: bool = False,
+    notes: Sequence[str] = (),
+    shown: Sequence[Row] = (),
+    export: str = "",
+) -> int:
+    """Print a verdict in a few sentences; with `verbose` its checks too. Returns its exit code.
+
+    `quiet`: print nothing if it is OK. `shown`: rows about what its checks bound, such as the facts of a
+    receipt. `export`: the command that writes evidence into files. Raises KeyboardInterrupt after a Ctrl-C.
+    """
+    check_interrupts()
     verdict = msgspec.structs.replace(verdict, notes=(*verdict.notes, *notes))
+    if quiet and verdict.verdict is Class.OK:
+        return verdict.exit_code
     if as_json:
         print_json(verdict)
         return verdict.exit_code
-    for line in _lines(verdict):
-        out(line)
-    if verdict.verdict not in (Class.OK, Class.STALE):
-        worst = next((c for c in verdict.checks if c.demotes == verdict.verdict), None)
-        if worst:
-            say(f"anchor: {worst.name}: {worst.detail}")
+    from anchor.cli.verdict_text import report  # a program that reads JSON needs no sentences
+
+    show(report(verdict, shown, verbose=verbose, export=export), _lines(verdict) if verbose else ())
+    if not is_terminal():
+        _say_reason(verdict)
     return verdict.exit_code
 
 
-def _heading(about: str) -> str:
-    """The line above the checks of one anchor, or of the release."""
+def show(found: "Report", details: Iterable[str] = ()) -> None:
+    """Print a report for a person on stdout, and further lines below it."""
+    page = Page(sys.stdout)
+    for line in (*page.headline(found.word, found.sentence, found.colour), "", *page.rows(found.rows)):
+        _write(sys.stdout, f"{line}\n")
+    first = True
+    for line in details:
+        if first:
+            out()
+        first = False
+        _folded(line)
+
+
+def say_note(text: str) -> None:
+    """Print a remark for a person on stderr: in short lines on a terminal, else in one line for a script."""
+    if not sys.stderr.isatty():
+        say(f"{_NOTE}{text}")
+        return
+    for number, line in enumerate(wrapped(text, min(width(sys.stderr), READABLE) - len(_NOTE))):
+        say(f"{' ' * len(_NOTE) if number else _NOTE}{line}")
+
+
+def say_rows(title: str, rows: list[Row]) -> None:
+    """Print a title and rows for a person on stderr."""
+    for line in (*wrapped(title, width(sys.stderr)), "", *Page(sys.stderr).rows(rows), ""):
+        _write(sys.stderr, f"{line}\n")
+
+
+def _folded(line: str) -> None:
+    """Print a line of a list for a person; on a terminal folded at its width, else in one piece."""
+    if not sys.stdout.isatty():
+        out(line)
+        return
+    columns, body = width(sys.stdout), printable(line.lstrip(" "))
+    indent = " " * (len(line) - len(line.lstrip(" ")))
+    first = wrapped(body, columns - len(indent))[0]
+    out(f"{indent}{first}")
+    if rest := body[len(first) :].lstrip(" "):
+        for piece in wrapped(rest, columns - _FOLD):
+            out(f"{' ' * _FOLD}{piece}")
+
+
+def _say_reason(verdict: Verdict) -> None:
+    """Print one line on stderr, for the log of a script: which check decided, if the verdict is bad."""
+    if verdict.verdict in (Class.OK, Class.STALE):
+        return
+    worst = next((c for c in verdict.checks if c.demotes == verdict.verdict), None)
+    if worst:
+        say(f"anchor: {worst.name}: {worst.detail}")
+
+
+def _heading(about: str, kind: str) -> str:
+    """The line above the checks of one anchor, or of the release or receipt as a whole."""
     if not about:
-        return "release"
-    return about if about.startswith("anchor ") else f"anchor in {about}"
+        return {"receipt": "receipt", "history": "proof of runs"}.get(kind, "release")
+    own = about.startswith(("anchor ", "status ", "release ", "fact ", "head ", "proof "))
+    return about if own else f"anchor in {about}"
+
+
+def _mark(check: Check, kind: str) -> str:
+    """The state of a check in a word. Evidence that holds is proven: it is the two histories that are bad."""
+    if kind == "evidence" and check.demotes is Class.EQUIVOCATION:
+        return "PROVEN"
+    return _MARKS[check.state]
 
 
 def _lines(verdict: Verdict) -> Iterator[str]:
@@ -92,13 +234,32 @@ def _lines(verdict: Verdict) -> Iterator[str]:
     for number, check in enumerate(verdict.checks, 1):
         if check.about != about:
             about = check.about
-            yield f"     {_heading(about)}"
-        yield f"{number:3}. {_MARKS[check.state]:8} {check.name}: {check.detail}"
+            yield f"     {_heading(about, verdict.kind)}"
+        yield f"{number:3}. {_mark(check, verdict.kind):8} {check.name}: {check.detail}"
         if check.meaning and check.state != "passed":
             yield f"     {'':8} {check.meaning}"
     for note in verdict.notes:
         yield f"note: {note}"
     yield f"{verdict.verdict}: {verdict.target}"
+    if any(note.startswith(ACCEPTING) for note in verdict.notes):
+        from anchor.cli.refusal_text import making_policy  # most have a policy
+
+        yield f"next: {making_policy(verdict.target)}"
+    elif is_unasked_receipt(verdict):
+        yield after_receipt()
+
+
+def is_unasked_receipt(verdict: Verdict) -> bool:
+    """True for a receipt that holds as far as that can be said without a policy."""
+    undecided = [check.detail for check in verdict.checks if check.demotes]
+    return verdict.kind == "receipt" and undecided == [UNASKED]
+
+
+def after_receipt() -> str:
+    """The line about the next command for such a receipt. It does not say where its release is."""
+    from anchor.cli.refusal_text import making_policy  # most have a policy
+
+    return f"next: {making_policy('RELEASE')}, where RELEASE is the path or URL that its publisher tells you"
 
 
 class Stages:
@@ -110,8 +271,12 @@ class Stages:
     def __init__(self) -> None:
         self._on = sys.stderr.isatty()
         self._held_back: list[str] = []
+        from anchor.log_kinds.short_names import ShortNames  # few commands have stages
+
+        self._shown = ShortNames()
 
     def __call__(self, line: str) -> None:
+        line = self._shown(line)
         if self._on:
             say(line)
         else:
@@ -123,24 +288,11 @@ class Stages:
             say(line)
         self._held_back.clear()
 
-
-class Counter:
-    """A counter on stderr: at most four times a second, only on a terminal, only after one second."""
-
-    def __init__(self, what: str = "facts") -> None:
-        self._what = what
-        self._next = time.monotonic() + 1.0
-        self._shown = False
-        self._on = sys.stderr.isatty()
-
-    def __call__(self, done: int) -> None:
-        now = time.monotonic()
-        if self._on and now >= self._next:
-            click.echo(f"\r{done:,} {self._what}", nl=False, err=True)
-            self._next = now + 0.25
-            self._shown = True
-
-    def close(self) -> None:
-        """End the line of the counter."""
-        if self._shown:
-            click.echo("", err=True)
+    @contextlib.contextmanager
+    def kept_if_pending(self) -> Iterator[None]:
+        """Print the lines also if the block ends PENDING: they say what there is, and who did not answer."""
+        try:
+            yield
+        except Pending:
+            self.close()
+            raise

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`anchor records`: export, prune and check the records, and accept a rollback."""
+"""`anchor records`: export, prune and check the records, anchor their head, and accept a rollback."""
 
 import time
 from pathlib import Path
@@ -7,23 +7,22 @@ from typing import Any
 
 import click
 
-from anchor.app import records
+from anchor.app import records, records_check
 from anchor.app.log_locations import public_key
 from anchor.app.reverify import TrustOptions
-from anchor.cli import homes, options
-from anchor.cli.output import document, emit, out, print_json
+from anchor.cli import homes, options, records_anchor, records_prove
+from anchor.cli.output import document, out, print_json, tell
 from anchor.disk import files, user_files, worker_id
 from anchor.errors import Misuse
 from anchor.net.budget import Budget
-from anchor.records import check as checking
 from anchor.records import export as exporting
-from anchor.records import high_water_mark, retention
-from anchor.verdict import Verdict, judge
+from anchor.records import retention
+from anchor.words import several
 
 
 @click.group(epilog="Example: anchor records check")
 def command() -> None:
-    """Export, prune or check the records, or accept a rollback."""
+    """Export, prune, check, anchor or prove the records, or accept a rollback."""
 
 
 @command.command("export", epilog="Example: anchor records export --evidence -o evidence/")
@@ -44,7 +43,7 @@ def export(
     output: options.Output | None,
     as_json: bool,
 ) -> int:
-    """Export the records as JSON Lines: each line is a row with the name of its table."""
+    """Export the records as JSON Lines: each event with its index and leaf hash, then each document."""
     if (evidence or checkpoints) and (output is None or output.path == user_files.STDOUT):
         raise Misuse("files need a folder", where="-o", remedy="name a folder with -o")
     with records.opened(homes.records_home(root, home), database, create=False) as opened:
@@ -58,14 +57,14 @@ def export(
                 if not as_json:
                     out(str(folder / name))
             if as_json:
-                print_json({"files": [str(folder / name) for name, _ in documents]})
+                print_json({"files": [str(folder / name) for name, _ in documents]}, "exported")
         elif output is None or output.path == user_files.STDOUT:
             for line in exporting.rows(opened):
                 document(f"{line}\n")
         else:
             output.write("".join(f"{line}\n" for line in exporting.rows(opened)).encode())
             if as_json:
-                print_json({"files": [str(output.path)]})
+                print_json({"files": [str(output.path)]}, "exported")
     return 0
 
 
@@ -94,9 +93,9 @@ def prune(
     with records.opened(home_path, database, create=True) as opened:
         count = retention.prune(opened, before=now - age, now=now, dry_run=dry_run)
     if as_json:
-        print_json({"pruned": 0 if dry_run else count, "old": count})
+        print_json({"pruned": 0 if dry_run else count, "old": count}, "pruned")
     else:
-        out(f"{count} runs {'would be removed' if dry_run else 'removed'}")
+        out(f"{several(count, 'run')} {'would be removed' if dry_run else 'removed'}")
     return 0
 
 
@@ -105,28 +104,34 @@ def prune(
 @options.root_option
 @options.home_option
 @options.database_option
-@options.json_option
+@options.verdict_options
 def check(
     *,
     root: Path,
     home: Path | None,
     database: str | None,
     as_json: bool,
+    verbose: bool,
+    quiet: bool,
     **given: Any,
 ) -> int:
-    """Verify all stored checkpoints, proofs and evidence again, and the hash chains over all rows.
+    """Verify the history again: each event under the tree, every note, proof and piece of evidence.
 
     An edited database is INVALID (8). Stored statements that contradict each other are EQUIVOCATION (6). With
     a policy, checkpoints under keys that its trusted roots do not name are INVALID too.
     """
     home_path = homes.records_home(root, home)
-    with records.opened(home_path, database, create=False) as opened:
-        verdict = checking.check(opened, log_keys=_known(given))
-        kept = records.HomeFiles(home_path, opened).read_mark()
-        if kept is not None:
-            checks = (*verdict.checks, high_water_mark.compare(opened, kept))
-            verdict = Verdict(kind="records", target=verdict.target, verdict=judge(checks), checks=checks)
-    return emit(verdict, as_json=as_json)
+    verdict = records_check.lost(home_path, database)
+    if verdict is None:
+        with records.opened(home_path, database, create=False) as opened:
+            verdict = records_check.check(home_path, opened, log_keys=_known(given))
+    return tell(
+        verdict,
+        as_json=as_json,
+        verbose=verbose,
+        quiet=quiet,
+        export=homes.export_command(home_path, database),
+    )
 
 
 @command.command(
@@ -162,7 +167,7 @@ def forget_log(
     with records.opened(home_path, database, create=True) as opened:
         records.forget_log(home_path, opened, named, origin, who=who, reason=reason, now=time.time())
     if as_json:
-        print_json({"target": named, "origin": origin, "who": who, "reason": reason})
+        print_json({"target": named, "origin": origin, "who": who, "reason": reason}, "forgotten-log")
     else:
         out(f"{origin} is not followed any more for {named}, decided by {who}")
     return 0
@@ -201,11 +206,15 @@ def accept(
     with records.opened(home_path, database, create=True) as opened:
         ledger, before = records.accept(home_path, opened, named, **decision, now=time.time())
     if as_json:
-        print_json({"target": named, "ledger": ledger, "before": before, **decision})
+        print_json({"target": named, "ledger": ledger, "before": before, **decision}, "accepted-number")
     else:
         accepted = f"release {number} of {ledger} is accepted at {named}, decided by {decision['who']}"
         out(f"{accepted}; the number before was {before}")
     return 0
+
+
+command.add_command(records_anchor.command)
+command.add_command(records_prove.prove)
 
 
 def _known(given: dict[str, Any]) -> set[bytes] | None:

@@ -10,18 +10,23 @@ from pathlib import Path
 from typing import Any
 
 import click
-import msgspec
 
-from anchor.app import records
+from anchor.app import named_release, records
 from anchor.app.reverify import TrustOptions
 from anchor.cli import homes, options
+from anchor.cli.output import complete
 from anchor.errors import AnchorError, Misuse, Unavailable
+from anchor.log_kinds.embedded import ALONE
 from anchor.monitor import alarm
 from anchor.net.notify import heartbeat
 from anchor.net.urls import check_url
 from anchor.records import queue
 from anchor.records.database import Database
 from anchor.verdict import Verdict, concluded, judge
+from anchor.words import several
+
+_LOGS_SHOWN = 10
+"""Logs of a cycle that are named as no independent evidence."""
 
 REPORT_TIME = 15.0
 """Seconds for the heartbeat, and for the metrics file."""
@@ -130,6 +135,8 @@ def named_targets(releases: Sequence[str], watched: Sequence[str]) -> list[str]:
             raise Misuse(
                 "there is no such release", where=target, remedy="name a release.json, or its folder"
             )
+        elif target not in watched:
+            named_release.check_local(target)
     return targets
 
 
@@ -154,8 +161,17 @@ def cycle_verdict(verdicts: Sequence[Verdict], target: str) -> Verdict:
         )
         for v in verdicts
     )
-    facts = {"runs": [msgspec.to_builtins(v) for v in verdicts]}
-    return Verdict(kind="cycle", target=target, verdict=judge(checks), checks=checks, facts=facts)
+    facts = {"runs": [complete(v) for v in verdicts]}
+    return Verdict(
+        kind="cycle", target=target, verdict=judge(checks), checks=checks, facts=facts, notes=_weak(verdicts)
+    )
+
+
+def _weak(verdicts: Sequence[Verdict]) -> tuple[str, ...]:
+    """The notes about logs that are no independent evidence, each once."""
+    found = dict.fromkeys(n for v in verdicts for n in v.notes if n.startswith("log ") and n.endswith(ALONE))
+    more = len(found) - _LOGS_SHOWN
+    return (*[*found][:_LOGS_SHOWN], *((f"of {several(more, 'more log')}: {ALONE}",) if more > 0 else ()))
 
 
 def report(database: Database, settings: Settings, *, good: bool, say: Callable[[str], object]) -> None:

@@ -2,19 +2,17 @@
 """`anchor reverify`: verify releases again and follow their logs, once."""
 
 import contextlib
-import signal
-import threading
 import time
-from collections.abc import Iterator
 
 import click
 
-from anchor.app import records
+from anchor.app import new_targets, records
 from anchor.app.reverify import worker_of
-from anchor.cli import options, reverification
-from anchor.cli.output import emit, say
+from anchor.cli import homes, options, reverification
+from anchor.cli.output import say, tell
 from anchor.cli.reverification import Settings
-from anchor.errors import AnchorError, Misuse, Unavailable
+from anchor.cli.stopping import Stopping
+from anchor.errors import AnchorError, Misuse, Stopped, Unavailable
 from anchor.net.notify import Notifier
 from anchor.records import queue
 from anchor.records.database import Database
@@ -25,7 +23,6 @@ from anchor.watch.worker import RunResult
 
 @click.command(epilog="Example: anchor reverify release.json --policy policy.toml --quiet --alarm-after 3/6h")
 @reverification.shared_options
-@click.option("--quiet", is_flag=True, help="Print nothing when all is OK.")
 @click.option(
     "--alarm-after",
     metavar="N/T",
@@ -34,7 +31,7 @@ from anchor.watch.worker import RunResult
 @click.option("--wait", default="60s", help="How long to wait for another process at the same release.")
 @click.option("--interval", help="From now on, re-verify these releases this often in watch (12h, 7d).")
 @click.option("--forget", is_flag=True, help="Stop watching these releases; their records stay.")
-@options.json_option
+@options.verdict_options
 def command(
     settings: Settings,
     *,
@@ -44,6 +41,7 @@ def command(
     interval: str | None,
     forget: bool,
     as_json: bool,
+    verbose: bool,
 ) -> int:
     """Fetch each RELEASE (path or URL of a release.json) again, and verify it strictly. Follow its logs from
     the stored checkpoints to their current ones, prove its entries there, and store the results.
@@ -58,13 +56,21 @@ def command(
         return _forget(settings)
     settings.trust.check()
     with records.opened(settings.home, settings.database, create=True, patient=True) as opened:
-        targets = _targets(opened, settings, every)
+        targets, slips = _targets(opened, settings, every)
         reverification.check_policy(opened, targets, settings.trust)
+        stop = Stopping()
         worker = worker_of(
-            opened, settings.home, settings.trust, offline=settings.offline, rule=rule, notifier=notifier
+            opened,
+            settings.home,
+            settings.trust,
+            offline=settings.offline,
+            rule=rule,
+            notifier=notifier,
+            stopping=stop.asked,
         )
-        with _terminable():
-            done = worker.once(targets, wait=_Waiting(patience))
+        with stop.by_signals():
+            done = worker.once(targets, wait=_Waiting(patience, stop))
+        done += [new_targets.result(target, slip) for target, slip in slips.items()]
         good = all(d.record.verdict.verdict is Class.OK and d.saved for d in done)
         counted = _counted(done, damp=alarm_after is not None)
         silent = quiet and all(c is Class.OK for c in counted)
@@ -74,20 +80,7 @@ def command(
         reverification.in_time(
             "messages", lambda: box.deliver(now=time.time()), reverification.DELIVERY_TIME, speak
         )
-    return 0 if silent else _report(done, counted, as_json=as_json)
-
-
-@contextlib.contextmanager
-def _terminable() -> Iterator[None]:
-    """SIGTERM ends the run as Ctrl-C does: it is abandoned, and its target is free for other workers."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+    return 0 if silent else _report(done, counted, settings, as_json=as_json, verbose=verbose)
 
 
 def _forget(settings: Settings) -> int:
@@ -105,8 +98,14 @@ def _patience(text: str) -> int:
     return 0 if text in ("0", "0s") else options.seconds(text, "--wait") or 0
 
 
-def _targets(database: Database, settings: Settings, every: int | None) -> list[str]:
-    """The targets of this command. From now on they are watched."""
+def _targets(
+    database: Database, settings: Settings, every: int | None
+) -> tuple[list[str], dict[str, Misuse]]:
+    """The targets of this command, which are watched from now on, and the URLs that are slips of the user.
+
+    A slip among others leaves these: whoever controls one server must not keep the others from being
+    verified. Raises `Misuse` if there is nothing else.
+    """
     watched, error = reverification.watched_targets(database, settings.home)
     targets = reverification.named_targets(settings.releases, watched) or watched
     if not targets and (settings.root / "release.json").exists():
@@ -114,20 +113,29 @@ def _targets(database: Database, settings: Settings, every: int | None) -> list[
     if not targets:
         nothing = Unavailable("nothing is watched", remedy="name a release: anchor reverify release.json")
         raise error or nothing
+    slips = new_targets.slips(
+        database, settings.home, targets if settings.releases else (), offline=settings.offline
+    )
+    if len(slips) == len(targets):
+        raise next(iter(slips.values()))
+    targets = [target for target in targets if target not in slips]
     new = [target for target in targets if target not in watched or every is not None]
     if new:
         with contextlib.suppress(AnchorError):  # each run reports a database that cannot be written
             queue.watch_all(database, new, now=time.time(), interval=every)
-    return targets
+    return targets, slips
 
 
 class _Waiting:
     """Sleeps a little at each call; False once the time is over."""
 
-    def __init__(self, patience: float) -> None:
+    def __init__(self, patience: float, stop: Stopping) -> None:
         self._until = time.monotonic() + patience
+        self._stop = stop
 
     def __call__(self) -> bool:
+        if self._stop.asked():
+            raise Stopped
         if time.monotonic() >= self._until:
             return False
         time.sleep(min(0.2, max(0.0, self._until - time.monotonic())))
@@ -150,7 +158,9 @@ def _counted(done: list[RunResult], *, damp: bool) -> list[Class]:
     ]
 
 
-def _report(done: list[RunResult], counted: list[Class], *, as_json: bool) -> int:
+def _report(
+    done: list[RunResult], counted: list[Class], settings: Settings, *, as_json: bool, verbose: bool
+) -> int:
     """Print the verdicts as they are, also those that --alarm-after does not count yet."""
     verdicts = [d.record.verdict for d in done]
     whole = (
@@ -158,7 +168,8 @@ def _report(done: list[RunResult], counted: list[Class], *, as_json: bool) -> in
         if len(verdicts) == 1
         else reverification.cycle_verdict(verdicts, f"{len(verdicts)} releases")
     )
-    code = emit(whole, as_json=as_json)
+    export = homes.export_command(settings.home, settings.database)
+    code = tell(whole, as_json=as_json, verbose=verbose, export=export)
     if all(c is Class.OK for c in counted):
         if code:
             say("anchor: no alarm yet: --alarm-after has not passed")

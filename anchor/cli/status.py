@@ -11,6 +11,7 @@ from anchor.cli import homes, options
 from anchor.cli.output import out, print_json, say
 from anchor.disk import worker_id
 from anchor.errors import Misuse
+from anchor.log_kinds.short_names import ShortNames
 from anchor.publish import interrupted
 from anchor.report import status as report
 
@@ -20,6 +21,7 @@ from anchor.report import status as report
 @options.home_option
 @options.database_option
 @click.option("--max-run-age", help="STALE without a good run this young (default: the policy's, else 3d).")
+@click.option("-v", "--verbose", is_flag=True, help="Show the whole name of each embedded log.")
 @options.json_option
 def command(
     *,
@@ -27,6 +29,7 @@ def command(
     home: Path | None,
     database: str | None,
     max_run_age: str | None,
+    verbose: bool,
     as_json: bool,
 ) -> int:
     """Show each watched release with its class, the logs that are followed, evidence that is kept, and
@@ -50,7 +53,9 @@ def command(
     if as_json:
         print_json(current)
     else:
-        for line in report.text(current):
-            out(line)
+        lines = report.text(current)
+        shown = str if verbose else ShortNames(lines)
+        for line in lines:
+            out(shown(line))
         out(f"{current.verdict}: {len(current.targets)} watched")
     return current.verdict.exit_code

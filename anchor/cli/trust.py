@@ -8,14 +8,17 @@ from typing import Any
 
 import click
 
-from anchor.app.public_roots import PUBLIC_INSTANCES, PublicRoot, own_root, public_root, tuf_cache
+from anchor.app import given_file
+from anchor.app.own_root import PUBLIC_INSTANCES, own_root
+from anchor.app.public_roots import PublicRoot, public_root, tuf_cache
 from anchor.cli import options
 from anchor.cli.output import out, print_json, say
-from anchor.disk import user_files
+from anchor.disk import root_store, user_files
 from anchor.errors import AnchorError, Misuse, Unavailable
 from anchor.inspect.trusted_root import window_lines, windows
 from anchor.net import tuf_roots
 from anchor.net.budget import Budget
+from anchor.net.release_files import is_url
 from anchor.net.tuf_roots import Material
 from anchor.publish.policy_text import pin_line
 from anchor.sigstore import trusted_root
@@ -41,7 +44,7 @@ def command() -> None:
 @click.option("--offline", is_flag=True, help="Make no connection; show the copy that is here.")
 @options.json_option
 def show(root: str, offline: bool, as_json: bool) -> int:  # noqa: FBT001  click passes by keyword
-    """Say in words what ROOT (a file, `public` or `staging`) trusts, and from when to when.
+    """Say in words what ROOT (a file, a URL, `public` or `staging`) trusts, and from when to when.
 
     Exits 3 when its repository did not answer or is not believed, though an older copy is shown; 4 when what
     it serves has expired.
@@ -53,7 +56,7 @@ def show(root: str, offline: bool, as_json: bool) -> int:  # noqa: FBT001  click
         shown["tuf"] = _tuf(found.material) | {"state": _state(found)}
     verdict = Class.UNAVAILABLE if found is not None and found.refresh_error else Class.OK
     if as_json:
-        print_json({"verdict": verdict, **shown})
+        print_json({"verdict": verdict, **shown}, "trusted-root")
     else:
         for line in window_lines(shown):
             out(line)
@@ -66,7 +69,10 @@ def show(root: str, offline: bool, as_json: bool) -> int:  # noqa: FBT001  click
 @click.option("--offline", is_flag=True, help="Make no connection; pin the copy that is here.")
 @options.json_option
 def pin(root: str, output: options.Output | None, offline: bool, as_json: bool) -> int:  # noqa: FBT001  by keyword
-    """Print the line of a policy that pins ROOT (a file, `public` or `staging`) by its digest."""
+    """Print the line of a policy that pins ROOT (a file, a URL, `public` or `staging`) by its digest.
+
+    The root is kept here too, so that a policy with its digest alone finds it on this machine.
+    """
     data, found, _ = _read(root, offline=offline)
     if found is not None and found.refresh_error:
         remedy = "try later, or pin the copy that is here with --offline"
@@ -75,20 +81,23 @@ def pin(root: str, output: options.Output | None, offline: bool, as_json: bool) 
         raise Misuse("a pin names a file", where="-o", remedy="say where to write the root with -o FILE")
     if as_json and output is not None and output.path == user_files.STDOUT:
         raise Misuse("two documents on one stdout", where="-o", remedy="give one of --json and -o -")
+    fetched = output is None and is_url(root)
     path = str(output.path if output else root)
     if not path.isascii() and any("\ud800" <= c <= "\udfff" for c in path):
         raise Misuse("a policy cannot name a file whose name is not UTF-8", where=path, remedy="rename it")
     if output is not None:
         output.write(data)
     digest = hashlib.sha256(data).hexdigest()
-    kept = output.is_file if output else not user_files.is_stream(Path(root))
+    if problem := root_store.keep(data):
+        say(f"note: not kept here for policies that pin it without a path: {problem}")
+    kept = output.is_file if output else not (fetched or user_files.is_stream(Path(root)))
     if as_json:
-        print_json({"path": path if kept else None, "sha256": digest})
+        print_json({"path": path if kept else None, "sha256": digest}, "pin")
         return 0
     tell = say if output is not None and output.path == user_files.STDOUT else out
-    if not kept:  # a policy names a file
+    if not kept and not fetched:  # a policy names a file
         tell(f"# save the root as {SAVED}")
-    tell(pin_line(path if kept else SAVED, digest))
+    tell(pin_line(("" if fetched else path if kept else SAVED, digest)))
     return 0
 
 
@@ -110,7 +119,7 @@ def update(name: str, as_json: bool) -> int:  # noqa: FBT001  click passes by ke
         if before is not None:
             say(f"the copy with SHA-256 {before} stays in use")
         if as_json:
-            print_json({"verdict": class_of(e), "error": str(e), "sha256": before})
+            print_json({"verdict": class_of(e), "error": str(e), "sha256": before}, "error")
             say(f"anchor: {e}")
             return class_of(e).exit_code
         raise
@@ -125,7 +134,7 @@ def update(name: str, as_json: bool) -> int:  # noqa: FBT001  click passes by ke
         "tuf": _tuf(found),
     }
     if as_json:
-        print_json(shown)
+        print_json(shown, "trust-update")
     else:
         state = f"changed from {before}" if before != after else "unchanged"
         out(f"{name}: SHA-256 {after}, {state}; valid until {found.expires}")
@@ -154,7 +163,7 @@ def _state(found: PublicRoot) -> str:
 
 def _read(root: str, *, offline: bool) -> tuple[bytes, PublicRoot | None, TrustedRoot]:
     if root not in PUBLIC_INSTANCES:
-        data = user_files.read(Path(root), limit=trusted_root.MAX_SIZE)
+        data = given_file.read(root, limit=trusted_root.MAX_SIZE, offline=offline)
         return data, None, own_root(data, where=root)
     found = public_root(root, budget=Budget(BUDGET), offline=offline)
     return found.material.trusted_root, found, trusted_root.parse(found.material.trusted_root, where=root)

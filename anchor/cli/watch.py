@@ -3,28 +3,36 @@
 
 import gc
 import hashlib
+import shlex
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
 
 import click
-import msgspec
 
 from anchor.app import records
 from anchor.app.reverify import worker_of
-from anchor.cli import options, reverification
-from anchor.cli.output import document, out, say
+from anchor.cli import options, reverification, watch_head
+from anchor.cli.output import out, print_json_line, say
 from anchor.cli.reverification import Settings
+from anchor.disk import user_files
 from anchor.errors import AnchorError, Misuse, Unavailable
 from anchor.monitor import alarm
 from anchor.net.notify import Notifier
 from anchor.records import queue
 from anchor.records.database import Database
 from anchor.records.outbox import Outbox
+from anchor.report import watch_list
 from anchor.verdict import Class, Verdict
+from anchor.verify.policy import UNCOMPARED
 from anchor.watch.schedule import TICK, Stop, Watch
 from anchor.watch.worker import Worker
+from anchor.words import are, several, span
+
+if TYPE_CHECKING:
+    from anchor.app.history_anchor import HeadOptions
 
 _LAST_WORDS = 10.0
 """Seconds for messages that are being sent when the watch ends."""
@@ -37,8 +45,17 @@ _LAST_WORDS = 10.0
 @click.option(
     "--alarm-after", metavar="N/T", help="Alarm for UNAVAILABLE after N runs and T hours (default 3/6)."
 )
-@click.option("--every", default=f"{int(TICK)}s", help="How often to look for due releases.")
-@click.option("--interval", help="How often each release is re-verified (default: daily, the newest hourly).")
+@click.option(
+    "--every",
+    default=f"{int(TICK)}s",
+    help="How often to look for releases that were named elsewhere. One that is due earlier does not wait.",
+)
+@click.option(
+    "--interval",
+    help="How often the named releases are re-verified, or all without a name (default: daily, the newest "
+    "hourly).",
+)
+@watch_head.head_options
 @click.option("--metrics-listen", metavar="HOST:PORT", help="Serve Prometheus metrics over HTTP.")
 @click.option("--json", "as_json", is_flag=True, help="Print each verdict as one line of JSON on stdout.")
 def command(
@@ -49,8 +66,12 @@ def command(
     interval: str | None,
     metrics_listen: str | None,
     as_json: bool,
+    **heads: Any,
 ) -> int:
     """Re-verify all watched releases, and each RELEASE named here, whenever they are due, until SIGTERM.
+
+    At the start, stderr says what is watched and when each release is due. If nothing is watched yet, the
+    watch waits: a release that anchor reverify names in the same home is watched from then on.
 
     Several processes may share one PostgreSQL: each due release is re-verified by exactly one of them. A
     failing receiver neither stops nor delays the watch. After SIGTERM the current run has a few seconds to
@@ -58,22 +79,14 @@ def command(
     """
     notifier, rule = Notifier(settings.notify), reverification.alarm_rule(alarm_after)
     tick = options.seconds(every, "--every") or int(TICK)
-    settings.trust.check()
-    wanted = options.seconds(interval, "--interval")
+    notes = settings.trust.check()
+    options.seconds(interval, "--interval")
+    anchored = watch_head.of_options(heads)
     stop = Stop()
     with records.opened(settings.home, settings.database, create=True, patient=True) as opened:
-        watched, error = reverification.watched_targets(opened, settings.home)
-        targets = reverification.named_targets(settings.releases, watched)
-        if not targets and not watched:
-            raise error or Misuse("nothing is watched", remedy="name a release: anchor watch release.json")
-        reverification.check_policy(opened, [*watched, *targets], settings.trust)
+        named = _named(opened, settings, interval)
         box = Outbox(opened, notifier.send, notifier.receivers)
-        courier = _Courier(
-            lambda good: reverification.report(opened, settings, good=good, say=_say),
-            lambda: box.deliver(now=time.time()),
-            notifier.tell,
-            rule,
-        )
+        courier = _Courier(_Outgoing(opened, settings, box, notifier), rule)
         worker = worker_of(
             opened,
             settings.home,
@@ -84,15 +97,38 @@ def command(
             tell=courier.tell,
             stopping=stop.overdue,
         )
-        _add(opened, worker, targets, wanted)
+        _add(opened, worker, named, options.seconds(interval, "--interval"))
         stop_metrics = _metrics(opened, metrics_listen)
         try:
             cycle = _Cycle(worker, stop, as_json=as_json)
-            return Watch(cycle, courier.take, every=tick, jitter=min(10.0, tick / 6), stop=stop).serve()
+            plan = _WatchList(opened)
+            with stop.by_signals():  # whoever reads the lines may end this at once
+                plan.introduce(settings, tick, metrics_listen)
+                for note in notes:
+                    _say(f"note: {note}")
+                jitter, due = min(10.0, tick / 6), plan.next_due
+                keep = _kept(courier, anchored, opened, settings.home, rule, stop)
+                return Watch(cycle, keep, every=tick, jitter=jitter, following=due, stop=stop).serve()
         finally:
             worker.close()
             courier.end()
             stop_metrics()
+
+
+def _named(database: Database, settings: Settings, interval: str | None) -> list[str]:
+    """The releases that are watched from now on, or with another interval."""
+    watched, error = reverification.watched_targets(database, settings.home)
+    targets = reverification.named_targets(settings.releases, watched)
+    if error is not None and not targets and not watched:
+        raise error
+    if interval is not None and not targets and not watched:
+        raise Misuse(
+            "it is for watched releases, and nothing is watched yet",
+            where="--interval",
+            remedy=f"name a release, or name one later: anchor reverify RELEASE --interval {interval}",
+        )
+    reverification.check_policy(database, [*watched, *targets], settings.trust)
+    return targets or (watched if interval is not None else [])
 
 
 def _add(database: Database, worker: Worker, named: list[str], interval: int | None) -> None:
@@ -101,6 +137,57 @@ def _add(database: Database, worker: Worker, named: list[str], interval: int | N
         queue.watch_all(database, named, now=time.time(), interval=interval)
     except Unavailable:
         worker.watch(named, interval)
+
+
+class _WatchList:
+    """The watched releases, as people were told of them."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._told: set[str] = set()
+
+    def introduce(self, settings: Settings, tick: int, metrics: str | None) -> None:
+        """Say what is watched and how, and what to do if nothing is."""
+        home, policy = settings.home, settings.trust.path
+        if policy is not None and not user_files.is_stream(policy):
+            policy = policy.absolute()  # the command is typed in another folder
+        by = f" with the policy {policy}" if policy is not None else ""
+        try:
+            watched = queue.watched(self._database)
+        except AnchorError as e:
+            _say(f"watching{by}; the list of releases cannot be read now: {e}")
+            return
+        self._told = {one.target for one in watched}
+        if watched:
+            place = "the database" if settings.database else home
+            _say(f"watching {several(len(watched), 'release')}{by}; records in {place}")
+            for line in watch_list.lines(watched, now=time.time()):
+                _say(f"  {line}")
+        else:
+            given = f" --policy {shlex.quote(str(policy))}" if policy is not None else ""
+            where = "" if settings.database else f" --home {shlex.quote(str(home))}"
+            _say(f"nothing is watched yet{by}. Name a release, here as the same user:")
+            _say(f"  anchor reverify RELEASE{given}{where}")
+        _say(f"looking for releases every {span(tick)}, and when the next one is due; SIGTERM ends this")
+        told = len(settings.notify)
+        _say(f"{are(told, 'receiver')} notified" if told else "nobody is notified: --notify is not given")
+        if metrics is not None:
+            _say(f"metrics at http://{metrics}/metrics")
+
+    def next_due(self) -> float | None:
+        """The next due time. Says which releases are new since the last call, and which are not watched any
+        more."""
+        try:
+            watched = queue.watched(self._database)
+        except AnchorError:  # the cycle says so
+            return None
+        now, names = time.time(), {one.target for one in watched}
+        for line in watch_list.lines([one for one in watched if one.target not in self._told], now=now):
+            _say(f"watching now: {line}")
+        for target in sorted(self._told - names):
+            _say(f"not watching any more: {target}")
+        self._told = names
+        return watch_list.next_due(watched, now=now)
 
 
 class _Cycle:
@@ -117,14 +204,53 @@ class _Cycle:
         for one in done:
             verdict = one.record.verdict
             if self._as_json:
-                document(f"{msgspec.json.encode(verdict).decode()}\n")
+                print_json_line(verdict)
                 continue
             worst = next((c for c in verdict.checks if c.demotes is verdict.verdict), None)
             tail = f": {worst.name}: {worst.detail}" if worst else ""
             out(f"{verdict.verdict}: {verdict.target}{tail}")
+            if not verdict.facts.get("compared", True):
+                out(f"note: {UNCOMPARED}")
         if self._worker.failure is not None:
             raise self._worker.failure  # the cycle failed, whatever its runs found
-        return reverification.cycle_verdict([d.record.verdict for d in done], f"{len(done)} due releases")
+        return reverification.cycle_verdict(
+            [d.record.verdict for d in done], several(len(done), "due release")
+        )
+
+
+class Outgoing(Protocol):
+    """The ways out of a watch."""
+
+    def report(self, *, good: bool) -> None:
+        """After a cycle: send the heartbeat, if it was `good`, and write the metrics file."""
+        ...
+
+    def deliver(self) -> None:
+        """Send the messages of the outbox that are due. Raises our errors."""
+        ...
+
+    def tell(self, message: alarm.Message) -> None:
+        """Send a message that the outbox could not store."""
+        ...
+
+
+class _Outgoing:
+    """The ways out that the command line names (`Outgoing`)."""
+
+    def __init__(self, database: Database, settings: Settings, box: Outbox, notifier: Notifier) -> None:
+        self._database = database
+        self._settings = settings
+        self._box = box
+        self._notifier = notifier
+
+    def report(self, *, good: bool) -> None:
+        reverification.report(self._database, self._settings, good=good, say=_say)
+
+    def deliver(self) -> None:
+        self._box.deliver(now=time.time())
+
+    def tell(self, message: alarm.Message) -> None:
+        self._notifier.tell(message)
 
 
 class _Courier:
@@ -132,16 +258,8 @@ class _Courier:
 
     So a slow receiver delays neither a verification nor a heartbeat."""
 
-    def __init__(
-        self,
-        report: Callable[[bool], object],
-        deliver: Callable[[], object],
-        tell: Callable[[alarm.Message], object],
-        rule: alarm.Rule,
-    ) -> None:
-        self._report = report
-        self._deliver = deliver
-        self._tell = tell
+    def __init__(self, outgoing: Outgoing, rule: alarm.Rule) -> None:
+        self._outgoing = outgoing
         self._rule = rule
         self._standing = alarm.Standing()
         self._words: list[alarm.Message] = []
@@ -176,7 +294,7 @@ class _Courier:
             lines = [f"- {c.line}" for c in (*news.new, *news.stand)] or ["the watch goes on"]
             lines += [alarm.came_and_went(news)] if news.changes > 1 else []
             uid = hashlib.sha256(f"the watch/{now}".encode()).hexdigest()[:16]
-            self._words.append(alarm.written(news.verdict, title, lines, uid=uid))
+            self._words.append(alarm.announced(news, title, lines, uid=uid))
 
     def end(self) -> None:
         """One last round, at most a few seconds."""
@@ -195,15 +313,37 @@ class _Courier:
             if not self._sending.is_alive():  # else what is new waits for the next tick
                 self._sending = threading.Thread(target=self._send, name="messages", daemon=True)
                 self._sending.start()
-            self._report(good)
+            self._outgoing.report(good=good)
 
     def _send(self) -> None:
         while self._words:
-            self._tell(self._words.pop(0))
+            self._outgoing.tell(self._words.pop(0))
         try:
-            self._deliver()
+            self._outgoing.deliver()
         except AnchorError as e:
             _say(str(e))
+
+
+def _kept(
+    courier: _Courier,
+    anchored: "tuple[int, HeadOptions] | None",
+    database: Database,
+    home: Path,
+    rule: alarm.Rule,
+    stop: Stop,
+) -> Callable[[Verdict], None]:
+    """The step after a cycle: messages are sent, and the head of the records is anchored if that is due."""
+    if anchored is None:
+        return courier.take
+    head = watch_head.HeadAnchoring(
+        database, home, *anchored, rule=rule, tell=courier.tell, say=_say, stop=stop
+    )
+
+    def keep(verdict: Verdict) -> None:
+        courier.take(verdict)
+        head()
+
+    return keep
 
 
 def _metrics(database: Any, listen: str | None) -> Any:

@@ -5,7 +5,6 @@ import contextlib
 import errno
 import functools
 import os
-import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
@@ -120,7 +119,7 @@ def replace(path: Path, data: bytes, *, mode: int | None, owner: tuple[int, int]
     if this user has the right to do so.
     """
     make_folder(path.parent, mode=PRIVATE if mode is not None and not mode & 0o044 else PUBLIC)
-    name = path.parent / f".{path.name}.{secrets.token_hex(4)}.tmp"
+    name = path.parent / f".{path.name}.{os.urandom(4).hex()}.tmp"
     fd = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644 if mode is None else 0o600)
     try:
         with os.fdopen(fd, "wb") as f:

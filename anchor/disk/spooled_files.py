@@ -28,6 +28,7 @@ class SpooledFiles:
         self._all: IO[bytes] = tempfile.SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115 - `close`
         self._end = 0
         self._ranges: dict[str, tuple[int, int]] = {}
+        self._small: dict[str, bytes] = {}
 
     def spool(self) -> AbstractContextManager[BinaryIO]:
         """As `Files.spool`."""
@@ -51,6 +52,12 @@ class SpooledFiles:
             return
         with self._files.open(path, size=size) as stream:
             yield stream
+
+    def read_up_to(self, path: str, *, limit: int) -> bytes:
+        """As `Files.read_up_to`; read once."""
+        if path not in self._small:
+            self._small[path] = self._files.read_up_to(path, limit=limit)
+        return self._small[path]
 
     def close(self) -> None:
         """Remove the stored bytes."""

@@ -108,6 +108,44 @@ def write(path: Path, data: bytes, *, wait: bool = True) -> None:
         raise files.os_error(e, path, "write") from None
 
 
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[BinaryIO]:
+    """A stream into a file, pipe or device that the user names. A regular file appears whole when the block
+    ends well, or not at all; any other has what was written until then."""
+    try:
+        target = _follow(path)
+        if isinstance(target, int) or (os.path.lexists(target) and not target.is_file()):
+            if not isinstance(target, int) and target.is_block_device():
+                raise Misuse("is a disk, which would be overwritten", where=str(path), remedy="name a file")
+            sys.stdout.flush()
+            opened = os.dup(target) if isinstance(target, int) else os.open(target, os.O_WRONLY)
+            os.set_blocking(opened, True)
+            with os.fdopen(opened, "wb") as f:
+                yield f
+            return
+        files.make_folder(target.parent, mode=files.PUBLIC)
+        half = target.parent / f".{target.name}.{os.urandom(4).hex()}.tmp"
+        try:
+            with half.open("xb") as f:
+                yield f
+                f.flush()
+                if target.exists():
+                    os.fchmod(f.fileno(), stat.S_IMODE(target.stat().st_mode))
+                os.fsync(f.fileno())
+            os.replace(half, target)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                half.unlink()
+            raise
+        files.sync_folder(target.parent)
+    except BrokenPipeError:
+        raise Unavailable(
+            "nobody reads it any more", where=str(path), remedy="run it again with a reader"
+        ) from None
+    except OSError as e:
+        raise files.os_error(e, path, "write") from None
+
+
 def regular(path: Path) -> Path:
     """The regular file that a name leads to, which need not exist yet. Raises `Misuse` for anything else."""
     try:

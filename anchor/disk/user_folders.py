@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The folders of this user for configuration, state and cache.
+"""The folders of this user for configuration, state, data and cache.
 
 On Linux the XDG Base Directory Specification says where they are, and two variables decide. The import of
 platformdirs takes as long as a whole verification, so it is asked only elsewhere, or where HOME is not set.
@@ -20,6 +20,11 @@ def config() -> Path:
 def state() -> Path:
     """The folder of homes: keys, journals and records."""
     return _folder("state", "XDG_STATE_HOME", ".local/state")
+
+
+def data() -> Path:
+    """The folder of trusted roots that a policy pins by their digests."""
+    return _folder("data", "XDG_DATA_HOME", ".local/share")
 
 
 def cache() -> Path:

@@ -6,23 +6,24 @@ or a contradicting one is not changed. Each file is replaced whole, the checkpoi
 everything that its checkpoint covers at any moment, except partial tiles that became full.
 """
 
-import contextlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from anchor.disk import files
+from anchor.disk.log_folder import remove_old_partials
 from anchor.embedded.log_files import CHECKPOINT, MAX_CHECKPOINT, damaged
 from anchor.errors import AnchorError, Misuse, Refused
 from anchor.merkle import HASH_SIZE, leaf_hashes, root
 from anchor.tlog import checkpoint as checkpoints
 from anchor.tlog import tiles
 from anchor.tlog.tiles import FULL, Tile
+from anchor.words import are
 
 if TYPE_CHECKING:
     from anchor.embedded.log import Log
 
 VKEY = "vkey"
+NEWEST = "restore the newest copy of the home; another entry from this one would fork the log"
 
 
 def export(log: "Log", folder: Path) -> None:
@@ -30,13 +31,13 @@ def export(log: "Log", folder: Path) -> None:
     `Unavailable`."""
     check_published(log, folder)
     head = log.head()
-    for tile in _tiles(head.size):
+    for tile in tiles.every_tile(head.size):
         _put_tile(log, folder, tile, head.size)
         if tile.level == 0:
             _put_entries(log, folder, tile)
     _put(folder / VKEY, log.key.vkey.encode() + b"\n")
     _put(folder / CHECKPOINT, head.raw)
-    _remove_old_partials(folder, head.size)
+    remove_old_partials(folder, head.size)
 
 
 def check_published(log: "Log", folder: Path) -> None:
@@ -46,32 +47,25 @@ def check_published(log: "Log", folder: Path) -> None:
     the log. `Refused`: the size is the same or smaller, and the root is another one: the log is forked.
     """
     path = folder / CHECKPOINT
-    if not path.exists():
-        return
+    if path.exists():
+        check_head(log, files.read(path, limit=MAX_CHECKPOINT), where=str(path))
+
+
+def check_head(log: "Log", raw: bytes, *, where: str, remedy: str = NEWEST) -> None:
+    """The same for the bytes of a checkpoint. `remedy`: what to do if this log is an older copy."""
     try:
-        raw = files.read(path, limit=MAX_CHECKPOINT)
         old = checkpoints.verify(raw, checkpoints.Log(log.origin, log.key))
     except AnchorError as e:
-        raise Misuse(f"holds no checkpoint of {log.origin}: {e}", where=str(path)) from None
+        raise Misuse(f"holds no checkpoint of {log.origin}: {e}", where=where) from None
     size = log.size()
     if old.size > size:
         raise Misuse(
-            f"{old.size} entries are published and this home has {size}: it is an older copy",
-            where=str(path),
-            remedy="restore the newest copy of the home; another entry from this one would fork the log",
+            f"{are(old.size, 'entry')} published and this home has {size}: it is an older copy",
+            where=where,
+            remedy=remedy,
         )
     if log.root_at(old.size) != old.root:
-        raise Refused("the published checkpoint contradicts the log of this home", where=str(path))
-
-
-def _tiles(size: int) -> Iterator[Tile]:
-    """Every tile of a tree of `size`: full ones, and the partial one at the right edge of each level."""
-    for level in range(8):
-        full, rest = divmod(size >> tiles.HEIGHT * level, FULL)
-        for index in range(full):
-            yield Tile(level, index, FULL)
-        if rest:
-            yield Tile(level, full, rest)
+        raise Refused("the published checkpoint contradicts the log of this home", where=where)
 
 
 def _put_tile(log: "Log", folder: Path, tile: Tile, size: int) -> None:
@@ -109,17 +103,3 @@ def _has(path: Path, data: bytes) -> bool:
         return path.exists() and files.read(path, limit=len(data)) == data
     except AnchorError:
         return False
-
-
-def _remove_old_partials(folder: Path, size: int) -> None:
-    """Remove partial tiles of older checkpoints. A full tile or a wider partial replaces them."""
-    keep = {folder / tile.path for tile in tiles.right_edge(size)}
-    bundle, width = divmod(size, FULL)
-    if width:
-        keep.add(folder / tiles.entries_path(bundle, width))
-    for partials in folder.glob("tile/**/*.p"):
-        for path in partials.iterdir():
-            if path not in keep:
-                path.unlink(missing_ok=True)
-        with contextlib.suppress(OSError):
-            partials.rmdir()

@@ -6,7 +6,6 @@ processes of the machine. A token does not say who asked for it.
 """
 
 import hashlib
-import re
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from anchor import regex
 from anchor.encoding import to_base64
 from anchor.errors import Misuse, Refused
 from anchor.sigstore.keys import spki_of
@@ -27,10 +27,10 @@ MAX_IDENTITY = 512
 SKEW = 5
 """Seconds that `iat` may lie ahead, as the sigstore client allows."""
 
-_EMAIL = re.compile(
+_EMAIL = regex.expression(
     r"[!#-'*+\-/-9=?A-Z^-~]+(?:\.[!#-'*+\-/-9=?A-Z^-~]+)*@[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?"
 )
-_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[!#$%&'()*+,\-./:;=?@_~A-Za-z0-9]+")
+_URI = regex.expression(r"[A-Za-z][A-Za-z0-9+.-]*:[!#$%&'()*+,\-./:;=?@_~A-Za-z0-9]+")
 
 
 def is_email(identity: str) -> bool:

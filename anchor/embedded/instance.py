@@ -2,15 +2,12 @@
 """An embedded Sigstore instance: a folder of keys, certificates and a log, and the services they make.
 
 It is made whole or not at all, and never over another one. The owner of the folder can sign as anyone, stamp
-any time and rewrite the log. So the instance gives evidence against its operator, and no independent
-evidence.
+any time and rewrite the log. So the instance is evidence against everyone but its operator, and no
+independent evidence.
 """
 
 import functools
 import json
-import shutil
-import stat
-import tempfile
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,8 +16,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from anchor import limits
-from anchor.disk import files
-from anchor.disk.lock import exclusive
+from anchor.disk import files, private_keys
+from anchor.disk.described_folder import described
+from anchor.disk.new_folder import new_folder
 from anchor.embedded import export, key_files, trust_config
 from anchor.embedded.ca import Authority
 from anchor.embedded.hashedrekord import signed_at
@@ -28,8 +26,9 @@ from anchor.embedded.identity_tokens import LIFETIME, Tokens
 from anchor.embedded.key_files import Chain
 from anchor.embedded.log import Log
 from anchor.embedded.tsa import Timestamps
-from anchor.encoding import parse_json, to_base64
-from anchor.errors import AnchorError, Misuse, Unavailable
+from anchor.encoding import to_base64
+from anchor.errors import Misuse
+from anchor.log_kinds.embedded import own_signer
 
 FORMAT = "urn:ledger-anchor:embedded:v1"
 FOLDER = "instance"
@@ -78,48 +77,20 @@ class Instance:
     @classmethod
     def create(cls, folder: Path, *, clock: Clock = system_clock) -> "Instance":
         """A new instance, in place by one rename. Raises `Misuse` when the folder exists."""
-        try:
-            if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-                raise Misuse(
-                    "is there already and is not overwritten",
-                    where=str(folder),
-                    remedy="name another --home",
-                )
-            files.make_folder(folder.parent, mode=files.PRIVATE)
-            _sweep(folder)
-            made = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".tmp", dir=folder.parent))
-            try:
-                with exclusive(made, doing="making an instance"):
-                    _make(made, clock().astimezone(UTC))
-                    made.rename(folder)
-            except BaseException:
-                shutil.rmtree(made, ignore_errors=True)
-                raise
-            files.sync_folder(folder.parent)
-        except OSError as e:
-            raise files.os_error(e, folder, "make an instance") from None
+        with new_folder(folder, doing="making an instance", remedy="name another --home") as made:
+            _make(made, clock().astimezone(UTC))
         return cls._load(folder, clock)
 
     @classmethod
     def _load(cls, folder: Path, clock: Clock) -> "Instance":
-        path = folder / "instance.json"
-        if not path.exists():
-            raise Misuse(
-                "no embedded instance is here",
-                where=str(folder),
-                remedy="make one with 'anchor instance init', or name another --home",
-            )
-        key_files.check_private(folder)
-        try:
-            found = parse_json(files.read(path, limit=key_files.MAX_FILE), where=str(path))
-            if found["format"] != FORMAT:
-                raise Misuse(f"format {found['format']!r} is not known", where=str(path))
-            created = datetime.fromisoformat(found["created"])
-            instance = cls(folder, origin=str(found["origin"]), created=created, clock=clock)
-        except Misuse:
-            raise
-        except (AnchorError, LookupError, TypeError, ValueError):
-            raise Misuse("does not describe an instance", where=str(path), remedy=_BACKUP) from None
+        origin, created = described(
+            folder / "instance.json",
+            form=FORMAT,
+            what="embedded instance",
+            make="make one with 'anchor instance init', or name another --home",
+            read=lambda found: (str(found["origin"]), datetime.fromisoformat(found["created"])),
+        )
+        instance = cls(folder, origin=origin, created=created, clock=clock)
         instance._check()
         return instance
 
@@ -145,12 +116,12 @@ class Instance:
     @property
     def issuer(self) -> str:
         """The issuer of identities in certificates."""
-        return f"https://{self.origin}/oauth"
+        return own_signer(self.origin)[1]
 
     @property
     def identity(self) -> str:
         """The default identity of the signer."""
-        return f"publisher@{self.origin}"
+        return own_signer(self.origin)[0]
 
     @property
     def base_url(self) -> str:
@@ -264,7 +235,7 @@ def _make(folder: Path, now: datetime) -> None:
         ("ct", ct_key),
         ("token", token_key),
     ):
-        key_files.write_key(keys / f"{name}.pem", key)
+        private_keys.write(keys / f"{name}.pem", key)
     key_files.write_chain(folder / "ca-chain.pem", authority)
     key_files.write_chain(folder / "tsa-chain.pem", timestamps)
     root = trust_config.trusted_root(
@@ -279,15 +250,3 @@ def _make(folder: Path, now: datetime) -> None:
     Log.create(folder / "log", origin=origin, key=log_key)
     about = {"format": FORMAT, "origin": origin, "created": start.isoformat()}
     files.write(folder / "instance.json", json.dumps(about, indent=2).encode() + b"\n")
-
-
-def _sweep(folder: Path) -> None:
-    """Remove folders that killed processes left: a folder in use is locked."""
-    for left in folder.parent.glob(f".{folder.name}.*.tmp"):
-        if not stat.S_ISDIR(left.lstat().st_mode):
-            continue
-        try:
-            with exclusive(left, doing="making an instance"):
-                shutil.rmtree(left, ignore_errors=True)
-        except Unavailable:
-            continue

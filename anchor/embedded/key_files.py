@@ -6,25 +6,19 @@ can be certified that is not in the trusted root.
 """
 
 import hashlib
-import stat
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    load_pem_private_key,
-)
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
 
-from anchor.disk import files
+from anchor.disk import files, private_keys
+from anchor.disk.private_keys import MAX_FILE
 from anchor.errors import Misuse
 from anchor.log_kinds.embedded import EMBEDDED_SUFFIX
 
@@ -34,8 +28,6 @@ ORGANIZATION = "no independent evidence"
 YEARS = 30
 BACKDATE = timedelta(minutes=5)
 """Windows begin this long before the instance was made: clocks of verifiers differ."""
-
-MAX_FILE = 1 << 16
 
 Private = ec.EllipticCurvePrivateKey | Ed25519PrivateKey
 
@@ -130,34 +122,12 @@ def key_usage(*, signs_certificates: bool) -> x509.KeyUsage:
     )
 
 
-def write_key(path: Path, key: Private) -> None:
-    """PKCS#8 PEM, mode 0600."""
-    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    files.write(path, pem, mode=0o600)
-
-
 def read_key(path: Path) -> Private:
-    """A private key; `Misuse` if others can read it or it cannot be parsed."""
-    check_private(path)
-    try:
-        key = load_pem_private_key(files.read(path, limit=MAX_FILE), None)
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        raise Misuse("not a private key in PEM", where=str(path), remedy="restore it from a backup") from None
+    """A private key; `Misuse` if others can read it or it is not one of ours."""
+    key = private_keys.read(path)
     if not isinstance(key, (ec.EllipticCurvePrivateKey, Ed25519PrivateKey)):
         raise Misuse("a private key of another kind", where=str(path), remedy="restore it from a backup")
     return key
-
-
-def check_private(path: Path) -> None:
-    """Refuse keys that other users of the machine can read, as ssh does."""
-    try:
-        mode = stat.S_IMODE(path.stat().st_mode)
-    except OSError as e:
-        raise files.os_error(e, path, "read") from None
-    if mode & 0o077:
-        raise Misuse(
-            f"others can read it (mode {mode:04o})", where=str(path), remedy=f"chmod -R go= {path.parent}"
-        )
 
 
 def write_chain(path: Path, chain: Chain) -> None:

@@ -2,12 +2,13 @@
 """The log of the embedded instance: Rekor v2's write API and the read side of C2SP tlog-tiles, on one folder.
 
 It decides what becomes an entry, once each, and signs a checkpoint for every one of them. It is run by
-whoever publishes, with a key that lies beside it: it can rewrite itself, so it is no independent evidence.
+whoever publishes, with a key that lies beside it: it can rewrite itself, so it is no independent evidence
+without witnesses.
 """
 
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -26,6 +27,7 @@ from anchor.merkle import (
     HASH_SIZE,
     Node,
     Range,
+    consistency_ranges,
     inclusion_ranges,
     leaf_hash,
     range_hash,
@@ -117,9 +119,10 @@ class Log:
         if not 1 <= width <= have:
             raise Missing("no such tile", where=f"level {level} index {index} width {width}")
 
-    def entry(self, index: int) -> bytes:
-        """The TransparencyLogEntry (protobuf JSON) of an entry under the current checkpoint."""
-        head = self.head()
+    def entry(self, index: int, under: Checkpoint | None = None) -> bytes:
+        """The TransparencyLogEntry (protobuf JSON) of an entry under a checkpoint of this log, by default the
+        current one."""
+        head = under or self.head()
         if not 0 <= index < head.size:
             raise Missing(f"no entry {index} in a log of {head.size}", where=self.origin)
         bundle, position = divmod(index, FULL)
@@ -141,6 +144,15 @@ class Log:
         if not 0 <= size <= now:
             raise Missing(f"no tree of {size} in a log of {now}", where=self.origin)
         return range_hash(Range(0, size), lambda n: self._node(n, now, None)) if size else EMPTY_ROOT
+
+    def consistency(self, size: int, head: Checkpoint) -> tuple[bytes, ...]:
+        """The consistency proof from a smaller size, at least 1, to that of a checkpoint of this log."""
+        if size in (0, head.size):
+            return ()
+        return tuple(
+            range_hash(part, lambda n: self._node(n, head.size, None))
+            for part in consistency_ranges(size, head.size)
+        )
 
     # The write side
 
@@ -174,6 +186,19 @@ class Log:
         with self._mutex:
             found = self._lookup(leaf, self._writer().size)
             return None if found is None or found < since else self.entry(found)
+
+    def cosigned(self, head: Checkpoint, lines: Sequence[bytes], keys: Sequence[VerifierKey]) -> Checkpoint:
+        """A checkpoint of this log with verified signature lines in the place of all that these keys have.
+        It is kept while it is the current one. Raises `Unavailable`."""
+        with self._mutex:
+            self._writer()
+            now = self.head()
+            newest = now if now.note.text == head.note.text else head
+            raw = with_lines(newest.note, lines, keys)
+            made = checkpoints.verify(raw, checkpoints.Log(self.origin, self.key))
+            if newest is now and made.raw != now.raw:
+                self._store.write_checkpoint(made.raw)
+            return made
 
     def lock(self) -> None:
         """Become the one writer now, not at the first append. Raises `Unavailable` when there is another."""
@@ -258,3 +283,11 @@ class Log:
             checkpoint=head.raw,
             log_id=self.key.full_id,
         )
+
+
+def with_lines(signed: note.Note, lines: Sequence[bytes], keys: Sequence[VerifierKey]) -> bytes:
+    """A note with these signature lines at the end, and no other lines of the keys."""
+    gone = {(key.name, key.key_id) for key in keys}
+    kept = (s for s in signed.signatures if (s.name, s.key_id) not in gone)
+    own = [note.line(s.name, s.key_id, s.payload) for s in kept]
+    return note.parse(signed.text + b"\n" + b"".join((*own, *lines))).raw

@@ -13,14 +13,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from anchor import limits
 from anchor.disk import files
 from anchor.errors import AnchorError, Unavailable
 from anchor.merkle import HASH_SIZE, leaf_hashes, root
 from anchor.tlog import tiles
 from anchor.tlog.tiles import FULL, MAX_BUNDLE, Tile
+from anchor.words import several
 
 CHECKPOINT = "checkpoint"
-MAX_CHECKPOINT = 1 << 16
+MAX_CHECKPOINT = limits.NOTE
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ class Store:
         path = self._path(Tile(tile.level, tile.index, FULL).path)
         data = self._read(path, tile.width * HASH_SIZE)
         if len(data) != tile.width * HASH_SIZE:
-            raise damaged(f"{len(data) // HASH_SIZE} of {tile.width} hashes are there", path)
+            raise damaged(f"there are {len(data) // HASH_SIZE} of {several(tile.width, 'hash')}", path)
         return data
 
     def entries(self, index: int, width: int) -> bytes:
@@ -79,7 +81,7 @@ class Store:
         for number in range(width):
             at += 2 + int.from_bytes(data[at : at + 2], "big") if at + 2 <= len(data) else MAX_BUNDLE
             if at > len(data):
-                raise damaged(f"{number} of {width} entries are there", path)
+                raise damaged(f"there are {number} of {several(width, 'entry')}", path)
         return data[:at]
 
     def write_checkpoint(self, note: bytes) -> None:

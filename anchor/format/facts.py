@@ -4,23 +4,35 @@
 The limits are part of the format: `seal` and `verify` refuse a ledger beyond them.
 """
 
-from collections.abc import Iterator, Sequence
-from typing import Protocol
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final, Protocol, overload, runtime_checkable
+
+from msgspec import UNSET, UnsetType
 
 from anchor import limits
 from anchor.errors import Refused
+from anchor.words import several
 
+ABSENT: Final = UNSET
+"""The value of a column that a fact does not have (FORMAT.md section 16.1)."""
+Value = str | None | UnsetType
+"""A string; None for null; or `ABSENT`."""
 Row = tuple[str, ...]
-"""The values of one fact, in column order, exactly as published."""
+"""The values of one fact of version 1, in column order, as its reader gives them."""
+Fact = tuple[Value, ...]
+"""The values of one fact, in column order. A `Row` is one without null and without an absent column."""
+Chunk = tuple[Sequence[int], Sequence[Sequence[Value]]]
+"""Facts that follow each other: the position of each, and its values in column order."""
 
-MAX_FILE = limits.FILE
+MAX_FILE = limits.FILE_2
 """Bytes of a ledger file; a reader that holds the file in memory has a lower limit of its own."""
 MAX_LINE = limits.LINE
 """Bytes of one line of a ledger, line end not counted; of one record where quoted line ends may be inside."""
 MAX_LEAF = limits.LEAF
 """Bytes of one fact in its canonical form."""
-MAX_FACTS = limits.FACTS
-MAX_COLUMNS = limits.COLUMNS
+MAX_FACTS = limits.FACTS_2
+MAX_COLUMNS = limits.COLUMNS_2
+"""Every reader reads as much; a statement of version 1 has lower limits (FORMAT.md section 2)."""
 MAX_NAME = limits.COLUMN
 """Code points of a column name."""
 MAX_CELL = limits.VALUE
@@ -39,7 +51,53 @@ class Table(Protocol):
     def columns(self) -> tuple[str, ...]:
         """Column names in published order."""
 
-    def __iter__(self) -> Iterator[tuple[int, Row]]: ...
+    def __iter__(self) -> Iterator[tuple[int, Fact]]: ...
+
+
+@runtime_checkable
+class ChunkedTable(Table, Protocol):
+    """A table that gives many facts at once, which costs less than one by one."""
+
+    def chunks(self) -> Iterator[Chunk]:
+        """The facts that iterating gives, in order. The facts before a refused one are given first.
+
+        A chunk has at least one fact. Its reader decides how many, and bounds the memory that they take.
+        """
+
+
+class Objects(Sequence[Fact]):
+    """Facts of a chunk in the form that their reader has them: objects, whose members are their columns.
+
+    An object has no member for an absent column. With the members in order of their names, msgspec writes it
+    as the leaf of the fact.
+    """
+
+    def __init__(self, objects: Sequence[Any], fact_of: Callable[[Any], Fact], *, whole: bool) -> None:
+        """`fact_of` gives the values of an object in column order. `whole`: each fact has a string in each
+        column; otherwise the objects are dicts."""
+        self.objects = objects
+        self.fact_of = fact_of
+        self.whole = whole
+
+    def __len__(self) -> int:
+        return len(self.objects)
+
+    def __iter__(self) -> Iterator[Fact]:
+        return map(self.fact_of, self.objects)
+
+    @overload
+    def __getitem__(self, index: int) -> Fact: ...
+    @overload
+    def __getitem__(self, index: slice) -> "Objects": ...
+    def __getitem__(self, index: int | slice) -> "Fact | Objects":
+        if isinstance(index, slice):
+            return Objects(self.objects[index], self.fact_of, whole=self.whole)
+        return self.fact_of(self.objects[index])
+
+
+def fact_from(columns: tuple[str, ...]) -> Callable[[Mapping[str, Value]], Fact]:
+    """The function from an object to the values of these columns."""
+    return lambda found: tuple([found.get(name, ABSENT) for name in columns])
 
 
 class Ledger(Protocol):
@@ -53,17 +111,19 @@ class Ledger(Protocol):
     def version(self) -> str: ...
 
 
-def check_columns(names: Sequence[str], *, where: str) -> tuple[str, ...]:
+def check_columns(names: Sequence[str], *, where: str, most: int = MAX_COLUMNS) -> tuple[str, ...]:
     """The names, if they are non-empty, unique and without code points above U+FFFF (FORMAT.md section 2).
+
+    There are at most `most` of them.
 
     Above U+FFFF the order of RFC 8785 (UTF-16) differs from the order of code points; and a lone surrogate
     has no UTF-8.
     """
     if not names:
         raise Refused("no columns", where=where, remedy="a ledger has at least one named column")
-    if len(names) > MAX_COLUMNS:
+    if len(names) > most:
         raise Refused(
-            f"{len(names)} columns, more than {MAX_COLUMNS}", where=where, remedy="split the ledger"
+            f"{several(len(names), 'column')}, more than {most}", where=where, remedy="split the ledger"
         )
     seen: dict[str, int] = {}
     for number, name in enumerate(names, 1):

@@ -8,7 +8,7 @@ agrees. What is shown to people has no control, invisible, private or direction-
 import datetime as dt
 import re
 
-from anchor import limits
+from anchor import limits, regex
 from anchor.errors import Misuse, Refused
 
 MAX_NAME = limits.LEDGER_NAME
@@ -24,14 +24,33 @@ VERSION = "^[0-9A-Za-z][0-9A-Za-z._+-]{0,63}$"
 SEGMENT = "[0-9A-Za-z_][0-9A-Za-z._+-]{0,199}"
 PATH = f"^{SEGMENT}(/{SEGMENT})*$"
 LEDGER_FILE = "^(ledger\\.[0-9A-Za-z]{1,16}|source\\.json)$"
+LEDGER_FILE_2 = "^(ledger(-[1-9][0-9]{0,3})?\\.[0-9A-Za-z]{1,16}|source\\.json)(\\.gz)?$"
+SUBJECT_2 = "^((ledger(-[1-9][0-9]{0,3})?\\.[0-9A-Za-z]{1,16}|source\\.json)(\\.gz)?|schema\\.json)$"
 TIME = "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$"
 URL = "^https?://[!-~]+$"
+MEDIA_NAME = "[0-9A-Za-z][0-9A-Za-z!#$&^_.+-]{0,126}"
+MEDIA_TYPE = f"{MEDIA_NAME}/{MEDIA_NAME}"
+"""`type/subtype` of RFC 6838 section 4.2."""
 
 OUR_FILE = "ledger.json"
+SCHEMA = "schema.json"
+"""A Table Schema beside the ledger."""
+LEAVES = "ledger.leaves"
+"""The leaf hashes of a confidential ledger: its one published ledger file."""
+SOURCE = "source.json"
+"""A JSON document as its publisher wrote it."""
+GZ = ".gz"
+"""After the extension of a compressed file."""
 RESERVED_VERSIONS = frozenset({"log", "schema", "format.md"})
 """In lower case: what lies beside the versions in the published folder."""
 
-_HIDDEN = re.compile(
+STATUS = "status"
+"""The folder of the statuses, beside the versions. Version 1 allows a version of this name, `publish` does
+not."""
+RESERVED_EXTENSIONS = frozenset({"gz", "leaves"})
+"""In lower case: those of a compressed file, and of a ledger with salted cells."""
+
+_HIDDEN = regex.expression(
     "[\u0000-\u001f\u007f-\u00a0\u00ad\u061c\u1680\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000"
     "\ud800-\uf8ff\ufe00-\ufe0f\ufeff\ufff0-\U0010ffff]"
 )
@@ -43,7 +62,8 @@ def text_problem(text: str, *, limit: int = MAX_TEXT) -> str:
         return "is empty"
     if len(text) > limit:
         return f"has {len(text)} characters, more than {limit}"
-    if odd := _HIDDEN.search(text):
+    plain = text.isascii() and text.isprintable()  # the expression takes 2 ms to compile
+    if not plain and (odd := _HIDDEN.search(text)):
         return f"has U+{ord(odd.group()):04X}, which cannot be seen or is no character"
     return "begins or ends with a blank" if text != text.strip(" ") else ""
 
@@ -71,6 +91,20 @@ def path_problem(path: str) -> str:
     return "" if _whole(PATH, path) else "is no plain relative path"
 
 
+def listed_path_problem(path: str) -> str:
+    """The problem of a path in a list of files; "" if there is no problem (FORMAT.md section 17.7)."""
+    parts = path.split("/")
+    if not path or "" in parts or "." in parts or ".." in parts:
+        return "is not a path below the folder"
+    if any(c < " " or c == "\\" or "\x7f" <= c <= "\x9f" for c in path):
+        return "has a control character or a back-slash"
+    try:
+        size = len(path.encode())
+    except UnicodeEncodeError:
+        return "is not UTF-8"
+    return f"has {size} bytes, more than {limits.LISTED_PATH}" if size > limits.LISTED_PATH else ""
+
+
 def hex_problem(digest: str) -> str:
     """The problem of a SHA-256 in hex; "" if there is no problem."""
     return "" if _whole(HEX64, digest) else "is not 64 lower-case hex digits"
@@ -81,6 +115,34 @@ def file_problem(name: str) -> str:
     if not _whole(LEDGER_FILE, name):
         return "is neither ledger.<extension> nor source.json"
     return "differs from ledger.json only in case" if name != OUR_FILE and name.lower() == OUR_FILE else ""
+
+
+def subject_2_problem(name: str) -> str:
+    """The problem of the name of a subject of version 2; "" if there is no problem."""
+    return "" if _whole(SUBJECT_2, name) else "is no name of a ledger file or of a file beside it"
+
+
+def original_name(published: str, *, number: int = 1, of: int = 1, compressed: bool = False) -> str:
+    """The name of the `number`-th of several originals (FORMAT.md section 18). `published` is the name that
+    its reader gives to the only one."""
+    if of > 1:
+        published = f"ledger-{number}.{published.partition('.')[2]}"
+    return published + GZ if compressed else published
+
+
+def original_problem(name: str, *, json: bool, number: int, of: int, compressed: bool) -> str:
+    """The problem of the name of an original of version 2 (FORMAT.md section 18); "" if there is no problem.
+
+    `json`: its reader reads a JSON document. The name is that of the `number`-th original of several.
+    """
+    plain = name.removesuffix(GZ) if compressed else name
+    stem, _, extension = plain.partition(".")
+    wanted = f"ledger-{number}" if of > 1 else "source" if json else "ledger"
+    if not _whole(LEDGER_FILE_2, name) or stem != wanted or "." in extension:
+        return f"is not {wanted}.<extension>{GZ if compressed else ''}"
+    if (extension.lower() == "json") != json or (json and extension != "json"):
+        return "does not have the extension json, as a JSON document has and nothing else"
+    return "has a reserved extension" if extension.lower() in RESERVED_EXTENSIONS else ""
 
 
 def time_problem(time: str) -> str:
@@ -98,6 +160,11 @@ def url_problem(url: str) -> str:
     return "" if len(url) <= MAX_TEXT and _whole(URL, url) else "is no http or https URL in ASCII"
 
 
+def media_type_problem(media_type: str) -> str:
+    """The problem of a media type; "" if there is no problem."""
+    return "" if _whole(MEDIA_TYPE, media_type) else "is no media type such as text/plain"
+
+
 def require(problem: str, value: str, *, where: str) -> None:
     """Raise `Refused` for a problem that one of the functions above found in `value`."""
     if problem:
@@ -106,6 +173,8 @@ def require(problem: str, value: str, *, where: str) -> None:
 
 def check_arguments(name: str, version: str) -> None:
     """Raise `Misuse` unless a ledger may have this name and version: the check of a command's arguments."""
+    if version.lower() == STATUS:
+        raise Misuse(f"{shown(version)} is reserved", where="--version", remedy="choose another one")
     for option, value, problem in (
         ("--name", name, name_problem(name)),
         ("--version", version, version_problem(version)),

@@ -1,193 +1,166 @@
 # SPDX-License-Identifier: Apache-2.0
 """The statement that is signed: an in-toto Statement v1 that commits to a tree, files and the release before.
 
-Decides whether bytes are a statement of ours in its one canonical form whose members fit each other.
-Whether it is signed, and whether files and facts are the ones it commits to, is decided elsewhere.
-FORMAT.md section 6; https://github.com/in-toto/attestation/blob/main/spec/v1/statement.md.
+Decides whether bytes are a statement of ours in its one canonical form whose members fit each other. One view
+serves both versions; how each is written is in `statement_1` and `statement_2`. Whether it is signed, and
+whether files and facts are the ones it commits to, is decided elsewhere.
+FORMAT.md sections 6, 15 and 19; https://github.com/in-toto/attestation/blob/main/spec/v1/statement.md.
 """
 
 import hashlib
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from collections.abc import Mapping, Sequence
+from typing import Final, Literal
 
 import msgspec
-from msgspec import Meta
 
 from anchor import limits
 from anchor.encoding import is_jcs, jcs, parse_json
 from anchor.errors import Refused, Unsupported
-from anchor.format import names
-from anchor.format.facts import check_columns
-from anchor.format.leaves import ENCODING
-from anchor.format.readers import READERS
-from anchor.format.strict_json import build
-from anchor.merkle.hashing import ALGORITHM
+from anchor.format import names, statement_1, statement_2
+from anchor.format.index import Index
+from anchor.format.leaves import SALTED_CELLS, STRINGS
+from anchor.format.members import KnownStatus, LedgerName, Previous, Tree
+from anchor.format.readers import VERSION_1
+from anchor.format.source_evidence import Descriptor
+from anchor.format.statement_2 import SourceFile
 
-STATEMENT_TYPE: Final = "https://in-toto.io/Statement/v1"
-PREDICATE_TYPE: Final = "urn:ledger-anchor:commitment:v1"
-PAYLOAD_TYPE: Final = "application/vnd.in-toto+json"
-"""The DSSE payload type of a statement."""
+__all__ = [
+    "KnownStatus",
+    "LedgerName",
+    "Previous",
+    "SourceFile",
+    "Statement",
+    "Tree",
+    "commit",
+    "decode",
+    "encode",
+    "link",
+    "says",
+]
+
+PREDICATE_TYPES: Final = {statement_1.PREDICATE_TYPE: 1, statement_2.PREDICATE_TYPE: 2}
+"""The version of the format that each one names."""
 OUR_FILE: Final = names.OUR_FILE
-OUR_READER: Final = "ledger-json-v1"
 MAX_STATEMENT = limits.STATEMENT
-"""Bytes of a statement: as many columns as a ledger may have, with names as long as they may be, fit."""
-
-# Texts are checked by `names`, which gives the reason; the patterns are for the JSON Schemas.
-Hex32 = Annotated[str, Meta(extra_json_schema={"pattern": names.HEX64})]
-Name = Annotated[str, Meta(extra_json_schema={"minLength": 1, "maxLength": names.MAX_NAME})]
-Version = Annotated[str, Meta(extra_json_schema={"pattern": names.VERSION})]
-Count = Annotated[int, Meta(ge=1, le=names.MAX_NUMBER)]
-FileName = Annotated[str, Meta(extra_json_schema={"pattern": names.LEDGER_FILE})]
-if TYPE_CHECKING:
-    Reader = str
-else:
-    Reader = Literal[tuple(READERS)]
-    """A reader that this program has: the schema and the decoder follow from the readers."""
+"""Bytes of a statement: as many columns as version 1 allows, with names as long as they may be, fit."""
 
 
-class LedgerName(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which release of which ledger: `number` counts from 1 without gaps, `version` is its name."""
+class Statement(msgspec.Struct, frozen=True, kw_only=True):
+    """The content of a statement, of whatever version."""
 
-    name: Name
-    number: Count
-    version: Version
-
-
-class Tree(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The Merkle tree over the facts: its root in hex and its number of leaves."""
-
-    algorithm: Literal["rfc9162-sha256"]
-    root: Hex32
-    size: Count
-
-    @classmethod
-    def of(cls, root: bytes, size: int) -> "Tree":
-        """The tree with this root (32 bytes) and number of leaves."""
-        return cls(algorithm=ALGORITHM, root=root.hex(), size=size)
-
-
-class SourceFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A published ledger file, and the reader that finds the facts in it."""
-
-    name: FileName
-    reader: Reader
-
-
-class Facts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How files become leaves: column names in published order, the encoding of a leaf, files by name."""
-
-    columns: Annotated[tuple[str, ...], Meta(min_length=1, extra_json_schema={"uniqueItems": True})]
-    encoding: Literal["rfc8785-strings"]
-    files: Annotated[tuple[SourceFile, ...], Meta(min_length=2, max_length=2)]
-
-
-class Previous(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The release before this one; `statement` is the SHA-256 of its statement bytes, in hex."""
-
-    number: Count
-    version: Version
-    statement: Hex32
-
-
-class Predicate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is committed to. `index`, `blinding` and `evidence` are kept for what is not implemented here."""
-
+    version: Literal[1, 2]
+    """The version of the format in which it is written."""
     ledger: LedgerName
     tree: Tree
-    facts: Facts
-    index: None
-    blinding: None
-    evidence: Annotated[tuple[dict[str, Any], ...], Meta(max_length=0)]
+    columns: tuple[str, ...]
+    encoding: str
+    """The name of the encoding of a leaf."""
+    originals: tuple[SourceFile, ...]
+    """The ledger as its publisher wrote it, in order; none if it is confidential."""
+    ours: SourceFile | None
+    """Our ledger.json; None if the release goes without it."""
+    digests: Mapping[str, str]
+    """SHA-256 in hex of each subject, by name."""
     previous: Previous | None
-
-
-class Digests(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The digest of a subject, lower-case hex."""
-
-    sha256: Hex32
-
-
-class Subject(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A published ledger file by name and digest, so that ordinary Sigstore tools can verify it alone."""
-
-    name: FileName
-    digest: Digests
-
-
-class Statement(
-    msgspec.Struct,
-    frozen=True,
-    kw_only=True,
-    forbid_unknown_fields=True,
-    rename={"type": "_type", "predicate_type": "predicateType"},
-):
-    """An in-toto Statement v1 with our predicate."""
-
-    type: Literal["https://in-toto.io/Statement/v1"]
-    subject: Annotated[tuple[Subject, ...], Meta(min_length=2, max_length=2)]
-    predicate_type: Literal["urn:ledger-anchor:commitment:v1"]
-    predicate: Predicate
+    """The release before, None for the first."""
+    index: tuple[Index, ...] = ()
+    """The indexes over the facts."""
+    status: KnownStatus | None = None
+    """The newest status when it was made, if one was known."""
+    evidence: tuple[Descriptor, ...] = ()
+    """The source documents that the publisher had at hand, sorted by name."""
 
     @property
-    def ledger(self) -> LedgerName:
-        """Which release of which ledger."""
-        return self.predicate.ledger
+    def confidential(self) -> bool:
+        """True if the facts are not published: the one ledger file is `ledger.leaves`."""
+        return self.encoding == SALTED_CELLS
 
     @property
-    def tree(self) -> Tree:
-        """The tree over its facts."""
-        return self.predicate.tree
+    def files(self) -> tuple[SourceFile, ...]:
+        """The ledger files, in the order of the statement."""
+        if self.confidential:
+            return (statement_2.leaves(),)
+        return (*self.originals, *([self.ours] if self.ours else []))
 
     @property
-    def facts(self) -> Facts:
-        """How its files become leaves."""
-        return self.predicate.facts
+    def read_as(self) -> tuple[str, ...]:
+        """A line for each way in which originals are read that is not the default of their reader."""
+        found: dict[tuple[str, ...], list[str]] = {}
+        for original in self.originals:
+            words = original.read_with(where=original.name).described()
+            words = (*words, "out of a gzip file") if original.compressed else words
+            if words:
+                found.setdefault((original.reader, *words), []).append(original.name)
+        return tuple(
+            f"{_listed(files)} read as: {', '.join(words)} (by {reader})"
+            for (reader, *words), files in found.items()
+        )
 
-    @property
-    def previous(self) -> Previous | None:
-        """The release before, None for the first."""
-        return self.predicate.previous
+    def needs_version_2(self, sizes: Mapping[str, int]) -> bool:
+        """True if version 1 cannot say this (FORMAT.md section 15). `sizes` has the bytes of each file."""
+        return (
+            self.encoding != STRINGS
+            or len(self.columns) > limits.COLUMNS
+            or self.tree.size > limits.FACTS
+            or len(self.originals) != 1
+            or any(not f.plain or f.reader not in VERSION_1 for f in self.originals)
+            or any(name in self.digests for name in statement_2.BESIDE)
+            or bool(self.evidence)
+            or max(sizes.values(), default=0) > limits.FILE
+            or bool(self.index)
+            or self.status is not None
+        )
 
-    @property
-    def original(self) -> SourceFile:
-        """The ledger as its publisher wrote it; the other file is our ledger.json."""
-        return next(f for f in self.facts.files if f.name != OUR_FILE)
 
-    @property
-    def digests(self) -> dict[str, str]:
-        """SHA-256 in hex of each subject, by name."""
-        return {s.name: s.digest.sha256 for s in self.subject}
+def _listed(files: Sequence[str]) -> str:
+    """Names of files, for people."""
+    if len(files) <= 3:
+        return ", ".join(files)
+    return f"{files[0]}, {files[1]} and {len(files) - 2} more"
 
 
-def commit(
+def commit(  # noqa: PLR0913  one for each member of the statement
     *,
     ledger: LedgerName,
     tree: Tree,
-    columns: Iterable[str],
-    original: SourceFile,
-    digests: dict[str, str],
+    columns: Sequence[str],
+    originals: Sequence[SourceFile],
+    digests: Mapping[str, str],
     previous: Previous | None,
+    encoding: str = STRINGS,
+    sizes: Mapping[str, int] | None = None,
+    index: Sequence[Index] = (),
+    status: KnownStatus | None = None,
+    evidence: Sequence[Descriptor] = (),
 ) -> Statement:
-    """The statement over a sealed ledger; `digests` has the SHA-256 (hex) of the original and of ledger.json.
+    """The statement over a sealed ledger, of version 2 only if version 1 cannot say it.
 
-    Raises `Refused` when the parts do not fit each other.
+    `digests` and `sizes` have the SHA-256 (hex) and the bytes of each file by name, with ledger.json and what
+    stands beside it. A ledger.json that is too large for version 2 is left out there. Raises `Refused` when
+    the parts do not fit each other.
     """
-    files = sorted((original, SourceFile(name=OUR_FILE, reader=OUR_READER)), key=lambda f: f.name)
-    statement = Statement(
-        type=STATEMENT_TYPE,
-        subject=tuple(Subject(name=n, digest=Digests(sha256=d)) for n, d in sorted(digests.items())),
-        predicate_type=PREDICATE_TYPE,
-        predicate=Predicate(
-            ledger=ledger,
-            tree=tree,
-            facts=Facts(columns=tuple(columns), encoding=ENCODING, files=tuple(files)),
-            index=None,
-            blinding=None,
-            evidence=(),
-            previous=previous,
-        ),
+    sizes = sizes or {}
+    view = Statement(
+        version=1,
+        ledger=ledger,
+        tree=tree,
+        columns=tuple(columns),
+        encoding=encoding,
+        originals=tuple(originals),
+        ours=SourceFile(name=OUR_FILE, reader=statement_1.OUR_READER),
+        digests=digests,
+        previous=previous,
+        index=tuple(index),
+        status=status,
+        evidence=tuple(evidence),
     )
-    return decode(_encode(statement))
+    if view.needs_version_2(sizes):
+        ours = None if view.confidential else statement_2.ours(tree, view.columns, encoding)
+        view = msgspec.structs.replace(view, version=2, ours=ours)
+        if sizes.get(OUR_FILE, 0) > limits.LEDGER_JSON:
+            kept = {name: digest for name, digest in digests.items() if name != OUR_FILE}
+            view = msgspec.structs.replace(view, ours=None, digests=kept)
+    return decode(_encode(view))
 
 
 def encode(statement: Statement) -> bytes:
@@ -210,13 +183,72 @@ def decode(data: bytes) -> Statement:
         raise Refused("the bytes are not their own canonical form (RFC 8785)", where="statement")
     if not isinstance(value, dict):
         raise Refused("no JSON object", where="statement")
-    for member, known in (("_type", STATEMENT_TYPE), ("predicateType", PREDICATE_TYPE)):
-        if isinstance(value.get(member), str) and value[member] != known:
+    for member, known in (("_type", (statement_1.STATEMENT_TYPE,)), ("predicateType", (*PREDICATE_TYPES,))):
+        if isinstance(value.get(member), str) and value[member] not in known:
             raise Unsupported(f"{names.shown(value[member])} is not known", where=f"statement: {member}")
-    _check_evidence(value.get("predicate"))
-    statement = build(value, Statement, where="statement")
-    _check(statement)
-    return statement
+    if value.get("predicateType") == statement_2.PREDICATE_TYPE:
+        return _view_2(statement_2.read(value))
+    return _view_1(statement_1.read(value))
+
+
+def _view_1(written: statement_1.Statement) -> Statement:
+    said = written.predicate
+    files = [SourceFile(name=f.name, reader=f.reader) for f in said.facts.files]
+    return Statement(
+        version=1,
+        ledger=said.ledger,
+        tree=said.tree,
+        columns=said.facts.columns,
+        encoding=said.facts.encoding,
+        originals=tuple(f for f in files if f.name != OUR_FILE),
+        ours=next(f for f in files if f.name == OUR_FILE),
+        digests={s.name: s.digest.sha256 for s in written.subject},
+        previous=said.previous,
+    )
+
+
+def _view_2(written: statement_2.Statement) -> Statement:
+    said = written.predicate
+    files = () if said.facts.encoding == SALTED_CELLS else said.facts.files
+    return Statement(
+        version=2,
+        ledger=said.ledger,
+        tree=said.tree,
+        columns=said.facts.columns,
+        encoding=said.facts.encoding,
+        originals=tuple(f for f in files if f.name != OUR_FILE),
+        ours=next((f for f in files if f.name == OUR_FILE), None),
+        digests={s.name: s.digest.sha256 for s in written.subject},
+        previous=said.previous or None,
+        index=said.index or (),
+        status=said.status or None,
+        evidence=said.evidence or (),
+    )
+
+
+def _encode(view: Statement) -> bytes:
+    written: statement_1.Statement | statement_2.Statement
+    if view.version == 1:
+        written = statement_1.statement(
+            ledger=view.ledger,
+            tree=view.tree,
+            columns=view.columns,
+            files={f.name: f.reader for f in view.files},
+            digests=view.digests,
+            previous=view.previous,
+        )
+    else:
+        written = statement_2.statement(
+            ledger=view.ledger,
+            tree=view.tree,
+            facts=statement_2.facts(view.columns, view.encoding, view.files),
+            digests=view.digests,
+            previous=view.previous,
+            index=view.index,
+            status=view.status,
+            evidence=view.evidence,
+        )
+    return jcs(msgspec.to_builtins(written), where="statement")
 
 
 def link(data: bytes) -> Previous:
@@ -234,59 +266,3 @@ def says(data: bytes) -> dict[int, Previous]:
 def _link(ledger: LedgerName, data: bytes) -> Previous:
     digest = hashlib.sha256(data).hexdigest()
     return Previous(number=ledger.number, version=ledger.version, statement=digest)
-
-
-def check_chain(ledger: LedgerName, previous: Previous | None, *, where: str) -> None:
-    """Raise `Refused` unless name, number and version are well-formed and the release before fits them."""
-    names.require(names.name_problem(ledger.name), ledger.name, where=f"{where}: ledger.name")
-    names.require(names.version_problem(ledger.version), ledger.version, where=f"{where}: ledger.version")
-    place = f"{where}: previous"
-    if previous is None:
-        if ledger.number != 1:
-            raise Refused(f"release number {ledger.number} names no release before it", where=place)
-        return
-    names.require(names.version_problem(previous.version), previous.version, where=f"{place}.version")
-    names.require(names.hex_problem(previous.statement), previous.statement, where=f"{place}.statement")
-    if previous.number != ledger.number - 1:
-        raise Refused(
-            f"number {previous.number} does not come before {ledger.number}", where=f"{place}.number"
-        )
-    if previous.version.lower() == ledger.version.lower():
-        raise Refused(f"the version of the release itself, {ledger.version}", where=f"{place}.version")
-
-
-def check_files(files: list[str], *, where: str) -> None:
-    """Raise `Refused` unless these are ledger.json and one original, sorted by name."""
-    for name in files:
-        names.require(names.file_problem(name), name, where=where)
-    if len(files) != 2 or OUR_FILE not in files or files != sorted(set(files)):
-        raise Refused("these are not ledger.json and one original, sorted by name", where=where)
-
-
-def _encode(statement: Statement) -> bytes:
-    return jcs(msgspec.to_builtins(statement), where="statement")
-
-
-def _check_evidence(predicate: object) -> None:
-    """Descriptors of source documents are a kind for a later version of this program."""
-    evidence = predicate.get("evidence") if isinstance(predicate, dict) else None
-    if isinstance(evidence, list) and evidence:
-        raise Unsupported("evidence is a kind that this program does not know", where="statement: evidence")
-
-
-def _check(statement: Statement) -> None:
-    """Check that the members fit each other."""
-    where = "statement: predicate"
-    check_chain(statement.ledger, statement.previous, where=where)
-    names.require(names.hex_problem(statement.tree.root), statement.tree.root, where=f"{where}.tree.root")
-    check_columns(statement.facts.columns, where=f"{where}.facts.columns")
-    files = [f.name for f in statement.facts.files]
-    check_files(files, where=f"{where}.facts.files")
-    ours = statement.facts.files[files.index(OUR_FILE)]
-    if ours.reader != OUR_READER:
-        raise Refused(f"{OUR_FILE} is read by {ours.reader}", where=f"{where}.facts.files")
-    if [s.name for s in statement.subject] != files:
-        raise Refused("the subjects are not the files", where="statement: subject")
-    for subject in statement.subject:
-        digest = subject.digest.sha256
-        names.require(names.hex_problem(digest), digest, where=f"statement: subject {subject.name}")

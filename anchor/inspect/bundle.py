@@ -6,10 +6,12 @@ from typing import Any
 
 from anchor.encoding import parse_json, unbase64
 from anchor.errors import AnchorError
+from anchor.format import statement as statements
 from anchor.inspect import log_entry, x509
 from anchor.inspect.fields import Description, Field, Rule, Rules, bound, field, member, unbound, under, walk
 from anchor.sigstore import bundle as bundles
 from anchor.sigstore.bundle import Envelope
+from anchor.verify import independence
 
 MATERIAL = "verificationMaterial"
 VERSION = unbound("nothing signs it; what its version demands is checked (bundle-format)")
@@ -38,14 +40,33 @@ def is_bundle(value: dict[str, Any]) -> bool:
 def read(data: bytes, value: dict[str, Any]) -> Description:
     """A bundle; `value` is its JSON."""
     problem, kind, sentence = "", "sigstore bundle", "a bundle that no verification accepts as it stands"
+    notes: tuple[str, ...] = ()
     try:
         found = bundles.parse(data)
         version = ".".join(map(str, found.version))
         kind = f"sigstore bundle v{version}"
         sentence = _sentence(found)
+        notes = (*_read_as(found), *_logs(found))
     except AnchorError as e:
         problem = str(e)
-    return Description(kind, sentence, walk(value, _rules(value), proto=True), problem)
+    return Description(kind, sentence, walk(value, _rules(value), proto=True), problem, notes)
+
+
+def _read_as(found: bundles.Bundle) -> tuple[str, ...]:
+    """How the files of a ledger are read, if the bundle signs a statement of ours."""
+    try:
+        return statements.decode(found.content.payload).read_as if isinstance(found.content, Envelope) else ()
+    except AnchorError:
+        return ()
+
+
+def _logs(found: bundles.Bundle) -> tuple[str, ...]:
+    """Remarks about the logs, by the origins of the checkpoints."""
+    notes: list[str] = []
+    for entry in found.entries:
+        if entry.proof is not None and entry.proof.checkpoint is not None:
+            notes += independence.claimed(entry.proof.checkpoint.partition(b"\n")[0].decode(errors="replace"))
+    return tuple(dict.fromkeys(notes))
 
 
 def _sentence(found: bundles.Bundle) -> str:

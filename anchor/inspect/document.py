@@ -13,7 +13,7 @@ from typing import Any
 from anchor import limits
 from anchor.encoding import parse_json
 from anchor.errors import AnchorError, Unsupported, printable
-from anchor.inspect import bundle, log_entry, note, our_documents, policy, trusted_root
+from anchor.inspect import bundle, log_entry, note, our_documents, policy, proof_of_runs, trusted_root
 from anchor.inspect.fields import FORMAT, MAX_FIELDS, Description, Field, Inspection, walk
 from anchor.sigstore import containers
 
@@ -28,7 +28,7 @@ MAX_SHOWN = 200
 KINDS = (
     "a Sigstore bundle or log entry, checkpoint, signed note, tlog-proof, verifier key, trusted root, "
     "signing config, client trust config, release.json, statement, ledger.json, trust policy, "
-    "witness policy, verdict, evidence"
+    "witness policy, verdict, evidence, receipt, proof of runs"
 )
 
 
@@ -56,8 +56,12 @@ def inspect(data: bytes, *, file: str) -> Inspection:
 
 
 def _recognise(data: bytes, *, cut: bool) -> Description | None:
+    if our_documents.is_opening(data):
+        return our_documents.read_opening(data, cut=cut)
     if data.startswith(our_documents.LEDGER_HEAD):
         return our_documents.read_ledger(data, cut=cut)
+    if proof_of_runs.is_proof(data):
+        return proof_of_runs.read(data, cut=cut)
     if cut:
         return None
     if data.lstrip(b" \t\r\n")[:1] in (b"{", b"["):
@@ -81,7 +85,7 @@ def _text(data: bytes) -> Description | None:
 def _json(data: bytes) -> Description | None:
     held = containers.recognise(data)
     try:
-        value = parse_json(data, foreign=True)
+        value = parse_json(data, foreign=True, structure=limits.RECEIPT_STRUCTURE)
     except AnchorError as e:
         if held is not None:
             return _container(held, ())

@@ -14,16 +14,18 @@ from typing import Any, Final, Literal
 
 import msgspec
 
+from anchor import regex
+
 FORMAT: Final = "urn:ledger-anchor:inspection:v1"
 MAX_FIELDS = 20_000
 MAX_VALUE = 2000
 """Characters of a value that are shown."""
 STEP = " > "
 """Between a field and what is found when it is decoded."""
-COMPARED = "not by itself: "
+COMPARED = "by comparison: "
 
-_PLAIN = re.compile(r"[A-Za-z0-9_$-]{1,64}", re.ASCII)
-_SNAKE = re.compile(r"(?<=[a-z0-9])_([a-z0-9])")
+_PLAIN = regex.expression(r"[A-Za-z0-9_$-]{1,64}", re.ASCII)
+_SNAKE = regex.expression(r"(?<=[a-z0-9])_([a-z0-9])")
 
 Shown = str | int | bool | None
 

@@ -5,16 +5,18 @@ import re
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
-from anchor import log_kinds
+from anchor import log_kinds, regex
 from anchor.encoding import unbase64
 from anchor.errors import AnchorError
 from anchor.inspect.fields import Description, Field, Rule, bound, field, unbound, under
 from anchor.tlog import checkpoint, note, tlog_proof
 from anchor.tlog.keys import parse_vkey
+from anchor.verify import independence
+from anchor.words import several
 
 DASH = "— "
-_SIZE = re.compile(r"[0-9]{1,20}", re.ASCII)
-_VKEY = re.compile(rb"[^\s+]+\+[0-9a-f]{8}\+[A-Za-z0-9+/=]+\n?")
+_SIZE = regex.expression(r"[0-9]{1,20}", re.ASCII)
+_VKEY = regex.expression(rb"[^\s+]+\+[0-9a-f]{8}\+[A-Za-z0-9+/=]+\n?")
 _MOST_LINES = 200
 
 TEXT = bound("the log's signature over the note's text")
@@ -57,11 +59,12 @@ def read_note(text: str) -> Description:
     elif kind == "signed note" and problem.startswith("checkpoint"):
         problem = ""  # a well-formed note that is not about a tree
     lines = text.rpartition("\n\n")[2].count("\n")
-    words = f"signed by {lines} line{'s' if lines != 1 else ''}"
+    words, notes = f"signed by {several(lines, 'line')}", tuple[str, ...]()
     if kind == "checkpoint":
         origin, size = text.split("\n", 2)[:2]
-        words = f"{origin} says that its tree has {size} entries; {words}"
-    return Description(kind, words, fields(text), problem)
+        words = f"{origin} says that its tree has {size} {'entry' if size == '1' else 'entries'}; {words}"
+        notes = independence.claimed(origin)
+    return Description(kind, words, fields(text), problem, notes)
 
 
 def _like_checkpoint(text: str) -> bool:
@@ -109,7 +112,8 @@ def read_proof(text: str) -> Description:
     problem, sentence = "", "a proof that an entry is in a log"
     try:
         found = tlog_proof.parse(text.encode())
-        sentence = f"a proof by {len(found.hashes)} hashes that some entry is number {found.index} of a log"
+        hashes = several(len(found.hashes), "hash")
+        sentence = f"a proof by {hashes} that some entry is number {found.index} of a log"
     except AnchorError as e:
         problem = str(e)
     return Description("tlog-proof", sentence, _proof(text), problem)

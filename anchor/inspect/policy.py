@@ -9,22 +9,24 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
+from anchor import regex
 from anchor.encoding import parse_toml
 from anchor.errors import AnchorError, Refused
 from anchor.inspect.fields import MAX_FIELDS, Description, Field, Rules, field, unbound, walk
 from anchor.inspect.note import vkey_fields
 from anchor.tlog import witness_policy
 from anchor.verify import policy
+from anchor.words import several
 
 YOURS = unbound(
     "your own word: anchor verify demands it of a release; nothing signs it, so keep the file yours"
 )
-PIN = unbound("your own word; the trusted root at this path must have this SHA-256")
+PIN = unbound("your own word; the trusted root must have this SHA-256, wherever its bytes come from")
 COMMENT = unbound("read by people only")
 
-_KEYS = {"ledger", "signer", "trusted_root", "min_anchors", "min_number", "tlog_policy"}
-_LINE = re.compile(rb"^[ \t]*(?:log|witness|group|quorum)[ \t]", re.MULTILINE)
-_VKEY = re.compile(r"[^\s+]+\+[0-9a-f]{8}\+[A-Za-z0-9+/=]+", re.ASCII)
+_KEYS = {"ledger", "signer", "trusted_root", "min_anchors", "min_signers", "min_number", "tlog_policy"}
+_LINE = regex.expression(rb"^[ \t]*(?:log|witness|group|quorum)[ \t]", re.MULTILINE)
+_VKEY = regex.expression(r"[^\s+]+\+[0-9a-f]{8}\+[A-Za-z0-9+/=]+", re.ASCII)
 _RULES: Rules = {
     **{f"{name}{below}": YOURS for name in policy.KEYS for below in ("", ".*", "[*]", "[*].*")},
     "trusted_root[*].sha256": PIN,
@@ -46,7 +48,10 @@ def read_policy(data: bytes, value: dict[str, Any]) -> Description:
     try:
         found = policy.parse_policy(data)
         who = "; ".join(str(s) for s in found.signers[:5])
-        sentence = f"accepts {found.ledger}, signed by {who}, in {found.min_anchors} logs or more"
+        number = f", {found.min_signers} of them or more" if found.min_signers > 1 else ""
+        sentence = (
+            f"accepts {found.ledger}, signed by {who}{number}, in {several(found.min_anchors, 'log')} or more"
+        )
     except AnchorError as e:
         problem = str(e)
     return Description("trust policy", sentence, walk(value, _RULES), problem)
@@ -64,8 +69,8 @@ def read_witnesses(data: bytes) -> Description:
         found = witness_policy.parse(data)
         quorum = witness_policy.shown(found.quorum or witness_policy.NONE)
         sentence = (
-            f"knows {len(found.logs)} logs and {len(found.witnesses)} witnesses; quorum {quorum} of "
-            f"{len(found.groups)} groups"
+            f"knows {several(len(found.logs), 'log')} and {several(len(found.witnesses), 'witness')}; quorum "
+            f"{quorum} of {several(len(found.groups), 'group')}"
         )
     except AnchorError as e:
         problem = str(e)

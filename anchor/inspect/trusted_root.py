@@ -14,6 +14,7 @@ from anchor.inspect.fields import Description, Field, Rule, Rules, bound, member
 from anchor.inspect.x509 import plain_certificate
 from anchor.sigstore import signing_config, trusted_root
 from anchor.sigstore.protojson import MAX_ITEMS
+from anchor.words import several
 
 WHOLE = unbound("nothing inside of the file: a policy's sha256 or TUF vouches for it as a whole")
 TYPE = unbound("says how to read the file")
@@ -70,15 +71,17 @@ def read(data: bytes, value: dict[str, Any], kind: str) -> Description:
 
 def _trusts(root: trusted_root.TrustedRoot) -> str:
     return (
-        f"trusts {len(root.tlogs)} transparency logs, {len(root.ctlogs)} certificate logs, "
-        f"{len(root.authorities)} certificate authorities and {len(root.timestamp_authorities)} time-stampers"
+        f"trusts {several(len(root.tlogs), 'transparency log')}, "
+        f"{several(len(root.ctlogs), 'certificate log')}, "
+        f"{several(len(root.authorities), 'certificate authority')} and "
+        f"{several(len(root.timestamp_authorities), 'time-stamper')}"
     )
 
 
 def _chooses(config: signing_config.SigningConfig) -> str:
     return (
-        f"signs with {len(config.authorities)} authorities, {len(config.logs)} logs "
-        f"({config.log_selector.kind}) and {len(config.timestamps)} time-stampers "
+        f"signs with {several(len(config.authorities), 'authority')}, {several(len(config.logs), 'log')} "
+        f"({config.log_selector.kind}) and {several(len(config.timestamps), 'time-stamper')} "
         f"({config.timestamp_selector.kind})"
     )
 
@@ -148,6 +151,7 @@ def window_lines(shown: dict[str, Any]) -> Iterable[str]:
     """The same for a person."""
     yield f"trusted root {shown['root']}"
     yield f"SHA-256 {shown['sha256']}"
+    yield f"in groups {' '.join(shown['sha256'][at : at + 4] for at in range(0, 64, 4))}"
     if tuf := shown.get("tuf"):
         when = f"refreshed {tuf['refreshed']}" if tuf["refreshed"] else "never refreshed here"
         yield f"from {tuf['origin']}, {when}, valid until {tuf['expires'] or 'nobody knows when'}"

@@ -4,11 +4,15 @@
 docs/decisions/0017-log-kinds.md says what else a new kind needs.
 """
 
+from collections.abc import Iterable
+from datetime import datetime
+
 from anchor.log_kinds.embedded import EmbeddedLog
 from anchor.log_kinds.kind import LogKind
 from anchor.log_kinds.rekor_v1 import REKOR_V1
 from anchor.log_kinds.rekor_v2 import REKOR_V2
 from anchor.sigstore.bundle import LogEntry
+from anchor.sigstore.trusted_root import LogKey
 
 EMBEDDED = EmbeddedLog()
 KINDS: tuple[LogKind, ...] = (REKOR_V1, EMBEDDED, REKOR_V2)
@@ -34,6 +38,25 @@ def of_origin(origin: str) -> LogKind:
 def log_name(origin: str) -> str:
     """The name of the log with this checkpoint origin."""
     return of_origin(origin).log_name(origin)
+
+
+def later_shards(origin: str, keys: Iterable[LogKey], *, now: datetime) -> list[LogKey]:
+    """The logs that follow one of several shards: of the same kind and the same domain, with a period that
+    begins later and has begun. Shards are named by their hosts, as in `log2025-1.rekor.example.org`."""
+    known = list(keys)
+    kind, name = of_origin(origin), log_name(origin)
+    first = next((key for key in known if name in key.names), None)
+    domain = name.partition(".")[2]
+    if first is None or not kind.sharded or not domain:
+        return []
+    return [
+        key
+        for key in known
+        if key.host.partition(".")[2] == domain
+        and of_origin(key.host) is kind
+        and kind.signs_with(key)
+        and first.window.start < key.window.start <= now
+    ]
 
 
 def of_api(version: int) -> LogKind:

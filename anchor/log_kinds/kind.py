@@ -61,6 +61,8 @@ class LogKind(ABC):
     """True if its logs sign promises (signed entry timestamps)."""
     one_tree: ClassVar[bool] = True
     """True if a log is one tree, so that the index of an entry is its index in that tree."""
+    sharded: ClassVar[bool] = False
+    """True if its operators begin new logs, each under a host of its own, and end the old ones."""
 
     # Entries
 

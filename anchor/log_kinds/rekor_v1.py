@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from anchor import regex
 from anchor.encoding import jcs, parse_json, to_base64, unbase64
 from anchor.errors import Misuse, Refused
 from anchor.log_kinds.kind import (
@@ -39,9 +40,9 @@ MAX_JSON_INTEGER = 2**53 - 1
 HASHEDREKORD = ("hashedrekord", "0.0.1")
 DSSE = ("dsse", "0.0.1")
 INTOTO = ("intoto", "0.0.2")
-_ORIGIN = re.compile(r"(?P<name>.+) - (?P<tree>[0-9]{1,20})", re.ASCII)
-_PEM = re.compile(rb"\s*-----BEGIN ([A-Z ]+)-----\s([A-Za-z0-9+/=\s]+)\s-----END \1-----\s*", re.ASCII)
-_SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
+_ORIGIN = regex.expression(r"(?P<name>.+) - (?P<tree>[0-9]{1,20})", re.ASCII)
+_PEM = regex.expression(rb"\s*-----BEGIN ([A-Z ]+)-----\s([A-Za-z0-9+/=\s]+)\s-----END \1-----\s*", re.ASCII)
+_SHA256 = regex.expression(r"[0-9a-f]{64}", re.ASCII)
 
 
 class RekorV1(LogKind):

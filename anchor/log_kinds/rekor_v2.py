@@ -28,6 +28,7 @@ class RekorV2(TiledLog):
     title: ClassVar[str] = "Rekor v2"
     forms: ClassVar[tuple[Form, ...]] = (HASHEDREKORD, DSSE)
     api_version: ClassVar[int | None] = 2
+    sharded: ClassVar[bool] = True
 
     def rebuild(self, entry: LogEntry, signed: Signed, where: str) -> list[Body]:
         """The digest of what was signed; for an envelope that is its PAE."""

@@ -4,8 +4,11 @@
 Hashes are `bytes` of 32, sizes and indices are `int`; every refusal is `anchor.errors.Refused`. This package
 decides nothing about where hashes or roots come from.
 
-`tree` makes roots and proofs, and `proof` checks proofs; `hashing` is all that they share. `ranges` has the
-subtrees of a root or of a proof.
+`tree` makes roots and proofs, `multiproof` makes proofs of several leaves, and `proof` checks proofs;
+`hashing` is all that they share. `ranges` has the subtrees of a root or of a proof.
+
+The index of a ledger is another tree: `sparse` makes its root and its paths, `sparse_proof` checks a path,
+and `sparse_hashing` is all that these two share.
 """
 
 from anchor.merkle.hashing import (
@@ -17,11 +20,14 @@ from anchor.merkle.hashing import (
     leaf_hashes,
     node_hash,
 )
+from anchor.merkle.multiproof import MultiproofBuilder, multiproof
 from anchor.merkle.proof import (
     root_from_inclusion,
+    root_from_multiproof,
     roots_from_consistency,
     verify_consistency,
     verify_inclusion,
+    verify_multiproof,
 )
 from anchor.merkle.ranges import (
     Node,
@@ -41,6 +47,7 @@ __all__ = [
     "HASH_SIZE",
     "MAX_SIZE",
     "Accumulator",
+    "MultiproofBuilder",
     "Node",
     "Range",
     "all_inclusion_proofs",
@@ -51,13 +58,16 @@ __all__ = [
     "inclusion_ranges",
     "leaf_hash",
     "leaf_hashes",
+    "multiproof",
     "node_hash",
     "perfect_nodes",
     "power_below",
     "range_hash",
     "root",
     "root_from_inclusion",
+    "root_from_multiproof",
     "roots_from_consistency",
     "verify_consistency",
     "verify_inclusion",
+    "verify_multiproof",
 ]

@@ -29,7 +29,9 @@ def leaf_hash(data: bytes) -> bytes:
     """SHA-256(0x00 || data), 32 bytes, of a leaf's bytes. RFC 9162 section 2.1.1."""
     if type(data) is not bytes:
         raise Refused(f"a leaf is bytes, not {type(data).__name__}", where="leaf")
-    return sha256(LEAF_PREFIX + data).digest()
+    state = _LEAF.copy()  # already prefixed: a concatenation would copy the data
+    state.update(data)
+    return state.digest()
 
 
 def node_hash(left: bytes, right: bytes) -> bytes:

@@ -15,7 +15,6 @@ from anchor.merkle.hashing import (
     check_hash,
     check_hashes,
     check_number,
-    leaf_hashes,
     ordered,
     reduce_pairs,
 )
@@ -74,12 +73,6 @@ class Accumulator:
         stream = ordered(hashes, "leaf hashes")
         while batch := list(islice(stream, self._room())):
             self._take(check_hashes(batch, "leaf hash", self.size()))
-
-    def extend_leaves(self, leaves: Iterable[bytes]) -> None:
-        """Append the bytes of leaves in order: hashed with the leaf prefix, then as `extend`."""
-        stream = ordered(leaves, "leaves")
-        while batch := list(islice(stream, self._room())):
-            self._take(leaf_hashes(batch))
 
     def _room(self) -> int:
         """Leaves until the next chunk is full, at least 1."""

@@ -2,36 +2,45 @@
 """Decides when people are notified, and of what.
 
 People are notified of a new cause at once, and of one that comes and goes with growing pauses. A cause is one
-piece of evidence, or a failed check: its name, its subject and its class. For INVALID the detail of the check
-belongs to the cause too: the same check that fails because of other bytes is another cause.
+piece of evidence, or a failed check: its name, its subject and its class. For INVALID and FINDINGS the detail
+of the check belongs to the cause too: the same check that fails because of other bytes is another cause.
+`anchor.monitor.alarm_kinds` has the severity of each cause, its meaning and what to do.
 
 The rules are pure functions of the earlier notifications. `anchor.net.notify` sends, `anchor.records` stores.
 """
 
 import hashlib
 import re
+import shlex
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Final, Literal
 
 import msgspec
 
 from anchor.errors import Misuse, printable
+from anchor.monitor.alarm_kinds import AlarmKind, Severity, by_severity, kind_of
 from anchor.monitor.run_record import Evidence, RunRecord
-from anchor.verdict import Check, Class, Verdict, worst
+from anchor.verdict import DIFFERS, Check, Class, Verdict, worst
+from anchor.verify.policy import UNCOMPARED
+from anchor.words import several
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "": 3600}
 DAY = 86400.0
+FORMAT: Final = "urn:ledger-anchor:alarm:v1"
 QUOTE = "- "
 """The beginning of each line with text from a stranger, and of no other line."""
 DRIFT = "trust material changed: "
 """The beginning of the note about another policy or root than in the run before."""
+OF_ALL = "anchor status"
+"""The command of an alarm that is about no target."""
 MAX_LINES = 20
 """Causes named in one message."""
 MAX_LINE = 1000
 """Characters of one line of a message."""
 MOST = 500
 """Causes that are stored for a target. A cause that was dropped is new when it comes again."""
-_VERIFIED = (Class.OK, Class.STALE, Class.PENDING)
+_VERIFIED = (Class.OK, Class.STALE, Class.PENDING, Class.WITHDRAWN)
 """Classes of runs in which every check was made. A cause that is not there is over."""
 _RECORDS = "records"
 """The check of the records themselves. People are notified of it once for all targets."""
@@ -72,6 +81,13 @@ class Cause:
     """For a person. Text from a stranger stands in one line."""
     passing: bool = False
     """It may pass by itself, so people are notified only if it lasts."""
+    evidence: str = ""
+    """The kind of the evidence, if the cause is one."""
+
+    @property
+    def kind(self) -> AlarmKind:
+        """Its severity, its meaning, and what to do."""
+        return kind_of(f"evidence {self.evidence}" if self.evidence else self.name, self.verdict)
 
 
 @dataclass(frozen=True)
@@ -125,6 +141,43 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Before this time there is no message about causes that come and go."""
 
 
+class AlarmDetails(msgspec.Struct, frozen=True, kw_only=True):
+    """The content of one notification for programs: the member `anchor` of the JSON that `json://` sends."""
+
+    format: Literal["urn:ledger-anchor:alarm:v1"] = FORMAT
+    id: str
+    """In the text too. The same id again is the same message."""
+    severity: Severity
+    alarm: str
+    """The name of the kind; stable."""
+    verdict: str
+    """The class; OK for a recovery."""
+    target: str = ""
+    """Empty for an alarm about the watch itself."""
+    ledger: str | None = None
+    number: int | None = None
+    version: str | None = None
+    """Of the release that the run found, else of the last one that was verified at the target."""
+    heading: str
+    found: tuple[str, ...] = ()
+    """A line for each cause, first those that are new. Others wrote parts of them."""
+    means: str
+    do: str
+    run: str
+    """A command for the machine of the watch."""
+    runbook: str
+    """The entry, as a path in the repository with an anchor."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShownRelease:
+    """The release that a message is about."""
+
+    ledger: str
+    number: int
+    version: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class Message:
     """The text of one notification."""
@@ -135,6 +188,8 @@ class Message:
     body: str
     uid: str
     """In the text, so that a repeated message is recognised."""
+    details: AlarmDetails | None = None
+    """None for a message that an earlier version of this program stored."""
 
 
 @dataclass(frozen=True)
@@ -151,6 +206,14 @@ class News:
     before: Class = Class.OK
     failing_runs: int = 0
 
+    @property
+    def kinds(self) -> list[AlarmKind]:
+        """The kind of the message, and then the other kinds of its causes; the severest first."""
+        causes = self.new or self.stand
+        found = by_severity(c.kind for c in causes)
+        own = [kind for kind in found if kind.verdict is self.verdict] or [kind_of("", self.verdict)]
+        return [*own, *(kind for kind in found if kind not in own)]
+
 
 def seen(verdict: Verdict, evidence: Iterable[Evidence] = (), *, never_damp: bool = False) -> Seen:
     """The causes of a run. `never_damp`: UNAVAILABLE is not taken for a temporary failure."""
@@ -160,7 +223,7 @@ def seen(verdict: Verdict, evidence: Iterable[Evidence] = (), *, never_damp: boo
     for check in bad:
         if check.name == _RECORDS and check.demotes is Class.UNAVAILABLE:
             continue  # one notification for all targets
-        cause = _of_check(check, at_once=never_damp and not in_doubt)
+        cause = cause_of(check, at_once=never_damp and not in_doubt)
         causes.setdefault(cause.key, cause)
     for one in evidence:
         causes.setdefault(one.digest[:16], _of_evidence(one))
@@ -169,9 +232,10 @@ def seen(verdict: Verdict, evidence: Iterable[Evidence] = (), *, never_damp: boo
     return Seen(verdict.verdict, tuple(causes.values()), frozenset(good - failing))
 
 
-def _of_check(check: Check, *, at_once: bool) -> Cause:
+def cause_of(check: Check, *, at_once: bool = True) -> Cause:
+    """The cause of a check that demotes its verdict. `at_once`: it does not pass by itself."""
     assert check.demotes is not None
-    found = check.detail if check.demotes is Class.INVALID else ""
+    found = check.detail if check.demotes in (Class.INVALID, Class.FINDINGS) else ""
     subject = _subject(check)
     passing = check.demotes is Class.UNAVAILABLE and check.state != "refused" and not at_once
     line = f"{check.name}: {check.state}: {check.detail}"
@@ -180,7 +244,8 @@ def _of_check(check: Check, *, at_once: bool) -> Cause:
 
 def _of_evidence(one: Evidence) -> Cause:
     line = f"evidence kept: {one.kind} of {one.origin}, sha256 {one.digest}"
-    return Cause(one.digest[:16], one.digest[:16], Class.EQUIVOCATION, f"evidence {one.digest[:16]}", line)
+    short = one.digest[:16]
+    return Cause(short, short, Class.EQUIVOCATION, f"evidence {short}", line, evidence=one.kind)
 
 
 def _subject(check: Check) -> str:
@@ -382,34 +447,100 @@ def receiver_id(url: str) -> str:
     return hashlib.sha256(b"anchor receiver\0" + url.encode()).hexdigest()[:16]
 
 
-def message(target: str, news: News, record: RunRecord, *, when: str, uid: str, remark: str = "") -> Message:
+def message(
+    target: str,
+    news: News,
+    record: RunRecord,
+    *,
+    when: str,
+    uid: str,
+    remark: str = "",
+    shown: ShownRelease | None = None,
+) -> Message:
     """The notification about a run that ended `when` (RFC 3339). `remark`: a line of ours.
 
+    `shown`: the last release that was verified at the target. One that the run itself verified comes first.
     Text from strangers stands only in lines that begin with `QUOTE`.
     """
-    found = record.verdict.verdict
-    lines = [f"{target}: {found} (notified before: {news.before})", f"run ended {when}"]
+    if record.release is not None:
+        now = record.release
+        shown = ShownRelease(ledger=now.ledger, number=now.number, version=now.version)
+    lines = ["release:", *_quoted([_release_words(shown)])] if shown is not None else []
+    lines += [f"class: {record.verdict.verdict} (notified before: {news.before})", f"run ended {when}"]
     lines += [remark] if remark else []
+    lines += [UNCOMPARED] if UNCOMPARED in record.verdict.notes else []
     if news.failing_runs:
-        lines.append(f"UNAVAILABLE in {news.failing_runs} runs in a row")
+        lines.append(f"UNAVAILABLE in {several(news.failing_runs, 'run')} in a row")
     if news.changes > 1:
         lines.append(came_and_went(news))
     if news.held:
         lines.append(
             f"found since the last message, without one of its own: {news.held} more; see anchor history"
         )
-    drift = [note for note in record.verdict.notes if note.startswith(DRIFT)]
-    if drift:
-        lines += ["since the run before:", *_quoted(drift)]
-    if record.services:
-        lines += ["not reached:", *_quoted(sorted(record.services))]
+    lines += _found(news, record)
+    recovered = news.verdict is Class.OK
+    title = f"recovered: {target} is OK again" if recovered else f"{news.verdict}: {target}"
+    return announced(news, title, lines, uid=uid, target=target, shown=shown)
+
+
+def _found(news: News, record: RunRecord) -> list[str]:
+    """The lines about what the run found."""
+    lines: list[str] = []
     if news.new:
         lines += ["new:", *_quoted([c.line for c in news.new])]
     if news.stand:
         lines += ["stands:", *_quoted([c.line for c in news.stand])]
-    recovered = news.verdict is Class.OK
-    title = f"recovered: {target} is OK again" if recovered else f"{news.verdict}: {target}"
-    return written(news.verdict, title, lines, uid=uid)
+    differs = [note.removeprefix(DIFFERS) for note in record.verdict.notes if note.startswith(DIFFERS)]
+    if differs:
+        lines += [DIFFERS.strip(), *_quoted(differs)]
+    if record.services:
+        lines += ["not reached:", *_quoted(sorted(record.services))]
+    drift = [note for note in record.verdict.notes if note.startswith(DRIFT)]
+    if drift:
+        lines += ["since the run before:", *_quoted(drift)]
+    return lines
+
+
+def announced(
+    news: News,
+    title: str,
+    lines: Sequence[str],
+    *,
+    uid: str,
+    target: str = "",
+    shown: ShownRelease | None = None,
+) -> Message:
+    """A message that begins with its severity and heading, its meaning, and what to do."""
+    kind, *others = news.kinds
+    run = kind.run.format(target=shlex.quote(target)) if target or "{" not in kind.run else OF_ALL
+    head = [f"{kind.severity}: {kind.heading}"]
+    head += [f"target: {target}"] if target else []
+    words = [f"it means: {kind.means}", f"what to do: {kind.do}", f"run: {run}", f"runbook: {kind.runbook}"]
+    words += [f"also {other.severity}: {other.heading}; {other.runbook}" for other in others[:MAX_LINES]]
+    causes = [c.line for c in (*news.new, *news.stand)][:MAX_LINES]
+    details = AlarmDetails(
+        id=uid,
+        severity=kind.severity,
+        alarm=kind.name,
+        verdict=str(news.verdict),
+        target=_one_line(target),
+        ledger=None if shown is None else _one_line(shown.ledger),
+        number=None if shown is None else shown.number,
+        version=None if shown is None else _one_line(shown.version),
+        heading=kind.heading,
+        found=tuple(_one_line(cause) for cause in causes),
+        means=kind.means,
+        do=kind.do,
+        run=run,
+        runbook=kind.runbook,
+    )
+    if title.startswith(f"{news.verdict}: "):
+        title = f"{title} ({kind.severity}: {kind.heading})"
+    return replace(written(news.verdict, title, [*head, *words, *lines], uid=uid), details=details)
+
+
+def _release_words(shown: ShownRelease) -> str:
+    return f"{shown.ledger} {shown.version} (release {shown.number})"
 
 
 def written(verdict: Class, title: str, lines: Sequence[str], *, uid: str) -> Message:

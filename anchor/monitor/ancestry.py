@@ -6,8 +6,10 @@ that was meant: it has that digest. Its bundles are needed if it contradicts a s
 FORMAT.md sections 6 and 14.
 """
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from anchor.errors import AnchorError, Pending, Refused
 from anchor.format import statement as statements
@@ -17,6 +19,8 @@ from anchor.monitor.conflicting_statements import StatementEvidence
 from anchor.monitor.interfaces import Memory, Verifier
 from anchor.monitor.run_record import Earlier, HeldNumber, ObservedRelease
 from anchor.verdict import Check, failed, passed
+from anchor.verify.chain import twice
+from anchor.words import several
 
 LIMIT = 1000
 """Earlier releases that are read in one run. They are kept, and the next run continues from there."""
@@ -36,6 +40,20 @@ class ChainFinding:
     notes: tuple[str, ...] = ()
 
 
+class Link(NamedTuple):
+    """A release and the one before it, as its statement names them."""
+
+    ledger: str
+    number: int
+    version: str
+    previous: Previous | None
+
+
+def _link(statement: bytes) -> Link:
+    said = statements.decode(statement)
+    return Link(said.ledger.name, said.ledger.number, said.ledger.version, said.previous)
+
+
 def compare_chain(
     now: ObservedRelease,
     held: Sequence[HeldNumber],
@@ -44,12 +62,14 @@ def compare_chain(
     memory: Memory,
     verifier: Verifier,
     evidence: StatementEvidence,
+    read: dict[str, Link],
 ) -> ChainFinding:
     """Compare the chain of the release `now` with the held numbers of its ledger.
 
-    Earlier releases are read from the folder of `target`.
+    Earlier releases are read from the folder of `target`. `read`: the held ones that were read before, by the
+    SHA-256 of their statements; this adds more.
     """
-    return _Walk(now, held, target, memory, verifier, evidence).run()
+    return _Walk(now, held, target, memory, verifier, evidence, read).run()
 
 
 class _Walk:
@@ -63,9 +83,14 @@ class _Walk:
         memory: Memory,
         verifier: Verifier,
         evidence: StatementEvidence,
+        read: dict[str, Link],
     ) -> None:
         self._now = now
-        self._held = held
+        self._held = sorted(held, key=lambda one: one.number)
+        self._of_number: dict[int, list[HeldNumber]] = {}
+        for one in held:
+            self._of_number.setdefault(one.number, []).append(one)
+        self._read = read
         self._target = target
         self._memory = memory
         self._verifier = verifier
@@ -102,47 +127,59 @@ class _Walk:
         for one in self._held:
             same = one.number != now.number and one.version.lower() == now.version.lower()
             if same and self._accepted(one):
-                raise Refused(_twice(now.version, one.number, now.number))
+                raise Refused(twice(now.version, one.number, now.number))
 
     def _check_chain(self) -> str:
         now = self._now
-        earlier = sorted((h for h in self._held if h.number < now.number), key=lambda h: h.number)
-        if not earlier:
+        if not self._held or self._held[0].number >= now.number:
             return ""
         versions = {now.version.lower(): now.number}
-        child: ObservedRelease | None = now
-        said = statements.decode(now.statement)
-        while said.previous is not None:
-            before = said.previous
+        child: ObservedRelease | HeldNumber | None = now
+        link = _link(now.statement)
+        while (before := link.previous) is not None:
             if before.version.lower() in versions:
-                raise Refused(_twice(before.version, before.number, versions[before.version.lower()]))
+                raise Refused(twice(before.version, before.number, versions[before.version.lower()]))
             versions[before.version.lower()] = before.number
             self._conflict = self._compare(child, before)
-            if self._conflict is not None:
-                return ""
-            found = self._release(before, [h for h in earlier if h.number < before.number])
-            if found is None:
+            if self._conflict is not None or self._held[0].number >= before.number:
                 break
-            child, data = found.release, found.statement
-            name, said = said.ledger.name, statements.decode(data)
-            named = (name, before.number, before.version)
-            if (said.ledger.name, said.ledger.number, said.ledger.version) != named:
+            known = next(
+                (h for h in self._of_number.get(before.number, ()) if h.digest == before.statement), None
+            )
+            if known is not None:
+                child, after = known, self._held_link(known)
+            else:
+                found = self._published(before)
+                if found is None:
+                    break
+                child, after = found.release, _link(found.statement)
+            named = (link.ledger, before.number, before.version)
+            if after[:3] != named:
                 raise Refused(
                     f"release {before.number + 1} names {before.statement} as the release before it, and "
                     "that is of another ledger, number or version"
                 )
-        return "each earlier number that is held is that of the chain of this release"
+            link = after
+        return (
+            "" if self._conflict else "each earlier number that is held is that of the chain of this release"
+        )
+
+    def _held_link(self, known: HeldNumber) -> Link:
+        """The link of a held release, which is read once in a cycle with all its bundles."""
+        if known.digest not in self._read:
+            self._read[known.digest] = _link(self._memory.stored(known).statement)
+        return self._read[known.digest]
 
     def _compare(
-        self, child: ObservedRelease | None, before: Previous
+        self, child: ObservedRelease | HeldNumber | None, before: Previous
     ) -> tuple[ObservedRelease, ObservedRelease] | None:
         """The contradiction, if `child` names another release than the one that is held with its number."""
-        for one in self._held:
-            if one.number != before.number or one.digest == before.statement:
-                continue
-            if not self._accepted(one):
+        for one in self._of_number.get(before.number, ()):
+            if one.digest == before.statement or not self._accepted(one):
                 continue
             other = self._memory.stored(one)
+            if isinstance(child, HeldNumber):
+                child = self._memory.stored(child)
             if child is None or not self._is_shown(other, child):
                 raise Pending(
                     f"release {before.number + 1} names another release {before.number} than the one that is "
@@ -165,25 +202,20 @@ class _Walk:
             self._signed[one.row] = self._verifier.accepts(self._memory.stored(one))
         return self._signed[one.row]
 
-    def _release(self, wanted: Previous, below: Sequence[HeldNumber]) -> Earlier | None:
-        """An earlier release, as it is held or as it is published.
+    def _published(self, wanted: Previous) -> Earlier | None:
+        """An earlier release, as it is published.
 
-        None if no number `below` it (lowest first) is held under a signer whom the policy accepts.
+        None if no lower number is held under a signer whom the policy accepts.
         """
-        if not below:
-            return None
-        for one in self._held:
-            if (one.number, one.digest) == (wanted.number, wanted.statement):
-                known = self._memory.stored(one)
-                return Earlier(statement=known.statement, release=known)
+        below = itertools.takewhile(lambda h: h.number < wanted.number, self._held)
         lowest = next((h.number for h in below if self._accepted(h)), None)
         if lowest is None:
             return None
         left = f"{lowest} to {wanted.number}"
         if self._steps >= LIMIT:
             raise Pending(
-                f"{self._steps} earlier releases were read in this run; releases {left} are not compared "
-                "with what is held",
+                f"this run has read {several(self._steps, 'earlier release')}; "
+                f"releases {left} are not compared with what is held",
                 remedy="the next run goes on from there",
             )
         self._steps += 1
@@ -201,8 +233,3 @@ class _Walk:
 
 def _failed(name: str, error: AnchorError) -> Check:
     return failed(name, error, clause=_FORMAT if isinstance(error, Refused) else "")
-
-
-def _twice(version: str, one: int, two: int) -> str:
-    early, late = sorted((one, two))
-    return f"releases {early} and {late} have one version, {version}: versions of a ledger are unique"

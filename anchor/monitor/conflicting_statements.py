@@ -8,7 +8,7 @@ one of its bundles, which verifies under the trust of the reader. FORMAT.md sect
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,9 +16,10 @@ from anchor import limits
 from anchor.encoding import jcs, parse_json, to_base64, unbase64
 from anchor.errors import Refused, Unsupported
 from anchor.format import statement as statements
-from anchor.format.statement import PAYLOAD_TYPE, Previous
+from anchor.format.statement import Previous
 from anchor.monitor.interfaces import Verifier
-from anchor.monitor.run_record import TWO_STATEMENTS, Evidence, ObservedRelease
+from anchor.monitor.run_record import TWO_STATEMENTS, TWO_STATUSES, Evidence, ObservedRelease
+from anchor.sigstore.bundle import IN_TOTO
 from anchor.tlog.evidence import FORMAT
 from anchor.verify.report import BundleReport
 
@@ -61,7 +62,7 @@ def build(one: ObservedRelease, two: ObservedRelease) -> Evidence:
         "number": min(one.number, two.number),
         "releases": [
             {
-                "bundles": [to_base64(b) for b in _kept([a.bundle for a in r.anchors])],
+                "bundles": [to_base64(b) for b in kept([a.bundle for a in r.anchors])],
                 "statement": to_base64(r.statement),
             }
             for r in pair
@@ -70,7 +71,7 @@ def build(one: ObservedRelease, two: ObservedRelease) -> Evidence:
     return Evidence(kind=KIND, origin=one.ledger, document=jcs(value))
 
 
-def _kept(bundles: list[bytes]) -> list[bytes]:
+def kept(bundles: list[bytes]) -> list[bytes]:
     """The smallest bundles, as many as fit. One is enough, and somebody may pad one with blanks."""
     found, room = [], limits.EVIDENCE_BUNDLES
     for bundle in sorted(bundles, key=len)[:_MOST]:
@@ -83,7 +84,7 @@ def _kept(bundles: list[bytes]) -> list[bytes]:
 
 def signs(report: BundleReport, statement: bytes) -> bool:
     """True if a bundle was verified to sign these statement bytes."""
-    return report.ok and (report.payload_type, report.payload) == (PAYLOAD_TYPE, statement)
+    return report.ok and (report.payload_type, report.payload) == (IN_TOTO, statement)
 
 
 def is_two_statements(data: bytes) -> bool:
@@ -94,13 +95,7 @@ def is_two_statements(data: bytes) -> bool:
 
 def check(data: bytes, verify: VerifyBundle) -> ConflictingStatements:
     """Check evidence. Raises Refused if it shows nothing, Unsupported for another format."""
-    if len(data) > MAX_SIZE:
-        raise Refused(f"{len(data)} bytes, more than {MAX_SIZE}", where="evidence")
-    value = parse_json(data, where="evidence")
-    if not isinstance(value, dict) or value.get("format") != FORMAT or value.get("kind") != KIND:
-        raise Unsupported(f"not {FORMAT} of the kind {KIND}", where="evidence")
-    if set(value) != _MEMBERS or jcs(value) != data:
-        raise Refused("not in its canonical form", where="evidence")
+    value = read_members(data, KIND, _MEMBERS)
     releases = value["releases"]
     if not isinstance(releases, list) or len(releases) != 2:
         raise Refused("two releases are wanted", where="releases")
@@ -112,8 +107,32 @@ def check(data: bytes, verify: VerifyBundle) -> ConflictingStatements:
     )
 
 
+def read_members(data: bytes, kind: str, members: set[str]) -> dict[str, Any]:
+    """The members of a file of evidence of this kind, which are these. Raises as `check`."""
+    if len(data) > MAX_SIZE:
+        raise Refused(f"{len(data)} bytes, more than {MAX_SIZE}", where="evidence")
+    value = parse_json(data, where="evidence")
+    if not isinstance(value, dict) or value.get("format") != FORMAT or value.get("kind") != kind:
+        raise Unsupported(f"not {FORMAT} of the kind {kind}", where="evidence")
+    if set(value) != members or jcs(value) != data:
+        raise Refused("not in its canonical form", where="evidence")
+    return value
+
+
 def _release(raw: Any, outer: dict[str, Any], verify: VerifyBundle, where: str) -> tuple[Previous, str, str]:
     """The release that the statement has for the number, its digest and its signer, as a bundle verifies."""
+    payload, signer = signed_statement(raw, verify, where)
+    said = statements.says(payload).get(outer["number"]) if type(outer["number"]) is int else None
+    if said is None or statements.decode(payload).ledger.name != outer["ledger"]:
+        raise Refused("the statement is of another ledger or number", where=where)
+    return said, hashlib.sha256(payload).hexdigest(), signer
+
+
+def signed_statement(raw: Any, verify: VerifyBundle, where: str) -> tuple[bytes, str]:
+    """The bytes of a statement in evidence, and the identity that signed it by the first good bundle.
+
+    Raises Refused if there is no such bundle.
+    """
     if not isinstance(raw, dict) or set(raw) != {"bundles", "statement"}:
         raise Refused("a statement and its bundles are wanted", where=where)
     bundles = raw["bundles"]
@@ -122,13 +141,10 @@ def _release(raw: Any, outer: dict[str, Any], verify: VerifyBundle, where: str) 
     if not isinstance(raw["statement"], str):
         raise Refused("not a string", where=f"{where}.statement")
     payload = unbase64(raw["statement"], where=f"{where}.statement")
-    said = statements.says(payload).get(outer["number"]) if type(outer["number"]) is int else None
-    if said is None or statements.decode(payload).ledger.name != outer["ledger"]:
-        raise Refused("the statement is of another ledger or number", where=where)
     for text in bundles:
         report = verify(unbase64(text, where=f"{where}.bundles"))
         if signs(report, payload):
-            return said, hashlib.sha256(payload).hexdigest(), report.identity
+            return payload, report.identity
     raise Refused("no bundle is verified to sign the statement", where=where)
 
 
@@ -146,7 +162,7 @@ class StatementEvidence:
         Another policy of this home may have accepted a signer who uses the same ledger name. That is no
         evidence against the publisher whom this policy accepts.
         """
-        if evidence.kind != TWO_STATEMENTS:
+        if evidence.kind not in (TWO_STATEMENTS, TWO_STATUSES):
             return ""
         if evidence.digest not in self._doubts:
             try:
@@ -155,6 +171,17 @@ class StatementEvidence:
             except (Refused, Unsupported) as e:
                 self._doubts[evidence.digest] = str(e)
         return self._doubts[evidence.digest]
+
+    def split(self, found: Iterable[Evidence]) -> tuple[list[Evidence], list[str]]:
+        """The evidence that shows a contradiction under today's trust, and a note for each of the others."""
+        counting: list[Evidence] = []
+        notes: list[str] = []
+        for evidence in found:
+            if doubt := self.doubt(evidence):
+                notes.append(note(evidence, doubt))
+            else:
+                counting.append(evidence)
+        return counting, notes
 
 
 def note(evidence: Evidence, doubt: str) -> str:

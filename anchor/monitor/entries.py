@@ -24,6 +24,7 @@ from anchor.monitor.log_result import (
     preserve_contradiction,
 )
 from anchor.monitor.observed import Entry
+from anchor.monitor.run_record import BUNDLE
 from anchor.tlog import checkpoint as checkpoints
 from anchor.tlog.checkpoint import Checkpoint
 from anchor.tlog.follow import News
@@ -74,7 +75,7 @@ def _since(
         return EntryFinding(result=only_checks(failed(name, e)))
     result = LogResult()
     if not is_held:  # a proof that was kept once is not kept again with every growth of the log
-        result = heads_of(log.location, then, source="bundle") + log.proofs_worth_keeping(found)
+        result = heads_of(log.location, then, source=BUNDLE) + log.proofs_worth_keeping(found)
     if found.news is News.EQUIVOCATION:
         result += heads_of(log.location, found.head, then)
         shown = preserve_contradiction(memory, log.location, name, found, log.result + known + result)

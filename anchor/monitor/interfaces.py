@@ -5,8 +5,8 @@ Values and Protocols only. `anchor.records.state` has the records, `anchor.app.r
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from anchor.format.statement import Previous
 from anchor.monitor.observed import ExaminedRelease, HeldRelease
@@ -16,14 +16,25 @@ from anchor.monitor.run_record import (
     Evidence,
     FollowedLog,
     HeldNumber,
+    HeldStatement,
+    HeldStatus,
     ObservedRelease,
+    ObservedStatus,
+    PolicySays,
     PriorRun,
+    ReadBefore,
+    ShownStatuses,
     SignedCheckpoint,
 )
 from anchor.tlog.checkpoint import Checkpoint, Log
 from anchor.tlog.source import ProofSource, Source, TileCache
 from anchor.tlog.witness_policy import WitnessPolicy
 from anchor.verdict import Verdict
+from anchor.verify.named_entry import NamedEntry
+from anchor.verify.policy import LogWatch
+
+if TYPE_CHECKING:
+    from anchor.verify.name_matcher import NameMatcher
 
 
 @dataclass(frozen=True)
@@ -48,6 +59,10 @@ class OnlineLog(ProofSource, Protocol):
         ...
 
 
+LogId = tuple[str, str, str]
+"""The verifier key of a log, the origin of its checkpoints, and its location."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class LogLocation:
     """A log with its location. How it is followed depends on its reader: by tiles, or by proofs online."""
@@ -69,6 +84,14 @@ class LogLocation:
     def tree(self) -> str:
         """The origin of its checkpoints."""
         return self.origin or self.log.origin
+
+    @property
+    def id(self) -> LogId:
+        """One origin may have two keys, which are two logs.
+
+        One log may have two locations, which may show two histories.
+        """
+        return self.log.key.vkey, self.tree, self.name
 
     def signed(self, head: Checkpoint, source: str) -> SignedCheckpoint:
         """A verified checkpoint of this log, as the records keep it."""
@@ -98,6 +121,23 @@ class Unproven:
     heads: tuple[SignedCheckpoint, ...] = ()
     beyond: int = 0
     """How many more were served, but not kept: the records hold as many as they can."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NameWatch:
+    """The watch for entries that nobody published, as the verifier's policy has it."""
+
+    matcher: "NameMatcher"
+    logs: Mapping[str, LogWatch]
+    """The logs that are read whole, by origin. Each is followed, whether a release names it or not."""
+    others: LogWatch | None = None
+    """How every other followed log is read; None if it is not read whole."""
+    later: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """The shards that follow a log, by its name: they are read whole with it."""
+    explained: frozenset[str] = frozenset()
+    """Digests (hex) that the policy explains."""
+    unwatched: tuple[str, ...] = ()
+    """Logs of the trusted roots that nobody reads whole."""
 
 
 class LogMemory(Protocol):
@@ -156,8 +196,48 @@ class Memory(LogMemory, Protocol):
         """A held release, with its anchors."""
         ...
 
+    def statuses_beside(self, status: ObservedStatus) -> Sequence[ObservedStatus]:
+        """Held statuses of this ledger that could contradict it: with its sequence, and next to it."""
+        ...
+
+    def held_statuses(self, ledger: str) -> list[HeldStatus]:
+        """All held statuses of a ledger."""
+        ...
+
+    def stored_status(self, one: HeldStatus) -> ObservedStatus:
+        """A held status, with its bundles."""
+        ...
+
+    def shown_statuses(self, target: str, ledger: str) -> ShownStatuses:
+        """The statuses of a ledger that were verified at a target."""
+        ...
+
     def logs_of(self, target: str) -> list[FollowedLog]:
         """The logs in which an anchor of the target ever counted."""
+        ...
+
+    def read_before(self, log_key: str, origin: str, watch: str) -> ReadBefore:
+        """The entries of a log that were read for a watch (`NameMatcher.key`)."""
+        ...
+
+    def certified(self, origin: str) -> Sequence[NamedEntry]:
+        """The certified entries that were ever found in a log, for any watch."""
+        ...
+
+    def spend(self, log_key: str, origin: str, requests: int) -> None:
+        """Count requests of this hour at once: the run may still be killed."""
+        ...
+
+    def statements(self) -> Iterator[HeldStatement]:
+        """The statements of all held releases and statuses, of every ledger."""
+        ...
+
+    def bundles(self, held: HeldStatement) -> Sequence[bytes]:
+        """The bundles that were verified with a statement."""
+        ...
+
+    def never_run(self, target: str) -> Sequence[str]:
+        """Other watched targets that had no run yet."""
         ...
 
 
@@ -169,6 +249,10 @@ class Verifier(Protocol):
 
     def examine(self, target: str, *, hold: bool) -> ExaminedRelease:
         """Fetch a target's published files and verify them strictly. `hold`: keep them for the canary."""
+        ...
+
+    def later(self, target: str) -> ExaminedRelease:
+        """The published files of a target a moment later: a publication that was under way has ended then."""
         ...
 
     def log_location(self, origin: str, target: str, log: Log | None) -> LogLocation | None:
@@ -188,8 +272,25 @@ class Verifier(Protocol):
         """True if today's policy accepts the signer of a stored release. Its bundles are verified again."""
         ...
 
+    def accepts_status(self, status: ObservedStatus) -> bool:
+        """True if today's policy accepts the signer of a stored status. Its bundles are verified again."""
+        ...
+
     def earlier(self, target: str, wanted: Previous) -> Earlier:
         """An earlier release, from the published folder of a target."""
+        ...
+
+    def earlier_status(self, target: str, sequence: int, digest: str) -> bytes:
+        """The statement of an earlier status, from the published folder of a target. It has the digest
+        (SHA-256, hex)."""
+        ...
+
+    def status_bundles(self, target: str, sequence: int, names: Sequence[str]) -> tuple[bytes, ...]:
+        """The files of these names beside an earlier status. One that cannot be read is left out."""
+        ...
+
+    def name_watch(self, target: str) -> NameWatch | None:
+        """The watch for entries that nobody published. None if the policy asks for none."""
         ...
 
     def check_evidence(self, document: bytes) -> Evidence:
@@ -204,6 +305,6 @@ class Verifier(Protocol):
         """Seconds of a clock that does not jump."""
         ...
 
-    def max_run_age(self) -> int | None:
-        """The policy's age in seconds from which on the last good run is too old."""
+    def said(self) -> PolicySays:
+        """The values of the policy that the records keep."""
         ...

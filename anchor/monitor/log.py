@@ -22,17 +22,18 @@ from anchor.monitor.log_result import (
     LogResult,
     evidence_kept,
     heads_of,
+    known_contradiction,
     only_checks,
     preserve_contradiction,
     proofs_of,
 )
-from anchor.monitor.run_record import TWO_HISTORIES, SignedCheckpoint
+from anchor.monitor.run_record import SignedCheckpoint
 from anchor.tlog import checkpoint as checkpoints
-from anchor.tlog import evidence as evidences
 from anchor.tlog import witness_policy
 from anchor.tlog.checkpoint import Checkpoint
 from anchor.tlog.follow import Followed, News
 from anchor.verdict import failed, passed, skipped
+from anchor.words import several
 
 DAY = 86400
 SKEW = 300
@@ -50,6 +51,8 @@ class LogRun:
     """Belongs to every release in this log."""
     followed: Followed | None = None
     """The head of today; None if there is no head to rely on."""
+    held: int = 0
+    """The size of the largest head of its history that was held before this cycle; 0 without one."""
     bundles: frozenset[int] = frozenset()
     """Entry bundles that were read in this cycle."""
 
@@ -128,7 +131,9 @@ class _Follower:
         head, error = self._served_head()
         result = LogResult()
         try:
-            result += self._kept_contradiction()
+            kept = self.memory.contradictions(self.location.tree)
+            if (known := known_contradiction(self.name, self.location.log.key, kept)) is not None:
+                result += only_checks(known)
             held = self.memory.held(*self.key_and_origin, head.size if head else 0)
             unproven = self.memory.unproven(*self.key_and_origin)
             olds = [checkpoints.verify(h.checkpoint.note, self.location.log) for h in held]
@@ -139,6 +144,7 @@ class _Follower:
                 client=self.client, result=result + only_checks(failed("records", e, meaning=meaning))
             )
         followed: Followed | None = None
+        size = max((old.size for old in olds), default=0)
         if head is not None:
             # The head is kept even if nothing can be proven about it: the log signed it.
             result += heads_of(self.location, head)
@@ -149,12 +155,13 @@ class _Follower:
         if followed is None:
             result += self._without_head(held, error, served=head is not None)
             result += self._unproven([(h, "the log was not followed") for h in others], unproven)
-            return LogRun(client=self.client, result=result)
+            return LogRun(client=self.client, result=result, held=size)
         result += proofs_of(followed)
         result += self._judge(followed, held, known=result)
         if followed.news is not News.EQUIVOCATION:
             result += self._unproven(followed.unproven, unproven)
-        return LogRun(client=self.client, result=result + self._witnesses(followed), followed=followed)
+        result += self._witnesses(followed)
+        return LogRun(client=self.client, result=result, followed=followed, held=size)
 
     def _served_head(self) -> tuple[Checkpoint | None, Unavailable]:
         """The head that the log serves, or the reason why there is none."""
@@ -162,16 +169,6 @@ class _Follower:
             return self.client.head(), Unavailable("no head", where=self.location.name)
         except Unavailable as e:
             return None, e
-
-    def _kept_contradiction(self) -> LogResult:
-        """A contradiction that was shown once stays shown, whatever the log serves today."""
-        for kept in self.memory.contradictions(self.location.tree):
-            if kept.kind != TWO_HISTORIES:
-                continue  # it is about a ledger of this name
-            shown = evidences.check(kept.document)
-            if shown.key == self.location.log.key:  # else it is about another log that had this origin
-                return only_checks(evidence_kept(self.name, kept, shown.sentence))
-        return LogResult()
 
     def _judge(self, found: Followed, held: Sequence[HeldCheckpoint], known: LogResult) -> LogResult:
         """The log's own check: the meaning of the head."""
@@ -188,7 +185,7 @@ class _Follower:
         if found.news is News.SAME:
             days = int((self.now - max(h.seen for h in held)) // DAY)
             detail += f", proven for {', '.join(map(str, found.proven))}"
-            detail += f", frozen for {days} days" if days > 0 else ""
+            detail += f", frozen for {several(days, 'day')}" if days > 0 else ""
         if location.ended is not None and self.now > location.ended:
             detail += "; retired, as the trust root says"
         return only_checks(passed(self.name, detail, clause=CLAUSE))
@@ -209,7 +206,7 @@ class _Follower:
         lines += [f"and {len(heads) - _MAX_LISTED} more"] if len(heads) > _MAX_LISTED else []
         lines += [f"{unproven.beyond} more were shown and not kept"] if unproven.beyond else []
         doubt = Unavailable(
-            f"{len(heads)} signed heads are held that no proof leads from to a later one; {'; '.join(lines)}",
+            f"{several(len(heads), 'signed head')} without a proof to a later one; {'; '.join(lines)}",
             where=self.location.name,
             remedy="each run tries them again",
         )
@@ -255,7 +252,8 @@ class _Follower:
             return LogResult()
         name, clause = f"witnesses of {self.location.tree}", "C2SP tlog-policy"
         try:
-            quorum = witness_policy.evaluate(policy, found.head.note, now=int(self.now))
+            log_key = self.location.log.key.public_key
+            quorum = witness_policy.evaluate(policy, found.head.note, now=int(self.now), log_keys={log_key})
         except AnchorError as e:
             return only_checks(failed(name, e, clause=clause))
         if quorum.met:

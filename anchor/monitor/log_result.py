@@ -4,15 +4,17 @@
 Each function of `anchor.monitor` that asks a log returns one of these. The cycle adds them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from anchor.errors import AnchorError
 from anchor.merkle.hashing import EMPTY_ROOT
 from anchor.monitor.interfaces import LogLocation, LogMemory
-from anchor.monitor.run_record import TWO_HISTORIES, ConsistencyProof, Evidence, SignedCheckpoint
+from anchor.monitor.run_record import TWO_HISTORIES, ConsistencyProof, Evidence, NameScan, SignedCheckpoint
+from anchor.tlog import evidence as evidences
 from anchor.tlog.checkpoint import Checkpoint
 from anchor.tlog.follow import Followed, News, Path
+from anchor.tlog.keys import VerifierKey
 from anchor.verdict import Check, contradiction
 
 CLAUSE = "FORMAT.md section 14; C2SP tlog-checkpoint"
@@ -27,6 +29,7 @@ class LogResult:
     """Checkpoints whose signature was verified."""
     proofs: tuple[ConsistencyProof, ...] = ()
     evidence: tuple[Evidence, ...] = ()
+    scans: tuple[NameScan, ...] = ()
     services: tuple[str, ...] = ()
     """Services that could not be reached, or that serve an old head."""
 
@@ -37,6 +40,7 @@ class LogResult:
             heads=distinct_heads((*self.heads, *other.heads)),
             proofs=tuple(dict.fromkeys((*self.proofs, *other.proofs))),
             evidence=tuple(dict.fromkeys((*self.evidence, *other.evidence))),
+            scans=(*self.scans, *other.scans),
             services=tuple(dict.fromkeys((*self.services, *other.services))),
         )
 
@@ -115,6 +119,18 @@ def equivocation(name: str, detail: str) -> Check:
 def evidence_kept(name: str, evidence: Evidence, sentence: str) -> Check:
     """The log's own check, from the run on in which the evidence was found."""
     return equivocation(name, f"evidence {evidence.digest[:16]} is kept: {sentence}")
+
+
+def known_contradiction(name: str, key: VerifierKey, kept: Iterable[Evidence]) -> Check | None:
+    """The check of a log against which there is evidence: a contradiction that was shown once stays shown,
+    whatever the log serves today. `kept`: the evidence about the origin of the log."""
+    for one in kept:
+        if one.kind != TWO_HISTORIES:
+            continue  # it is about a ledger of this name
+        shown = evidences.check(one.document)
+        if shown.key == key:  # else it is about another log that had this origin
+            return evidence_kept(name, one, shown.sentence)
+    return None
 
 
 def distinct_heads(heads: Sequence[SignedCheckpoint]) -> tuple[SignedCheckpoint, ...]:

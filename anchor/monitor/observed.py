@@ -10,9 +10,10 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
+from anchor.encoding import rfc3339
 from anchor.format.readers.reader import Stream
 from anchor.format.release import File, Release
-from anchor.monitor.run_record import ObservedAnchor, ObservedRelease
+from anchor.monitor.run_record import ObservedAnchor, ObservedRelease, ObservedStatus
 from anchor.tlog.checkpoint import Checkpoint, Log, log_of
 from anchor.verdict import Verdict
 from anchor.verify.anchors import VerifiedAnchor
@@ -42,6 +43,7 @@ class HeldFiles(Protocol):
 
     def spool(self) -> AbstractContextManager[BinaryIO]: ...
     def reopen(self, path: str, *, size: int) -> AbstractContextManager[Stream]: ...
+    def read_up_to(self, path: str, *, limit: int) -> bytes: ...
     def close(self) -> None: ...
 
 
@@ -64,6 +66,10 @@ class ExaminedRelease:
     entries: tuple[Entry, ...] = ()
     counted: int = 0
     """The number of anchors that count. The run must look at an entry of each."""
+    status: ObservedStatus | None = None
+    """The status that counts beside the release."""
+    lacks_status: bool = False
+    """True if the verdict binds the release, and no status beside it counts."""
     held: HeldRelease | None = None
     """The files for the canary. None if they were not wanted, or if the release is not good."""
 
@@ -77,8 +83,31 @@ def examined(result: ReleaseResult, *, data: bytes = b"", files: HeldFiles | Non
         release=_release(result, pairs),
         entries=tuple(_entry(anchor, fact) for anchor, fact in pairs),
         counted=result.counted,
+        status=_status(result),
+        lacks_status=result.bound and result.status is None,
         held=HeldRelease(data=data, ledger=ledger, files=files) if ledger and files else None,
     )
+
+
+def _status(result: ReleaseResult) -> ObservedStatus | None:
+    found = result.status
+    if found is None or found.status is None:
+        return None
+    return ObservedStatus(
+        ledger=found.status.ledger,
+        sequence=found.status.sequence,
+        statement=found.data,
+        bundles=tuple(bundle.data for bundle in found.bundles),
+        time=rfc3339(found.time) if found.time else "",
+        names=tuple(bundle_names(result.release)) if result.release else (),
+    )
+
+
+def bundle_names(release: Release) -> list[str]:
+    """The file names of the bundles of a release and of the status beside it: those of an earlier status in
+    the same logs."""
+    blobs = [*(release.status.bundles if release.status else ()), *(a.bundle for a in release.anchors)]
+    return list(dict.fromkeys(blob.path.rpartition("/")[2] for blob in blobs))
 
 
 def _release(result: ReleaseResult, pairs: list[tuple[VerifiedAnchor, LogFact]]) -> ObservedRelease | None:

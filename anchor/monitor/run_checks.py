@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from anchor.errors import AnchorError, Unavailable
 from anchor.monitor.run_record import TWO_STATEMENTS, Best, Evidence, ObservedRelease
 from anchor.verdict import Check, Class, Verdict, contradiction, failed, passed, refused
+from anchor.words import several
 
 
 def canary(found: Verdict, target: str) -> Check:
@@ -29,8 +30,12 @@ def canary(found: Verdict, target: str) -> Check:
 def complete(release: ObservedRelease | None, *, looked: int, counted: int) -> Check:
     """A run that found nothing wrong must have had a release, and an entry of each anchor that counted."""
     if release is not None and looked >= max(1, counted):
-        return passed("complete", f"a release, and the entries of {looked} anchors in their logs")
-    what = "no release" if release is None else f"entries of {looked} anchors, where {counted} counted"
+        return passed("complete", f"a release, and the entries of {several(looked, 'anchor')} in their logs")
+    what = (
+        "no release"
+        if release is None
+        else f"entries of {several(looked, 'anchor')}, where {counted} counted"
+    )
     return refused(
         "complete",
         f"nothing was found wrong, and the run looked at {what}",
@@ -42,9 +47,10 @@ def complete(release: ObservedRelease | None, *, looked: int, counted: int) -> C
 def defect(name: str, error: Exception) -> Check:
     """The check of an exception that this program did not expect: an ERROR of one target, with the line of
     code. Too little memory is UNAVAILABLE."""
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [f for f in frames if "/anchor/" in f.filename] or frames
-    place = f" ({own[-1].filename.rpartition('/')[2]}:{own[-1].lineno})" if own else ""
+    frames = [*traceback.walk_tb(error.__traceback__)]
+    # By the name of the module: a folder above it may have the name of this package, too.
+    own = [one for one in frames if one[0].f_globals.get("__name__", "").startswith("anchor.")] or frames
+    place = f" ({own[-1][0].f_code.co_filename.rpartition('/')[2]}:{own[-1][1]})" if own else ""
     problem = f"a defect of this program: {type(error).__name__}: {error}{place}"
     if isinstance(error, MemoryError):  # a limit of the machine
         return failed(name, Unavailable(f"not enough memory{place}", remedy="give it more memory"))

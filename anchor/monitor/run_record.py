@@ -5,15 +5,21 @@ Values only. `anchor.monitor.cycle` makes them and `anchor.records` keeps them. 
 """
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+import operator
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
 
 from anchor.errors import Refused
 from anchor.verdict import Verdict
+from anchor.verify.named_entry import NamedEntry
 
 TWO_HISTORIES = "two-histories"
 TWO_STATEMENTS = "two-statements"
-"""The kinds of evidence: against a log, against a publisher."""
+TWO_STATUSES = "two-statuses"
+"""The kinds of evidence: against a log, and against a publisher by two releases or with a status."""
+BUNDLE = "bundle"
+"""The source of a checkpoint that no log served: it was in a bundle."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +105,44 @@ class ObservedRelease:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ObservedStatus:
+    """The verified status of a target, with the bundles that sign it."""
+
+    ledger: str
+    sequence: int
+    statement: bytes
+    """The exact bytes that were signed."""
+    bundles: tuple[bytes, ...]
+    time: str = ""
+    """Earliest verified time, RFC 3339 UTC."""
+    names: tuple[str, ...] = ()
+    """The file names of its bundles, as they are published. The records do not keep them."""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the statement bytes, hex."""
+        return hashlib.sha256(self.statement).hexdigest()
+
+
+class HeldStatus(NamedTuple):
+    """A status of a ledger that is held, without its bytes."""
+
+    row: int
+    sequence: int
+    statement: str
+    """SHA-256 of its bytes, hex."""
+
+
+class ShownStatuses(NamedTuple):
+    """The statuses of a ledger that were verified at a target."""
+
+    statuses: Sequence[ObservedStatus]
+    """Highest sequence first."""
+    marked: int | None
+    """The highest sequence that only the high-water mark had."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class HeldNumber:
     """A release of a ledger that is held, without its bytes."""
 
@@ -142,6 +186,28 @@ class Best:
 
 
 @dataclass(frozen=True, kw_only=True)
+class NamesBefore:
+    """The state in which the last finished run of a target left the watch of whole logs."""
+
+    judged: frozenset[str] = frozenset()
+    """Digests of what that run looked for in the chain, to explain entries of logs."""
+    standing: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """By origin: some entries that were compared with the whole chain, and that nothing explained."""
+    waited: frozenset[str] = frozenset()
+    """Targets for whose first run a finding waited."""
+    overtaken: bool = False
+    """True if a finding waited, because a newer release was put in place while the run read the log."""
+
+    def facts(self) -> dict[str, object]:
+        """The part of it that the facts of a run hold, besides those of each log."""
+        found: dict[str, object] = {}
+        if self.standing:
+            found["standing"] = {origin: list(listed) for origin, listed in self.standing.items()}
+        found |= {"waited": sorted(self.waited)} if self.waited else {}
+        return found | ({"overtaken": True} if self.overtaken else {})
+
+
+@dataclass(frozen=True, kw_only=True)
 class PriorRun:
     """The result of a target's earlier runs. Empty for a new target."""
 
@@ -157,6 +223,94 @@ class PriorRun:
     """The entries that the last finished run proved, from its facts."""
     best: Mapping[str, object] | None = None
     """The highest number, from the facts of the last finished run."""
+    best_status: Mapping[str, object] | None = None
+    """The highest sequence of a status, from the same facts."""
+    status_chain: Mapping[str, object] | None = None
+    """How far the chain of a status was compared, from the same facts."""
+    names: NamesBefore = field(default_factory=NamesBefore)
+    """The state of the watch of whole logs, from the same facts."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeldStatement:
+    """The statement of a release or status of the records, by any signer, under whatever policy it was."""
+
+    kind: Literal["release", "status"]
+    row: int
+    """The row of the records."""
+    statement: bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScannedRange:
+    """Entries `start` up to, not including, `end` of a log that were read, and what was only counted."""
+
+    start: int
+    end: int
+    claimed: int = 0
+    """Entries with a watched name in a certificate that no trusted authority issued."""
+    surplus: int = 0
+    """Certified entries that nothing explains, and that are not kept."""
+    unreadable: int = 0
+    """Entries whose form gives no certificates."""
+
+    def with_next(self, other: "ScannedRange", *, counted: bool = True) -> "ScannedRange":
+        """This range and one that goes further. `counted`: its counts are of other entries than ours."""
+        join = operator.add if counted else max
+        return ScannedRange(
+            start=self.start,
+            end=other.end,
+            claimed=join(self.claimed, other.claimed),
+            surplus=join(self.surplus, other.surplus),
+            unreadable=join(self.unreadable, other.unreadable),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class NameScan:
+    """The part that a run read of a log, for the records."""
+
+    origin: str
+    log_key: str
+    watch: str
+    """Digest of the watched identities and their authorities. With other ones, the log is read again."""
+    size: int
+    """Of the head's tree."""
+    ranges: tuple[ScannedRange, ...]
+    """Everything that was ever read."""
+    named: tuple[NamedEntry, ...] = ()
+    """Entries that were found in this run, and that nothing explained."""
+    requests: int = 0
+    """Requests of this run that are not counted yet."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadBefore:
+    """The parts of a log that the runs before read."""
+
+    ranges: tuple[ScannedRange, ...] = ()
+    size: int = 0
+    """Of the head in the last run that read something."""
+    requests: int = 0
+    """Requests of this hour."""
+    named: tuple[NamedEntry, ...] = ()
+    """Entries that nothing explained when they were found, without their bytes. Certified ones of any watch
+    and any key of the log."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PolicySays:
+    """The values of the policy of a run that the records keep, so that `status` needs no policy."""
+
+    max_run_age: int | None = None
+    """Seconds from which on the last good run is too old."""
+    compared: bool = True
+    """False: nobody compared the digest of a trusted root."""
+
+    def facts(self) -> dict[str, object]:
+        """The members of the run's facts; what is not said is left out."""
+        said = {"max_run_age": self.max_run_age, "compared": None if self.compared else False}
+        return {name: value for name, value in said.items() if value is not None}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,9 +321,11 @@ class RunRecord:
     release: ObservedRelease | None = None
     earlier: tuple[ObservedRelease, ...] = ()
     """Earlier releases of its chain that this run read."""
+    status: ObservedStatus | None = None
     checkpoints: tuple[SignedCheckpoint, ...] = ()
     proofs: tuple[ConsistencyProof, ...] = ()
     evidence: tuple[Evidence, ...] = ()
+    scans: tuple[NameScan, ...] = ()
     trust: dict[str, str] | None = None
     """The trust material by name (TUF versions, log keys, policy digest). None if it was not read."""
     services: tuple[str, ...] = ()

@@ -5,12 +5,21 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator
 
+LOOK = 0.25
+"""Seconds between two looks at a deadline while something is waited for."""
+
 
 class Budget:
-    """A deadline for a whole command, shared by all of its calls. Seconds."""
+    """A deadline for a whole command, shared by all of its calls. Seconds.
 
-    def __init__(self, seconds: float, *, clock: Callable[[], float] = time.monotonic) -> None:
+    `remedy`: how a user gives it more time; empty where a user cannot.
+    """
+
+    def __init__(
+        self, seconds: float, *, clock: Callable[[], float] = time.monotonic, remedy: str = ""
+    ) -> None:
         self.seconds = seconds
+        self.remedy = remedy
         self._clock = clock
         self._start = clock()
 
@@ -20,6 +29,13 @@ class Budget:
     def left(self) -> float:
         """Seconds left, never below 0."""
         return max(0.0, self.seconds - self.spent())
+
+    def sleep(self, seconds: float) -> None:
+        """Wait so long. `left` may raise in between."""
+        while seconds > 0:
+            self.left()
+            time.sleep(min(seconds, LOOK))
+            seconds -= LOOK
 
     @contextlib.contextmanager
     def paused(self) -> Iterator[None]:

@@ -9,7 +9,6 @@ meaning of an answer is decided elsewhere.
 import os
 import random
 import threading
-import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -143,7 +142,8 @@ class _Call:
         while True:
             if self.budget.left() <= 0:
                 # with the reason of the last attempt, where a pause took longer than was asked for
-                raise self.explained(error or NotSent("the time for this command is used up"), tried, began)
+                over = NotSent("the time for this command is used up", remedy=self.budget.remedy)
+                raise self.explained(error or over, tried, began)
             tried += 1
             wait: float | None = None
             try:
@@ -165,7 +165,7 @@ class _Call:
             pause = self._pause(tried, wait)
             if not again or tried >= self.patience.attempts or pause >= self.budget.left():
                 raise self.explained(error, tried, began, wait)
-            time.sleep(pause)
+            self.budget.sleep(pause)
 
     def _exchange(self, *, pooled: bool) -> Answer:
         """One attempt. A request that must not be sent twice gets a connection of its own.
@@ -184,7 +184,13 @@ class _Call:
             whole = min(self.budget.left(), self.patience.whole)
             times = Timeouts(whole, min(whole, self.patience.connect), min(whole, self.patience.read))
             return exchange(
-                session, request, times=times, limit=self.limit, proxies=_proxies(self.url), into=self.into
+                session,
+                request,
+                times=times,
+                limit=self.limit,
+                proxies=_proxies(self.url),
+                into=self.into,
+                look=self.budget.left,
             )
         finally:
             if not pooled:

@@ -12,6 +12,7 @@ import http.client
 import io
 import socket
 import threading
+import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -23,6 +24,8 @@ import urllib3
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+from anchor.net.budget import LOOK
 
 CHUNK = 1 << 16
 OK = 200
@@ -224,9 +227,11 @@ def exchange(
     limit: int,
     proxies: dict[str, str] | None,
     into: BinaryIO | None = None,
+    look: Callable[[], object] = lambda: None,
 ) -> Answer:
     """Send once and read the answer within `times.whole`; at most `limit` bytes of body, which go `into` a
-    file where one is given and the status is 200. Raises ExchangeError."""
+    file where one is given and the status is 200. `look` is called again and again while we wait, and may
+    raise to end the exchange. Raises ExchangeError."""
     call, done = Progress(), threading.Event()
     out: list[Answer | BaseException] = []
 
@@ -241,7 +246,7 @@ def exchange(
 
     threading.Thread(target=work, name="anchor-http", daemon=True).start()
     try:
-        in_time = done.wait(times.whole)
+        in_time = _waited(done, times.whole, look)
     finally:
         if not done.is_set():
             call.end()
@@ -250,6 +255,19 @@ def exchange(
     if isinstance(out[0], BaseException):
         raise out[0]
     return out[0]
+
+
+def _waited(done: threading.Event, seconds: float, look: Callable[[], object]) -> bool:
+    """Wait at most so long. True if it is done.
+
+    Not in one piece: Python handles a signal that came just before a wait when the wait is over.
+    """
+    limit = time.monotonic() + seconds
+    while (left := limit - time.monotonic()) > 0:
+        if done.wait(min(left, LOOK)):
+            return True
+        look()
+    return done.is_set()
 
 
 def _send_and_read(

@@ -6,6 +6,7 @@ records. URLs of receivers contain secrets, so only their kind and number are pr
 """
 
 import contextlib
+import copy
 import logging
 import re
 import threading
@@ -14,8 +15,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
+import msgspec
+
 from anchor.errors import AnchorError, Misuse, Unavailable
-from anchor.monitor.alarm import QUOTE, Message, receiver_id
+from anchor.monitor.alarm import QUOTE, AlarmDetails, Message, receiver_id
+from anchor.monitor.alarm_kinds import Severity, kind_of
 from anchor.net import http
 from anchor.net.budget import Budget
 from anchor.net.service_errors import HttpError
@@ -28,15 +32,10 @@ HEARTBEAT = 10.0
 MAX_RECEIVERS = 32
 _PLAIN = frozenset({"NotifyJSON", "NotifyXML", "NotifyForm", "NotifyEmail", "NotifySyslog", "NotifyRSyslog"})
 """Plugins of apprise whose receivers show a text as it is, or hand it to a program."""
-_TYPE = {
-    Class.OK: "success",
-    Class.UNAVAILABLE: "warning",
-    Class.PENDING: "warning",
-    Class.STALE: "warning",
-    Class.UNSUPPORTED: "warning",
-    Class.USAGE: "warning",
-}
-"""Apprise's type of a message; any other class is a failure."""
+_TYPE = {Severity.CRITICAL: "failure", Severity.WARNING: "warning", Severity.INFO: "info"}
+"""Apprise's type of a message; a recovery is "success"."""
+_ROUTING = ("format", "id", "severity", "alarm", "verdict")
+"""Members of an alarm's details in a message that its receiver refused once for its length."""
 _TOO_LONG = frozenset({400, 406, 413, 414, 422})
 """The statuses with which services refuse a message for its length or form."""
 MAX_PARTS = 4
@@ -106,13 +105,17 @@ def _deliver(plugin: Any, message: Message) -> str:
     amalgamated = plugin.title_maxlen <= 0  # the title becomes a part of the body
     room = max(20, int(plugin.body_maxlen) - MIN_LENGTH - 4) if amalgamated else int(plugin.title_maxlen)
     title = message.title[:room]
-    given = {"title": title, "notify_type": NotifyType(_TYPE.get(message.verdict, "failure"))}
+    given = {"title": title, "notify_type": NotifyType(_type(message))}
     given |= {"body_format": NotifyFormat.TEXT, "overflow": OverflowMode.SPLIT}
     known = int(plugin.body_maxlen) - (len(title) + 4 if amalgamated else 0)
-    problem = ""
+    problem, extras = "", getattr(plugin, "payload_extras", None)
+    if extras is not None:
+        plugin = copy.copy(plugin)  # what is added below is of this message alone
     for limit, most in ((known, MAX_PARTS), (600, MAX_PARTS), (200, 1)):
         with _Refusal() as refusal:
             texts = parts(message, min(limit, known), most=most)
+            if message.details is not None and extras is not None:
+                plugin.payload_extras = _extras(plugin, message.details, short=limit != known) | extras
             if all(plugin.notify(body=text, **given) for text in texts):
                 return ""
         if refusal.status is None:
@@ -121,6 +124,28 @@ def _deliver(plugin: Any, message: Message) -> str:
         if refusal.status not in _TOO_LONG:
             return problem
     return f"{problem}, also in a short form"
+
+
+def _type(message: Message) -> str:
+    """Apprise's type of a message, from its severity."""
+    if message.verdict is Class.OK:
+        return "success"
+    known = message.details
+    return _TYPE[known.severity if known is not None else kind_of("", message.verdict).severity]
+
+
+def _extras(plugin: Any, details: AlarmDetails, *, short: bool) -> dict[str, Any]:
+    """The content for programs: one member of JSON, or one field each of a form and of XML.
+
+    `short`: only what a program needs to route the message.
+    """
+    members = msgspec.to_builtins(details)
+    if short:
+        members = {name: members[name] for name in _ROUTING}
+    if type(plugin).__name__ == "NotifyJSON":
+        return {"anchor": members}
+    texts = {name: "\n".join(v) if isinstance(v, list) else v for name, v in members.items()}
+    return {f"anchor_{name}": str(v) for name, v in texts.items() if v is not None}
 
 
 def inert(text: str) -> str:

@@ -13,12 +13,12 @@ from urllib.parse import quote, urljoin, urlsplit, urlunsplit
 from anchor import limits
 from anchor.disk import files
 from anchor.disk.files import temporary
-from anchor.errors import Incomplete, Misuse, Refused, Unavailable
+from anchor.errors import Incomplete, Missing, Misuse, Refused, Unavailable
 from anchor.format.release import MAX_RELEASE
 from anchor.net.budget import Budget
 from anchor.net.service_errors import HttpError, ServiceError
 from anchor.net.urls import check_url
-from anchor.verify.release_files import COPYING, check_size
+from anchor.verify.release_files import COPYING, RELEASE_NAME, check_size
 
 if TYPE_CHECKING:
     from anchor.net.http import Response
@@ -40,8 +40,24 @@ class Folder:
     def spool(self) -> AbstractContextManager[BinaryIO]:
         return temporary()
 
+    def read_up_to(self, path: str, *, limit: int) -> bytes:
+        with self._open(path) as stream:
+            data = stream.read(limit + 1)
+        if len(data) > limit:
+            raise Refused(f"has more than {limit} bytes", where=path)
+        return data
+
     @contextlib.contextmanager
     def open(self, path: str, *, size: int) -> Iterator[BinaryIO]:
+        with self._open(path) as stream:
+            there = os.fstat(stream.fileno()).st_size
+            check_size(there, size, where=path)
+            if there != size:
+                raise Refused(f"has {there} bytes where {size} are promised", where=path)
+            yield stream
+
+    @contextlib.contextmanager
+    def _open(self, path: str) -> Iterator[BinaryIO]:
         full = self._folder.path(path)
         try:
             # Non-blocking, so that a FIFO put in the place of a file cannot hang the verifier.
@@ -51,12 +67,8 @@ class Folder:
         except OSError as e:
             raise files.os_error(e, full, "read") from None
         try:
-            info = os.fstat(fd)
-            if not stat.S_ISREG(info.st_mode):
+            if not stat.S_ISREG(os.fstat(fd).st_mode):
                 raise Refused("not a regular file", where=path)
-            check_size(info.st_size, size, where=path)
-            if info.st_size != size:
-                raise Refused(f"has {info.st_size} bytes where {size} are promised", where=path)
             with os.fdopen(fd, "rb", closefd=False) as stream:
                 yield stream
         except OSError as e:
@@ -86,6 +98,12 @@ class Remote:
             stream.seek(0)
             yield stream
 
+    def read_up_to(self, path: str, *, limit: int) -> bytes:
+        with temporary() as stream:
+            self._fetch(path, limit, stream)
+            stream.seek(0)
+            return stream.read()
+
     def _fetch(self, path: str, size: int, into: BinaryIO) -> None:
         try:
             fetch(urljoin(self._url, quote(path)), self._budget, limit=size, into=into)
@@ -99,16 +117,40 @@ class Remote:
 
 def fetch(url: str, budget: Budget, *, limit: int, into: BinaryIO | None = None) -> "Response":
     """One file of a release. What a server does not give is UNAVAILABLE: it proves nothing."""
+    found = _fetch_known(url, budget, limit=limit, into=into)
+    if found is None:
+        remedy = "check the address, or try later"
+        raise Unavailable("the server does not have it", where=url, remedy=remedy)
+    return found
+
+
+def _fetch_known(url: str, budget: Budget, *, limit: int, into: BinaryIO | None = None) -> "Response | None":
+    """The answer of a server; None if it says that it does not have this file."""
     from anchor.net import http  # its import takes 0.2 s, which a release in a folder does not need
 
     try:
         return http.get(SERVICE, url, budget=budget, limit=limit, into=into)
     except HttpError as e:
         if e.status in (404, 410):
-            raise Unavailable(
-                "the server does not have it", where=url, remedy="check the address, or try later"
-            ) from None
+            return None
         raise
+
+
+def newest(target: str, budget: Budget) -> bytes | None:
+    """The release.json of a site, by URL or path; None if there is no such file."""
+    if is_url(target):
+        found = _fetch_known(_document(target), budget, limit=_READ)
+        return found.body if found else None
+    try:
+        return load(target, budget)[0]
+    except Missing:
+        return None
+
+
+def beside(target: str, relative: str, budget: Budget, *, limit: int) -> bytes | None:
+    """A file of the site whose release.json this URL names; None if there is no such file."""
+    found = _fetch_known(urljoin(_document(target), quote(relative)), budget, limit=limit)
+    return found.body if found else None
 
 
 def is_url(target: str) -> bool:
@@ -135,5 +177,17 @@ def load(target: str, budget: Budget, *, offline: bool = False) -> tuple[bytes, 
         raise Misuse("an empty name", where="release.json", remedy="name a release.json, its folder or URL")
     path = Path(target)
     if path.is_dir():
-        path = path / "release.json"
+        path = _inside(path)
     return files.read(path, limit=_READ), Folder(path.parent)
+
+
+def _inside(folder: Path) -> Path:
+    """The release.json of a folder. Raises Missing if there is none, and names one that lies below it."""
+    path = folder / RELEASE_NAME
+    if os.path.lexists(path):
+        return path
+    below = sorted(folder.glob(f"*/{RELEASE_NAME}"))[:2]
+    remedy = (
+        f"give {below[0]}" if len(below) == 1 else "give the folder that 'anchor publish' filled, its --root"
+    )
+    raise Missing(f"a folder without {RELEASE_NAME}", where=str(folder), remedy=remedy)

@@ -24,6 +24,7 @@ from anchor import limits
 from anchor.disk import files
 from anchor.errors import AnchorError, Misuse, Stale, Unavailable
 from anchor.net.budget import Budget
+from anchor.words import several, span
 
 TUF = "TUF repository"
 TRUSTED_ROOT = "trusted_root.json"
@@ -32,6 +33,7 @@ CONFIGS = {"default": "signing_config.v0.2.json", "rekor-v2": "signing_config_re
 MAX_FILE = limits.TUF_FILE
 RECENT = timedelta(minutes=10)
 """A copy that was refreshed less than this ago is not refreshed again."""
+
 Origin = Literal["tuf", "cache", "shipped"]
 
 
@@ -85,10 +87,10 @@ class Material(msgspec.Struct, frozen=True):
         """The copy in words: its age, and until when TUF vouched for it."""
         if self.refreshed is None or self.expires is None:
             return "the copy that the sigstore client ships, which was never refreshed here,"
-        days = max((now - self.refreshed).days, 0)
+        age = several(max((now - self.refreshed).days, 0), "day")
         made, ends = (f"{time:%Y-%m-%d %H:%M} UTC" for time in (self.refreshed, self.expires))
         holds = "which expired on" if now > self.expires else "valid until"
-        return f"the copy of {made}, {days} day{'' if days == 1 else 's'} old, {holds} {ends},"
+        return f"the copy of {made}, {age} old, {holds} {ends},"
 
     def check_fresh(self, now: datetime, *, max_age: timedelta | None = None) -> None:
         """Raise `Stale` for a copy that has expired, was never refreshed here, or is older than `max_age`."""
@@ -105,7 +107,9 @@ class Material(msgspec.Struct, frozen=True):
             )
         if max_age is not None and now - self.refreshed > max_age:
             raise Stale(
-                f"the copy was last refreshed {now - self.refreshed} ago", where=self.where, remedy=remedy
+                f"the copy was last refreshed {span(now - self.refreshed)} ago",
+                where=self.where,
+                remedy=remedy,
             )
 
     @property

@@ -24,6 +24,14 @@ def check_url(url: str, *, where: str) -> None:
     raise Misuse(f"only https is fetched, and http on this machine: {excerpt(url.encode())}", where=where)
 
 
+def below(prefix: str, path: str) -> str:
+    """The URL of a path below a prefix that a person named. Raises Misuse for a prefix that cannot be one."""
+    check_url(prefix, where="URL")
+    if "?" in prefix or "#" in prefix:
+        raise Misuse("a prefix with a query or a fragment", where="URL", remedy="give it without")
+    return prefix.rstrip("/") + path
+
+
 def is_loopback(host: str) -> bool:
     """True if a host name or address is this machine."""
     try:

@@ -7,38 +7,77 @@ arrived, the log is searched before anything is sent again: a second request cou
 """
 
 import contextlib
+import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple, Protocol
 
 import msgspec
 
 from anchor.errors import AnchorError, Misuse, Pending, Refused, Unavailable
 from anchor.net.service_errors import NotSent
-from anchor.publish import install, statement_guard
+from anchor.publish import statement_guard
 from anchor.publish.checks import Checks
 from anchor.publish.instance import SigningInstance
 from anchor.publish.journal import Journal
-from anchor.publish.sealing import Sealing
+from anchor.publish.signing_history import Subject
 from anchor.signing import request_timestamp, signer
 from anchor.signing.unlogged_signature import Prepared
 from anchor.sigstore import timestamp_response, trusted_root
 from anchor.sigstore.x509 import fields, load_certificate
+from anchor.tlog.witness_answer import Asked
 from anchor.verify.report import BundleReport
 
 POLL = 1.0
 """Seconds between two looks for an entry whose answer was lost."""
 PATIENCE = 30.0
 """Seconds for which witnesses are waited for."""
+_TWO_HISTORIES = (
+    "a witness has seen another history of this log: find out with 'anchor compare --witness' which one is "
+    "yours, and publish nothing more before that"
+)
+
+
+class Planned(Protocol):
+    """The plan of a statement: what it follows, as it was read."""
+
+    def check_unchanged(self) -> None:
+        """Raise `Refused` if what the statement follows has changed since it was planned."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Document:
+    """A statement that is to be signed: of a release, a status, or a head of a history."""
+
+    data: bytes
+    subject: Subject
+    plan: Planned
+    """It is compared again right before the statement is sent."""
+    before: Sequence[bytes] = ()
+    """Of a head: the statements of the heads that it follows, the last one first."""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the statement's bytes, hex."""
+        return hashlib.sha256(self.data).hexdigest()
+
+
+class Recorded(NamedTuple):
+    """A bundle (JSON), and the witnesses that were asked for cosignatures in it."""
+
+    bundle: bytes
+    asked: tuple[Asked, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Anchoring:
     """One statement on its way into one log."""
 
-    sealing: Sealing
+    document: Document
     instance: SigningInstance
     journal: Journal
     checks: Checks
@@ -47,42 +86,72 @@ class Anchoring:
     abandon: bool = False
     """True if a publication that cannot be completed any more is given up, and signed anew."""
 
-    def run(self) -> bytes:
-        """The bundle, JSON; the log has exactly one entry for it."""
+    def run(self) -> Recorded:
+        """The bundle; the log has exactly one entry for it."""
         prepared = self._resumable()
         entry = None
         if prepared is not None and (entry := self.journal.entry()) is None:
             self.say(f"{self.instance.name}: going on from the journal")
             entry = self._settle(prepared)
         bundle = self._sign() if prepared is None or entry is None else signer.assemble(prepared, entry)
-        return self._witnessed(bundle) if self.checks.quorum else bundle
+        if self.checks.quorum or self.instance.asks_witnesses:
+            return self._witnessed(bundle)
+        return Recorded(bundle, ())
 
-    def _witnessed(self, bundle: bytes) -> bytes:
-        """The bundle with a proof under a checkpoint that has its quorum; the entry is the same."""
+    def _witnessed(self, bundle: bytes) -> Recorded:
+        """The bundle with a proof under a checkpoint that has its quorum; the entry is the same.
+
+        Without a quorum the witnesses are asked once. Raises `Pending` if a demanded quorum is missing.
+        """
+        end, pause, asked = time.monotonic() + PATIENCE, POLL, self._ask({})
+        if asked:
+            bundle = self._renewed(bundle)
+        while missing := self._lacks(bundle):
+            hopeless = bool(asked) and not any(a.later for a in asked.values())
+            if hopeless or time.monotonic() >= end:
+                conflict = any(a.conflict for a in asked.values())
+                raise Pending(
+                    f"recorded, but {missing}",
+                    where=self.instance.name,
+                    remedy=_TWO_HISTORIES if conflict else "run it again with --resume",
+                )
+            time.sleep(min(pause, max(0.0, end - time.monotonic())))
+            pause *= 2 if asked else 1  # a log is looked at, a witness has work to do
+            asked = self._ask(asked)
+            bundle = self._renewed(bundle)
+        return Recorded(bundle, tuple(asked.values()))
+
+    def _lacks(self, bundle: bytes) -> str:
+        """The missing part of the quorums that are demanded of a bundle, which is verified; empty if nothing
+        is missing."""
+        report = self._check(bundle)
+        return self.checks.lacks(report) or self.instance.lacks(report)
+
+    def _ask(self, before: dict[str, Asked]) -> dict[str, Asked]:
+        """Ask the witnesses; the answers by vkey. A line for each one whose answer has changed."""
+        asked = {a.key.vkey: a for a in self.instance.ask_witnesses([*before.values()])}
+        for vkey, one in asked.items():
+            if vkey not in before or before[vkey].says != one.says:
+                self.say(f"{self.instance.name}: {one.says}")
+        return asked
+
+    def _renewed(self, bundle: bytes) -> bytes:
+        """The bundle with a proof under the head of now, not verified; the same bundle if the log does not
+        answer."""
         prepared, sending = self.journal.signed(), self.journal.sending()
         assert prepared is not None
         assert sending is not None
-        end = time.monotonic() + PATIENCE
-        while missing := self.checks.lacks(self._check(bundle)):
-            if time.monotonic() >= end:
-                raise Pending(
-                    f"recorded, but {missing}", where=self.instance.name, remedy="run it again with --resume"
-                )
-            time.sleep(POLL)
-            entry = None
-            with contextlib.suppress(Unavailable):  # it is recorded: the log is asked again later
-                entry = self.instance.log.find(prepared.request, sending.size)
-            if entry is not None:
-                bundle = signer.assemble(prepared, entry)
-                self._check(bundle)
-        return bundle
+        entry = None
+        with contextlib.suppress(Unavailable):  # it is recorded: the log is asked again later
+            entry = self.instance.log.find(prepared.request, sending.size)
+        return bundle if entry is None else signer.assemble(prepared, entry)
 
     def _resumable(self) -> Prepared | None:
         """The signature of the journal, with time-stamps; None if a new signature is needed."""
         prepared = self.journal.signed()
         if prepared is None:
             return None
-        if prepared.payload != self.sealing.data:
+        if prepared.payload != self.document.data:
             raise Refused("the journal is of another statement", where=str(self.journal.folder))
         if self.journal.sending() or self.journal.entry():
             return prepared
@@ -103,7 +172,7 @@ class Anchoring:
     def _sign(self) -> bytes:
         self.say(f"{self.instance.name}: signing")
         return signer.sign(
-            self.sealing.data,
+            self.document.data,
             authority=self.instance.authority,
             timestamps=self.instance.timestamps,
             log=self,
@@ -117,7 +186,7 @@ class Anchoring:
         self.journal.note_signed(prepared)
 
     def _check(self, bundle: bytes) -> BundleReport:
-        return self.checks.bundle(bundle, self.sealing.data, self.instance.trusted_root)
+        return self.checks.bundle(bundle, self.document.data, self.instance.trusted_root)
 
     def _settle(self, prepared: Prepared) -> bytes | None:
         """The log's entry for a request that may have been sent; it is sent only if it is not there.
@@ -152,14 +221,14 @@ class Anchoring:
 
         Raises `Refused` before anything is sent if somebody published meanwhile.
         """
-        plan = self.sealing.plan
-        install.check_unchanged(plan)
+        self.document.plan.check_unchanged()
         again = self.journal.sending() is not None
         if not again:  # else the size before the first request stays: that one may still be on its way
             self._check_stamps(prepared)
             self.journal.note_signed(prepared)
             size = self.instance.log.size()
-            statement_guard.sending(self.home, plan.ledger, self.sealing.digest, self.instance.name)
+            document = self.document
+            statement_guard.sending(self.home, document.subject, document.digest, self.instance.name)
             self.journal.note_sending(size)
         self.say(f"{self.instance.name}: recording")
         try:

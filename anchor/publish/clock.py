@@ -7,17 +7,20 @@ upper bound. A clock that is ahead is noticed only after it was set right, and t
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 from anchor import RELEASED
-from anchor.embedded.instance import Instance
 from anchor.encoding import rfc3339
 from anchor.errors import Misuse
+
+if TYPE_CHECKING:
+    from anchor.embedded.instance import Instance
 
 SKEW = timedelta(minutes=5)
 """The clocks of two machines that publish in turn may differ by this much."""
 WAY_OUT = (
     "set the clock where it is wrong; where it is right, that time was signed by a clock that was ahead: "
-    "wait until then, or go on as another signer with a home that is new (--home FOLDER --new-signer)"
+    "wait until then, or publish as another signer with a home that is new (--home FOLDER --new-signer)"
 )
 
 
@@ -39,7 +42,7 @@ def check(now: datetime, known: Mapping[str, datetime]) -> None:
             raise Misuse(problem, where="clock", remedy=WAY_OUT)
 
 
-def check_instance(now: datetime, instance: Instance) -> None:
+def check_instance(now: datetime, instance: "Instance") -> None:
     """Raise `Misuse` if this time is outside of the validity of an instance's keys, or before the newest
     signature in its log. A signature made now would not verify, or would be dated before an older one."""
     newest = max(filter(None, (instance.created + SKEW, instance.newest())))
@@ -49,6 +52,6 @@ def check_instance(now: datetime, instance: Instance) -> None:
             f"the keys of this home were good until {rfc3339(instance.ends)}, and the clock says "
             f"{rfc3339(now)}",
             where=str(instance.folder),
-            remedy="set the clock where it is wrong; where it is right, go on as another signer with a home "
-            "that is new (--home FOLDER --new-signer)",
+            remedy="set the clock where it is wrong; where it is right, publish as another signer with a "
+            "home that is new (--home FOLDER --new-signer)",
         )

@@ -7,23 +7,31 @@ version appears by one rename. In a folder that exists, files are added before r
 
 import contextlib
 import os
-import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from anchor import regex
 from anchor.disk import files
 from anchor.errors import AnchorError, Incomplete, Refused
-from anchor.format.release import MAX_RELEASE, Blob, File, Release, dump, paths, relocate
+from anchor.format import ledger_status as statuses
+from anchor.format.release import (
+    Blob,
+    File,
+    Release,
+    StatusFiles,
+    dump,
+    load,
+    paths,
+    relocate,
+    with_status,
+)
 from anchor.net.release_files import Folder
 from anchor.publish.documents import documents
-from anchor.publish.plan import FOLDER, INCOMING, Plan
+from anchor.publish.plan import FOLDER, INCOMING, RELEASE, Plan, root_release
 from anchor.verify.release_files import HashedStream
 
-RELEASE = "release.json"
-
-
-_HALF = re.compile(r"\..+\.tmp")
+_HALF = regex.expression(r"\..+\.tmp")
 """Files on their way to their name (`files.write`) and the probe below."""
 _PROBE = ".anchor-probe.tmp"
 
@@ -113,38 +121,68 @@ def log_folder(root: Path, name: str) -> Path:
     return root / FOLDER / "log" / name
 
 
-def check_unchanged(plan: Plan) -> None:
-    """Raise `Refused` when somebody published here since the plan was made, on another machine perhaps."""
-    if _current(plan) != plan.current:
-        raise Refused(
-            "another release was published here meanwhile",
-            where=str(plan.root / RELEASE),
-            remedy="get the newest state of this folder and publish the next version",
-        )
-
-
-def _current(plan: Plan) -> bytes | None:
-    """The root release.json."""
-    path = plan.root / RELEASE
-    return files.read(path, limit=MAX_RELEASE) if path.exists() else None
-
-
 def commit(plan: Plan, release: Release) -> None:
     """The commit point: the root release.json, unless it names a newer release already.
 
     If somebody published meanwhile, or it cannot be written, the new folder of the version is removed again.
     """
-    data = dump(relocate(release, f"{FOLDER}/{plan.ledger.version}/"))
+    status = plan.status.files if plan.status else None
+    data = dump(with_status(relocate(release, f"{FOLDER}/{plan.ledger.version}/"), status))
     try:
-        check_unchanged(plan)
+        plan.check_unchanged()
         if plan.newest <= plan.ledger.number and data != plan.current:
             files.write(plan.root / RELEASE, data)
     except AnchorError:
-        if plan.existing is None and _current(plan) != data:
+        if plan.existing is None and root_release(plan.root) != data:
             shutil.rmtree(plan.incoming, ignore_errors=True)
             with contextlib.suppress(OSError):
                 os.replace(plan.folder, plan.incoming)
         raise
+
+
+def commit_status(plan: Plan, named: StatusFiles) -> None:
+    """The commit point of a status: the root release.json, which names the same release and this status.
+
+    If somebody published meanwhile, the folder of the status stays, and nothing names it.
+    """
+    plan.check_unchanged()
+    assert plan.current is not None
+    files.write(plan.root / RELEASE, dump(with_status(load(plan.current), named)))
+
+
+def status_folder(root: Path, sequence: int) -> Path:
+    """The folder of a status."""
+    return root / statuses.FOLDER / str(sequence)
+
+
+def write_status(root: Path, named: StatusFiles, made: Mapping[str, bytes]) -> None:
+    """Put the files of a status in its place: it appears by one rename. `made`: the bytes by path.
+
+    What a killed publication left there of the very same status is replaced. Raises `Refused` for the files
+    of another status.
+    """
+    folder = status_folder(root, named.sequence)
+    there = folder / statuses.FILE
+    if folder.exists():
+        data = files.read(there, limit=statuses.MAX_STATUS) if there.exists() else b""
+        if data and data != made[named.statement.path]:
+            raise Refused(
+                f"another status {named.sequence} lies there",
+                where=str(folder),
+                remedy="get the newest state of the published folder; nothing names that status here",
+            )
+    incoming = root / FOLDER / f"{INCOMING}status"
+    shutil.rmtree(incoming, ignore_errors=True)
+    for path, data in made.items():
+        files.write(incoming / path.rpartition("/")[2], data)
+    try:
+        files.make_folder(folder.parent, mode=files.PUBLIC)
+        shutil.rmtree(folder, ignore_errors=True)
+        files.sync_folder(incoming)
+        os.replace(incoming, folder)
+        files.sync_folder(folder.parent)
+    except OSError as e:
+        raise files.os_error(e, folder, "put the status in place") from None
 
 
 def check_whole(plan: Plan) -> None:
@@ -152,7 +190,7 @@ def check_whole(plan: Plan) -> None:
     existing = plan.existing
     assert existing is not None
     folder = Folder(plan.folder)
-    named: list[File | Blob] = [*existing.files, existing.statement, existing.trusted_root]
+    named: list[File | Blob] = [*existing.files, existing.statement, *existing.trusted_roots]
     for file in (*named, *(a.bundle for a in existing.anchors)):
         try:
             with folder.open(file.path, size=file.size) as stream:

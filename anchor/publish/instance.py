@@ -10,7 +10,11 @@ from typing import Protocol
 from anchor.errors import Unavailable
 from anchor.format.release import Release
 from anchor.log_kinds.kind import LogKind
+from anchor.publish.same_signer import Identity
 from anchor.sigstore.services import CertificateAuthority, TimestampAuthority
+from anchor.tlog.witness_answer import Asked
+from anchor.verify.independence import Counted
+from anchor.verify.report import BundleReport
 
 
 class LogClient(Protocol):
@@ -62,9 +66,37 @@ class SigningInstance(ABC):
         """
 
     @abstractmethod
+    def signs_as(self) -> Identity | None:
+        """The signer of the next signature; None if that is not known. It may get the token."""
+
+    @abstractmethod
     def check_published(self, folder: Path) -> None:
         """Raise if the log in a published folder is not the beginning of this log. An older copy of a home
         would fork its log."""
+
+    @abstractmethod
+    def check_checkpoint(self, raw: bytes) -> None:
+        """Raise if this checkpoint, which the records have, is of this log and not of its beginning. One of
+        another log says nothing."""
+
+    @abstractmethod
+    def counted(self, report: BundleReport) -> Counted:
+        """The cosignatures of a verified bundle by the witnesses that this instance has."""
+
+    @property
+    @abstractmethod
+    def asks_witnesses(self) -> bool:
+        """True if cosignatures of this log's checkpoints are asked for here."""
+
+    @abstractmethod
+    def ask_witnesses(self, before: Sequence[Asked]) -> Sequence[Asked]:
+        """Ask those who have not cosigned the log's head, and whose answer `before` can change. The answer of
+        each witness; empty if there are no witnesses, or if the log asks them itself."""
+
+    @abstractmethod
+    def lacks(self, report: BundleReport) -> str:
+        """The missing part of the quorum that this instance demands of a verified bundle; empty if nothing
+        is missing."""
 
     @abstractmethod
     def export(self, folder: Path) -> None:

@@ -4,16 +4,17 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from anchor.disk.ledger_file import SealedFile
 from anchor.encoding import jcs, parse_json
 from anchor.errors import Refused
 from anchor.format import names
-from anchor.format.release import FORMAT, Anchor, Blob, File, Log, Release
+from anchor.format.release import Anchor, Blob, File, Log, Release
 from anchor.format.statement import Statement
 from anchor.sigstore import trusted_root
+from anchor.tlog.witness_answer import Asked
 from anchor.verify import root_copy
 from anchor.verify.anchors import time_text
 from anchor.verify.effort import Effort
@@ -21,6 +22,8 @@ from anchor.verify.report import BundleReport
 
 STATEMENT = "statement.json"
 BUNDLE = ".sigstore.json"
+_STEM = 150
+"""Characters of a log's name in a file name with more in it."""
 _MEMBERS = ("tlogs", "certificateAuthorities", "ctlogs", "timestampAuthorities")
 
 
@@ -31,11 +34,21 @@ class Anchored:
     path: str
     bundle: bytes
     report: BundleReport
+    root: bytes
+    """The trusted root (JSON) under which it was verified."""
+    asked: tuple[Asked, ...] = ()
+    """The witnesses that were asked to cosign its checkpoint in this run."""
 
 
 def bundle_path(name: str) -> str:
     """The file name of the bundle of a log, by its host name."""
     return names.log_file_stem(name) + BUNDLE
+
+
+def joint_path(name: str, identity: str, issuer: str) -> str:
+    """The file name of one more bundle in the log of this host name, by another signer."""
+    who = hashlib.sha256(f"{identity}\n{issuer}".encode()).hexdigest()[:16]
+    return f"{names.log_file_stem(name)[:_STEM]}-{who}{BUNDLE}"
 
 
 def blob(path: str, data: bytes) -> Blob:
@@ -55,6 +68,7 @@ def anchor(anchored: Anchored) -> Anchor:
         identity=report.identity,
         issuer=report.issuer,
         time=time_text(report),
+        trusted_root=hashlib.sha256(anchored.root).hexdigest(),
     )
 
 
@@ -68,6 +82,18 @@ def union(roots: Sequence[bytes]) -> bytes:
         found = {jcs(item): item for root in parsed for item in root.get(member, [])}
         whole[member] = list(found.values())
     return json.dumps(whole, indent=1).encode() + b"\n"
+
+
+def with_copies(version: int, anchors: Sequence[Anchored]) -> list[Anchored]:
+    """The anchors, each with the trusted root that is published for it.
+
+    Version 1 has one for all of them. Since version 2 has one for each instance, nobody who trusts a copy
+    trusts one instance for what another one says (FORMAT.md section 20).
+    """
+    if version > 1:
+        return list(anchors)
+    root = material_of(anchors, list(dict.fromkeys(a.root for a in anchors)))
+    return [replace(a, root=root) for a in anchors]
 
 
 def material_of(anchors: Sequence[Anchored], roots: Sequence[bytes]) -> bytes:
@@ -95,16 +121,24 @@ def _names(media_type: str, member: str, item: Any) -> set[root_copy.Name]:
 
 
 def release(
-    statement: Statement, data: bytes, sealed: SealedFile, anchors: Sequence[Anchor], trusted_root: Blob
+    statement: Statement,
+    data: bytes,
+    sealed: SealedFile,
+    anchors: Sequence[Anchor],
+    trusted_roots: Sequence[Blob],
 ) -> Release:
     """The version's own release.json: every path is the name of a file beside it."""
     return Release(
-        format=FORMAT,
+        version=statement.version,
         ledger=statement.ledger,
         tree=statement.tree,
         previous=statement.previous,
-        files=tuple(File(name=f.name, path=f.name, size=f.size, sha256=f.sha256) for f in sealed.files),
+        files=tuple(
+            File(name=f.name, path=f.name, size=f.size, sha256=f.sha256)
+            for f in sealed.files
+            if f.name in statement.digests
+        ),
         statement=blob(STATEMENT, data),
         anchors=tuple(sorted(anchors, key=lambda a: (a.log.origin, a.log.index))),
-        trusted_root=trusted_root,
+        trusted_roots=tuple(sorted(trusted_roots, key=lambda b: b.path)),
     )

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The list of all statements that a home signed, and copies of those that were published.
 
-The list has one line for each step of each statement. It is in the publisher's home, not in the published
-folder: after that folder is lost or restored from a backup, no second statement of a release may be signed. A
-line is durable before the request that it is about is sent.
+The list has one line for each step of each statement: of a release, a status, or a head of a history. It is
+in the publisher's home, not in the published folder: after that folder is lost or restored from a backup, no
+second statement of a release may be signed. A line is durable before the request that it is about is sent.
 
     sending    it may be in this log from now on
     unsent     nothing of it was sent to this log, or the log said that it never takes it
     abandoned  given up by the publisher, with --abandon
-    published  a release.json names it
+    published  a release.json names it; of a head: the records have it
 
 The published statement and its bundles are kept beside the list, so that another folder gets the same
 release and no second log entry.
@@ -19,16 +19,20 @@ import os
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from anchor import limits
 from anchor.disk import files
 from anchor.encoding import rfc3339
-from anchor.errors import Misuse, Refused
-from anchor.format import names
+from anchor.errors import Missing, Misuse, Refused
+from anchor.format import history_head, names
+from anchor.format import ledger_status as statuses
+from anchor.format import statement as statements
 from anchor.format.statement import LedgerName
+from anchor.words import several
 
 FILE = "signed.jsonl"
 FOLDER = "signed"
@@ -36,7 +40,42 @@ _ROOM = 1 << 20
 """Bytes that are kept free for later steps of a statement, before another statement may be sent."""
 STATEMENT = "statement.json"
 TRUSTED_ROOT = "trusted_root.json"
+"""Fits all bundles, except those that have one of their own."""
+ROOT_OF = ".root"
+"""After the name of a bundle: the trusted root that fits it alone."""
 Step = Literal["sending", "unsent", "abandoned", "published"]
+
+
+class Subject(NamedTuple):
+    """The release that a statement is of; for a status the newest release that it names, and its sequence.
+
+    A head of a history has its origin in the place of the ledger's name, and its size in `events`.
+    """
+
+    ledger: LedgerName
+    status: int = 0
+    events: int = 0
+
+    def __str__(self) -> str:
+        ledger = self.ledger
+        if self.status:
+            return f"status {self.status} of {names.shown(ledger.name)}"
+        if self.events:
+            return f"the head of {several(self.events, 'event')} of {names.shown(ledger.name)}"
+        return f"{names.shown(ledger.name)} {ledger.version} (number {ledger.number})"
+
+
+def subject_of(data: bytes) -> Subject:
+    """The subject of a statement's bytes. Raises as the `decode` of its kind."""
+    if history_head.is_head(data):
+        head = history_head.decode(data)
+        return Subject(LedgerName(name=head.origin, number=0, version=""), events=head.size)
+    if not statuses.is_status(data):
+        return Subject(statements.decode(data).ledger)
+    said = statuses.decode(data)
+    newest = said.newest
+    named = LedgerName(name=said.ledger, number=newest.number, version=newest.version)
+    return Subject(named, said.sequence)
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -53,6 +92,21 @@ class Line(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     log: str = ""
     root: str = ""
     """The folder in which it was published."""
+    status: int | UnsetType = UNSET
+    """The sequence of a status. Absent for a release: earlier programs know no statuses."""
+    events: int | UnsetType = UNSET
+    """The size of a head of a history, whose origin is `ledger` then. Absent for all others."""
+
+    @property
+    def subject(self) -> Subject:
+        """The release, status or head that it is about."""
+        named = LedgerName(name=self.ledger, number=self.number, version=self.version)
+        return Subject(named, self.status or 0, self.events or 0)
+
+    @property
+    def of_release(self) -> bool:
+        """True if it is about a release."""
+        return not self.status and not self.events
 
 
 class SignedStatements:
@@ -96,34 +150,50 @@ class SignedStatements:
             raise Misuse(
                 f"the list is full: {limits.SIGNED} bytes are read",
                 where=str(self.path),
-                remedy="nothing was sent: go on with a home that is new (--home FOLDER --new-signer)",
+                remedy="nothing was sent: publish with a home that is new (--home FOLDER --new-signer)",
             )
         if new or not self.exists():
             files.write(self.path, old + new, mode=0o600)
 
     # What was published
 
-    def keep(self, statement: bytes, root: bytes, bundles: Sequence[tuple[str, bytes]]) -> None:
-        """Keep a published statement, its bundles by their file names, and the trusted root that fits them.
+    def keep(self, statement: bytes, bundles: Sequence[tuple[str, bytes, bytes]]) -> None:
+        """Keep a published statement, and its bundles by their file names, each with the trusted root that
+        fits it.
 
-        The root first: one that names more logs fits the bundles of before, too.
+        The roots first: one that names more logs fits the bundles of before, too.
         """
         folder = self.folder(statement)
-        for name, data in ((STATEMENT, statement), (TRUSTED_ROOT, root), *bundles):
+        if len({root for _, _, root in bundles}) == 1:
+            roots = [(TRUSTED_ROOT, bundles[0][2])]
+        else:
+            roots = [(name + ROOT_OF, root) for name, _, root in bundles]
+        for name, data in ((STATEMENT, statement), *roots, *((name, bundle) for name, bundle, _ in bundles)):
             path = folder / name
             if not (path.exists() and files.read(path, limit=limits.BUNDLE) == data):
                 files.write(path, data, mode=0o600)
 
-    def kept(self, statement: bytes) -> tuple[bytes, list[tuple[str, bytes]]]:
-        """The trusted root and the bundles that were published of a statement; empty if none are kept."""
-        folder = self.folder(statement)
-        bundles = [
+    def kept(self, statement: bytes) -> list[tuple[str, bytes]]:
+        """The bundles that were published of a statement, by their file names."""
+        return [
             (path.name, files.read(path, limit=limits.BUNDLE))
-            for path in sorted(folder.glob("*.json"))
+            for path in sorted(self.folder(statement).glob("*.json"))
             if path.name not in (STATEMENT, TRUSTED_ROOT)
         ]
-        root = files.read(folder / TRUSTED_ROOT, limit=limits.TRUSTED_ROOT) if bundles else b""
-        return root, bundles
+
+    def kept_root(self, statement: bytes, bundle: str) -> bytes:
+        """The trusted root that fits a kept bundle (by its name). Homes of early versions lack it."""
+        own = self.folder(statement) / (bundle + ROOT_OF)
+        path = own if own.exists() else own.with_name(TRUSTED_ROOT)
+        try:
+            return files.read(path, limit=limits.TRUSTED_ROOT)
+        except Missing:
+            raise Missing(
+                "the trusted root of bundles that were published from this home is missing",
+                where=str(path),
+                remedy="run the same command in the folder where the release is in place: it is kept again "
+                "then; or copy the trusted_root.json of that release to this path",
+            ) from None
 
     def statements(self) -> list[bytes]:
         """Every statement that is kept. A lost list is made again from these."""
@@ -136,9 +206,10 @@ class SignedStatements:
 
 
 def line(
-    step: Step, ledger: LedgerName, statement: str, *, now: datetime, log: str = "", root: str = ""
+    step: Step, subject: Subject, statement: str, *, now: datetime, log: str = "", root: str = ""
 ) -> Line:
     """One line about a statement (SHA-256, hex)."""
+    ledger = subject.ledger
     return Line(
         at=rfc3339(now),
         step=step,
@@ -148,4 +219,6 @@ def line(
         statement=statement,
         log=log,
         root=root,
+        status=subject.status or UNSET,
+        events=subject.events or UNSET,
     )

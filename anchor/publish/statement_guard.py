@@ -8,7 +8,7 @@ releases of one version. Anybody who has both can prove it.
 
 import contextlib
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,22 +18,25 @@ from anchor.embedded.instance import FOLDER as INSTANCE
 from anchor.embedded.instance import Instance
 from anchor.encoding import to_base64
 from anchor.errors import AnchorError, Misuse
-from anchor.format import names
+from anchor.format import ledger_status as statuses
 from anchor.format import release as release_file
 from anchor.format import statement as statements
 from anchor.format.release import Release
-from anchor.format.statement import PAYLOAD_TYPE, LedgerName, Statement
+from anchor.format.statement import LedgerName, Statement
 from anchor.log_kinds import EMBEDDED, rekor_v2
-from anchor.publish import interrupted
+from anchor.publish import interrupted, release_secrets
 from anchor.publish.journal import ASIDE, Journal
 from anchor.publish.plan import FOLDER
 from anchor.publish.release_json import bundle_path
-from anchor.publish.signing_history import Line, SignedStatements, line
-from anchor.sigstore.bundle import Envelope
+from anchor.publish.release_secrets import Draft
+from anchor.publish.signing_history import Line, SignedStatements, Subject, line, subject_of
+from anchor.sigstore.bundle import IN_TOTO, Envelope
+from anchor.words import several
 
 _WAYS = (
-    "publish the very bytes of that version: another folder then gets the same release; complete what was "
-    "interrupted with --resume; or name a home of its own with --home, for a trial"
+    "bring the newest state of the published folder here, and publish the next number; or publish the very "
+    "bytes of that version, which gives the same release in another folder; or complete what was interrupted "
+    "with --resume; or name a home of its own with --home, for a trial"
 )
 
 
@@ -41,6 +44,12 @@ def binding(lines: Sequence[Line]) -> list[Line]:
     """The newest line of each statement that a log may have or that was published."""
     published = {one.statement: one for one in lines if one.step == "published"}
     return list({**{one.statement: one for one in _sent(lines)}, **published}.values())
+
+
+def _binding_in(home: Path) -> list[Line]:
+    """The lines that bind a home once `drop_unsent` has run there. A dry run writes no line."""
+    lines = SignedStatements(home).lines()
+    return binding([*lines, *_unsent(home, lines)])
 
 
 def _sent(lines: Sequence[Line]) -> list[Line]:
@@ -54,7 +63,8 @@ def check(home: Path, statement: Statement, digest: str) -> None:
     """Raise `Misuse` where this home signed another statement of this number or version, or published
     another one as the release before. `digest`: SHA-256 of the statement's bytes, hex."""
     ledger, before = statement.ledger, statement.previous
-    known = [one for one in binding(SignedStatements(home).lines()) if one.ledger == ledger.name]
+    lines = _binding_in(home)
+    known = [one for one in lines if one.ledger == ledger.name and one.of_release]
     for one in known:
         if one.statement == digest or not _contradicts(one, ledger):
             continue
@@ -75,17 +85,75 @@ def check(home: Path, statement: Statement, digest: str) -> None:
         )
 
 
+def keep_secret(home: Path, draft: Draft, say: Callable[[str], None]) -> None:
+    """Keep the secret of a statement that is about to be signed, and remove those of drafts that never were.
+
+    Needs `interrupted.locked`: no other process signs one of them meanwhile.
+    """
+    bound = {one.statement for one in SignedStatements(home).lines()}
+    begun = {one.statement for one in interrupted.interrupted(home)}
+    place = release_secrets.keep(home, draft)
+    drafts = release_secrets.drafts(home, draft.ledger)
+    bound |= {d.statement for d in drafts if d.statement[:32] in begun}
+    release_secrets.drop_others(home, draft, bound=bound)
+    say(f"secret     {place}: keep a copy, since nobody can open a fact without it")
+
+
+def check_status(home: Path, data: bytes) -> None:
+    """Raise `Misuse` where this home signed another status of this sequence, or a later one."""
+    subject, digest = subject_of(data), _digest(data)
+    for one in _binding_in(home):
+        if one.ledger != subject.ledger.name or not one.status or one.statement == digest:
+            continue
+        if one.status >= subject.status:
+            raise Misuse(
+                f"this home signed {_described(one)} at {one.at}, and this is {subject}: another one "
+                "contradicts it for ever",
+                where=str(SignedStatements(home).path),
+                remedy="get the newest state of the published folder; complete what was interrupted with "
+                "'anchor renew'; or give that up with --abandon",
+            )
+
+
+def check_status_in_place(home: Path, data: bytes) -> None:
+    """Raise `Misuse` if the status in a folder is another one of its sequence than this home signed."""
+    subject, digest = subject_of(data), _digest(data)
+    for one in binding(SignedStatements(home).lines()):
+        same = one.status and (one.ledger, one.status) == (subject.ledger.name, subject.status)
+        if same and one.statement != digest:
+            raise Misuse(
+                f"the status in this folder is not the one that this home signed: {_described(one)}",
+                where=str(SignedStatements(home).path),
+                remedy="get the newest state of the published folder",
+            )
+
+
+def check_known(home: Path, statement: Statement) -> None:
+    """Raise `Misuse` if a new release would not commit to the newest status that this home published."""
+    known = statement.status.sequence if statement.status else 0
+    for one in SignedStatements(home).lines():
+        if one.step == "published" and one.ledger == statement.ledger.name and (one.status or 0) > known:
+            raise Misuse(
+                f"this home published {_described(one)}, and the folder has "
+                f"{f'status {known}' if known else 'no status'}",
+                where=str(SignedStatements(home).path),
+                remedy="get the newest state of the published folder",
+            )
+
+
 def _contradicts(one: Line, ledger: LedgerName) -> bool:
-    """True if a statement of this ledger name, number or version contradicts the one of the line."""
-    return one.ledger == ledger.name and (
-        one.number == ledger.number or one.version.lower() == ledger.version.lower()
+    """True if a release of this ledger name, number or version contradicts the one of the line."""
+    return (
+        one.ledger == ledger.name
+        and one.of_release
+        and (one.number == ledger.number or one.version.lower() == ledger.version.lower())
     )
 
 
 def _described(one: Line) -> str:
     done = f"sent to {one.log}" if one.step == "sending" else "published"
     where = f" in {one.root}" if one.root else ""
-    return f"{names.shown(one.ledger)} {one.version} (number {one.number}), {done}{where}"
+    return f"{one.subject}, {done}{where}"
 
 
 def newest(home: Path) -> datetime | None:
@@ -106,26 +174,50 @@ def restore(home: Path, root: Path, name: str) -> None:
     kept, begun = signed.statements(), _journals(home)
     there = [(r, data) for r, data in _released(root, name) if fresh or _digest(data) not in known]
     logged = _logged(home) if fresh or there else {}
-    found = {_digest(data): line("published", _ledger(data), _digest(data), now=now) for data in kept}
+    found = {_digest(data): line("published", subject_of(data), _digest(data), now=now) for data in kept}
     for one, data in begun:
-        if one.ledger and one.step != "signed" and not one.abandoned:
-            found.setdefault(_digest(data), line("sending", one.ledger, _digest(data), now=now, log=one.log))
+        if one.subject and one.step != "signed" and not one.abandoned:
+            found.setdefault(_digest(data), line("sending", one.subject, _digest(data), now=now, log=one.log))
     for release, data in there:
         public = not all(EMBEDDED.has_origin(a.log.origin) for a in release.anchors)
         if _entry_digest(data) in logged or (fresh and public):
             digest = _digest(data)
-            found[digest] = line("published", release.ledger, digest, now=now, root=str(root))
+            found[digest] = line("published", Subject(release.ledger), digest, now=now, root=str(root))
+    said = _statuses(root, name) if fresh else []
+    for data in said:
+        if _entry_digest(data) in logged:
+            found[_digest(data)] = line("published", subject_of(data), _digest(data), now=now, root=str(root))
     if fresh:
-        explained = {_entry_digest(data) for data in (*kept, *(d for _, d in (*begun, *there)))}
+        explained = {_entry_digest(data) for data in (*kept, *said, *(d for _, d in (*begun, *there)))}
         _check_explained(signed, {d: i for d, i in logged.items() if d not in explained})
     signed.add(one for digest, one in found.items() if digest not in known)
+
+
+def restore_heads(home: Path, heads: Sequence[bytes]) -> None:
+    """Make the list of a home again from its own evidence, if it is lost, before a head is signed.
+
+    `heads`: the statements of the heads that the records have. Raises as `restore`.
+    """
+    signed = SignedStatements(home)
+    if signed.exists():
+        return
+    now, kept, begun, logged = datetime.now(UTC), signed.statements(), _journals(home), _logged(home)
+    known = [*kept, *heads, *(data for _, data in begun)]
+    explained = {_entry_digest(data) for data in known}
+    _check_explained(signed, {d: i for d, i in logged.items() if d not in explained})
+    ours = [*kept, *(data for data in heads if _entry_digest(data) in logged)]
+    found = {_digest(data): line("published", subject_of(data), _digest(data), now=now) for data in ours}
+    for one, data in begun:
+        if one.subject and one.step != "signed" and not one.abandoned:
+            found.setdefault(_digest(data), line("sending", one.subject, _digest(data), now=now, log=one.log))
+    signed.add(found.values())
 
 
 def _check_explained(signed: SignedStatements, unknown: Mapping[str, int]) -> None:
     if unknown:
         raise Misuse(
-            f"the list of what this home signed is gone, and its log has {len(unknown)} entries (the first: "
-            f"{min(unknown.values())}) of which nothing here says what they are",
+            f"the list of what this home signed is gone, and its log has {several(len(unknown), 'entry')} "
+            f"(the first: {min(unknown.values())}) of which nothing here says what they are",
             where=str(signed.path),
             remedy="restore the file from a backup; without one, make an empty file there and publish a "
             "version again in each folder that this home publishes, before anything new",
@@ -145,7 +237,7 @@ def _logged(home: Path) -> dict[str, int]:
 
 def _entry_digest(statement: bytes) -> str:
     """The digest that the log entry of a statement records, in the form of `_logged`."""
-    envelope = Envelope(payload_type=PAYLOAD_TYPE, payload=statement, signature=b"", keyid="")
+    envelope = Envelope(payload_type=IN_TOTO, payload=statement, signature=b"", keyid="")
     return to_base64(hashlib.sha256(envelope.pae()).digest())
 
 
@@ -169,6 +261,16 @@ def _released(root: Path, name: str) -> list[tuple[Release, bytes]]:
     return found
 
 
+def _statuses(root: Path, name: str) -> list[bytes]:
+    """The statuses of this ledger in a folder."""
+    found = []
+    for path in sorted((root / statuses.FOLDER).glob(f"*/{statuses.FILE}")):
+        with contextlib.suppress(AnchorError):
+            data = files.read(path, limit=limits.STATEMENT)
+            found += [data] if statuses.decode(data).ledger == name else []
+    return found
+
+
 def _journals(home: Path) -> list[tuple[interrupted.Interrupted, bytes]]:
     """Each interrupted publication of this home that can be read, with its statement."""
     found = []
@@ -179,20 +281,25 @@ def _journals(home: Path) -> list[tuple[interrupted.Interrupted, bytes]]:
     return found
 
 
-def sending(home: Path, ledger: LedgerName, statement: str, log: str) -> None:
+def sending(home: Path, subject: Subject, statement: str, log: str) -> None:
     """Note that this log may have the statement from now on; durable when this returns."""
     signed = SignedStatements(home)
     steps = [one for one in signed.lines() if (one.statement, one.log) == (statement, log)]
     if not steps or steps[-1].step != "sending":
-        signed.add([line("sending", ledger, statement, now=datetime.now(UTC), log=log)])
+        signed.add([line("sending", subject, statement, now=datetime.now(UTC), log=log)])
 
 
 def drop_unsent(home: Path) -> None:
     """Note as unsent each statement whose journal says that nothing was sent, or that the log never takes it.
     A missing journal proves nothing."""
     signed = SignedStatements(home)
+    signed.add(_unsent(home, signed.lines()))
+
+
+def _unsent(home: Path, lines: Sequence[Line]) -> list[Line]:
+    """The lines that `drop_unsent` adds."""
     gone = []
-    for one in _sent(signed.lines()):
+    for one in _sent(lines):
         journal = Journal(home / interrupted.FOLDER / one.statement[:32] / bundle_path(one.log))
         with contextlib.suppress(AnchorError):  # a damaged one may have been sent
             sent_before = any(journal.folder.parent.glob(f"*{ASIDE}{journal.folder.name}"))
@@ -200,7 +307,7 @@ def drop_unsent(home: Path) -> None:
                 continue
             if journal.signed():
                 gone.append(_next(one, "unsent"))
-    signed.add(gone)
+    return gone
 
 
 def abandon(home: Path, ledger: LedgerName, statement: str, say: Callable[[str], None]) -> None:
@@ -226,7 +333,7 @@ def published(home: Path, root: Path, statement: bytes) -> None:
     digest, data = _digest(statement), statement
     while digest not in known:
         one = statements.decode(data)
-        found.append(line("published", one.ledger, digest, now=now, root=str(root)))
+        found.append(line("published", Subject(one.ledger), digest, now=now, root=str(root)))
         if one.previous is None or one.previous.statement in known:
             break
         before = before or {_digest(d): d for _, d in _released(root, one.ledger.name)}
@@ -239,13 +346,27 @@ def published(home: Path, root: Path, statement: bytes) -> None:
     signed.add(
         o
         for o in reversed(found)
-        if not any(b.statement != o.statement and _contradicts(b, _named(o)) for b in ours)
+        if not any(b.statement != o.statement and _contradicts(b, o.subject.ledger) for b in ours)
     )
 
 
-def _named(one: Line) -> LedgerName:
-    return LedgerName(name=one.ledger, number=one.number, version=one.version)
+def settle_status(home: Path, root: Path, data: bytes, bundles: Iterable[str]) -> None:
+    """Note that the status in place was published, if this home signed it, and remove the journals of its
+    bundles (by file name): the program may have been killed right before."""
+    digest = _digest(data)
+    if any(one.statement == digest for one in binding(SignedStatements(home).lines())):
+        published_status(home, root, data)
+        for name in bundles:
+            Journal(interrupted.journal_folder(home, data) / name).discard()
+
+
+def published_status(home: Path, root: Path, data: bytes) -> None:
+    """Note that the release.json in this folder names a status."""
+    signed, digest = SignedStatements(home), _digest(data)
+    if not any((o.statement, o.step, o.root) == (digest, "published", str(root)) for o in signed.lines()):
+        now = datetime.now(UTC)
+        signed.add([line("published", subject_of(data), digest, now=now, root=str(root))])
 
 
 def _next(one: Line, step: str) -> Line:
-    return line(step, _named(one), one.statement, now=datetime.now(UTC), log=one.log)  # type: ignore[arg-type]
+    return line(step, one.subject, one.statement, now=datetime.now(UTC), log=one.log)  # type: ignore[arg-type]

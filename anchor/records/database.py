@@ -9,6 +9,7 @@ import contextlib
 import errno
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,8 +18,10 @@ from sqlalchemy import exc
 from sqlalchemy.engine import URL, Connection, Engine, make_url
 
 from anchor.errors import AnchorError, Misuse, Unavailable, Unsupported, without_secrets
+from anchor.records import new_records, replay
+from anchor.words import with_extra
 
-SCHEMA = "0010"
+SCHEMA = "0014"
 """The newest migration; a database at this version is opened without loading Alembic."""
 
 ROOM = 64 << 10
@@ -27,7 +30,9 @@ BUSY_MS = 30_000
 """How long a writer waits for another writer."""
 
 _LOCK = 0x616E63686F72
-"""PostgreSQL's advisory lock ("anchor"). Chained rows are appended and migrations run under it."""
+"""PostgreSQL's advisory lock ("anchor"). Events are appended and migrations run under it."""
+_ANCHORING = _LOCK + 1
+"""The same for the process that anchors a head."""
 
 
 class Database:
@@ -107,9 +112,32 @@ class Database:
         return blocks * disk.f_frsize >= ROOM
 
     def serialise(self, connection: Connection) -> None:
-        """Wait until no other transaction appends chained rows. SQLite has one writer only."""
+        """Wait until no other transaction appends events. SQLite has one writer only."""
         if self.dialect == "postgresql":
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
+
+    @property
+    def file(self) -> Path | None:
+        """SQLite's file; None in memory and for PostgreSQL."""
+        return self._file
+
+    @contextlib.contextmanager
+    def anchoring(self) -> Iterator[None]:
+        """Be the only one that anchors heads of this history on PostgreSQL; `Unavailable` if another process
+        does. For SQLite the caller locks the folder of the file."""
+        if self.dialect != "postgresql":
+            yield
+            return
+        with _translate_errors(self.name), self._engine.connect() as connection:
+            alone = connection.execution_options(isolation_level="AUTOCOMMIT")
+            if not alone.execute(sa.select(sa.func.pg_try_advisory_lock(_ANCHORING))).scalar():
+                raise Unavailable(
+                    "another process is anchoring a head here", where=self.name, remedy="wait until it ends"
+                )
+            try:
+                yield
+            finally:
+                alone.execute(sa.select(sa.func.pg_advisory_unlock(_ANCHORING)))
 
     def close(self) -> None:
         self._engine.dispose()
@@ -124,19 +152,24 @@ def _identity(file: Path | None) -> tuple[int, int] | None:
     return (status.st_dev, status.st_ino) if status is not None else None
 
 
+class _Outdated(Misuse):
+    """Another version of the fold made a projection."""
+
+
 def open_database(url: str, *, create: bool = True, patient: bool = False) -> Database:
     """The database at a SQLAlchemy URL, its schema at `SCHEMA`.
 
-    With `create` False it is opened for reading: nothing is created or migrated. Raises Misuse (URL,
+    With `create` False it is opened for reading: nothing is created or migrated. Only projections of another
+    version are made again first: nobody compares them, so anybody may have edited them. Raises Misuse (URL,
     permissions, no database), Unavailable (locked, full, no connection), Unsupported (a newer program wrote
     it). With `patient`, Unavailable is raised by each read and write instead, until `reopened`.
     """
-    parsed = _parse(url)
-    name = without_secrets(parsed.render_as_string(hide_password=True))
+    parsed, name = _parse(url), name_of(url)
     sqlite = parsed.get_backend_name() == "sqlite"
     file = _file(parsed) if sqlite else None
     if file is not None and not create and not file.is_file():
-        raise Misuse("there are no records here", where=str(file), remedy="run 'anchor reverify' first")
+        remedy = "run 'anchor reverify RELEASE' first"
+        raise Misuse("there are no records here", where=str(file), remedy=remedy)
     with _translate_errors(name):
         engine = _sqlite(parsed, writable=create) if sqlite else _postgresql(parsed)
     database = Database(engine, name, file=file, create=create)
@@ -146,10 +179,19 @@ def open_database(url: str, *, create: bool = True, patient: bool = False) -> Da
         if patient and isinstance(e, Unavailable):
             return database
         database.close()
+        if isinstance(e, _Outdated):
+            with contextlib.suppress(Misuse):  # nobody may write here
+                open_database(url).close()
+                return open_database(url, create=False, patient=patient)
         if isinstance(e, Misuse) and file is not None and not create and _unchanging(file):
             return _opened_unchanging(parsed, name, file)
         raise
     return database
+
+
+def name_of(url: str) -> str:
+    """The URL without its secrets, for messages. Raises Misuse for another URL than `open_database` takes."""
+    return without_secrets(_parse(url).render_as_string(hide_password=True))
 
 
 def _unchanging(file: Path) -> bool:
@@ -249,14 +291,14 @@ def _postgresql(url: URL) -> Engine:
             },
         )
     except ImportError:
-        raise Misuse("the PostgreSQL driver is missing", remedy="install ledger-anchor[postgresql]") from None
+        raise Misuse("the PostgreSQL driver is missing", remedy=with_extra("postgresql")) from None
 
 
 def _migrate(database: Database, *, create: bool) -> None:
     with database.read() as connection:
         version = _version(connection)
-    if version == SCHEMA:
-        return
+        if version == SCHEMA and not replay.outdated(connection):
+            return
     if version is not None and version > SCHEMA:
         raise Unsupported(
             f"the records have schema {version}, this program knows {SCHEMA}",
@@ -264,9 +306,39 @@ def _migrate(database: Database, *, create: bool) -> None:
             remedy="install the newer program",
         )
     if not create:
-        problem = "there are no records here" if version is None else f"the records have old schema {version}"
-        raise Misuse(problem, where=database.name, remedy="run 'anchor reverify' first")
-    upgrade(database)
+        if version is None:
+            remedy = "run 'anchor reverify RELEASE' first"
+            raise Misuse("there are no records here", where=database.name, remedy=remedy)
+        if version == SCHEMA:
+            raise _Outdated(
+                "another version of this program made the tables",
+                where=database.name,
+                remedy="run 'anchor reverify' where they can be written",
+            )
+        remedy = "run 'anchor reverify' first, which updates them"
+        raise Misuse(f"the records have old schema {version}", where=database.name, remedy=remedy)
+    if version == SCHEMA:
+        _rebuild(database)
+    elif version is not None or not _created(database):
+        upgrade(database)
+
+
+def _created(database: Database) -> bool:
+    """Create the records in an empty database. False if another process did something there meanwhile."""
+    with database.write() as connection:
+        database.serialise(connection)
+        if _version(connection) is not None:
+            return False
+        new_records.create(connection, at_ms=round(time.time() * 1000))
+        connection.execute(sa.text("INSERT INTO alembic_version VALUES (:version)"), {"version": SCHEMA})
+    return True
+
+
+def _rebuild(database: Database) -> None:
+    """Make the projections again that another version of the fold made."""
+    with database.write() as connection:
+        database.serialise(connection)
+        replay.rebuild(connection, replay.outdated(connection))
 
 
 def _version(connection: Connection) -> str | None:

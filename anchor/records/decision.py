@@ -2,15 +2,16 @@
 """The decision that is stored with each run: the next due time, the notification, and the rule for both.
 
 `records check` judges a stored decision by the rule stored with it, never by the constants of this program.
-The decision is part of the run's row and so of the hash chain. The row of the target must agree with the last
-decision (`state_check.py`).
+The decision is part of the run's event. The row of the target follows from the last decision (`fold.py`).
 """
 
+import functools
 import hashlib
 from collections.abc import Mapping
 from typing import Any
 
 import msgspec
+from sqlalchemy.engine import RowMapping
 
 from anchor.monitor import alarm
 from anchor.records.intervals import Intervals
@@ -22,7 +23,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
 
     interval: int | None
     intervals: Intervals = msgspec.field(name="pace")
-    """Written as `pace`, the name in chained rows."""
+    """Written as `pace`, the name in events."""
     alarm: alarm.Rule
 
 
@@ -34,7 +35,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     """The latest due time that the rule allows, in milliseconds after the end of the run."""
     due_ms: int
     notified: Class = msgspec.field(name="told")
-    """Written as `told`, the name in chained rows."""
+    """Written as `told`, the name in events."""
     failing_runs: int
     failing_since_ms: int | None
     alarm: str
@@ -45,21 +46,27 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     """The target's `policy_path`. None also in decisions that are older than this field."""
 
 
-def encode(decision: Decision) -> str:
-    return msgspec.json.encode(decision).decode()
+def written(decision: Decision) -> dict[str, Any]:
+    """The decision as a member of an event."""
+    built: dict[str, Any] = msgspec.to_builtins(decision)
+    return built
 
 
-def decode(text: str) -> Decision:
-    """Raises msgspec.DecodeError for text that this program cannot have written."""
-    return msgspec.json.decode(text, type=Decision)
+def read(decided: Mapping[str, Any]) -> Decision:
+    """The decision in an event. Raises msgspec.ValidationError for one that this program cannot have written.
+
+    Large numbers are texts there.
+    """
+    return msgspec.convert(decided, type=Decision, strict=False)
 
 
+@functools.lru_cache(maxsize=64)  # most runs leave it as it was
 def digest(text: str | None) -> str:
     """SHA-256 of a target's `alarm`, hex."""
     return hashlib.sha256((text or "").encode()).hexdigest()
 
 
-def standing(watched: Mapping[str, Any]) -> alarm.Standing:
+def standing(watched: Mapping[str, Any] | RowMapping) -> alarm.Standing:
     """The alarm state in the columns of a target.
 
     Older records have no `alarm`, and an edited one may not decode. Then the class that people were notified

@@ -15,12 +15,18 @@ from anchor.monitor.run_record import (
     Evidence,
     FollowedLog,
     HeldNumber,
+    HeldStatement,
+    HeldStatus,
     ObservedRelease,
+    ObservedStatus,
     PriorRun,
+    ReadBefore,
+    ShownStatuses,
     SignedCheckpoint,
 )
 from anchor.records.intervals import Intervals
 from anchor.records.queue import Watched
+from anchor.verify.named_entry import NamedEntry
 
 
 class LastKnownTargets:
@@ -82,10 +88,12 @@ class MarkedState:
         now: float,
         *,
         bests: Mapping[str, Best],
+        statuses: Mapping[str, tuple[str, int]] | None = None,
     ) -> None:
         self._notes = notes
         self._logs = logs
         self._bests = bests
+        self._statuses = statuses or {}
         self._evidence = evidence
         self._error = error
         self._now = now
@@ -145,6 +153,47 @@ class MarkedState:
         del release
         return iter(())
 
+    def statuses_beside(self, status: ObservedStatus) -> list[ObservedStatus]:
+        del status
+        return []
+
+    def held_statuses(self, ledger: str) -> list[HeldStatus]:
+        del ledger
+        return []
+
+    def stored_status(self, one: HeldStatus) -> ObservedStatus:
+        raise self._error
+
+    def shown_statuses(self, target: str, ledger: str) -> ShownStatuses:
+        """The sequence that the mark has."""
+        of, sequence = self._statuses.get(target, ("", 0))
+        return ShownStatuses([], sequence if of == ledger else None)
+
     def logs_of(self, target: str) -> list[FollowedLog]:
         """As the mark has them."""
         return [FollowedLog(origin=o, log_key=k) for of, o, k in self._logs if of == target]
+
+    def read_before(self, log_key: str, origin: str, watch: str) -> ReadBefore:
+        """Nothing: the log is read again from its first entry."""
+        del log_key, origin, watch
+        return ReadBefore()
+
+    def certified(self, origin: str) -> tuple[NamedEntry, ...]:
+        del origin
+        return ()
+
+    def spend(self, log_key: str, origin: str, requests: int) -> None:
+        """Raise the failure of the records."""
+        del log_key, origin, requests
+        raise self._error
+
+    def statements(self) -> Iterator[HeldStatement]:
+        return iter(())
+
+    def bundles(self, held: HeldStatement) -> list[bytes]:
+        del held
+        return []
+
+    def never_run(self, target: str) -> list[str]:
+        del target
+        return []

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Exports the records: all rows as JSON Lines, or evidence and signed notes as files. Reads only."""
+"""Exports the records: the whole history as JSON Lines, or evidence and signed notes as files. Reads only."""
 
 import base64
 from collections.abc import Iterator
@@ -7,41 +7,51 @@ from collections.abc import Iterator
 import msgspec
 import sqlalchemy as sa
 
+from anchor.records import event_log
 from anchor.records.database import Database
-from anchor.records.tables import Base, Checkpoint, EvidenceRow
+from anchor.records.tables import Blob, Checkpoint, EvidenceRow
 
-BATCH = 1000
-_HIDDEN = frozenset({"deliveries", "targets", "sightings"})
-"""Working state, not records."""
+FORMAT = "urn:ledger-anchor:record:v2"
+BATCH = 256
 
 
 def rows(database: Database) -> Iterator[str]:
-    """Each recorded row as one JSON object: `table` and its columns, bytes as base64."""
+    """Each event and then each document as one JSON object.
+
+    An event has its `index`, its leaf `hash` (hex) and itself as `event`, null if it was pruned. Whoever has
+    them can compute the root. A document has its `sha256` (hex), and its bytes as base64 in `document`.
+    """
     with database.read() as connection:
-        for table in Base.metadata.sorted_tables:
-            if table.name in _HIDDEN:
-                continue
-            query = sa.select(table).order_by(*table.primary_key.columns)
-            for row in connection.execute(query.execution_options(yield_per=BATCH)).mappings():
-                values = {str(k): _text(v) for k, v in row.items()}
-                yield msgspec.json.encode({"table": str(table.name), **values}).decode()
-
-
-def _text(value: object) -> object:
-    return base64.b64encode(value).decode() if isinstance(value, bytes) else value
+        tree = event_log.tree(connection)
+        for index, _, _, stored in event_log.stored(connection):
+            event = b"null" if stored is None else event_log.unpacked(stored, where=f"event {index}")
+            beside = {"format": FORMAT, "index": index, "hash": tree.leaf(index).hex()}
+            yield f'{msgspec.json.encode(beside).decode()[:-1]},"event":{event.decode()}}}'
+        query = sa.select(Blob.sha256, Blob.data).order_by(Blob.sha256)
+        for digest, data in connection.execute(query.execution_options(yield_per=BATCH)):
+            text = base64.b64encode(data).decode()
+            yield msgspec.json.encode({"format": FORMAT, "sha256": digest, "document": text}).decode()
 
 
 def evidence(database: Database) -> Iterator[tuple[str, bytes]]:
     """Name and bytes of each piece of evidence, as `anchor verify-evidence` reads it."""
-    query = sa.select(EvidenceRow.seq, EvidenceRow.digest, EvidenceRow.document).order_by(EvidenceRow.seq)
+    query = (
+        sa.select(EvidenceRow.id, EvidenceRow.digest, Blob.data)
+        .join(Blob, Blob.sha256 == EvidenceRow.digest)
+        .order_by(EvidenceRow.id)
+    )
     with database.read() as connection:
-        for seq, digest, document in connection.execute(query):
-            yield f"evidence-{seq}-{digest[:16]}.json", document
+        for number, digest, document in connection.execute(query):
+            yield f"evidence-{number}-{digest[:16]}.json", document
 
 
 def notes(database: Database) -> Iterator[tuple[str, bytes]]:
     """Name and bytes of each signed checkpoint."""
-    query = sa.select(Checkpoint.seq, Checkpoint.size, Checkpoint.note).order_by(Checkpoint.seq)
+    query = (
+        sa.select(Checkpoint.id, Checkpoint.size, Blob.data)
+        .join(Blob, Blob.sha256 == Checkpoint.note_sha256)
+        .order_by(Checkpoint.id)
+    )
     with database.read() as connection:
-        for seq, size, note in connection.execute(query):
-            yield f"checkpoint-{seq}-{size}.note", note
+        for number, size, note in connection.execute(query):
+            yield f"checkpoint-{number}-{size}.note", note

@@ -6,24 +6,24 @@ whoever serves the release could hide a fork of that log. An anchor counted unde
 run decides again whether the log's key is trusted.
 """
 
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Sequence
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from anchor.errors import Misuse
+from anchor.format.history_events import LogDropped, LogFollowed
 from anchor.monitor.run_record import FollowedLog, ObservedAnchor
-from anchor.records import audit_log
 from anchor.records.database import Database
 from anchor.records.queue import ms
 from anchor.records.tables import Followed, Target
+from anchor.records.writer import Writer, writing
 
 MAX_REASON = 1000
 
 # Statements are built once, with named parameters: building one costs eight times as much as running it.
 _OF = (Followed.claim_id == sa.bindparam("target_id"), Followed.origin == sa.bindparam("origin"))
-_LAST = sa.select(Followed.__table__).where(*_OF).order_by(Followed.id.desc()).limit(1)
+_LAST = sa.select(Followed.log_key, Followed.active).where(*_OF).order_by(Followed.id.desc()).limit(1)
 _LATER = Followed.__table__.alias()
 _NEWEST = ~sa.exists().where(
     _LATER.c.claim_id == Followed.claim_id, _LATER.c.origin == Followed.origin, _LATER.c.id > Followed.id
@@ -35,8 +35,6 @@ _ALL = (
     .order_by(Followed.id)
 )
 _OF_TARGET = _ALL.where(Target.target == sa.bindparam("target"))
-_TARGET = sa.select(Target.id).where(Target.target == sa.bindparam("target"))
-_ADD = sa.insert(Followed).returning(Followed.id)
 
 
 def of_target(connection: Connection, target: str) -> list[FollowedLog]:
@@ -51,21 +49,17 @@ def every(connection: Connection) -> list[tuple[str, str, str]]:
 
 
 def counted(
-    connection: Connection,
-    target_id: int,
-    anchors: Sequence[ObservedAnchor],
-    new: Collection[ObservedAnchor],
-    at: int,
+    writer: Writer, target: str, anchors: Sequence[ObservedAnchor], new: Collection[ObservedAnchor]
 ) -> None:
-    """Follow the logs of these anchors, which counted. The caller holds `serialise`.
+    """Follow the logs of these anchors, which counted for a watched target.
 
     A log that a person ended is followed again if one of its anchors is `new`. An old release that is served
     again does not do that.
     """
     for anchor in anchors:
-        last = connection.execute(_LAST, {"target_id": target_id, "origin": anchor.origin}).mappings().first()
-        if last is None or (not last["active"] and anchor in new):
-            _write(connection, target_id, anchor.origin, anchor.log_key, at)
+        last = _last(writer, target, anchor.origin)
+        if last is None or (not last.active and anchor in new):
+            writer.add(LogFollowed, target=target, origin=anchor.origin, log_key=anchor.log_key)
 
 
 def forget(database: Database, target: str, origin: str, *, who: str, reason: str, now: float) -> None:
@@ -75,59 +69,39 @@ def forget(database: Database, target: str, origin: str, *, who: str, reason: st
     """
     if not 1 <= len(reason.strip()) <= MAX_REASON:
         raise Misuse(f"1 to {MAX_REASON} characters are wanted", where="--reason")
-    with database.write() as connection:
-        database.serialise(connection)
-        target_id = connection.execute(_TARGET, {"target": target}).scalar()
-        if target_id is None:
+    with writing(database, ms(now)) as writer:
+        if writer.known.target(target) is None:
             raise Misuse("is not watched", where=target, remedy="anchor status names what is")
-        last = connection.execute(_LAST, {"target_id": target_id, "origin": origin}).mappings().first()
-        if last is None or not last["active"]:
-            known = ", ".join(log.origin for log in of_target(connection, target)) or "none"
+        last = _last(writer, target, origin)
+        if last is None or not last.active:
+            known = ", ".join(log.origin for log in of_target(writer.connection, target)) or "none"
             raise Misuse(f"is not followed for {target}", where=origin, remedy=f"followed for it: {known}")
-        _write(
-            connection, target_id, origin, last["log_key"], ms(now), active=0, who=who, reason=reason.strip()
+        writer.add(
+            LogDropped,
+            target=target,
+            origin=origin,
+            log_key=last.log_key,
+            who=who,
+            reason=reason.strip(),
         )
 
 
 def restore(database: Database, wanted: Sequence[tuple[str, str, str]], *, now: float) -> None:
     """Follow the logs of the mark (target, origin, key) that the records have lost."""
-    with database.write() as connection:
-        database.serialise(connection)
+    with writing(database, ms(now)) as writer:
         for target, origin, log_key in wanted:
-            target_id = connection.execute(_TARGET, {"target": target}).scalar()
-            if target_id is None:
-                continue
-            if connection.execute(_LAST, {"target_id": target_id, "origin": origin}).first() is None:
-                _write(
-                    connection,
-                    target_id,
-                    origin,
-                    log_key,
-                    ms(now),
+            if writer.known.target(target) is not None and _last(writer, target, origin) is None:
+                writer.add(
+                    LogFollowed,
+                    target=target,
+                    origin=origin,
+                    log_key=log_key,
                     who="the mark",
                     reason="the records lost it",
                 )
 
 
-def _write(
-    connection: Connection,
-    target_id: int,
-    origin: str,
-    log_key: str,
-    at: int,
-    *,
-    active: int = 1,
-    who: str = "",
-    reason: str = "",
-) -> None:
-    row: Mapping[str, Any] = {
-        "claim_id": target_id,
-        "origin": origin,
-        "log_key": log_key,
-        "active": active,
-        "who": who,
-        "reason": reason,
-        "at_ms": at,
-    }
-    added = connection.execute(_ADD, row).scalar_one()
-    audit_log.write(connection, Followed, {**row, "id": added}, at)
+def _last(writer: Writer, target: str, origin: str) -> sa.Row[str, int] | None:
+    """The newest row of a target and an origin."""
+    key = {"target_id": writer.known.target(target), "origin": origin}
+    return writer.connection.execute(_LAST, key).first()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The high-water mark, a file beside the database: the ends of its chains, signed notes, watched targets.
+"""The high-water mark, a file beside the database: a head of its history, signed notes, watched targets.
 
 A database that was deleted or restored from a backup is consistent in itself. Only a file outside it can
 reveal that. The mark also restores what the records have lost. With the signed notes, a log gains nothing by
@@ -7,50 +7,67 @@ our loss. With the watched targets, the watch continues.
 The mark is not trusted. Whoever edits it can cause a false alarm or hide a rollback; its notes are verified.
 """
 
-from collections.abc import Mapping
 from typing import Annotated, Any
 
 import msgspec
-import sqlalchemy as sa
 from msgspec import Meta
 from sqlalchemy.engine import Connection
 
 from anchor import limits
-from anchor.errors import AnchorError, Unavailable
+from anchor.errors import AnchorError, Refused, Unavailable
 from anchor.format import names
+from anchor.format.history_events import RecordsBegan
 from anchor.monitor.run_record import Best, SignedCheckpoint
+from anchor.records import (
+    event_log,
+    observed_releases,
+    observed_statuses,
+    proven_heads,
+    queue,
+    state,
+    store,
+)
 from anchor.records import followed_logs as following
-from anchor.records import hash_chain, observed_releases, proven_heads, queue, state, store
 from anchor.records.database import Database
 from anchor.records.intervals import MAX_INTERVAL
 from anchor.records.queue import Watched
-from anchor.records.tables import MAX_NUMBER, Base, Checkpoint, EvidenceRow, Journal, Prune, Run
+from anchor.records.tables import MAX_NUMBER
 from anchor.tlog.checkpoint import parse
 from anchor.verdict import Check, failed, passed
+from anchor.words import several
 
-FORMAT = "urn:ledger-anchor:mark:v1"
+FORMAT = "urn:ledger-anchor:mark:v2"
+_OLDER = "urn:ledger-anchor:mark:v1"
+"""A mark of version 0.1. It has the ends of five hash chains instead of a head."""
 MAX_MARK = limits.MARK
 MAX_TARGET = 4096
 """Bytes of a target in a mark. A path is not longer."""
+MAX_LOST = 16
+"""Heads in a mark that the records no longer have."""
 MAX_UNPROVEN_BYTES = 1 << 20
 """Bytes of all unproven notes together: a thousand notes of the usual size."""
 _Number = Annotated[int, Meta(ge=0, le=MAX_NUMBER)]
 _Interval = Annotated[int, Meta(ge=0, le=MAX_INTERVAL)]
-_TABLES: Mapping[str, type[Base]] = {
-    "runs": Run,
-    "checkpoints": Checkpoint,
-    "evidence": EvidenceRow,
-    "prunes": Prune,
-    "journal": Journal,
-}
+
+
+class Head(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A head of a history: its origin, the number of its events, and the root over them in hex."""
+
+    origin: str
+    size: _Number
+    root: str
 
 
 class Mark(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """The content of the file. Its JSON keys are these names."""
 
     format: str = FORMAT
-    ends: dict[str, tuple[_Number, str]]
-    """The number and chain value of the last row of each chain."""
+    history: Head | None = None
+    """The head of the history when the mark was written."""
+    lost: list[Head] = []
+    """Heads that the records had before they were put back or replaced, and do not have any more."""
+    ends: dict[str, tuple[_Number, str]] = {}
+    """In a mark of version 0.1: the number and chain value of the last row of each chain."""
     notes: list[tuple[str, str]] = []
     """Log key and signed note: first the newest of each log's history, then the unproven ones."""
     watched: list[tuple[str, _Interval | None]] = []
@@ -59,20 +76,33 @@ class Mark(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """Target, origin and key of each followed log."""
     best: list[tuple[str, str, _Number]] = []
     """Target, ledger and highest verified number."""
+    statuses: list[tuple[str, str, _Number]] = []
+    """Target, ledger and highest verified sequence of a status."""
 
 
-def encode(database: Database) -> bytes:
-    """The mark of the records in their present state, as bytes."""
+def encode(database: Database, before: Mark | None = None) -> bytes:
+    """The mark of the records in their present state, as bytes. `before`: the mark that it replaces, which is
+    not forgotten if the records have lost what it says."""
     with database.read() as connection:
-        ends = {}
-        for name, table in _TABLES.items():
-            seq, value = hash_chain.head(connection, table)
-            ends[name] = (seq, value.hex())
+        tree = event_log.tree(connection)
+        head = Head(origin=event_log.origin(connection), size=tree.size, root=tree.root().hex())
         notes = _notes(connection)
         logs = following.every(connection)
+        lost = lost_heads(connection, before) if before is not None else []
     watched = [(one.target, one.interval) for one in queue.watched(database)]
     best = [(target, one.ledger, one.number) for target, one in observed_releases.bests(database).items()]
-    return encode_mark(Mark(ends=ends, notes=notes, watched=watched, followed=logs, best=best))
+    said = [(target, ledger, n) for target, (ledger, n) in observed_statuses.bests(database).items()]
+    return encode_mark(
+        Mark(
+            history=head,
+            lost=lost,
+            notes=notes,
+            watched=watched,
+            followed=logs,
+            best=best,
+            statuses=said,
+        )
+    )
 
 
 def encode_mark(mark: Mark) -> bytes:
@@ -80,14 +110,17 @@ def encode_mark(mark: Mark) -> bytes:
 
     A log that serves notes of 1 MB must not displace the notes of other logs, or the watched targets.
     """
-    room = MAX_MARK - len(msgspec.json.encode(Mark(ends=mark.ends))) - 1
+    room = MAX_MARK - len(msgspec.json.encode(Mark(history=mark.history, lost=mark.lost, ends=mark.ends))) - 1
     watched, room = _fitting(mark.watched, room)
     logs, room = _fitting(mark.followed, room)
     best, room = _fitting(mark.best, room)
+    said, room = _fitting(mark.statuses, room)
     notes, _ = _fitting(sorted(mark.notes, key=lambda n: len(n[1])), room)
     chosen = set(notes)
     kept = [note for note in mark.notes if note in chosen]
-    smaller = Mark(ends=mark.ends, notes=kept, watched=watched, followed=logs, best=best)
+    smaller = msgspec.structs.replace(
+        mark, notes=kept, watched=watched, followed=logs, best=best, statuses=said
+    )
     return msgspec.json.encode(smaller) + b"\n"
 
 
@@ -111,10 +144,11 @@ def _notes(connection: Connection) -> list[tuple[str, str]]:
     for log in logs:
         room = MAX_UNPROVEN_BYTES // len(logs)  # an equal share for each log
         newest = proven_heads.newest(connection, log)
-        first += [(log["log_key"], newest["note"].decode())] if newest else []
+        first += [(log["log_key"], newest["note"].decode())] if newest and newest["note"] else []
         for row in proven_heads.unproven(connection, log):
-            room -= len(row["note"])
-            others += [(log["log_key"], row["note"].decode())] if room >= 0 else []
+            note = row["note"] or b""  # somebody removed it
+            room -= len(note)
+            others += [(log["log_key"], note.decode())] if note and room >= 0 else []
     return first + others
 
 
@@ -124,33 +158,83 @@ def decode(data: bytes) -> Mark | None:
         mark = msgspec.json.decode(data, type=Mark)
     except (msgspec.DecodeError, ValueError):
         return None
-    return mark if mark.format == FORMAT else None
+    fits = (mark.format == FORMAT and mark.history is not None) or (mark.format == _OLDER and bool(mark.ends))
+    return mark if fits else None
 
 
 def compare(database: Database, mark: Mark) -> Check:
-    """Check that the records still hold the rows that they held when the mark was written."""
-    lost: list[str] = []
-    with database.read() as connection:
-        pruned = connection.execute(sa.select(sa.func.max(Prune.through))).scalar() or 0
-        for name, (seq, value) in mark.ends.items():
-            table: Any = _TABLES.get(name)
-            if table is None or seq == 0 or (table is Run and seq <= pruned):
-                continue
-            stored = connection.execute(sa.select(table.chain).where(table.seq == seq)).scalar()
-            if stored is None:
-                last = connection.execute(sa.select(sa.func.max(table.seq))).scalar() or 0
-                lost.append(f"{name} end at {last}, {seq} were written")
-            elif stored.hex() != value:
-                lost.append(f"{name} {seq} is not the one that was written")
-    if not lost:
+    """Check that the history still begins with the events that it had when the mark was written."""
+    try:
+        with database.read() as connection:
+            problem = _lost(connection, mark)
+    except Refused as e:
+        problem = e.problem
+    if not problem:
         return passed("records", "hold all that this machine wrote")
-    problem = "were put back to an older state, or replaced: " + "; ".join(lost)
+    return _doubt(f"were put back to an older state, or replaced: {problem}")
+
+
+def deleted(mark: Mark) -> Check:
+    """The check of records that are gone."""
+    events = f", which had {several(mark.history.size, 'event')}" if mark.history is not None else ""
+    return _doubt(f"were deleted: the mark of these records is here{events}")
+
+
+def _doubt(problem: str) -> Check:
     remedy = "the held signed notes are restored from the mark; see docs/operations.md"
     return failed(
         "records",
         Unavailable(problem, where="records", remedy=remedy),
         meaning="what was seen since that state is forgotten, evidence included",
     )
+
+
+def lost_heads(connection: Connection, mark: Mark) -> list[Head]:
+    """The heads of a mark that are not of the history in these records."""
+    heads = [*mark.lost, mark.history] if mark.history is not None else mark.lost
+    return [head for head in dict.fromkeys(heads) if _lacks(connection, head)][-MAX_LOST:]
+
+
+def lost(database: Database, mark: Mark) -> list[Head]:
+    """The heads that were lost before this mark was written, and are not of these records now."""
+    with database.read() as connection:
+        return [head for head in mark.lost if _lacks(connection, head)]
+
+
+def _lost(connection: Connection, mark: Mark) -> str:
+    """The difference between the history and the head of it that the mark has; "" if there is none."""
+    return _lost_rows(connection, mark) if mark.history is None else _lacks(connection, mark.history)
+
+
+def _lacks(connection: Connection, head: Head) -> str:
+    """The difference between the history and a head that it had; "" if there is none."""
+    tree = event_log.tree(connection)
+    if event_log.origin(connection) != head.origin:
+        return f"this is another history than {head.origin}, of which {head.size} events were written"
+    if tree.size < head.size:
+        return f"events end at {tree.size}, {head.size} were written"
+    if event_log.Tree(connection, head.size).root().hex() != head.root:
+        return f"the first {head.size} events are not those that were written"
+    return ""
+
+
+def _lost_rows(connection: Connection, mark: Mark) -> str:
+    """The same for a mark of version 0.1, by the ends of the chains that were imported.
+
+    The import remembers the newest values of each chain. A mark that is older than these says only that the
+    chain was shorter.
+    """
+    began = event_log.event(connection, 0)
+    imported = began.imported if isinstance(began, RecordsBegan) else {}
+    lost: list[str] = []
+    for name, (number, value) in mark.ends.items():
+        ends = dict(imported.get(name, []))
+        last = max(ends, default=0)
+        if number > last:
+            lost.append(f"{name} end at {last}, {number} were written")
+        elif number and ends.get(number, value) != value:
+            lost.append(f"{name} {number} is not the one that was written")
+    return "; ".join(lost)
 
 
 def notes(mark: Mark) -> list[SignedCheckpoint]:
@@ -160,7 +244,7 @@ def notes(mark: Mark) -> list[SignedCheckpoint]:
         try:
             head = parse(note.encode())
             row = {
-                "seq": "of the mark",
+                "id": "of the mark",
                 "origin": head.origin,
                 "size": head.size,
                 "root": head.root.hex(),
@@ -201,6 +285,15 @@ def best(mark: Mark) -> dict[str, Best]:
     }
 
 
+def statuses(mark: Mark) -> dict[str, tuple[str, int]]:
+    """Ledger and highest verified sequence of a status, by target."""
+    return {
+        target: (ledger, number)
+        for target, ledger, number in mark.statuses
+        if 1 <= number <= names.MAX_NUMBER and not names.name_problem(ledger)
+    }
+
+
 def with_best(mark: Mark, target: str, best: Best) -> bytes:
     """The bytes of this mark with another highest number for a target."""
     others = [one for one in mark.best if one[0] != target]
@@ -212,7 +305,8 @@ def without(mark: Mark, target: str) -> bytes:
     kept = [one for one in mark.watched if one[0] != target]
     logs = [one for one in mark.followed if one[0] != target]
     best = [one for one in mark.best if one[0] != target]
-    return encode_mark(msgspec.structs.replace(mark, watched=kept, followed=logs, best=best))
+    said = [one for one in mark.statuses if one[0] != target]
+    return encode_mark(msgspec.structs.replace(mark, watched=kept, followed=logs, best=best, statuses=said))
 
 
 def without_log(mark: Mark, target: str, origin: str) -> bytes:
@@ -227,5 +321,6 @@ def restore(database: Database, mark: Mark, *, now: float) -> list[str]:
     store.preserve(database, notes(mark), (), now=now)
     again = queue.watch_missing(database, watched(mark), now=now)
     observed_releases.recall(database, best(mark), now=now)
+    observed_statuses.recall(database, statuses(mark), now=now)
     following.restore(database, followed(mark), now=now)
     return again

@@ -1,20 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads the state of each target, and past runs, from the records."""
+"""Reads the state of each target, past runs and open ones from the records."""
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection, RowMapping
 
-from anchor.encoding import rfc3339
+from anchor.encoding import rfc3339_of
 from anchor.records import proven_heads
 from anchor.records.database import Database
-from anchor.records.queue import Alive
-from anchor.records.tables import CheckRow, EvidenceRow, Release, Run, Target
+from anchor.records.queue import DUE, Alive
+from anchor.records.tables import EvidenceRow, Release, Run, Target, Work
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,10 +33,10 @@ _OPEN = ("interrupted", "running")
 
 
 class RunLine(msgspec.Struct, frozen=True, kw_only=True):
-    """One past run; times are RFC 3339 in UTC."""
+    """One past or open run; times are RFC 3339 in UTC."""
 
-    run: int
-    number: int | None
+    run: int | None
+    """The index of its event; None for an open run."""
     target: str
     state: str
     verdict: str | None
@@ -51,68 +51,80 @@ class RunLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def runs(database: Database, wanted: Filter, *, alive: Alive = lambda _: None) -> Iterator[RunLine]:
-    """Runs, newest first, one at a time. A run counts as interrupted if its worker is certainly dead, even if
-    nobody has recorded that yet."""
-    demoting = (
-        sa.select(CheckRow.name + sa.literal(": ") + CheckRow.detail)
-        .where(CheckRow.run_id == Run.id, CheckRow.demotes == Run.verdict)
-        .order_by(CheckRow.position)
-        .limit(1)
-        .scalar_subquery()
-    )
+    """Runs, newest first, one at a time: the open ones, then those that ended.
+
+    An open run counts as interrupted if its worker is certainly dead, even if nobody has recorded that yet.
+    """
+    with database.read() as connection:
+        found = itertools.chain(_open(connection, wanted, alive), _ended(connection, wanted))
+        yield from itertools.islice(found, wanted.limit)
+
+
+def _open(connection: Connection, wanted: Filter, alive: Alive) -> Iterator[RunLine]:
     query = (
-        sa.select(Run.__table__, Target.target, Release.ledger, Release.number, demoting.label("detail"))
+        sa.select(Work.__table__, Target.target)
+        .join(Target, Target.id == Work.claim_id)
+        .where(Work.run.is_not(None), *_where(wanted, Work.started_ms))
+        .order_by(Work.started_ms.desc(), Work.claim_id.desc())
+    )
+    for row in connection.execute(query).mappings().all():
+        state = "interrupted" if alive(row["worker"] or "") is False else "running"
+        if wanted.verdict in (None, state):
+            yield _line(row, state)
+
+
+def _ended(connection: Connection, wanted: Filter) -> Iterator[RunLine]:
+    query = (
+        sa.select(Run.__table__, Target.target, Release.ledger, Release.number)
         .join(Target, Target.id == Run.claim_id)
         .join(Release, Release.id == Run.release_id, isouter=True)
-        .where(*_where(wanted))
+        .where(*_where(wanted, Run.started_ms))
         .order_by(Run.id.desc())
         .execution_options(yield_per=500)
     )
-    with database.read() as connection, connection.execute(query) as rows:
-        lines = (_line(dict(row), alive) for row in rows.mappings())
-        open_or_killed = wanted.verdict in _OPEN
-        matching = (line for line in lines if not open_or_killed or line.state == wanted.verdict)
-        yield from itertools.islice(matching, wanted.limit)
+    if wanted.verdict in _OPEN:
+        query = query.where(Run.state == wanted.verdict)
+    elif wanted.verdict is not None:
+        query = query.where(Run.verdict == wanted.verdict)
+    with connection.execute(query) as rows:
+        for row in rows.mappings():
+            yield _line(row, row["state"])
 
 
-def _where(wanted: Filter) -> list[sa.ColumnElement[bool]]:
+def _where(wanted: Filter, started: Any) -> list[sa.ColumnElement[bool]]:
     conditions: list[sa.ColumnElement[bool]] = []
     if wanted.target is not None:
         conditions.append(Target.target == wanted.target)
-    if wanted.verdict in _OPEN:
-        conditions.append(Run.state.in_(_OPEN))  # the state of its worker decides which of the two it is
-    elif wanted.verdict is not None:
-        conditions.append(Run.verdict == wanted.verdict)
     if wanted.since is not None:
-        conditions.append(Run.started_ms >= round(wanted.since * 1000))
+        conditions.append(started >= round(wanted.since * 1000))
     if wanted.until is not None:
-        conditions.append(Run.started_ms < round(wanted.until * 1000))
+        conditions.append(started < round(wanted.until * 1000))
     return conditions
 
 
-def _line(row: Mapping[str, Any], alive: Alive) -> RunLine:
-    killed = row["state"] == "running" and alive(row["worker"]) is False
+def _line(row: RowMapping, state: str) -> RunLine:
+    """A row of `runs`, or of `work` without the columns that a run gets at its end."""
+    duration = row.get("duration_ms")
     return RunLine(
-        run=row["id"],
-        number=row["seq"],
+        run=row.get("id"),
         target=row["target"],
-        state="interrupted" if killed else row["state"],
-        verdict=row["verdict"],
+        state=state,
+        verdict=row.get("verdict"),
         started=time_text(row["started_ms"]) or "",
-        ended=time_text(row["ended_ms"]),
-        seconds=None if row["duration_ms"] is None else row["duration_ms"] / 1000,
-        requests=row["requests"],
-        ledger=row["ledger"],
-        release=row["number"],
-        detail=row["detail"] or "",
-        worker=row["worker"],
+        ended=time_text(row.get("ended_ms")),
+        seconds=None if duration is None else duration / 1000,
+        requests=row.get("requests"),
+        ledger=row.get("ledger"),
+        release=row.get("number"),
+        detail=row.get("detail") or "",
+        worker=row["worker"] or "",
     )
 
 
 def time_text(ms: int | None) -> str | None:
     """Milliseconds since 1970 as RFC 3339 in UTC, to the second; None if the date cannot be written."""
     try:
-        return None if ms is None else rfc3339(datetime.fromtimestamp(ms // 1000, UTC))
+        return None if ms is None else rfc3339_of(ms // 1000)
     except (OverflowError, ValueError, OSError):
         return None
 
@@ -149,15 +161,16 @@ def states(database: Database) -> list[TargetState]:
         Target.last_run_ms,
         Target.last_good_ms,
         Target.max_run_age_s,
-        Target.due_ms,
+        DUE.label("due_ms"),
         Target.notified,
         Target.failing_runs,
-        Target.worker.label("running"),
-        Target.lease_ms,
+        Work.worker.label("running"),
+        Work.lease_ms,
     )
     query = (
         sa.select(*columns)
         .join(Release, Release.id == Target.release_id, isouter=True)
+        .join(Work, Work.claim_id == Target.id, isouter=True)
         .where(Target.active == 1)
         .order_by(Target.id)
     )
@@ -199,7 +212,7 @@ def logs(database: Database) -> list[LogState]:
 
 def accused(database: Database) -> list[tuple[int, str, str, str]]:
     """Number, kind, origin and digest of each piece of evidence."""
-    columns = (EvidenceRow.seq, EvidenceRow.kind, EvidenceRow.origin, EvidenceRow.digest)
+    columns = (EvidenceRow.id, EvidenceRow.kind, EvidenceRow.origin, EvidenceRow.digest)
     with database.read() as connection:
-        rows = connection.execute(sa.select(*columns).order_by(EvidenceRow.seq))
-        return [(seq, kind, origin, digest) for seq, kind, origin, digest in rows]
+        rows = connection.execute(sa.select(*columns).order_by(EvidenceRow.id))
+        return [(number, kind, origin, digest) for number, kind, origin, digest in rows]

@@ -13,11 +13,13 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from anchor.errors import Misuse
+from anchor.format.history_events import NumberAccepted, ReleaseShown
 from anchor.monitor.run_record import Best
-from anchor.records import audit_log
 from anchor.records.database import Database
-from anchor.records.queue import ms
-from anchor.records.tables import Accepted, Release, Run, Shown, Target
+from anchor.records.last_facts import last_facts
+from anchor.records.queue import make_due, ms
+from anchor.records.tables import Accepted, Release, Shown, Target
+from anchor.records.writer import Writer, writing
 
 MAX_REASON = 1000
 """Characters of a reason."""
@@ -28,30 +30,14 @@ _OF_TARGET = Accepted.claim_id == sa.bindparam("target_id")
 _EPOCH = sa.select(sa.func.count()).select_from(Accepted).where(_OF_TARGET)
 _KNOWN = sa.select(Shown.id).where(
     Shown.claim_id == sa.bindparam("target_id"),
-    Shown.epoch == sa.bindparam("epoch"),
+    Shown.epoch == _EPOCH.scalar_subquery(),
     Shown.release_id == sa.bindparam("release"),
 )
-_SHOW = sa.insert(Shown).returning(Shown.id)
-_ACCEPT = sa.insert(Accepted).returning(Accepted.id)
-_TARGET = sa.select(Target.__table__).where(Target.target == sa.bindparam("target"))
+_TARGET = sa.select(Target.id).where(Target.target == sa.bindparam("target"))
 _FOUND = (
     sa.select(Release.ledger, Release.number)
-    .join(Run, Run.release_id == Release.id)
-    .where(Run.claim_id == sa.bindparam("target_id"), Run.state == "finished")
-    .order_by(Run.seq.desc())
-    .limit(1)
-)
-_LAST = (
-    sa.select(Target.target, Run.facts)
-    .join(Run, Run.claim_id == Target.id)
-    .where(
-        Target.active == 1,
-        Run.seq
-        == sa.select(sa.func.max(Run.seq))
-        .where(Run.claim_id == Target.id, Run.state == "finished")
-        .correlate(Target)
-        .scalar_subquery(),
-    )
+    .join(Target, Target.release_id == Release.id)
+    .where(Target.id == sa.bindparam("target_id"))
 )
 _HIGHEST = (
     sa.select(sa.func.max(Release.number))
@@ -63,7 +49,6 @@ _HIGHEST = (
     )
 )
 _SAID = sa.select(Accepted.ledger, Accepted.number).where(_OF_TARGET).order_by(Accepted.epoch.desc()).limit(1)
-_DUE = sa.update(Target).where(Target.id == sa.bindparam("target_id"), Target.due_ms > sa.bindparam("at"))
 
 
 class _Best(msgspec.Struct):
@@ -75,14 +60,11 @@ class _Facts(msgspec.Struct):
     best: _Best | None = None
 
 
-def write(connection: Connection, target_id: int, release_id: int, at: int) -> None:
-    """Record that a release was verified at a target, once in each epoch. The caller holds `serialise`."""
-    key = {"target_id": target_id, "epoch": _epoch(connection, target_id), "release": release_id}
-    if connection.execute(_KNOWN, key).first() is not None:
-        return
-    row = {"claim_id": target_id, "epoch": key["epoch"], "release_id": release_id, "seen_ms": at}
-    added = connection.execute(_SHOW, row).scalar_one()
-    audit_log.write(connection, Shown, {**row, "id": added}, at)
+def write(writer: Writer, target: str, statement: str) -> None:
+    """Record that a release was verified at a target, once in each epoch. `statement`: its SHA-256, hex."""
+    key = {"target_id": writer.known.target(target), "release": writer.known.release(statement)}
+    if writer.connection.execute(_KNOWN, key).first() is None:
+        writer.add(ReleaseShown, target=target, statement=statement)
 
 
 def accept(
@@ -95,40 +77,38 @@ def accept(
     """
     if not reason.strip() or len(reason) > MAX_REASON:
         raise Misuse(f"1 to {MAX_REASON} characters are wanted", where="--reason")
-    with database.write() as connection:
-        database.serialise(connection)
-        watched = connection.execute(_TARGET, {"target": target}).mappings().first()
-        if watched is None:
+    with writing(database, ms(now)) as writer:
+        target_id = writer.known.target(target)
+        if target_id is None:
             raise Misuse("is not watched", where=target, remedy="anchor status names what is")
-        shown = connection.execute(_FOUND, {"target_id": watched["id"]}).first()
+        shown = writer.connection.execute(_FOUND, {"target_id": target_id}).first()
         if shown is None or shown.number != number:
             last = "no release" if shown is None else f"release {shown.number}"
             problem = f"the last run that could verify it found {last} there, not {number}"
             raise Misuse(problem, where=target, remedy="accept what is served; anchor reverify looks again")
-        before = _highest(connection, watched["id"], shown.ledger)
-        _say(connection, watched["id"], Best(ledger=shown.ledger, number=number), who, reason, ms(now))
-        connection.execute(_DUE, {"target_id": watched["id"], "at": ms(now), "due_ms": ms(now)})
+        before = _highest(writer.connection, target_id, shown.ledger)
+        _say(writer, target, Best(ledger=shown.ledger, number=number), who, reason)
+        make_due(writer.connection, target_id, ms(now))
         return shown.ledger, before
 
 
 def recall(database: Database, wanted: Mapping[str, Best], *, now: float) -> None:
     """Restore the highest numbers (`wanted`, by target) that the records have lost."""
-    with database.write() as connection:
-        database.serialise(connection)
+    with writing(database, ms(now)) as writer:
         for target, best in wanted.items():
-            watched = connection.execute(_TARGET, {"target": target}).mappings().first()
-            if watched is not None and best.number > (_highest(connection, watched["id"], best.ledger) or 0):
-                _say(connection, watched["id"], best, BY_THE_MARK, "the records had lost it", ms(now))
+            target_id = writer.known.target(target)
+            if target_id is not None and best.number > (
+                _highest(writer.connection, target_id, best.ledger) or 0
+            ):
+                _say(writer, target, best, BY_THE_MARK, "the records had lost it")
 
 
 def bests(database: Database) -> dict[str, Best]:
     """The highest number of each watched target, as its last run found it under the policy of that run."""
     highest = {}
-    with database.read() as connection:
-        for target, facts in connection.execute(_LAST):
-            best = msgspec.json.decode(facts or "{}", type=_Facts).best
-            if best is not None:
-                highest[target] = Best(ledger=best.ledger, number=best.number)
+    for target, facts in last_facts(database, _Facts):
+        if facts.best is not None:
+            highest[target] = Best(ledger=facts.best.ledger, number=facts.best.number)
     return highest
 
 
@@ -145,15 +125,12 @@ def _highest(connection: Connection, target_id: int, ledger: str) -> int | None:
     return max((n for n in numbers if n is not None), default=None)
 
 
-def _say(connection: Connection, target_id: int, best: Best, who: str, reason: str, at: int) -> None:
-    row = {
-        "claim_id": target_id,
-        "epoch": _epoch(connection, target_id) + 1,
-        "ledger": best.ledger,
-        "number": best.number,
-        "who": who,
-        "reason": reason,
-        "at_ms": at,
-    }
-    added = connection.execute(_ACCEPT, row).scalar_one()
-    audit_log.write(connection, Accepted, {**row, "id": added}, at)
+def _say(writer: Writer, target: str, best: Best, who: str, reason: str) -> None:
+    writer.add(
+        NumberAccepted,
+        target=target,
+        ledger=best.ledger,
+        number=best.number,
+        who=who,
+        reason=reason,
+    )

@@ -7,23 +7,27 @@ tree. Older records have no such proof; there a single head counts as the newest
 """
 
 import sqlalchemy as sa
-import sqlalchemy.orm
 from sqlalchemy.engine import Connection, RowMapping
 
-from anchor.records.tables import Checkpoint, Proof, Sighting, Surplus
+from anchor.monitor.run_record import BUNDLE
+from anchor.records.tables import Blob, Checkpoint, Proof, Sighting, Surplus
 from anchor.tlog.follow import MAX_UNPROVEN
 
 # Statements are built once, with named parameters: building one costs eight times as much as running it.
-OF_LOG = sa.select(Checkpoint.__table__).where(
+_STORED = sa.select(Checkpoint.__table__, Blob.data.label("note")).join(
+    Blob, Blob.sha256 == Checkpoint.note_sha256, isouter=True
+)
+OF_LOG = _STORED.where(
     Checkpoint.log_key == sa.bindparam("log_key"), Checkpoint.origin == sa.bindparam("origin")
 )
+"""The stored heads of a log, with their notes; None for a note that somebody removed."""
 _FROM = sa.exists().where(
     Proof.origin == Checkpoint.origin, Proof.old_size == Checkpoint.size, Proof.old_root == Checkpoint.root
 )
 _TO = sa.and_(
     Proof.origin == Checkpoint.origin, Proof.new_size == Checkpoint.size, Proof.new_root == Checkpoint.root
 )
-FIRST = OF_LOG.where(_FROM).order_by(Checkpoint.seq).limit(1)
+FIRST = OF_LOG.where(_FROM).order_by(Checkpoint.id).limit(1)
 """The earliest head of the history, without its newest."""
 _NEWEST = (
     OF_LOG.join(Proof.__table__, _TO)
@@ -31,12 +35,13 @@ _NEWEST = (
     .order_by(Proof.new_size.desc())
     .limit(1)
 )
-_LATER = sa.orm.aliased(Checkpoint)
+_LATER = Checkpoint.__table__.alias().c
 _STOOD = (
-    OF_LOG.join(Sighting.__table__, Sighting.seq == Checkpoint.seq)
-    .where(Checkpoint.size > 0, Sighting.last_ms > sa.bindparam("after_ms", type_=sa.BigInteger()))
+    OF_LOG.join(Sighting.__table__, Sighting.id == Checkpoint.id)
+    .where(Checkpoint.size > 0, Checkpoint.source != BUNDLE)
+    .where(Sighting.last_ms > sa.bindparam("after_ms", type_=sa.BigInteger()))
     .where(Sighting.last_ms <= sa.bindparam("until_ms", type_=sa.BigInteger()))
-    .where(sa.or_(_FROM, sa.exists().where(_TO), Checkpoint.seq == sa.bindparam("newest")))
+    .where(sa.or_(_FROM, sa.exists().where(_TO), Checkpoint.id == sa.bindparam("newest")))
     .where(
         ~sa.exists().where(
             _LATER.log_key == Checkpoint.log_key,
@@ -56,15 +61,11 @@ _STOOD = (
 _TWO = OF_LOG.where(Checkpoint.size > 0).limit(2)
 _LOOSE = OF_LOG.where(Checkpoint.size > 0, ~_FROM)
 _SIZES = (
-    _LOOSE.with_only_columns(Checkpoint.seq, sa.func.length(Checkpoint.note).label("bytes"))
-    .order_by(Checkpoint.seq)
+    _LOOSE.with_only_columns(Checkpoint.id, sa.func.coalesce(sa.func.length(Blob.data), 0).label("bytes"))
+    .order_by(Checkpoint.id)
     .limit(MAX_UNPROVEN + 1)
 )
-_UNPROVEN = (
-    sa.select(Checkpoint.__table__)
-    .where(Checkpoint.seq.in_(sa.bindparam("seqs", expanding=True)))
-    .order_by(Checkpoint.seq)
-)
+_UNPROVEN = _STORED.where(Checkpoint.id.in_(sa.bindparam("ids", expanding=True))).order_by(Checkpoint.id)
 _LOGS = (
     sa.select(Checkpoint.origin, Checkpoint.log_key)
     .group_by(Checkpoint.origin, Checkpoint.log_key)
@@ -98,24 +99,25 @@ def stood(connection: Connection, log: dict[str, str], *, after: int, until: int
     """The smallest proven head that was served as the newest after a time, by sightings up to another time
     (both in ms since 1970).
 
-    A clock that jumped ahead leaves sightings in the future, or later than the first one of a larger head.
+    A clock that jumped ahead leaves sightings in the future, or later than the first one of a larger head. A
+    head that came from a bundle was never served; earlier programs noted when the bundle was read.
     """
     top = newest(connection, log)
-    given = {**log, "after_ms": after, "until_ms": until, "newest": -1 if top is None else top["seq"]}
+    given = {**log, "after_ms": after, "until_ms": until, "newest": -1 if top is None else top["id"]}
     return connection.execute(_STOOD, given).mappings().first()
 
 
 def unproven(connection: Connection, log: dict[str, str]) -> list[RowMapping]:
     """The heads of a log that no proof leads from, without the newest of its history; oldest first."""
     top = newest(connection, log)
-    others = [row for row in connection.execute(_SIZES, log) if top is None or row.seq != top["seq"]]
-    seqs, room = [], MAX_UNPROVEN_BYTES
+    others = [row for row in connection.execute(_SIZES, log) if top is None or row.id != top["id"]]
+    ids, room = [], MAX_UNPROVEN_BYTES
     for row in others[:MAX_UNPROVEN]:
         room -= row.bytes
         if room < 0:
             break
-        seqs.append(row.seq)
-    return list(connection.execute(_UNPROVEN, {"seqs": seqs}).mappings())
+        ids.append(row.id)
+    return list(connection.execute(_UNPROVEN, {"ids": ids}).mappings())
 
 
 def beyond(connection: Connection, log: dict[str, str]) -> int:

@@ -3,20 +3,29 @@
 
 PostgreSQL ensures that by FOR UPDATE SKIP LOCKED, SQLite by its single writer. A worker holds a target by a
 lease. The lease of a dead worker ends when its time is over, or at once if the worker is known to be dead.
-Its run is then marked as interrupted. `store.py` saves a run under the same lease.
+Whoever takes the target over writes down that its run was interrupted. `store.py` saves a run under the same
+lease.
+
+Due times and leases are working state. Without them, a target is due as its last run decided, or at once.
+Nobody waits for `Database.serialise` while he holds a row of `work`: else two workers could wait for each
+other.
 """
 
-from collections.abc import Callable, Collection, Sequence
+import secrets
+import shlex
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final, Literal
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, RowMapping
 
 from anchor.errors import Misuse
-from anchor.records import audit_log, hash_chain
+from anchor.format.history_events import LATEST, RunEnded, TargetDropped, TargetWatched, time
 from anchor.records.database import Database
 from anchor.records.intervals import Intervals
-from anchor.records.tables import Run, Target
+from anchor.records.tables import FINISHED, Run, Target, Work
+from anchor.records.writer import Writer, writing
 
 LEASE = 900.0
 """Seconds of a lease that is not renewed."""
@@ -33,11 +42,14 @@ _INTERVALS = Intervals()
 _AT = sa.bindparam("at", type_=sa.BigInteger())
 _FAR = sa.bindparam("far", type_=sa.BigInteger())
 _FREE = sa.or_(
-    Target.run_id.is_(None),
-    Target.lease_ms < _AT,
-    Target.lease_ms > _FAR,  # a wrong clock must not lease a target for years
-    Target.worker.in_(sa.bindparam("dead", expanding=True)),
+    Work.run.is_(None),
+    Work.lease_ms < _AT,
+    Work.lease_ms > _FAR,  # a wrong clock must not lease a target for years
+    Work.worker.in_(sa.bindparam("dead", expanding=True)),
 )
+_DECIDED = sa.func.coalesce(Target.decided_due_ms, Target.added_ms)
+DUE: sa.ColumnElement[int] = sa.case((Work.due_ms < _DECIDED, Work.due_ms), else_=_DECIDED)
+"""When a target is due: as its last run decided, or before that if its row of `work` says so."""
 _OWN = sa.func.coalesce(Target.interval_s, sa.bindparam("usual", type_=sa.BigInteger()))
 _BACKED_OFF = sa.bindparam("backed_off", type_=sa.BigInteger())
 _LONGEST = sa.case((_OWN > _BACKED_OFF, _OWN), else_=_BACKED_OFF) * sa.bindparam(
@@ -48,17 +60,18 @@ _DUE = sa.and_(
     # Due now. Or its due time or its last run lies further in the future than any rule allows: a clock that
     # was ahead then has written it, so the target is due too.
     sa.or_(
-        Target.due_ms <= _AT,
-        Target.due_ms > _AT + _LONGEST,
+        DUE <= _AT,
+        DUE > _AT + _LONGEST,
         Target.last_run_ms > _AT + round(1000 * BACK),
     ),
 )
 _FREE_TARGET = (
-    sa.select(Target.id, Target.target, Target.due_ms, Target.run_id)
+    sa.select(Target.target, Work.__table__)
+    .join(Target, Target.id == Work.claim_id)
     .where(_FREE)
-    .order_by(Target.due_ms, Target.id)
+    .order_by(Work.due_ms, Work.claim_id)
     .limit(1)
-    .with_for_update(skip_locked=True)
+    .with_for_update(skip_locked=True, of=Work)
 )
 _FREE_DUE = _FREE_TARGET.where(_DUE, Target.target.not_in(sa.bindparam("waiting", expanding=True)))
 _OURS = sa.or_(
@@ -74,19 +87,36 @@ _OF_ANOTHER = (
     .limit(1)
 )
 _FREE_NAMED = _FREE_TARGET.where(Target.target == sa.bindparam("target"))
-_WORKERS = sa.select(Target.worker).where(Target.run_id.is_not(None)).distinct()
-_HOLDER = sa.select(Target.worker, Target.lease_ms).where(Target.target == sa.bindparam("target"))
+_WORKERS = sa.select(Work.worker).where(Work.run.is_not(None)).distinct()
+_HOLDER = (
+    sa.select(Work.worker, Work.lease_ms)
+    .join(Target, Target.id == Work.claim_id)
+    .where(Target.target == sa.bindparam("target"))
+)
 _ANSWERED = sa.select(Run.slot_ms).where(
-    Run.claim_id == sa.bindparam("target_id"), Run.state == "finished", Run.slot_ms >= sa.bindparam("slot")
+    Run.claim_id == sa.bindparam("target_id"), Run.slot_ms >= sa.bindparam("slot"), FINISHED
 )
-_NAMED = sa.select(Target.__table__).where(Target.target == sa.bindparam("target"))
+_NAMED = sa.select(Target.id, Target.active, Target.interval_s).where(Target.target == sa.bindparam("target"))
 _WATCHED = (
-    sa.select(Target.target, Target.interval_s, Target.due_ms).where(Target.active == 1).order_by(Target.id)
+    sa.select(Target.target, Target.interval_s, DUE.label("due_ms"))
+    .join(Work, Work.claim_id == Target.id, isouter=True)
+    .where(Target.active == 1)
+    .order_by(Target.id)
 )
-_ADD = sa.insert(Target).returning(Target.id)
-_OPEN = sa.insert(Run).returning(Run.id)
-_CHANGE = sa.update(Target).where(Target.id == sa.bindparam("target_id"))
-_MINE = _CHANGE.where(Target.run_id == sa.bindparam("run"))
+_COMPLETE = sa.text(
+    "INSERT INTO work (claim_id, due_ms) SELECT id, coalesce(decided_due_ms, added_ms) FROM targets "
+    "WHERE NOT EXISTS (SELECT 1 FROM work WHERE work.claim_id = targets.id) ON CONFLICT DO NOTHING"
+)
+_OPEN = sa.update(Work).where(Work.claim_id == sa.bindparam("target_id"))
+_MINE = _OPEN.where(Work.run == sa.bindparam("of_run"))
+_EARLIER = sa.update(Work).where(Work.due_ms > sa.bindparam("at"))
+_ALL_EARLIER = _EARLIER.where(Work.claim_id.in_(sa.select(Target.id).where(Target.active == 1)))
+_ONE_EARLIER = _EARLIER.where(Work.claim_id == sa.bindparam("target_id"))
+_LEASED = sa.select(Work.__table__).where(
+    Work.claim_id == sa.bindparam("target_id"), Work.run == sa.bindparam("of_run")
+)
+FREE: Mapping[str, None] = dict.fromkeys(("run", "worker", "slot_ms", "started_ms", "lease_ms"))
+"""The columns of `work` for a target that nobody has."""
 
 Alive = Callable[[str], bool | None]
 """True if a worker lives, False only if it is certainly dead, None if nobody can say."""
@@ -115,7 +145,8 @@ class Lease:
     """A target that this worker has to re-verify, and the run that is open for it."""
 
     target_id: int
-    run_id: int
+    run: str
+    """A random name, 16 hex digits."""
     target: str
     worker: str
     started: float
@@ -148,64 +179,69 @@ def watch_all(
     database: Database, targets: Sequence[str], *, now: float, interval: int | None = None
 ) -> list[int]:
     """Watch all of these targets or none; returns their ids."""
-    with database.write() as connection:
-        database.serialise(connection)
-        return [_watch(connection, target, ms(now), interval) for target in targets]
+    with writing(database, ms(now)) as writer:
+        return _watch(writer, [Watched(target, interval) for target in targets])
 
 
-def _watch(connection: Connection, target: str, at: int, interval: int | None) -> int:
-    known = connection.execute(_NAMED, {"target": target}).mappings().first()
-    if known is not None:
-        wanted = known["interval_s"] if interval is None else interval
-        if (known["active"], known["interval_s"]) != (1, wanted):
-            change = {"active": 1, "interval_s": wanted}
-            if wanted != known["interval_s"]:
-                change["due_ms"] = min(known["due_ms"], at + ms(wanted))
-            connection.execute(_CHANGE, {**change, "target_id": known["id"]})
-            audit_log.write(connection, Target, {**known, **change}, at)
-        return int(known["id"])
-    row = {
-        "target": target,
-        "active": 1,
-        "interval_s": interval,
-        "added_ms": at,
-        "due_ms": at,
-        "failing_runs": 0,
-        "notified": "OK",
-    }
-    added = int(connection.execute(_ADD, row).scalar_one())
-    audit_log.write(connection, Target, {**row, "id": added}, at)
-    return added
+def _watch(writer: Writer, wanted: Sequence[Watched]) -> list[int]:
+    ids, sooner = [], []
+    for one in wanted:
+        known = writer.connection.execute(_NAMED, {"target": one.target}).first()
+        interval = known.interval_s if known is not None and one.interval is None else one.interval
+        if known is None:
+            ids.append(writer.add(TargetWatched, target=one.target, interval=interval))
+            continue
+        ids.append(known.id)
+        if (known.active, known.interval_s) != (1, interval):
+            writer.add(TargetWatched, target=one.target, interval=interval)
+        if interval is not None and interval != known.interval_s:
+            sooner.append((known.id, writer.at_ms + ms(interval)))
+    complete(writer.connection)
+    for target_id, at in sooner:
+        make_due(writer.connection, target_id, at)
+    return ids
 
 
 def watch_missing(database: Database, wanted: Sequence[Watched], *, now: float) -> list[str]:
     """Watch the targets that the records do not know, with their intervals; returns those."""
-    known = set(_all(database))
-    missing = [one for one in wanted if one.target not in known]
+    missing = unknown(database, wanted)
     if missing:
-        with database.write() as connection:
-            database.serialise(connection)
-            for one in missing:
-                _watch(connection, one.target, ms(now), one.interval)
+        with writing(database, ms(now)) as writer:
+            _watch(writer, missing)
     return [one.target for one in missing]
 
 
+def unknown(database: Database, wanted: Sequence[Watched]) -> list[Watched]:
+    """The targets that the records do not know."""
+    with database.read() as connection:
+        known = set(connection.execute(sa.select(Target.target)).scalars())
+    return [one for one in wanted if one.target not in known]
+
+
+def complete(connection: Connection) -> bool:
+    """Give each target its working state again, if it was lost. True if any was."""
+    return connection.execute(_COMPLETE).rowcount > 0
+
+
+def make_due(connection: Connection, target_id: int, at: int) -> None:
+    """Make a target due at a time (ms since 1970) or before it. The caller holds `Database.serialise`."""
+    complete(connection)
+    connection.execute(_ONE_EARLIER, {"target_id": target_id, "at": at, "due_ms": at})
+
+
 def make_all_due(connection: Connection, *, now: float) -> None:
-    """Make all watched targets due now, in the caller's transaction."""
-    later = sa.update(Target).where(Target.active == 1, Target.due_ms > ms(now))
-    connection.execute(later, {"due_ms": ms(now)})
+    """Make all watched targets due now. The caller holds `Database.serialise`."""
+    complete(connection)
+    connection.execute(_ALL_EARLIER, {"at": ms(now), "due_ms": ms(now)})
 
 
 def unwatch(database: Database, target: str, *, now: float) -> bool:
     """Stop watching a target. Its records stay. False if it was not watched."""
-    with database.write() as connection:
-        database.serialise(connection)
-        known = connection.execute(_NAMED, {"target": target}).mappings().first()
-        if known is None or not known["active"]:
+    with writing(database, ms(now)) as writer:
+        known = writer.connection.execute(_NAMED, {"target": target}).first()
+        if known is None or not known.active:
             return False
-        change = {"active": 0, "policy_path": None, "policy_sha256": None}
-        connection.execute(_CHANGE, {"target_id": known["id"], **change})
-        audit_log.write(connection, Target, {**known, "active": 0}, ms(now))
+        writer.add(TargetDropped, target=target)
         return True
 
 
@@ -221,11 +257,6 @@ def watched(database: Database) -> list[Watched]:
         return [Watched(r.target, r.interval_s, r.due_ms / 1000) for r in rows]
 
 
-def _all(database: Database) -> list[str]:
-    with database.read() as connection:
-        return list(connection.execute(sa.select(Target.target)).scalars())
-
-
 def check_policy(database: Database, targets: Sequence[str], policy: Policy) -> None:
     """Raise `Misuse` if one of these targets is watched with another policy."""
     with database.read() as connection:
@@ -239,7 +270,8 @@ def _check_policy(connection: Connection, targets: Sequence[str], policy: Policy
             f"is watched with another policy in this home: {other.policy_path}, not {policy.path}",
             where=other.target,
             remedy="name a home of its own with --home; or, where the new policy replaces the other one, "
-            f"anchor reverify --forget {other.target}, and then this command again",
+            f"'anchor reverify --forget {shlex.quote(other.target)}' with the --home of this command, "
+            "and then this command again",
         )
 
 
@@ -266,55 +298,110 @@ def acquire(
     names due targets that are left out, because their last run could not be saved. A target that is watched
     with another `policy` is left out too; if `target` names it, this raises `Misuse`.
     """
-    at = ms(now)
+    asked = _Asked(worker, now, ms(lease), target, waiting, alive, intervals, policy)
     with database.write() as connection:
-        free = {"at": at, "far": at + 2 * ms(lease), "dead": _dead(connection, alive)}
-        ours = {} if policy is None else policy.parameters
-        if target is not None:
-            if policy is not None:
-                _check_policy(connection, [target], policy)
-            row = connection.execute(_FREE_NAMED, {**free, "target": target}).first()
-        else:
-            which = {**_when(at, intervals), "waiting": list(waiting), **ours}
-            row = connection.execute(_FREE_DUE if policy is None else _FREE_OURS, {**free, **which}).first()
+        found = asked.take(connection)
+    if found != _INTERRUPTED:
+        return found
+    with writing(database, ms(now)) as writer:  # before any row of `work` is locked
+        found = asked.take(writer.connection, writer)
+    assert found != _INTERRUPTED
+    return found
+
+
+_INTERRUPTED: Final = "interrupted"
+"""The target has an open run of another worker, whose end must be written down first."""
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """The wish of a worker. `lease`: milliseconds."""
+
+    worker: str
+    now: float
+    lease: int
+    target: str | None
+    waiting: Collection[str]
+    alive: Alive
+    intervals: Intervals
+    policy: Policy | None
+
+    def take(
+        self, connection: Connection, writer: Writer | None = None
+    ) -> Lease | Held | Literal["interrupted"] | None:
+        """Lease a target. A run that is open there ends as interrupted, by the `writer`."""
+        if self.target is not None and self.policy is not None:
+            _check_policy(connection, [self.target], self.policy)
+        row = self._free(connection)
+        if row is None and complete(connection):
+            row = self._free(connection)
         if row is None:
-            return _holder(connection, target) if target is not None else None
-        if row.run_id is not None:
-            hash_chain.end_run(database, connection, row.run_id, {"state": "interrupted", "ended_ms": at})
+            return _holder(connection, self.target) if self.target is not None else None
+        if row["run"] is not None:
+            if writer is None:
+                return _INTERRUPTED
+            end_interrupted(writer, row["target"], row)
+        at, target_id = ms(self.now), row["claim_id"]
         run = {
-            "claim_id": row.id,
-            "slot_ms": _slot(connection, row.id, row.due_ms),
-            "worker": worker,
-            "state": "running",
+            "run": secrets.token_hex(8),
+            "worker": self.worker,
+            "slot_ms": _slot(connection, target_id, row["due_ms"] if 0 <= row["due_ms"] <= LATEST else at),
             "started_ms": at,
+            "lease_ms": at + self.lease,
         }
-        run_id = int(connection.execute(_OPEN, run).scalar_one())
-        held = {"target_id": row.id, "run_id": run_id, "worker": worker, "lease_ms": at + ms(lease)}
-        connection.execute(_CHANGE, held)
-        return Lease(row.id, run_id, row.target, worker, now, policy)
+        connection.execute(_OPEN, {**run, "target_id": target_id})
+        return Lease(target_id, str(run["run"]), row["target"], self.worker, self.now, self.policy)
+
+    def _free(self, connection: Connection) -> RowMapping | None:
+        """The free target that was named, or is due; locked on PostgreSQL."""
+        at = ms(self.now)
+        free = {"at": at, "far": at + 2 * self.lease, "dead": _dead(connection, self.alive)}
+        if self.target is not None:
+            return connection.execute(_FREE_NAMED, {**free, "target": self.target}).mappings().first()
+        which = {**free, **_when(at, self.intervals), "waiting": list(self.waiting)}
+        if self.policy is None:
+            return connection.execute(_FREE_DUE, which).mappings().first()
+        return connection.execute(_FREE_OURS, {**which, **self.policy.parameters}).mappings().first()
+
+
+def end_interrupted(writer: Writer, target: str, work: RowMapping) -> None:
+    """Write down that the open run in this row of `work` was interrupted."""
+    writer.add(
+        RunEnded,
+        target=target,
+        worker=work["worker"] or "",
+        state="interrupted",
+        slot=time(_dated(work["slot_ms"])),
+        started=time(_dated(work["started_ms"])),
+    )
+
+
+def _dated(at: int | None) -> int:
+    """A time of working state as one that an event can have: somebody may have edited it."""
+    return min(max(at or 0, 0), LATEST)
 
 
 def renew(database: Database, held: Lease, *, now: float, lease: float = LEASE) -> bool:
     """Extend a lease. False if another worker has taken the target over."""
     with database.write() as connection:
-        change = {"target_id": held.target_id, "run": held.run_id, "lease_ms": ms(now) + ms(lease)}
+        change = {"target_id": held.target_id, "of_run": held.run, "lease_ms": ms(now) + ms(lease)}
         return connection.execute(_MINE, change).rowcount == 1
 
 
 def abandon_run(database: Database, held: Lease, *, now: float) -> None:
     """End a run that could not be made, as interrupted. Its target stays due."""
-    with database.write() as connection:
-        change = {
-            "target_id": held.target_id,
-            "run": held.run_id,
-            "run_id": None,
-            "worker": None,
-            "lease_ms": None,
-        }
-        if connection.execute(_MINE, change).rowcount:
-            hash_chain.end_run(
-                database, connection, held.run_id, {"state": "interrupted", "ended_ms": ms(now)}
-            )
+    with writing(database, ms(now)) as writer:
+        mine = {"target_id": held.target_id, "of_run": held.run}
+        work = writer.connection.execute(_LEASED, mine).mappings().first()
+        if work is not None and writer.connection.execute(_MINE, {**mine, **FREE}).rowcount:
+            end_interrupted(writer, held.target, work)
+
+
+def end_run(connection: Connection, held: Lease, due: int) -> bool:
+    """End the lease of a run that is saved; its target is due at a time (ms since 1970). False if another
+    worker has taken the target over."""
+    change = {"target_id": held.target_id, "of_run": held.run, **FREE, "due_ms": due}
+    return connection.execute(_MINE, change).rowcount == 1
 
 
 def _dead(connection: Connection, alive: Alive) -> Sequence[str]:

@@ -1,56 +1,71 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Removes old runs and their checks, and keeps their sums.
+"""Removes the bodies of old runs' events, and keeps their sums. Their leaf hashes stay in the tree.
 
-Signed checkpoints, proofs, evidence, releases and messages are never removed. First a row of `prunes` is
-written with the last removed run and the sums. The triggers allow no other deletion.
+An event names the removed ones and holds the sums. Signed checkpoints, proofs, evidence, releases and
+messages are never removed, nor a run that says what is now known of its target: a replay must find the same.
 """
+
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from anchor.records import hash_chain
+from anchor.format.history_events import RecordsPruned, RunEnded, number
+from anchor.records import event_log
 from anchor.records.database import Database
+from anchor.records.fold import GOOD
+from anchor.records.pruned_events import Totals
 from anchor.records.queue import ms
-from anchor.records.tables import CheckRow, Prune, Run
+from anchor.records.tables import FINISHED, EventRow, Prune, Run
+from anchor.records.writer import writing
 
+MOST = 50_000
+"""Runs that one event names: it may have 4 MiB."""
 
-class Totals(msgspec.Struct, kw_only=True):
-    """Sums over runs: how many of each class, their duration, their requests to logs."""
-
-    classes: dict[str, int]
-    interrupted: int = 0
-    duration_ms: int = 0
-    requests: int = 0
-
-    def plus(self, other: "Totals") -> "Totals":
-        classes = dict(self.classes)
-        for name, count in other.classes.items():
-            classes[name] = classes.get(name, 0) + count
-        return Totals(
-            classes=classes,
-            interrupted=self.interrupted + other.interrupted,
-            duration_ms=self.duration_ms + other.duration_ms,
-            requests=self.requests + other.requests,
-        )
-
-
-def totals(connection: Connection, through: int | None = None) -> Totals:
-    """The sums over the ended runs that are stored, up to number `through`."""
-    query = (
-        sa.select(
-            Run.verdict,
-            sa.func.count(),
-            sa.func.coalesce(sa.func.sum(Run.duration_ms), 0),
-            sa.func.coalesce(sa.func.sum(Run.requests), 0),
-        )
-        .where(Run.seq.is_not(None))
-        .group_by(Run.verdict)
+_LASTS = tuple(
+    sa.select(Run.claim_id, sa.func.max(Run.id)).where(FINISHED, *which).group_by(Run.claim_id)
+    for which in (
+        (),
+        (Run.verdict.in_([str(one) for one in GOOD]),),
+        (Run.release_id.is_not(None),),
+        (Run.trust_id.is_not(None),),
     )
-    if through is not None:
-        query = query.where(Run.seq <= through)
+)
+_NEWEST = sa.select(sa.func.max(Run.id))
+_TRUSTED = Run.__table__.alias()
+_LOOSE = sa.select(Run.id, Run.claim_id).where(
+    FINISHED,
+    Run.trust_id.is_(None),
+    ~sa.exists().where(
+        _TRUSTED.c.claim_id == Run.claim_id, _TRUSTED.c.id > Run.id, _TRUSTED.c.trust_id.is_not(None)
+    ),
+)
+"""Finished runs after the last one of their target that read trust material."""
+_OLD = (
+    sa.select(Run.id, Run.verdict, Run.duration_ms, Run.requests)
+    .join(EventRow, EventRow.leaf_index == Run.id)
+    .where(EventRow.body.is_not(None))  # a row that somebody put back is not pruned twice
+    .where(Run.ended_ms < sa.bindparam("before", type_=sa.BigInteger()))
+    .where(Run.id > sa.bindparam("last", type_=sa.BigInteger()))
+    .order_by(Run.id)
+    .limit(MOST)
+)
+
+
+_SUMS = sa.select(
+    Run.verdict,
+    sa.func.count(),
+    sa.func.coalesce(sa.func.sum(Run.duration_ms), 0),
+    sa.func.coalesce(sa.func.sum(Run.requests), 0),
+).group_by(Run.verdict)
+
+
+def totals(connection: Connection, *which: sa.ColumnElement[bool]) -> Totals:
+    """The sums over the ended runs that are stored, or over those of which these hold."""
     total = Totals(classes={})
-    for name, count, duration, requests in connection.execute(query).all():
+    for name, count, duration, requests in connection.execute(_SUMS.where(*which)).all():
         one = Totals(classes={name: count} if name else {}, interrupted=0 if name else count)
         one.duration_ms, one.requests = int(str(duration)), int(str(requests))
         total = total.plus(one)
@@ -60,42 +75,68 @@ def totals(connection: Connection, through: int | None = None) -> Totals:
 def pruned(connection: Connection) -> Totals:
     """The sums over all runs that were ever pruned."""
     total = Totals(classes={})
-    for text in connection.execute(sa.select(Prune.counts).order_by(Prune.seq)).scalars():
-        total = total.plus(msgspec.json.decode(text, type=Totals))
+    for text in connection.execute(sa.select(Prune.counts).order_by(Prune.id)).scalars():
+        total = total.plus(msgspec.json.decode(text, type=Totals, strict=False))  # large numbers are texts
     return total
 
 
 def prune(database: Database, *, before: float, now: float, dry_run: bool = False) -> int:
-    """Remove the runs that ended before a time, oldest first without gaps. Returns how many.
+    """Remove the runs that ended before a time, in one transaction. Returns how many.
 
-    The newest run always stays, so the chain can continue from it.
+    The newest run of all stays, and of each target those that its state follows from (`_kept`).
     """
-    with database.write() as connection:
-        database.serialise(connection)
-        through = _through(connection, ms(before))
+    if dry_run:
+        with database.read() as connection:
+            return sum(len(page) for page in _old(connection, ms(before)))
+    with writing(database, ms(now)) as writer:
         count = 0
-        if through:
-            query = sa.select(sa.func.count()).select_from(Run).where(Run.seq <= through)
-            count = int(connection.execute(query).scalar_one())
-        if not count or dry_run:
-            return count
-        resume = connection.execute(sa.select(Run.chain).where(Run.seq == through)).scalar_one()
-        row = {
-            "through": through,
-            "resume": resume,
-            "counts": msgspec.json.encode(totals(connection, through)).decode(),
-            "pruned_ms": ms(now),
-        }
-        hash_chain.append(database, connection, Prune, row)
-        gone = sa.select(Run.id).where(Run.seq <= through)
-        connection.execute(sa.delete(CheckRow).where(CheckRow.run_id.in_(gone)))
-        connection.execute(sa.delete(Run).where(Run.seq <= through))
+        for page in _old(writer.connection, ms(before)):
+            ranges, sums = _ranges([row.id for row in page]), Totals(classes={})
+            for row in page:
+                sums = sums.plus(_one(row))
+            named = [(number(first), number(last)) for first, last in ranges]
+            writer.add(RecordsPruned, runs=named, counts=msgspec.to_builtins(sums))
+            event_log.prune(writer.connection, ranges)
+            count += len(page)
         return count
 
 
-def _through(connection: Connection, before: int) -> int:
-    """The number up to which all runs ended before the time; always less than that of the newest run."""
-    kept = sa.select(sa.func.min(Run.seq)).where(Run.seq.is_not(None), Run.ended_ms >= before)
-    newest = sa.select(sa.func.max(Run.seq))
-    numbers = [connection.execute(q).scalar() for q in (kept, newest)]
-    return min((n - 1 for n in numbers if n is not None), default=0)
+def _one(row: Any) -> Totals:
+    classes, interrupted = ({row.verdict: 1}, 0) if row.verdict else ({}, 1)
+    return Totals(
+        classes=classes, interrupted=interrupted, duration_ms=row.duration_ms, requests=row.requests
+    )
+
+
+def _old(connection: Connection, before: int) -> Iterator[list[Any]]:
+    """The runs that ended before a time (ms since 1970) and may go, oldest first, in pages."""
+    kept, last = _kept(connection), -1
+    while page := connection.execute(_OLD, {"before": before, "last": last}).all():
+        last = page[-1].id
+        if gone := [row for row in page if row.id not in kept]:
+            yield gone
+
+
+def _kept(connection: Connection) -> set[int]:
+    """The newest run of all. And of each target: the last that finished, the last good one, and the last that
+    found a release, trust material, or an age that the policy allows."""
+    kept = {index for query in _LASTS for _, index in connection.execute(query)}
+    newest = connection.execute(_NEWEST).scalar()
+    kept |= {newest} if newest is not None else set()
+    loose = {row.id: row.claim_id for row in connection.execute(_LOOSE)}
+    aged = {}
+    for index, event in event_log.events(connection, loose):
+        if isinstance(event, RunEnded) and event.max_run_age is not None:
+            aged[loose[index]] = index
+    return kept | set(aged.values())
+
+
+def _ranges(indexes: Sequence[int]) -> list[tuple[int, int]]:
+    """Ascending indexes as first and last of each range without gaps."""
+    ranges: list[tuple[int, int]] = []
+    for index in indexes:
+        if ranges and ranges[-1][1] == index - 1:
+            ranges[-1] = (ranges[-1][0], index)
+        else:
+            ranges.append((index, index))
+    return ranges

@@ -9,6 +9,7 @@ import msgspec
 
 from anchor.records.history import RunLine
 
+FORMAT = "urn:ledger-anchor:run:v2"
 COLUMNS = RunLine.__struct_fields__
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """The characters of OWASP's page on CSV injection, and full-width forms that some spreadsheets accept."""
@@ -25,7 +26,8 @@ def text(lines: Iterable[RunLine]) -> Iterator[str]:
 def as_json(lines: Iterable[RunLine]) -> Iterator[str]:
     """JSON Lines."""
     for line in lines:
-        yield f"{msgspec.json.encode(line).decode()}\n"
+        document = {"format": FORMAT, **msgspec.structs.asdict(line)}
+        yield f"{msgspec.json.encode(document).decode()}\n"
 
 
 def as_csv(lines: Iterable[RunLine]) -> Iterator[str]:

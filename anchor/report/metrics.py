@@ -13,7 +13,7 @@ from prometheus_client.registry import Collector
 
 from anchor.disk import files
 from anchor.errors import AnchorError, Misuse
-from anchor.records import history, outbox, retention
+from anchor.records import history, name_scans, observed_statuses, outbox, retention
 from anchor.records.database import Database
 from anchor.report.status import status
 from anchor.verdict import Class
@@ -31,7 +31,7 @@ class Records(Collector):
     def collect(self) -> Iterator[Family]:
         up = GaugeMetricFamily("anchor_up", "1 when the records can be read")
         try:
-            families = [*self._targets(), *self._runs(), *self._logs()]
+            families = [*self._targets(), *self._runs(), *self._logs(), *self._names()]
             up.add_metric([], 1)
         except AnchorError:
             families = []
@@ -47,16 +47,31 @@ class Records(Collector):
         classes = GaugeMetricFamily(
             "anchor_target_class", "1 for the class a target stands at", labels=["target", "class"]
         )
+        compared = GaugeMetricFamily(
+            "anchor_root_compared",
+            "0 if nobody compared the digest of the trusted root of the policy",
+            labels=["target"],
+        )
         for line in now.targets:
             never = float("inf")
             window.add_metric(
                 [line.target], never if line.unverified_seconds is None else line.unverified_seconds
             )
+            compared.add_metric([line.target], float(line.compared))
             for verdict in Class:
                 classes.add_metric([line.target, str(verdict)], float(verdict is line.verdict))
+        sequence = GaugeMetricFamily(
+            "anchor_status_sequence", "Sequence of the status beside the release", labels=["target"]
+        )
+        withdrawn = GaugeMetricFamily(
+            "anchor_withdrawn", "Entries of the status against the release and its facts", labels=["target"]
+        )
+        for target, (number, entries) in observed_statuses.latest(self._database).items():
+            sequence.add_metric([target], number)
+            withdrawn.add_metric([target], entries)
         worst = GaugeMetricFamily("anchor_exit_code", "What anchor status would exit with")
         worst.add_metric([], now.verdict.exit_code)
-        yield from (window, classes, worst)
+        yield from (window, classes, compared, sequence, withdrawn, worst)
 
     def _runs(self) -> Iterator[Family]:
         with self._database.read() as connection:
@@ -88,6 +103,29 @@ class Records(Collector):
         messages = GaugeMetricFamily("anchor_messages_waiting", "Messages that no receiver has taken yet")
         messages.add_metric([], outbox.waiting(self._database))
         yield from (sizes, held, unproven, evidence, messages)
+
+    def _names(self) -> Iterator[Family]:
+        """The watch of identities, for each log that is read whole."""
+        read = GaugeMetricFamily("anchor_names_read", "Entries of a log that were read", labels=["origin"])
+        unread = GaugeMetricFamily(
+            "anchor_names_unread", "Entries of a log that are not read yet, or are gone", labels=["origin"]
+        )
+        gaps = GaugeMetricFamily("anchor_names_gaps", "Ranges of unread entries", labels=["origin"])
+        found = GaugeMetricFamily(
+            "anchor_names_unexplained",
+            "Entries under a watched identity that nothing explains",
+            labels=["origin"],
+        )
+        claimed = GaugeMetricFamily(
+            "anchor_names_claimed", "Entries that merely claim a watched name", labels=["origin"]
+        )
+        for one in name_scans.coverages(self._database).values():
+            read.add_metric([one.origin], one.read)
+            unread.add_metric([one.origin], max(0, one.size - one.first) - one.read)
+            gaps.add_metric([one.origin], one.gaps)
+            found.add_metric([one.origin], one.unexplained)
+            claimed.add_metric([one.origin], one.claimed)
+        yield from (read, unread, gaps, found, claimed)
 
 
 def registry(database: Database, *, clock: Callable[[], float] = time.time) -> CollectorRegistry:

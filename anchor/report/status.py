@@ -9,15 +9,50 @@ from collections.abc import Sequence
 
 import msgspec
 
-from anchor.records import history, outbox, queue
+from anchor.records import history, name_scans, outbox, queue
 from anchor.records.database import Database
 from anchor.records.history import TargetState, time_text
 from anchor.records.intervals import Intervals
+from anchor.records.last_facts import last_facts
+from anchor.records.name_scans import Coverage
 from anchor.records.queue import Alive
-from anchor.verdict import Class, worst
+from anchor.verdict import WORST_FIRST, Class, worst
+from anchor.verify import independence
+from anchor.verify.policy import UNCOMPARED
+from anchor.words import several, span
 
 FORMAT = "urn:ledger-anchor:status:v1"
-_HARD = (Class.ERROR, Class.EQUIVOCATION, Class.INVALID, Class.USAGE, Class.UNSUPPORTED)
+
+
+class _Weight(msgspec.Struct, frozen=True):
+    words: str = ""
+
+
+class _Anchor(msgspec.Struct, frozen=True):
+    origin: str = ""
+    independent: bool = False
+    independence: _Weight = _Weight()
+
+
+class _Facts(msgspec.Struct, frozen=True):
+    """The facts of a run, as far as they say what its logs and its policy are worth, and what was read."""
+
+    compared: bool = True
+    anchors: list[_Anchor] = []
+    names: list[Coverage] = []
+
+    @property
+    def sentences(self) -> list[str]:
+        """None for a run of an earlier version of this program."""
+        return [
+            independence.recalled(a.origin, a.independence.words, independent=a.independent)
+            for a in self.anchors
+            if a.independence.words
+        ]
+
+
+_HARD = WORST_FIRST[: WORST_FIRST.index(Class.UNAVAILABLE)]
+"""Each class that is worse than a doubt."""
 
 
 class TargetLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,6 +72,11 @@ class TargetLine(msgspec.Struct, frozen=True, kw_only=True):
     max_age_seconds: int
     due: str | None
     running: str | None
+    independence: list[str] = []
+    """A sentence for each anchor that counted in the last run: who runs its log, and which witnesses of the
+    policy cosigned."""
+    compared: bool = True
+    """False: by the policy of the last run, nobody compared the digest of its trusted root."""
 
 
 class LogLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,6 +89,9 @@ class LogLine(msgspec.Struct, frozen=True, kw_only=True):
     evidence: int
     unproven: int = 0
     """Signed heads that no proof leads from to a later one."""
+    names: str = ""
+    """How much of the log was read for the watch of identities, and what was found; empty if it is not
+    read whole."""
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,8 +124,13 @@ def status(
     `max_age` in seconds comes before the policy's value, which the last run stored. `interrupted` has a line
     for each publication that was begun and not finished. `alive` says whether a run's worker was killed.
     """
-    lines = [_line(state, now, max_age, alive) for state in history.states(database)]
+    facts = dict(last_facts(database, _Facts))
+    lines = [
+        _line(state, now, max_age, alive, facts.get(state.target, _Facts()))
+        for state in history.states(database)
+    ]
     kept = history.accused(database)
+    read = name_scans.by_origin(one for found in facts.values() for one in found.names)
     logs = [
         LogLine(
             origin=g.origin,
@@ -90,6 +138,7 @@ def status(
             checkpoints=g.checkpoints,
             evidence=sum(e[2] == g.origin for e in kept),
             unproven=g.unproven,
+            names=_names(read[g.origin]) if g.origin in read else "",
         )
         for g in history.logs(database)
     ]
@@ -115,7 +164,12 @@ def status(
     )
 
 
-def _line(state: TargetState, now: float, max_age: int | None, alive: Alive) -> TargetLine:
+def _names(one: Coverage) -> str:
+    found = f"; {one.unexplained} that nothing explains" if one.unexplained else ""
+    return one.coverage + found + (f"; {one.claimed} only claim a name" if one.claimed else "")
+
+
+def _line(state: TargetState, now: float, max_age: int | None, alive: Alive, facts: _Facts) -> TargetLine:
     limit = max_age if max_age is not None else Intervals().age(state.max_run_age_s)
     age = None if state.last_good_ms is None else now - state.last_good_ms / 1000
     if age is not None and not math.isfinite(age):  # no run writes such a time; somebody edited it
@@ -141,6 +195,8 @@ def _line(state: TargetState, now: float, max_age: int | None, alive: Alive) -> 
         max_age_seconds=limit,
         due=time_text(state.due_ms),
         running=None if killed else state.running,
+        independence=facts.sentences,
+        compared=facts.compared,
     )
 
 
@@ -153,7 +209,7 @@ def _silent(state: TargetState, now: float) -> bool:
 
 def _judge(state: TargetState, age: float | None, limit: int) -> tuple[Class, str]:
     last = Class(state.last_class) if state.last_class else None
-    if last in _HARD:
+    if last in _HARD or last is Class.WITHDRAWN:
         return last, "found by the last run"
     notified = Class(state.notified)
     if notified is Class.EQUIVOCATION or (notified in _HARD and last is not Class.OK):
@@ -163,30 +219,28 @@ def _judge(state: TargetState, age: float | None, limit: int) -> tuple[Class, st
     if age < 0:
         return Class.STALE, "the last good run lies in the future: the clock was set back"
     if age > limit:
-        return Class.STALE, f"no good run for {_span(age)}, the policy allows {_span(limit)}"
+        return Class.STALE, f"no good run for {span(age)}, the policy allows {span(limit)}"
     if last is Class.UNAVAILABLE:
         return (
             last,
-            f"{state.failing_runs} runs in a row were UNAVAILABLE; the last good run was {_span(age)} ago",
+            f"UNAVAILABLE in {several(state.failing_runs, 'run')} in a row; a good run was {span(age)} ago",
         )
     if last is not None and last is not Class.OK:
         return last, "found by the last run"
-    return Class.OK, f"verified {_span(age)} ago"
-
-
-def _span(seconds: float) -> str:
-    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
-        if seconds >= 2 * length:
-            return f"{int(seconds // length)} {unit}"
-    return f"{int(seconds)} s"
+    return Class.OK, f"verified {span(age)} ago"
 
 
 def text(current: Status) -> list[str]:
     """Lines for people."""
-    lines = [f"{t.verdict:12} {t.target}: {t.detail}" for t in current.targets]
+    lines = []
+    for t in current.targets:
+        lines.append(f"{t.verdict:12} {t.target}: {t.detail}")
+        lines += [f"             {sentence}" for sentence in t.independence]
+        lines += [] if t.compared else [f"             {UNCOMPARED}"]
     lines += [
-        f"log          {g.origin}: size {g.size}, {g.checkpoints} signed checkpoints"
+        f"log          {g.origin}: size {g.size}, {several(g.checkpoints, 'signed checkpoint')}"
         + (f", {g.unproven} of them not proven" if g.unproven else "")
+        + (f"; {g.names}" if g.names else "; not followed whole")
         for g in current.logs
     ]
     lines += [f"evidence     {e}" for e in current.evidence]
@@ -203,5 +257,5 @@ def _undelivered(one: outbox.Undelivered) -> str:
         else "the first receiver that is configured"
     )
     state = "dropped: nobody tried it for a week" if one.state == "gone" else "not delivered yet"
-    tried = f", tried {one.attempts} times: {one.error}" if one.attempts else ""
+    tried = f", tried {several(one.attempts, 'time')}: {one.error}" if one.attempts else ""
     return f"{one.messages} for {who} since {time_text(one.oldest_ms)} {state}{tried}"

@@ -32,11 +32,11 @@ from sigstore_models.trustroot import v1 as trustroot
 
 from anchor.encoding import parse_json
 from anchor.errors import AnchorError, Misuse, Refused, Unavailable
-from anchor.format.statement import PAYLOAD_TYPE
 from anchor.log_kinds.kind import LogKind, Unlogged
 from anchor.signing import request_timestamp, token_claims
 from anchor.signing.unlogged_signature import Prepared
 from anchor.sigstore import trusted_root as trusted_roots
+from anchor.sigstore.bundle import IN_TOTO
 from anchor.sigstore.services import CertificateAuthority, TimestampAuthority
 
 BUNDLE_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json"
@@ -104,7 +104,7 @@ def assemble(prepared: Prepared, entry: bytes) -> bytes:
     }
     envelope = {
         "payload": _b64(prepared.payload),
-        "payloadType": PAYLOAD_TYPE,
+        "payloadType": IN_TOTO,
         "signatures": [{"sig": _b64(prepared.signature)}],
     }
     whole = {"mediaType": BUNDLE_TYPE, "verificationMaterial": material, "dsseEnvelope": envelope}

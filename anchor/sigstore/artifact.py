@@ -8,16 +8,17 @@ import hashlib
 import re
 from typing import Final
 
+from anchor import regex
 from anchor.errors import Misuse
 from anchor.format.names import shown
 
 DIGEST_SIZES: Final = {"sha256": 32, "sha384": 48, "sha512": 64}
 """The algorithms by which an artifact can be named, and the size of their digests in bytes."""
-_DIGEST = re.compile(r"(sha\d{1,3}):([0-9a-fA-F]+)", re.ASCII)
-_LIKE = re.compile(
+_DIGEST = regex.expression(r"(sha\d{1,3}):([0-9a-fA-F]+)", re.ASCII)
+_LIKE = regex.expression(
     r"(sha[\d_-]{1,9}|md5|git(?:commit|blob|tree|tag)|blake\w{1,5}):.*", re.ASCII | re.I | re.S
 )
-_INTEGRITY = re.compile(r"sha(?:1|256|384|512)-[0-9a-zA-Z+/]{20,}={0,2}", re.ASCII | re.I)
+_INTEGRITY = regex.expression(r"sha(?:1|256|384|512)-[0-9a-zA-Z+/]{20,}={0,2}", re.ASCII | re.I)
 """The form in which npm and browsers write a digest, in Base64."""
 
 
@@ -69,6 +70,8 @@ def from_digest(text: str) -> DigestArtifact | None:
     letters, Base64. Such text is never read as the name of a file. Else anybody who can leave a file in the
     working folder could decide the meaning of a mistyped digest.
     """
+    if ":" not in text and text[:3].lower() != "sha":
+        return None
     match = _DIGEST.fullmatch(text)
     if match is None and not (_LIKE.fullmatch(text) or _INTEGRITY.fullmatch(text)):
         return None

@@ -5,7 +5,7 @@ Decides which documents are bundles, field by field, and which fields a version 
 not verified: `verify` does that. protobuf-specs, sigstore_bundle.proto and sigstore_rekor.proto.
 """
 
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -21,6 +21,8 @@ MAX_TIMESTAMPS = limits.TIMESTAMPS
 MAX_CERTIFICATES = limits.CERTIFICATES
 MAX_HASHES = limits.HASHES
 
+IN_TOTO: Final = "application/vnd.in-toto+json"
+"""The type of a DSSE payload that is an in-toto statement."""
 MEDIA_TYPES = {
     "application/vnd.dev.sigstore.bundle+json;version=0.1": (0, 1),
     "application/vnd.dev.sigstore.bundle+json;version=0.2": (0, 2),

@@ -14,6 +14,7 @@ from anchor.encoding import parse_json
 from anchor.errors import AnchorError
 
 _SIGSTORE = "application/vnd.dev.sigstore."
+_OURS = b'"format":"urn:ledger-anchor:'
 _LINES = "sed -n 1p FILE > one.json writes the first; so each line into a file of its own"
 _PYPI = (
     "pypi-attestations converts it: Attestation.model_validate_json(text).to_bundle().to_json(), "
@@ -40,9 +41,10 @@ def recognise(data: bytes) -> Container | None:
 
 
 def _lines(data: bytes) -> Container | None:
-    """JSON Lines: at least two, each of them a JSON object."""
+    """JSON Lines: at least two, each of them a JSON object. A file of ours, which has bundles inside, is not
+    one."""
     lines = [line for line in data.split(b"\n") if line.strip()]
-    if len(lines) < 2 or _SIGSTORE.encode() not in lines[0]:  # a ledger may be JSON Lines of facts
+    if len(lines) < 2 or _SIGSTORE.encode() not in lines[0] or _OURS in lines[0]:  # facts are JSON Lines too
         return None
     try:
         values = [parse_json(line, foreign=True) for line in lines]

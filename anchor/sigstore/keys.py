@@ -6,7 +6,6 @@ trusted. The details of a key name one algorithm; we never try several.
 """
 
 import re
-from dataclasses import dataclass, field
 
 import msgspec
 from cryptography.exceptions import InvalidSignature
@@ -14,10 +13,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 
-from anchor import limits
+from anchor import limits, regex
 from anchor.encoding import to_base64, unbase64
 from anchor.errors import Refused, Unsupported
-from anchor.sigstore import ed25519ph
 from anchor.sigstore.artifact import Artifact
 from anchor.sigstore.x509 import reading
 
@@ -30,7 +28,7 @@ _HASHES: dict[str, hashes.HashAlgorithm] = {
 }
 HASH_NAMES = {"sha256": "SHA2_256", "sha384": "SHA2_384", "sha512": "SHA2_512"}
 """Our name of a hash and the one of `HashAlgorithm` in protobuf-specs."""
-_PEM = re.compile(
+_PEM = regex.expression(
     rb"\s*-----BEGIN PUBLIC KEY-----\r?\n([A-Za-z0-9+/=\r\n]+)-----END PUBLIC KEY-----\s*", re.ASCII
 )
 MAX_RSA_BITS = 8192
@@ -78,14 +76,26 @@ _DEFAULT_CURVES = {
 }
 
 
-@dataclass(frozen=True)
-class Key:
+class Key(msgspec.Struct, frozen=True, eq=False):
     """A public key with its one scheme. `spki` is its SubjectPublicKeyInfo DER."""
 
-    public: Public = field(compare=False)  # the same as `spki`, and of a type that cannot be hashed
+    public: Public
     spki: bytes
     scheme: Scheme
     pss_only: bool = False
+
+    def __eq__(self, other: object) -> bool:
+        """`public` is not compared: it is the same as `spki`, and of a type that cannot be hashed."""
+        return isinstance(other, Key) and self._compared() == other._compared()
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other  # a Struct has one of its own, which compares nothing
+
+    def __hash__(self) -> int:
+        return hash(self._compared())
+
+    def _compared(self) -> tuple[bytes, Scheme, bool]:
+        return self.spki, self.scheme, self.pss_only
 
     def verify(self, signature: bytes, signed: Artifact, *, where: str = "signature") -> None:
         """Return if the signature over `signed` is by this key; raises Refused."""
@@ -104,6 +114,9 @@ class Key:
     def _holds(self, signature: bytes, covered: bytes) -> bool:
         public, scheme = self.public, self.scheme
         if scheme.kind == "ed25519ph":
+            # It computes a point of the curve when it is imported, and few keys are of this kind.
+            from anchor.sigstore import ed25519ph
+
             assert isinstance(public, ed25519.Ed25519PublicKey)
             return ed25519ph.verify(public.public_bytes_raw(), signature, covered)
         if isinstance(public, ed25519.Ed25519PublicKey):

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from anchor import limits
+from anchor import limits, regex
 from anchor.encoding import decimal, unbase64
 from anchor.errors import Refused, Unsupported
 
@@ -21,8 +21,8 @@ MAX_INT64 = 2**63 - 1
 MAX_ITEMS = limits.ITEMS
 """Items of any one list: more than any bundle, proof or trusted root has."""
 
-_UPPER = re.compile("[A-Z]")
-_TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)", re.ASCII)
+_UPPER = regex.expression("[A-Z]")
+_TIME = regex.expression(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)", re.ASCII)
 
 
 @functools.cache

@@ -14,7 +14,7 @@ import msgspec
 from cryptography import x509
 from cryptography.hazmat import asn1
 
-from anchor import limits
+from anchor import limits, regex
 from anchor.errors import Refused, Unsupported
 from anchor.sigstore.rfc3161 import (
     ID_CT_TST_INFO,
@@ -30,7 +30,7 @@ from anchor.sigstore.x509 import reading
 MAX_TOKEN = limits.TIMESTAMP
 _SEQUENCE, _CONTEXT_0 = 0x30, 0xA0
 _MAX_PARTS = 64
-_TIME = re.compile(rb"(\d{14})(?:\.(\d*[1-9]))?Z", re.ASCII)
+_TIME = regex.expression(rb"(\d{14})(?:\.(\d*[1-9]))?Z", re.ASCII)
 """A GeneralizedTime in DER (X.690 section 11.7): in UTC, without zeros at the end of a fraction."""
 
 

@@ -6,8 +6,8 @@ cosigner's name: one key is one cosigner. ML-DSA-44 (`subtree/v1`) covers name, 
 but no extension lines. Decides whether one cosignature holds; quorums are `policy`'s.
 """
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey, MLDSA44PublicKey
 
 from anchor.encoding import decimal, unbase64
 from anchor.errors import Refused
@@ -38,12 +38,17 @@ def cosign(
     text: bytes, name: str, private: Ed25519PrivateKey | MLDSA44PrivateKey, time: int
 ) -> tuple[VerifierKey, bytes]:
     """The cosigner's key, and the payload of its signature line for a checkpoint text at a POSIX time."""
-    ed25519 = isinstance(private, Ed25519PrivateKey)
-    algorithm = Algorithm.COSIGNATURE_V1 if ed25519 else Algorithm.SUBTREE_V1
-    key = VerifierKey(name, algorithm, private.public_key().public_bytes_raw())
+    key = cosigner(name, private.public_key())
     if not 0 <= time <= MAX_TIME:
         raise Refused("a cosignature's time is from 0 to 2^63-1", where=name)
     return key, time.to_bytes(_TIME_SIZE, "big") + private.sign(_message(key, text, time))
+
+
+def cosigner(name: str, public: Ed25519PublicKey | MLDSA44PublicKey) -> VerifierKey:
+    """The key of a cosigner under its name."""
+    ed25519 = isinstance(public, Ed25519PublicKey)
+    algorithm = Algorithm.COSIGNATURE_V1 if ed25519 else Algorithm.SUBTREE_V1
+    return VerifierKey(name, algorithm, public.public_bytes_raw())
 
 
 def _message(key: VerifierKey, text: bytes, time: int) -> bytes:

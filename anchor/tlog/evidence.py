@@ -21,6 +21,7 @@ from anchor.tlog import checkpoint
 from anchor.tlog.checkpoint import Checkpoint, Log
 from anchor.tlog.keys import MAX_VKEY, VerifierKey, parse_vkey
 from anchor.tlog.note import MAX_NOTE
+from anchor.words import several
 
 FORMAT = "urn:ledger-anchor:evidence:v1"
 EQUAL_SIZE = "log-equal-size"
@@ -57,7 +58,7 @@ class Contradiction(msgspec.Struct, frozen=True):
         else:
             shown = (
                 f"root {old.root.hex()} at size {old.size}, and at size {new.size} a tree whose first "
-                f"{old.size} entries have root {self.implied.hex()}"
+                f"{several(old.size, 'entry')} have root {self.implied.hex()}"
             )
         return f"whoever holds the key {self.key.vkey} signed two histories of {self.origin}: {shown}"
 

@@ -24,8 +24,9 @@ from anchor.merkle.proof import roots_from_consistency
 from anchor.tlog import checkpoint, evidence
 from anchor.tlog.checkpoint import Checkpoint, Log
 from anchor.tlog.keys import VerifierKey
-from anchor.tlog.source import ProofSource, Source, TileCache
+from anchor.tlog.source import Damaged, ProofSource, Source, TileCache
 from anchor.tlog.tile_reader import TileReader
+from anchor.words import several
 
 MAX_HELD = 64
 """Held checkpoints for one call: the first, the last and a few between are enough."""
@@ -146,7 +147,7 @@ def follow_proofs(
 def _count(held: Sequence[Checkpoint], unproven: Sequence[Checkpoint], log: Log) -> None:
     for found, most in ((held, MAX_HELD), (unproven, MAX_UNPROVEN)):
         if len(found) > most:
-            raise Misuse(f"{len(found)} held checkpoints, more than {most}", where=log.origin)
+            raise Misuse(f"{several(len(found), 'held checkpoint')}, more than {most}", where=log.origin)
 
 
 def _head(
@@ -245,9 +246,9 @@ def _between(older: Checkpoint, newer: Checkpoint, prove: Prove) -> tuple[Path, 
     try:
         then, now = roots_from_consistency(older.size, newer.size, path)
     except Refused as e:
-        raise Unavailable(f"damaged source: {e}", where=newer.origin) from e
+        raise Damaged(f"damaged source: {e}", where=newer.origin) from e
     if now != newer.root:
-        raise Unavailable(
+        raise Damaged(
             f"damaged source: the hashes from {older.size} to {newer.size} do not rebuild the newer root",
             where=newer.origin,
             remedy="read the log from another place",

@@ -8,23 +8,23 @@ A key id is a hint for finding a key, never security: keys are configured and co
 import enum
 import functools
 import hashlib
-import re
-from dataclasses import dataclass, field
 
+import msgspec
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, mldsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from anchor import regex
 from anchor.encoding import to_base64, unbase64, unhex
-from anchor.errors import Refused, Unsupported
+from anchor.errors import Misuse, Refused, Unsupported
 
 MAX_NAME = 1024
 MAX_VKEY = 8192
 """Characters; an ML-DSA-44 key takes 1752 of base64."""
 
-_NO_NAME = re.compile(r"[+\s\x00-\x1f]")
-_SURROGATE = re.compile("[\ud800-\udfff]")
+_NO_NAME = regex.expression(r"[+\s\x00-\x1f]")
+_SURROGATE = regex.expression("[\ud800-\udfff]")
 _HASHES: dict[str, hashes.HashAlgorithm] = {
     "sha256": hashes.SHA256(),
     "sha384": hashes.SHA384(),
@@ -46,10 +46,11 @@ class Algorithm(enum.IntEnum):
 
 
 COSIGNATURES = frozenset({Algorithm.COSIGNATURE_V1, Algorithm.SUBTREE_V1})
+LOG_KEYS = frozenset({Algorithm.ED25519, Algorithm.ECDSA, Algorithm.SUBTREE_V1})
+"""The types of keys that logs sign checkpoints with."""
 
 
-@dataclass(frozen=True)
-class VerifierKey:
+class VerifierKey(msgspec.Struct, frozen=True, eq=False, dict=True):
     """A key under a name. `public_key`: 32 raw bytes for Ed25519, 1312 for ML-DSA-44, SPKI DER for ECDSA.
 
     Raises Refused for a name or key that cannot be. Equal only if name, algorithm and the whole key are.
@@ -58,8 +59,20 @@ class VerifierKey:
     name: str
     algorithm: Algorithm
     public_key: bytes
-    hash_name: str = field(default="sha256", kw_only=True, compare=False)
+    hash_name: str = "sha256"
     """The hash of an ECDSA key. A written key always uses SHA-256; a trusted root can name another."""
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, VerifierKey) and self._compared() == other._compared()
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other  # a Struct has one of its own, which compares nothing
+
+    def __hash__(self) -> int:
+        return hash(self._compared())
+
+    def _compared(self) -> tuple[str, Algorithm, bytes]:
+        return self.name, self.algorithm, self.public_key
 
     def __post_init__(self) -> None:
         check_name(self.name)
@@ -103,7 +116,7 @@ def check_name(name: str, where: str = "") -> None:
         raise Refused(f"a key name of {len(name)} characters", where=where)
     if _NO_NAME.search(name):
         raise Refused("a key name has a space, a plus or a control character", where=where)
-    if _SURROGATE.search(name):
+    if not name.isascii() and _SURROGATE.search(name):
         raise Refused("a key name is not valid Unicode", where=where)
 
 
@@ -134,6 +147,14 @@ def parse_vkey(text: str, *, where: str = "") -> VerifierKey:
     if key.key_id != key_id:
         raise Refused(f"the key's id is {key.key_id.hex()}, not {digest}", where=where)
     return key
+
+
+def parse_own_vkey(text: str, *, where: str) -> VerifierKey:
+    """As `parse_vkey`, for a key that the user wrote: a malformed one is Misuse."""
+    try:
+        return parse_vkey(text, where=where)
+    except Refused as e:
+        raise Misuse(e.problem, where=e.where) from None
 
 
 def key_from_spki(name: str, spki: bytes, *, hash_name: str = "sha256") -> VerifierKey:

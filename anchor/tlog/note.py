@@ -118,7 +118,7 @@ def verify(note: Note, keys: Iterable[VerifierKey]) -> tuple[Signed, ...]:
         if known.setdefault((key.name, key.key_id), key) != key:
             raise Misuse("two keys share a name and an id", where=f"{key.name}+{key.key_id.hex()}")
     found: dict[VerifierKey, Signed] = {}
-    for signature in note.signatures:
+    for signature in dict.fromkeys(note.signatures):  # anybody can repeat a line
         match = known.get((signature.name, signature.key_id))
         if match is not None:
             signed = Signed(match, _check(match, note.text, signature.payload))

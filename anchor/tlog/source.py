@@ -13,6 +13,10 @@ class Missing(Unavailable):
     """The source answered that it has no such resource (404); any other failure is plain Unavailable."""
 
 
+class Damaged(Unavailable):
+    """The source answered with bytes that do not hash up to the checkpoint."""
+
+
 class Source(Protocol):
     """A tiled log (C2SP tlog-tiles). Raises Missing or Unavailable, nothing else."""
 

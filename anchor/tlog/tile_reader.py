@@ -11,7 +11,7 @@ is in the tile above it; every entry hashes to its place in a level-0 tile.
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 
-from anchor.errors import Misuse, Refused, Unavailable
+from anchor.errors import Misuse, Refused
 from anchor.merkle.hashing import HASH_SIZE, leaf_hashes, reduce_pairs
 from anchor.merkle.ranges import (
     Node,
@@ -22,8 +22,9 @@ from anchor.merkle.ranges import (
 )
 from anchor.tlog import tiles
 from anchor.tlog.checkpoint import Checkpoint
-from anchor.tlog.source import Missing, Source, TileCache
+from anchor.tlog.source import Damaged, Missing, Source, TileCache
 from anchor.tlog.tiles import FULL, Tile
+from anchor.words import are
 
 MAX_TILES = 4096
 """Verified tiles kept in memory, at most 32 MiB."""
@@ -73,7 +74,7 @@ class TileReader:
         while start < end:
             index, first = divmod(start, FULL)
             stop = min(FULL, end - index * FULL)
-            data = self._tile(Tile(0, index, tiles.width_at(self.size, 0, index)))
+            data = self.tile(Tile(0, index, tiles.width_at(self.size, 0, index)))
             yield from tiles.split(data[first * HASH_SIZE : stop * HASH_SIZE], stop - first)
             start += stop - first
 
@@ -107,6 +108,39 @@ class TileReader:
         bundle, offset = divmod(index, FULL)
         return self._bundle(bundle)[offset]
 
+    def bundle(self, index: int) -> list[bytes]:
+        """All entries of one bundle, which hash to their place in the tree, for whoever reads a whole log.
+
+        Nothing new is kept, and no level-0 tile is read for a full bundle: the tile above has its hash.
+        """
+        if (kept := self._entries.get(index)) is not None:
+            return kept
+        width = tiles.width_at(self.size, 0, index)
+        if not width:
+            raise Refused(f"bundle {index} of a tree of {self.size}", where="index")
+        path = tiles.entries_path(index, width)
+        found = self._fetch_bundle(index, width, path)
+        hashes = b"".join(leaf_hashes(found))
+        if width == FULL:
+            same = _hash_of(hashes, 0, FULL) == self._node(Node(tiles.HEIGHT, index))
+        else:
+            same = hashes == self.tile(Tile(0, index, width))
+        if not same:
+            raise _damaged("does not hash to its place in the tree", path)
+        return found
+
+    def tile(self, tile: Tile) -> bytes:
+        """A tile of this tree, as wide as the tree has it: its hashes, which lead up to the root."""
+        self.authenticate()
+        if tile.width < FULL:
+            return self._edge[tile]
+        if (kept := self._tiles.get(tile)) is not None:
+            self._tiles.move_to_end(tile)
+            return kept
+        above = tiles.parent(tile, self.size)
+        wanted = _hash_of(self.tile(above.tile), above.start, above.end)
+        return self._believe(tile, self._full(tile, wanted))
+
     def _range(self, part: Range) -> bytes:
         if not 0 <= part.start < part.end <= self.size:
             raise Refused(f"leaves {part.start} to {part.end} of a tree of {self.size}", where="range")
@@ -116,23 +150,11 @@ class TileReader:
         if (kept := self._nodes.get(node)) is not None:
             return kept
         found = tiles.place(node, self.size)
-        data = _hash_of(self._tile(found.tile), found.start, found.end)
+        data = _hash_of(self.tile(found.tile), found.start, found.end)
         if len(self._nodes) >= MAX_NODES:
             self._nodes.clear()
         self._nodes[node] = data
         return data
-
-    def _tile(self, tile: Tile) -> bytes:
-        """A tile of this tree, hashed up to the root."""
-        self.authenticate()
-        if tile.width < FULL:
-            return self._edge[tile]
-        if (kept := self._tiles.get(tile)) is not None:
-            self._tiles.move_to_end(tile)
-            return kept
-        above = tiles.parent(tile, self.size)
-        wanted = _hash_of(self._tile(above.tile), above.start, above.end)
-        return self._believe(tile, self._full(tile, wanted))
 
     def _believe(self, tile: Tile, data: bytes) -> bytes:
         """Keep a full tile that was hashed up to the root."""
@@ -192,7 +214,7 @@ class TileReader:
             most = FULL * HASH_SIZE
             data = self._source.tile(tile.level, tile.index, FULL)
         if not wanted <= len(data) <= most:
-            raise _damaged(f"{len(data)} bytes where {tile.width} hashes are wanted", tile.path)
+            raise _damaged(f"{len(data)} bytes where {are(tile.width, 'hash')} wanted", tile.path)
         return data[:wanted]
 
     def _bundle(self, index: int) -> list[bytes]:
@@ -217,11 +239,11 @@ class TileReader:
             self.authenticate()
             above = tiles.parent(tile, self.size)
             data = b"".join(hashes)
-            if _hash_of(data, 0, FULL) == _hash_of(self._tile(above.tile), above.start, above.end):
+            if _hash_of(data, 0, FULL) == _hash_of(self.tile(above.tile), above.start, above.end):
                 self._believe(tile, data)
                 if self._cache is not None:
                     self._cache.put(tile.path, data)
-        return self._tile(tile)
+        return self.tile(tile)
 
     def _fetch_bundle(self, index: int, width: int, path: str) -> list[bytes]:
         whole = True
@@ -255,5 +277,5 @@ def _hash_of(data: bytes, start: int, end: int) -> bytes:
     return level[0]
 
 
-def _damaged(problem: str, path: str) -> Unavailable:
-    return Unavailable(f"damaged source: {problem}", where=path, remedy="read the log from another place")
+def _damaged(problem: str, path: str) -> Damaged:
+    return Damaged(f"damaged source: {problem}", where=path, remedy="read the log from another place")

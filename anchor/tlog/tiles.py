@@ -5,17 +5,19 @@ Pure arithmetic on sizes and strict parsing of bytes. `tile_reader` decides whet
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import msgspec
 
+from anchor import regex
 from anchor.encoding import decimal
 from anchor.errors import Refused
 from anchor.merkle.hashing import HASH_SIZE, MAX_SIZE
 from anchor.merkle.ranges import (
     Node,
 )
+from anchor.words import several
 
 HEIGHT = 8
 FULL = 256
@@ -25,7 +27,7 @@ MAX_ENTRY = 0xFFFF
 MAX_BUNDLE = FULL * (2 + MAX_ENTRY)
 """Bytes: 256 entries of 65535, each with its length."""
 
-_GROUP = re.compile(r"x?[0-9]{3}", re.ASCII)
+_GROUP = regex.expression(r"x?[0-9]{3}", re.ASCII)
 
 
 class Tile(msgspec.Struct, frozen=True, order=True):
@@ -99,6 +101,16 @@ def width_at(size: int, level: int, index: int) -> int:
     return max(0, min(FULL, (size >> HEIGHT * level) - index * FULL))
 
 
+def every_tile(size: int) -> Iterator[Tile]:
+    """Every tile of a tree of `size`, level by level: full ones, and the partial one at the right edge."""
+    for level in range(8):
+        full, rest = divmod(size >> HEIGHT * level, FULL)
+        for index in range(full):
+            yield Tile(level, index, FULL)
+        if rest:
+            yield Tile(level, full, rest)
+
+
 def right_edge(size: int) -> list[Tile]:
     """The partial tiles of a tree of `size`, bottom up: folded together they are its root.
 
@@ -111,6 +123,13 @@ def right_edge(size: int) -> list[Tile]:
         if width:
             edge.append(Tile(level, index, width))
     return edge
+
+
+def partial_paths(size: int) -> frozenset[str]:
+    """The paths of the partial tiles of a tree of `size`, and of its partial entry bundle."""
+    paths = [tile.path for tile in right_edge(size)]
+    index, width = divmod(size, FULL)
+    return frozenset([*paths, entries_path(index, width)] if width else paths)
 
 
 def place(node: Node, size: int) -> Place:
@@ -133,7 +152,9 @@ def parent(tile: Tile, size: int) -> Place:
 def split(data: bytes, width: int, *, where: str = "tile") -> list[bytes]:
     """The hashes of a tile of this width; raises Refused unless its length is exact."""
     if len(data) != width * HASH_SIZE:
-        raise Refused(f"{len(data)} bytes where {width} hashes have {width * HASH_SIZE}", where=where)
+        raise Refused(
+            f"{len(data)} bytes where {width * HASH_SIZE} are wanted: {several(width, 'hash')}", where=where
+        )
     return [data[i : i + HASH_SIZE] for i in range(0, len(data), HASH_SIZE)]
 
 
@@ -151,7 +172,7 @@ def parse_bundle(data: bytes, width: int, *, rest: bool = False, where: str = "e
         entries.append(data[at + 2 : end])
         at = end
     if at != len(data) and not rest:
-        raise Refused(f"{len(data) - at} bytes after the last of {width} entries", where=where)
+        raise Refused(f"{len(data) - at} bytes after the last of {several(width, 'entry')}", where=where)
     return entries
 
 

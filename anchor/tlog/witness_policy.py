@@ -6,29 +6,30 @@ nothing is demanded. A policy comes from the verifier, so a bad one is Misuse; a
 Names are octets: `str` fields hold them decoded as UTF-8 where that is possible, else escaped.
 """
 
-import re
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 
 import msgspec
 
-from anchor import limits
+from anchor import limits, regex
 from anchor.encoding import decimal
 from anchor.errors import AnchorError, Misuse, Refused
 from anchor.tlog import checkpoint, note
 from anchor.tlog.checkpoint import Checkpoint, Log
-from anchor.tlog.keys import COSIGNATURES, Algorithm, VerifierKey, parse_vkey
+from anchor.tlog.keys import COSIGNATURES, LOG_KEYS, VerifierKey, parse_vkey
+from anchor.words import several
 
 MAX_POLICY = limits.WITNESS_POLICY
 MAX_OF_EACH = 1024
 """Logs, witnesses and groups; at least 32 of each must be supported."""
 FUTURE = 300
 """Seconds by which a witness's clock may be ahead of ours before its cosignature does not count."""
+
 NONE = b"none"
 
-_LOG_KEYS = frozenset({Algorithm.ED25519, Algorithm.ECDSA, Algorithm.SUBTREE_V1})
-_BLANKS = re.compile(rb"[ \t]+")
-_FORBIDDEN = re.compile(rb"[^\t\n\x20-\x7e\x80-\xff]")
+_BLANKS = regex.expression(rb"[ \t]+")
+_FORBIDDEN = regex.expression(rb"[^\t\n\x20-\x7e\x80-\xff]")
 
 
 class LogLine(msgspec.Struct, frozen=True):
@@ -57,13 +58,15 @@ class Group(msgspec.Struct, frozen=True):
 class Cosigned(msgspec.Struct, frozen=True):
     """A cosignature that verified: the witness's name in the policy, its key's name, POSIX seconds.
 
-    `counts` is False when the time lies in the future, by more than a clock may be off.
+    `counts` is False when the time lies in the future, by more than a clock may be off, and for the key of a
+    log: whoever runs a log is no witness of it. `doubt` says which of the two.
     """
 
     witness: str
     key: VerifierKey
     time: int
     counts: bool
+    doubt: str = ""
 
 
 class Quorum(msgspec.Struct, frozen=True):
@@ -72,11 +75,30 @@ class Quorum(msgspec.Struct, frozen=True):
     met: bool
     wanted: str
     cosigned: tuple[Cosigned, ...]
+    named: int = 0
+    """The number of witnesses that the policy names: a witness with two keys, of one name, is one."""
+
+    @property
+    def demanded(self) -> bool:
+        """False for the quorum `none`, which is met by nobody."""
+        return self.wanted != shown(NONE)
+
+    @property
+    def counted(self) -> tuple[Cosigned, ...]:
+        """The cosignatures that count."""
+        return tuple(c for c in self.cosigned if c.counts)
+
+    @property
+    def witnesses(self) -> tuple[str, ...]:
+        """The witnesses whose cosignatures count, each once, by the name of the first of its keys."""
+        return tuple({c.key.name: c.witness for c in reversed(self.counted)}.values())[::-1]
 
     @property
     def sentence(self) -> str:
         """For a person: what was counted against what."""
-        who = ", ".join(f"{c.witness} at {c.time}{'' if c.counts else ' (future)'}" for c in self.cosigned)
+        who = ", ".join(
+            f"{c.witness} at {c.time}{'' if c.counts else f' ({c.doubt})'}" for c in self.cosigned
+        )
         return f"quorum {self.wanted} {'met' if self.met else 'not met'}; cosigned by {who or 'nobody known'}"
 
 
@@ -94,31 +116,77 @@ class WitnessPolicy(msgspec.Struct, frozen=True, dict=True):
         return tuple(Log(line.key.name, line.key) for line in self.logs)
 
     @property
+    def demand(self) -> str:
+        """For a person: the quorum and how many witnesses there are. It differs if any key or rule does."""
+        rules = [f"{shown(w.name)} {w.key.vkey}" for w in self.witnesses]
+        rules += [f"{shown(g.name)} {g.threshold} {' '.join(map(shown, g.members))}" for g in self.groups]
+        rules += [line.key.vkey for line in self.logs]
+        digest = hashlib.sha256("\n".join(rules).encode()).hexdigest()
+        wanted = shown(self.quorum or NONE)
+        return f"quorum {wanted} of {several(len(self.witnesses), 'witness')} (rules {digest[:16]})"
+
+    @property
     def cosigners(self) -> tuple[VerifierKey, ...]:
         """The keys of the witnesses."""
         return tuple(w.key for w in self.witnesses)
 
 
-def evaluate(policy: WitnessPolicy, signed: note.Note, *, now: int) -> Quorum:
+def counted_twice(policy: WitnessPolicy) -> tuple[Witness, Witness] | None:
+    """Two witnesses of one operator who both count towards the quorum; None if there are none.
+
+    One name of keys, or one URL, is one operator (C2SP tlog-cosignature: a witness with two keys has one
+    name). Two of his keys count once where the first group above both needs one member only.
+    """
+    above = {member: group for group in policy.groups for member in group.members}
+    seen: dict[tuple[str, str], list[tuple[Witness, list[bytes]]]] = {}
+    for witness in policy.witnesses:
+        path = _path(above, witness.name)
+        if policy.quorum not in path:
+            continue
+        for operator in (("key", witness.key.name), ("url", witness.url.rstrip("/"))):
+            others = seen.setdefault(operator, []) if operator[1] else []
+            for other, other_path in others:
+                if next(above[n] for n in path if above[n].name in other_path).threshold > 1:
+                    return other, witness
+            others.append((witness, path))
+    return None
+
+
+def _path(above: Mapping[bytes, Group], name: bytes) -> list[bytes]:
+    """The name, and those of the groups above it, the closest first."""
+    path = [name]
+    while path[-1] in above:
+        path.append(above[path[-1]].name)
+    return path
+
+
+def evaluate(
+    policy: WitnessPolicy, signed: note.Note, *, now: int, log_keys: Collection[bytes] = ()
+) -> Quorum:
     """Count the cosignatures on a note against the policy at POSIX time `now`.
 
-    Raises Refused when a known witness's cosignature does not verify. The log's own signature is not looked
-    at: `checkpoint.verify` or `verify` does that.
+    A witness whose key is a log's key (`VerifierKey.public_key`) is not counted: neither one of `log_keys`
+    nor one of the policy's own log lines. Raises Refused when a known witness's cosignature does not verify.
+    The log's own signature is not looked at: `checkpoint.verify` or `verify` does that.
     """
     try:
         signers = note.verify(signed, policy.cosigners) if _any_known(policy, signed) else ()
     except AnchorError as e:
         raise e.at("cosignature") from None
     named = {w.key: w.name for w in policy.witnesses}
-    cosigned = [
-        Cosigned(shown(named[s.key]), s.key, s.time or 0, (s.time or 0) <= now + FUTURE) for s in signers
-    ]
+    logs = {line.key.public_key for line in policy.logs}.union(log_keys)
+    cosigned = []
+    for s in signers:
+        time = s.time or 0
+        doubt = "a log's own key" if s.key.public_key in logs else "future" if time > now + FUTURE else ""
+        cosigned.append(Cosigned(shown(named[s.key]), s.key, time, not doubt, doubt))
     witnessed = {named[c.key] for c in cosigned if c.counts}
     for group in policy.groups:  # each after its members, as they are defined
         if sum(m in witnessed for m in group.members) >= group.threshold:
             witnessed.add(group.name)
     met = policy.quorum is None or policy.quorum in witnessed
-    return Quorum(met, shown(policy.quorum or NONE), tuple(cosigned))
+    people = len({w.key.name for w in policy.witnesses})
+    return Quorum(met, shown(policy.quorum or NONE), tuple(cosigned), people)
 
 
 def verify(
@@ -133,7 +201,7 @@ def verify(
         known = "signed by no key of that log" if owners else "not of a log that the policy names"
         raise Refused(f"a checkpoint of {found.origin!r}, {known}", where="checkpoint")
     verified = checkpoint.verify(raw, fitting[0], cosigners=policy.cosigners)
-    quorum = evaluate(policy, verified.note, now=now)
+    quorum = evaluate(policy, verified.note, now=now, log_keys={fitting[0].key.public_key})
     if not quorum.met:
         raise Refused(quorum.sentence, where="cosignatures")
     return verified, quorum
@@ -219,7 +287,7 @@ class _Reading:
             key = parse_vkey(vkey.decode("utf-8"))
         except UnicodeDecodeError:
             raise Refused("a key's name is not UTF-8") from None
-        if (key.algorithm in COSIGNATURES) if kind == "witness" else (key.algorithm in _LOG_KEYS):
+        if (key.algorithm in COSIGNATURES) if kind == "witness" else (key.algorithm in LOG_KEYS):
             if key.public_key in self.keys[kind]:  # by the key itself: the Ed25519 form binds no name
                 raise Refused(f"a second {kind} with the key of {key.name}")
         else:

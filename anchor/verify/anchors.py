@@ -1,37 +1,37 @@
 # SPDX-License-Identifier: Apache-2.0
 """The anchors of a release: each bundle verified strictly, and compared with what release.json says about it.
 
-Decides which anchors count: those that the verifier's own trust verifies, with the witnesses that the policy
-demands, with the agreement of the reference client if it is asked, and with the release's copy of the
-trusted root verifying the same.
+Decides which anchors count. The verifier's own trust must verify the bundle, with the witnesses that the
+policy demands. The reference client must agree, if it is asked. The release's copy of the trusted root must
+verify the same.
 """
 
 import functools
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import msgspec
 
 from anchor.encoding import rfc3339
-from anchor.errors import Pending, Refused, Unavailable, Unsupported
+from anchor.errors import AnchorError, Refused, Unavailable, Unsupported
 from anchor.format.release import MAX_BUNDLE, Anchor, Release
-from anchor.format.statement import PAYLOAD_TYPE
-from anchor.log_kinds import EMBEDDED
-from anchor.log_kinds.embedded import EMBEDDED_SUFFIX
+from anchor.sigstore.bundle import IN_TOTO, Bundle
 from anchor.sigstore.trusted_root import TrustedRoot
 from anchor.sigstore.trusted_root import parse as parse_root
-from anchor.tlog import witness_policy
-from anchor.tlog.witness_policy import WitnessPolicy
 from anchor.verdict import Check, Class
-from anchor.verify import root_copy, steps
+from anchor.verify import independence, root_copy, steps
 from anchor.verify.bundle import verify_bundle
 from anchor.verify.effort import Effort
+from anchor.verify.independence import PUBLISHER, Counted, Independence
 from anchor.verify.policy import Policy
 from anchor.verify.release_files import Files, read_whole
-from anchor.verify.report import BundleReport
+from anchor.verify.report import BundleReport, LogFact
 from anchor.verify.root_copy import Name, RootCopy
 from anchor.verify.steps import Checks
+
+if TYPE_CHECKING:
+    from anchor.tlog.witness_policy import WitnessPolicy
 
 NOT_ASKED = "the sigstore client was not asked; 'anchor verify --second-opinion' asks it"
 
@@ -56,9 +56,46 @@ class Trust(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """The policy's name for each of the roots, in the order of `raw`."""
     checks: Sequence[Check] = ()
     """The checks of loading the roots, such as how fresh each one is."""
-    witnesses: WitnessPolicy | None = None
+    witnesses: "WitnessPolicy | None" = None
+    """The witness policy of each log that has none of its own."""
+    log_witnesses: "Mapping[str, WitnessPolicy]" = msgspec.field(default_factory=dict)
+    """The witness policies of single logs, by the origins of their checkpoints."""
+    public_logs: frozenset[bytes] = frozenset()
+    """The keys (SPKI DER) of the logs that the public and staging instances run."""
     versions: Mapping[str, str] = msgspec.field(default_factory=dict)
     """The versions of the TUF metadata that vouches for the roots, by repository and role."""
+    notes: Sequence[str] = ()
+    """Notes about where the roots came from."""
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """Notes that each verdict under this trust has."""
+        return (*self.policy.remarks, *self.notes)
+
+    def witnesses_of(self, origin: str, spki: bytes = b"") -> "WitnessPolicy | None":
+        """The witness policy of the log with this checkpoint origin: its own one, else the general one.
+
+        `spki`: its key (SPKI DER). A log may have several names, and chooses the one under which it signs. So
+        a policy of its own under another name goes before the general one, and counts nothing here.
+        """
+        if not self.log_witnesses or origin in self.log_witnesses or not spki:
+            return self.log_witnesses.get(origin, self.witnesses)
+        from anchor.tlog.keys import key_from_spki  # only for a policy that names logs
+
+        try:
+            public = key_from_spki("log", spki).public_key
+        except AnchorError:  # a kind of key that no policy can name
+            return self.witnesses
+        policies = self.log_witnesses.values()
+        own = (p for p in policies if any(public == known.key.public_key for known in p.known_logs))
+        return next(own, self.witnesses)
+
+    def count_cosignatures(
+        self, checks: Checks, report: BundleReport, *, now: datetime, effort: Effort
+    ) -> Counted:
+        """Count the cosignatures of a verified bundle's log entry, as the policy demands (`independence`)."""
+        log = report.logs[0]
+        return independence.demand(checks, log, self.witnesses_of(log.origin, log.spki), now, effort)
 
     @functools.cached_property
     def each(self) -> tuple[TrustedRoot, ...]:
@@ -71,7 +108,7 @@ class Trust(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         return next((root for raw, root in zip(self.raw, self.each, strict=True) if raw == data), None)
 
     def verify(
-        self, bundle: bytes, *, now: datetime, effort: Effort | None = None
+        self, bundle: bytes | Bundle, *, now: datetime, effort: Effort | None = None
     ) -> tuple[BundleReport, bytes]:
         """The report of a bundle for the policy's signers, and the JSON of the one root that was used.
 
@@ -109,6 +146,8 @@ class VerifiedAnchor(msgspec.Struct, frozen=True, kw_only=True):
     counts: bool
     """True if the further demands hold too: witnesses, the agreement of the reference client, and the
     release's copy of the trusted root verifying the same."""
+    own_word: bool
+    """True if log, signer and time are the publisher's own word."""
 
 
 class AnchorReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -128,6 +167,8 @@ class AnchorReport(msgspec.Struct, frozen=True, kw_only=True):
     """True if everything that the verifier demands holds."""
     foreign: bool = False
     """True if the policy's trusted roots do not name the log or the authority."""
+    independence: Independence | None = None
+    """How independent the log is; None if no bundle is set."""
     used: frozenset[Name] = frozenset()
     """For a foreign anchor: the entries of the release's own copy of the trusted root that it needs."""
 
@@ -144,16 +185,13 @@ class AnchorReport(msgspec.Struct, frozen=True, kw_only=True):
         return origin if self.bundle and self.root else f"anchor {self.number}, which claims {origin}"
 
     @property
-    def embedded(self) -> bool:
-        """True if the publisher runs the log, or the authority that vouches for signer or time.
-
-        The origin says so, which the checkpoint binds, and so do the names of authorities in the root.
-        """
-        if self.bundle is None:
-            return False
-        others = (self.bundle.authority, *(t.authority for t in self.bundle.times))
-        logs = any(EMBEDDED.has_origin(log.origin) for log in self.bundle.logs)
-        return logs or any(EMBEDDED_SUFFIX in name for name in others)
+    def weight(self) -> str:
+        """The sentence about its independence. Without the verifier's own trust it says only what the origin
+        of an embedded log says; else it is empty."""
+        found = self.independence
+        if found is None or not (self.root or found.operator == PUBLISHER or found.own_authority):
+            return ""
+        return found.sentence
 
     @property
     def verified(self) -> VerifiedAnchor | None:
@@ -161,7 +199,12 @@ class AnchorReport(msgspec.Struct, frozen=True, kw_only=True):
         if self.bundle is None or not self.root:
             return None
         return VerifiedAnchor(
-            anchor=self.anchor, number=self.number, data=self.data, report=self.bundle, counts=self.counts
+            anchor=self.anchor,
+            number=self.number,
+            data=self.data,
+            report=self.bundle,
+            counts=self.counts,
+            own_word=self.independence is None or self.independence.own_word,
         )
 
     def facts(self) -> dict[str, Any]:
@@ -173,12 +216,12 @@ class AnchorReport(msgspec.Struct, frozen=True, kw_only=True):
             "identity": a.identity,
             "issuer": a.issuer,
             "time": a.time,
-            "independent": not self.embedded,
+            **weight_facts(self.independence),
         }
 
 
 class _Given(msgspec.Struct, frozen=True, kw_only=True):
-    """The inputs for one anchor. `copy`: the trusted root beside the release."""
+    """The inputs for one anchor. `copy`: the trusted root beside the release that the anchor names."""
 
     payload: bytes
     files: Files
@@ -208,10 +251,8 @@ def verify_all(
     reference_client: ReferenceClient | None,
     effort: Effort,
 ) -> tuple[list[AnchorReport], list[Check]]:
-    """A report for each anchor, and the checks of the release's own copy of the trusted root."""
-    copy_checks = Checks()
-    known = trust.known if trust else None
-    copy = copy_checks.run(steps.TRUSTED_ROOT, root_copy.read, release, files, known)
+    """A report for each anchor, and the checks of the release's own copies of trusted roots."""
+    copies, copy_checks = _read_copies(release, files, trust, effort)
     reports = []
     for number, anchor in enumerate(release.anchors, 1):
         given = _Given(
@@ -220,14 +261,40 @@ def verify_all(
             trust=trust,
             now=now,
             reference_client=reference_client,
-            copy=copy,
+            copy=copies.get(anchor.trusted_root),
             effort=effort.share(len(release.anchors) + 1 - number),
         )
         reports.append(_verify_anchor(anchor, number, given))
-    if copy is not None and trust is not None and copy.raw not in trust.raw:
-        used = frozenset().union(*(r.used for r in reports))
-        copy_checks.run(steps.TRUSTED_ROOT_COPY, copy.consistent_with, trust.root, used)
-    return reports, copy_checks.checks
+    for digest, copy in copies.items():
+        if trust is not None and copy.raw not in trust.raw:
+            used = frozenset().union(*(r.used for r in reports if r.anchor.trusted_root == digest))
+            checks = Checks()
+            checks.run(steps.TRUSTED_ROOT_COPY, copy.consistent_with, trust.root, used)
+            copy_checks += _about(checks, release, digest)
+    return reports, copy_checks
+
+
+def _read_copies(
+    release: Release, files: Files, trust: Trust | None, effort: Effort
+) -> tuple[dict[str, RootCopy], list[Check]]:
+    """The copies that could be read, by their SHA-256, and the check of each one."""
+    known, found = trust.known if trust else None, list[Check]()
+    copies = {}
+    for blob in release.trusted_roots:
+        checks = Checks(effort if len(release.trusted_roots) > 1 else None)
+        copy = checks.run(steps.TRUSTED_ROOT, root_copy.read, blob, files, known)
+        if copy is not None:
+            copies[blob.sha256] = copy
+        found += _about(checks, release, blob.sha256)
+    return copies, found
+
+
+def _about(checks: Checks, release: Release, digest: str) -> list[Check]:
+    """The checks of one of several copies, each with the path that it is about."""
+    if release.version == 1:
+        return checks.checks
+    (path,) = (blob.path for blob in release.trusted_roots if blob.sha256 == digest)
+    return [msgspec.structs.replace(c, about=path) for c in checks.checks]
 
 
 def _verify_anchor(anchor: Anchor, number: int, given: _Given) -> AnchorReport:
@@ -235,7 +302,7 @@ def _verify_anchor(anchor: Anchor, number: int, given: _Given) -> AnchorReport:
     copy, trust, now, effort = given.copy, given.trust, given.now, given.effort
     checks = Checks(effort)
     data = checks.run(steps.BUNDLE_FILE, _read_bundle, anchor, given.files)
-    root, foreign, used, bundle, counts = b"", False, None, None, False
+    root, foreign, used, bundle, counts, counted = b"", False, None, None, False, Counted()
     if data is not None and trust is not None:
         bundle_report, root = trust.verify(data, now=now, effort=effort)
         foreign = bundle_report.foreign
@@ -246,7 +313,9 @@ def _verify_anchor(anchor: Anchor, number: int, given: _Given) -> AnchorReport:
         else:
             bundle = _check_bundle(checks, anchor, bundle_report, given.payload)
             if bundle is not None:
-                counts = _check_demands(checks, VerifiedBundle(anchor, data, root, bundle), given, trust)
+                counted = trust.count_cosignatures(checks, bundle, now=now, effort=effort)
+                verified = VerifiedBundle(anchor, data, root, bundle)
+                counts = counted.enough and _check_demands(checks, verified, given)
     elif data is not None and copy is not None:
         bundle = _check_bundle(checks, anchor, copy.verify(data, now, effort), given.payload)
     return AnchorReport(
@@ -258,8 +327,15 @@ def _verify_anchor(anchor: Anchor, number: int, given: _Given) -> AnchorReport:
         root=root,
         counts=counts,
         foreign=foreign,
+        independence=weigh(bundle, trust, counted) if bundle else None,
         used=used or frozenset(),
     )
+
+
+def weigh(bundle: BundleReport, trust: Trust | None, counted: Counted) -> Independence:
+    """The independence of the first log entry of a verified bundle."""
+    public = trust.public_logs if trust else frozenset[bytes]()
+    return independence.weigh(bundle, bundle.logs[0], public=public, counted=counted)
 
 
 def _read_bundle(anchor: Anchor, files: Files) -> tuple[str, bytes]:
@@ -298,13 +374,9 @@ def _check_untrusted(
     return line, used
 
 
-def _check_demands(checks: Checks, verified: VerifiedBundle, given: _Given, trust: Trust) -> bool:
-    """True if a verified anchor counts: witnesses, second opinion and the release's copy all agree."""
+def _check_demands(checks: Checks, verified: VerifiedBundle, given: _Given) -> bool:
+    """True if a verified anchor with its witnesses counts: second opinion and the release's copy agree."""
     run, copy = checks.run, given.copy
-    if trust.witnesses is not None and not run(
-        steps.WITNESSES, check_witnesses, verified.report, trust.witnesses, given.now, given.effort
-    ):
-        return False
     client, agreed = given.reference_client, True
     if client is None:
         checks.skip(steps.REFERENCE_CLIENT, NOT_ASKED)
@@ -341,9 +413,14 @@ def _check_root_copy(verified: VerifiedBundle, copy: RootCopy, given: _Given) ->
     return copy.verifies_same(verified.data, given.payload, given.now, given.effort)
 
 
-def check_claims(anchor: Anchor, bundle: BundleReport, payload: bytes) -> str:
-    """Return if the bundle signs this statement and binds what release.json says; raises Refused."""
-    if bundle.payload_type != PAYLOAD_TYPE or bundle.payload != payload:
+def weight_facts(found: Independence | None) -> dict[str, Any]:
+    """The members of a verdict about the independence of an anchor; none for one that was not verified."""
+    return {"independent": found.independent, "independence": found.facts()} if found else {}
+
+
+def check_anchored(bundle: BundleReport, payload: bytes) -> LogFact:
+    """The log in which the bundle anchors this statement. Raises `Refused` for a bundle that does not."""
+    if bundle.payload_type != IN_TOTO or bundle.payload != payload:
         raise Refused(
             "the bundle signs another statement than the one beside release.json", where="statement"
         )
@@ -353,6 +430,12 @@ def check_claims(anchor: Anchor, bundle: BundleReport, payload: bytes) -> str:
     if log.checkpoint is None:
         problem = "no checkpoint and proof: the log's promise alone is not an anchor (FORMAT.md section 7)"
         raise Refused(problem, where="log entry")
+    return log
+
+
+def check_claims(anchor: Anchor, bundle: BundleReport, payload: bytes) -> str:
+    """Return if the bundle signs this statement and binds what release.json says; raises Refused."""
+    log = check_anchored(bundle, payload)
     pairs = (
         ("log.origin", anchor.log.origin, log.origin),
         ("log.url", anchor.log.url, log.base_url),
@@ -373,32 +456,11 @@ def time_text(report: BundleReport) -> str:
     return rfc3339(report.earliest) if report.earliest else ""
 
 
-def check_witnesses(report: BundleReport, witnesses: WitnessPolicy, now: datetime, effort: Effort) -> str:
-    """Return if the checkpoint of a verified bundle has the quorum of the C2SP policy; Pending if not yet.
-
-    A Rekor v2 log goes on without its witnesses, and no Sigstore client notices. So we count cosignatures.
-    """
-    for _ in witnesses.cosigners:  # each one has at most one signature
-        effort.spend()
-    log = report.logs[0]
-    if log.checkpoint is None:
-        raise Refused("the bundle has no checkpoint that witnesses could have cosigned")
-    known = [named for named in witnesses.known_logs if named.owns(log.origin)]
-    if not known:
-        raise Pending(f"the witness policy does not name the log {log.origin}: its entries count for nothing")
-    signed = {(line.name, line.key_id) for line in log.checkpoint.note.signatures}
-    if not any((named.key.name, named.key.key_id) in signed for named in known):
-        raise Refused(f"the checkpoint is not signed by the key that the witness policy has for {log.origin}")
-    quorum = witness_policy.evaluate(witnesses, log.checkpoint.note, now=int(now.timestamp()))
-    if not quorum.met:
-        raise Pending(quorum.sentence)
-    return quorum.sentence
-
-
 def claimed(reports: Sequence[AnchorReport]) -> list[str]:
     """A note for each signer that a bundle claims, if no policy says who may sign."""
-    return [
-        f"signed by {r.anchor.identity} (issuer {r.anchor.issuer}): claimed, not verified"
-        for r in reports
-        if r.bundle is not None
-    ]
+    return [claim(r.anchor.identity, r.anchor.issuer) for r in reports if r.bundle is not None]
+
+
+def claim(identity: str, issuer: str) -> str:
+    """The note about a signer whom a certificate names, and nobody else."""
+    return f"signed by {identity} (issuer {issuer}): claimed, not verified"

@@ -137,6 +137,7 @@ def _report(run: _Run) -> BundleReport:
         identity=leaf.identity if leaf else "",
         issuer=leaf.issuer if leaf else "",
         authority=run.authority,
+        root_label=run.root_label,
         claimed=leaf is not None and run.signers is None,
         times=tuple(run.times),
         payload_type=content.payload_type if isinstance(content, Envelope) else "",

@@ -6,6 +6,7 @@ time, whether the embedded SCTs are of trusted certificate logs, and whether a p
 id in an SCT selects the log's key; we never try one key after the other.
 """
 
+import contextlib
 import hashlib
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -31,7 +32,7 @@ from anchor.verify.policy import Signer
 
 MAX_CERTIFICATE = limits.CERTIFICATE
 _ISSUER = x509.ObjectIdentifier("1.3.6.1.4.1.57264.1.1")
-_ISSUER_V2 = x509.ObjectIdentifier("1.3.6.1.4.1.57264.1.8")
+_ISSUERS = (_ISSUER, x509.ObjectIdentifier("1.3.6.1.4.1.57264.1.8"))
 _USERNAME = x509.ObjectIdentifier("1.3.6.1.4.1.57264.1.7")
 _SCT = "certificate SCT"
 MAX_SCTS = 8
@@ -124,22 +125,23 @@ def _username(text: str, where: str) -> str:
 
 def _issuer(extensions: x509.Extensions, where: str) -> str:
     """The OIDC issuer of one or both of Fulcio's extensions; both must say the same."""
-    issuers = []
-    for oid in (_ISSUER, _ISSUER_V2):
-        try:
-            value = extensions.get_extension_for_oid(oid).value
-        except x509.ExtensionNotFound:
-            continue
-        assert isinstance(value, x509.UnrecognizedExtension)
-        if oid is _ISSUER:
-            issuers.append(_text(value.value, f"{where} issuer"))
-        else:
-            issuers.append(_utf8_string(value.value, f"{where} issuer"))
+    issuers = [issuer for oid in _ISSUERS for issuer in _issuer_by(oid, extensions, where)]
     if not issuers:
         raise Refused("names no OIDC issuer", where=where)
     if len(set(issuers)) != 1:
         raise Refused(f"names two OIDC issuers, {issuers[0]!r} and {issuers[1]!r}", where=where)
     return issuers[0]
+
+
+def _issuer_by(oid: x509.ObjectIdentifier, extensions: x509.Extensions, where: str) -> list[str]:
+    """The OIDC issuer by one of Fulcio's extensions; nothing if the certificate does not have it."""
+    try:
+        value = extensions.get_extension_for_oid(oid).value
+    except x509.ExtensionNotFound:
+        return []
+    assert isinstance(value, x509.UnrecognizedExtension)
+    text = _text if oid is _ISSUER else _utf8_string
+    return [text(value.value, f"{where} issuer")]
 
 
 def _utf8_string(der: bytes, where: str) -> str:
@@ -353,3 +355,24 @@ def _signed_struct(sct: SignedCertificateTimestamp, time: datetime, leaf: Leaf, 
 
 
 _MILLISECOND = datetime(1970, 1, 1, 0, 0, 0, 1000, tzinfo=UTC) - datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def stated_names(one: Fields) -> list[tuple[str, str]]:
+    """Each identity of a certificate with each OIDC issuer of it, however many it has of either.
+
+    For whoever looks for a name in certificates that `read` may refuse. Nothing here is verified, and a name
+    that cannot be read is left out.
+    """
+    identities: list[str] = []
+    issuers: list[str] = []
+    with contextlib.suppress(x509.ExtensionNotFound, Refused), reading("names", "certificate"):
+        for name in one.extensions.get_extension_for_class(x509.SubjectAlternativeName).value:
+            if isinstance(name, x509.RFC822Name | x509.UniformResourceIdentifier):
+                identities.append(name.value)
+            elif isinstance(name, x509.OtherName) and name.type_id == _USERNAME:
+                with contextlib.suppress(Refused):
+                    identities.append(_utf8_string(name.value, "certificate"))
+    for oid in _ISSUERS:
+        with contextlib.suppress(Refused):
+            issuers += _issuer_by(oid, one.extensions, "certificate")
+    return [(identity, issuer) for identity in identities for issuer in dict.fromkeys(issuers)]

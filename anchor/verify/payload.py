@@ -10,16 +10,16 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+from anchor import regex
 from anchor.encoding import Number, parse_json
 from anchor.errors import Refused, Unsupported
-from anchor.format.statement import PAYLOAD_TYPE
 from anchor.sigstore.artifact import DIGEST_SIZES, Artifact, DigestArtifact
-from anchor.sigstore.bundle import Envelope
+from anchor.sigstore.bundle import IN_TOTO, Envelope
 
 V1: Final = "https://in-toto.io/Statement/v1"
 V0_1: Final = "https://in-toto.io/Statement/v0.1"
-_HEX = re.compile(r"(?:[0-9a-f]{2})+", re.ASCII)
-_BASE64 = re.compile(r"[A-Za-z0-9+/_-]*={0,2}", re.ASCII)
+_HEX = regex.expression(r"(?:[0-9a-f]{2})+", re.ASCII)
+_BASE64 = regex.expression(r"[A-Za-z0-9+/_-]*={0,2}", re.ASCII)
 _TEXTS: Final = ("name", "uri", "content", "downloadLocation", "mediaType")
 """The members of a subject that must be strings if present: ResourceDescriptor."""
 
@@ -29,7 +29,7 @@ def check(envelope: Envelope, artifact: Artifact | None) -> str:
 
     Without an artifact only the form is checked, and the caller compares the payload.
     """
-    if envelope.payload_type != PAYLOAD_TYPE:
+    if envelope.payload_type != IN_TOTO:
         raise Unsupported(f"a payload of type {envelope.payload_type[:80]!r}", where="envelope")
     statement = parse_json(envelope.payload, where="statement", foreign=True)
     if not isinstance(statement, dict):

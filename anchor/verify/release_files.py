@@ -9,6 +9,9 @@ from anchor.errors import Incomplete, Refused
 from anchor.format.readers.reader import Stream
 
 CHUNK = 1 << 18
+SHORTER = "are promised"
+"""Words about a file that has fewer bytes than are named, and about no file that is missing."""
+RELEASE_NAME = "release.json"
 COPYING = "if it is being copied, try again when that is done"
 
 
@@ -25,6 +28,10 @@ class Files(Protocol):
         Raises `Incomplete` for a file that is missing or shorter. Raises `Refused` for a file that is longer,
         not regular, or outside of the folder. Raises `Unavailable` if the file cannot be examined.
         """
+        ...
+
+    def read_up_to(self, path: str, *, limit: int) -> bytes:
+        """A small file whose size nobody names. Raises as `open`, and `Refused` above `limit` bytes."""
         ...
 
 
@@ -90,7 +97,7 @@ class HashedSink:
 def check_size(size: int, promised: int, *, where: str) -> None:
     """Raise `Incomplete` for fewer bytes than are promised."""
     if size < promised:
-        raise Incomplete(f"has {size} bytes where {promised} are promised", where=where, remedy=COPYING)
+        raise Incomplete(f"has {size} bytes where {promised} {SHORTER}", where=where, remedy=COPYING)
 
 
 def check_digest(*, size: int, digest: str, want: tuple[int, str], where: str) -> None:

@@ -61,6 +61,8 @@ class BundleReport(msgspec.Struct, frozen=True, kw_only=True):
     issuer: str = ""
     authority: str = ""
     """URI (else name) of the certificate authority, as the trusted root gives it."""
+    root_label: str = ""
+    """The policy's name for the trusted root that was used."""
     claimed: bool = False
     foreign: bool = False
     times: tuple[VerifiedTime, ...] = ()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The copy of the trusted root that lies beside a release. A verifier never trusts it.
+"""A copy of a trusted root that lies beside a release. A verifier never trusts it.
 
 Decides whether the copy is the file that release.json names, verifies what the verifier's own roots verify,
 and describes every log and authority as they do. We check it because other people may use it without a check.
@@ -19,7 +19,7 @@ from cryptography import x509
 
 from anchor import limits
 from anchor.errors import Refused, Unavailable
-from anchor.format.release import MAX_TRUSTED_ROOT, Release
+from anchor.format.release import MAX_TRUSTED_ROOT, Blob
 from anchor.sigstore import bundle as bundles
 from anchor.sigstore.trusted_root import Authority, LogKey, TrustedRoot
 from anchor.sigstore.trusted_root import parse as parse_root
@@ -101,13 +101,12 @@ class RootCopy(msgspec.Struct, frozen=True):
 
 
 def read(
-    release: Release, files: Files, known: Callable[[bytes], TrustedRoot | None] | None
+    blob: Blob, files: Files, known: Callable[[bytes], TrustedRoot | None] | None
 ) -> tuple[str, RootCopy]:
-    """The copy that a release names; raises Refused for another file.
+    """A copy that a release names; raises Refused for another file.
 
     `known` looks up a root that the verifier has parsed already. Most copies are one of these.
     """
-    blob = release.trusted_root
     data = read_whole(files, blob.path, size=blob.size, sha256=blob.sha256, limit=MAX_TRUSTED_ROOT)
     root = known(data) if known else None
     root = root or _parse_unknown(data, blob.path)

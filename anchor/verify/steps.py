@@ -161,17 +161,59 @@ RELEASE_STATEMENT = Step(
     "what release.json shows is not what was signed",
     (*_NAMED_FILE, Class.UNSUPPORTED),
 )
+READ_AS = Step(
+    "read-as",
+    "FORMAT.md section 15",
+    "the publisher chose how the file is read: whoever reads it otherwise finds other facts in it",
+    (),
+)
 FACTS = Step(
     "facts",
     "RFC 9162 section 2.1; FORMAT.md section 4",
     "a fact was changed, added, dropped or moved after the release was signed",
     (*_NAMED_FILE, Class.UNSUPPORTED),
 )
+LEAF_HASHES = Step(
+    "leaf-hashes",
+    "FORMAT.md sections 4 and 16.3",
+    "the leaf hashes of the confidential ledger are not those that were signed",
+    (*_NAMED_FILE, Class.UNSUPPORTED),
+)
+OPENED = Step(
+    "opened-facts",
+    "FORMAT.md section 16.4",
+    "the facts that you were given are not those that were signed",
+    (Class.INVALID, Class.UNSUPPORTED, Class.USAGE),
+)
 LEDGER_JSON = Step(
     "ledger-json",
     "FORMAT.md section 5",
     "the machine-readable copy says something else than the ledger that people read",
     _NAMED_FILE,
+)
+TABLE_SCHEMA = Step(
+    "table-schema",
+    "FORMAT.md section 24",
+    "the schema beside the ledger describes other columns than it has",
+    (*_NAMED_FILE,),
+)
+INDEX = Step(
+    "index",
+    "FORMAT.md section 21",
+    "the index says something else than the ledger: it would prove that a key is absent, or that its facts "
+    "are all, and be wrong",
+)
+SOURCE_DOCUMENTS = Step(
+    "source-documents",
+    "FORMAT.md section 25",
+    "a document that you have is not the one that the publisher committed to",
+    (Class.INVALID, Class.USAGE),
+)
+LISTED_FILES = Step(
+    "listed-files",
+    "FORMAT.md section 17.7",
+    "these are not the files that were published: some were changed, replaced or taken away",
+    (Class.INVALID, Class.UNAVAILABLE, Class.USAGE),
 )
 BUNDLE_FILE = Step(
     "bundle-file",
@@ -238,10 +280,58 @@ POLICY_ANCHORS = Step(
     "too few that you trust vouch for this release: fewer would have to conspire than you wanted",
     (Class.INVALID, Class.PENDING, Class.UNAVAILABLE),
 )
+POLICY_SIGNERS = Step(
+    "policy-signers",
+    "FORMAT.md section 10; trust policy, min_signers",
+    "fewer people than you want signed this release: one of them alone could have made it",
+    (Class.INVALID, Class.PENDING, Class.UNAVAILABLE),
+)
 POLICY_AGE = Step(
     "policy-age",
     "trust policy, max_age",
     "no newer release is shown: the publisher stopped, or somebody withholds the newer ones from you",
+    (Class.STALE, Class.UNAVAILABLE),
+)
+STATUS_FILES = Step(
+    "status-files",
+    "FORMAT.md section 20",
+    "the list of what was withdrawn is not the one that release.json names: it was replaced or cut",
+    _NAMED_FILE,
+)
+STATUS = Step(
+    "status",
+    "FORMAT.md section 23",
+    "what is shown as the list of what was withdrawn is not such a list, or is about another ledger",
+    (Class.INVALID, Class.UNSUPPORTED),
+)
+STATUS_SIGNED = Step(
+    "status-signed",
+    "FORMAT.md section 23; trust policy, min_anchors",
+    "somebody else than the publisher says what was withdrawn, or too few that you trust vouch for it",
+    (Class.INVALID, Class.PENDING),
+)
+STATUS_FOLLOWS = Step(
+    "status-follows",
+    "FORMAT.md section 23",
+    "an old list of what was withdrawn is shown, or one from which something was taken out",
+    (Class.INVALID, Class.EQUIVOCATION, Class.UNAVAILABLE, Class.STALE, Class.USAGE),
+)
+STATUS_NEWEST = Step(
+    "status-newest",
+    "FORMAT.md section 23",
+    "an old release is shown as the newest, perhaps to hide what was corrected since",
+    (Class.STALE,),
+)
+WITHDRAWN = Step(
+    "withdrawn",
+    "FORMAT.md section 23",
+    "it was published like this, and its publisher does not stand by it any more",
+    (Class.WITHDRAWN,),
+)
+POLICY_STATUS_AGE = Step(
+    "policy-status-age",
+    "trust policy, max_status_age",
+    "nothing shows what was withdrawn since then: the publisher stopped, or somebody withholds it from you",
     (Class.STALE, Class.UNAVAILABLE),
 )
 POLICY = Step(
@@ -254,8 +344,15 @@ POLICY = Step(
 RELEASE_STEPS = (
     RELEASE_JSON,
     RELEASE_STATEMENT,
+    READ_AS,
     FACTS,
+    LEAF_HASHES,
+    OPENED,
     LEDGER_JSON,
+    INDEX,
+    TABLE_SCHEMA,
+    SOURCE_DOCUMENTS,
+    LISTED_FILES,
     BUNDLE_FILE,
     ANCHOR_TRUSTED,
     ANCHOR_NAMED,
@@ -267,10 +364,130 @@ RELEASE_STEPS = (
     POLICY_LEDGER,
     POLICY_NUMBER,
     POLICY_ANCHORS,
+    POLICY_SIGNERS,
     POLICY_AGE,
+    STATUS_FILES,
+    STATUS,
+    STATUS_SIGNED,
+    STATUS_FOLLOWS,
+    STATUS_NEWEST,
+    WITHDRAWN,
+    POLICY_STATUS_AGE,
     POLICY,
 )
 """The steps of a release, in the order in which they run."""
+
+RECEIPT = Step(
+    "receipt",
+    "FORMAT.md section 22",
+    "this is no receipt as a publisher writes it, or it was changed afterwards",
+    (Class.INVALID, Class.UNSUPPORTED),
+)
+ONE_STATEMENT = Step(
+    "one-statement",
+    "FORMAT.md section 22",
+    "the evidence of one release was put together with a proof or with evidence of another one",
+)
+RECEIPT_STATEMENT = Step(
+    "statement",
+    "FORMAT.md sections 6 and 19",
+    "what was signed is no statement about a ledger",
+    (Class.INVALID, Class.UNSUPPORTED),
+)
+RECEIPT_FACTS = Step(
+    "receipt-facts",
+    "FORMAT.md sections 4, 16 and 22; RFC 9162 section 2.1",
+    "no such fact stands at this place in the ledger that was signed: the fact or its proof was changed",
+    (Class.INVALID, Class.UNSUPPORTED),
+)
+RECEIPT_KEY = Step(
+    "receipt-key",
+    "FORMAT.md sections 21 and 22",
+    "the signed index does not say what the receipt says about this key",
+    (Class.INVALID, Class.UNSUPPORTED),
+)
+RECEIPT_STATUS = Step(
+    "receipt-status",
+    "FORMAT.md sections 22 and 23",
+    "the list of what was withdrawn, beside the fact, is cut or put together of several",
+    (Class.INVALID, Class.UNSUPPORTED),
+)
+RECEIPT_ANCHOR = Step(
+    "receipt-anchor",
+    "FORMAT.md section 7",
+    "the evidence is about another statement, or no log is shown to hold it",
+)
+RECEIPT_STEPS = (
+    RECEIPT,
+    ONE_STATEMENT,
+    RECEIPT_STATEMENT,
+    READ_AS,
+    RECEIPT_FACTS,
+    RECEIPT_KEY,
+    ANCHOR_TRUSTED,
+    RECEIPT_ANCHOR,
+    WITNESSES,
+    RECEIPT_STATUS,
+    STATUS,
+    STATUS_SIGNED,
+    STATUS_FOLLOWS,
+    WITHDRAWN,
+    POLICY_STATUS_AGE,
+    TRUST_FRESH,
+    POLICY_LEDGER,
+    POLICY_NUMBER,
+    POLICY_ANCHORS,
+    POLICY_SIGNERS,
+    POLICY_AGE,
+    POLICY,
+)
+"""The steps of a receipt, in the order in which they run."""
+
+HISTORY_PROOF = Step(
+    "history-proof",
+    "FORMAT.md section 29.4",
+    "this is no proof of runs as the records write it, or it was put together of two",
+    (Class.INVALID, Class.UNSUPPORTED),
+)
+HISTORY_SIGNED = Step(
+    "history-signed",
+    "FORMAT.md section 29.3",
+    "the evidence is about another head, or no log is shown to hold it",
+)
+HISTORY_EVENTS = Step(
+    "history-events",
+    "FORMAT.md sections 29.1, 29.2 and 29.4; RFC 9162 section 2.1",
+    "an event was changed, added, left out or moved after the head was signed",
+    (Class.INVALID, Class.UNSUPPORTED),
+)
+HISTORY_PRUNED = Step(
+    "history-pruned",
+    "FORMAT.md section 29.2",
+    "what these events say is withheld: one of them may be a run that whoever gave you this does not want to "
+    "show",
+    (Class.UNAVAILABLE,),
+)
+HISTORY_ONE = Step(
+    "history-one",
+    "FORMAT.md section 29.3",
+    "whoever signed these heads keeps two histories, and shows you the one that suits",
+    (Class.EQUIVOCATION, Class.FINDINGS),
+)
+HISTORY_STEPS = (
+    HISTORY_PROOF,
+    ANCHOR_TRUSTED,
+    HISTORY_SIGNED,
+    WITNESSES,
+    POLICY_ANCHORS,
+    POLICY_SIGNERS,
+    HISTORY_EVENTS,
+    HISTORY_PRUNED,
+    HISTORY_ONE,
+    POLICY_LEDGER,
+    TRUST_FRESH,
+    POLICY,
+)
+"""The steps of a proof of runs, in the order in which they run."""
 
 
 class Checks:

@@ -6,11 +6,12 @@ the run in progress has a few seconds to end. The records decide which targets a
 double tick does no harm. If the wall clock jumps, the next tick is set again: the watch must not fall silent.
 """
 
+import contextlib
 import logging
+import queue
 import signal
-import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from types import FrameType
 
@@ -37,26 +38,46 @@ class Stop:
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
-        self._asked = threading.Event()
-        self._at = 0.0
+        self._at: float | None = None
+        self._woken = queue.SimpleQueue[None]()
 
     def ask(self) -> None:
-        """Ask this process to end. The first time counts."""
-        if not self._asked.is_set():
+        """Ask this process to end. The first time counts.
+
+        A signal handler may call this while the same thread is in `wait`. The lock of a threading.Event would
+        then wait for itself; a SimpleQueue allows it.
+        """
+        if self._at is None:
             self._at = self._monotonic()
-            self._asked.set()
+        self._woken.put(None)
 
     def asked(self) -> bool:
         """True if the run in progress is the last."""
-        return self._asked.is_set()
+        return self._at is not None
 
     def overdue(self) -> bool:
         """True if the run in progress must be left."""
-        return self._asked.is_set() and self._monotonic() - self._at >= GRACE
+        return self._at is not None and self._monotonic() - self._at >= GRACE
+
+    @contextlib.contextmanager
+    def by_signals(self) -> Iterator[None]:
+        """SIGTERM and SIGINT ask this process to end."""
+        before = {s: signal.signal(s, self._signalled) for s in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _signalled(self, _number: int, _frame: FrameType | None) -> None:
+        self.ask()
 
     def wait(self, seconds: float) -> bool:
         """Wait at most so long. True if this process was asked to end."""
-        return self._asked.wait(seconds)
+        if self._at is None:
+            with contextlib.suppress(queue.Empty):
+                self._woken.get(timeout=seconds)
+        return self._at is not None
 
 
 class Every(BaseTrigger):  # type: ignore[misc]  # it ships no types
@@ -79,7 +100,11 @@ class Every(BaseTrigger):  # type: ignore[misc]  # it ships no types
 
 
 class Watch:
-    """Calls `run` every `every` seconds, and `keep` with each verdict. Their exceptions end no watch."""
+    """Calls `run` every `every` seconds, and `keep` with each verdict. Their exceptions end no watch.
+
+    `following` is called after each run. A time that it returns (seconds since 1970) is the next tick, if it
+    comes before the usual one. So a target that is due more often than `every` is verified when it is due.
+    """
 
     def __init__(
         self,
@@ -88,12 +113,16 @@ class Watch:
         *,
         every: float = TICK,
         jitter: float = JITTER,
+        following: Callable[[], float | None] = lambda: None,
         stop: Stop | None = None,
         wall: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._run = run
         self._keep = keep
+        self._following = following
+        self._earlier: float | None = None
+        """A time for the next tick, in seconds since 1970, if it comes before the usual one."""
         self._wall = wall
         self._monotonic = monotonic
         self._stop = stop or Stop()
@@ -134,19 +163,32 @@ class Watch:
             self._keep(verdict)
         except Exception:
             logging.getLogger(__name__).exception("a verdict could not be passed on")
+        at = self._following()
+        self._earlier = at if at is not None and at > self._wall() else None
 
     def serve(self) -> int:
         """Run until SIGTERM or SIGINT. Returns 0 after the run in progress has ended or was left."""
-        before = {s: signal.signal(s, self._signalled) for s in (signal.SIGTERM, signal.SIGINT)}
-        try:
-            self._scheduler.start()
-            while not self._stop.wait(POLL):
-                self.look_at_clock()
-        finally:
-            self._scheduler.shutdown(wait=True)
-            for number, handler in before.items():
-                signal.signal(number, handler)
+        with self._stop.by_signals():
+            try:
+                self._scheduler.start()
+                while not self._stop.wait(POLL):
+                    self.look_at_clock()
+                    self.bring_forward()
+            finally:
+                self._scheduler.shutdown(wait=True)
         return 0
+
+    def bring_forward(self) -> None:
+        """Set the next tick to the earlier time that `following` returned.
+
+        Only the thread of `serve` sets it. A tick that did so could wait for a scheduler that waits for it.
+        """
+        at, coming = self._earlier, self._job.next_run_time
+        if at is None or coming is None or coming.timestamp() <= self._wall():  # it is being set
+            return
+        self._earlier = None
+        if at < coming.timestamp():
+            self._job.modify(next_run_time=datetime.fromtimestamp(at, UTC))
 
     def look_at_clock(self) -> bool:
         """Set the next tick to now if the wall clock has jumped. True if it has."""
@@ -156,9 +198,6 @@ class Watch:
         self._drift = drift
         self._job.modify(next_run_time=datetime.now(UTC))
         return True
-
-    def _signalled(self, _number: int, _frame: FrameType | None) -> None:
-        self._stop.ask()
 
 
 def _failure(error: AnchorError, found: Class) -> Verdict:

@@ -10,13 +10,12 @@ import hashlib
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Protocol
 
-from anchor.encoding import rfc3339
+from anchor.encoding import rfc3339_of
 from anchor.errors import AnchorError, Misuse, Stopped, Unavailable, Unsupported
 from anchor.monitor import alarm, run_checks
-from anchor.monitor.alarm import Message
+from anchor.monitor.alarm import Message, News
 from anchor.monitor.cycle import Cycle
 from anchor.monitor.interfaces import Verifier
 from anchor.monitor.run_record import RunRecord
@@ -25,10 +24,17 @@ from anchor.records.database import Database
 from anchor.records.queue import Held, Lease, Watched
 from anchor.records.side_files import EvidenceFiles, NoSideFiles, SideFiles, read_mark
 from anchor.records.state import HeldState
+from anchor.records.writer import writing
 from anchor.verdict import Check, Class, Verdict, failed, judge
 
 _UNRECORDED = "this run is not recorded"
-_NOTIFIED_AT_ONCE = (Class.INVALID, Class.EQUIVOCATION, Class.ERROR, Class.UNAVAILABLE)
+_NOTIFIED_AT_ONCE = (
+    Class.INVALID,
+    Class.EQUIVOCATION,
+    Class.ERROR,
+    Class.FINDINGS,
+    Class.UNAVAILABLE,
+)
 AGAIN = 2.0
 """Seconds between two tries to give up the lease of a run that is over."""
 SOONEST = 15.0
@@ -112,6 +118,8 @@ class Worker:
         """When people were notified that the records were put back."""
         self._rollbacks = 0
         """Rollbacks of the records since the last message."""
+        self._reported: object = None
+        """The head in the mark that said last that the records were put back."""
         self._watched_again: list[str] = []
         """Targets that the mark brought back since the last message."""
         self._finished = _FinishedRuns(database, host)
@@ -209,8 +217,11 @@ class Worker:
                 notes = high_water_mark.notes(mark) if mark else []
                 logs = high_water_mark.followed(mark) if mark else []
                 bests = high_water_mark.best(mark) if mark else {}
+                statuses = high_water_mark.statuses(mark) if mark else {}
                 evidence = [*self._evidence.read(verifier.check_evidence)]
-                memory = degraded.MarkedState(notes, evidence, logs, error, now, bests=bests)
+                memory = degraded.MarkedState(
+                    notes, evidence, logs, error, now, bests=bests, statuses=statuses
+                )
             self._degraded = Cycle(verifier, memory, standing=standing)
         return self._degraded
 
@@ -233,8 +244,11 @@ class Worker:
         if data is not None and mark is not None:
             standing = (high_water_mark.compare(database, mark),)
             if standing[0].demotes:
-                again = high_water_mark.restore(database, mark, now=now)
-                self._report_rollback(data, standing[0], again, now)
+                self._reported = (mark.history, mark.ends)
+                # The message first: if this process is killed, nothing says later what only the mark named.
+                again = queue.unknown(database, high_water_mark.watched(mark))
+                self._report_rollback(data, standing[0], [one.target for one in again], now)
+                high_water_mark.restore(database, mark, now=now)
         verifier = self._host.verifier()
         self._restore_evidence(verifier, now)
         return Cycle(verifier, HeldState(database, now=now), standing=standing)
@@ -244,25 +258,26 @@ class Worker:
 
         Somebody may put the records back again and again. Then there are as many messages as for any other
         alarm in a day, and the rest is a sum. `again`: targets that only the mark names. Nobody signs the
-        mark, so people read which targets it brought back.
+        mark, so people read which targets it brings back.
         """
         rules = self._config.rules
         self._watched_again = [*dict.fromkeys([*self._watched_again, *again])]
         self._rollback_messages = [at for at in self._rollback_messages if 0 <= now - at < alarm.DAY]
         self._rollbacks += 1
         if len(self._rollback_messages) >= rules.alarm_rule.at_once:
-            with self._database.write() as connection:
-                queue.make_all_due(connection, now=now)
+            with writing(self._database, queue.ms(now)) as writer:
+                queue.make_all_due(writer.connection, now=now)
             return
         uid = hashlib.sha256(b"rollback" + data).hexdigest()[:16]
         lines = [f"- {check.detail}", check.meaning]
         lines += [f"put back {self._rollbacks} times since the last message"] if self._rollbacks > 1 else []
         lines += [f"watched again, as the mark says: {target}" for target in self._watched_again]
         title = "the records were put back to an older state"
-        message = alarm.written(Class.UNAVAILABLE, title, lines, uid=uid)
-        with self._database.write() as connection:
-            if outbox.post(connection, message, now=now, receivers=rules.receivers):
-                queue.make_all_due(connection, now=now)
+        news = News(verdict=Class.UNAVAILABLE, new=(alarm.cause_of(check),))
+        message = alarm.announced(news, title, lines, uid=uid)
+        with writing(self._database, queue.ms(now)) as writer:
+            if outbox.post(writer, message, receivers=rules.receivers):
+                queue.make_all_due(writer.connection, now=now)
         self._rollback_messages.append(now)
         self._rollbacks, self._watched_again = 0, []
 
@@ -274,9 +289,15 @@ class Worker:
                 store.preserve(self._database, (), (evidence,), now=now)
 
     def _save_mark(self, done: Sequence[RunResult]) -> None:
-        if any(result.saved for result in done):
-            with contextlib.suppress(AnchorError):  # an older mark knows less, but nothing wrong
-                self._side_files.save_mark(high_water_mark.encode(self._database))
+        """Replace the mark, unless it says that the records were put back since the cycle began: the next
+        cycle reports that."""
+        if not any(result.saved for result in done):
+            return
+        with contextlib.suppress(AnchorError):  # an older mark knows less, but nothing wrong
+            mark = read_mark(self._side_files)
+            reported = mark is not None and (mark.history, mark.ends) == self._reported
+            if reported or mark is None or high_water_mark.compare(self._database, mark).demotes is None:
+                self._side_files.save_mark(high_water_mark.encode(self._database, mark))
 
     def _take(self, target: str | None) -> Lease | Held | None:
         return queue.acquire(
@@ -338,7 +359,8 @@ class Worker:
         del self._notified[target]
         if saved.message is None and before.notified is not Class.EQUIVOCATION:  # from which nothing recovers
             lines, uid = [f"notified before: {before.said}"], _uid(target, self._host.clock())
-            self._host.notify(alarm.written(Class.OK, f"recovered: {target} is OK again", lines, uid=uid))
+            title = f"recovered: {target} is OK again"
+            self._host.notify(alarm.announced(News(verdict=Class.OK), title, lines, uid=uid, target=target))
 
     def _save(self, lease: Lease, record: RunRecord) -> tuple[RunRecord, store.SavedRun]:
         """Save a run. Values that the records cannot hold are an ERROR of the target."""
@@ -367,7 +389,7 @@ class Worker:
         if standing.known:
             self._notified[target] = standing
         if news is not None:
-            when = rfc3339(datetime.fromtimestamp(now, UTC))
+            when = rfc3339_of(now)
             remark = f"the records could not keep it: {error}"
             uid = _uid(target, now)
             self._host.notify(alarm.message(target, news, record, when=when, uid=uid, remark=remark))

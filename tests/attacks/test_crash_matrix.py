@@ -5,6 +5,7 @@ After each: exactly one entry, the release that an undisturbed run makes, nothin
 reads the folder between the crash and the repetition finds the old release or the new one, whole.
 """
 
+import functools
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -74,6 +75,24 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         yield found
 
 
+Prepared = Callable[[Scenario], tuple[Site, list[str], dict[str, bytes]]]
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory, served: Served) -> Prepared:
+    """The state before a scenario, to be copied, and what `undisturbed` says of it; made once for each."""
+
+    @functools.cache
+    def made(name: str) -> tuple[Site, list[str], dict[str, bytes]]:
+        scenario = next(one for one in SCENARIOS if one.name == name)
+        folder = tmp_path_factory.mktemp("prepared")
+        (folder / "base").mkdir()
+        base = scenario.before(folder / "base")
+        return base, *undisturbed(base, folder, scenario, served)
+
+    return lambda scenario: made(scenario.name)
+
+
 @pytest.fixture(autouse=True)
 def _settle(monkeypatch: pytest.MonkeyPatch) -> None:
     """An entry that was sent to the second instance is in its log at once, or was not taken."""
@@ -82,7 +101,8 @@ def _settle(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def run(site: Site, scenario: Scenario, served: Served) -> tuple[int, str, str]:
-    ran = site.publish(scenario.ledger, scenario.version, *(served.words() if scenario.also else ()))
+    with published.new_user(site):
+        ran = site.publish(scenario.ledger, scenario.version, *(served.words() if scenario.also else ()))
     return ran.code, ran.out, ran.err
 
 
@@ -107,7 +127,13 @@ def check_left(site: Site, expected: dict[str, bytes], *, from_nothing: bool) ->
     check_remembered(site)
     if site.root.parent != site.home.parent:
         raise AssertionError("root and home are expected side by side")
-    assert {p.name for p in site.root.parent.iterdir()} <= {"site", "home", "ledger.md", "policy.toml"}
+    assert {p.name for p in site.root.parent.iterdir()} <= {
+        "site",
+        "home",
+        "data",
+        "ledger.md",
+        "policy.toml",
+    }
 
 
 def check_remembered(site: Site) -> None:
@@ -119,10 +145,11 @@ def check_remembered(site: Site) -> None:
     made = [releases.load(path.read_bytes()) for path in folders]
     assert sorted(found) == sorted(("published", one.statement.sha256) for one in made)
     for path, one in zip(folders, made, strict=True):
-        root, bundles = signed.kept((path.parent / one.statement.path).read_bytes())
-        assert root == (path.parent / one.trusted_root.path).read_bytes()
-        assert dict(bundles) == {
-            a.bundle.path: (path.parent / a.bundle.path).read_bytes() for a in one.anchors
+        statement = (path.parent / one.statement.path).read_bytes()
+        kept = {name: (bundle, signed.kept_root(statement, name)) for name, bundle in signed.kept(statement)}
+        assert kept == {
+            a.bundle.path: tuple((path.parent / b.path).read_bytes() for b in (a.bundle, one.root_of(a)))
+            for a in one.anchors
         }
 
 
@@ -163,7 +190,7 @@ def _warm(tmp_path_factory: pytest.TempPathFactory) -> None:
     assert published.published(tmp_path_factory.mktemp("warm")).verify().code == 0
 
 
-@sampled(15)
+@sampled(60)
 @pytest.mark.parametrize("part", range(PARTS))
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda s: s.name)
 def test_killed_anywhere_and_run_again_there_is_one_entry_and_the_same_release(
@@ -171,12 +198,11 @@ def test_killed_anywhere_and_run_again_there_is_one_entry_and_the_same_release(
     part: int,
     every: int,
     served: Served,
+    prepared: Prepared,
     tmp_path: Path,
     record_property: Callable[[str, object], None],
 ) -> None:
-    (tmp_path / "base").mkdir()
-    base = scenario.before(tmp_path / "base")
-    seen, expected = undisturbed(base, tmp_path, scenario, served)
+    base, seen, expected = prepared(scenario)
     first, last = scenario.part(seen)
     points = [(n, torn) for n, torn in crash.points(seen) if first < n <= last]
     mine = points[:: stride(scenario, every)][part::PARTS]
@@ -192,32 +218,32 @@ def test_killed_anywhere_and_run_again_there_is_one_entry_and_the_same_release(
         size = served.size()
         code = crash.forked(partial(run, site, scenario, served), killer=killer)
         killed += code is None
-        done = crash.forked(partial(again, site, scenario, served))
+        done = again(site, scenario, served)
         assert (done["between"], done["code"], done["after"]) == (0, 0, 0), (what, done)
         check_left(site, expected, from_nothing=scenario.name == "from nothing")
         entries = bodies(site)
         assert len(entries) == scenario.entries == len(set(entries)), what
         assert served.size() == size + scenario.also, what
         shutil.rmtree(folder)
-    # how often an answer is read from a socket depends on the moment
-    assert killed == len(mine) or (scenario.also and killed > len(mine) * 0.9)
+    assert killed == len(mine)
     record_property("crash_points", killed)
     print(f"{scenario.name}, part {part}: {killed} of {len(points)} crash points")
 
 
-@sampled(15)
+@sampled(60)
 @pytest.mark.parametrize("part", range(PARTS))
 def test_killed_anywhere_and_the_folder_gone_there_is_never_a_second_statement(
-    part: int, every: int, served: Served, tmp_path: Path
+    part: int, every: int, served: Served, prepared: Prepared, tmp_path: Path
 ) -> None:
     """Other bytes in the place of what was killed: taken while the log has nothing, else refused for ever,
     and what was killed goes on."""
     scenario = next(s for s in SCENARIOS if s.name == "first release")
-    (tmp_path / "base").mkdir()
-    base = scenario.before(tmp_path / "base")
-    seen, _ = undisturbed(base, tmp_path, scenario, served)
+    base, seen, _ = prepared(scenario)
     taken = refused = 0
-    for number, torn in crash.points(seen)[:: stride(scenario, every)][part::PARTS]:
+    points = crash.points(seen)
+    ends = [] if part else [points[0], points[-1]]  # a sample may lie on one side of the log's answer only
+    mine = points[:: stride(scenario, every)][part::PARTS]
+    for number, torn in [*ends, *(point for point in mine if point not in ends)]:
         folder = tmp_path / f"{number}{'t' if torn else ''}"
         shutil.copytree(base.root.parent, folder, dirs_exist_ok=True)
         site = Site(folder / "site", folder / "home", folder / "policy.toml")
@@ -226,23 +252,24 @@ def test_killed_anywhere_and_the_folder_gone_there_is_never_a_second_statement(
         assert crash.forked(partial(run, site, scenario, served), killer=killer) is None, what
         shutil.rmtree(site.root, ignore_errors=True)
         sent = len(bodies(site))
-        code = crash.forked(partial(other, site))
+        foretold = None if part else other(site, "--dry-run")
+        code = other(site)
         assert code in (0, 2), what
+        assert foretold in (None, code), what
         assert len(bodies(site)) == (1 if code == 0 else sent) <= 1, what
         taken, refused = taken + (code == 0), refused + (code == 2)
         if code == 0:
             assert sent == 0, what
         else:
-            assert crash.forked(partial(other, site)) == 2, what
-            assert crash.forked(partial(run, site, scenario, served))[0] == 0, what
+            assert other(site) == 2, what
+            assert run(site, scenario, served)[0] == 0, what
             assert len(bodies(site)) == 1, what
         shutil.rmtree(folder)
-    assert taken
-    assert refused
+    assert (taken and refused) or (every > 1 and not ends)
 
 
-def other(site: Site) -> int:
-    return site.publish(OTHER, "1.0.0").code
+def other(site: Site, *more: str) -> int:
+    return site.publish(OTHER, "1.0.0", *more).code
 
 
 def undisturbed(

@@ -26,7 +26,8 @@ def edited(attacked: Attacked, *statements: str) -> None:
 @pytest.mark.parametrize(
     "edit",
     [
-        "UPDATE evidence SET document = X'7b7d'",
+        "UPDATE blobs SET data = X'7b7d' WHERE sha256 IN (SELECT digest FROM evidence)",
+        "UPDATE events SET body = X'00' WHERE kind = 'evidence-found'",
         "UPDATE evidence SET origin = 'x'",
         "UPDATE evidence SET kind = 'x'",
         "UPDATE evidence SET digest = lower(hex(zeroblob(32)))",
@@ -58,7 +59,9 @@ def test_evidence_that_was_taken_out_comes_back_from_its_file(attacked: Attacked
     "edit",
     [
         "UPDATE checkpoints SET size = 2",
-        "UPDATE checkpoints SET note = X'00'",
+        "UPDATE blobs SET data = X'00' WHERE sha256 IN (SELECT note_sha256 FROM checkpoints)",
+        "DELETE FROM blobs WHERE sha256 IN (SELECT note_sha256 FROM checkpoints)",
+        "UPDATE events SET body = X'00' WHERE kind = 'checkpoint-seen'",
         "UPDATE checkpoints SET root = lower(hex(zeroblob(32)))",
         "UPDATE checkpoints SET seen_ms = 1",
     ],
@@ -74,28 +77,48 @@ def test_edited_records_are_invalid_for_check_and_for_the_run(attacked: Attacked
     "edit",
     [
         "UPDATE runs SET verdict = 'INVALID'",
-        "UPDATE checks SET detail = 'x'",
+        "UPDATE runs SET detail = 'x'",
         "UPDATE targets SET last_class = 'STALE'",
         "UPDATE targets SET active = 0",
         "UPDATE targets SET notified = 'INVALID'",
         "UPDATE targets SET notified = 'UNAVAILABLE'",
-        "UPDATE targets SET due_ms = due_ms + 604800000",
+        "UPDATE targets SET decided_due_ms = decided_due_ms + 604800000",
         "UPDATE targets SET interval_s = 604800",
         "UPDATE targets SET max_run_age_s = 31536000",
         "UPDATE targets SET failing_runs = 1",
         "UPDATE targets SET release_id = NULL",
         "UPDATE releases SET seen_ms = 1",
         "UPDATE anchors SET time = 'x'",
-        "UPDATE trust SET document = '{}'",
+        "UPDATE trust SET digest = 'x'",
+        "UPDATE blobs SET data = X'7b7d' WHERE sha256 IN (SELECT digest FROM trust)",
         "DELETE FROM anchors",
         "DELETE FROM targets",
-        "DELETE FROM journal WHERE kind = 'claims'",
-        "UPDATE journal SET at_ms = 1",
+        "DELETE FROM runs",
+        "DELETE FROM events WHERE kind = 'target-watched'",
+        "DELETE FROM events WHERE leaf_index = (SELECT MAX(leaf_index) FROM events)",
+        "DELETE FROM events WHERE leaf_index = 0",
+        "UPDATE events SET at_ms = 1",
+        "UPDATE events SET kind = 'release-seen' WHERE kind = 'bundle-seen'",
+        "UPDATE events SET body = NULL WHERE kind = 'run-ended'",
+        "UPDATE events SET body = (SELECT body FROM events WHERE leaf_index = 1) WHERE leaf_index = 2",
+        "INSERT INTO events SELECT MAX(leaf_index) + 1, kind, at_ms, body FROM events",
+        "UPDATE tiles SET hashes = zeroblob(length(hashes))",
+        "DELETE FROM tiles",
     ],
 )
 def test_edited_history_is_invalid_for_check(attacked: Attacked, edit: str) -> None:
     edited(attacked, edit)
     assert attacked.check() is Class.INVALID
+
+
+@pytest.mark.parametrize("index", [1000, 2**53, 2**63 - 1])
+def test_an_index_that_was_moved_far_away_is_invalid_and_ends_nothing_in_a_defect(
+    attacked: Attacked, index: int
+) -> None:
+    """Nothing counts up to it, and no engine is asked for the number after the largest one."""
+    edited(attacked, f"UPDATE events SET leaf_index = {index} WHERE leaf_index = 3")
+    assert attacked.check() is Class.INVALID
+    assert attacked.found() is Class.INVALID
 
 
 def test_a_release_that_was_taken_out_is_invalid_for_check_and_for_the_run(attacked: Attacked) -> None:
@@ -112,7 +135,7 @@ def test_a_message_that_was_taken_out_is_invalid_for_check(attacked: Attacked) -
     release.write_bytes(release.read_bytes() + b" ")
     assert attacked.found() is Class.INVALID
     assert attacked.check() is Class.OK
-    edited(attacked, "DELETE FROM deliveries", "DELETE FROM notifications")
+    edited(attacked, "DELETE FROM told", "DELETE FROM addressed", "DELETE FROM notifications")
     assert attacked.check() is Class.INVALID
 
 

@@ -26,8 +26,8 @@ OTHER = LEDGER.replace("| A | 1 |", "| A | 9 |")
 
 
 def lines() -> dict[str, list[str]]:
-    """The table of docs/attacks.md: its cells by the first of them."""
-    text = (ROOT / "docs" / "attacks.md").read_text(encoding="utf-8")
+    """The first table of docs/attacks.md: its cells by the first of them. Others name their tests."""
+    text = (ROOT / "docs" / "attacks.md").read_text(encoding="utf-8").partition("\n## ")[0]
     rows = [[c.strip() for c in line.split("|")[1:-1]] for line in text.splitlines() if line[:1] == "|"]
     return {cells[0]: cells[1:] for cells in rows[2:]}
 
@@ -78,13 +78,21 @@ def play(
     webhook.taking = 200
 
 
+def first_of_its_kind(attack: Attack, engine: str) -> bool:
+    """On SQLite the first row of each line; on PostgreSQL the first row of each class."""
+    if engine == "sqlite":
+        return attack is next(one for one in TABLE if one.line == attack.line)
+    return attack is next(one for one in TABLE if one.both and one.acts[0].found is attack.acts[0].found)
+
+
+def marks(attack: Attack, engine: str) -> list[pytest.MarkDecorator]:
+    """The marks of a row: a known fault is expected to fail, and a repeated row is slow."""
+    fault = [pytest.mark.xfail(strict=True, reason=attack.fault)] if attack.fault else []
+    return fault if first_of_its_kind(attack, engine) else [*fault, pytest.mark.slow]
+
+
 PLAYED = [
-    pytest.param(
-        attack,
-        engine,
-        id=f"{attack.name}, {engine}",
-        marks=[pytest.mark.xfail(strict=True, reason=attack.fault)] if attack.fault else [],
-    )
+    pytest.param(attack, engine, id=f"{attack.name}, {engine}", marks=marks(attack, engine))
     for attack in TABLE
     for engine in ("sqlite", "postgresql")
     if engine == "sqlite" or attack.both

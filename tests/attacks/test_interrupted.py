@@ -4,7 +4,7 @@
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 
@@ -12,8 +12,9 @@ import pytest
 
 from anchor.publish import interrupted
 from anchor.publish.journal import Journal
+from anchor.publish.signing_history import Line, SignedStatements
 from tests.support.process import crash
-from tests.support.process.anchor_cli import anchor
+from tests.support.process.anchor_cli import Ran, anchor
 from tests.support.process.crash import Killer
 from tests.support.releases import published
 from tests.support.releases.published import LEDGER, Site
@@ -99,6 +100,51 @@ def test_a_signature_in_no_log_stands_in_nobodys_way(site: Site) -> None:
     killed_after("stamped", site, OTHER, "1.1.0")
     assert site.publish(LEDGER + "\n", "1.1.0").code == 0
     assert interrupted.interrupted(site.home) == []
+    assert site.entries() == 2
+
+
+def publish_other(site: Site, *more: str) -> Ran:
+    return site.publish(OTHER, "1.1.0", *more)
+
+
+def publish_corrected(site: Site, *more: str) -> Ran:
+    return site.publish(LEDGER + "\n", "1.1.0", *more)
+
+
+def withdraw(site: Site, *more: str) -> Ran:
+    words = ("--release", "1.0.0", "--kind", "withdrawn", "--reason", "measured twice")
+    return anchor("withdraw", site.root, *words, "--home", site.home, *more)
+
+
+def renew(site: Site, *more: str) -> Ran:
+    return anchor("renew", site.root, "--home", site.home, *more)
+
+
+def killed_when_listed(run: Callable[[Site], Ran], site: Site) -> int:
+    """Run, until the list says that a log may have the statement. Nothing of it was sent then."""
+    real = SignedStatements.add
+
+    def add(self: SignedStatements, lines: Iterable[Line]) -> None:
+        kept = list(lines)
+        real(self, kept)
+        if any(line.step == "sending" for line in kept):
+            Killer().kill()
+
+    setattr(SignedStatements, "add", add)  # noqa: B010  in the forked process alone
+    return run(site).code
+
+
+@pytest.mark.parametrize(("killed", "then"), [(publish_other, publish_corrected), (withdraw, renew)])
+def test_a_dry_run_refuses_no_more_than_the_command_where_nothing_was_sent(
+    killed: Callable[[Site], Ran], then: Callable[..., Ran], site: Site
+) -> None:
+    assert crash.forked(partial(killed_when_listed, killed, site)) is None
+    before = published.snapshot(site.root.parent)
+    ran = then(site, "--dry-run")
+    assert ran.code == 0, ran.err
+    assert {**before, "ledger.md": b""} == {**published.snapshot(site.root.parent), "ledger.md": b""}
+    ran = then(site)
+    assert ran.code == 0, ran.err
     assert site.entries() == 2
 
 

@@ -92,9 +92,33 @@ def test_a_root_that_no_longer_names_the_log_is_told_until_a_person_lets_it_go(w
     for _ in range(2):
         ran = watcher.run()
         assert ran.code == 3
-        assert "today's trust names no such log" in ran.out
+        assert "trust it again, or let it go with 'anchor records forget-log'" in ran.out
+    watcher.policy()  # it is trusted again
+    assert watcher.found() is Class.OK
+    watcher.policy(trusted=1)
+    assert watcher.found() is Class.UNAVAILABLE
     words = (watcher.folder / "site" / "release.json", watcher.foreign.origin, "--home")
     done = anchor("records", "forget-log", *words, watcher.folder / "home", "--reason", "moved")
     assert done.code == 0, done.err
     for _ in range(2):
         assert watcher.found() is Class.OK
+
+
+def test_a_mirror_keeps_the_anchor_that_is_left_out(world: PublisherAndAttacker, tmp_path: Path) -> None:
+    found = Watcher(world, tmp_path)
+    foreign = hold(world.foreign_site.root)
+    both = with_anchors(world.first, own(world.first), own(foreign))
+    copy = release_json.union([*world.first.trust.raw, *foreign.trust.raw])
+    both = both.with_file(both.path("trusted_root"), copy, repaired=True)
+    words = ("mirror", tmp_path / "site", tmp_path / "mirror", "--policy", tmp_path / "policy.toml")
+    found.serve(both)
+    ran = anchor(*words)
+    assert ran.code == 0, ran
+    found.serve(world.first)
+    for _ in range(2):
+        ran = anchor(*words)
+        assert ran.code == 3, ran
+        assert "is left out, and it is kept here" in " ".join(ran.out.split())
+    assert (tmp_path / "mirror" / "release.json").read_bytes() == both.release
+    found.serve(both)
+    assert anchor(*words).code == 0

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from anchor.verdict import Class
+from anchor.verify.policy import UNCOMPARED
 from tests.support.attacks.attacked import Attacked, dump, log_of, retire
 from tests.support.logs.simlog import SimLog
 from tests.support.process.anchor_cli import anchor
@@ -65,6 +66,12 @@ def test_the_evidence_convinces_a_stranger(attacked: Attacked, size: int, tmp_pa
     assert (ran.code, ran.document["verdict"]) == (6, "EQUIVOCATION")
     policy = anchor("verify-evidence", file, "--policy", attacked.site.policy, "--json")
     assert policy.code == 6
+    assert policy.document["notes"] == []
+    uncompared = tmp_path / "uncompared.toml"
+    uncompared.write_text("compared = false\n" + attacked.site.policy.read_text())
+    words = ("verify-evidence", file, "--policy", uncompared)
+    assert UNCOMPARED in anchor(*words, "--json").document["notes"]
+    assert "compared with nothing" in " ".join(anchor(*words).out.split())
     other = SimLog(origin=attacked.log.origin, seed=9).key.vkey
     assert anchor("verify-evidence", file, "--log-key", other).code == 8
     changed = tmp_path / "changed.json"

@@ -30,7 +30,7 @@ def kept(document: bytes) -> list[list[int]]:
     return [sorted(len(unbase64(text)) for text in r["bundles"]) for r in releases]
 
 
-@pytest.mark.parametrize("count", [1, 2, 64])
+@pytest.mark.parametrize("count", [1, 2, pytest.param(64, marks=pytest.mark.slow)])
 def test_the_largest_evidence_is_as_large_as_is_read(count: int) -> None:
     largest = [limits.BUNDLE] * count
     one, two = (seen(c * limits.STATEMENT, *largest) for c in (b"a", b"b"))

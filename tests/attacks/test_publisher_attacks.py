@@ -37,7 +37,7 @@ class TwoTongues:
     def run(self, *sites: Site) -> Ran:
         """Re-verify these sites under the policy of the first."""
         given = ("--policy", self.one.policy, "--home", self.home, "--notify", self.hook.notify_url, "--json")
-        return anchor("reverify", *(s.release for s in sites or (self.one,)), *given)
+        return anchor("reverify", "-v", *(s.release for s in sites or (self.one,)), *given)
 
     def swap(self) -> None:
         """From now on the first site shows the second one's release."""
@@ -279,7 +279,7 @@ def test_two_publishers_of_one_ledger_name_under_two_policies_in_one_home_are_no
     given = ("--home", both.home, "--notify", both.hook.notify_url, "--alarm-after", "1/0", "--json")
     for _ in range(2):
         for site in (stranger, both.one):
-            ran = anchor("reverify", site.release, "--policy", site.policy, *given)
+            ran = anchor("reverify", "-v", site.release, "--policy", site.policy, *given)
             assert (ran.code, ran.document["verdict"]) == (0, "OK"), ran.out
     assert any("whom this policy accepts" in n for n in ran.document["notes"])
     assert both.hook.titles() == []
@@ -288,7 +288,7 @@ def test_two_publishers_of_one_ledger_name_under_two_policies_in_one_home_are_no
         assert anchor(*command, "--home", both.home).code == 0
     both.swap()  # and a real second statement is found all the same, by the policy of its publisher alone
     assert both.run().code == 6
-    ran = anchor("reverify", stranger.release, "--policy", stranger.policy, *given)
+    ran = anchor("reverify", "-v", stranger.release, "--policy", stranger.policy, *given)
     assert (ran.code, ran.document["verdict"]) == (0, "OK"), ran.out
     assert anchor("records", "check", "--home", both.home).code == 6
 
@@ -328,7 +328,7 @@ def test_a_history_that_is_withheld_is_pending_and_found_when_it_is_shown(
         hidden = both.one.root / "release" / "2.0.0"
         hidden.rename(both.home / "hidden")
         for _ in range(2):
-            ran = anchor("reverify", target, *given)
+            ran = anchor("reverify", "-v", target, *given)
             assert (ran.code, ran.document["verdict"]) == (5, "PENDING"), ran.out
             assert "release 2 (version 2.0.0) cannot be read, so releases 1 to 2 are not compared" in ran.out
         assert both.hook.titles() == ["PENDING"]
@@ -356,7 +356,7 @@ def test_a_watcher_who_missed_releases_reads_them_back_once(both: TwoTongues, tm
     given = ("--policy", site.policy, "--home", tmp_path / "other", "--json")
     assert anchor("reverify", site.root / "release" / "1.0.0" / "release.json", *given).code == 0
     assert anchor("reverify", own, *given).code == 0
-    last = anchor("reverify", site.root / "release" / "4.0.0" / "release.json", *given)
+    last = anchor("reverify", "-v", site.root / "release" / "4.0.0" / "release.json", *given)
     assert (last.code, "release 3 (version 3.0.0) cannot be read" in last.out) == (5, True)
     away.rename(site.root / "release" / "3.0.0")
     assert anchor("reverify", site.root / "release" / "4.0.0" / "release.json", *given).code == 0

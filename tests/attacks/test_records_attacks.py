@@ -15,7 +15,10 @@ from anchor.tlog import evidence
 from anchor.verdict import Class
 from tests.support.attacks.attacked import Attacked
 from tests.support.logs.simlog import SimLog
-from tests.support.process.anchor_cli import Ran, anchor, process
+from tests.support.process import crash
+from tests.support.process.anchor_cli import Ran, anchor, forked
+from tests.support.process.crash import Killer
+from tests.support.process.sampled import sampled
 
 DAY = 86400
 
@@ -38,7 +41,7 @@ def put_back(attacked: Attacked, copy: Path | None) -> None:
 def cron(attacked: Attacked) -> Ran:
     """One run as docs/operations.md has it for cron: nobody is told but by what is printed."""
     given = ("--policy", attacked.folder / "watched.toml", "--home", attacked.home)
-    return anchor("reverify", attacked.target, *given, "--quiet", "--alarm-after", "3/12h")
+    return anchor("reverify", "-v", attacked.target, *given, "--quiet", "--alarm-after", "3/12h")
 
 
 @pytest.mark.parametrize("deleted", [False, True])
@@ -47,7 +50,8 @@ def test_records_that_were_put_back_or_deleted_are_noticed_once(attacked: Attack
     attacked.serve(attacked.log.grow(40))
     assert attacked.found() is Class.OK
     put_back(attacked, copy)
-    assert anchor("records", "check", "--home", attacked.home).code == (2 if deleted else 3)
+    ran = anchor("records", "check", "--home", attacked.home)
+    assert (ran.code, f"the records were {'deleted' if deleted else 'put back'}" in ran.out) == (3, True)
     ran = attacked.run()
     assert ran.code == 3
     assert "put back to an older state" in ran.out
@@ -56,11 +60,36 @@ def test_records_that_were_put_back_or_deleted_are_noticed_once(attacked: Attack
     assert attacked.check() is Class.OK
 
 
+def test_records_check_does_not_forget_that_records_were_put_back(attacked: Attacked) -> None:
+    """The run that reports it writes another mark, which has the lost head until it is there again."""
+    copy = saved(attacked)
+    attacked.serve(attacked.log.grow(40))
+    assert attacked.found() is Class.OK
+    newest = attacked.folder / "newest"
+    shutil.copytree(attacked.home, newest)
+    put_back(attacked, copy)
+    for _ in range(2):
+        attacked.run()
+    done = anchor("records", "check", "--home", attacked.home)
+    said = " ".join(done.out.split())
+    assert (done.code, "that nothing is missing at the end" in said) == (0, False)
+    assert "what was in 1 older head of these records: they were put back or replaced" in said
+    put_back(attacked, newest)
+    assert attacked.found() is Class.UNAVAILABLE
+    assert attacked.found() is Class.OK
+    lost = anchor("records", "check", "--home", attacked.home, "--json").document["facts"]["lost"]
+    assert len(lost) == 1  # the head of what was written onto the copy
+
+
 @pytest.mark.parametrize("number", [2**63, 10**30, -1])
-@pytest.mark.parametrize("member", ["ends", "watched"])
+@pytest.mark.parametrize("member", ["ends", "history", "watched"])
 def test_a_mark_with_numbers_beyond_all_is_a_mark_less(attacked: Attacked, member: str, number: int) -> None:
     (path,) = attacked.home.glob("*.mark")
-    value = {"ends": {"runs": [number, "aa"]}, "watched": [["/x/release.json", number]]}[member]
+    value = {
+        "ends": {"runs": [number, "aa"]},
+        "history": {"origin": "o", "size": number, "root": "aa"},
+        "watched": [["/x/release.json", number]],
+    }[member]
     path.write_text(json.dumps({**json.loads(path.read_bytes()), member: value}))
     for command in (("records", "check"), ("status",)):
         assert anchor(*command, "--home", attacked.home).code == 0
@@ -73,7 +102,7 @@ def test_what_a_mark_adds_to_the_watch_is_told_by_name(attacked: Attacked) -> No
     """Nobody signs the mark: whoever can write to the home can have another target watched, and no more."""
     (path,) = attacked.home.glob("*.mark")
     mark = json.loads(path.read_bytes())
-    mark["ends"]["runs"] = [99, "aa"]
+    mark["history"]["size"] = 99
     mark["watched"] += [["https://stranger.invalid/release.json", 60], ["file:///etc/passwd", None]]
     path.write_text(json.dumps(mark))
     attacked.hook.messages.clear()
@@ -86,6 +115,39 @@ def test_what_a_mark_adds_to_the_watch_is_told_by_name(attacked: Attacked) -> No
         attacked.target,
         "https://stranger.invalid/release.json",
     ]
+
+
+@sampled(4)
+def test_killed_anywhere_people_are_told_what_only_the_mark_named(attacked: Attacked, every: int) -> None:
+    """The database is gone, and the run that notices it is killed before each of its operations."""
+    stranger = "https://stranger.invalid/release.json"
+    (path,) = attacked.home.glob("*.mark")
+    mark = json.loads(path.read_bytes())
+    mark["watched"] += [[stranger, 60]]
+    path.write_text(json.dumps(mark))
+    put_back(attacked, None)
+    base = attacked.folder / "base"
+    attacked.home.rename(base)
+
+    def ran() -> int:
+        return attacked.run().code
+
+    def again(killer: Killer) -> str:
+        shutil.copytree(base, attacked.home)
+        attacked.hook.messages.clear()
+        crash.forked(ran, killer=killer)
+        crash.forked(ran)
+        with sqlite3.connect(attacked.home / "records.db") as db:
+            bodies = [body for (body,) in db.execute("SELECT body FROM notifications")]
+        db.close()
+        shutil.rmtree(attacked.home)
+        return "\n".join(bodies)
+
+    counted = Killer()
+    assert stranger in again(counted)
+    assert len(counted.seen) > 100
+    for number in range(1, len(counted.seen) + 1, every):
+        assert stranger in again(Killer(at=number)), number
 
 
 def test_forgetting_does_not_help_a_log_that_forked(attacked: Attacked) -> None:
@@ -162,7 +224,7 @@ def full() -> None:
 
 
 def on_full_disk(attacked: Attacked) -> tuple[int, str, str]:
-    ran = process(
+    ran = forked(
         *("reverify", attacked.target, "--policy", attacked.folder / "watched.toml"),
         *("--home", attacked.home, "--notify", attacked.hook.notify_url),
         before=full,
@@ -189,7 +251,7 @@ def test_equivocation_on_a_full_disk_is_told_and_spilled(attacked: Attacked) -> 
 def test_a_run_beside_another_waits_and_then_gives_up_with_the_reason(attacked: Attacked) -> None:
     with sqlite3.connect(attacked.home / "records.db") as db:
         now = int(time.time() * 1000) + 600_000
-        db.execute("UPDATE targets SET run_id = 1, worker = 'another machine', lease_ms = ?", (now,))
+        db.execute("UPDATE work SET run = 'ab', worker = 'another machine', lease_ms = ?", (now,))
     db.close()
     ran = attacked.run()
     assert ran.code == 3
@@ -240,7 +302,7 @@ def test_records_that_were_deleted_still_say_what_is_watched(attacked: Attacked)
     assert attacked.check() is Class.OK
     put_back(attacked, None)
     given = ("--policy", attacked.folder / "watched.toml", "--home", attacked.home, "--json")
-    ran = anchor("reverify", *given)
+    ran = anchor("reverify", "-v", *given)
     assert (ran.code, ran.document["target"]) == (3, attacked.target), ran
     assert "put back to an older state" in ran.out
     assert anchor("reverify", *given).code == 0
@@ -251,7 +313,7 @@ def test_what_is_forgotten_stays_forgotten_when_the_records_are_deleted(attacked
     home = ("--home", attacked.home, "--root", attacked.folder / "nothing")
     assert anchor("reverify", attacked.target, "--forget", *home).code == 0
     put_back(attacked, None)
-    ran = anchor("reverify", "--policy", attacked.folder / "watched.toml", *home)
+    ran = anchor("reverify", "-v", "--policy", attacked.folder / "watched.toml", *home)
     assert ran.code == 3
     assert "nothing is watched" in ran.line
 
@@ -267,5 +329,5 @@ def test_a_log_is_let_go_by_a_person_with_a_reason(attacked: Attacked) -> None:
     assert attacked.found() is Class.OK  # the release names it
     assert attacked.check() is Class.OK
     rows = [json.loads(line) for line in anchor("records", "export", "--home", home).out.splitlines()]
-    (said,) = [row for row in rows if row.get("table") == "followed" and not row["active"]]
+    (said,) = [e for row in rows if (e := row.get("event") or {}).get("kind") == "log-dropped"]
     assert (said["reason"], "@" in said["who"]) == ("shut down", True)

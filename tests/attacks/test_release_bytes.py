@@ -28,7 +28,7 @@ from tests.support.releases.published import LEDGER, published
 
 NAMED = ("statement", "bundle", "trusted_root", "ledger.md", "ledger.json")
 FLIPS = (0x01, 0x20, 0x80)
-EVERY = sampled(11)
+EVERY = sampled(59)
 
 
 @pytest.fixture(scope="module")

@@ -3,15 +3,19 @@
 records are lost; and what a person says when it was meant."""
 
 import json
-import sqlite3
 from collections.abc import Iterator
 
 import pytest
+import sqlalchemy as sa
 
 from anchor.format import release as release_file
+from anchor.format.history_events import BundleSeen, ReleaseSeen, ReleaseShown
+from anchor.records.tables import Anchor, Release
+from anchor.records.writer import writing
 from anchor.verdict import Class
 from tests.support.attacks.attacked import Attacked
 from tests.support.process.anchor_cli import Ran, anchor
+from tests.support.records.outcomes import opened
 from tests.support.releases.published import LEDGER
 from tests.support.servers.folder_server import FolderServer, serve_folder
 
@@ -87,14 +91,15 @@ def test_a_rollback_is_found_after_a_release_of_a_stranger_under_another_policy(
 ) -> None:
     """The number that a stranger signs has no effect under this policy."""
     server.bodies["release.json"] = old(fresh, "1")
-    with sqlite3.connect(fresh.home / "records.db") as db:
-        kept = "origin, log_key, log_index, bundle_sha256, bundle, time, seen_ms"
-        columns = "ledger, number, version, root, size, statement_sha256, statement, seen_ms"
-        made = "SELECT ledger, 9, '9', root, size, 'ff', CAST('{}' AS BLOB), seen_ms FROM releases"
-        (number,) = db.execute(f"INSERT INTO releases ({columns}) {made} RETURNING id").fetchone()
-        db.execute(f"INSERT INTO anchors (release_id, {kept}) SELECT {number}, {kept} FROM anchors")
-        db.execute(f"INSERT INTO shown (claim_id, epoch, release_id, seen_ms) VALUES (1, 0, {number}, 1)")
-    db.close()
+    with opened(f"sqlite:///{fresh.home}/records.db") as records, writing(records, 1) as writer:
+        release = writer.connection.execute(sa.select(Release.__table__)).mappings().one()
+        bundle = writer.connection.execute(sa.select(Anchor.__table__)).mappings().one()
+        statement = writer.blob(b"{}")
+        same = {name: release[name] for name in ("ledger", "root", "size")}
+        writer.add(ReleaseSeen, number=9, version="9", statement=statement, **same)
+        same = {name: bundle[name] for name in ("origin", "log_key", "log_index", "time")}
+        writer.add(BundleSeen, statement=statement, bundle=bundle["bundle_sha256"], **same)
+        writer.add(ReleaseShown, target=fresh.target, statement=statement)
     assert "release 1 is served where 3 was verified" in fresh.run().out
     server.bodies.clear()
     assert fresh.run().document["facts"]["best"]["number"] == 3
@@ -111,9 +116,9 @@ def test_a_rollback_that_was_meant(fresh: Attacked, server: FolderServer) -> Non
     assert status(fresh).code == 0
     assert fresh.check() is Class.OK
     rows = [json.loads(line) for line in anchor("records", "export", "--home", fresh.home).out.splitlines()]
-    (row,) = [r for r in rows if r["table"] == "accepted"]
-    assert (row["number"], row["reason"]) == (1, "a wrong table")
-    assert "@" in row["who"]
+    (event,) = [r["event"] for r in rows if (r.get("event") or {}).get("kind") == "number-accepted"]
+    assert (event["number"], event["reason"]) == (1, "a wrong table")
+    assert "@" in event["who"]
     server.bodies["release.json"] = old(fresh, "2")
     assert fresh.found() is Class.OK
     server.bodies["release.json"] = old(fresh, "1")

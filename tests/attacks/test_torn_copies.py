@@ -39,7 +39,13 @@ TORN: dict[str, Callable[[Attacked], object]] = {
 }
 
 
-@pytest.mark.parametrize("torn", TORN.values(), ids=TORN)
+@pytest.mark.parametrize(
+    "torn",
+    [
+        pytest.param(how, id=name, marks=pytest.mark.slow if n % 2 else [])
+        for n, (name, how) in enumerate(TORN.items())
+    ],
+)
 def test_torn_once_alarms_nobody_and_torn_for_long_is_told_by_the_rule(
     torn: Callable[[Attacked], object], attacked: Attacked
 ) -> None:
@@ -124,6 +130,20 @@ def reading(data: bytes | None, found: Class) -> Reading:
     return Reading(data=data, found=ExaminedRelease(verdict=verdict))
 
 
+class Pace:
+    """Readings that took so many seconds each; the pauses between them are counted, and take no time."""
+
+    def __init__(self, *, spent: float) -> None:
+        self._spent = spent
+        self.pauses: list[float] = []
+
+    def spent(self) -> float:
+        return self._spent
+
+    def sleep(self, seconds: float, /) -> None:
+        self.pauses.append(seconds)
+
+
 @pytest.mark.parametrize(
     ("given", "wanted", "times"),
     [
@@ -149,21 +169,20 @@ def test_only_two_readings_that_agree_accuse(given: str, wanted: Class, times: i
     for word in given.split():
         data, _, verdict = word.partition(":")
         found.append(reading(None if data == "-" else data.encode(), Class(verdict or "OK")))
-    pauses: list[float] = []
-    left = iter(found)
+    pace, left = Pace(spent=0.0), iter(found)
     try:
-        result = readings.read(lambda: next(left), pause=pauses.append, spent=lambda: 0.0, target="t")
+        result = readings.read(lambda: next(left), pace, target="t")
         assert result.verdict.verdict is wanted
     except Unavailable:
         assert wanted is Class.UNAVAILABLE
-    assert len(pauses) == times - 1
+    assert len(pace.pauses) == times - 1
     assert next(left, None) is None
 
 
 def test_what_a_slow_source_does_not_give_is_not_asked_for_twice() -> None:
     one = [reading(None, Class.OK)]
     with pytest.raises(Unavailable):
-        readings.read(one.pop, pause=lambda _: None, spent=lambda: 61.0, target="t")
+        readings.read(one.pop, Pace(spent=61.0), target="t")
 
 
 def test_a_release_that_never_was_is_usage_and_one_that_is_gone_is_not(attacked: Attacked) -> None:

@@ -199,7 +199,7 @@ def test_publishing_in_several_logs_copies_what_the_anchors_rest_on_and_nothing_
         report = verify_bundle(
             bundle, trusted_root=trusted_root.parse(root), artifact=None, now=datetime.now(UTC)
         )
-        anchored.append(Anchored(path=anchor.bundle.path, bundle=bundle, report=report))
+        anchored.append(Anchored(path=anchor.bundle.path, bundle=bundle, report=report, root=root))
     made = release_json.material_of(anchored, roots)
     honest = release_json.union([raw(three.held), raw(three.other)])
     assert {m: json.loads(made)[m] for m in MEMBERS} == {m: json.loads(honest)[m] for m in MEMBERS}

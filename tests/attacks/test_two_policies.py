@@ -22,7 +22,7 @@ def test_a_good_run_of_another_policy_recovers_nothing(site: Site, tmp_path: Pat
 
         def reverify(policy: Path, *more: object) -> Ran:
             given = ("--home", home, "--notify", people.notify_url, "--alarm-after", "1/0", *more)
-            return anchor("reverify", "--policy", policy, *given)
+            return anchor("reverify", "-v", "--policy", policy, *given)
 
         assert reverify(bad, site.release).code == 8
         assert people.titles() == ["INVALID"]
@@ -55,9 +55,9 @@ def test_two_targets_may_have_a_policy_each_and_flags_are_one_too(site: Site, tm
     other, home = published(tmp_path / "other", LEDGER + "| D | 4 |\n"), tmp_path / "watcher"
     for _ in range(2):
         for one in (site, other):
-            ran = anchor("reverify", one.release, "--policy", one.policy, "--home", home)
+            ran = anchor("reverify", "-v", one.release, "--policy", one.policy, "--home", home)
             assert ran.code == 0, ran.out
-    both = anchor("reverify", "--policy", site.policy, "--home", home)
+    both = anchor("reverify", "-v", "--policy", site.policy, "--home", home)
     assert both.code == 2
     assert str(other.release) in both.err
     flags = ("--ledger", "small-ledger", "--identity", "a@example.com", "--issuer", "https://i.example")

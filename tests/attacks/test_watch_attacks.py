@@ -5,23 +5,26 @@ The daemon is a process of its own, and its wall clock is moved under it.
 """
 
 import contextlib
-import os
 import signal
 import sqlite3
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from anchor.records import queue
 from anchor.verdict import Class
-from anchor.watch.schedule import GRACE
+from anchor.watch import schedule
 from tests.support.attacks.attacked import Hook
-from tests.support.attacks.online import Online, held_run, rows, until, watching
-from tests.support.process.anchor_cli import ROOT, anchor, process
+from tests.support.attacks.online import OPEN, Online, held_run, rows, until, watching
+from tests.support.process import forked
+from tests.support.process.anchor_cli import anchor
 from tests.support.process.clock import WallClock
+from tests.support.process.clocked import clocked
+from tests.support.process.forked import ForkedCommand
 from tests.support.releases.published import Site
 from tests.support.servers.log_server import serve_logs
 
@@ -85,13 +88,14 @@ def test_a_watch_that_is_killed_in_a_run_leaves_it_interrupted_and_loses_nothing
         held_run(online)
         daemon.kill()
     online.server.free.set()
-    assert rows(online, "SELECT id FROM runs WHERE state = 'running'")
+    assert rows(online, OPEN)
     assert online.found() is Class.OK  # its claim has come back
     assert rows(online, "SELECT id FROM runs WHERE state = 'interrupted'")
     assert "interrupted" in anchor("history", "--home", online.home).out
     assert online.check() is Class.OK
 
 
+@pytest.mark.slow
 def test_sigterm_lets_the_run_in_progress_end(online: Online) -> None:
     with watching(online) as daemon:
         daemon.says("OK")
@@ -99,38 +103,77 @@ def test_sigterm_lets_the_run_in_progress_end(online: Online) -> None:
         daemon.process.send_signal(signal.SIGTERM)
         online.server.free.set()
         assert daemon.stop() == 0
-    assert not rows(online, "SELECT id FROM runs WHERE state <> 'finished'")
+    assert rows(online, "SELECT id FROM runs WHERE state <> 'finished'") + rows(online, OPEN) == []
 
 
-def test_sigterm_leaves_a_run_that_does_not_end_and_gives_its_claim_back(online: Online) -> None:
+def test_sigterm_leaves_a_run_that_does_not_end_and_gives_its_claim_back(
+    online: Online, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schedule, "GRACE", 1.0)
     with watching(online) as daemon:
         daemon.says("OK")
-        held_run(online, longest=GRACE + 2)  # each request: it is looked between two whether the time is over
+        held_run(online)
         assert daemon.stop() == 0
     online.server.free.set()
-    assert not rows(online, "SELECT id FROM runs WHERE state = 'running'")
+    assert not rows(online, OPEN)
     assert rows(online, "SELECT id FROM runs WHERE state = 'interrupted'")
     assert online.found() is Class.OK
     assert online.check() is Class.OK
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_reverify_that_is_stopped_gives_its_claim_back(online: Online, number: signal.Signals) -> None:
-    words = ("reverify", online.target, "--policy", online.folder / "watched.toml", "--home", online.home)
+@contextlib.contextmanager
+def reverifying(online: Online) -> Iterator[ForkedCommand]:
+    """`anchor reverify`, whose run waits for the log until it is free."""
     online.server.free.clear()
-    child = subprocess.Popen(
-        [sys.executable, "-m", "anchor", *map(str, words)],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    until(lambda: rows(online, "SELECT id FROM runs WHERE state = 'running'"), 60, child)
-    child.send_signal(number)
-    _, err = child.communicate(timeout=60)
+    words = ("reverify", online.target, "--policy", online.folder / "watched.toml", "--home", online.home)
+    child = forked.start(*words)
+    try:
+        yield child
+    finally:
+        child.kill()
+        child.wait(60)
+        child.stdout.close()
+        online.server.free.set()
+
+
+def gave_back(online: Online, child: ForkedCommand) -> None:
+    """It ends as one that was stopped, and its target is free."""
+    assert child.wait(60) == 130
+    assert child.stdout.read().splitlines()[-1] == "anchor: stopped"
+    assert not rows(online, OPEN)
     online.server.free.set()
-    assert (child.returncode, err.strip()) == (130, "anchor: stopped")
-    assert not rows(online, "SELECT id FROM runs WHERE state = 'running'")
     assert online.found() is Class.OK
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
+def test_a_reverify_that_is_stopped_gives_its_claim_back(online: Online, number: signal.Signals) -> None:
+    with reverifying(online) as child:
+        until(lambda: rows(online, OPEN), 60, child)
+        child.send_signal(number)
+        gave_back(online, child)
+
+
+class _StopsItself:
+    """Python drops what is raised in a destructor."""
+
+    def __del__(self) -> None:
+        signal.raise_signal(signal.SIGTERM)
+
+
+def test_a_stop_that_comes_in_a_destructor_is_not_lost(
+    online: Online, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = queue.acquire
+
+    def acquire(*args: Any, **kwargs: Any) -> Any:
+        lease = real(*args, **kwargs)
+        _StopsItself()
+        return lease
+
+    monkeypatch.setattr(queue, "acquire", acquire)
+    with reverifying(online) as child:
+        monkeypatch.undo()  # the child has it
+        gave_back(online, child)
 
 
 def test_a_run_beside_the_watch_waits_or_says_who_holds_it(online: Online) -> None:
@@ -168,9 +211,9 @@ def test_records_that_are_deleted_or_replaced_under_a_running_watch_are_noticed(
         daemon.says("UNAVAILABLE")
         beaten = online.hook.beats
         assert beaten
-        until(lambda: online.hook.messages, 20)
+        until(lambda: online.hook.messages, 90)
         runs_on(online)  # into the file that is there now
-        until(lambda: online.hook.beats > beaten, 20)
+        until(lambda: online.hook.beats > beaten, 90)
         assert daemon.stop() == 0
     said = [line for line in daemon.lines if line.startswith("UNAVAILABLE")]
     assert any(
@@ -214,6 +257,7 @@ def test_a_clock_that_jumps_back_neither_silences_nor_deceives(
     assert online.told()[-1] == "EQUIVOCATION"
 
 
+@pytest.mark.slow
 def test_a_clock_that_was_two_days_ahead_for_a_moment_silences_nothing(
     online: Online, clock: WallClock
 ) -> None:
@@ -228,15 +272,20 @@ def test_a_clock_that_was_two_days_ahead_for_a_moment_silences_nothing(
     assert finished(online) == 3
 
 
+@pytest.mark.slow
 def test_an_outage_does_not_make_a_short_interval_a_storm(online: Online) -> None:
     online.server.logs.clear()
     with watching(online) as daemon:
-        daemon.says("UNAVAILABLE")
-        time.sleep(4)
+        runs_on(online, 4)
         assert daemon.stop() == 0
-    assert len(daemon.lines) < 6  # each wait is twice the one before
+    runs = "SELECT started_ms FROM runs WHERE verdict = 'UNAVAILABLE' ORDER BY id LIMIT 4"
+    started = [int(str(at)) for (at,) in rows(online, runs)]
+    waits = [then - before for before, then in pairwise(started)]
+    shortest = [990, 1990, 3990]  # twice the one before, in milliseconds that are cut to whole ones
+    assert all(wait >= least for wait, least in zip(waits, shortest, strict=True)), waits
 
 
+@pytest.mark.slow
 def test_a_clock_that_stood_in_the_future_does_not_hold_the_watch_for_years(
     online: Online, clock: WallClock
 ) -> None:
@@ -251,14 +300,13 @@ def test_a_clock_that_stood_in_the_future_does_not_hold_the_watch_for_years(
         assert daemon.stop() == 0
 
 
-def test_a_wrong_clock_cannot_make_an_old_release_young(online: Online, clock: WallClock) -> None:
+def test_a_wrong_clock_cannot_make_an_old_release_young(online: Online, tmp_path: Path) -> None:
     """`max_age` by a clock that is years behind: the run says that it cannot judge ages."""
     online.write_policy("max_age = '30d'\n" + online.site.policy.read_text())
     given = ("reverify", online.target, "--policy", online.folder / "watched.toml", "--home", online.home)
-    clock.jump(40 * DAY)
-    ran = process(*given, env=clock.env)
-    assert ran.code == Class.STALE.exit_code, ran.out
-    clock.jump(0)
-    ran = process(*given, env=clock.env)
+    with clocked(tmp_path) as commands:
+        ran = commands.run(40 * DAY, *given)
+        assert ran.code == Class.STALE.exit_code, ran.out
+        ran = commands.run(0, *given)
     assert ran.code == Class.UNAVAILABLE.exit_code
     assert "the clock is" in ran.err

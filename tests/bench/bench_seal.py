@@ -21,7 +21,7 @@ from typing import BinaryIO
 
 import rfc8785
 
-from anchor.format.facts import Row, Table
+from anchor.format.facts import Fact, Table
 from anchor.format.leaves import Sealed, seal
 from anchor.format.statement import LedgerName
 from tests.support.releases.tables import open_table
@@ -70,7 +70,7 @@ class Parsed:
     def columns(self) -> tuple[str, ...]:
         return self.table.columns
 
-    def __iter__(self) -> Iterator[tuple[int, Row]]:
+    def __iter__(self) -> Iterator[tuple[int, Fact]]:
         rows = iter(self.table)
         while True:
             start = time.process_time()
@@ -100,7 +100,7 @@ def naive(path: Path) -> tuple[bytes, float]:
     with path.open("rb") as stream:
         rows = [row for _, row in open_facts(stream)]
     start = time.process_time()
-    found = recursion([rfc8785.dumps(dict(zip(COLUMNS, row, strict=True))) for row in rows])
+    found = recursion([rfc8785.dumps(dict(zip(COLUMNS, map(str, row), strict=True))) for row in rows])
     return found, time.process_time() - start
 
 

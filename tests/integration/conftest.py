@@ -8,6 +8,12 @@ import pytest
 from tests.support.releases.published import Site, published
 
 
+@pytest.fixture(autouse=True)
+def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A release that does not verify is read again at once: no test here needs the time to pass."""
+    monkeypatch.setattr("anchor.app.readings.PAUSE", 0.0)
+
+
 @pytest.fixture(scope="session")
 def original(tmp_path_factory: pytest.TempPathFactory) -> Site:
     """A site with one release. Tests change a copy of it, never the site itself."""

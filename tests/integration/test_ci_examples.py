@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 import pytest
 
-from anchor.cli.main import cli
+from anchor.cli.commands import cli
 from anchor.verify.policy import parse_policy
 from tests.support.process.ci_examples import CI, GITHUB, load, steps
 

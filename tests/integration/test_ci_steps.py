@@ -3,6 +3,7 @@
 of a proposal is run."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -60,16 +61,43 @@ def repository(first_release: Repository, tmp_path: Path) -> Repository:
     return first_release.copy(tmp_path)
 
 
+@pytest.fixture(scope="module")
+def begun(first_release: Repository, tmp_path_factory: pytest.TempPathFactory) -> Repository:
+    """The same with the tag v1.1.0, which a job of GitHub published; to be copied."""
+    made = first_release.copy(tmp_path_factory.mktemp("begun"))
+    made.tag("v1.1.0", OTHER)
+    ran = github_publish(made.clone("first"), "v1.1.0")
+    assert ran.returncode == 0, ran.stderr
+    return made
+
+
+@pytest.fixture
+def first_job(request: pytest.FixtureRequest, repository: Repository) -> Path:
+    """The job that published v1.1.0, number 2, which is not merged."""
+    host = getattr(request.node, "callspec", None)
+    if host is None or host.params["publish"] is github_publish:
+        shutil.rmtree(repository.folder)
+        repository.folder.mkdir()
+        made: Repository = request.getfixturevalue("begun")
+        found = made.copy(repository.folder)
+        git(found.folder / "first", "remote", "set-url", "origin", str(found.origin))
+        return found.folder / "first"
+    repository.tag("v1.1.0", OTHER)
+    job = repository.clone("first")
+    ran = gitlab_publish(job, "v1.1.0")
+    assert ran.returncode == 0, ran.stderr
+    return job
+
+
 def number(job: Path) -> int:
     return int(json.loads((job / "release.json").read_bytes())["ledger"]["number"])
 
 
 @HOSTS
-def test_a_tag_continues_the_release_that_was_merged(repository: Repository, publish: Publish) -> None:
-    repository.tag("v1.1.0", OTHER)
-    job = repository.clone("job")
-    ran = publish(job, "v1.1.0")
-    assert ran.returncode == 0, ran.stderr
+def test_a_tag_continues_the_release_that_was_merged(
+    repository: Repository, first_job: Path, publish: Publish
+) -> None:
+    job = first_job
     assert number(job) == 2
     assert (job / "release/1.1.0/ledger.md").read_text() == OTHER
     assert (job / "release/1.0.0/ledger.md").read_text() == LEDGER
@@ -82,24 +110,22 @@ def test_a_tag_continues_the_release_that_was_merged(repository: Repository, pub
 
 @HOSTS
 def test_a_second_tag_waits_until_the_release_of_the_first_is_merged(
-    repository: Repository, publish: Publish
+    repository: Repository, first_job: Path, publish: Publish
 ) -> None:
     """Else both would be number 2, and the log would hold two statements that contradict each other."""
-    repository.tag("v1.1.0", OTHER)
-    first = repository.clone("first")
-    assert publish(first, "v1.1.0").returncode == 0
     repository.tag("v1.2.0", THIRD)
     second = repository.clone("second")
     ran = publish(second, "v1.2.0")
     assert ran.returncode == 1
     assert "refs/tags/v1.1.0: not merged, so v1.2.0 cannot continue it: merge its release" in ran.stderr
     assert not (second / ".anchor-ci").exists(), "nothing was begun"
-    repository.merge(first)
+    repository.merge(first_job)
     third = repository.clone("third")
     assert publish(third, "v1.2.0").returncode == 0
     assert number(third) == 3
 
 
+@pytest.mark.slow
 def test_an_open_proposal_stops_the_next_tag_though_its_own_tag_is_gone(repository: Repository) -> None:
     repository.tag("v1.1.0", OTHER)
     job = repository.clone("job")
@@ -123,6 +149,7 @@ def test_tags_from_before_the_policy_do_not_count(tmp_path: Path, publish: Publi
     assert ran.returncode == 0, ran.stderr
 
 
+@pytest.mark.slow
 @HOSTS
 def test_a_run_that_failed_after_it_had_published_is_completed_without_a_second_entry(
     repository: Repository, publish: Publish
@@ -144,21 +171,19 @@ def test_a_run_that_failed_after_it_had_published_is_completed_without_a_second_
 
 @HOSTS
 def test_a_tag_that_was_moved_after_its_publication_is_refused(
-    repository: Repository, publish: Publish
+    repository: Repository, first_job: Path, publish: Publish
 ) -> None:
-    repository.tag("v1.1.0", OTHER)
-    first = repository.clone("first")
-    assert publish(first, "v1.1.0").returncode == 0
     repository.commit("Other", {"ledger.md": THIRD})
     git(repository.work, "tag", "-f", "v1.1.0")
     git(repository.work, "push", "-f", "origin", "v1.1.0")
     again = repository.clone("again")
-    shutil.copytree(first / ".anchor-ci", again / ".anchor-ci")
+    shutil.copytree(first_job / ".anchor-ci", again / ".anchor-ci")
     ran = publish(again, "v1.1.0")
     assert ran.returncode != 0
     assert "1.1.0 is published with other facts" in ran.stderr
 
 
+@pytest.mark.slow
 @HOSTS
 def test_a_run_of_a_tag_that_was_merged_changes_nothing(repository: Repository, publish: Publish) -> None:
     """Not the newest release either, though the folder that was kept is older than it."""
@@ -178,17 +203,15 @@ def test_a_run_of_a_tag_that_was_merged_changes_nothing(repository: Repository, 
     assert git(again, "status", "--porcelain", "release", "release.json") == ""
 
 
-def test_a_proposal_is_made_once(repository: Repository) -> None:
-    repository.tag("v1.1.0", OTHER)
-    job = repository.clone("job")
-    assert github_publish(job, "v1.1.0").returncode == 0
-    for name in ("first", "second"):
+def test_a_proposal_is_made_once(repository: Repository, first_job: Path) -> None:
+    job = first_job
+    for name in ("once", "twice"):
         clone = repository.clone(name)
         for made in ("release.json", "release"):
             subprocess.run(["cp", "-R", str(job / made), str(clone)], check=True)
         ran = propose(clone, "v1.1.0")
         assert ran.returncode == 0, ran.stderr
-        assert ("proposed already" in ran.stdout) == (name == "second")
+        assert ("proposed already" in ran.stdout) == (name == "twice")
     git(repository.work, "fetch")
     git(repository.work, "merge", "origin/anchor-release-v1.1.0")
     assert not (repository.work / ".anchor-ci").exists()
@@ -197,10 +220,11 @@ def test_a_proposal_is_made_once(repository: Repository) -> None:
     assert (late.returncode, "merged already" in late.stdout) == (0, True)
 
 
-@pytest.fixture
-def proposal(tmp_path: Path) -> tuple[Path, str]:
+@pytest.fixture(scope="module")
+def first_proposal(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """A folder with the checkouts `base` and `proposed`, and the policy that accepts what is proposed."""
-    repository = Repository(tmp_path)
+    folder = tmp_path_factory.mktemp("proposal")
+    repository = Repository(folder)
     repository.tag("v1.0.0", LEDGER)
     job = repository.clone("job")
     published = github_publish(job, "v1.0.0")
@@ -211,20 +235,31 @@ def proposal(tmp_path: Path) -> tuple[Path, str]:
     repository.commit("Policy", {".anchor/policy.toml": policy})
     repository.clone("base")
     (proposed / ".anchor/policy.toml").write_text(policy)
+    return folder, policy
+
+
+@pytest.fixture
+def proposal(first_proposal: tuple[Path, str], tmp_path: Path) -> tuple[Path, str]:
+    """The same in a folder of its own. The policy names the first one's trusted root."""
+    folder, policy = first_proposal
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True, symlinks=True)
     return tmp_path, policy
 
 
-def github_verify(folder: Path) -> Ran:
-    return shell(step("verify.yml", "Verify"), folder)
+def github_verify(folder: Path, **env: str) -> Ran:
+    return shell(step("verify.yml", "Verify"), folder, **env)
 
 
-def gitlab_verify(folder: Path) -> Ran:
+def gitlab_verify(folder: Path, **env: str) -> Ran:
     script = gitlab("verify", "script").replace("/tmp/base", str(folder / "base"))
-    return shell(script, folder, CI_PROJECT_DIR=str(folder / "proposed"))
+    return shell(script, folder, CI_PROJECT_DIR=str(folder / "proposed"), **env)
 
 
+EITHER = pytest.mark.parametrize(
+    "verify", [github_verify, pytest.param(gitlab_verify, marks=pytest.mark.slow)]
+)
 VERIFIERS = pytest.mark.parametrize("verify", [github_verify, gitlab_verify])
-Verify = Callable[[Path], Ran]
+Verify = Callable[..., Ran]
 
 
 @VERIFIERS
@@ -240,7 +275,7 @@ def test_a_proposal_is_verified_with_the_policy_of_the_base(
     assert verify(folder).returncode == 8
 
 
-@VERIFIERS
+@EITHER
 def test_a_link_in_a_proposal_is_refused(proposal: tuple[Path, str], verify: Verify) -> None:
     folder, _ = proposal
     proposed = folder / "proposed"
@@ -264,7 +299,11 @@ def gitlab_install(folder: Path) -> Ran:
 
 
 @pytest.mark.parametrize(
-    ("install", "verify"), [(github_install, github_verify), (gitlab_install, gitlab_verify)]
+    ("install", "verify"),
+    [
+        (github_install, github_verify),
+        pytest.param(gitlab_install, gitlab_verify, marks=pytest.mark.slow),
+    ],
 )
 def test_nothing_of_a_proposal_is_run(
     proposal: tuple[Path, str], install: Callable[[Path], Ran], verify: Verify
@@ -284,5 +323,6 @@ def test_nothing_of_a_proposal_is_run(
     installed = install(folder)
     # where the tests run there may be no pip at all, and then it is Python that says so
     assert installed.returncode == 0 or "No module named pip" in installed.stderr, installed.stderr
-    assert verify(folder).returncode == 0
+    real = f"{Path(sys.executable).parent}:{os.environ['PATH']}"  # what is tested is how Python starts
+    assert verify(folder, PATH=real).returncode == 0
     assert not ran_it.exists()

@@ -12,7 +12,7 @@ import pytest
 
 import anchor as package
 from anchor.cli import options
-from anchor.cli.main import COMMANDS, cli
+from anchor.cli.commands import COMMANDS, cli
 from tests.support.process.anchor_cli import ROOT, anchor, process
 from tests.support.releases.published import LEDGER
 
@@ -113,7 +113,7 @@ def test_help_and_version(words: tuple[str, ...]) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [("nosuch",), ("--nosuch",), ("verify",), ("verify", "a", "b"), ("\x1b[31m",)]
+    "words", [("nosuch",), ("--nosuch",), ("verify",), ("chain", "a", "b"), ("\x1b[31m",)]
 )
 def test_what_is_no_command_is_usage(words: tuple[str, ...]) -> None:
     ran = anchor(*words)
@@ -126,27 +126,32 @@ def test_help_lists_every_command() -> None:
     assert all(f"  {name} " in out for name in COMMANDS)
 
 
-def loaded(*words: str) -> set[str]:
-    """Which heavy libraries a command imports."""
+def loaded(*commands: tuple[str, ...]) -> Iterator[set[str]]:
+    """The heavy libraries that are imported after each of several commands of one process."""
     code = (
         "import sys\nfrom anchor.cli.main import run\n"
-        f"run({list(words)!r})\n"
-        f"print(*[m for m in {HEAVY!r} if m in sys.modules], file=sys.stderr)"
+        f"for words in {commands!r}:\n"
+        "    run(list(words))\n"
+        f"    print('loaded:', *[m for m in {HEAVY!r} if m in sys.modules], file=sys.stderr)"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
-    return set(done.stderr.splitlines()[-1].split())
+    for line in done.stderr.splitlines():
+        head, *names = line.split()
+        if head == "loaded:":
+            yield set(names)
 
 
 def test_commands_import_only_what_they_need(tmp_path: Path) -> None:
     ledger = str(ROOT / "release" / "1.0.0" / "ledger.md")
     named = ("--name", "n", "--version", "1")
-    assert loaded("--help") == set()
-    assert loaded("lint", ledger) == set()
-    assert loaded("seal", ledger, *named) == set()
-    assert "sigstore" not in loaded("publish", ledger, *named, "--root", str(tmp_path), "--dry-run")
-    assert not loaded("verify", "release.json") & {"sigstore", "sqlalchemy", "apprise", "apscheduler"}
-    policy = ("--policy", "release/policy.toml")
-    assert not loaded("verify", "release.json", *policy) & {"sqlalchemy", "apprise", "apscheduler"}
+    reading = (("--help",), ("lint", ledger), ("seal", ledger, *named))
+    verifying = (("verify", "release.json"), ("verify", "release.json", "--policy", "release/policy.toml"))
+    publishing = ("publish", ledger, *named, "--root", str(tmp_path), "--dry-run")
+    *read, claimed, verified, published = loaded(*reading, *verifying, publishing)
+    assert read == [set()] * len(reading)
+    assert not claimed & {"sigstore", "sqlalchemy", "apprise", "apscheduler"}
+    assert not verified & {"sigstore", "sqlalchemy", "apprise", "apscheduler"}
+    assert "sigstore" not in published
 
 
 def test_a_configuration_file_is_below_the_flags_and_the_environment(
@@ -166,7 +171,7 @@ def test_a_configuration_file_is_below_the_flags_and_the_environment(
     assert anchor("verify", ROOT / "release.json", "--policy", policy).code == 0
     for text in ("verify", "[", "\xff", "verify = 1"):
         (folder / "config.toml").write_text(text, encoding="latin-1")
-        ran = anchor("verify", ROOT / "release.json", "--policy", policy)
+        ran = anchor("verify", "-v", ROOT / "release.json", "--policy", policy)
         assert ran.code == 2
         assert "config.toml" in ran.line
 
@@ -190,12 +195,12 @@ def test_an_interrupt_is_no_alarm() -> None:
     code = """
 import os, signal, sys, threading, time
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job inherits it ignored
-import anchor.cli.verify
+import anchor.app.verify
 from anchor.cli.main import run
 def hang(*a, **k):
     threading.Timer(0.2, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
     time.sleep(60)
-anchor.cli.verify.trust_for = hang
+anchor.app.verify.trust_for = hang
 sys.exit(run(["verify", "release.json"]))
 """
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)

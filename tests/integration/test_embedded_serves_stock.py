@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.process.need import need
+from tests.support.process.sigstore_client import sigstore
 
 BIN = Path(sys.executable).parent
 PREDICATE = {
@@ -29,19 +30,29 @@ class Run:
     folder: Path
 
     def sigstore(self, *args: str, code: int = 0) -> str:
-        token = Path(self.about["identity_token_file"]).read_text()
-        env = dict(os.environ, SIGSTORE_IDENTITY_TOKEN=token, NO_PROXY="127.0.0.1", NETRC=os.devnull)
+        """The output of the client, in a fork of this process."""
+        words = ("--trust-config", self.about["trust_config"], *args)
+        done = sigstore(*words, env=self._env(), cwd=self.folder)
+        assert done.returncode == code, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    def as_a_process(self, *args: str, code: int = 0) -> str:
+        """The output of the installed command."""
+        words = (BIN / "sigstore", "--trust-config", self.about["trust_config"], *args)
         done = subprocess.run(
-            [BIN / "sigstore", "--trust-config", self.about["trust_config"], *args],
+            [str(word) for word in words],
             cwd=self.folder,
-            env=env,
+            env=os.environ | self._env(),
             capture_output=True,
             text=True,
             timeout=120,
-            check=False,
         )
         assert done.returncode == code, done.stdout + done.stderr
-        return done.stdout + done.stderr
+        return str(done.stdout + done.stderr)
+
+    def _env(self) -> dict[str, str]:
+        token = Path(self.about["identity_token_file"]).read_text()
+        return {"SIGSTORE_IDENTITY_TOKEN": token, "NO_PROXY": "127.0.0.1", "NETRC": os.devnull}
 
     def verify(self, name: str, *, code: int = 0, **changed: str) -> str:
         said = {"identity": self.about["identity"], "issuer": self.about["issuer"]} | changed
@@ -55,6 +66,10 @@ class Run:
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     need((BIN / "sigstore").exists() and (BIN / "anchor").exists(), "install this project and sigstore")
+    import sigstore.oidc
+    import sigstore.sign
+    import sigstore.verify  # noqa: F401  what the forks of this process need
+
     home = tmp_path_factory.mktemp("home")
     with subprocess.Popen(
         [BIN / "anchor", "instance", "serve", "--home", home, "--json"],
@@ -79,7 +94,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
 
 def test_it_signs_and_verifies_a_file(run: Run) -> None:
     (run.folder / "a").write_text("something")
-    run.sigstore("sign", "a")
+    run.as_a_process("sign", "a")
     assert "OK: a" in run.verify("a")
 
 
@@ -104,7 +119,7 @@ def test_a_token_of_someone_else_gets_no_certificate(run: Run) -> None:
     good = Path(run.about["identity_token_file"]).read_text()
     head, body, tail = good.split(".")
     forged = f"{head}.{body}.{tail[:-4]}AAAA"
-    run.sigstore("sign", "--identity-token", forged, "d", code=1)
+    run.as_a_process("sign", "--identity-token", forged, "d", code=1)
     assert not (run.folder / "d.sigstore.json").exists()
 
 

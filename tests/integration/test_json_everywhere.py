@@ -9,12 +9,14 @@ from typing import Any
 import click
 import pytest
 
-from anchor.cli.main import COMMANDS, cli
+from anchor.cli.commands import COMMANDS, cli
 from anchor.verdict import Class
 from tests.support.forge import bundles
 from tests.support.forge.authorities import IDENTITY, ISSUER
+from tests.support.process import fork_server
 from tests.support.process.anchor_cli import Ran, anchor
 from tests.support.releases.published import LEDGER, Site, published
+from tests.support.servers.witness_server import Witness
 
 CODES = {str(c): c.exit_code for c in Class}
 
@@ -48,7 +50,9 @@ def document(ran: Ran) -> Any:
     """The one document on stdout; its class is that of the exit code."""
     found = json.loads(ran.out)
     assert isinstance(found, dict)
+    assert found["format"].startswith("urn:ledger-anchor:")
     if "verdict" in found:
+        assert found["exit_code"] == ran.code
         assert CODES[found["verdict"]] == ran.code
     return found
 
@@ -80,8 +84,11 @@ def test_a_usage_error_is_one_document(path: tuple[str, ...], what: str, tmp_pat
     words = WRONG[what]
     many = len(words) > 1 and any(p.nargs == -1 for p in command_of(path).params)
     ran = anchor(*path, "--json", *words, cwd=tmp_path)
-    found = document(ran)
-    if not many:
+    if many:  # a document a line, where each of several results has one
+        documents = [ran.out] if ran.out.startswith("{\n") else ran.out.splitlines()
+        assert {json.loads(one)["exit_code"] for one in documents} <= {0, ran.code}
+    else:
+        found = document(ran)
         assert (ran.code, found["verdict"]) == (2, "USAGE")
         assert found["error"]
         assert ran.line == f"anchor: {found['error']}" or what == "a control character"
@@ -113,7 +120,11 @@ PATHS = [
     ("seal", "nothing.md", "--name", "a", "--version", "1"),
     ("publish", "nothing.md", "--name", "a", "--version", "1", "--dry-run"),
     ("verify", "nothing.json"),
+    ("chain", "nothing.json"),
+    ("find", "nothing.json", "--where", "label=A"),
+    ("log", "nothing.json", "--where", "label=A"),
     ("verify", "nothing.json", "--policy", "nothing.toml"),
+    ("diff", "nothing", "release.json"),
     ("verify-bundle", "--bundle", "nothing", "--key", "nothing.pem", "x"),
     ("inspect", "nothing"),
     ("trust", "show", "nothing.json"),
@@ -126,6 +137,8 @@ PATHS = [
     ("records", "export"),
     ("records", "prune", "--older-than", "1d"),
     ("verify-evidence", "nothing.json"),
+    ("verify-receipt", "nothing.json"),
+    ("prove", "nothing.json", "--fact", "0", "-o", "out.json"),
 ]
 
 
@@ -153,23 +166,36 @@ def test_and_everything_that_goes_well(site: Site, tmp_path: Path) -> None:
     kept = ("--root", site.root, "--home", tmp_path / "home")
     own = ("--root", tmp_path / "own", "--home", tmp_path / "own-home")
     for words in (
+        ("demo",),
         ("lint", ledger),
         ("seal", ledger, "--name", "a", "--version", "1"),
         ("publish", ledger, "--name", "a", "--version", "1", *own, "--dry-run"),
         ("publish", ledger, "--name", "a", "--version", "1", *own),
         ("verify", site.release, "--policy", site.policy),
+        ("chain", site.release, "--policy", site.policy),
+        ("find", site.release, "--policy", site.policy, "--where", "label=A"),
+        ("log", site.release, "--policy", site.policy, "--where", "label=A"),
+        ("diff", site.release, ledger),
         ("verify-bundle", "--bundle", bundle, *who, "--trusted-root", root, file),
         ("inspect", site.release),
         ("trust", "show", root),
         ("trust", "pin", root),
         ("instance", "init", "--home", tmp_path / "instance-home", "--root", tmp_path / "instance"),
         ("instance", "export", "-o", tmp_path / "export", *own),
+        ("instance", "witness", "add", "https://witness.example", Witness("witness.example").vkey, *own),
+        ("instance", "witness", "list", *own),
+        ("instance", "witness", "quorum", "all", *own),
+        ("instance", "witness", "policy", *own),
+        ("instance", "witness", "quorum", "none", *own),
+        ("instance", "witness", "remove", "witness.example", *own),
+        ("instance", "witness", "ask", *own),
         ("reverify", site.release, "--policy", site.policy, *kept),
         ("status", *kept),
         ("records", "check", *kept),
         ("records", "prune", "--older-than", "1d", *kept),
     ):
-        ran = anchor(*words, "--json")
+        with fork_server.forks():
+            ran = anchor(*words, "--json")
         assert ran.code == 0, (words, ran)
         document(ran)
     stream = anchor("history", *kept, "--json")

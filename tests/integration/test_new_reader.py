@@ -23,7 +23,7 @@ import struct
 
 from anchor.errors import Refused
 from anchor.format.facts import check_columns
-from anchor.format.readers.reader import FileReader
+from anchor.format.readers.reader import NO_DIALECT, FileReader
 
 
 class FixedWidth(FileReader):
@@ -34,7 +34,7 @@ class FixedWidth(FileReader):
     suffixes = (".fix",)
     unit = "record"
 
-    def __init__(self, file, *, where):
+    def __init__(self, file, *, where, dialect=NO_DIALECT):
         self._file, self._where = file, where
         end = file.seek(-4, 2)
         (self._start,) = struct.unpack(">I", file.read(4))
@@ -72,10 +72,9 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     readers = folder / "anchor" / "format" / "readers"
     (readers / "fixed_width.py").write_text(READER)
     register = (readers / "__init__.py").read_text()
-    row, first = "        FixedWidth,\n", "from anchor.format.readers.csv_table"
-    register = register.replace("        CsvTable,\n", "        CsvTable,\n" + row)
-    register = register.replace(first, f"from anchor.format.readers.fixed_width import FixedWidth\n{first}")
-    assert register.count("FixedWidth") == 2
+    last = '    "csv-v1": "csv_table.CsvTable",\n'
+    register = register.replace(last, last + '    "fixed-v1": "fixed_width.FixedWidth",\n')
+    assert register.count("FixedWidth") == 1
     (readers / "__init__.py").write_text(register)
     (folder / "ledger.fix").write_bytes(table(("Water", "1"), ("Power", "tbd"), ("Power", "3")))
     return folder

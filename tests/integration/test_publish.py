@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from anchor.format.release import Blob, File, load
+from anchor.format.schemas import KINDS, file_name
 from anchor.format.statement import decode
+from anchor.log_kinds.short_names import short
 from tests.support.process.anchor_cli import ROOT, anchor
 from tests.support.releases.ledgers import openclassrooms
 from tests.support.releases.published import LEDGER, NAME, Site, empty, snapshot
@@ -26,7 +28,7 @@ def test_the_published_folder_is_the_one_of_the_format(site: Site) -> None:
     assert names == {
         "release.json",
         "release/FORMAT.md",
-        *(f"release/schema/{n}.schema.json" for n in ("ledger", "release", "statement", "verdict")),
+        *(f"release/schema/{file_name(*named)}" for named in KINDS),
         *(f"release/1.0.0/{n}" for n in ("ledger.json", "ledger.md", "release.json", "statement.json")),
         "release/1.0.0/trusted_root.json",
         f"release/1.0.0/{origin}.sigstore.json",
@@ -40,7 +42,7 @@ def test_the_release_says_what_was_signed(site: Site) -> None:
     assert (release.ledger, release.tree) == (statement.ledger, statement.tree)
     assert (release.ledger.name, release.ledger.number, release.previous) == (NAME, 1, None)
     assert site.path("ledger.md").read_text() == LEDGER
-    named: list[File | Blob] = [*release.files, release.statement, release.trusted_root]
+    named: list[File | Blob] = [*release.files, release.statement, *release.trusted_roots]
     for file in (*named, release.anchors[0].bundle):
         data = (site.root / file.path).read_bytes()
         assert (file.size, file.sha256) == (len(data), hashlib.sha256(data).hexdigest())
@@ -67,7 +69,7 @@ def test_other_bytes_under_a_published_version_are_refused(site: Site, ledger: s
     before = snapshot(site.root)
     ran = site.publish(ledger)
     assert (ran.code, ran.out) == (8, "")
-    assert "version 1.0.0 is published with other facts or files" in ran.line
+    assert "version 1.0.0 is published with other facts, files or indexes" in ran.line
     assert "next --version" in ran.line
     assert snapshot(site.root) == before
 
@@ -130,12 +132,49 @@ def test_a_dry_run_shows_the_statement_and_writes_and_sends_nothing(tmp_path: Pa
     assert document["sent"] is False
     assert site.publish().code == 0
     signed = site.path("statement").read_bytes()
-    assert signed == ran.out.removesuffix("\n").encode() == document["statement"].encode()
+    assert signed == document["statement"].encode()
+    assert (ran.out, document["sha256"]) == ("", hashlib.sha256(signed).hexdigest())
+
+
+def test_a_dry_run_says_what_is_signed_by_whom_and_where(tmp_path: Path) -> None:
+    site = empty(tmp_path)
+    lines = site.publish(LEDGER, "1.0.0", "--dry-run").err.splitlines()
+    assert "release    small-ledger 1.0.0 (release 1), 3 facts" in lines
+    assert "signed by  a new key, which publishing makes" in lines
+    assert "log        a new embedded log, run by you" in lines
+    assert site.publish().code == 0
+    anchor_of = site.value["anchors"][0]
+    again = site.publish(LEDGER, "1.0.0", "--dry-run").err
+    assert "published  already, with this statement" in again
+    ran = site.publish(OTHER, "2.0.0", "--dry-run")
+    lines = ran.err.splitlines()
+    assert f"signed by  {short(anchor_of['identity'])}" in lines
+    assert f"log        {short(anchor_of['log']['origin'])}, run by you" in lines
+    assert any(line.startswith("since      1.0.0: ") for line in lines)
+    assert any(line.startswith("read as    markdown-table-v1") for line in lines)
+    found = site.publish(OTHER, "2.0.0", "--dry-run", "--json").document
+    assert f"root       {found['tree']['root']}" in lines
+    assert found["ledger"] == {"name": "small-ledger", "number": 2, "version": "2.0.0"}
+    assert found["signing"][0]["log"] == anchor_of["log"]["origin"]
+
+
+def test_a_dry_run_is_refused_for_the_signer_as_the_publication_is(site: Site, tmp_path: Path) -> None:
+    """The home is lost, so there would be another signer, whom no policy that was handed out accepts."""
+    lost = Site(site.root, tmp_path / "another-home", site.policy)
+    refused = lost.publish(OTHER, "2.0.0")
+    assert (refused.code, "has no keys yet" in refused.line) == (2, True)
+    assert lost.publish(OTHER, "2.0.0", "--dry-run").line == refused.line
+    assert not lost.home.exists()
+    assert lost.publish(OTHER, "2.0.0", "--dry-run", "--new-signer").code == 0
+    words = ("withdraw", site.root, "--release", "1.0.0", "--kind", "withdrawn", "--reason", "wrong")
+    refused = anchor(*words, "--home", lost.home)
+    assert refused.code == 2
+    assert anchor(*words, "--home", lost.home, "--dry-run").line == refused.line
 
 
 def test_a_dry_run_of_the_next_version_is_what_is_signed_then(site: Site) -> None:
     before = snapshot(site.root)
-    shown = site.publish(OTHER, "2.0.0", "--dry-run").out.removesuffix("\n").encode()
+    shown = site.publish(OTHER, "2.0.0", "--dry-run", "--json").document["statement"].encode()
     assert snapshot(site.root) == before
     assert site.publish(OTHER, "2.0.0").code == 0
     assert site.path("statement").read_bytes() == shown
@@ -257,7 +296,7 @@ def test_resume_starts_nothing_new(tmp_path: Path) -> None:
         (("--instance", "nowhere"), "nowhere"),
         (("--also", "embedded"), "named twice"),
         (("--instance", "embedded", "--also", "nowhere"), "nowhere"),
-        (("--frobnicate",), "No such option"),
+        (("--frobnicate",), "no such option"),
     ],
 )
 def test_wrong_arguments_leave_nothing(tmp_path: Path, words: tuple[str, ...], said: str) -> None:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Trust through a TUF repository on loopback: fresh passes, expired is STALE, silent is UNAVAILABLE."""
 
+import base64
 import hashlib
 import json
 import shutil
@@ -15,6 +16,7 @@ from anchor.net.tuf_roots import Repository
 from tests.interop.stack.tufrepo import TufRepository
 from tests.support.forge import bundles
 from tests.support.process.anchor_cli import Ran, anchor
+from tests.support.process.json_forms import validated
 from tests.support.releases.published import NAME, Site
 
 DAY = timedelta(days=1)
@@ -43,7 +45,9 @@ def policy(original: Site, folder: Path, *more: str) -> Path:
 
 
 def verify(original: Site, folder: Path, *words: str, policy_lines: tuple[str, ...] = ()) -> Ran:
-    return anchor("verify", original.release, "--policy", policy(original, folder, *policy_lines), *words)
+    return anchor(
+        "verify", "-v", original.release, "--policy", policy(original, folder, *policy_lines), *words
+    )
 
 
 def check(ran: Ran, name: str) -> dict[str, str]:
@@ -194,7 +198,7 @@ def test_the_versions_that_a_run_was_made_under_are_recorded_and_their_change_is
     assert [first[f"TUF public {role}"] for role in roles] == ["version 1"] * 4
     tuf.publish()
     age_cache(tmp_path, timedelta(hours=1))
-    ran = anchor("reverify", original.release, *given)
+    ran = anchor("reverify", "-v", original.release, *given)
     assert ran.code == 0
     (note,) = [n for n in ran.document["notes"] if n.startswith("trust material changed")]
     assert "TUF public timestamp version 1 -> version 2" in note
@@ -204,7 +208,9 @@ def test_the_versions_that_a_run_was_made_under_are_recorded_and_their_change_is
 def recorded_trust(home: Path) -> list[dict[str, str]]:
     """The trust material that is recorded, oldest first."""
     rows = [json.loads(line) for line in anchor("records", "export", "--home", home).out.splitlines()]
-    return [json.loads(row["document"]) for row in rows if row["table"] == "trust"]
+    documents = {row["sha256"]: row["document"] for row in rows if "sha256" in row}
+    changes = [row["event"] for row in rows if (row.get("event") or {}).get("kind") == "trust-changed"]
+    return [json.loads(base64.b64decode(documents[one["document"]])) for one in changes]
 
 
 def test_show_says_where_the_root_is_from_and_whether_to_rely_on_it(
@@ -233,6 +239,8 @@ def test_show_of_an_expired_repository_is_stale(original: Site, tuf: TufReposito
 
 def test_update_says_whether_anything_changed(original: Site, tuf: TufRepository, tmp_path: Path) -> None:
     first = anchor("trust", "update", "public", "--json")
+    assert validated(first.document) == "trust-update:v1"
+    assert validated(anchor("trust", "show", "public", "--json").document) == "trusted-root:v1"
     assert first.code == 0
     assert first.document["changed"] is True
     assert anchor("trust", "update", "--json").document["changed"] is False
@@ -252,6 +260,7 @@ def test_update_of_an_expired_repository_is_stale_and_keeps_the_copy(
     assert (ran.code, ran.out) == (4, "")
     assert kept in ran.err
     as_json = anchor("trust", "update", "--json")
+    assert validated(as_json.document) == "error:v1"
     assert as_json.code == 4
     assert (as_json.document["verdict"], as_json.document["sha256"]) == ("STALE", kept)
     assert verify(original, tmp_path, "--offline").code == 0

@@ -92,7 +92,7 @@ def test_a_policy_in_what_is_verified_is_never_found_by_itself(site: Site) -> No
 def test_a_policy_that_lies_in_what_is_verified_is_told(site: Site) -> None:
     inside = site.root / "release" / "policy.toml"
     inside.write_text(site.policy.read_text())
-    ran = anchor("verify", site.release, "--policy", inside)
+    ran = anchor("verify", "-v", site.release, "--policy", inside)
     assert ran.code == 0
     assert "lies in what is verified" in ran.out
     notes = anchor("verify", site.release, "--policy", inside, "--json").document["notes"]
@@ -138,7 +138,7 @@ def test_without_a_policy_the_signer_is_claimed_and_the_command_that_accepts_it_
         ("1.0.0", site.root / "release"),
         ("1.0.0/release.json", site.root / "release"),
     ):
-        ran = anchor("verify", target, cwd=cwd)
+        ran = anchor("verify", "-v", target, cwd=cwd)
         says(ran, 2, "policy")
         assert "claimed, not verified" in ran.out
         (line,) = [x for x in ran.out.splitlines() if "to accept this signer: " in x]
@@ -165,8 +165,11 @@ def with_policy(site: Site, change: Callable[[str], str]) -> Ran:
         ("min_number = 1", "min_number = 2", 4, ""),
         ("min_anchors = 1", "min_anchors = 2", 5, "policy-anchors"),
         ('sha256 = "', 'sha256 = "0', 2, "sha256"),
-        ('path = "', 'path = "a\\u0000b', 2, "NUL"),
-        ('path = "', 'path = "no/such/', 2, "no/such"),
+        ('sha256 = "', 'path = "a\\u0000b", sha256 = "', 2, "NUL"),
+        ('sha256 = "', 'path = "no/such", sha256 = "', 2, "no/such"),
+        ("[{ sha256", "[{ sha512", 2, "sha512"),
+        ("{ sha256 = ", "{ path = ", 2, "cannot read"),
+        ("min_anchors", "compared = 0\nmin_anchors", 2, "compared"),
         ("ledger =", "ledgers =", 2, "ledgers"),
         ("[[signer]]", "[signer]", 2, "signer"),
         ("[[signer]]", "[[log]]", 2, ""),
@@ -212,13 +215,13 @@ def test_it_verifies_with_the_network_cut(site: Site) -> None:
     cut = ("unshare", "--net") if os.geteuid() == 0 else ("unshare", "--net", "--map-root-user")
     need(os.system(f"{shlex.join(cut)} true 2>/dev/null") == 0, "allow network namespaces (unshare --net)")
     for more in ((), ("--offline",)):
-        ran = process("verify", site.release, "--policy", site.policy, *more, prefix=cut)
+        ran = process("verify", "-v", site.release, "--policy", site.policy, *more, prefix=cut)
         assert (ran.code, ran.err) == (0, "")
 
 
 def test_a_url_is_not_read_offline(site: Site) -> None:
     says(
-        anchor("verify", "https://example.org/release.json", "--offline", "--policy", site.policy),
+        anchor("verify", "-v", "https://example.org/release.json", "--offline", "--policy", site.policy),
         2,
         "offline",
     )
@@ -227,7 +230,7 @@ def test_a_url_is_not_read_offline(site: Site) -> None:
 def test_it_writes_nothing_and_needs_no_writable_folder(site: Site, tmp_path: Path) -> None:
     before = {p: p.stat().st_mtime_ns for p in site.root.rglob("*")}
     env = {"HOME": "/nonexistent", **{f"XDG_{n}_HOME": "/nonexistent" for n in ("STATE", "CACHE", "CONFIG")}}
-    ran = process("verify", site.release, "--policy", site.policy, env=env, cwd=tmp_path)
+    ran = process("verify", "-v", site.release, "--policy", site.policy, env=env, cwd=tmp_path)
     assert (ran.code, ran.err) == (0, "")
     assert {p: p.stat().st_mtime_ns for p in site.root.rglob("*")} == before
 

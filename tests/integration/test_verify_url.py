@@ -28,7 +28,7 @@ def web(site: Site) -> Iterator[FolderServer]:
 
 
 def verify(server: FolderServer, site: Site, *more: object, path: str = "/release.json") -> Ran:
-    return anchor("verify", server.url + path, "--policy", site.policy, *more)
+    return anchor("verify", "-v", server.url + path, "--policy", site.policy, *more)
 
 
 @pytest.mark.parametrize("path", ["/release.json", "/release/1.0.0/release.json"])
@@ -36,7 +36,7 @@ def test_a_release_verifies_from_loopback_http(web: FolderServer, site: Site, pa
     ran = verify(web, site, path=path)
     assert (ran.code, ran.err) == (0, "")
     assert ran.out.splitlines()[-1] == f"OK: {web.url}{path}"
-    assert len(web.asked) == len(set(web.asked)) == 6
+    assert len(web.asked) == len(set(web.asked)) == 6, "the trusted root was kept when it was published"
     assert verify(web, site, "--json", path=path).document["verdict"] == "OK"
 
 
@@ -53,7 +53,7 @@ def test_without_a_policy_the_command_that_accepts_works_once_the_root_is_saved(
     web: FolderServer, site: Site, tmp_path: Path, query: str
 ) -> None:
     web.answers = {"release.json" + query: (200, {}, site.release.read_bytes())}
-    ran = anchor("verify", web.url + "/release.json" + query)
+    ran = anchor("verify", "-v", web.url + "/release.json" + query)
     says(ran, 2, "policy")
     (line,) = [x for x in ran.out.splitlines() if "to accept this signer: " in x]
     words = line.partition("signer: ")[2].partition(", once you know")[0]
@@ -78,7 +78,7 @@ def test_any_refusal_of_the_server_is_unavailable(web: FolderServer, site: Site,
 
 
 def test_a_server_that_is_not_there_is_unavailable(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("anchor.cli.verify.BUDGET", 1.0)
+    monkeypatch.setattr("anchor.app.verify.BUDGET", 1.0)
     url = f"http://127.0.0.1:{closed_port()}/release.json"
     says(anchor("verify", url, "--policy", site.policy), 3, url)
 

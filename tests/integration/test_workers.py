@@ -1,34 +1,43 @@
 # SPDX-License-Identifier: Apache-2.0
 """Several workers on one database: each due release is taken by exactly one, whoever is killed when."""
 
+import contextlib
 import os
 import random
 import signal
-import subprocess
-import sys
 import time
-from pathlib import Path
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 import sqlalchemy as sa
 
+from anchor.errors import Unavailable
 from anchor.records import check, queue, store
 from anchor.records.database import Database
-from anchor.records.tables import Checkpoint, Run, Target
+from anchor.records.tables import Checkpoint, Run, Work
+from anchor.records.writer import writing
 from anchor.verdict import Class
-from tests.support.records import outcomes
-from tests.support.records.outcomes import NOW, database, empty, like, postgresql, sqlite, url
+from anchor.watch import worker
+from tests.support.process import crash
+from tests.support.records import fleet, outcomes
+from tests.support.records.outcomes import (
+    NOW,
+    database,
+    empty,
+    lender,
+    like,
+    on_both,
+    postgresql,
+    sqlite,
+    url,
+)
 
-__all__ = ["database", "empty", "like", "postgresql", "sqlite", "url"]
-
-ROOT = Path(__file__).resolve().parents[2]
+__all__ = ["database", "empty", "lender", "like", "postgresql", "sqlite", "url"]
 
 
 def targets(database: Database, count: int) -> None:
-    at = queue.ms(time.time() - 60)
-    row = {"active": 1, "added_ms": at, "due_ms": at, "failing_runs": 0, "notified": "OK"}
-    with database.write() as connection:
-        connection.execute(sa.insert(Target), [{**row, "target": f"t{n}/release.json"} for n in range(count)])
+    queue.watch_all(database, [f"t{n}/release.json" for n in range(count)], now=time.time() - 60)
 
 
 class Fleet:
@@ -39,26 +48,25 @@ class Fleet:
         self.kills = 0
         self.running = [self._start() for _ in range(size)]
 
-    def _start(self) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "tests.support.records.fleet", self.url]
-        return subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE)
+    def _start(self) -> crash.Forked:
+        return crash.start(partial(fleet.main, self.url))
 
     def kill_one(self, dice: random.Random) -> None:
         place = dice.randrange(len(self.running))
         victim = self.running[place]
-        if victim.poll() is None:
+        if not victim.ended():
             os.kill(victim.pid, signal.SIGKILL)
             self.kills += 1
-            victim.communicate()
+            victim.result()
             self.running[place] = self._start()
 
     def ended(self) -> bool:
-        return all(p.poll() is not None for p in self.running)
+        return all(p.ended() for p in self.running)
 
-    def finish(self) -> list[str]:
-        """The errors of the workers that ended by themselves."""
-        said = [p.communicate(timeout=60)[1].decode() for p in self.running]
-        return [s for s, p in zip(said, self.running, strict=True) if p.returncode != 0]
+    def finish(self) -> None:
+        """Raises the error of a worker that did not end by itself."""
+        for p in self.running:
+            p.result()
 
 
 @pytest.fixture
@@ -71,7 +79,7 @@ def dice() -> random.Random:
 @pytest.mark.parametrize(
     ("engine", "count"),
     [
-        ("postgresql", 120),
+        ("postgresql", 20),
         ("sqlite", 60),
         pytest.param("postgresql", 1000, marks=pytest.mark.slow),
         pytest.param("sqlite", 250, marks=pytest.mark.slow),
@@ -90,25 +98,69 @@ def test_no_run_is_lost_or_doubled_when_workers_are_killed_at_random(
         )
     with outcomes.opened(where) as opened:
         targets(opened, count)
-        fleet = Fleet(where, 4)
+        workers = Fleet(where, 4)
         limit = time.monotonic() + 240
-        while not fleet.ended() and time.monotonic() < limit:
-            time.sleep(dice.uniform(0.1, 0.6))
-            if fleet.kills < min(12, count // 20) and outcomes.overdue(opened, now=time.time()):
-                fleet.kill_one(dice)
-        assert fleet.finish() == []
+        while not workers.ended() and time.monotonic() < limit:
+            time.sleep(dice.uniform(0.1, 0.6) * min(1, count / 1000))  # few runs end soon
+            if workers.kills < min(12, count // 20) and outcomes.overdue(opened, now=time.time()):
+                workers.kill_one(dice)
+        workers.finish()
         with opened.read() as connection:
             finished = sa.select(Run.claim_id, sa.func.count()).where(Run.state == "finished")
             per_target = connection.execute(finished.group_by(Run.claim_id)).all()
+            open_runs = connection.execute(sa.select(Work.claim_id).where(Work.run.is_not(None))).all()
             states = dict(connection.execute(sa.select(Run.state, sa.func.count()).group_by(Run.state)).all())
             stored = connection.execute(sa.select(sa.func.count()).select_from(Checkpoint)).scalar_one()
-        assert fleet.kills > 0
+        assert workers.kills > 0
         assert len(per_target) == count  # none lost
         assert {n for _, n in per_target} == {1}  # none doubled
-        assert "running" not in states
+        assert states.keys() <= {"finished", "interrupted"}
+        assert open_runs == []
         assert stored == 1
         verdict = check.check(opened)
-        assert all(c.state == "passed" for c in verdict.checks if c.name.endswith("chain"))
+        assert {c.name for c in verdict.checks if c.demotes} == {"releases"}  # simulated statements
+
+
+@pytest.mark.parametrize(
+    ("engine", "count"),
+    [("sqlite", 60), ("postgresql", 12), pytest.param("postgresql", 200, marks=pytest.mark.slow)],
+)
+def test_no_run_is_lost_or_doubled_when_all_working_state_is_lost_again_and_again(
+    engine: str,
+    count: int,
+    request: pytest.FixtureRequest,
+    dice: random.Random,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Leases and due times go while workers hold them; whoever holds one then saves nothing."""
+    if engine == "sqlite":
+        where = request.getfixturevalue("sqlite")
+    else:
+        from tests.support.records import postgres
+
+        where = postgres.new_database(
+            request.getfixturevalue("postgresql"), like=request.getfixturevalue("like")
+        )
+    with outcomes.opened(where) as opened:
+        targets(opened, count)
+        monkeypatch.setattr(worker, "SOONEST", 0.1)  # also in the processes, which are forked
+        workers, losses = Fleet(where, 4), 0
+        limit = time.monotonic() + 240
+        while not workers.ended() and time.monotonic() < limit:
+            time.sleep(dice.uniform(0.01, 0.1))
+            if losses < 8:
+                with contextlib.suppress(Unavailable):  # PostgreSQL may end one of two that wait
+                    outcomes.lose_working_state(opened)
+                    losses += 1
+        workers.finish()
+        with opened.read() as connection:
+            runs = connection.execute(
+                sa.select(Run.claim_id, Run.slot_ms).where(Run.state == "finished")
+            ).all()
+        assert losses > 0
+        assert len({target for target, _ in runs}) == len(runs) == count
+        assert outcomes.changed(opened) == []
+        assert not outcomes.overdue(opened, now=time.time())
 
 
 def test_a_dead_workers_claim_returns_when_its_lease_is_over(database: Database) -> None:
@@ -147,9 +199,19 @@ def test_a_target_due_years_ahead_by_a_wrong_clock_is_due_now(database: Database
 HOUR = 3600
 
 
-@pytest.mark.parametrize("blip", [1, 20, 40, 24 * 365 * 9])
-@pytest.mark.parametrize("interval", [None, 1, HOUR, 400 * 86400])
-@pytest.mark.parametrize("found", [Class.OK, Class.UNAVAILABLE])
+@pytest.mark.parametrize(
+    ("url", "found", "interval", "blip"),
+    on_both(
+        [
+            (found, interval, blip)
+            for found in (Class.OK, Class.UNAVAILABLE)
+            for interval in (None, 1, HOUR, 400 * 86400)
+            for blip in (1, 20, 40, 24 * 365 * 9)
+        ],
+        one_of=5,
+    ),
+    indirect=["url"],
+)
 def test_a_clock_that_was_ahead_for_a_run_holds_up_nothing(
     database: Database, blip: int, interval: int | None, found: Class
 ) -> None:
@@ -170,8 +232,14 @@ def test_a_target_that_was_added_by_a_clock_ahead_is_due(database: Database) -> 
     assert outcomes.due(database, now=NOW) == ["a"]
 
 
-@pytest.mark.parametrize("interval", [None, 1, 60, HOUR, 400 * 86400])
-@pytest.mark.parametrize("failing", [0, 1, 9])
+@pytest.mark.parametrize(
+    ("url", "failing", "interval"),
+    on_both(
+        [(failing, interval) for failing in (0, 1, 9) for interval in (None, 1, 60, HOUR, 400 * 86400)],
+        one_of=4,
+    ),
+    indirect=["url"],
+)
 def test_no_wait_that_is_meant_is_taken_for_a_wrong_clock(
     database: Database, interval: int | None, failing: int
 ) -> None:
@@ -225,3 +293,48 @@ def test_a_target_that_is_dropped_keeps_its_records_and_is_not_due(database: Dat
     assert outcomes.due(database, now=NOW + 9 * 86400) == []
     with database.read() as connection:
         assert connection.execute(sa.select(Run.verdict)).scalar_one() == Class.OK
+
+
+ROUNDS = 40
+
+
+def alive(worker: str) -> bool:
+    return worker != "dead"
+
+
+def taken_over(database: Database, number: int) -> None:
+    """A worker that takes over what dead ones left, and saves it."""
+    for _ in range(ROUNDS):
+        lease = queue.acquire(database, worker=f"w{number}", now=NOW, alive=alive)
+        if isinstance(lease, queue.Lease):
+            queue.renew(database, lease, now=NOW)
+            found = outcomes.outcome(target=lease.target)
+            store.save_run(database, lease, found, now=NOW, rules=store.RunRules())
+
+
+def left(database: Database, number: int) -> None:
+    """A worker that dies in each run."""
+    for n in range(ROUNDS):
+        target = f"t{(n + number) % 3}/release.json"
+        queue.acquire(database, worker="dead", now=NOW, target=target, alive=alive)
+
+
+def changed(database: Database, number: int) -> None:
+    """A person who changes intervals and makes all due, while workers are at work."""
+    for n in range(ROUNDS):
+        queue.watch_all(database, [f"t{m}/release.json" for m in range(3)], now=NOW, interval=60 + n + number)
+        with writing(database, queue.ms(NOW)) as writer:
+            queue.make_all_due(writer.connection, now=NOW)
+
+
+def test_nobody_waits_for_somebody_who_waits_for_him(database: Database) -> None:
+    """PostgreSQL ends such a wait with an error for one of them."""
+    queue.watch_all(database, [f"t{n}/release.json" for n in range(3)], now=NOW)
+    with ThreadPoolExecutor(9) as pool:
+        at_work = [pool.submit(one, database, n) for one in (taken_over, left, changed) for n in range(3)]
+        for one in at_work:
+            one.result()
+    assert outcomes.changed(database) == []
+    with database.read() as connection:
+        slots = connection.execute(sa.select(Run.claim_id, Run.slot_ms).where(Run.state == "finished")).all()
+    assert len(slots) == len(set(slots)) > 0

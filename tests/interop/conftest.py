@@ -12,11 +12,14 @@ from pathlib import Path
 import pytest
 
 from tests.interop.stack import builds, netns, node
-from tests.interop.stack.stack import Stack
+from tests.interop.stack.logs import RekorV2
+from tests.interop.stack.process import Server
+from tests.interop.stack.stack import NewLog, Stack
 from tests.interop.stack.trillian import RekorV1, postgres_bin
 from tests.support.process.need import need
 
 HERE = Path(__file__).parent
+STARTED = pytest.StashKey[Stack]()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -61,7 +64,10 @@ def _no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def stack(
-    binaries: Path, namespace: netns.Namespace | None, tmp_path_factory: pytest.TempPathFactory
+    binaries: Path,
+    namespace: netns.Namespace | None,
+    tmp_path_factory: pytest.TempPathFactory,
+    pytestconfig: pytest.Config,
 ) -> Iterator[Stack]:
     """CA, TSA, CT log, OIDC issuer and a Rekor v2 log; the rest on demand. Logs are in `stack.logs`."""
     with contextlib.ExitStack() as held:
@@ -69,7 +75,39 @@ def stack(
             held.enter_context(_alone())
         with namespace.entered() if namespace else contextlib.nullcontext():
             started = held.enter_context(Stack(tmp_path_factory.mktemp("stack"), binaries))
+        pytestconfig.stash[STARTED] = started
         yield started
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    for server in _servers(item):
+        server.go_on()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None, None, None]:
+    """The servers rest while their process runs other tests: they take 3 % of a processor, asked or not."""
+    yield
+    if nextitem is not None and not nextitem.path.is_relative_to(HERE):
+        for server in _servers(item):
+            server.rest()
+
+
+def _servers(item: pytest.Item) -> list[Server]:
+    stack = item.config.stash.get(STARTED, None)
+    return list(stack.servers.values()) if stack else []
+
+
+@pytest.fixture
+def new_log(stack: Stack) -> Iterator[NewLog]:
+    """Starts a log that ends with the test. A server that nobody asks takes time of the processor as well."""
+    with contextlib.ExitStack() as ends:
+
+        def start(origin: str, *, persistent_antispam: bool = False) -> RekorV2:
+            return ends.enter_context(stack.new_log(origin, persistent_antispam=persistent_antispam))
+
+        yield start
 
 
 @contextlib.contextmanager
@@ -94,11 +132,12 @@ def cosign(binaries: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def npm(binaries: Path) -> Path:
+def npm(binaries: Path) -> Iterator[Path]:
     """The folder of the npm libraries; `node.verify` uses it."""
     need(shutil.which("node"), "install Node.js")
     need(node.installed(), "install the npm libraries once: python -m tests.interop.stack --build")
-    return node.folder()
+    yield node.folder()
+    node.stop()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -6,6 +6,7 @@ import hashlib
 import http.client
 import json
 import os
+import shutil
 import signal
 import uuid
 from collections.abc import Callable
@@ -84,17 +85,25 @@ class Attempt:
 
 def entries(log: Log) -> list[str]:
     """The digest in every entry of a log, read without any code of ours."""
-    found = []
+    specs = [json.loads(body)["spec"] for body in log.entries()]
     if isinstance(log, RekorV2):
-        for body in map(json.loads, log.entries()):
-            digest = body["spec"]["hashedRekordV002"]["data"]["digest"]
-            found.append(base64.b64decode(digest).hex())
-        return found
-    for index in range(log.size()):
-        (entry,) = json.loads(fetch(f"{log.url}/api/v1/log/entries?logIndex={index}")[1]).values()
-        body = json.loads(base64.b64decode(entry["body"]))
-        found.append(body["spec"].get("payloadHash", {}).get("value", ""))
-    return found
+        digests = [spec["hashedRekordV002"]["data"]["digest"] for spec in specs]
+        return [base64.b64decode(digest).hex() for digest in digests]
+    return [spec.get("payloadHash", {}).get("value", "") for spec in specs]
+
+
+class AsTheyAre:
+    """Folders as they are now. Each test that begins with them changes them, and they are put back."""
+
+    def __init__(self, *places: Path) -> None:
+        self._copies = {place: place.with_name(f"{place.name}.copy") for place in places}
+        for place, copy in self._copies.items():
+            shutil.copytree(place, copy)
+
+    def put_back(self) -> None:
+        for place, copy in self._copies.items():
+            shutil.rmtree(place, ignore_errors=True)
+            shutil.copytree(copy, place)
 
 
 class Between:

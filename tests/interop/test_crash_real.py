@@ -16,7 +16,7 @@ import pytest
 from anchor.app import publish
 from anchor.publish import interrupted
 from tests.interop.publication import Attempt, Between, entries
-from tests.interop.stack.stack import Log, Stack
+from tests.interop.stack.stack import Log, NewLog, Stack
 from tests.support.process import crash
 from tests.support.process.crash import Killer
 from tests.support.process.sampled import sampled
@@ -31,6 +31,12 @@ def _settle(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(publish, "SETTLE", 3.0)
 
 
+@pytest.fixture
+def none_on_its_way(_settle: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A request that a log did not take will never get there, so we need not wait for it."""
+    monkeypatch.setattr(publish, "SETTLE", 0.3)
+
+
 def network_part(seen: list[str]) -> list[tuple[int, bool]]:
     """Every way to be killed from the first byte sent until the answer is in the journal and some more.
 
@@ -42,14 +48,12 @@ def network_part(seen: list[str]) -> list[tuple[int, bool]]:
 
 
 @pytest.fixture(params=["v2", pytest.param("v2 with persistent antispam", marks=pytest.mark.slow), "v1"])
-def log(stack: Stack, request: pytest.FixtureRequest) -> Iterator[Log]:
+def log(new_log: NewLog, request: pytest.FixtureRequest) -> Log:
     if request.param == "v1":
-        yield request.getfixturevalue("rekor_v1")
-        return
+        found: Log = request.getfixturevalue("rekor_v1")
+        return found
     persistent = request.param != "v2"
-    made = stack.new_log(f"crash{int(persistent)}.stack.internal", persistent_antispam=persistent)
-    yield made
-    made.stop()
+    return new_log(f"crash{int(persistent)}.stack.internal", persistent_antispam=persistent)
 
 
 @sampled(10)
@@ -108,6 +112,7 @@ def test_answer_that_is_lost_is_found_in_the_log_and_nothing_is_sent_again(
     attempt.check(log)
 
 
+@pytest.mark.usefixtures("none_on_its_way")
 def test_request_that_was_swallowed_is_looked_for_before_it_is_sent_again(
     stack: Stack, log: Log, between: Between, tmp_path: Path
 ) -> None:
@@ -173,6 +178,7 @@ def test_log_killed_while_it_works_on_our_request_has_one_entry_in_the_end(
     attempt.check(log)
 
 
+@pytest.mark.usefixtures("none_on_its_way")
 def test_killed_server_stays_down_and_nothing_is_in_place(stack: Stack, log: Log, tmp_path: Path) -> None:
     instance = stack.instance(log, name=f"down-{log.origin}")
     attempt = Attempt(stack, tmp_path / "down", instance)

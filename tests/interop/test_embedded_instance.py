@@ -17,7 +17,7 @@ from anchor.embedded.log import Log
 from anchor.errors import Refused
 from anchor.sigstore.services import Duplicate
 from tests.interop.stack import node
-from tests.interop.stack.stack import Stack
+from tests.interop.stack.stack import NewLog, Stack
 from tests.interop.test_stack_starts import post
 from tests.support.forge.ed25519ph import sign_ph
 from tests.support.forge.embedded_signer import (
@@ -41,9 +41,9 @@ def prehashed() -> bytes:
     return wrapped(fields)
 
 
-def test_with_the_same_key_it_answers_what_rekor_answers(stack: Stack, tmp_path: Path) -> None:
+def test_with_the_same_key_it_answers_what_rekor_answers(new_log: NewLog, tmp_path: Path) -> None:
     """Ed25519 is deterministic: same key, origin and entries make the same answer, checkpoint included."""
-    rekor = stack.new_log("twin.stack.internal")
+    rekor = new_log("twin.stack.internal")
     requests = [
         entry_request("a"),
         wrapped(with_certificate(certificate())),

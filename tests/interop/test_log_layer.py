@@ -22,9 +22,9 @@ from anchor.tlog.tile_reader import TileReader
 from anchor.tlog.tlog_proof import TlogProof
 from tests.interop.stack.keys import spki
 from tests.interop.stack.logs import RekorV2
-from tests.interop.stack.stack import Stack
+from tests.interop.stack.stack import NewLog, Stack
 from tests.interop.stack.trillian import RekorV1
-from tests.interop.test_stack_starts import post, request, signed
+from tests.interop.test_stack_starts import post, post_all, request, signed
 
 
 def known(log: RekorV2) -> Log:
@@ -33,8 +33,7 @@ def known(log: RekorV2) -> Log:
 
 def written(log: RekorV2, count: int, tag: str = "entry") -> None:
     size = log.size() if (log.storage / "checkpoint").exists() else 0
-    for i in range(count):
-        assert post(log.url, request(f"{tag} {i}".encode()))[0] == 201
+    post_all(log.url, [request(f"{tag} {i}".encode()) for i in range(count)])
     assert log.size() == size + count
 
 
@@ -42,8 +41,8 @@ def followed(log: RekorV2, held: list[checkpoint.Checkpoint]) -> Followed:
     return follow(HttpSource(f"{log.url}/api/v2", budget=Budget(20)), known(log), held=held)
 
 
-def test_a_real_rekor_v2_log_is_followed_and_read(stack: Stack) -> None:
-    log = stack.new_log("read.stack.internal")
+def test_a_real_rekor_v2_log_is_followed_and_read(new_log: NewLog) -> None:
+    log = new_log("read.stack.internal")
     assert REKOR_V2.log(log.origin, spki(log.key.public_key())) == known(log)
     written(log, 2)
     first = followed(log, [])
@@ -60,8 +59,8 @@ def test_a_real_rekor_v2_log_is_followed_and_read(stack: Stack) -> None:
     assert TileReader(FolderSource(log.storage), found.head).entry(4) == entries[4]
 
 
-def test_a_real_log_that_was_wiped_is_a_rewind_and_then_equivocation(stack: Stack) -> None:
-    log = stack.new_log("wiped.stack.internal")
+def test_a_real_log_that_was_wiped_is_a_rewind_and_then_equivocation(new_log: NewLog) -> None:
+    log = new_log("wiped.stack.internal")
     written(log, 3)
     held = followed(log, []).head
     log.server.stop()

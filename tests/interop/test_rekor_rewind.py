@@ -3,6 +3,8 @@
 sees it: an old head while it is small, two histories as soon as it reaches what it had signed before.
 """
 
+import contextlib
+import functools
 import json
 import shutil
 import time
@@ -13,9 +15,10 @@ from pathlib import Path
 import pytest
 
 from anchor.verdict import Class
+from tests.interop.publication import AsTheyAre
 from tests.interop.stack.logs import RekorV2
 from tests.interop.stack.stack import Stack
-from tests.interop.test_stack_starts import post, request
+from tests.interop.test_stack_starts import post_all, request
 from tests.support.attacks.attacked import Hook, hook
 from tests.support.process.anchor_cli import Ran, anchor
 
@@ -44,8 +47,7 @@ class Watched:
 
     def grow(self, count: int, tag: str) -> None:
         """Entries of others; each is in the published checkpoint when this returns."""
-        for n in range(count):
-            assert post(self.log.url, request(f"{tag} {n}".encode()))[0] == 201
+        post_all(self.log.url, [request(f"{tag} {n}".encode()) for n in range(count)])
 
     def wipe(self) -> None:
         """Empty the storage and start the server again, with the key that it had."""
@@ -67,18 +69,49 @@ class Watched:
         return Path(line)
 
 
-@pytest.fixture
-def watched(stack: Stack, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Watched]:
-    """A release between entries of others, seen good once."""
-    with hook() as server:
-        log = stack.new_log(f"{request.node.name.replace('_', '-')[5:40]}.stack.internal")
-        found = Watched(log, tmp_path, server)
-        found.grow(1, "earlier")
-        found.publish(stack)
-        found.grow(OTHERS, "before")
-        first = found.run()
+class Prepared:
+    """The log and the files that all tests here begin with. Made once, they are put back for each test."""
+
+    def __init__(self, stack: Stack, folder: Path, server: Hook) -> None:
+        self.found = Watched(stack.new_log("rewound.stack.internal"), folder / "now", server)
+        self.found.folder.mkdir()
+        self.found.grow(1, "earlier")
+        self.found.publish(stack)
+        self.found.grow(OTHERS, "before")
+        first = self.found.run()
         assert _class(first) is Class.OK, _details(first)
-        yield found
+        self.found.log.server.stop()
+        self._then = AsTheyAre(self.found.folder, self.found.log.storage)
+
+    def again(self) -> Watched:
+        """The same log and files, with the server started anew."""
+        self.found.log.server.stop()
+        self._then.put_back()
+        self.found.log.server.start()
+        return self.found
+
+
+@pytest.fixture(scope="module")
+def prepared(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Prepared]]:
+    """The first test that calls it makes it: a test runs where the servers are."""
+    folder = tmp_path_factory.mktemp("rewound")
+    with contextlib.ExitStack() as ends:
+
+        @functools.cache
+        def make() -> Prepared:
+            made = Prepared(stack, folder, ends.enter_context(hook()))
+            ends.callback(made.found.log.stop)
+            return made
+
+        yield make
+
+
+@pytest.fixture
+def watched(prepared: Callable[[], Prepared]) -> Watched:
+    """A release between entries of others, seen good once."""
+    found = prepared().again()
+    found.hook.messages.clear()
+    return found
 
 
 def test_a_wiped_log_is_an_old_head_and_told_when_it_lasts(watched: Watched) -> None:

@@ -6,7 +6,10 @@ does not prove itself is a damaged source. What the real server signs goes on to
 """
 
 import base64
+import contextlib
+import functools
 import json
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +18,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from anchor.verdict import Class
+from tests.interop.publication import AsTheyAre
 from tests.interop.stack.front import Front, Handler
 from tests.interop.stack.process import fetch
 from tests.interop.stack.stack import Stack
@@ -26,12 +30,15 @@ Lie = Callable[[str, Any], Any]
 
 
 class Liar:
-    """Passes requests on; `lie` changes the JSON of an answer, None hides it."""
+    """A release in the log that was seen good once, and what passes requests for it on to the log.
 
-    def __init__(self, log: RekorV1) -> None:
+    `lie` changes the JSON of an answer, None hides it.
+    """
+
+    def __init__(self, stack: Stack, log: RekorV1, folder: Path) -> None:
         outer = self
-        self.lie: Lie = lambda _path, value: value
-        self.log = log
+        self.lie: Lie = _honest
+        self.log, self.folder = log, folder
 
         class Routes(Handler):
             def do_GET(self) -> None:  # noqa: N802 - the name http.server calls
@@ -40,22 +47,49 @@ class Liar:
                 self.out(200 if value is not None else 404, value if value is not None else b"{}")
 
         self.front = Front(Routes)
+        folder.mkdir()
+        published(stack, log, folder)
+        policy = folder / "policy.toml"
+        policy.write_text(policy.read_text().replace(f'url = "{log.url}"', f'url = "{self.front.url}"'))
+        assert f'origin = "{origin(log, folder)}"' in policy.read_text()
+        assert run(folder).code == 0
+        self.then = AsTheyAre(folder)
+        self.grow(stack)
+
+    def grow(self, stack: Stack) -> None:
+        """Somebody publishes another release in the log."""
+        other = Path(tempfile.mkdtemp(dir=self.folder))
+        published(stack, self.log, other)
+
+
+def _honest(_path: str, value: Any) -> Any:
+    return value
+
+
+@pytest.fixture(scope="module")
+def prepared(
+    stack: Stack, rekor_v1: RekorV1, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[], Liar]]:
+    """The first test that calls it makes it: a test runs where the servers are."""
+    folder = tmp_path_factory.mktemp("lies")
+    with contextlib.ExitStack() as ends:
+
+        @functools.cache
+        def make() -> Liar:
+            made = Liar(stack, rekor_v1, folder / "now")
+            ends.callback(made.front.stop)
+            return made
+
+        yield make
 
 
 @pytest.fixture
-def liar(rekor_v1: RekorV1, stack: Stack, tmp_path: Path) -> Iterator[Liar]:
-    """A release in the log, seen good once through a front that is honest until now."""
-    published(stack, rekor_v1, tmp_path)
-    found = Liar(rekor_v1)
-    policy = tmp_path / "policy.toml"
-    policy.write_text(policy.read_text().replace(f'url = "{rekor_v1.url}"', f'url = "{found.front.url}"'))
-    assert f'origin = "{origin(rekor_v1, tmp_path)}"' in policy.read_text()
-    assert run(tmp_path).code == 0
-    other = tmp_path / "other"  # the log has grown since
-    other.mkdir()
-    published(stack, rekor_v1, other)
-    yield found
-    found.front.stop()
+def liar(prepared: Callable[[], Liar]) -> Liar:
+    """It is honest until now, and the log has grown since the run."""
+    found = prepared()
+    found.then.put_back()
+    found.lie = _honest
+    return found
 
 
 def flipped(text: str) -> str:
@@ -114,18 +148,18 @@ def other_size(path: str, value: Any) -> Any:
 @pytest.mark.parametrize(
     "lie", [proof_hash, inclusion_hash, place, body, hidden, another_tree, no_note, other_size]
 )
-def test_a_changed_answer_is_a_damaged_source(liar: Liar, tmp_path: Path, lie: Lie) -> None:
+def test_a_changed_answer_is_a_damaged_source(liar: Liar, lie: Lie) -> None:
     liar.lie = lie
-    ran = run(tmp_path)
+    ran = run(liar.folder)
     assert (ran.document["verdict"], ran.code) == (Class.UNAVAILABLE, 3), ran.out
     unproven = lie is proof_hash  # the head that it hides the proof of is held, and stays open
-    assert anchor("records", "check", "--home", tmp_path / "watcher").code == (3 if unproven else 0)
-    liar.lie = lambda _path, value: value
-    assert run(tmp_path).code == 0
-    assert anchor("records", "check", "--home", tmp_path / "watcher").code == 0
+    assert anchor("records", "check", "--home", liar.folder / "watcher").code == (3 if unproven else 0)
+    liar.lie = _honest
+    assert run(liar.folder).code == 0
+    assert anchor("records", "check", "--home", liar.folder / "watcher").code == 0
 
 
-def test_another_entry_with_its_own_true_proof_is_no_alarm(liar: Liar, tmp_path: Path) -> None:
+def test_another_entry_with_its_own_true_proof_is_no_alarm(liar: Liar) -> None:
     """Asked for one entry, it answers with a neighbour, whose proof holds: nothing signed says a lie."""
 
     def neighbour(path: str, value: Any) -> Any:
@@ -139,18 +173,16 @@ def test_another_entry_with_its_own_true_proof_is_no_alarm(liar: Liar, tmp_path:
         return {key: {**entry, "logIndex": index}}
 
     liar.lie = neighbour
-    ran = run(tmp_path)
+    ran = run(liar.folder)
     assert (ran.document["verdict"], ran.code) == (Class.UNAVAILABLE, 3), ran.out
     assert "another entry" in ran.out
 
 
-def test_an_old_head_is_told_as_one(liar: Liar, tmp_path: Path, stack: Stack) -> None:
+def test_an_old_head_is_told_as_one(liar: Liar, stack: Stack) -> None:
     old = json.loads(fetch(f"{liar.log.url}/api/v1/log", 10)[1])
-    other = tmp_path / "later"
-    other.mkdir()
-    published(stack, liar.log, other)
-    assert run(tmp_path).code == 0
+    liar.grow(stack)
+    assert run(liar.folder).code == 0
     liar.lie = lambda path, value: old if path.endswith("/log") else value
-    ran = run(tmp_path)
+    ran = run(liar.folder)
     assert (ran.document["verdict"], ran.code) == (Class.UNAVAILABLE, 3), ran.out
     assert "old head served" in ran.out

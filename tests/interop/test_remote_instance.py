@@ -25,7 +25,7 @@ from anchor.signing.remote_instance import Instance
 from anchor.signing.unlogged_signature import Prepared
 from anchor.sigstore import signing_config, trusted_root
 from tests.interop.stack import documents, node
-from tests.interop.stack.stack import Log, Stack
+from tests.interop.stack.stack import Log, NewLog, Stack
 from tests.interop.stack.trillian import RekorV1 as ServerV1
 from tests.interop.test_stack_starts import request
 
@@ -167,9 +167,11 @@ def test_v2_entry_is_found_after_its_answer_was_lost(stack: Stack) -> None:
     assert log.find(asked, index + 1) is None
 
 
-def test_v2_killed_while_it_works_is_asked_before_anything_is_sent_again(stack: Stack) -> None:
+def test_v2_killed_while_it_works_is_asked_before_anything_is_sent_again(
+    stack: Stack, new_log: NewLog
+) -> None:
     """The server dies with requests in flight; each is looked for, and sent again only if it is not there."""
-    server = stack.new_log("killed.stack.internal")
+    server = new_log("killed.stack.internal")
     requests = [request(f"in flight {i}".encode()) for i in range(6)]
     log = v2(stack, server)
     since = log.size()
@@ -208,8 +210,8 @@ def test_v2_rewound_log_is_not_read_as_an_absent_entry(stack: Stack) -> None:
         v2(stack).find(request(b"x"), 10**6)
 
 
-def test_v2_dead_server_is_not_sent(stack: Stack) -> None:
-    server = stack.new_log("dead.stack.internal")
+def test_v2_dead_server_is_not_sent(stack: Stack, new_log: NewLog) -> None:
+    server = new_log("dead.stack.internal")
     log = v2(stack, server)
     server.server.kill()
     server.front.stop()
@@ -224,8 +226,8 @@ def test_v2_bad_request_is_refused(stack: Stack) -> None:
         v2(stack).append(json.dumps(asked).encode())
 
 
-def test_log_behind_another_url_is_known_by_its_origin(stack: Stack) -> None:
-    second = stack.new_log("second.stack.internal")
+def test_log_behind_another_url_is_known_by_its_origin(stack: Stack, new_log: NewLog) -> None:
+    second = new_log("second.stack.internal")
     instance = connect(stack, second)
     assert instance.name == "second.stack.internal"
     config = signing_config.parse(json.dumps(stack.signing_config(second)).encode())
@@ -245,7 +247,7 @@ def test_log_behind_another_url_is_known_by_its_origin(stack: Stack) -> None:
     found = with_root(stack.log)
     with pytest.raises(Unavailable, match=r"serves a checkpoint that is not log\.stack\.internal's"):
         found.log.size()
-    third = stack.new_log("third.stack.internal")
+    third = new_log("third.stack.internal")
     with pytest.raises(Refused, match="calls itself 'second"):
         with_root(stack.log, third)
 

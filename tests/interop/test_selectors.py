@@ -14,16 +14,14 @@ from anchor.publish import interrupted
 from tests.interop.publication import Attempt, entries
 from tests.interop.stack import documents
 from tests.interop.stack.logs import RekorV2
-from tests.interop.stack.stack import Stack
+from tests.interop.stack.stack import NewLog, Stack
 from tests.interop.test_clients_agree import Signed, by_cosign, by_npm, by_sigstore, by_us
 from tests.support.servers import misleading_instance
 
 
 @pytest.fixture
-def second(stack: Stack) -> Iterator[RekorV2]:
-    made = stack.new_log("selected.stack.internal")
-    yield made
-    made.stop()
+def second(new_log: NewLog) -> RekorV2:
+    return new_log("selected.stack.internal")
 
 
 def asking(second: RekorV2 | None = None, stamps: int = 1, tsa: str = "") -> Callable[[Any], None]:
@@ -72,7 +70,7 @@ def test_all_logs_have_a_bundle_each_with_all_stamps_and_everybody_agrees(
     assert [a.log.origin for a in release.anchors] == sorted([stack.log.origin, second.origin])
     for log in (stack.log, second):
         assert sum(d in attempt.digests() for d in entries(log)) == 1
-    root = attempt.site / release.trusted_root.path
+    root = attempt.site / release.trusted_roots[0].path
     config = documents.client_trust_config(json.loads(root.read_text()), stack.signing_config())
     for one in release.anchors:
         path = attempt.site / one.bundle.path

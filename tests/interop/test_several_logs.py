@@ -4,33 +4,33 @@
 import re
 import shutil
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from anchor.app import publish
 from anchor.format.release import load
-from anchor.publish import interrupted
+from anchor.publish import anchoring, interrupted
 from tests.interop.publication import Attempt, Between, entries
 from tests.interop.stack.logs import RekorV2
-from tests.interop.stack.stack import Stack
+from tests.interop.stack.stack import NewLog, Stack
 from tests.interop.stack.trillian import RekorV1
 from tests.support.process import crash
 from tests.support.process.anchor_cli import anchor
-from tests.support.releases.published import snapshot
+from tests.support.releases.published import Site, snapshot
+from tests.support.releases.witnessed import bundle_head, introduce, signers
+from tests.support.servers.witness_server import Witness, serving
 
 
 @pytest.fixture(autouse=True)
 def _settle(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(publish, "SETTLE", 2.0)
+    """A log here has taken a request before it is looked for, or will never get it: none is on its way."""
+    monkeypatch.setattr(publish, "SETTLE", 0.3)
 
 
 @pytest.fixture
-def second(stack: Stack) -> Iterator[RekorV2]:
-    made = stack.new_log("second-of-two.stack.internal")
-    yield made
-    made.stop()
+def second(new_log: NewLog) -> RekorV2:
+    return new_log("second-of-two.stack.internal")
 
 
 def demanding(attempt: Attempt, count: int) -> Path:
@@ -64,6 +64,30 @@ def test_v1_and_v2_and_embedded_in_one_release(stack: Stack, rekor_v1: RekorV1, 
     (attempt.folder / "policy-4.toml").unlink()
 
 
+def test_an_embedded_log_without_its_witnesses_is_pending_beside_a_log_that_has_the_release(
+    stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(anchoring, "PATIENCE", 0.3)
+    attempt = Attempt(stack, tmp_path / "witnessed", stack.instance(), ("embedded",))
+    site = Site(attempt.site, attempt.folder / "home", attempt.folder / "policy.toml")
+    with serving(Witness("one.example")) as (witness,):
+        introduce(site, (witness,), "all")
+        witness.lie = lambda _w, _b: (503, b"", "text/plain")
+        code, _, err = attempt.publish()
+        assert code == 5
+        assert "witness one.example: HTTP 503" in err
+        assert origins(attempt) == [stack.log.origin]
+        assert verify(attempt, 1) == 0
+        witness.lie = None
+        code, _, err = attempt.publish("--resume")
+        assert code == 0, err
+    assert len(origins(attempt)) == 2
+    assert verify(attempt, 2) == 0
+    assert site.entries() == 1
+    (bundle,) = attempt.site.glob("release/1.0.0/*.anchor-embedded.invalid.sigstore.json")
+    assert signers(bundle_head(bundle), (witness,)) == ["one.example"]
+
+
 def test_one_log_down_is_pending_and_resume_completes_it_under_a_readers_eyes(
     stack: Stack, second: RekorV2, tmp_path: Path
 ) -> None:
@@ -83,11 +107,11 @@ def test_one_log_down_is_pending_and_resume_completes_it_under_a_readers_eyes(
     policy = demanding(attempt, 1)
     copy = tmp_path / "root.json"  # as a stranger has it: a copy, pinned
     shutil.copy(attempt.site / "release/1.0.0/trusted_root.json", copy)
-    policy.write_text(re.sub(r'path = "[^"]*"', f'path = "{copy}"', policy.read_text()))
+    policy.write_text(policy.read_text().replace("{ sha256", f'{{ path = "{copy}", sha256'))
 
     def read() -> None:
         while not stop.is_set():
-            seen.append(anchor("verify", attempt.site, "--policy", policy))
+            seen.append(anchor("verify", "-v", attempt.site, "--policy", policy))
 
     running = crash.start(lambda: attempt.publish("--resume"))
     thread = threading.Thread(target=read)
@@ -105,9 +129,9 @@ def test_one_log_down_is_pending_and_resume_completes_it_under_a_readers_eyes(
 
 
 def test_both_logs_down_is_unavailable_and_nothing_is_in_place(
-    stack: Stack, second: RekorV2, tmp_path: Path
+    stack: Stack, new_log: NewLog, second: RekorV2, tmp_path: Path
 ) -> None:
-    third = stack.new_log("third-of-two.stack.internal")
+    third = new_log("third-of-two.stack.internal")
     attempt = Attempt(
         stack, tmp_path / "both", stack.instance(second, name="b2"), (stack.instance(third, name="b3"),)
     )

@@ -2,20 +2,27 @@
 """The test instance itself: real servers serve, can be killed, and the stock clients agree."""
 
 import base64
+import contextlib
+import functools
 import hashlib
+import http.client
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
 from tests.interop.stack import builds, documents, netns, node
 from tests.interop.stack.process import NotStarted, Server, fetch
-from tests.interop.stack.stack import Stack
+from tests.interop.stack.stack import NewLog, Stack
 from tests.interop.stack.trillian import RekorV1
 from tests.support.process.need import need
+from tests.support.process.sigstore_client import sigstore
 
 
 def request(seed: bytes) -> bytes:
@@ -36,25 +43,25 @@ def request(seed: bytes) -> bytes:
 
 
 def post(url: str, body: bytes) -> tuple[int, dict[str, str], bytes]:
-    import requests
+    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=30)
+    with contextlib.closing(connection):
+        connection.request("POST", "/api/v2/log/entries", body)
+        answer = connection.getresponse()
+        return answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read()
 
-    session = requests.Session()
-    session.trust_env = False
-    with session, session.post(f"{url}/api/v2/log/entries", data=body, timeout=30) as answer:
-        return answer.status_code, {k.lower(): v for k, v in answer.headers.items()}, answer.content
 
-
-def stock(*args: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [str(Path(sys.executable).with_name("sigstore")), *args], capture_output=True, text=True, check=False
-    )
+def post_all(url: str, bodies: Iterable[bytes]) -> None:
+    """Post entries at once: a log answers once a second, and together what it took together."""
+    with ThreadPoolExecutor(16) as threads:
+        answers = list(threads.map(functools.partial(post, url), bodies))
+    assert {status for status, _, _ in answers} == {201}, answers
 
 
 def signed(stack: Stack, config: Path, folder: Path) -> tuple[Path, Path]:
     """An artifact and the bundle that the stock command makes of it."""
     artifact, bundle = folder / "artifact.txt", folder / "artifact.sigstore.json"
     artifact.write_text("a fact\n")
-    done = stock(
+    done = sigstore(
         "--trust-config", str(config), "sign", "--identity-token", stack.oidc.token(),
         "--bundle", str(bundle), str(artifact),
     )  # fmt: skip
@@ -69,7 +76,7 @@ def check_with_all(
     root = documents.write(folder / "root.json", json.loads(config.read_text())["trustedRoot"])
     issuer = stack.oidc.url
     for identity, good in ((stack.oidc.email, True), ("other@example.com", False)):
-        one = stock(
+        one = sigstore(
             "--trust-config", str(config), "verify", "identity", "--bundle", str(bundle),
             "--cert-identity", identity, "--cert-oidc-issuer", issuer, str(artifact),
         )  # fmt: skip
@@ -107,8 +114,8 @@ def test_duplicate_is_answered_409_with_its_index(stack: Stack) -> None:
     assert headers["x-log-index"] == json.loads(entry)["logIndex"]
 
 
-def test_without_persistent_antispam_a_restart_forgets_what_is_there(stack: Stack) -> None:
-    log = stack.new_log("forgetful.stack.internal")
+def test_without_persistent_antispam_a_restart_forgets_what_is_there(new_log: NewLog) -> None:
+    log = new_log("forgetful.stack.internal")
     body = request(b"forgotten")
     assert post(log.url, body)[0] == 201
     log.server.restart()
@@ -118,13 +125,23 @@ def test_without_persistent_antispam_a_restart_forgets_what_is_there(stack: Stac
     assert entries[0] == entries[1]
 
 
-def test_with_persistent_antispam_a_restart_forgets_nothing(stack: Stack) -> None:
-    log = stack.new_log("mindful.stack.internal", persistent_antispam=True)
+def test_with_persistent_antispam_a_restart_forgets_nothing(new_log: NewLog) -> None:
+    log = new_log("mindful.stack.internal", persistent_antispam=True)
     body = request(b"remembered")
     assert post(log.url, body)[0] == 201
     log.server.restart()
     status, headers, _ = post(log.url, body)
     assert (status, headers["x-log-index"], log.size()) == (409, "0", 1)
+
+
+def test_a_server_that_rests_answers_nobody_until_it_goes_on(new_log: NewLog) -> None:
+    log = new_log("resting.stack.internal")
+    log.server.rest()
+    with pytest.raises(OSError, match="timed out"):
+        fetch(str(log.server.probe), 0.2)
+    log.server.go_on()
+    assert post(log.url, request(b"rested"))[0] == 201
+    log.server.rest()  # it is ended all the same
 
 
 def test_witnesses_cosign_each_checkpoint(stack: Stack) -> None:

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The strict verifier on what real clients and logs make: certificates, managed keys, files, statements."""
 
+import functools
 import hashlib
 import json
 import os
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -72,24 +74,38 @@ def test_what_the_reference_client_signs_is_verified_for_its_signer_and_file_alo
     assert code(*given, *who, artifact) == 8
 
 
+@pytest.fixture(scope="module")
+def managed(cosign: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """A folder with a key of a kind: as cosign has it, and its public key and that of another one."""
+
+    @functools.cache
+    def make(kind: str) -> Path:
+        folder = tmp_path_factory.mktemp(kind)
+        key, other = KEYS[kind](), KEYS[kind]()
+        pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        (folder / "own.pem").write_bytes(pem)
+        for name, public in (("own.pub", key), ("other.pub", other)):
+            data = public.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+            (folder / name).write_bytes(data)
+        cosign_signs(cosign, ["import-key-pair", "--key", "own.pem", "--output-key-prefix", "c"], folder)
+        return folder
+
+    return make
+
+
 @pytest.mark.parametrize("kind", sorted(KEYS))
 def test_what_cosign_signs_with_a_managed_key_is_verified_for_this_key_alone(
-    instance: Path, cosign: Path, tmp_path: Path, kind: str
+    instance: Path, cosign: Path, managed: Callable[[str], Path], tmp_path: Path, kind: str
 ) -> None:
     root, signing = split(instance, tmp_path)
-    key, other = KEYS[kind](), KEYS[kind]()
-    (tmp_path / "own.pem").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    for name, public in (("own.pub", key), ("other.pub", other)):
-        data = public.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-        (tmp_path / name).write_bytes(data)
+    keys = managed(kind)
     artifact, bundle = tmp_path / "artifact", tmp_path / "bundle.json"
     artifact.write_bytes(FACT)
-    cosign_signs(cosign, ["import-key-pair", "--key", "own.pem", "--output-key-prefix", "c"], tmp_path)
-    configs: list[str | Path] = ["--signing-config", signing, "--trusted-root", root]
-    cosign_signs(cosign, ["sign-blob", "--key", "c.key", *configs, "--bundle", bundle, artifact], tmp_path)
+    configs: list[str | Path] = ["--signing-config", signing, "--trusted-root", root, "--bundle", bundle]
+    cosign_signs(cosign, ["sign-blob", "--key", keys / "c.key", *configs, artifact], tmp_path)
     given = ("--bundle", bundle, "--trusted-root", root)
-    assert code(*given, "--key", tmp_path / "own.pub", artifact) == 0
-    assert code(*given, "--key", tmp_path / "other.pub", artifact) == 8
+    assert code(*given, "--key", keys / "own.pub", artifact) == 0
+    assert code(*given, "--key", keys / "other.pub", artifact) == 8
 
 
 def test_statements_that_cosign_signs_are_verified_for_their_subjects_alone(

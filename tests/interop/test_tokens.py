@@ -1,16 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where the identity token may come from, each way up to a published release on the real servers."""
 
+import functools
 import json
 import os
 import pty
 import re
 import select
-import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,10 +19,12 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from anchor.cli.main import run
 from anchor.format.release import load
 from tests.interop.stack.front import Front, Handler
 from tests.interop.stack.stack import Stack
-from tests.support.process.anchor_cli import ROOT, Ran, anchor
+from tests.support.process import crash
+from tests.support.process.anchor_cli import Ran, anchor
 
 CI = ("GITHUB_ACTIONS", "GITLAB_CI", "BUILDKITE", "CIRCLECI", "ACTIONS_ID_TOKEN_REQUEST_URL")
 
@@ -184,23 +187,15 @@ def test_token_is_in_no_file_that_is_kept(stack: Stack, tmp_path: Path) -> None:
         assert b"PRIVATE" not in data
 
 
-MAIN = "from anchor.cli.main import main; main()"
-
-
 class Terminal:
-    """`anchor` on a terminal of its own, its stdout in a file; read and typed at."""
+    """`anchor` on a terminal of its own, in a fork of this process; its stdout is a file."""
 
-    def __init__(self, argv: list[str], out: Path, program: str = MAIN, **env: str) -> None:
+    def __init__(self, argv: list[str], out: Path, **env: str) -> None:
         self.screen = ""
-        main, other = pty.openpty()
-        self._main = main
-        with out.open("wb") as stdout:
-            self.process = subprocess.Popen(
-                [sys.executable, "-c", program, *argv],
-                stdin=other, stdout=stdout, stderr=other, cwd=ROOT, close_fds=True, start_new_session=True,
-                env={**os.environ, "NO_PROXY": "127.0.0.1", "PYTHONWARNINGS": "ignore", **env},
-            )  # fmt: skip
-        os.close(other)
+        self._main, other = pty.openpty()
+        with os.fdopen(other, "wb") as terminal, out.open("wb") as file:
+            streams = (terminal.fileno(), file.fileno(), terminal.fileno())
+            self._running = crash.start(functools.partial(_on_terminal, argv, streams, env))
 
     def until(self, pattern: str, seconds: float = 60) -> re.Match[str]:
         deadline = time.monotonic() + seconds
@@ -208,18 +203,35 @@ class Terminal:
             ready, _, _ = select.select([self._main], [], [], max(0.0, deadline - time.monotonic()))
             assert ready, self.screen
             try:
-                self.screen += os.read(self._main, 4096).decode().replace("\r\n", "\n")
-            except OSError:  # it has ended
-                assert re.search(pattern, self.screen), self.screen
+                more = os.read(self._main, 4096)
+            except OSError:  # Linux may report the end once while there is still something to read
+                more = os.read(self._main, 4096)
+            self.screen += more.decode().replace("\r\n", "\n")
         return found
 
     def type(self, text: str) -> None:
         os.write(self._main, text.encode() + b"\n")
 
     def end(self) -> int:
-        code = self.process.wait(60)
+        code: int = self._running.result()
         os.close(self._main)
         return code
+
+
+def _on_terminal(argv: list[str], streams: tuple[int, int, int], env: dict[str, str]) -> int:
+    """Become a process that a shell would have started, and run the command."""
+    os.setsid()  # it has no other terminal to ask at
+    for number, given in enumerate(streams):
+        os.dup2(given, number)
+    sys.stdin = os.fdopen(0, encoding="utf-8", closefd=False)
+    sys.stdout = os.fdopen(1, "w", encoding="utf-8", closefd=False)
+    sys.stderr = os.fdopen(2, "w", buffering=1, encoding="utf-8", closefd=False)
+    os.environ.update(env)
+    warnings.simplefilter("ignore")  # those of this process are errors
+    code = run(argv)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    return code
 
 
 class _Stay(urllib.request.HTTPRedirectHandler):

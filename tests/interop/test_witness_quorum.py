@@ -114,7 +114,7 @@ def test_witness_down_is_pending_and_resume_completes_it_with_the_same_entry(
 def test_witness_that_comes_back_while_we_wait_is_enough(
     stack: Stack, log: RekorV2, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    patient(monkeypatch, 30.0)
+    patient(monkeypatch, 100.0)
     demands, attempt = policy(stack, log, tmp_path), new_attempt(stack, log, tmp_path)
     log.witnesses[0].server.kill()
     running = crash.start(lambda: attempt.publish("--policy", str(demands)))

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anchor.encoding import decimal, is_jcs, jcs, parse_json, unbase64, unhex
+from anchor.encoding import decimal, is_jcs, jcs, parse_json, parse_own_json, unbase64, unhex
 from anchor.errors import AnchorError, Refused, Unsupported
 from anchor.format import names
 from anchor.format import release as releases
@@ -53,7 +53,7 @@ def made_statements(draw: st.DrawFn) -> statements.Statement:
         ledger=LedgerName(name=draw(ledger_names), number=number, version=version),
         tree=Tree.of(draw(st.binary(min_size=32, max_size=32)), draw(numbers)),
         columns=draw(columns),
-        original=msgspec.convert({"name": original[0], "reader": original[1]}, SourceFile),
+        originals=[SourceFile(name=original[0], reader=original[1])],
         digests={"ledger.json": draw(digests), original[0]: draw(digests)},
         previous=previous,
     )
@@ -181,3 +181,28 @@ def _error(attack: Any) -> type[AnchorError] | None:
     except AnchorError as e:
         return type(e) if str(e).isprintable() else AnchorError
     return None
+
+
+@given(json_values, st.data())
+def test_json_in_our_own_form_is_read_as_any_other(value: Any, data: st.DataObject) -> None:
+    """Also if a byte of it is another one: both readers refuse, or come to the same value."""
+    text = bytearray(msgspec.json.encode(value) if data.draw(st.booleans()) else _dumped(value))
+    for _ in range(data.draw(st.integers(0, 2))):
+        at = data.draw(st.integers(0, len(text) - 1))
+        text[at : at + 1] = data.draw(
+            st.binary(max_size=2) | st.sampled_from(b'"\\{}[]:,.e0-').map(lambda b: b"%c" % b)
+        )
+        if not text:
+            break
+    assert _read(parse_own_json, bytes(text)) == _read(parse_json, bytes(text))
+
+
+def _dumped(value: Any) -> bytes:
+    return json.dumps(value).encode("utf-8", "surrogatepass")
+
+
+def _read(reader: Any, text: bytes) -> Any:
+    try:
+        return repr(reader(text))
+    except AnchorError as e:
+        return type(e)

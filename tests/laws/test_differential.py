@@ -37,7 +37,7 @@ def test_no_vector_that_must_fail_is_accepted_by_us() -> None:
     assert not [r.name for r in differ.vector_rows() if r.ours is None and r.name.endswith("_fail")]
 
 
-@sampled(7)
+@sampled(17)
 @pytest.mark.parametrize("base", differ.BASES)
 def test_no_mutation_is_accepted_by_us_alone_beyond_the_list(base: str, every: int) -> None:
     patterns = list(differ.table("ours_only_accepts.toml")["mutations"])
@@ -51,6 +51,7 @@ def test_no_mutation_is_accepted_by_us_alone_beyond_the_list(base: str, every: i
             assert any(fnmatch.fnmatchcase(row.name, p) for p in patterns), (row.name, row.reference)
 
 
+@pytest.mark.slow
 def test_what_only_we_accept_of_what_is_no_vector_is_listed_and_told() -> None:
     """Each member of a statement changed and signed anew, and honest bundles of every combination."""
     listed = differ.table("ours_only_accepts.toml")

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from anchor.encoding import to_base64
@@ -20,6 +20,7 @@ from anchor.verify.effort import Effort
 from tests.support.forge import bundles
 from tests.support.forge.authorities import tsa
 from tests.support.forge.our_verdict import judge
+from tests.support.process.sampled import examples
 from tests.vectors import make
 from tests.vectors.case import CASES
 
@@ -55,9 +56,7 @@ def spoiled(draw: st.DrawFn, whole: bytes) -> bytes:
     return bytes(data)
 
 
-@settings(max_examples=600, deadline=None)
-@example(LEAF)
-@given(st.sampled_from([LEAF, *CHAIN]).flatmap(spoiled))
+@examples(600, example(LEAF), given(st.sampled_from([LEAF, *CHAIN]).flatmap(spoiled)))
 def test_a_spoiled_certificate_is_an_error_of_ours(der: bytes) -> None:
     with contextlib.suppress(AnchorError):
         x509.fields(x509.load_certificate(der, "here"), "here")
@@ -65,9 +64,7 @@ def test_a_spoiled_certificate_is_an_error_of_ours(der: bytes) -> None:
         certificate.issued_by(certificate.read(der), BELIEVED, TIME, Effort.unlimited())
 
 
-@settings(max_examples=600, deadline=None)
-@example(TOKENS[1])
-@given(st.sampled_from(TOKENS).flatmap(spoiled))
+@examples(600, example(TOKENS[1]), given(st.sampled_from(TOKENS).flatmap(spoiled)))
 def test_a_spoiled_token_is_an_error_of_ours(der: bytes) -> None:
     with contextlib.suppress(AnchorError):
         timestamp.check_signing_certificate(timestamp_response.read(der, "here"), CHAIN[0], where="here")
@@ -75,8 +72,7 @@ def test_a_spoiled_token_is_an_error_of_ours(der: bytes) -> None:
         timestamp.check(der, b"x", AUTHORITIES, where="here")
 
 
-@settings(max_examples=300, deadline=None)
-@given(st.integers(0, len(CHAIN) - 1), st.data())
+@examples(300, given(st.integers(0, len(CHAIN) - 1), st.data()))
 def test_a_spoiled_certificate_of_an_authority_gives_a_verdict(place: int, data: st.DataObject) -> None:
     root = json.loads(CASE.root)
     listed = root["certificateAuthorities"][0]["certChain"]["certificates"]

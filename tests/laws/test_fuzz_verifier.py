@@ -9,7 +9,7 @@ import warnings
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from anchor.errors import AnchorError
@@ -17,7 +17,7 @@ from anchor.sigstore import bundle as bundles
 from tests.support.forge.bundles import V1, V2, make
 from tests.support.forge.mutations import at, changed, decoded, flipped, mutations, places
 from tests.support.forge.our_verdict import judge
-from tests.support.process.sampled import sampled
+from tests.support.process.sampled import examples, sampled
 from tests.vectors import differ
 from tests.vectors.case import CASES, Case
 
@@ -47,7 +47,7 @@ def unbound(label: str) -> bool:
     return any(fnmatch.fnmatchcase(label, pattern) for pattern in UNBOUND)
 
 
-@sampled(7)
+@sampled(17)
 @pytest.mark.parametrize("base", BASES)
 def test_a_change_of_any_member_is_refused_unless_the_member_is_listed_as_unbound(
     base: str, every: int
@@ -69,8 +69,7 @@ BYTES = [
 ]
 
 
-@settings(max_examples=400)
-@given(st.sampled_from(BYTES), st.data())
+@examples(400, given(st.sampled_from(BYTES), st.data()))
 def test_a_flipped_bit_is_refused(
     spot: tuple[str, tuple[str | int, ...], bytes], data: st.DataObject
 ) -> None:
@@ -101,8 +100,7 @@ def test_a_time_stamp_is_bound_but_for_what_its_authority_does_not_sign() -> Non
     assert not set(loose) & set(signed_attributes)
 
 
-@settings(max_examples=300)
-@given(st.sampled_from(BASES), st.data())
+@examples(300, given(st.sampled_from(BASES), st.data()))
 def test_bytes_of_the_file_spoiled_anywhere(base: str, data: st.DataObject) -> None:
     case = CASES[base]
     spoiled = bytearray(case.bundle)
@@ -124,11 +122,13 @@ def spoiled_place(before: Any, after: Any) -> str:
     return "more:changed"
 
 
-@settings(max_examples=200)
-@example(b"\xef\xbb\xbf{}")
-@example(b"{" * 5000)
-@example(b'{"mediaType":"\\ud800"}')
-@given(st.binary(max_size=2000) | st.text(max_size=500).map(lambda t: t.encode("utf-8", "surrogatepass")))
+@examples(
+    200,
+    example(b"\xef\xbb\xbf{}"),
+    example(b"{" * 5000),
+    example(b'{"mediaType":"\\ud800"}'),
+    given(st.binary(max_size=2000) | st.text(max_size=500).map(lambda t: t.encode("utf-8", "surrogatepass"))),
+)
 def test_any_bytes_for_a_bundle(data: bytes) -> None:
     assert not accepted(CASES["v2-message"], data)
 
@@ -140,8 +140,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=300)
-@given(st.sampled_from(BASES), st.data(), VALUES)
+@examples(300, given(st.sampled_from(BASES), st.data(), VALUES))
 def test_any_json_value_at_any_place(base: str, data: st.DataObject, value: Any) -> None:
     document = json.loads(CASES[base].bundle)
     path, before = data.draw(st.sampled_from(list(places(document))))
@@ -154,8 +153,7 @@ def test_any_json_value_at_any_place(base: str, data: st.DataObject, value: Any)
 ROOT = json.loads(CASES["v2-message"].root)
 
 
-@settings(max_examples=300)
-@given(st.data(), VALUES)
+@examples(300, given(st.data(), VALUES))
 def test_any_json_value_at_any_place_of_a_trusted_root(data: st.DataObject, value: Any) -> None:
     path, before = data.draw(st.sampled_from(list(places(ROOT))))
     other = value
@@ -167,8 +165,7 @@ def test_any_json_value_at_any_place_of_a_trusted_root(data: st.DataObject, valu
         judge(dataclasses.replace(CASES["v2-message"], root=root))
 
 
-@settings(max_examples=200)
-@given(st.binary(max_size=300), st.integers(0, 200), st.integers(0, 7))
+@examples(200, given(st.binary(max_size=300), st.integers(0, 200), st.integers(0, 7)))
 def test_any_key_file(tail: bytes, place: int, bit: int) -> None:
     from anchor.sigstore import keys
 

@@ -6,10 +6,11 @@ import itertools
 import json
 import tracemalloc
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from anchor.errors import AnchorError, Unsupported
@@ -20,7 +21,7 @@ from tests.support.forge.bundles import V2, make
 from tests.support.forge.mutations import mutations, places
 from tests.support.forge.our_verdict import judge
 from tests.support.process.anchor_cli import anchor
-from tests.support.process.sampled import sampled
+from tests.support.process.sampled import examples, sampled
 from tests.support.releases.published import Site, published
 from tests.vectors.case import CASES, Case
 from tests.vectors.differ import BASES
@@ -65,7 +66,7 @@ def accepted(case: Case, data: bytes) -> bool:
         return True
 
 
-@sampled(7)
+@sampled(17)
 @pytest.mark.parametrize("base", BASES)
 def test_a_value_of_a_bundle_that_is_called_bound_cannot_be_another_one(base: str, every: int) -> None:
     case = CASES[base]
@@ -142,14 +143,12 @@ def described(data: bytes) -> None:
     json.dumps(found.sentence, ensure_ascii=False).encode()
 
 
-@settings(max_examples=300)
-@given(st.binary(max_size=300))
+@examples(300, given(st.binary(max_size=300)))
 def test_any_bytes(data: bytes) -> None:
     described(data)
 
 
-@settings(max_examples=400)
-@given(st.sampled_from(SAMPLES), st.data())
+@examples(400, given(st.sampled_from(SAMPLES), st.data()))
 def test_samples_spoiled_anywhere(sample: bytes, data: st.DataObject) -> None:
     spoiled = bytearray(sample)
     for _ in range(data.draw(st.integers(1, 3))):
@@ -160,8 +159,7 @@ def test_samples_spoiled_anywhere(sample: bytes, data: st.DataObject) -> None:
     described(bytes(spoiled))
 
 
-@settings(max_examples=300)
-@given(st.sampled_from(SAMPLES[: len(BASES) + 2]), st.data(), JSON)
+@examples(300, given(st.sampled_from(SAMPLES[: len(BASES) + 2]), st.data(), JSON))
 def test_documents_with_any_value_anywhere(sample: bytes, data: st.DataObject, other: object) -> None:
     value = json.loads(sample)
     spots = list(places(value))
@@ -180,24 +178,26 @@ def test_any_document_under_a_known_type(value: object, kind: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "data",
+    "made",
     [
-        b"[" * 100_000,
-        b'{"mediaType":"application/vnd.dev.sigstore.bundle","verificationMaterial":{"tlogEntries":['
-        + b",".join([b"{}"] * 200_000)
-        + b"]}}",
-        b'{"verificationMaterial":' + b'{"a":' * 60 + b"1" + b"}" * 61,
-        b"a\n1\nAAAA\n\n" + "\u2014 a AAAAAAAA\n".encode() * 100_000,
-        b"c2sp.org/tlog-proof@v1\nindex 1\n" + b"AAAA\n" * 500_000 + b"\n",
-        b"log a\n" * 200_000,
-        b"\0" * (MAX_SIZE + 1),
-        b'{"columns":["a"],"facts":[\n' + b'{"a":"1"},\n' * 200_000,
-        b"a+" * 10_000,
+        lambda: b"[" * 100_000,
+        lambda: (
+            b'{"mediaType":"application/vnd.dev.sigstore.bundle","verificationMaterial":{"tlogEntries":['
+            + b",".join([b"{}"] * 200_000)
+            + b"]}}"
+        ),
+        lambda: b'{"verificationMaterial":' + b'{"a":' * 60 + b"1" + b"}" * 61,
+        lambda: b"a\n1\nAAAA\n\n" + "\u2014 a AAAAAAAA\n".encode() * 100_000,
+        lambda: b"c2sp.org/tlog-proof@v1\nindex 1\n" + b"AAAA\n" * 500_000 + b"\n",
+        lambda: b"log a\n" * 200_000,
+        lambda: b"\0" * (MAX_SIZE + 1),
+        lambda: b'{"columns":["a"],"facts":[\n' + b'{"a":"1"},\n' * 200_000,
+        lambda: b"a+" * 10_000,
     ],
     ids=["nested", "entries", "deep", "signatures", "hashes", "lines", "large", "ledger", "vkey"],
 )
-def test_hostile_sizes_end_soon(data: bytes) -> None:
-    described(data)
+def test_hostile_sizes_end_soon(made: Callable[[], bytes]) -> None:
+    described(made())
 
 
 def test_a_toml_key_of_many_parts_costs_no_memory_in_their_square() -> None:

@@ -10,6 +10,7 @@ import io
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import pytest
 import rfc8785
@@ -17,9 +18,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from anchor.errors import Refused
-from anchor.format.facts import Row
-from anchor.format.leaves import CHUNK, encoder, leaf_chunks, seal
-from anchor.format.readers.objects import columns_of, decode, plain_row, row_of
+from anchor.format.facts import ABSENT, Chunk, Fact, Row
+from anchor.format.leaves import CHUNK, Leaves, encoder, seal
 from anchor.format.statement import LedgerName
 from tests.support.releases.ledgers import read
 from tests.support.releases.tables import open_table
@@ -46,10 +46,36 @@ class Facts:
         return enumerate(self.rows, 1)
 
 
+@dataclass(frozen=True)
+class FactsOrNulls:
+    """A table that is in memory, with null and absent values."""
+
+    columns: tuple[str, ...]
+    rows: Sequence[Fact]
+
+    def __iter__(self) -> Iterator[tuple[int, Fact]]:
+        return enumerate(self.rows, 1)
+
+
+@dataclass(frozen=True)
+class Chunked(FactsOrNulls):
+    """A table that gives some facts at once."""
+
+    length: int = 1
+
+    def chunks(self) -> Iterator[Chunk]:
+        for start in range(0, len(self.rows), self.length):
+            rows = self.rows[start : start + self.length]
+            yield range(start + 1, start + 1 + len(rows)), [list(row) for row in rows]
+
+
 @st.composite
 def tables(draw: st.DrawFn) -> Facts:
     columns = draw(COLUMNS)
     return Facts(columns, draw(st.lists(st.tuples(*[TEXT] * len(columns)), min_size=1, max_size=5)))
+
+
+NULLS: list[Fact] = [("1", "2"), (None, "3"), (ABSENT, "4")]
 
 
 def oracle(columns: tuple[str, ...], row: Row) -> bytes:
@@ -86,7 +112,7 @@ def test_every_code_point_of_a_name_has_the_bytes_of_rfc_8785() -> None:
 
 @given(tables())
 def test_leaf_bytes_are_rfc_8785_whatever_the_names_and_values(table: Facts) -> None:
-    leaves = [leaf for chunk in leaf_chunks(table) for leaf in chunk]
+    leaves = [leaf for chunk in Leaves(table) for leaf in chunk]
     encode = encoder(table.columns)
     assert leaves == [oracle(table.columns, row) for row in table.rows] == [encode(row) for row in table.rows]
 
@@ -94,7 +120,14 @@ def test_leaf_bytes_are_rfc_8785_whatever_the_names_and_values(table: Facts) -> 
 @given(tables())
 def test_the_order_of_columns_does_not_change_a_leaf(table: Facts) -> None:
     turned = Facts(table.columns[::-1], [row[::-1] for row in table.rows])
-    assert list(leaf_chunks(table)) == list(leaf_chunks(turned))
+    assert list(Leaves(table)) == list(Leaves(turned))
+
+
+@given(tables(), st.integers(1, 6))
+def test_a_table_in_chunks_of_any_length_has_the_leaves_of_its_facts(table: Facts, length: int) -> None:
+    chunked = Chunked(table.columns, table.rows, length)
+    assert list(chain.from_iterable(Leaves(chunked))) == list(chain.from_iterable(Leaves(table)))
+    assert seal(chunked, ledger=LEDGER) == seal(table, ledger=LEDGER)
 
 
 @given(tables())
@@ -124,29 +157,6 @@ def test_a_markdown_ledger_and_a_csv_ledger_give_the_same_leaves(table: Facts) -
     out = io.StringIO(newline="")
     csv.writer(out, lineterminator="\n").writerows([columns, *rows])
     assert read(markdown, "markdown-table-v1") == read(out.getvalue(), "csv-v1") == (columns, rows)
-
-
-@given(st.lists(st.tuples(NAME, TEXT | st.integers() | st.none() | st.booleans()), min_size=1, max_size=4))
-def test_the_fast_way_through_a_line_gives_what_the_slow_one_gives(pairs: list[tuple[str, object]]) -> None:
-    """Duplicate keys, numbers, words and escapes included: it gives the same row or none."""
-    line = "{" + ", ".join(f"{json.dumps(k, ensure_ascii=False)}:{json.dumps(v)}" for k, v in pairs) + "}"
-    columns = tuple(dict(pairs))
-    fast = plain_row(line, columns)
-    decoded, end = decode(line, 0, where="l")
-    assert end == len(line)
-    if fast is not None:
-        assert columns_of(decoded, where="l") == columns
-        assert fast == row_of(decoded, columns, escapes=True, long=True, where="l")
-
-
-@given(st.text(st.sampled_from('{}[]",:a1 \t\n\\u\0é'), max_size=24))
-def test_the_fast_way_accepts_no_line_that_the_slow_one_refuses(line: str) -> None:
-    for columns in (("a",), ("a", "1"), ("",)):
-        fast = plain_row(line, columns)
-        if fast is not None:
-            decoded, end = decode(line.strip(" \t\n\r"), 0, where="l")
-            assert end == len(line.strip(" \t\n\r"))
-            assert row_of(decoded, columns, escapes=True, long=True, where="l") == fast
 
 
 @settings(max_examples=20)
@@ -203,7 +213,7 @@ def test_an_empty_table_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "row", [("1",), ("1", "2", "3"), ("1", None), ("1", 2), (b"1", "2"), ("1", "\ud800"), ()]
+    "row", [("1",), ("1", "2", "3"), ("1", True), ("1", 2), (b"1", "2"), ("1", "\ud800"), ()]
 )
 def test_a_row_that_is_no_fact_has_no_leaf(row: Row) -> None:
     for columns in (("a", "b"), ("a", 'b"')):
@@ -229,3 +239,23 @@ def test_a_stream_that_is_refused_late_gives_no_root() -> None:
     lines = b'{"a":"1"}\n' * (2 * CHUNK) + b'{"a":{}}\n'
     with pytest.raises(Refused, match="line 2049"):
         seal(open_table(io.BytesIO(lines), "jsonl-v1", where="l"), ledger=LEDGER)
+
+
+def test_null_and_absent_name_their_encoding_at_the_end_of_the_stream() -> None:
+    for columns in (("b", "a"), ('b"', "a")):
+        wanted = [rfc8785.dumps(dict(zip(columns, pair, strict=True))) for pair in (("1", "2"), (None, "3"))]
+        table = FactsOrNulls(columns, NULLS)
+        leaves = Leaves(table)
+        found = [leaf for chunk in leaves for leaf in chunk]
+        assert found == [*wanted, rfc8785.dumps({columns[1]: "4"})]
+        assert leaves.encoding == "rfc8785-strings-or-null"
+        assert seal(table, ledger=LEDGER).needs_version_2
+    plain = seal(Facts(("a",), [("1",)]), ledger=LEDGER)
+    assert (plain.encoding, plain.needs_version_2) == ("rfc8785-strings", False)
+
+
+def test_a_fact_without_any_member_is_refused() -> None:
+    rows: list[Fact] = [("1", "2"), (ABSENT, ABSENT)]
+    for table in (FactsOrNulls(("a", "b"), rows), Chunked(("a", "b"), rows)):
+        with pytest.raises(Refused, match="without a member"):
+            seal(table, ledger=LEDGER)

@@ -16,6 +16,7 @@ from anchor.tlog.keys import Algorithm, VerifierKey, parse_vkey
 from anchor.tlog.tile_reader import TileReader
 from anchor.tlog.tlog_proof import TlogProof
 from tests.support.logs.simlog import SimLog, UniformLog, key
+from tests.support.process.sampled import examples
 from tests.support.second import needed_tiles
 
 LOG = SimLog().grow(1_500)
@@ -171,8 +172,7 @@ def mutated(draw: st.DrawFn) -> bytes:
 
 
 # "No other exception leaves the package's public functions."
-@given(mutated() | st.binary(max_size=300))
-@settings(max_examples=300)
+@examples(300, given(mutated() | st.binary(max_size=300)))
 def test_only_our_errors_come_out_of_any_bytes(data: bytes) -> None:
     for call in (
         note.parse,

@@ -1,11 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Names of checks are stable and documented; each can be refused, says what that means, demotes as listed."""
 
+import gzip
+import hashlib
 import warnings
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -13,18 +18,29 @@ import pytest
 from anchor.app import trust
 from anchor.app.public_roots import PublicRoot
 from anchor.errors import Unavailable
+from anchor.format import ledger_status as statuses
+from anchor.format import opened
+from anchor.format.members import Previous
+from anchor.format.opened import Opening
 from anchor.net import tuf_roots
 from anchor.sigstore import trusted_root
 from anchor.tlog import witness_policy
 from anchor.verdict import Check, Class, Step, failed, skipped
 from anchor.verify import steps
+from anchor.verify.opened_facts import check_opened
 from anchor.verify.policy import Policy
+from anchor.verify.receipt import verify_receipt
 from anchor.verify.release import Trust
+from anchor.verify.source_documents import check_documents
 from tests.support.forge.bundles import trusted_root as forged_root
 from tests.support.forge.our_verdict import judge
 from tests.support.generate import check_names as names
+from tests.support.process.anchor_cli import anchor
+from tests.support.releases import with_status
 from tests.support.releases.in_memory import Held, hold
-from tests.support.releases.published import published
+from tests.support.releases.published import published, published_file
+from tests.support.releases.receipts import receipt_of
+from tests.support.releases.version_2 import KINDS, NAME, REPORT, held_of_kind, release_of_kind
 from tests.vectors import differ
 from tests.vectors.case import CASES, dump
 
@@ -34,6 +50,8 @@ ROOT = Path(__file__).resolve().parents[2]
 def test_the_names_are_those_that_scripts_know() -> None:
     assert tuple(s.name for s in steps.BUNDLE_STEPS) == names.BUNDLE
     assert tuple(s.name for s in steps.RELEASE_STEPS) == names.RELEASE
+    assert tuple(s.name for s in steps.RECEIPT_STEPS) == names.RECEIPT
+    assert tuple(s.name for s in steps.HISTORY_STEPS) == names.HISTORY
 
 
 def test_the_document_is_made_of_the_code() -> None:
@@ -42,13 +60,16 @@ def test_the_document_is_made_of_the_code() -> None:
 
 
 def test_no_check_has_a_name_that_is_not_documented() -> None:
-    known = {*names.BUNDLE, *names.RELEASE, *names.RUN, *names.RECORDS, *names.EVIDENCE}
+    known = {*names.BUNDLE, *names.RELEASE, *names.RECEIPT, *names.HISTORY, *names.CHAIN}
+    known |= {*names.RUN, *names.RECORDS, *names.EVIDENCE, *names.COMPARE, *names.MIRROR}
     heads = tuple(n.partition("<")[0] for n in known if "<" in n)
     for name, where in names.literals():
         assert name in known or (heads and name.startswith(heads)), where
 
 
-@pytest.mark.parametrize("step", [*steps.BUNDLE_STEPS, *steps.RELEASE_STEPS], ids=lambda s: s.name)
+@pytest.mark.parametrize(
+    "step", [*steps.BUNDLE_STEPS, *steps.RELEASE_STEPS, *steps.RECEIPT_STEPS], ids=lambda s: s.name
+)
 def test_each_says_in_plain_words_what_a_refusal_means(step: Step) -> None:
     assert step.clause
     assert len(step.meaning) > 30
@@ -146,6 +167,7 @@ def of_releases(tmp_path_factory: pytest.TempPathFactory) -> Seen:
         held.verify(trust=demanding(held, ledger="another")),
         held.verify(trust=demanding(held, min_number=2)),
         held.verify(trust=demanding(held, min_anchors=2)),
+        held.verify(trust=demanding(held, min_signers=2)),
         held.verify(trust=msgspec.structs.replace(held.trust, witnesses=none)),
         replace(held, now=held.now + timedelta(days=9)).verify(
             trust=demanding(held, max_age=timedelta(days=1))
@@ -155,10 +177,88 @@ def of_releases(tmp_path_factory: pytest.TempPathFactory) -> Seen:
         ),
     ):
         collect(seen, verdict.checks)
+    zipped = published_file(tmp_path_factory.mktemp("zipped"), "ledger.csv.gz", gzip.compress(b"a\n1\n"))
+    collect(seen, hold(zipped.root).verify().checks)
+    short = release_of_kind(tmp_path_factory.mktemp("keyed"), "index", change=_a_key_less)
+    collect(seen, short.verify().checks)
+    two = held_of_kind("semicolons", instances=2)
+    collect(seen, two.verify(trust=demanding(two, min_signers=2)).checks)
+    described = held_of_kind("schema")
+    for one in (described, spoiled(described, "schema.json")):
+        collect(seen, one.verify().checks)
+    collect(seen, _documents())
+    for checks in _confidential():
+        collect(seen, checks)
     seen["policy"].append(skipped(steps.POLICY, "none was given", demotes=Class.USAGE))
     collect(seen, _witnessed(held))
     collect(seen, _freshness())
+    collect(seen, tuple(_listed(tmp_path_factory.mktemp("listed"))))
+    for checks in _statuses(tmp_path_factory.mktemp("status")):
+        collect(seen, checks)
     return seen
+
+
+def _a_key_less(statement: Any, files: dict[str, bytes]) -> None:
+    statement["predicate"]["index"][0]["keys"] -= 1
+
+
+def _confidential() -> Iterator[tuple[Check, ...]]:
+    """Leaf hashes, and one that was changed; an opening, with this secret and with another one."""
+    held = held_of_kind("confidential")
+    yield spoiled(held, "ledger.leaves").verify().checks
+    for secret in (KINDS["confidential"].secret, b"x" * 32):
+        lines = b"".join(b'{"label":"%c","value":"%c"}\n' % pair for pair in zip(b"ABC", b"122", strict=True))
+        data = opened.head(ledger=NAME, columns=("label", "value"), secret=secret) + lines
+        yield check_opened(held.examine(), Opening(BytesIO(data), where="opening")).verdict.checks
+
+
+def _documents() -> tuple[Check, ...]:
+    """A source document, compared with the one at hand and with another one."""
+    held = held_of_kind("source documents")
+
+    def with_digest(digest: str) -> tuple[Check, ...]:
+        return check_documents(held.examine(), lambda _: {REPORT.name: digest}).verdict.checks
+
+    return with_digest(REPORT.digest.sha256) + with_digest("0" * 64)
+
+
+def _listed(folder: Path) -> list[Check]:
+    """A list of one file, compared with a folder that has it, has another one, and has none."""
+    (folder / "data").mkdir()
+    file = folder / "data" / "a"
+    file.write_text("a")
+    assert anchor("files", folder / "data", "-o", folder / "files.csv").code == 0
+    data = (folder / "files.csv").read_bytes()
+    site = published_file(folder, "files.csv", data, "--reader", "files-v1")
+    words = ("verify", site.root, "--policy", site.policy, "--files", folder / "data", "--json")
+    found: list[Check] = []
+    for change in (lambda: None, lambda: file.write_text("b"), file.unlink):
+        change()
+        checks = msgspec.convert(anchor(*words).document["checks"], list[Check])
+        found += [check for check in checks if check.name == steps.LISTED_FILES.name]
+    return found
+
+
+def _statuses(folder: Path) -> Iterator[tuple[Check, ...]]:
+    """Good statuses, and one for each thing that can be wrong with one."""
+    later = Previous(number=2, version="2", statement="00" * 32)
+    newer = statuses.encode(statuses.first("second", later))
+    known = {"sequence": 1, "statement": hashlib.sha256(newer).hexdigest()}
+    held = with_status.released(folder, KINDS["gzip"], committed=known)
+    first = statuses.encode(statuses.first("second", with_status.newest(held)))
+    gone = with_status.chain(held, [with_status.entry(held)])[0]
+    other = statuses.encode(statuses.first("another", later))
+    bundles = {data: with_status.signed(folder, data) for data in (newer, first, gone, other)}
+    shown = [with_status.beside(held, data, bundle) for data, bundle in bundles.items()]
+    for one in (*shown, with_status.beside(held, first, bundles[gone])):
+        yield one.verify(trust=demanding(one, max_status_age=timedelta(days=1))).checks
+    yield (
+        replace(shown[1], now=held.now + timedelta(days=9))
+        .verify(trust=demanding(held, max_status_age=timedelta(days=1)))
+        .checks
+    )
+    path = shown[1].value["status"]["statement"]["path"]
+    yield shown[1].with_file(path, b"[" + first[1:], repaired=False).verify().checks
 
 
 def _witnessed(held: Held) -> tuple[Check, ...]:
@@ -196,6 +296,67 @@ def test_each_check_of_a_release(step: Step, of_releases: Seen) -> None:
         assert {c.state for c in of_releases[step.name]} == {"skipped"}
         return
     held_to(step, of_releases)
+
+
+@pytest.fixture(scope="module")
+def of_receipts() -> Seen:
+    """The checks of a good receipt, and of one for each thing that can be wrong."""
+    held = held_of_kind("semicolons", instances=2)
+    seen: Seen = defaultdict(list)
+    receipt = receipt_of(held, 0)
+    first, second = receipt["bundles"]
+    aged = demanding(held, max_age=timedelta(days=1))
+    nothing = {**second, "dsseEnvelope": {**second["dsseEnvelope"], "payload": "e30="}}
+    for changed, wanted, now in (
+        (receipt, aged, held.now),
+        (receipt, aged, held.now + timedelta(days=9)),
+        (receipt | {"more": 1}, held.trust, held.now),
+        (receipt | {"bundles": [first, nothing]}, held.trust, held.now),
+        (receipt | {"bundles": [nothing]}, held.trust, held.now),
+        (receipt | {"proof": ["00" * 32]}, held.trust, held.now),
+        (receipt | {"status": {"bundles": [first]}}, held.trust, held.now),
+        (receipt | {"status": {"bundles": [first, nothing]}}, held.trust, held.now),
+        (receipt | {"kind": "completeness"} | KEY, held.trust, held.now),
+        (receipt, demanding(held, ledger="another"), held.now),
+        (receipt, demanding(held, min_number=2), held.now),
+        (receipt, demanding(held, min_anchors=3), held.now),
+        (receipt, demanding(held, min_signers=2), held.now),
+        (receipt, demanding(held, min_signers=3), held.now),
+        (receipt, msgspec.structs.replace(held.trust, checks=_freshness()), held.now),
+        (
+            receipt,
+            msgspec.structs.replace(held.trust, raw=held.trust.raw[:1], root=held.trust.each[0]),
+            held.now,
+        ),
+    ):
+        data = msgspec.json.encode(changed)
+        collect(seen, verify_receipt("a.json", data, trust=wanted, now=now).checks)
+    collect(seen, verify_receipt("a.json", msgspec.json.encode(receipt), trust=None, now=held.now).checks)
+    return seen
+
+
+KEY = {"index": {"columns": ["Ort"], "key": ["x"], "path": []}}
+NOT_YET = {steps.RECEIPT_KEY}
+"""Nothing of these is verified yet: they are only UNSUPPORTED."""
+OF_STATUSES = {
+    steps.STATUS,
+    steps.STATUS_SIGNED,
+    steps.STATUS_FOLLOWS,
+    steps.WITHDRAWN,
+    steps.POLICY_STATUS_AGE,
+}
+"""They are seen above, beside a release."""
+OF_RELEASES = {steps.WITNESSES, steps.RECEIPT_ANCHOR}
+"""The first is seen above. A bundle that is verified and has no log is seen in no release of ours."""
+
+
+@pytest.mark.parametrize("step", steps.RECEIPT_STEPS, ids=lambda s: s.name)
+def test_each_check_of_a_receipt(step: Step, of_receipts: Seen) -> None:
+    found = [c for c in of_receipts[step.name] if not c.about or step.name != "statement"]
+    if step in NOT_YET | OF_RELEASES | OF_STATUSES | {steps.ANCHOR_TRUSTED}:
+        assert {c.demotes for c in found} <= {None, *step.classes}
+        return
+    held_to(step, {step.name: found})
 
 
 def test_what_could_not_be_told_has_no_meaning_and_a_check_reads_back() -> None:

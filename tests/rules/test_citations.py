@@ -5,6 +5,8 @@ import re
 from pathlib import Path
 
 import pytest
+from pygments.lexers import get_lexer_by_name
+from pygments.util import ClassNotFound
 
 ROOT = Path(__file__).resolve().parents[2]
 FORMAT = (ROOT / "release" / "FORMAT.md").read_text(encoding="utf-8")
@@ -80,3 +82,13 @@ def test_every_file_of_ours_that_a_page_names_exists(page: Path) -> None:
         return  # it speaks of earlier trees
     for name in re.findall(r"`((?:anchor|tests)/[\w./*-]*)`", page.read_text(encoding="utf-8")):
         assert list(ROOT.glob(name.rstrip("/"))), name
+
+
+def test_every_fence_names_a_language_that_the_site_can_show() -> None:
+    """The build of the site ends at a name that Pygments does not know. It runs in CI only."""
+    for path in PAGES:
+        for language in re.findall(r"^```([a-z]+)", path.read_text(encoding="utf-8"), re.MULTILINE):
+            try:
+                get_lexer_by_name(language)
+            except ClassNotFound:
+                pytest.fail(f"{identify(path)}: ```{language}")

@@ -13,7 +13,8 @@ ROW = re.compile(r"^\| \[(\d{4})\]\(([^)]+)\) \| (.+) \| (\d{4}-\d\d-\d\d) \| (.
 INDEX = ROW.findall((FOLDER / "README.md").read_text(encoding="utf-8"))
 HEAD = re.compile(r"# (?P<title>.+)\n\nDate: (?P<date>\d{4}-\d\d-\d\d)\nStatus: (?P<status>.+)\n\n")
 STATUS = re.compile(
-    r"accepted(?:, amended by \[(\d{4})\]\(\1-[a-z0-9-]+\.md\))?|superseded by \[(\d{4})\]\(\2-.+\.md\)"
+    r"accepted(?:, amended by \[(\d{4})\]\(\1-[a-z0-9-]+\.md\)(?: and \[(\d{4})\]\(\2-[a-z0-9-]+\.md\))?)?"
+    r"|superseded by \[(\d{4})\]\(\3-.+\.md\)"
 )
 
 

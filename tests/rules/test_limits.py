@@ -18,6 +18,8 @@ def table(text: str) -> dict[str, int]:
 def test_format_md_has_the_limits_of_the_program() -> None:
     section = FORMAT.split("## 13. Limits")[1].split("\n## ")[0]
     assert table(section) == limits.FORMAT
+    section = FORMAT.split("## 27. Limits of version 2")[1].split("\n## ")[0]
+    assert table(section) == limits.FORMAT_2
 
 
 def test_the_manual_has_the_other_limits_of_the_program() -> None:

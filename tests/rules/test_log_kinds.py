@@ -34,10 +34,14 @@ def switches(source: str) -> Iterator[str]:
             if FORM.fullmatch(node.value):
                 yield f"line {node.lineno}: {node.value!r}"
         elif isinstance(node, ast.Name | ast.Attribute | ast.alias):
-            name = ast.unparse(node)
-            if NAME.search(name):
-                yield f"line {node.lineno}: {name}"
-        elif isinstance(node, ast.Compare):
+            # What stands before the last point is a node of its own.
+            last = f".{node.attr}" if isinstance(node, ast.Attribute) else getattr(node, "id", "")
+            if NAME.search(last or ast.unparse(node)):
+                yield f"line {node.lineno}: {ast.unparse(node)}"
+        elif isinstance(node, ast.Compare) and any(
+            isinstance(part, ast.Constant) and isinstance(part.value, int)
+            for part in (node.left, *node.comparators)
+        ):
             words = [ast.unparse(part).rpartition(".")[2] for part in (node.left, *node.comparators)]
             if any(SAID.fullmatch(w) for w in words) and any(w.isdecimal() for w in words):
                 yield f"line {node.lineno}: {ast.unparse(node)}"

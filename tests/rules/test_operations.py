@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 import pytest
 
-from anchor.cli.main import cli
+from anchor.cli.commands import cli
 from anchor.monitor.alarm import parse_rule
 from tests.support.process.need import need
 
@@ -28,7 +28,7 @@ COMMANDS = [
 
 def test_there_is_something_to_test() -> None:
     assert sorted(UNITS) == ["anchor-reverify.service", "anchor-reverify.timer", "anchor-watch.service"]
-    assert len(CRON) == 1
+    assert len(CRON) == 2
     assert len(COMMANDS) > 8
 
 

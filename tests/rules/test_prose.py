@@ -19,7 +19,7 @@ BANNED = {
     "a docstring that begins with What or Whether": r'"""(?:What|Whether) ',
     "a design that is not in the tree": r"\bdesign section\b",
 }
-PUBLISHED = frozenset({"anchor/format/statement.py"})
+PUBLISHED = frozenset({"anchor/format/statement_1.py"})
 """Its docstrings are descriptions in the schemas of the published release 1.0.0, whose bytes stay."""
 
 

@@ -14,8 +14,12 @@ from anchor.errors import Refused
 from anchor.format import leaves, schemas
 from anchor.format import release as releases
 from anchor.format import statement as statements
+from anchor.format.readers import READERS
+from anchor.format.readers.reader import Dialect, Reader
 from anchor.publish.documents import documents
 from anchor.verdict import Check, Class, Verdict, failed, passed, skipped
+from tests.receipt_vectors import make
+from tests.receipt_vectors.case import CASES
 from tests.support.generate import schemas as write_schemas
 from tests.support.releases import samples
 from tests.support.releases.spoilt_release import MALFORMED as BAD_RELEASES
@@ -45,11 +49,11 @@ def test_the_specification_that_is_shipped_is_the_published_one() -> None:
     assert shipped == {f"schema/{name}": data for name, data in schemas.schemas().items()}
 
 
-@pytest.mark.parametrize("name", schemas.KINDS)
-def test_each_is_a_schema_with_a_name_of_its_own(name: str) -> None:
-    document = json.loads((FOLDER / f"{name}.schema.json").read_bytes())
+@pytest.mark.parametrize(("name", "version"), schemas.KINDS)
+def test_each_is_a_schema_with_a_name_of_its_own(name: str, version: int) -> None:
+    document = json.loads((FOLDER / schemas.file_name(name, version)).read_bytes())
     jsonschema.Draft202012Validator.check_schema(document)
-    assert document["$id"] == f"urn:ledger-anchor:schema:{name}:v1"
+    assert document["$id"] == f"urn:ledger-anchor:schema:{name}:v{version}"
 
 
 def test_they_accept_what_is_written() -> None:
@@ -62,10 +66,52 @@ def test_they_accept_what_is_written() -> None:
     validator("ledger").validate(json.loads(out.getvalue()))
 
 
+def test_they_accept_receipts_and_few_that_are_malformed() -> None:
+    assert make.GROUPS
+    for case in CASES.values():
+        if case.expect == "OK":
+            assert accepts("receipt", json.loads(case.receipt)), case.name
+    for name in (
+        "member-unknown",
+        "kind-another",
+        "bundles-empty",
+        "facts-empty",
+        "index-negative",
+        "hash-short",
+    ):
+        assert not accepts("receipt", json.loads(CASES[f"{name}_fail"].receipt)), name
+
+
+def test_they_accept_what_is_written_in_version_2_and_nothing_of_the_other_version() -> None:
+    null = io.BytesIO(samples.LEDGER_JSON_2)
+    table = open_table(null, "ledger-json-v2", where="x")
+    out = io.BytesIO()
+    leaves.seal(table, ledger=samples.statement().ledger, ledger_json=out)
+    for name, first, second in (
+        ("release", releases.dump(samples.release()), releases.dump(samples.release_2())),
+        ("statement", statements.encode(samples.statement()), statements.encode(samples.statement_2())),
+        ("ledger", samples.LEDGER_JSON_1, out.getvalue()),
+    ):
+        for version, data in enumerate((first, second), 1):
+            value = json.loads(data)
+            validator(name if version == 1 else f"{name}-v2").validate(value)
+            assert not accepts(f"{name}-v2" if version == 1 else name, value)
+
+
+@pytest.mark.parametrize("reader", [r for r in READERS.values() if r.dialect_type is Dialect])
+def test_a_reader_without_settings_has_no_dialect_in_the_schema(reader: type[Reader]) -> None:
+    value = json.loads(statements.encode(samples.statement_2()))
+    value["predicate"]["facts"]["files"][0] |= {"reader": reader.name}
+    assert accepts("statement-v2", value)
+    value["predicate"]["facts"]["files"][0] |= {"dialect": {"delimiter": ";"}}
+    assert not accepts("statement-v2", value)
+
+
 def test_they_accept_what_the_repository_publishes() -> None:
     for path in ROOT.glob("release/*/release.json"):
-        validator("release").validate(json.loads(path.read_bytes()))
-        validator("statement").validate(json.loads((path.parent / "statement.json").read_bytes()))
+        version = "" if path.parent.name == "1.0.0" else "-v2"
+        validator(f"release{version}").validate(json.loads(path.read_bytes()))
+        validator(f"statement{version}").validate(json.loads((path.parent / "statement.json").read_bytes()))
         validator("ledger").validate(json.loads((path.parent / "ledger.json").read_bytes()))
 
 

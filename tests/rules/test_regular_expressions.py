@@ -10,8 +10,9 @@ from collections.abc import Iterator
 import pytest
 
 import anchor
+from anchor.regex import Expression
 
-SIZE = 6_000
+SIZE = 2_000
 PUMPS = (
     *(
         "a",
@@ -44,12 +45,13 @@ HEADS = (
 TAILS = ("", "!", "\0", "\n!")
 
 
-def expressions() -> Iterator[tuple[str, "re.Pattern[str] | re.Pattern[bytes]"]]:
+def expressions() -> Iterator[tuple[str, Expression]]:
     for module in pkgutil.walk_packages(anchor.__path__, "anchor."):
         if module.name.endswith("__main__") or "migrations" in module.name:
             continue
         for name, value in vars(importlib.import_module(module.name)).items():
-            if isinstance(value, re.Pattern):
+            assert not isinstance(value, re.Pattern), f"{name} is compiled at import: use anchor.regex"
+            if isinstance(value, Expression):
                 yield f"{module.name}.{name}", value
 
 
@@ -57,7 +59,7 @@ ALL = dict(expressions())
 
 
 def test_the_expressions_are_found() -> None:
-    assert len(ALL) > 30
+    assert len(ALL) > 50
 
 
 @pytest.mark.parametrize("name", sorted(ALL))
@@ -69,5 +71,5 @@ def test_its_time_does_not_explode(name: str) -> None:
                 text = head + pump * (SIZE // len(pump)) + tail
                 began = time.process_time()
                 for work in (pattern.fullmatch, pattern.match):
-                    work(text.encode() if isinstance(pattern.pattern, bytes) else text)  # type: ignore[arg-type]
-                assert time.process_time() - began < 2, (head, pump, tail)
+                    work(text.encode() if isinstance(pattern.pattern, bytes) else text)
+                assert time.process_time() - began < 0.5, (head, pump, tail)

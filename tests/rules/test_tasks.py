@@ -4,6 +4,7 @@
 import importlib.util
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ import click
 import pytest
 
 import tasks
-from anchor.cli.main import cli
+from anchor.cli.commands import cli
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = {
@@ -93,3 +94,32 @@ def test_every_anchor_command_of_a_page_exists_with_its_options(page: str) -> No
             command = found
         known = {option for parameter in command.params for option in parameter.opts}
         assert {word for word in words if word.startswith("-")} <= known, line
+
+
+CI = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+INSTALLED = dict(re.findall(r"^debian (\S+) ([^#\n]+) # .+$", CI, re.MULTILINE))
+"""The Debian packages that CI installs, with the programs whose absence it looks for."""
+ESSENTIAL = {"bash"}
+"""Every Debian has it."""
+
+
+def test_ci_installs_every_debian_package_that_a_test_asks_for() -> None:
+    asked = {
+        package
+        for path in (ROOT / "tests").rglob("*.py")
+        for package in re.findall(
+            r'need\(.*"apt-get install (?:--no-install-recommends )?([a-z][\w-]*)', path.read_text("utf-8")
+        )
+    }
+    assert {"pipx", "strace", "prometheus"} <= asked
+    assert asked - ESSENTIAL <= set(INSTALLED)
+
+
+@pytest.mark.parametrize("programs", [*INSTALLED.values(), "sh nowhere", "nowhere sh"])
+def test_ci_installs_a_package_if_any_of_its_programs_is_missing(programs: str) -> None:
+    """`command -v` of several programs succeeds if there is one of them."""
+    (function,) = re.findall(r"^missing=.*?^}$", CI, re.MULTILINE | re.DOTALL)
+    asked = f'set -euo pipefail\n{function}\ndebian package {programs}\necho "${{missing[@]}}"'
+    done = subprocess.run(["bash", "-c", asked], capture_output=True, text=True, check=True)
+    there = all(shutil.which(program) for program in programs.split())
+    assert done.stdout.strip() == ("" if there else "package")

@@ -137,6 +137,7 @@ def test_exit_codes_are_those_of_the_design_and_1_is_none() -> None:
         "INVALID": 8,
         "FINDINGS": 9,
         "NOT-FOUND": 10,
+        "WITHDRAWN": 11,
         "ERROR": 70,
     }
 

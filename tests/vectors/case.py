@@ -2,9 +2,10 @@
 """A vector: a bundle, the trust it is judged by, and the expected verdict with its reason."""
 
 import datetime as dt
+import functools
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -80,7 +81,28 @@ class Case:
         }
 
 
-CASES: dict[str, Case] = {}
+class Cases(Mapping[str, Case]):
+    """The cases by name. Each is made when it is asked for: a run of other tests needs only the names."""
+
+    def __init__(self) -> None:
+        self._makers: dict[str, Callable[[], Case]] = {}
+
+    def add(self, name: str, maker: Callable[[], Case]) -> None:
+        if name in self._makers:
+            raise ValueError(name)
+        self._makers[name] = functools.cache(maker)
+
+    def __getitem__(self, name: str) -> Case:
+        return self._makers[name]()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._makers)
+
+    def __len__(self) -> int:
+        return len(self._makers)
+
+
+CASES = Cases()
 
 
 def dump(value: Json) -> bytes:
@@ -110,8 +132,6 @@ class Setting:
     def _add(self, name: str, why: str, expect: str, check: str | None, knobs: Json) -> None:
         """`knobs`: fields of `Case`, `root` (an edit of the trusted root), `raw` (an edit of the bundle's
         bytes), and fields of `Recipe`."""
-        if name in CASES:
-            raise ValueError(name)
         own = {
             k: knobs.pop(k) for k in ("by_digest", "identity", "issuer", "key", "now", "clause") if k in knobs
         }
@@ -120,49 +140,28 @@ class Setting:
         raw_root: Callable[[bytes], bytes] = knobs.pop("raw_root", lambda data: data)
         given: bytes | None = knobs.pop("given", None)
         recipe = knobs.pop("recipe", self.recipe).but(**knobs)
-        CASES[name] = Case(
-            name=name,
-            why=why,
-            clause=own.pop("clause", self.clause),
-            expect=expect,
-            check=check,
-            bundle=raw(dump(make(recipe))),
-            root=raw_root(dump(trusted_root(root_edit))),
-            artifact=recipe.artifact if given is None else given,
-            **own,
-        )
+        clause = own.pop("clause", self.clause)
+
+        def made() -> Case:
+            return Case(
+                name=name,
+                why=why,
+                clause=clause,
+                expect=expect,
+                check=check,
+                bundle=raw(dump(make(recipe))),
+                root=raw_root(dump(trusted_root(root_edit)) if root_edit else COMMON["trusted_root.json"]),
+                artifact=recipe.artifact if given is None else given,
+                **own,
+            )
+
+        CASES.add(name, made)
 
 
 def entry(bundle: Json) -> Json:
     """The only log entry of a bundle."""
     found: Json = bundle["verificationMaterial"]["tlogEntries"][0]
     return found
-
-
-def put(path: str, value: Any) -> Edit:
-    """An edit that sets the member at a dotted path; numbers index lists."""
-
-    def edit(document: Json) -> None:
-        *steps, last = [int(s) if s.isdigit() else s for s in path.split(".")]
-        target: Any = document
-        for step in steps:
-            target = target[step]
-        target[last] = value
-
-    return edit
-
-
-def drop(path: str) -> Edit:
-    """An edit that removes the member at a dotted path."""
-
-    def edit(document: Json) -> None:
-        *steps, last = [int(s) if s.isdigit() else s for s in path.split(".")]
-        target: Any = document
-        for step in steps:
-            target = target[step]
-        del target[last]
-
-    return edit
 
 
 def both(*edits: Edit) -> Edit:

@@ -7,8 +7,9 @@ import json
 from tests.support.forge import entry_bodies as bodies
 from tests.support.forge.authorities import Leaf
 from tests.support.forge.bundles import ARTIFACT, V1, V1_DSSE, V1_INTOTO, V2_DSSE, Recipe, b64, make
+from tests.support.forge.edits import drop, put
 from tests.support.forge.keys import ecdsa
-from tests.vectors.case import ENTRY, Checks, Setting, drop, entry, put
+from tests.vectors.case import ENTRY, Checks, Setting, entry
 
 OTHER = ARTIFACT.replace(b"one", b"two")
 MORE = "dsseEnvelope.signatures"

@@ -10,8 +10,9 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from tests.support.forge.authorities import IDENTITY, ISSUER, SIGNED, Leaf, Sct, authority, der
 from tests.support.forge.bundles import V1, V2_DSSE, Json, b64, ca_instance, ct_instance, window
 from tests.support.forge.der import utf8
+from tests.support.forge.edits import put
 from tests.support.forge.keys import ecdsa, rsa_key
-from tests.vectors.case import Checks, Setting, both, put
+from tests.vectors.case import Checks, Setting, both
 
 S = dt.timedelta(seconds=1)
 who = Setting(clause="FORMAT.md section 10: pairs of identity and issuer, each matched whole")

@@ -3,8 +3,9 @@
 
 from tests.support.forge import entry_bodies as bodies
 from tests.support.forge.bundles import ARTIFACT, V1, V1_DSSE, V2_DSSE, Recipe, b64, make
+from tests.support.forge.edits import drop, put
 from tests.support.forge.keys import ecdsa
-from tests.vectors.case import Checks, Setting, drop, put
+from tests.vectors.case import Checks, Setting
 
 OTHER = ARTIFACT.replace(b"one", b"two")
 MORE = "dsseEnvelope.signatures"

@@ -2,7 +2,8 @@
 """Bundles and trusted roots that two readers would read differently, or not at all."""
 
 from tests.support.forge.bundles import TRUSTED_ROOT, V2_DSSE, b64, log_instance, v2_log
-from tests.vectors.case import ENTRY, PROOF, Checks, Setting, drop, put
+from tests.support.forge.edits import drop, put
+from tests.vectors.case import ENTRY, PROOF, Checks, Setting
 
 form = Setting(clause="sigstore_bundle.proto, protobuf JSON")
 form.refuse(
@@ -135,7 +136,7 @@ roots.refuse(
     "root-is-a-bundle",
     Checks.ROOT,
     "A document of another kind.",
-    expect="UNSUPPORTED",
+    expect="USAGE",
     root=put("mediaType", "application/vnd.dev.sigstore.bundle.v0.3+json"),
 )
 roots.refuse("root-no-logs", Checks.LOG, "A trusted root without logs.", root=put("tlogs", []))

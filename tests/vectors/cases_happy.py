@@ -18,9 +18,10 @@ from tests.support.forge.bundles import (
     log_instance,
     window,
 )
+from tests.support.forge.edits import drop, put
 from tests.support.forge.keys import ecdsa, ed
 from tests.support.forge.logs import Checkpoint, cosign, note_id, note_line, v2_log
-from tests.vectors.case import Setting, both, drop, put
+from tests.vectors.case import Setting, both
 
 T = dt.timedelta(seconds=1)
 SHA256, SHA512 = hashlib.sha256(ARTIFACT).hexdigest(), hashlib.sha512(ARTIFACT).hexdigest()

@@ -5,9 +5,10 @@ import datetime as dt
 
 from tests.support.forge.authorities import EPOCH, SIGNED
 from tests.support.forge.bundles import V1, V1_DSSE, Json, Stamp, b64, window
+from tests.support.forge.edits import drop, put
 from tests.support.forge.keys import ecdsa, ed
 from tests.support.forge.logs import Checkpoint, Promise, note_id, v1_log, v2_log
-from tests.vectors.case import ENTRY, PROOF, Checks, Setting, both, drop, entry, put
+from tests.vectors.case import ENTRY, PROOF, Checks, Setting, both, entry
 
 S = dt.timedelta(seconds=1)
 index = Setting(

@@ -5,8 +5,9 @@ import base64
 from typing import Any
 
 from tests.support.forge.bundles import V1, V1_DSSE, V1_INTOTO, V2_DSSE, Stamp
+from tests.support.forge.edits import put
 from tests.support.forge.keys import Key, ecdsa, ed, rsa_key
-from tests.vectors.case import Checks, Setting, put
+from tests.vectors.case import Checks, Setting
 
 ENTRY = "verificationMaterial.tlogEntries.0"
 keys = Setting(clause="anchor verify-bundle --key; sigstore algorithm registry")

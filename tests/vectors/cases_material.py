@@ -6,8 +6,9 @@ import datetime as dt
 
 from tests.support.forge.authorities import Leaf
 from tests.support.forge.bundles import V1, b64
+from tests.support.forge.edits import drop, put
 from tests.support.forge.keys import ecdsa, ed
-from tests.vectors.case import Checks, Setting, drop, put
+from tests.vectors.case import Checks, Setting
 
 S = dt.timedelta(seconds=1)
 form = Setting(clause="sigstore_bundle.proto: v0.3 MUST carry the leaf alone, v0.1 and v0.2 a chain")

@@ -20,8 +20,9 @@ from tests.support.forge.authorities import (
 )
 from tests.support.forge.bundles import Edit, ca_instance
 from tests.support.forge.der import utf8
+from tests.support.forge.edits import put
 from tests.support.forge.keys import Key, ecdsa, ed
-from tests.vectors.case import Checks, Setting, put
+from tests.vectors.case import Checks, Setting
 
 S = dt.timedelta(seconds=1)
 AT = SIGNED + 2 * S

@@ -5,8 +5,9 @@ import datetime as dt
 
 from tests.support.forge.authorities import EPOCH, SIGNED
 from tests.support.forge.bundles import V1, V2, Edit, Recipe, Stamp, b64, make, v2_log, window
+from tests.support.forge.edits import drop, put
 from tests.support.forge.logs import Promise
-from tests.vectors.case import ENTRY, PROOF, Checks, Setting, drop, entry, put
+from tests.vectors.case import ENTRY, PROOF, Checks, Setting, entry
 
 S = dt.timedelta(seconds=1)
 promise = Setting(

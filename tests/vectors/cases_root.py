@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 from tests.support.forge.authorities import authority
 from tests.support.forge.bundles import Edit, Json, b64, ca_instance, ct_instance, log_instance, v2_log
+from tests.support.forge.edits import put
 from tests.support.forge.keys import Key, ecdsa, ed, rsa_key
 from tests.support.forge.logs import V2_ORIGIN, Log, note_id
-from tests.vectors.case import Checks, Setting, put
+from tests.vectors.case import Checks, Setting
 
 
 def held(key: Key, origin: str = V2_ORIGIN) -> Callable[[], Log]:

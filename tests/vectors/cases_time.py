@@ -10,8 +10,9 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from tests.support.forge.authorities import SIGNED, tsa
 from tests.support.forge.bundles import V1, V2_DSSE, Stamp, b64, ca_instance, window
+from tests.support.forge.edits import put
 from tests.support.forge.keys import Key
-from tests.vectors.case import STAMP, Checks, Setting, both, put
+from tests.vectors.case import STAMP, Checks, Setting, both
 
 S = dt.timedelta(seconds=1)
 AT = SIGNED + 2 * S

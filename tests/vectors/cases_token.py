@@ -11,8 +11,9 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from tests.support.forge.authorities import SIGNED, Authority, Leaf, Upper, tsa
 from tests.support.forge.bundles import Edit, Json, Stamp, b64, ca_instance, window
 from tests.support.forge.der import tlv
+from tests.support.forge.edits import put
 from tests.support.forge.keys import ecdsa
-from tests.vectors.case import STAMP, Checks, Setting, put
+from tests.vectors.case import STAMP, Checks, Setting
 
 HALF, US = dt.timedelta(milliseconds=500), dt.timedelta(microseconds=1)
 AT = SIGNED + dt.timedelta(seconds=2)

@@ -1,29 +1,56 @@
 # SPDX-License-Identifier: Apache-2.0
 """Ledgers to facts: one strict reader for each format of FORMAT.md section 3.
 
-A new format is one file here and its row in `READERS`.
+A new format is one file here and its row in `_CLASSES`.
 """
 
-from anchor.errors import Misuse, Unsupported
-from anchor.format.readers.csv_table import CsvTable
-from anchor.format.readers.json_array import JsonArray
-from anchor.format.readers.jsonl import JsonLines
-from anchor.format.readers.ledger_json import LedgerJson
-from anchor.format.readers.markdown import MarkdownTable
-from anchor.format.readers.reader import FileReader, StreamReader
+import importlib
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
 
-__all__ = ["READERS", "reader_for", "reader_named"]
+from anchor.errors import Misuse, Refused, Unsupported
+from anchor.format import strict_json
+from anchor.format.readers.reader import NO_DIALECT, Dialect, FileReader, StreamReader
 
-READERS: dict[str, type[StreamReader] | type[FileReader]] = {
-    reader.name: reader
-    for reader in (
-        MarkdownTable,
-        LedgerJson,
-        JsonArray,
-        JsonLines,
-        CsvTable,
-    )
+__all__ = ["READERS", "VERSION_1", "check_effects", "dialect_of", "reader_for", "reader_named", "written"]
+
+VERSION_1: Final = ("markdown-table-v1", "ledger-json-v1", "json-v1", "jsonl-v1", "csv-v1")
+"""The readers that a statement of version 1 may name (FORMAT.md section 3). There will be no more of them."""
+
+_CLASSES: Final = {
+    "markdown-table-v1": "markdown.MarkdownTable",
+    "ledger-json-v1": "ledger_json.LedgerJson",
+    "ledger-json-v2": "ledger_json.LedgerJson2",
+    "json-v1": "json_array.JsonArray",
+    "jsonl-v1": "jsonl.JsonLines",
+    "csv-v1": "csv_table.CsvTable",
+    "delimited-v2": "delimited_v2.DelimitedTable",
+    "json-v2": "json_v2.JsonFacts",
+    "jsonl-v2": "jsonl_v2.JsonLinesFacts",
+    "lines-v1": "lines_v1.Lines",
+    "files-v1": "file_list.FileList",
+    "markdown-table-v2": "markdown_v2.MarkdownTable2",
 }
+"""The module and the class of each reader, by the name of the reader."""
+
+
+class _Readers(Mapping[str, type[StreamReader] | type[FileReader]]):
+    """The readers by name. Each is imported when it is first used: a verifier needs one or two of them."""
+
+    def __getitem__(self, name: str) -> type[StreamReader] | type[FileReader]:
+        module, _, kind = _CLASSES[name].partition(".")
+        found: type[StreamReader] | type[FileReader]
+        found = getattr(importlib.import_module(f"{__name__}.{module}"), kind)
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_CLASSES)
+
+    def __len__(self) -> int:
+        return len(_CLASSES)
+
+
+READERS: Final = _Readers()
 
 
 def reader_named(name: str, *, where: str) -> type[StreamReader] | type[FileReader]:
@@ -35,6 +62,46 @@ def reader_named(name: str, *, where: str) -> type[StreamReader] | type[FileRead
         known = ", ".join(READERS)
         raise Unsupported(f"unknown reader {name[:64]!r}", where=where, remedy=f"this program has {known}")
     return READERS[name]
+
+
+def dialect_of(reader: type[StreamReader] | type[FileReader], value: Any, *, where: str) -> Dialect:
+    """The dialect that a statement gives for a reader, or the default if it gives none (None).
+
+    Raises `Unsupported` for a member that the reader does not have, `Refused` for a value that it may not
+    have, for a default that is written out, and for an empty dialect (FORMAT.md section 17).
+    """
+    if value is None:
+        return NO_DIALECT if reader.dialect_type is Dialect else reader.dialect_type()
+    dialect: Dialect = strict_json.build(value, reader.dialect_type, where=where)
+    dialect.check(where=where)
+    if written(dialect) != value or not value:
+        raise Refused("a member has its default value, or there is no member", where=where)
+    return dialect
+
+
+def check_effects(idle: Iterable[frozenset[str]], *, where: str) -> None:
+    """Raise `Refused` if a member of the dialect had no effect on any file of the ledger (section 17.2).
+
+    `idle` has the members that had none, for each file.
+    """
+    for member in sorted(frozenset.intersection(*idle)):
+        raise Refused(
+            f"the file is read the same without `{member}`",
+            where=f"{where}: dialect",
+            remedy=f"leave --{member.replace('_', '-')} out",
+        )
+
+
+def written(dialect: Dialect) -> dict[str, Any]:
+    """The members of a dialect that are not the default, as a statement has them."""
+    # msgspec leaves out a member that is the very object of its default. Another one may equal it.
+    default = type(dialect)()
+    members = {name: getattr(dialect, name) for name in dialect.__struct_fields__}
+    return {
+        name: list(value) if isinstance(value, tuple) else value
+        for name, value in members.items()
+        if value != getattr(default, name)
+    }
 
 
 def reader_for(name: str, head: bytes = b"") -> str:

@@ -4,62 +4,73 @@
 FORMAT.md section 3.2.
 """
 
-import re
 from collections.abc import Iterator
 from typing import Any
 
-from anchor.format.facts import MAX_CELL, MAX_FACTS, Row
+from anchor import limits, regex
+from anchor.errors import Refused
+from anchor.format.facts import MAX_CELL, MAX_FACTS, Chunk, Row
+from anchor.format.readers.flat_objects import FlatObjects
+from anchor.format.readers.line_blocks import LineBlocks, lines_of, until_refused
 from anchor.format.readers.lines import TextLines
-from anchor.format.readers.objects import columns_of, decode, plain_row, row_of
-from anchor.format.readers.reader import Stream, StreamReader
+from anchor.format.readers.objects import columns_of, decode, row_of
+from anchor.format.readers.reader import NO_DIALECT, ChunkReader, Dialect, Stream
 
-_BLANK = re.compile(r"[ \t\r]*")
+_BLANK = regex.expression(r"[ \t\r]*")
 
 
-class JsonLines(StreamReader):
-    """The facts of a JSON Lines file; the first one is read at once."""
+class JsonLines(ChunkReader):
+    """The facts of a JSON Lines file; the first block is read at once."""
 
     name = "jsonl-v1"
     published = "ledger.jsonl"
     suffixes = (".jsonl", ".ndjson")
 
-    def __init__(self, stream: Stream, *, where: str) -> None:
-        self._lines = TextLines(stream, where)
-        self._place = f"{where}: line "
-        text = self._lines.text()
+    def __init__(self, stream: Stream, *, where: str, dialect: Dialect = NO_DIALECT) -> None:
+        self._blocks, self._where = LineBlocks(stream, where, most=limits.FILE), where
+        self._block = self._blocks.next()
+        lines = lines_of(self._block, where, line=1)
+        text = lines.text()
         if text is None:
-            self._lines.number = 1
-            raise self._lines.refused("no facts", "write one JSON object a line")
-        self._first = text
-        self.columns = columns_of(self._decode(text), where=f"{self._place}1")
+            raise Refused("no facts", where=f"{where}: line 1", remedy="write one JSON object a line")
+        self.columns = columns_of(value_of(text, lines)[0], where=f"{where}: line 1")
 
-    def _decode(self, text: str) -> Any:
-        begin = end = 0
-        if not text.startswith("{"):
-            begin = _BLANK.match(text).end()  # type: ignore[union-attr]  # it matches the empty string too
-            if begin == len(text):
-                raise self._lines.refused("an empty line", "take it out")
-        found, end = decode(text, begin, where=f"{self._place}{self._lines.number}")
-        if end != len(text) and not _BLANK.fullmatch(text, end):
-            raise self._lines.refused(f"more than one value, at column {end + 1}", "write one object a line")
-        return found
+    def chunks(self) -> Iterator[Chunk]:
+        flat = FlatObjects(self.columns, null="")
+        block, line = self._block, 1
+        while block:
+            found = flat.lines(block, self._blocks.line - line)
+            if found and found.alike and self._blocks.line - 1 <= MAX_FACTS:
+                yield range(line, line + len(found.facts)), found.facts
+            else:
+                rows, refused = until_refused(self._one_by_one(block, line))
+                if rows:
+                    yield range(line, line + len(rows)), rows
+                if refused:
+                    raise refused
+            line = self._blocks.line
+            block = self._blocks.next()
 
-    def __iter__(self) -> Iterator[tuple[int, Row]]:
-        lines, columns = self._lines, self.columns
-        text: str | None = self._first
-        while text is not None:
-            number = lines.number
-            if number > MAX_FACTS:
+    def _one_by_one(self, block: bytes, line: int) -> Iterator[Row]:
+        lines = lines_of(block, self._where, line=line)
+        while (text := lines.text()) is not None:
+            if lines.number > MAX_FACTS:
                 raise lines.refused(f"more than {MAX_FACTS} facts", "split the ledger")
-            row = plain_row(text, columns) if len(text) <= MAX_CELL else None
-            yield number, self._row(text) if row is None else row
-            text = lines.text()
+            yield row_of(
+                value_of(text, lines)[0],
+                self.columns,
+                escapes="\\u" in text,
+                long=len(text) > MAX_CELL,
+                where=lines.place,
+            )
 
-    def _row(self, text: str) -> Row:
-        return row_of(
-            self._decode(text),
-            self.columns,
-            escapes="\\u" in text,
-            long=len(text) > MAX_CELL,
-            where=f"{self._place}{self._lines.number}",
-        )
+
+def value_of(text: str, lines: TextLines) -> tuple[Any, int, int]:
+    """The one value of a line, as `objects.decode` gives it, and where in the line it begins and ends."""
+    begin = _BLANK.match(text).end()  # type: ignore[union-attr]  # it matches the empty string too
+    if begin == len(text):
+        raise lines.refused("an empty line", "take it out")
+    found, end = decode(text, begin, where=lines.place)
+    if not _BLANK.fullmatch(text, end):
+        raise lines.refused(f"more than one value, at column {end + 1}", "write one object a line")
+    return found, begin, end

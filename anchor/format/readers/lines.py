@@ -4,15 +4,15 @@
 The readers decide what a line means.
 """
 
-import re
 from collections.abc import Iterator
 
+from anchor import regex
 from anchor.errors import Refused
 from anchor.format.facts import MAX_CELL, MAX_FILE, MAX_LINE, Row, brief
 from anchor.format.readers.reader import Stream
 
 BOM = b"\xef\xbb\xbf"
-_CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f]")
+_CONTROL = regex.expression("[\x00-\x08\x0a-\x1f\x7f-\x9f]")
 """General category Cc without TAB."""
 
 
@@ -45,9 +45,15 @@ class RawLines:
         self.ended = line.endswith(b"\n")
         if self.ended:
             line = line[:-1]
-        if len(line) > self._limit + 1 or (len(line) > self._limit and not line.endswith(b"\r")):
+        end = self.ended and line.endswith(b"\r")
+        if len(line) - end > self._limit:
             raise self.refused(f"a line of more than {self._limit} bytes", "shorten the line")
         return line
+
+    @property
+    def place(self) -> str:
+        """The file and the line that was given last, for messages."""
+        return f"{self.where}: line {self.number}"
 
     def refused(self, problem: str, remedy: str, *, line: int | None = None, field: str = "") -> Refused:
         """A `Refused` at this line, or at another `line`, or in one of its fields."""

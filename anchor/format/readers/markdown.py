@@ -5,17 +5,18 @@ It is not a Markdown parser: what could make the table look different to a reade
 comment, a code fence, a second table) is refused, not interpreted.
 """
 
-import re
 from collections.abc import Iterator
 
+from anchor import regex
 from anchor.errors import Refused
 from anchor.format.facts import MAX_CELL, MAX_FACTS, Row, brief, check_columns
 from anchor.format.readers.lines import TextLines
-from anchor.format.readers.reader import Stream, StreamReader
+from anchor.format.readers.reader import NO_DIALECT, Dialect, Stream, StreamReader
 
 BLANK = " \t"
-_DELIMITER = re.compile(r":?-+:?")
-_LINK = re.compile(r"\[([^\[\]]+)\]\(([^ \t<>\"]+)\)")
+_DELIMITER = regex.expression(r":?-+:?")
+_LINK = regex.expression(r"\[([^\[\]]+)\]\(([^ \t<>\"]+)\)")
+_MARKS = ("*", "`")
 _FENCES = ("```", "~~~")
 _LOWER = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ ", "abcdefghijklmnopqrstuvwxyz_")
 
@@ -26,20 +27,24 @@ class MarkdownTable(StreamReader):
     name = "markdown-table-v1"
     published = "ledger.md"
     suffixes = (".md", ".markdown")
+    has_header = True
 
-    def __init__(self, stream: Stream, *, where: str) -> None:
+    def __init__(self, stream: Stream, *, where: str, dialect: Dialect = NO_DIALECT) -> None:
         self._lines = TextLines(stream, where)
-        self._names = [n.translate(_LOWER) for n in (plain(c) for c in self._header())]
+        self._names = [lower_name(plain(c)) for c in self._header()]
         self._width = len(self._names)
         self._check_delimiter()
         line = self._next_row()
         if line is None:
             raise self._lines.refused("the table has no facts", "add a row under the header")
         self._first = (self._lines.number, line)
-        self._links = [link(c) is not None for c in self._row_cells(line)]
-        columns: list[str] = []
-        for name, linked in zip(self._names, self._links, strict=True):
-            columns += [name, f"{name}_url"] if name and linked else [name]
+        columns = list(self._names)
+        self._linked = [at for at, c in enumerate(self._row_cells(line)) if link(c) is not None]
+        """The columns of links, the last one first: each link replaces one cell by two."""
+        self._linked.reverse()
+        for at in self._linked:
+            if columns[at]:
+                columns.insert(at + 1, f"{columns[at]}_url")
         self.columns = check_columns(columns, where=self._at_header)
 
     def __iter__(self) -> Iterator[tuple[int, Row]]:
@@ -143,23 +148,21 @@ class MarkdownTable(StreamReader):
         return cells
 
     def _row(self, line: str) -> Row:
-        row: list[str] = []
-        for cell, linked, name in zip(self._row_cells(line), self._links, self._names, strict=True):
-            if not linked:
-                row.append(plain(cell) if cell.endswith(("*", "`")) else cell)
-                continue
-            found = link(cell)
-            if found is None:
-                text = plain(cell)
-                if text == cell and "](" in cell:
-                    raise self._lines.refused(
-                        "a malformed link",
-                        "write [text](url) and nothing else in the cell",
-                        field=brief(name),
-                    )
-                found = (text, "")
-            row += found
+        cells = self._row_cells(line)
+        row = [plain(c) if c.endswith(_MARKS) else c for c in cells]
+        for at in self._linked:
+            row[at : at + 1] = link(cells[at]) or self._unlinked(cells[at], row[at], self._names[at])
         return self._lines.check_cells(tuple(row), self.columns) if len(line) > MAX_CELL else tuple(row)
+
+    def _unlinked(self, cell: str, text: str, name: str) -> tuple[str, str]:
+        """The text of a cell without a link, in a column of links, and an empty URL."""
+        if text == cell and "](" in cell:
+            raise self._lines.refused(
+                "a malformed link",
+                "write [text](url) and nothing else in the cell",
+                field=brief(name),
+            )
+        return text, ""
 
 
 def plain(cell: str) -> str:
@@ -171,14 +174,24 @@ def plain(cell: str) -> str:
     return cell
 
 
+def lower_name(text: str) -> str:
+    """The name of a column whose header cell has this text (FORMAT.md section 3.1, rule 7)."""
+    return text.translate(_LOWER)
+
+
 def link(cell: str) -> tuple[str, str] | None:
     """Text and URL of a cell that is one link and nothing else, else None."""
     found = _LINK.fullmatch(cell)
-    if not found:
-        return None
+    return (found[1], found[2]) if found and _balanced(found[2]) else None
+
+
+def _balanced(url: str) -> bool:
+    """True if each `)` closes a `(` before it, and none stays open."""
+    if "(" not in url and ")" not in url:
+        return True
     depth = 0
-    for c in found[2]:
+    for c in url:
         depth += (c == "(") - (c == ")")
         if depth < 0:
-            return None
-    return (found[1], found[2]) if depth == 0 else None
+            return False
+    return depth == 0

@@ -6,31 +6,40 @@ empty string. How the objects are laid out in a file is for the readers.
 """
 
 import json
-import re
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
-import msgspec
-
+from anchor import regex
 from anchor.errors import Refused
 from anchor.format.facts import MAX_CELL, MAX_NUMBER, Row, brief, check_columns
 
-_SURROGATE = re.compile("[\ud800-\udfff]")
+_SURROGATE = regex.expression("[\ud800-\udfff]")
 _WORDS = {True: "true", False: "false", None: ""}
 _STRINGS = {str}
+_AS_STRING = "write it as a string"
 
 
-class _Bad(Exception):
-    """The problem that a hook of the JSON decoder found. The caller adds the place."""
+class Malformed(Exception):
+    """No JSON value. The caller adds the place."""
+
+    def __init__(self, problem: str, remedy: str, position: int | None = None, *, cut: bool = False) -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.remedy = remedy
+        self.position = position
+        """The character that is wrong, if one is known."""
+        self.cut = cut
+        """The text ends inside a string."""
 
 
 def _number(text: str) -> str:
     if len(text) > MAX_NUMBER:
-        raise _Bad(f"a number of {len(text)} characters, more than {MAX_NUMBER}")
+        raise Malformed(f"a number of {len(text)} characters, more than {MAX_NUMBER}", _AS_STRING)
     return text
 
 
 def _constant(text: str) -> NoReturn:
-    raise _Bad(f"{text} is no JSON")
+    raise Malformed(f"{text} is no JSON", _AS_STRING)
 
 
 # Objects come as tuples of pairs, so that a duplicate key is seen and an object is not taken for an array.
@@ -39,36 +48,34 @@ _DECODER = json.JSONDecoder(
 )
 
 
-_STRINGS_ONLY = msgspec.json.Decoder(dict[str, str]).decode
+def value_at(text: str, start: int) -> tuple[Any, int]:
+    """The JSON value at `start` of `text` and the position after it; objects are tuples of pairs.
 
-
-def decode(text: str, start: int, *, where: str) -> tuple[Any, int]:
-    """The JSON value at `start` of `text` and the position after it; objects are tuples of pairs."""
+    Raises `Malformed`.
+    """
     try:
         return _DECODER.raw_decode(text, start)
     except json.JSONDecodeError as e:
-        raise Refused(
-            f"not JSON: {e.msg} at column {e.colno}", where=where, remedy="write the value as RFC 8259 says"
+        cut = e.msg.startswith("Unterminated")
+        raise Malformed(
+            f"not JSON: {e.msg.removesuffix(' starting at')}",
+            "write the value as RFC 8259 says",
+            e.pos,
+            cut=cut,
         ) from None
-    except _Bad as e:
-        raise Refused(str(e), where=where, remedy="write it as a string") from None
     except RecursionError:
-        raise Refused("nested too deeply", where=where, remedy="a fact is a flat object") from None
+        raise Malformed("nested too deeply", "a fact is a flat object") from None
 
 
-def plain_row(text: str, columns: tuple[str, ...]) -> Row | None:
-    """The values of an object without anything unusual, twice as fast as by `decode`; else None.
-
-    Without a back-slash, n members whose keys and values are all strings take 4n quotes. A duplicate key
-    would take more, so what this accepts is what `decode` and `row_of` give.
-    """
-    if "\\" in text or text.count('"') != 4 * len(columns):
-        return None
+def decode(text: str, start: int, *, where: str) -> tuple[Any, int]:
+    """As `value_at`. Raises `Refused`, with the column of the line where the value is wrong."""
     try:
-        found = _STRINGS_ONLY(text)
-    except (msgspec.DecodeError, UnicodeError):
-        return None
-    return tuple(found.values()) if tuple(found) == columns else None
+        return value_at(text, start)
+    except Malformed as e:
+        problem = e.problem
+        if e.position is not None:
+            problem += f" at column {e.position - text.rfind(chr(10), 0, e.position)}"
+        raise Refused(problem, where=where, remedy=e.remedy) from None
 
 
 def columns_of(pairs: Any, *, where: str) -> tuple[str, ...]:
@@ -95,6 +102,13 @@ def row_of(pairs: Any, columns: tuple[str, ...], *, escapes: bool, long: bool, w
     return values
 
 
+def duplicate(names: Sequence[str], where: str) -> Refused:
+    """The refusal of an object that has one of these names twice."""
+    seen: set[str] = set()
+    twice = next(n for n in names if n in seen or seen.add(n))  # type: ignore[func-returns-value]
+    return Refused(f"duplicate key {brief(twice)}", where=where, remedy="keep one of them")
+
+
 def _no_object(value: Any, where: str) -> Refused:
     kind = "an object without members" if value == () else "no object"
     return Refused(f"the fact is {kind}", where=where, remedy="a fact is a flat object with named values")
@@ -103,8 +117,7 @@ def _no_object(value: Any, where: str) -> Refused:
 def _reorder(keys: tuple[str, ...], values: Row, columns: tuple[str, ...], where: str) -> Row:
     found = dict(zip(keys, values, strict=True))
     if len(found) != len(keys):
-        twice = next(k for i, k in enumerate(keys) if k in keys[:i])
-        raise Refused(f"duplicate key {brief(twice)}", where=where, remedy="keep one of them")
+        raise duplicate(keys, where)
     for name in columns:
         if name not in found:
             raise Refused(

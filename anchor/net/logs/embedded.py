@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The embedded log is read as the files that its publisher puts beside the release."""
 
-import re
 from pathlib import Path
 from urllib.parse import urljoin
 
+from anchor import regex
 from anchor.errors import Unavailable
 from anchor.log_kinds import EMBEDDED
 from anchor.net import release_files
@@ -12,7 +12,7 @@ from anchor.net.log_sources import FolderSource, HttpSource
 from anchor.net.logs.network import Reach, ReadLog, StaticTiles
 from anchor.tlog.source import Source
 
-_VERSION = re.compile(r"/release/[^/]+/release\.json$")
+_VERSION = regex.expression(r"/release/[^/]+/release\.json$")
 
 
 class EmbeddedNetwork(StaticTiles):

@@ -8,12 +8,11 @@ checkpoint, each proof, and the index of an entry.
 
 import base64
 import json
-import re
 import time
 from typing import Any
 from urllib.parse import urlencode
 
-from anchor import limits
+from anchor import limits, regex
 from anchor.encoding import parse_json, to_base64, unbase64, unhex
 from anchor.errors import AnchorError, Refused, Unavailable
 from anchor.log_kinds.rekor_v1 import REKOR_V1
@@ -30,7 +29,7 @@ from anchor.tlog.checkpoint import Log
 from anchor.tlog.source import Missing, Source
 
 SERVICE = "Rekor v1"
-_UUID = re.compile(r"(?:[0-9a-f]{16})?([0-9a-f]{64})")
+_UUID = regex.expression(r"(?:[0-9a-f]{16})?([0-9a-f]{64})")
 
 
 class RekorV1Writer(RemoteLog):

@@ -3,8 +3,10 @@
 
 Each binary is built in a throw-away module that requires one pinned version: the Go proxy then answers
 without version lists, and minimal version selection gives the same build every time (checked against
-sum.golang.org). The cache is keyed by the code of this file and of `tesseract.py`: other pins or another
-recipe, another folder. Cache the folder in CI (430 MB), never Go's own caches (9 GB).
+sum.golang.org). Each binary is kept under the digest of all that it depends on, so another pin builds one
+binary again. The tests see a folder of links to them, keyed by the code of this file and of the files of
+single builds.
+Cache the folder in CI (475 MB), never Go's own caches (9 GB).
 """
 
 import ast
@@ -23,9 +25,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.interop.stack import tesseract
+from tests.interop.stack import bundle_search, tesseract
 
 GO = "1.26"
+FLAGS = ("-trimpath", "-ldflags=-s -w")
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,18 @@ RECIPES = (
         "v0.0.0-20260720115447-2e1c6971d19e",
         f"replace {_MERKLE} => {_MERKLE} v0.0.3-0.20260629095233-a1adddb6323b",
     ),
+    Recipe(
+        "litewitness",  # later versions want Go 1.27
+        "filippo.io/torchwood/cmd/litewitness",
+        "filippo.io/torchwood",
+        "v0.6.1",
+    ),
+    Recipe(
+        "tessera-oneshot",
+        "github.com/transparency-dev/tessera/cmd/examples/posix-oneshot",
+        "github.com/transparency-dev/tessera",
+        "v1.0.4",
+    ),
     Recipe("cosign", "github.com/sigstore/cosign/v3/cmd/cosign", "github.com/sigstore/cosign/v3", "v3.1.2"),
     Recipe(
         "rekor-server", "github.com/sigstore/rekor/cmd/rekor-server", "github.com/sigstore/rekor", "v1.5.4"
@@ -70,7 +85,7 @@ RECIPES = (
     Recipe("trillian_log_server", f"{TRILLIAN[0]}/cmd/trillian_log_server", *TRILLIAN),
     Recipe("trillian_log_signer", f"{TRILLIAN[0]}/cmd/trillian_log_signer", *TRILLIAN),
 )
-NAMES = (*(r.name for r in RECIPES), tesseract.NAME, "trillian.sql")
+NAMES = (*(r.name for r in RECIPES), tesseract.NAME, bundle_search.NAME, "trillian.sql")
 
 
 class NotBuilt(RuntimeError):
@@ -87,7 +102,7 @@ def cache() -> Path:
 
 def key() -> str:
     """A short name of everything that the binaries depend on; CI uses it as its cache key."""
-    sources = (Path(__file__), Path(tesseract.__file__))
+    sources = (Path(__file__), Path(tesseract.__file__), Path(bundle_search.__file__))
     return hashlib.sha256("\n".join(map(_code, sources)).encode()).hexdigest()[:16]
 
 
@@ -112,60 +127,70 @@ def build() -> Path:
     """Build what is missing, one builder at a time; the folder of binaries. Ten minutes from nothing."""
     folder = cache()
     folder.mkdir(parents=True, exist_ok=True)
-    with _locked(folder / ".lock"):
+    kept = folder.parent / "kept"
+    kept.mkdir(exist_ok=True)
+    with _locked(kept / ".lock"):
         for recipe in RECIPES:
-            if not (folder / recipe.name).is_file():
-                _timed(recipe.name, recipe.version, functools.partial(_build, recipe, folder))
-        if not (folder / tesseract.NAME).is_file():
-            _timed(tesseract.NAME, tesseract.VERSION, functools.partial(_tesseract, folder))
-        if not (folder / "trillian.sql").is_file():
-            _timed("trillian.sql", TRILLIAN[1], functools.partial(_schema, folder))
+            _provide(folder, kept, recipe.name, repr(recipe), functools.partial(_build, recipe))
+        source = _code(Path(tesseract.__file__))
+        _provide(folder, kept, tesseract.NAME, source, _tesseract)
+        _provide(folder, kept, bundle_search.NAME, bundle_search.GO_MOD + bundle_search.MAIN, _bundle_search)
+        _provide(folder, kept, "trillian.sql", repr(TRILLIAN), _schema)
     return folder
 
 
-def _timed(name: str, version: str, work: Callable[[], None]) -> None:
-    began = time.monotonic()
-    work()
-    print(f"{name} {version} {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
+def _provide(folder: Path, kept: Path, name: str, depends: str, make: Callable[[Path], None]) -> None:
+    """Put a binary into the folder: the kept one of these dependencies, else it is made and kept."""
+    digest = hashlib.sha256("\n".join((GO, *FLAGS, depends)).encode()).hexdigest()[:16]
+    object_ = kept / f"{name}.{digest}"
+    if not object_.is_file():
+        began = time.monotonic()
+        part = kept / f".{name}.{os.getpid()}.part"
+        try:
+            make(part)
+            part.replace(object_)  # the cache never holds half a binary
+        finally:
+            part.unlink(missing_ok=True)
+        print(f"{name} {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
+    for old in kept.glob(f"{name}.????????????????"):
+        if old != object_:
+            old.unlink()
+    if not (folder / name).is_file():
+        os.link(object_, folder / name)
 
 
-def _build(recipe: Recipe, folder: Path) -> None:
+def _build(recipe: Recipe, target: Path) -> None:
     with tempfile.TemporaryDirectory() as work:
         lines = [
             "module build", "", f"go {GO}", "", f"require {recipe.module} {recipe.version}",
             recipe.replace, f"tool {recipe.package}", "",
         ]  # fmt: skip
         Path(work, "go.mod").write_text("\n".join(lines))
-        _compile(Path(work), recipe.package, folder / recipe.name)
+        _go(Path(work), "build", *FLAGS, "-o", str(target), recipe.package)
 
 
-def _compile(work: Path, package: str, target: Path) -> None:
-    """Compile beside the target and rename: the cache never holds half a binary."""
-    part = target.with_suffix(f".{os.getpid()}.part")
-    try:
-        _go(work, "build", "-trimpath", "-ldflags=-s -w", "-o", str(part), package)
-        part.replace(target)
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def _tesseract(folder: Path) -> None:
+def _tesseract(target: Path) -> None:
     with tempfile.TemporaryDirectory() as work:
         Path(work, "go.mod").write_text(tesseract.GO_MOD.format(go=GO))
         source = _module(Path(work), tesseract.MODULE, tesseract.VERSION)
         main = (source / "cmd" / "tesseract" / "posix" / "main.go").read_text()
         Path(work, "main.go").write_text(tesseract.without_untagged(main))
-        _compile(Path(work), ".", folder / tesseract.NAME)
+        _go(Path(work), "build", *FLAGS, "-o", str(target), ".")
 
 
-def _schema(folder: Path) -> None:
+def _bundle_search(target: Path) -> None:
+    with tempfile.TemporaryDirectory() as work:
+        Path(work, "go.mod").write_text(bundle_search.GO_MOD.format(go=GO))
+        Path(work, "main.go").write_text(bundle_search.MAIN)
+        _go(Path(work), "build", *FLAGS, "-o", str(target), ".")
+
+
+def _schema(target: Path) -> None:
     """Trillian's PostgreSQL schema, from the module itself."""
     with tempfile.TemporaryDirectory() as work:
         Path(work, "go.mod").write_text(f"module build\n\ngo {GO}\n")
         source = _module(Path(work), *TRILLIAN) / "storage" / "postgresql" / "schema" / "storage.sql"
-        part = folder / f"trillian.sql.{os.getpid()}.part"
-        part.write_bytes(source.read_bytes())
-        part.replace(folder / "trillian.sql")
+        target.write_bytes(source.read_bytes())
 
 
 def _module(work: Path, module: str, version: str) -> Path:

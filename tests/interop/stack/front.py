@@ -24,6 +24,8 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric import ec
 from jwt.algorithms import ECAlgorithm
 
+from tests.support.servers.ports import held_port
+
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
@@ -51,6 +53,7 @@ class _Server(ThreadingHTTPServer):
     """Ends kept connections with itself: a server that is stopped is gone for everybody."""
 
     daemon_threads = True
+    request_queue_size = 128  # a client whose connection is not taken at once tries again after a second
 
     def __init__(self, port: int, handler: type[Handler]) -> None:
         super().__init__(("127.0.0.1", port), handler)
@@ -72,11 +75,11 @@ class _Server(ThreadingHTTPServer):
 
 
 class Front:
-    """An HTTP server in a thread."""
+    """An HTTP server in a thread. Once it is stopped, whoever calls it is refused."""
 
-    def __init__(self, handler: type[Handler], port: int = 0) -> None:
-        self._server = _Server(port, handler)
-        self.port = int(self._server.server_address[1])
+    def __init__(self, handler: type[Handler]) -> None:
+        self.port = held_port()
+        self._server = _Server(self.port, handler)
         self.url = f"http://127.0.0.1:{self.port}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()

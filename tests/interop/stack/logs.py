@@ -10,7 +10,8 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 from tests.interop.stack import keys
 from tests.interop.stack.documents import LogFacts
 from tests.interop.stack.front import Front, log_front
-from tests.interop.stack.process import Server, answers, free_ports
+from tests.interop.stack.process import Server, answers
+from tests.support.servers.ports import held_port
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ class RekorV2:
         return found
 
     def start(self) -> "RekorV2":
-        http, grpc, metrics = free_ports(3)
+        http, grpc, metrics = (held_port() for _ in range(3))
         argv: list[str | Path] = [
             self.bin / "rekor-tiles-posix", "serve", f"--hostname={self.origin}",
             f"--storage-dir={self.storage}", f"--signer-filepath={self.folder / 'key.pem'}",
@@ -140,7 +141,7 @@ def start_witness(name: str, folder: Path, *, binary: Path, logs: Path, of: dict
     for origin, vkey in of.items():
         lines += [f"  - Origin: {origin}", "    URL: http://unused", f"    PublicKey: {vkey}"]
     (folder / "logs.yaml").write_text("\n".join([*lines, ""]))
-    (port,) = free_ports(1)
+    port = held_port()
     url = f"http://127.0.0.1:{port}"
     argv: list[str | Path] = [
         binary, f"--listen=127.0.0.1:{port}", "--metrics_listen=", f"--private_key_path={note}",

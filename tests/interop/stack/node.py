@@ -2,6 +2,7 @@
 """The npm sigstore libraries, installed once from the checked-in lock file into the cache of binaries."""
 
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -52,9 +53,32 @@ def install() -> Path:
 
 
 def verify(root: Path, bundle: Path, *, issuer: str, identity: str, artifact: Path | None = None) -> str:
-    """Empty when the npm libraries accept the bundle, else their reason."""
-    argv = ["node", str(SOURCE / "verify.mjs"), str(root), str(bundle), issuer, identity]
-    env = {**os.environ, "NODE_LIBRARIES": str(folder())}
-    files = [str(artifact)] if artifact else []
-    done = subprocess.run([*argv, *files], env=env, capture_output=True, text=True, check=False)
-    return done.stderr.strip() or f"exit {done.returncode}" if done.returncode else ""
+    """Empty when the npm libraries accept the bundle, else their reason.
+
+    One process answers until `stop`: Node takes longer to start than to verify.
+    """
+    if not _running:
+        argv = ["node", str(SOURCE / "verify.mjs")]
+        env = {**os.environ, "NODE_LIBRARIES": str(folder())}
+        _running.append(
+            subprocess.Popen(argv, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        )
+    (process,) = _running
+    assert process.stdin is not None
+    assert process.stdout is not None
+    words = [str(root), str(bundle), issuer, identity, *([str(artifact)] if artifact else [])]
+    process.stdin.write(json.dumps(words) + "\n")
+    process.stdin.flush()
+    line = process.stdout.readline()
+    assert line, "Node has ended; what it said is on stderr"
+    refused: str = json.loads(line)
+    return refused
+
+
+_running: list["subprocess.Popen[str]"] = []
+
+
+def stop() -> None:
+    """End the process, if there is one."""
+    while _running:
+        _running.pop().communicate(timeout=60)  # its standard input ends, and so does it

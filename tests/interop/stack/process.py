@@ -5,7 +5,6 @@ import contextlib
 import ctypes
 import os
 import signal
-import socket
 import subprocess
 import time
 import urllib.error
@@ -21,13 +20,6 @@ _direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 class NotStarted(RuntimeError):
     """A server ended or did not become healthy; the message has the end of its log."""
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports of loopback that are free now."""
-    with contextlib.ExitStack() as held:
-        sockets = [held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        return [s.getsockname()[1] for s in sockets]
 
 
 def fetch(url: str, seconds: float = 2) -> tuple[int, bytes]:
@@ -116,6 +108,15 @@ class Server:
         """Ask it to end, then make it."""
         self._end(how, seconds)
 
+    def rest(self) -> None:
+        """Give it no time of a processor until `go_on`."""
+        if not self.ended():
+            os.kill(self.pid, signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        if not self.ended():
+            os.kill(self.pid, signal.SIGCONT)
+
     def restart(self, *extra: str) -> None:
         """kill -9 and start again on the same ports and data."""
         self.kill()
@@ -126,6 +127,7 @@ class Server:
             return
         with contextlib.suppress(ProcessLookupError):
             self.process.send_signal(how)
+            self.process.send_signal(signal.SIGCONT)  # one that rests would not end
         try:
             self.process.wait(seconds)
         except subprocess.TimeoutExpired:

@@ -11,20 +11,27 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 from tests.interop.stack import documents, keys
 from tests.interop.stack.documents import Json
 from tests.interop.stack.front import Issuer
 from tests.interop.stack.logs import RekorV2, Witness, start_witness
-from tests.interop.stack.process import NotStarted, Server, free_ports
+from tests.interop.stack.process import NotStarted, Server
 from tests.interop.stack.trillian import Postgres, RekorV1, postgres_bin
 from tests.interop.stack.tufrepo import TufRepository
+from tests.support.servers.ports import held_port
 
 Log = RekorV2 | RekorV1
 Identity = Literal["email", "uri", "spiffe"]
 ORIGIN = "log.stack.internal"
 ORIGIN_V1 = "rekor1.stack.internal"
+
+
+class NewLog(Protocol):
+    """Starts a Rekor v2 log of this origin."""
+
+    def __call__(self, origin: str, *, persistent_antispam: bool = False) -> RekorV2: ...
 
 
 @dataclass
@@ -68,7 +75,7 @@ class Stack:
         return server
 
     def _start_ct(self) -> Server:
-        (port,) = free_ports(1)
+        port = held_port()
         self.ct_url = f"http://127.0.0.1:{port}"
         storage = self.folder / "ct"
         storage.mkdir(exist_ok=True)
@@ -83,7 +90,7 @@ class Stack:
         return self._add("tesseract", argv, self.ct_url, "/healthz")
 
     def _start_fulcio(self) -> Server:
-        http, grpc, metrics = free_ports(3)  # equal HTTP and gRPC ports panic at start
+        http, grpc, metrics = (held_port() for _ in range(3))  # equal HTTP and gRPC ports panic at start
         self.fulcio_url = f"http://127.0.0.1:{http}"
         k, issuer = self.pki.folder, self.oidc.url
         kinds: dict[str, Json] = {
@@ -104,7 +111,7 @@ class Stack:
         return self._add("fulcio", argv, self.fulcio_url, "/healthz")
 
     def _start_tsa(self) -> Server:
-        (port,) = free_ports(1)
+        port = held_port()
         base = f"http://127.0.0.1:{port}"
         self.tsa_url = f"{base}/api/v1/timestamp"
         k = self.pki.folder

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from anchor.verdict import Class
 from tests.support.attacks.attacked import Attacked, Hook
-from tests.support.process.anchor_cli import Ran, anchor, process
+from tests.support.process.anchor_cli import Ran, anchor, forked
 from tests.support.releases.published import Site
 from tests.support.servers.folder_server import FolderServer, serve_folder
 
@@ -101,7 +101,7 @@ class Play(Attacked):
 
     def watch(self, *, apart: bool = False, rule: str = RULE) -> Ran:
         """One run: in a process of its own, or in this one with records that are opened anew."""
-        return (process if apart else anchor)(*self.words(rule=rule))
+        return (forked if apart else anchor)(*self.words(rule=rule))
 
     def engine(self) -> sa.Engine:
         return sa.create_engine(self.database or f"sqlite:///{self.home}/records.db", poolclass=sa.NullPool)

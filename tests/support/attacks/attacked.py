@@ -38,6 +38,8 @@ class Hook(LoopbackServer):
     """The answer to a heartbeat."""
     taking = 200
     """The answer to a message."""
+    most = 1 << 20
+    """The bytes of a message that it takes."""
 
     def __init__(self) -> None:
         super().__init__(_Taker)
@@ -67,9 +69,10 @@ class _Taker(Handler):
     def post(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         assert isinstance(self.server, Hook)
-        if self.path == self.server.path and self.server.taking == 200:
+        taking = self.server.taking if len(body) <= self.server.most else 413
+        if self.path == self.server.path and taking == 200:
             self.server.messages.append(json.loads(body))
-        self.answer(self.server.taking)
+        self.answer(taking)
 
     def get(self) -> None:
         assert isinstance(self.server, Hook)
@@ -211,8 +214,7 @@ class Attacked:
 def retire(attacked: Attacked, days: int = 0) -> None:
     """The verifier's trusted root now says that the log ends so long after the release was made."""
     pinned = attacked.site.policy.read_text()
-    path = Path(pinned.split('path = "')[1].split('"')[0])
-    root = json.loads(path.read_bytes())
+    root = json.loads(attacked.site.path("trusted_root").read_bytes())
     end = datetime.now(UTC) + timedelta(days=days)
     root["tlogs"][0]["publicKey"]["validFor"]["end"] = end.strftime("%Y-%m-%dT%H:%M:%SZ")
     own = attacked.folder / "root.json"

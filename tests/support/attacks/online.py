@@ -11,10 +11,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import IO
 
 from tests.support.attacks.attacked import Attacked
 from tests.support.logs.simlog import SimLog
+from tests.support.process import forked
 from tests.support.process.anchor_cli import ROOT
+from tests.support.process.forked import Running
 from tests.support.servers.log_server import LogServer
 
 
@@ -46,13 +49,13 @@ class Online(Attacked):
 class Daemon:
     """A running `anchor watch`; `lines` is what it has printed so far."""
 
-    process: subprocess.Popen[str]
+    process: Running
+    output: IO[str]
     lines: list[str] = field(default_factory=list)
 
     def read(self) -> None:
         """Collects its lines until it ends."""
-        assert self.process.stdout
-        for line in self.process.stdout:
+        for line in self.output:
             self.lines.append(line.rstrip("\n"))
 
     def says(self, found: str, seconds: float = 90) -> None:
@@ -70,7 +73,7 @@ class Daemon:
         self.process.wait(60)
 
 
-def until(done: Callable[[], object], seconds: float, process: subprocess.Popen[str] | None = None) -> None:
+def until(done: Callable[[], object], seconds: float, process: Running | None = None) -> None:
     """Waits until something is so; a process that ends meanwhile is a failure."""
     limit = time.monotonic() + seconds
     while not done():
@@ -81,18 +84,15 @@ def until(done: Callable[[], object], seconds: float, process: subprocess.Popen[
 
 @contextlib.contextmanager
 def watching(found: Attacked, *more: object, env: Mapping[str, str] | None = None) -> Iterator[Daemon]:
-    """`anchor watch` of this watcher's target, looking every second; ended if the test has not done so."""
+    """`anchor watch` of this watcher's target, looking every second; ended if the test has not done so.
+
+    `env` are variables that a process must have from its start. Without them it is a fork.
+    """
     words = ("watch", found.target, "--policy", found.folder / "watched.toml", "--home", found.home)
     pace = ("--every", "1s", "--interval", "1s", "--notify", found.hook.notify_url)
-    surroundings = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", **(env or {})}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "anchor", *map(str, (*words, *pace, *more))],
-        env=surroundings,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    daemon = Daemon(process)
+    process = _started(env, *words, *pace, *more) if env else forked.start(*words, *pace, *more)
+    assert process.stdout
+    daemon = Daemon(process, process.stdout)
     reader = threading.Thread(target=daemon.read)
     reader.start()
     try:
@@ -101,8 +101,21 @@ def watching(found: Attacked, *more: object, env: Mapping[str, str] | None = Non
         if process.poll() is None:
             daemon.kill()
         reader.join()
-        assert process.stdout
         process.stdout.close()
+
+
+def _started(env: Mapping[str, str], *words: object) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-m", "anchor", *map(str, words)],
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", **env},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+OPEN = "SELECT run FROM work WHERE run IS NOT NULL"
+"""The runs that did not end."""
 
 
 def rows(found: Attacked, query: str) -> list[tuple[object, ...]]:
@@ -111,9 +124,9 @@ def rows(found: Attacked, query: str) -> list[tuple[object, ...]]:
         return db.execute(query).fetchall()
 
 
-def held_run(found: Online, *, longest: float | None = None) -> None:
-    """Answer no request any more, or only after so long, and wait for a run of the watch that began since."""
-    found.server.longest = longest
+def held_run(found: Online) -> None:
+    """Answer no request any more, and wait for a run of the watch that asks, whenever it began."""
+    found.server.held.clear()
     found.server.free.clear()
-    known = set(rows(found, "SELECT id FROM runs"))
-    until(lambda: set(rows(found, "SELECT id FROM runs WHERE state = 'running'")) - known, 60)
+    assert found.server.held.wait(90)
+    assert rows(found, OPEN)

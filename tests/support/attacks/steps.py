@@ -87,6 +87,15 @@ def tampered(play: Play) -> None:
         play.replace(b"| A | 1 |", b"| A | 9 |")
 
 
+def tampered_and_shorter(play: Play) -> None:
+    """Without the end of the last row, which no reader takes."""
+    path = play.site.path("ledger.md")
+    if play.act == 1:
+        play.kept["whole"] = path.read_bytes()
+        play.replace(b"| A | 1 |", b"| A | 9 |")
+        path.write_bytes(path.read_bytes()[:-3])
+
+
 def mended(play: Play) -> None:
     play.replace(b"| A | 9 |", b"| A | 1 |")
 
@@ -365,7 +374,7 @@ def deaf(play: Play) -> None:
 
 def hears_again(play: Play) -> None:
     play.hook.taking = 200
-    play.edit("UPDATE deliveries SET next_ms = 0 WHERE state = 'waiting'")
+    play.edit("UPDATE deliveries SET next_ms = 0")
 
 
 def beside(play: Play) -> None:

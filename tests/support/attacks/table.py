@@ -3,14 +3,12 @@
 
 from tests.support.attacks.acts import (
     EQUIVOCATION,
-    ERROR,
     INVALID,
     OK,
     UNAVAILABLE,
     USAGE,
     Act,
     Attack,
-    Play,
     nothing,
 )
 from tests.support.attacks.attacked import dump
@@ -28,7 +26,6 @@ from tests.support.attacks.steps import (
     cleared,
     clock,
     deaf,
-    defect,
     doubt,
     edited,
     ended,
@@ -39,48 +36,33 @@ from tests.support.attacks.steps import (
     gone,
     good_again,
     grown,
-    half_a_file,
     headless,
     hears_again,
-    hidden_edit,
     in_turns,
-    large,
     large_log,
-    lost_and_rolled_back,
     mended,
     mended_reachable,
     newer_view,
-    newest_release,
-    no_defect,
-    old_release,
     one_face,
-    other_second_time,
-    own_release,
     put_back,
     reachable,
     read_only,
     recovered,
-    renamed,
     saved_and_forked,
     saved_and_grown,
     second_statement,
     signed_again,
-    small,
     spoilt_tile,
     swapped,
-    tampered,
     tampered_unreachable,
     thawed,
     told_of_two,
     truth,
     two_faces,
-    usual_release,
-    whole_file,
     written_over,
 )
+from tests.support.attacks.table_cdn import CDN, PUT_BACK
 from tests.support.logs.simlog import SimLog
-
-PUT_BACK = "the records were put back to an older state"
 
 LOG = [
     Attack(
@@ -314,91 +296,6 @@ LOG = [
     ),
 ]
 
-CDN = [
-    Attack(
-        line="CDN: edited ledger or release.json",
-        how="ledger",
-        lie=tampered,
-        honest=mended,
-        acts=at_once(INVALID, last=recovered()),
-        apart=True,
-        both=True,
-    ),
-    Attack(
-        line="CDN: a file missing or cut off, HTTP 200 with nothing, half a body or a web page, "
-        "a site in the middle of a copy",
-        how="half a ledger",
-        lie=half_a_file,
-        honest=whole_file,
-        acts=doubt(),
-    ),
-    Attack(
-        line="CDN: a short file now and then, to hide an edited one",
-        how="in turns",
-        lie=hidden_edit,
-        honest=whole_file,
-        acts=doubt(),
-    ),
-    Attack(
-        line="CDN: old release.json, however often, whichever old one",
-        how="release 1",
-        lie=old_release,
-        honest=newest_release,
-        acts=at_once(UNAVAILABLE, (2, 0, 2), recovered((2, 0, 3))),
-        both=True,
-    ),
-    Attack(
-        line="the same with records that were deleted, put back or cannot be read",
-        how="put back",
-        scene=Play.save,
-        lie=lost_and_rolled_back,
-        honest=newest_release,
-        acts=(
-            Act(UNAVAILABLE, ("UNAVAILABLE",), (2, 0, 2)),
-            *(Act(UNAVAILABLE, (PUT_BACK, "UNAVAILABLE"), (2, 0, 2)),) * 2,
-            recovered((2, 0, 3)),
-        ),
-    ),
-    Attack(
-        line="an old version's own `release/<version>/release.json` as a target",
-        how="release 1",
-        lie=own_release,
-        honest=usual_release,
-        acts=always(OK, (2, 0, 2), Act(OK, (), (2, 0, 3))),
-    ),
-    Attack(
-        line="CDN: files renamed in release.json, which nobody signs",
-        how="bundle and ledger",
-        lie=renamed,
-        honest=nothing,
-        acts=always(OK),
-        both=True,
-    ),
-    Attack(
-        line="CDN: other bytes for every second request of a file",
-        how="ledger",
-        scene=behind_cdn,
-        lie=other_second_time,
-        honest=cleared,
-        acts=always(OK),
-        both=True,
-    ),
-    Attack(
-        line="CDN: a large ledger that nobody signed, or another one than was signed",
-        how="4 MB",
-        lie=large,
-        honest=small,
-        acts=at_once(INVALID, last=recovered()),
-    ),
-    Attack(
-        line="a target that makes the program fail",
-        how="ValueError",
-        lie=defect,
-        honest=no_defect,
-        acts=at_once(ERROR, last=recovered()),
-        both=True,
-    ),
-]
 
 PUBLISHER = [
     Attack(
@@ -582,8 +479,71 @@ ELSEWHERE = {
     "the disk becomes full in the middle of a run, then there is room again": "a disk: test_records_outage",
     "`watch` killed in a run": "the restart is the attack: test_watch_attacks",
     "another cause in each of thousands of runs": "needs a day of runs: test_alarms",
+    "CDN: an old status, or a release.json without its status": "needs a status: test_status_history",
+    "the same with records that were deleted or cannot be read": "needs a status: test_status_history",
+    "CDN: a status by somebody else": "needs a status: test_status_history",
+    "publisher: two statuses of one sequence, a status that lost or changed an entry, or one that names "
+    "another statement for a release that was seen": "needs a status: test_status_history",
+    "publisher: a release or a fact is withdrawn": "needs a status: test_status_history",
+    "an index that hides a fact, and a receipt of its absence": "is in a receipt: test_hidden_key",
     "a message that holds markup, mentions, forged lines, or is longer than its receiver takes": (
         "is about one message: test_receivers_limits"
     ),
+    "the same, and one of them gets the other's checkpoint (`anchor compare`)": (
+        "needs a stranger's checkpoint: test_compare_heads"
+    ),
+    "a checkpoint of another history, larger than the log shows; then withdrawn": (
+        "needs a stranger's checkpoint: test_compare_heads"
+    ),
+    "a log that withholds or spoils the tiles between a stranger's checkpoint and its own": (
+        "needs a stranger's checkpoint: test_compare_heads"
+    ),
+    "a source of `anchor mirror` goes back, leaves an anchor or a status out, spoils or withholds files": (
+        "is about a mirror: test_mirror_attacks"
+    ),
+    "the same source shows another history, of releases, statuses or a log": (
+        "is about a mirror: test_mirror_attacks"
+    ),
+    "somebody signs in the publisher's name, at the end of a tile, in a partial tile, or in a shard "
+    "that began later": ("needs a log that is read whole: test_names"),
+    "the same, and the log hides the entry, serves an older head, or the watch starts again": (
+        "needs a log that is read whole: test_names"
+    ),
+    "the same in a tile that is pruned or hidden before it was read": (
+        "needs a log that is read whole: test_names"
+    ),
+    "the same, and the records are deleted": "needs a log that is read whole: test_names",
+    "10,000 entries in the publisher's name": "needs a log that is read whole: test_names",
+    "certificates that anybody made, with the publisher's name": (
+        "needs a log that is read whole: test_names"
+    ),
+    "a server of tiles makes up an entry in the publisher's name": (
+        "needs a log that is read whole: test_names"
+    ),
+    "a copied home publishes another history, and asks the same witnesses": (
+        "needs witnesses: test_witness_attacks"
+    ),
+    "two histories, each shown to one of two witnesses": "needs witnesses: test_witness_attacks",
+    "a home that was restored from an old copy publishes": "needs witnesses: test_witness_attacks",
+    "a witness whose store was rolled back": "needs witnesses: test_witness_attacks",
+    "a cosignature that is replayed, of another log, of another key, from the future, of time 0, or "
+    "altered": ("needs witnesses: test_witness_attacks"),
+    "one witness key under two names or at two URLs, the log's own key as a witness": (
+        "needs witnesses: test_witness_attacks"
+    ),
+    "a witness that is down, hangs, drips, floods, redirects, or names another size each time": (
+        "needs witnesses: test_witness_attacks"
+    ),
+    "one person signs as two: in two logs, under two issuers, in another case, through one "
+    "expression, with an authority of his own": ("is a verification: test_two_signers"),
+    "one of two anchors is left out, or cannot be read": "is a verification: test_two_signers",
+    "the second signer is killed anywhere": "is a publication: test_crash_second_signer",
+    "cosignatures of another log or size, from the future, of a key under two names, of the log's own"
+    " key, or of strangers": ("is a verification: test_policy_witnesses"),
+    "two keys of one operator as two witnesses of a quorum": "is a verification: test_policy_witnesses",
+    "a log signs under another of its names than the one with a `tlog_policy`; a bundle without a log under "
+    "`--tlog-policy`": "is a verification: test_policy_witnesses, test_verify_bundle_command",
+    "a log goes on without its witnesses": "needs a quorum: test_reverify_witnesses",
+    "a policy whose quorum became weaker between two runs": "needs a quorum: test_reverify_witnesses",
 }
 """Lines that are not played here, and why: where they are played instead."""

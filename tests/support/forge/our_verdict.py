@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The verdict of our verifier on a vector."""
 
+import functools
 from dataclasses import dataclass
 
-from anchor.app.public_roots import own_root
+from anchor.app.own_root import own_root
 from anchor.errors import AnchorError
 from anchor.sigstore import keys
 from anchor.sigstore.artifact import Artifact, DigestArtifact
+from anchor.sigstore.trusted_root import TrustedRoot
 from anchor.verdict import Class, class_of
 from anchor.verify.bundle import BundleReport, verify_bundle
 from anchor.verify.policy import Signer
@@ -26,10 +28,16 @@ class Outcome:
         return self.verdict is Class.OK
 
 
+@functools.lru_cache(maxsize=8)
+def _root(data: bytes) -> TrustedRoot:
+    """Most vectors have the same trusted root."""
+    return own_root(data, where="trusted root")
+
+
 def judge(case: Case) -> Outcome:
     """Our verdict of a vector; anything but an `AnchorError` goes through."""
     try:
-        root = own_root(case.root, where="trusted root")
+        root = _root(case.root)
     except AnchorError as e:
         return Outcome(class_of(e), {"trusted-root": str(e)})
     artifact = Artifact(case.artifact)

@@ -55,4 +55,4 @@ def described(bundle: bytes, root: bytes, path: str) -> Anchor:
     now = datetime.now(UTC)
     report = verify_bundle(bundle, trusted_root=trusted_root.parse(root), artifact=None, now=now)
     assert report.ok, [c for c in report.checks if c.demotes]
-    return release_json.anchor(Anchored(path=path, bundle=bundle, report=report))
+    return release_json.anchor(Anchored(path=path, bundle=bundle, report=report, root=root))

@@ -9,12 +9,12 @@ from pathlib import Path
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from anchor.disk.ledger_file import SealedFile, seal_file
+from anchor.disk.ledger_file import LedgerFile, SealedFile, seal_file
 from anchor.embedded.hashedrekord import canonical_body
 from anchor.embedded.instance import Instance
 from anchor.format import release as releases
 from anchor.format import statement as statements
-from anchor.format.statement import LedgerName, Previous, SourceFile, Tree
+from anchor.format.statement import LedgerName, Previous
 from anchor.log_kinds import rekor_v2
 from anchor.merkle import range_hash
 from anchor.merkle.ranges import inclusion_ranges
@@ -97,22 +97,10 @@ def _published(instance: Instance, folder: Path, count: int) -> Iterator[Path]:
         name = LedgerName(name=NAME, number=number, version=str(number))
         site = folder / "release" / name.version
         site.mkdir(parents=True)
-        sealed = seal_file(ledger, ledger=name, folder=site)
-        data = statements.encode(commit(name, sealed, previous))
+        sealed = seal_file([LedgerFile(path=ledger)], ledger=name, folder=site)
+        data = statements.encode(sealed.commit(name, previous))
         yield finish(instance, site, data, sealed)
         previous = statements.link(data)
-
-
-def commit(name: LedgerName, sealed: SealedFile, previous: Previous | None) -> statements.Statement:
-    """The statement over a sealed file."""
-    return statements.commit(
-        ledger=name,
-        tree=Tree.of(sealed.sealed.root, sealed.sealed.size),
-        columns=sealed.sealed.columns,
-        original=SourceFile(name=sealed.source.name, reader=sealed.reader),
-        digests={f.name: f.sha256 for f in sealed.files},
-        previous=previous,
-    )
 
 
 def finish(instance: Instance, site: Path, data: bytes, sealed: SealedFile) -> Path:
@@ -122,7 +110,7 @@ def finish(instance: Instance, site: Path, data: bytes, sealed: SealedFile) -> P
     root = instance.trusted_root()
     anchor = described(bundle, root, path)
     found = release_json.release(
-        statements.decode(data), data, sealed, [anchor], release_json.blob("trusted_root.json", root)
+        statements.decode(data), data, sealed, [anchor], [release_json.blob("trusted_root.json", root)]
     )
     files = {path: bundle, "statement.json": data, "trusted_root.json": root}
     for file, content in {**files, "release.json": releases.dump(found)}.items():

@@ -5,6 +5,7 @@ import contextlib
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -13,8 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from anchor.cli.main import run
+from tests.support.process import crash, fork_server
 
 ROOT = Path(__file__).resolve().parents[3]
+DOUBLED = re.compile(
+    r"(?<!\.)\.\.(?=\s|$)|[:;,?]\.(?=\s|$)|[a-z)'\"]\.[;:](?=\s|$)|[?;:,]\s*[;:](?=\s|$)|\s\s\."
+)
+"""Two marks where one sentence ends or one part of a line does; three dots are one mark."""
 
 
 @dataclass(frozen=True)
@@ -25,10 +31,19 @@ class Ran:
     out: str
     err: str
 
+    def __post_init__(self) -> None:
+        """Every line that any test sees has its punctuation once: a message is put together of parts."""
+        for line in self.err.splitlines():
+            assert not DOUBLED.search(line), f"doubled punctuation: {line}"
+
     @property
     def document(self) -> Any:
-        """The one JSON document on stdout."""
-        return json.loads(self.out)
+        """The one JSON document on stdout. It is what its published schema says, if it has one."""
+        from tests.support.process import json_forms  # it imports every type that a command prints
+
+        found = json.loads(self.out)
+        json_forms.check(found)
+        return found
 
     @property
     def line(self) -> str:
@@ -77,6 +92,30 @@ def process(
         timeout=120,
     )
     return Ran(done.returncode, done.stdout, done.stderr)
+
+
+def apart(*words: object, cwd: Path | None = None, prefix: tuple[str, ...] = ()) -> Ran:
+    """The same in a process that the server of forks makes, which starts at once."""
+    done = subprocess.run(
+        [*prefix, fork_server.programs() / "anchor", *map(str, words)],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    return Ran(done.returncode, done.stdout, done.stderr)
+
+
+def forked(*words: object, before: Callable[[], object] | None = None) -> Ran:
+    """Run a command in a fork of this process, which starts at once; `before` runs in it first."""
+
+    def work() -> tuple[int, str, str]:
+        if before is not None:
+            before()
+        ran = anchor(*words)
+        return ran.code, ran.out, ran.err
+
+    return Ran(*crash.forked(work))
 
 
 def assert_misuse(found: Ran, where: str) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml  # type: ignore[import-untyped]  # of apprise; it ships no types
 
+from tests.support.process import fork_server
 from tests.support.process.anchor_cli import ROOT
 
 CI = ROOT / "docs" / "ci"
@@ -41,12 +42,12 @@ def gitlab(job: str, *parts: str) -> str:
 
 def shell(script: str, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:
     """A step as the runner runs it, with the embedded instance in place of the public one: its keys are in
-    the home of the tag, so each tag has another signer."""
+    the home of the tag, so each tag has another signer. Its program `anchor` is a fork."""
     assert script.count("anchor ") <= 1
     script = script.replace(
         "--instance public --policy .anchor/policy.toml", "--instance embedded --new-signer"
     )
-    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    path = f"{fork_server.programs()}:{Path(sys.executable).parent}:{os.environ['PATH']}"
     return subprocess.run(
         ["bash", "-e", "-o", "pipefail", "-c", script],
         cwd=cwd,

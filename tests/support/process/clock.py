@@ -17,7 +17,7 @@ class WallClock:
 
     def __init__(self, folder: Path) -> None:
         compiler = shutil.which("cc")
-        need(compiler, "install a C compiler (gcc)")
+        need(compiler, "apt-get install build-essential")
         library, file = folder / "clock.so", folder / "clock"
         build: list[str | Path] = [compiler or "cc", "-shared", "-fPIC", "-O1", "-o", library, SOURCE, "-lm"]
         subprocess.run(build, check=True, capture_output=True)

@@ -9,6 +9,11 @@ from pathlib import Path
 ORIGINAL = dict(os.environ)
 """As it was when the first test file asked: for build tools, which find caches and mirrors in it."""
 
+MEMORY = Path("/dev/shm")
+"""A file system in memory. We sync each file that we write, and a disk needs milliseconds for that."""
+ENOUGH = 4 << 30
+"""Bytes that must be free there."""
+
 _XDG = {"CONFIG": ".config", "STATE": ".local/state", "CACHE": ".cache", "DATA": ".local/share"}
 
 
@@ -16,8 +21,11 @@ def cut_off() -> Path:
     """Point this process and all below it to folders of their own; returns the one to remove at the end.
 
     HOME stays: it is where compilers and package clients of some tests are found. Nothing of ours reads it
-    while the XDG variables are set.
+    while the XDG variables are set. Temporary folders are in memory if it has room, unless TMPDIR is set.
     """
+    if "TMPDIR" not in os.environ and _has_room(MEMORY):
+        os.environ["TMPDIR"] = str(MEMORY)
+        tempfile.tempdir = None  # it is looked for again
     base = Path(tempfile.mkdtemp(prefix="anchor-tests-"))
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     config = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
@@ -30,6 +38,14 @@ def cut_off() -> Path:
         folder.mkdir(parents=True)
         os.environ[f"XDG_{name}_HOME"] = str(folder)
     return base
+
+
+def _has_room(folder: Path) -> bool:
+    try:
+        found = os.statvfs(folder)
+    except OSError:
+        return False
+    return os.access(folder, os.W_OK | os.X_OK) and found.f_bavail * found.f_frsize >= ENOUGH
 
 
 def remove(base: Path) -> None:

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One worker process of a fleet: `python -m tests.support.records.fleet URL` works until nothing is due.
+"""One worker of a fleet, in a process of its own: it works until nothing is due.
 
 Its releases are simulated; its claims, runs and records are real. It is made to be killed.
 """
 
-import sys
 import time
 
 from anchor.disk import worker_id
@@ -33,7 +32,3 @@ def main(url: str) -> None:
         if not worker.cycle(limit=40):
             time.sleep(0.05)
     database.close()
-
-
-if __name__ == "__main__":
-    main(sys.argv[1])

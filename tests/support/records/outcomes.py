@@ -2,12 +2,14 @@
 """Records on both engines, and outcomes to keep in them."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy.engine import make_url
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, make_url
 
 from anchor import merkle
 from anchor.monitor.run_record import (
@@ -18,9 +20,11 @@ from anchor.monitor.run_record import (
     RunRecord,
     SignedCheckpoint,
 )
-from anchor.records import queue
+from anchor.records import new_records, queue
+from anchor.records.check import check
 from anchor.records.database import Database, open_database
 from anchor.records.queue import Lease
+from anchor.records.tables import WORKING
 from anchor.verdict import Check, Class, Verdict, passed
 from tests.support.logs.simlog import SimLog
 from tests.support.records import postgres, quick
@@ -59,12 +63,36 @@ def sqlite(empty: Path, tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path}/records.db"
 
 
+@pytest.fixture(scope="session")
+def lender(postgresql: str, like: str) -> postgres.Lender:
+    """Who lends databases with empty records."""
+    return postgres.Lender(postgresql, like=like)
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest) -> str:
-    """The URL of new, empty records on each engine."""
+def url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The URL of empty records on each engine."""
     if request.param == "sqlite":
-        return str(request.getfixturevalue("sqlite"))
-    return postgres.new_database(request.getfixturevalue("postgresql"), like=request.getfixturevalue("like"))
+        yield str(request.getfixturevalue("sqlite"))
+        return
+    lender: postgres.Lender = request.getfixturevalue("lender")
+    with lender.lent() as found:
+        yield found
+
+
+SLOW_ON_POSTGRESQL = pytest.mark.parametrize(
+    "url", ["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)], indirect=True
+)
+"""For a test that takes long, and shows nothing on PostgreSQL that shorter ones do not show."""
+
+
+def on_both(rows: Sequence[tuple[object, ...]], *, one_of: int) -> list[Any]:
+    """Each row on SQLite and on PostgreSQL; there all but one of so many are slow. `url` is first."""
+    found = [pytest.param("sqlite", *row) for row in rows]
+    for number, row in enumerate(rows):
+        marks = [pytest.mark.slow] if number % one_of else []
+        found.append(pytest.param("postgresql", *row, marks=marks))
+    return found
 
 
 @pytest.fixture
@@ -82,6 +110,26 @@ def opened(url: str) -> Iterator[Database]:
         yield found
     finally:
         found.close()
+
+
+def changed(database: Database) -> list[str]:
+    """The problems with rows and events themselves, not with what a log or a publisher did."""
+    own = {"history", "projections", "proofs", "decisions", "documents"}
+    return [f"{c.name}: {c.detail}" for c in check(database).checks if c.demotes and c.name in own]
+
+
+def unlock(connection: Connection) -> None:
+    """Remove what keeps the history from being changed, as somebody with the database's password can."""
+    for name in new_records.TRIGGERS[connection.dialect.name]:
+        on = "" if connection.dialect.name == "sqlite" else f" ON {name.split('_')[0]}"
+        connection.exec_driver_sql(f"DROP TRIGGER {name}{on}")
+
+
+def lose_working_state(database: Database) -> None:
+    """Remove every row that is not of the history and does not follow from it."""
+    with database.write() as connection:
+        for table in WORKING:
+            connection.execute(sa.delete(table))
 
 
 def taken(

@@ -3,65 +3,50 @@
 
 A command makes its records once and compiles each SQL statement once. A test process would do both hundreds
 of times. So the statements that were compiled for one database serve the next, and new SQLite records get
-their schema from the statements that the migrations left in the first file.
+their tables from the statements that made the first ones.
 """
 
 import functools
-import sqlite3
-import tempfile
-from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
+from sqlalchemy.engine import Connection
 from sqlalchemy.util import LRUCache
 
-from anchor.records import database as databases
+from anchor.records import new_records
 
-migrated = databases.upgrade
-"""The migrations themselves."""
+made = new_records.tables
+"""Makes the tables and triggers itself."""
 
 
 def install() -> None:
     """From now on, in this process."""
-    if databases.upgrade is migrated:
-        databases.upgrade = upgrade
+    if new_records.tables is made:
+        new_records.tables = tables
         share_compiled(SQLiteDialect_pysqlite)
         share_compiled(PGDialect_psycopg)
 
 
-def upgrade(database: databases.Database, to: str = "head") -> None:
-    """The migrations, or for new SQLite records their result."""
-    if database.dialect != "sqlite" or to != "head" or not copied(database):
-        migrated(database, to)
-
-
-def copied(database: databases.Database) -> bool:
-    """True if the records were empty; they have the schema now."""
-    statements = schema()
-    with database.write() as connection:
-        driver = connection.connection.driver_connection
-        assert isinstance(driver, sqlite3.Connection)
-        if driver.execute("SELECT COUNT(*) FROM sqlite_master").fetchone() != (0,):
-            return False
-        for statement in statements:
-            driver.execute(statement)
-    return True
+def tables(connection: Connection) -> None:
+    """Make the tables and triggers; in SQLite by the statements of the first time."""
+    if connection.dialect.name != "sqlite":
+        made(connection)
+        return
+    for statement in statements():
+        connection.exec_driver_sql(statement)
 
 
 @functools.cache
-def schema() -> tuple[str, ...]:
-    """The statements that make the schema, read from records that were migrated."""
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "records.db"
-        first = databases.Database(sa.create_engine(f"sqlite:///{file}"), "first")
-        migrated(first)
-        first.close()
-        with sqlite3.connect(file) as read:
-            lines = tuple(read.iterdump())
-        read.close()
-    return tuple(line for line in lines if line not in ("BEGIN TRANSACTION;", "COMMIT;"))
+def statements() -> tuple[str, ...]:
+    """The statements that make the tables and triggers in SQLite."""
+    with sa.create_engine("sqlite://").begin() as connection:
+        made(connection)
+        found = connection.exec_driver_sql(
+            "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY rowid"
+        )
+        return tuple(row[0] for row in found)
 
 
 def share_compiled(kind: Any) -> None:

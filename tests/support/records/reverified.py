@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A verifier over a simulated log: a release that is good until a test says otherwise."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import BinaryIO
@@ -13,9 +13,17 @@ from anchor.format.release import File
 from anchor.format.statement import Previous
 from anchor.monitor import alarm
 from anchor.monitor.cycle import Cycle
-from anchor.monitor.interfaces import LogLocation
+from anchor.monitor.interfaces import LogLocation, NameWatch
 from anchor.monitor.observed import Entry, ExaminedRelease, HeldRelease
-from anchor.monitor.run_record import Earlier, Evidence, ObservedAnchor, ObservedRelease, RunRecord
+from anchor.monitor.run_record import (
+    Earlier,
+    Evidence,
+    ObservedAnchor,
+    ObservedRelease,
+    ObservedStatus,
+    PolicySays,
+    RunRecord,
+)
 from anchor.records import queue, store
 from anchor.records.database import Database
 from anchor.records.state import HeldState
@@ -34,6 +42,9 @@ class _Nothing:
         raise AssertionError
 
     def reopen(self, path: str, *, size: int) -> AbstractContextManager[BinaryIO]:
+        raise AssertionError
+
+    def read_up_to(self, path: str, *, limit: int) -> bytes:
         raise AssertionError
 
     def close(self) -> None:
@@ -95,11 +106,24 @@ class WatchedRelease:
     """Of the release, if they are not the one that belongs to the log."""
     version: str = ""
     """Of the release, if it is not the one that belongs to its number."""
+    watch: NameWatch | None = None
+    """The watch for entries that nobody published."""
+    status: ObservedStatus | None = None
+    """The status beside the release."""
+    old_statuses: dict[str, bytes] = field(default_factory=dict)
+    """By digest: earlier statuses that the published folder has."""
+    unsigned_statuses: set[int] = field(default_factory=set)
+    """Sequences of those without a bundle."""
+    read_statuses: list[int] = field(default_factory=list)
+    """Sequences of earlier statuses that were read."""
     meanwhile: Callable[[], object] = lambda: None
     """Called while a release is verified."""
 
     def __post_init__(self) -> None:
         self.then: Checkpoint | None = self.log.head()
+
+    def later(self, target: str) -> ExaminedRelease:
+        return self.examine(target)
 
     def examine(self, target: str, *, hold: bool = False, corrupt: bool = False) -> ExaminedRelease:
         if not corrupt:
@@ -142,6 +166,7 @@ class WatchedRelease:
             release=None if self.nameless else release,
             entries=() if self.entryless else self.entries or (entry,),
             counted=max(1, len(self.entries)),
+            status=self.status,
             held=HELD if hold and target not in self.unheld else None,
         )
 
@@ -164,8 +189,8 @@ class WatchedRelease:
     def stopwatch(self) -> float:
         return 0.0
 
-    def max_run_age(self) -> int | None:
-        return None
+    def said(self) -> PolicySays:
+        return PolicySays()
 
     def accepts(self, release: ObservedRelease) -> bool:
         if self.untrusting is not None:
@@ -180,6 +205,27 @@ class WatchedRelease:
             raise Unavailable("the server does not have it")
         self.fetched.append(wanted.number)
         return Earlier(statement=found.statement, release=None if wanted.number in self.unsigned else found)
+
+    def earlier_status(self, target: str, sequence: int, digest: str) -> bytes:
+        """An earlier status of the folder."""
+        del target
+        found = self.old_statuses.get(digest)
+        if found is None:
+            raise Unavailable("the server does not have it")
+        self.read_statuses.append(sequence)
+        return found
+
+    def status_bundles(self, target: str, sequence: int, names: Sequence[str]) -> tuple[bytes, ...]:
+        """Bundles of an earlier status."""
+        del target, names
+        return (b"bundle",) if sequence not in self.unsigned_statuses else ()
+
+    def name_watch(self, target: str) -> NameWatch | None:
+        del target
+        return self.watch
+
+    def accepts_status(self, status: ObservedStatus) -> bool:
+        return status.statement not in self.strangers
 
     def check_evidence(self, document: bytes) -> Evidence:
         """Evidence shows something, but not where a statement in it is by somebody else."""

@@ -40,6 +40,13 @@ class Memory:
             raise Refused("another size", where=path)
         yield io.BytesIO(self.held[path])
 
+    def read_up_to(self, path: str, *, limit: int) -> bytes:
+        if path not in self.held:
+            raise Incomplete("missing", where=path)
+        if len(self.held[path]) > limit:
+            raise Refused("too large", where=path)
+        return self.held[path]
+
 
 @dataclass(frozen=True)
 class Held:
@@ -58,6 +65,8 @@ class Held:
         """The path of `statement`, `trusted_root`, `bundle`, or of a ledger file by its name."""
         if member == "bundle":
             return str(self.value["anchors"][0]["bundle"]["path"])
+        if member == "trusted_root" and "trusted_roots" in self.value:
+            return str(self.value["trusted_roots"][0]["path"])
         if member in ("statement", "trusted_root"):
             return str(self.value[member]["path"])
         return str(next(f["path"] for f in self.value["files"] if f["name"] == member))
@@ -115,13 +124,14 @@ def hold(root: Path, *, ledger: str | None = None) -> Held:
     data = (root / "release.json").read_bytes()
     value = json.loads(data)
     paths = [f["path"] for f in value["files"]] + [a["bundle"]["path"] for a in value["anchors"]]
-    paths += [value["statement"]["path"], value["trusted_root"]["path"]]
+    copies = value.get("trusted_roots") or [value["trusted_root"]]
+    paths += [value["statement"]["path"], *(copy["path"] for copy in copies)]
     files = {path: (root / path).read_bytes() for path in paths}
     signers = {(a["identity"], a["issuer"]) for a in value["anchors"]}
-    raw = files[value["trusted_root"]["path"]]
+    raw = [files[copy["path"]] for copy in copies]
     policy = Policy(
         ledger=ledger or value["ledger"]["name"],
         signers=tuple(Signer(identity=i, issuer=s) for i, s in sorted(signers)),
     )
-    trust = Trust(policy=policy, raw=[raw], root=trusted_root.parse(raw))
+    trust = Trust(policy=policy, raw=raw, root=trusted_root.union(map(trusted_root.parse, raw)))
     return Held(data, files, trust, datetime.now(UTC))

@@ -4,6 +4,7 @@
 import io
 import os
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -35,7 +36,7 @@ def read_lines(data: bytes | str, reader: str) -> tuple[tuple[str, ...], list[tu
     """Columns, and rows with the lines they begin on."""
     raw = data.encode() if isinstance(data, str) else data
     table = open_table(io.BytesIO(raw), reader, where="ledger")
-    return table.columns, list(table)
+    return table.columns, [(line, cast("Row", row)) for line, row in table]
 
 
 def refusal(data: bytes | str, reader: str) -> str:

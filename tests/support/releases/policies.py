@@ -24,7 +24,7 @@ def judged(site: Site, text: str, *words: object) -> Ran:
     path = site.policy.with_name("own.toml")
     lines = f'ledger = "{NAME}"\ntrusted_root = [{root(site)}]\n' if "trusted_root" not in text else ""
     path.write_text(lines + text.replace("{root}", root(site)))
-    return anchor("verify", site.release, "--policy", path, *words)
+    return anchor("verify", "-v", site.release, "--policy", path, *words)
 
 
 def signers(*pairs: tuple[str, str], key: str = "identity") -> str:

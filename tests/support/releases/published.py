@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Releases published by the command itself, into folders of a test: small ones, made in a blink."""
 
+import contextlib
 import json
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from anchor.format import release as releases
 from tests.support.process.anchor_cli import Ran, anchor
@@ -59,6 +63,10 @@ class Site:
         """Publish a ledger's text here."""
         file = self.home.parent / "ledger.md"
         file.write_text(ledger, encoding="utf-8")
+        return self.publish_file(file, version, *more)
+
+    def publish_file(self, file: Path, version: str = "1.0.0", *more: object) -> Ran:
+        """Publish a file here."""
         named = ("--name", NAME, "--version", version)
         return anchor("publish", file, *named, "--root", self.root, "--home", self.home, *more)
 
@@ -69,7 +77,7 @@ class Site:
 
     def verify(self, *more: object) -> Ran:
         """Verify it with the policy that publishing printed."""
-        return anchor("verify", self.release, "--policy", self.policy, *more)
+        return anchor("verify", "-v", self.release, "--policy", self.policy, *more)
 
     def entries(self) -> int:
         """How many entries the log has, by its published checkpoint."""
@@ -85,6 +93,18 @@ class Site:
         return Site(folder / "site", folder / "home", policy)
 
 
+@contextlib.contextmanager
+def new_user(site: Site) -> Iterator[None]:
+    """As a user whose store of trusted roots is beside the site. It has only what was kept for this site.
+
+    A publication keeps its root in the store once. With one store for all tests, the first of several copies
+    of a site makes more operations than the others.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_DATA_HOME", str(site.root.parent / "data"))
+        yield
+
+
 def empty(folder: Path) -> Site:
     """Where nothing is published yet."""
     return Site(folder / "site", folder / "home", folder / "policy.toml")
@@ -94,6 +114,17 @@ def published(folder: Path, ledger: str = LEDGER, version: str = "1.0.0") -> Sit
     """A new site with one release of a small ledger."""
     site = empty(folder)
     ran = site.publish(ledger, version)
+    assert ran.code == 0, ran.err
+    site.policy.write_text(ran.out)
+    return site
+
+
+def published_file(folder: Path, name: str, data: bytes, *more: object) -> Site:
+    """A new site with one release of a file of this name."""
+    site = empty(folder)
+    file = folder / name
+    file.write_bytes(data)
+    ran = site.publish_file(file, "1.0.0", *more)
     assert ran.code == 0, ran.err
     site.policy.write_text(ran.out)
     return site

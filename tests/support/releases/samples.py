@@ -6,11 +6,22 @@ import hashlib
 import json
 from typing import Any
 
+import msgspec
+
 from anchor.encoding import jcs
 from anchor.format import release as releases
 from anchor.format import statement as statements
 from anchor.format.statement import LedgerName, Previous, SourceFile, Statement, Tree
 
+LEDGER_JSON_1 = (
+    b'{"columns":["a"],"facts":[\n{"a":"1"}\n],"format":"urn:ledger-anchor:ledger:v1",'
+    b'"ledger":{"name":"n","number":1,"version":"1"}}\n'
+)
+LEDGER_JSON_2 = (
+    b'{"columns":["b","a"],"facts":[\n{"a":"1","b":null},\n{"b":"2"}\n],'
+    b'"format":"urn:ledger-anchor:ledger:v2","ledger":{"name":"n","number":1,"version":"1"}}\n'
+)
+"""A ledger.json in which one value is null, and one is absent."""
 HEX = "0123456789abcdef" * 4
 OTHER_HEX = "fedcba9876543210" * 4
 
@@ -30,7 +41,7 @@ def statement(*, number: int = 1, version: str = "1.0.0", previous: Previous | N
         ledger=LedgerName(name="sample-ledger", number=number, version=version),
         tree=Tree.of(bytes.fromhex(HEX), 3),
         columns=("label", "value"),
-        original=SourceFile(name="ledger.md", reader="markdown-table-v1"),
+        originals=[SourceFile(name="ledger.md", reader="markdown-table-v1")],
         digests={"ledger.json": HEX, "ledger.md": OTHER_HEX},
         previous=previous,
     )
@@ -49,6 +60,7 @@ def anchor(origin: str = "log.example", index: int = 7) -> releases.Anchor:
         identity="someone@example.org",
         issuer="https://issuer.example",
         time="2026-01-31T23:59:59Z",
+        trusted_root=HEX,
     )
 
 
@@ -56,7 +68,7 @@ def release(*anchors: releases.Anchor) -> releases.Release:
     """The release.json beside the files of `statement()`."""
     signed = statement()
     return releases.Release(
-        format=releases.FORMAT,
+        version=1,
         ledger=signed.ledger,
         tree=signed.tree,
         previous=signed.previous,
@@ -65,8 +77,45 @@ def release(*anchors: releases.Anchor) -> releases.Release:
         ),
         statement=releases.Blob(path="statement.json", size=500, sha256=HEX),
         anchors=anchors or (anchor(),),
-        trusted_root=releases.Blob(path="trusted_root.json", size=900, sha256=HEX),
+        trusted_roots=(releases.Blob(path="trusted_root.json", size=900, sha256=HEX),),
     )
+
+
+def statement_2(*, number: int = 1, previous: Previous | None = None) -> Statement:
+    """A statement of version 2: two gzip files as one ledger."""
+    return statements.commit(
+        ledger=LedgerName(name="sample-ledger", number=number, version="1.0.0"),
+        tree=Tree.of(bytes.fromhex(HEX), 3),
+        columns=("label", "value"),
+        originals=[
+            SourceFile(name=f"ledger-{n}.csv.gz", reader="csv-v1", compression="gzip") for n in (1, 2)
+        ],
+        digests={"ledger.json": HEX, "ledger-1.csv.gz": OTHER_HEX, "ledger-2.csv.gz": HEX},
+        previous=previous,
+    )
+
+
+def release_2(*anchors: releases.Anchor) -> releases.Release:
+    """The release.json beside the files of `statement_2()`, with a copy of a trusted root for each anchor."""
+    signed, found = statement_2(), anchors or (anchor(), other_anchor())
+    roots = {a.trusted_root: f"root-{n}.json" for n, a in enumerate(found)}
+    return releases.Release(
+        version=2,
+        ledger=signed.ledger,
+        tree=signed.tree,
+        previous=signed.previous,
+        files=tuple(
+            releases.File(name=n, path=n, size=100, sha256=d) for n, d in sorted(signed.digests.items())
+        ),
+        statement=releases.Blob(path="statement.json", size=500, sha256=HEX),
+        anchors=found,
+        trusted_roots=tuple(releases.Blob(path=p, size=900, sha256=d) for d, p in roots.items()),
+    )
+
+
+def other_anchor() -> releases.Anchor:
+    """An anchor of another instance than that of `anchor()`."""
+    return msgspec.structs.replace(anchor("log.other.example"), trusted_root=OTHER_HEX)
 
 
 def spoil(value: Any, path: tuple[str | int, ...], new: Any) -> Any:
@@ -89,7 +138,12 @@ def spoiled_statement(path: tuple[str | int, ...], new: Any) -> bytes:
     return jcs(spoil(json.loads(statements.encode(statement())), path, new))
 
 
-def spoiled_release(path: tuple[str | int, ...], new: Any) -> bytes:
+def spoiled_statement_2(path: tuple[str | int, ...], new: Any) -> bytes:
+    """The same of a statement of version 2."""
+    return jcs(spoil(json.loads(statements.encode(statement_2())), path, new))
+
+
+def spoiled_release(path: tuple[str | int, ...], new: Any, *, of: releases.Release | None = None) -> bytes:
     """A release.json with one member replaced, written as `dump` writes it."""
-    value = spoil(json.loads(releases.dump(release())), path, new)
+    value = spoil(json.loads(releases.dump(of or release())), path, new)
     return json.dumps(value, ensure_ascii=False, indent=2).encode() + b"\n"

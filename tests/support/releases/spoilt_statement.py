@@ -102,7 +102,7 @@ MALFORMED: list[tuple[tuple[str | int, ...], Any]] = [
 
 UNKNOWN: list[tuple[tuple[str | int, ...], Any]] = [
     (("_type",), "https://in-toto.io/Statement/v2"),
-    (("predicateType",), "urn:ledger-anchor:commitment:v2"),
+    (("predicateType",), "urn:ledger-anchor:commitment:v9"),
     (("predicateType",), "https://slsa.dev/provenance/v1"),
     (("note",), None),
     (("subject", 0, "uri"), "x"),

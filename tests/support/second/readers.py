@@ -17,6 +17,10 @@ class Wrong(Exception):
     """The release is refused."""
 
 
+class Unsupported(Exception):
+    """Well-formed, and of a kind that this verifier does not know."""
+
+
 def must(condition: object, why: str) -> None:
     """Refuse the release unless the condition holds."""
     if not condition:
@@ -92,6 +96,12 @@ def objects(items: list[Any]) -> Facts:
     return columns, rows
 
 
+def number(text: str) -> str:
+    """3.2 rule 2"""
+    must(len(text) <= 1_000, "number")
+    return text
+
+
 LINE, ARRAY, VALUE = 1_048_576, 67_108_864, 262_144
 
 
@@ -102,13 +112,14 @@ def read(reader: str, data: bytes) -> Facts:
     must(reader != "json-v1" or len(data) <= ARRAY, "array")
     columns, facts = parsed(reader, data)
     must(len(columns) <= 256 and all(len(v) <= VALUE for fact in facts for v in fact), "columns, value")
+    must(not re.search("[\ud800-\udfff]", "".join([*columns, *(v for f in facts for v in f)])), "surrogate")
     return columns, facts
 
 
 def parsed(reader: str, data: bytes) -> Facts:
     """The same. Objects are decoded to lists of pairs, numbers to the text they are."""
     text = data.decode("utf-8")
-    pairs = json.JSONDecoder(object_pairs_hook=list, parse_int=str, parse_float=str)
+    pairs = json.JSONDecoder(object_pairs_hook=list, parse_int=number, parse_float=number)
     match reader:
         case "markdown-table-v1":
             return markdown(data)

@@ -14,10 +14,11 @@ from tests.support.process.anchor_cli import ROOT
 
 @dataclass(frozen=True)
 class Served:
-    """The lines that it printed about itself, and the URL of its log."""
+    """The lines that it printed about itself, the folder of its log, and its process."""
 
     about: dict[str, str]
     log: Path
+    pid: int
 
     def words(self, option: str = "--also") -> tuple[str, ...]:
         """The arguments of `publish` that name it."""
@@ -35,8 +36,7 @@ def serving(home: Path) -> Iterator[Served]:
     with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
         assert process.stdout
         try:
-            yield Served(
-                json.loads("".join(iter(process.stdout.readline, "}\n")) + "}"), home / "instance/log"
-            )
+            about = json.loads("".join(iter(process.stdout.readline, "}\n")) + "}")
+            yield Served(about, home / "instance/log", process.pid)
         finally:
             process.terminate()

@@ -18,7 +18,7 @@ from tests.support.servers.loopback import Handler, LoopbackServer, running
 class LogServer(LoopbackServer):
     """Serves `logs` by name. `bodies` replaces paths, of every log; `status` is the answer to everything.
 
-    While `free` is cleared, no request is answered before it is `longest` seconds old.
+    While `free` is cleared, no request is answered.
     """
 
     def __init__(self, **logs: SimLog) -> None:
@@ -27,7 +27,8 @@ class LogServer(LoopbackServer):
         self.status = 200
         self.free = threading.Event()
         self.free.set()
-        self.longest: float | None = None
+        self.held = threading.Event()
+        """A request has come since this was cleared, and waits until `free` is set."""
         self.bodies: dict[str, bytes] = {}
         self.kinds: Counter[str] = Counter()
 
@@ -53,7 +54,9 @@ class _Handler(Handler):
         name, _, path = self.path.lstrip("/").partition("/")
         kind = "entries" if path.startswith("tile/entries/") else path.split("/", maxsplit=1)[0]
         server.kinds[kind] += 1
-        server.free.wait(server.longest)
+        if not server.free.is_set():
+            server.held.set()
+            server.free.wait()
         try:
             status, body = server.status, b""
             if status == 200:

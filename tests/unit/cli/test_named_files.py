@@ -16,50 +16,115 @@ import click
 import pytest
 
 from anchor.cli import options
-from anchor.cli.main import COMMANDS, cli
+from anchor.cli.commands import COMMANDS, cli
 from anchor.disk import files, user_files
 from anchor.errors import Misuse, Unavailable
 from tests.support.forge import bundles
-from tests.support.process.anchor_cli import ROOT, Ran, anchor
+from tests.support.process.anchor_cli import ROOT, Ran, anchor, forked
 from tests.support.process.need import need
 from tests.support.releases.published import LEDGER, Site, published
 
 OUTPUTS = {
+    ("convert", "output"),
+    ("files", "output"),
+    ("prove", "output"),
+    ("prove", "qr"),
+    ("publish", "opened_out"),
+    ("publish", "policy_out"),
+    ("policy", "output"),
+    ("seal", "opened_out"),
     ("trust pin", "output"),
     ("records export", "output"),
+    ("records prove", "output"),
     ("reverify", "metrics_file"),
     ("watch", "metrics_file"),
     ("instance serve", "token_file"),
 }
 """Every option that names a file to write. A new one is written by `Output`, and tried below."""
 INPUTS = {
+    *(("convert", "file"), ("files", "paths")),
     *(("lint", "ledger"), ("seal", "ledger"), ("seal", "previous"), ("inspect", "file")),
     *(("publish", "ledger"), ("publish", "identity_token_file"), ("publish", "policy")),
     *(("publish", "instance"), ("publish", "also")),
-    *(("verify-bundle", "bundle"), ("verify-bundle", "key"), ("verify-bundle", "root_file")),
-    *(("verify-bundle", "file_or_digest"), ("verify-evidence", "file")),
+    *(("records anchor", "head_instances"), ("records anchor", "identity_token_file")),
+    ("watch", "head_instances"),
+    *((c, p) for c in ("withdraw", "renew") for p in ("policy", "identity_token_file", "instance", "also")),
+    *((c, "witness_policy") for c in ("publish", "withdraw", "renew")),
+    ("instance witness policy", "file"),
+    *((c, "schema") for c in ("publish", "seal", "lint")),
+    *((c, "evidence") for c in ("publish", "seal", "evidence check")),
+    ("evidence check", "ledger"),
+    *(("verify", "opened"), ("prove", "opened")),
+    *(("verify-bundle", "bundle"), ("verify-bundle", "key"), ("verify-bundle", "trusted_root")),
+    *(("verify-bundle", "file_or_digest"), ("verify-bundle", "tlog_policy"), ("verify-evidence", "file")),
+    *(("verify-history", p) for p in ("files", "policy", "trusted_root")),
     *(("trust show", "root"), ("trust pin", "root")),
-    *((c, p) for c in ("verify", "verify-evidence", "reverify", "watch") for p in ("policy", "trusted_root")),
+    *(
+        (c, p)
+        for c in ("verify", "diff", "chain", "find", "log", "prove", "verify-evidence", "reverify", "watch")
+        for p in ("policy", "trusted_root")
+    ),
+    *(("compare", p) for p in ("checkpoints", "policy", "trusted_root")),
+    *(("mirror", p) for p in ("policy", "trusted_root")),
+    *((f"witness logs {c}", "lists") for c in ("add", "remove")),
+    *(("witness catch-up", "checkpoints"), ("witness restore", "seen")),
     *(("records check", p) for p in ("policy", "trusted_root")),
+    *(("verify-receipt", p) for p in ("receipts", "bundles", "policy", "trusted_root")),
 }
+WITNESS = (
+    "backup", "catch-up", "init", "logs add", "logs list", "logs remove", "restore", "serve", "show",
+)  # fmt: skip
+INSTANCE = ("init", "serve", "export", "backup", "restore")
 FOLDERS = {
+    ("demo", "keep"),
     *((c, p) for c in ("publish", "reverify", "watch", "status", "history") for p in ("root", "home")),
     *(
         (f"records {c}", p)
-        for c in ("export", "prune", "check", "forget-log", "accept")
+        for c in ("export", "prune", "check", "forget-log", "accept", "prove", "anchor")
         for p in ("root", "home")
     ),
-    *((f"instance {c}", p) for c in ("init", "serve", "export") for p in ("root", "home")),
+    *((f"instance {c}", p) for c in INSTANCE for p in ("root", "home")),
+    *(
+        (f"instance witness {c}", p)
+        for c in ("add", "remove", "list", "quorum", "policy", "ask")
+        for p in ("root", "home")
+    ),
     *(("instance serve", "output"), ("instance export", "output"), ("seal", "output")),
+    ("files", "base"),
+    ("prove", "split"),
+    ("chain", "home"),
+    *(("compare", p) for p in ("home", "evidence")),
+    *((f"witness {c}", "home") for c in WITNESS),
+    *(
+        (c, "folder")
+        for c in ("mirror", "witness backup", "witness restore", "instance backup", "instance restore")
+    ),
+    ("mirror", "home"),
+    *((c, p) for c in ("withdraw", "renew") for p in ("folder", "home")),
+    ("log", "receipts"),
 }
 RELEASES = {
     *(
+        ("policy", "release"),
         ("verify", "release"),
+        ("diff", "old"),
+        ("diff", "new"),
+        ("chain", "release"),
+        ("chain", "against"),
+        ("compare", "places"),
+        ("find", "release"),
+        ("log", "release"),
+        ("prove", "release"),
+        ("publish", "online_copy"),
+        ("instance restore", "online_copy"),
+        ("renew", "online_copy"),
+        ("withdraw", "online_copy"),
         ("reverify", "releases"),
         ("watch", "releases"),
         ("records forget-log", "target"),
         ("records accept", "target"),
     ),
+    *(("mirror", p) for p in ("release", "documents")),
 }
 KINDS: dict[type, set[tuple[str, str]]] = {
     options.OutputFile: OUTPUTS,
@@ -204,7 +269,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
 
 
 def reverify(site: Site, *more: object) -> Ran:
-    return anchor("reverify", site.release, "--home", site.home, "--policy", site.policy, *more)
+    return anchor("reverify", "-v", site.release, "--home", site.home, "--policy", site.policy, *more)
 
 
 @pytest.fixture
@@ -215,7 +280,7 @@ def root(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("make", PLACES, ids=lambda make: make.__name__)
-@pytest.mark.parametrize("command", ["trust pin", "records export", "reverify"])
+@pytest.mark.parametrize("command", ["trust pin", "records export", "prove", "reverify", "policy"])
 def test_an_output_goes_where_its_name_leads_and_what_is_there_stays_what_it_is(
     command: str, make: Callable[[Path], Place], site: Site, root: Path, tmp_path: Path
 ) -> None:
@@ -226,6 +291,12 @@ def test_an_output_goes_where_its_name_leads_and_what_is_there_stays_what_it_is(
     elif command == "records export":
         ran = anchor("records", "export", "--home", site.home, "-o", place.name)
         wanted = b'{"'
+    elif command == "policy":
+        ran = anchor("policy", site.release, "--not-compared", "--force", "-o", place.name)
+        wanted = b"# Accepts"
+    elif command == "prove":
+        ran = anchor("prove", site.release, "--fact", 0, "-o", place.name)
+        wanted = b'{"format":"urn:ledger-anchor:receipt:v1"'
     else:
         ran = reverify(site, "--metrics-file", place.name)
         wanted = b"# HELP"
@@ -331,15 +402,21 @@ def fed(path: Path, data: bytes) -> Iterator[Path]:
 
 
 def piped(data: bytes, *words: object, cwd: Path = ROOT) -> Ran:
-    done = subprocess.run(
-        [sys.executable, "-m", "anchor", *map(str, words)],
-        cwd=cwd,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        input=data,
-        capture_output=True,
-        timeout=120,
-    )
-    return Ran(done.returncode, done.stdout.decode(), done.stderr.decode())
+    """A command with a pipe as its standard input."""
+
+    def pipe() -> None:
+        read, write = os.pipe()
+        if os.fork() == 0:  # the program before the pipe
+            os.close(read)
+            with contextlib.suppress(BrokenPipeError), os.fdopen(write, "wb") as f:
+                f.write(data)
+            os._exit(0)
+        os.close(write)
+        os.dup2(read, 0)
+        sys.stdin = os.fdopen(0, closefd=False)
+        os.chdir(cwd)
+
+    return forked(*words, before=pipe)
 
 
 @pytest.mark.parametrize("name", ["-", "/dev/stdin"])
@@ -383,7 +460,7 @@ def test_a_policy_from_a_pipe_is_read_once_and_holds_for_the_whole_command(
     """Re-verification asks for it several times. Its relative names are those of the current folder."""
     text = site.policy.read_text()
     (tmp_path / "root.json").write_bytes(site.path("trusted_root").read_bytes())
-    relative = text.replace(str(site.path("trusted_root")), "root.json").encode()
+    relative = text.replace("{ sha256", '{ path = "root.json", sha256').encode()
     assert b'"root.json"' in relative
     for command in ("verify", "reverify"):
         home = () if command == "verify" else ("--home", tmp_path / "watcher")
@@ -391,6 +468,15 @@ def test_a_policy_from_a_pipe_is_read_once_and_holds_for_the_whole_command(
         assert ran.code == 0, ran
         with fed(tmp_path / f"{command}.fifo", relative) as fifo:
             assert anchor(command, site.release, "--policy", fifo, *home, cwd=tmp_path).code == 0
+
+
+def test_a_piped_policy_says_where_its_relative_names_are_looked_for(site: Site, tmp_path: Path) -> None:
+    text = site.policy.read_text().replace("{ sha256", '{ path = "root.json", sha256').encode()
+    for name in ("-", "/dev/stdin"):
+        ran = piped(text, "verify", site.release, "--policy", name, cwd=tmp_path)
+        assert ran.code == 2
+        assert "root.json: cannot read: No such file" in ran.line
+        assert "its relative paths are those of the current folder" in ran.line
 
 
 def test_a_pipe_that_never_ends_is_read_to_the_limit_and_no_further(tmp_path: Path) -> None:

@@ -1,17 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """The text of a stranger cannot steer the terminal that shows it, nor forge a line of ours."""
 
+import hashlib
 import json
-import os
-import pty
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import pytest
 
 from tests.support.process.anchor_cli import anchor
+from tests.support.process.pseudo_terminal import terminal
 
 HOSTILE = "la\x1b[2J\x9b1m\u202ebel\rOK: all is well\u200b"
 """Clears the screen in two ways, turns the direction of text, goes back in its line, hides a character."""
@@ -33,25 +32,9 @@ def words(command: str, ledger: Path) -> list[str]:
 
 def on_a_terminal(*argv: str) -> bytes:
     """Everything that a command sends to a terminal that is its standard output and error."""
-    main, other = pty.openpty()
-    seen: list[bytes] = []
-
-    def read() -> None:
-        while True:
-            try:
-                seen.append(os.read(main, 1 << 16))
-            except OSError:  # how Linux says that nobody holds the other side
-                return
-
-    reader = threading.Thread(target=read)
-    reader.start()
-    try:
-        subprocess.run([sys.executable, "-m", "anchor", *argv], stdout=other, stderr=other, check=True)
-    finally:
-        os.close(other)
-        reader.join()
-        os.close(main)
-    return b"".join(seen)
+    with terminal() as (its, seen):
+        subprocess.run([sys.executable, "-m", "anchor", *argv], stdout=its, stderr=its, check=True)
+    return bytes(seen)
 
 
 @pytest.mark.parametrize("command", ["lint", "seal", "publish"])
@@ -69,8 +52,10 @@ def test_lines_for_people_are_written_out_in_a_pipe_too(command: str, ledger: Pa
     assert (ran.out + ran.err).replace("\n", "").isprintable()
 
 
-def test_a_document_in_a_pipe_is_what_would_be_signed_byte_for_byte(ledger: Path) -> None:
-    ran = anchor(*words("publish", ledger))
+def test_the_statement_of_a_dry_run_is_what_would_be_signed_byte_for_byte(ledger: Path) -> None:
+    ran = anchor(*words("publish", ledger), "--json")
     assert ran.code == 0, ran
-    assert "\u202e" in ran.out  # RFC 8785 writes it as it is
-    assert HOSTILE in json.loads(ran.out)["predicate"]["facts"]["columns"]
+    statement = ran.document["statement"]
+    assert "\u202e" in statement  # RFC 8785 writes it as it is
+    assert ran.document["sha256"] == hashlib.sha256(statement.encode()).hexdigest()
+    assert HOSTILE in json.loads(statement)["predicate"]["facts"]["columns"]

@@ -29,8 +29,8 @@ def test_it_writes_what_would_be_signed(ledger: Path, tmp_path: Path) -> None:
     assert document["statement"] == {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
     assert document["tree"]["root"] == statement.tree.root
     assert document["columns"] == ["label", "value"]
-    for subject in statement.subject:
-        assert hashlib.sha256((out / subject.name).read_bytes()).hexdigest() == subject.digest.sha256
+    for name, digest in statement.digests.items():
+        assert hashlib.sha256((out / name).read_bytes()).hexdigest() == digest
     assert (statement.ledger.name, statement.ledger.number, statement.previous) == ("n", 1, None)
     plain = anchor("seal", ledger, *NAMED).out
     assert statement.tree.root in plain
@@ -49,10 +49,8 @@ def test_json_input_is_published_as_source_json(tmp_path: Path) -> None:
     path.write_text('[{"a":1}]')
     assert anchor("seal", path, *NAMED, "-o", out).code == 0
     assert sorted(p.name for p in out.iterdir()) == ["ledger.json", "source.json", "statement.json"]
-    assert [f.reader for f in decode((out / "statement.json").read_bytes()).facts.files] == [
-        "ledger-json-v1",
-        "json-v1",
-    ]
+    (original,) = decode((out / "statement.json").read_bytes()).originals
+    assert original.reader == "json-v1"
 
 
 def test_the_input_is_never_overwritten(tmp_path: Path) -> None:

@@ -83,7 +83,8 @@ def test_a_pin_is_the_line_of_a_policy(root: Path, tmp_path: Path) -> None:
     text = f'ledger = "a"\n{ran.out}[[signer]]\nidentity = "a"\nissuer = "b"\n'
     assert parse_policy(text.encode()).trusted_roots[0].sha256 == bytes.fromhex(pinned["sha256"])
     copy = tmp_path / "copy.json"
-    assert anchor("trust", "pin", root, "-o", copy, "--json").document == pinned | {"path": str(copy)}
+    found = anchor("trust", "pin", root, "-o", copy, "--json").document
+    assert found == {"format": "urn:ledger-anchor:pin:v1", **pinned, "path": str(copy)}
     assert copy.read_bytes() == root.read_bytes()
 
 

@@ -42,7 +42,7 @@ class FailingDisk:
 
 
 @pytest.mark.parametrize("kept", [False, True], ids=["failed-and-lost", "failed-but-kept"])
-@pytest.mark.parametrize("size", [0, 255, 256])
+@pytest.mark.parametrize("size", [0, pytest.param(255, marks=pytest.mark.slow), 256])
 def test_a_disk_that_fails_at_any_call_loses_and_doubles_nothing(
     full: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept: bool, size: int
 ) -> None:

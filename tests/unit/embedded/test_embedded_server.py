@@ -15,6 +15,7 @@ from anchor.embedded import server as serving
 from anchor.embedded.instance import Instance
 from anchor.embedded.server import Server
 from anchor.errors import Misuse, Unavailable
+from anchor.net import http_server
 from anchor.tlog.keys import parse_vkey
 from tests.support.forge.embedded_signer import chain_of, check_entry, csr_request, entry_request
 
@@ -211,7 +212,7 @@ def test_connections_that_send_nothing_whole_hold_nobody_up(server: Server) -> N
     """As many as the server takes at once, each in the middle of its request; the longest makes room."""
     with contextlib.ExitStack() as stack:
         held = []
-        for _ in range(serving.CONNECTIONS):
+        for _ in range(http_server.CONNECTIONS):
             s = stack.enter_context(socket.create_connection(server.server_address[:2], timeout=20))  # type: ignore[arg-type]
             s.sendall(b"GET /checkpoint HTTP/1.1\r\nHost: localhost\r\nX: ")
             held.append(s)
@@ -224,7 +225,7 @@ def test_connections_that_send_nothing_whole_hold_nobody_up(server: Server) -> N
 
 def test_a_request_that_drips_ends_at_its_deadline(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     """A byte now and then meets no time-out of one read."""
-    monkeypatch.setattr(serving, "WHOLE", 0.5)
+    monkeypatch.setattr(http_server, "WHOLE", 0.5)
     with socket.create_connection(server.server_address[:2], timeout=20) as s:  # type: ignore[arg-type]
         ended = threading.Event()
 

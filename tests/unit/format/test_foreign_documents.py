@@ -264,6 +264,7 @@ POLICY_ALLOWED: tuple[Rule, ...] = (
     (r"(min_\w+|max_\w+|tlog_policy|trusted_root|log)", "missing", "an optional key"),
     (r"log", "list", "no sources, as without the key"),
     (r"trusted_root\[\*\]\.sha256", "missing", "a root without a pin"),
+    (r"trusted_root\[\*\]\.path", "missing", "a digest is enough"),
     (r"min_\w+", "number", "a count"),
 )
 

@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 
-from anchor import merkle
+from anchor import limits, merkle
 from anchor.format import facts, leaves
 from anchor.format import release as releases
 from anchor.format import statement as statements
 from anchor.format.readers import READERS, json_array
+from anchor.sigstore.bundle import IN_TOTO
 from tests.support.releases.tables import open_table
 from tests.support.second import verifier as second
 from tests.support.second.readers import read
@@ -42,7 +43,7 @@ HASHES = [bytes.fromhex(leaf["leaf_hash"]) for leaf in LEAVES]
 
 def our_leaves(reader: str, data: bytes) -> list[bytes]:
     table = open_table(io.BytesIO(data), reader, where="FORMAT.md")
-    return [leaf for chunk in leaves.leaf_chunks(table) for leaf in chunk]
+    return [leaf for chunk in leaves.Leaves(table) for leaf in chunk]
 
 
 def digest(data: bytes) -> str:
@@ -53,7 +54,7 @@ def test_sizes_and_digests_in_the_text_are_those_of_the_blocks() -> None:
     for data in (MARKDOWN, LEDGER_JSON, STATEMENT):
         assert f"({len(data)} bytes, SHA-256" in TEXT
         assert f"`{digest(data)}`" in TEXT
-    assert f"`{digest(second.pae(statements.PAYLOAD_TYPE, STATEMENT))}`" in TEXT
+    assert f"`{digest(second.pae(IN_TOTO, STATEMENT))}`" in TEXT
 
 
 def test_leaves_and_their_hashes() -> None:
@@ -126,10 +127,10 @@ def test_the_limits_in_the_text_are_those_of_the_program() -> None:
         statements.MAX_STATEMENT,
         releases.MAX_RELEASE,
         releases.MAX_BUNDLE,
-        releases.MAX_ANCHORS,
+        limits.ANCHORS,
     ):
         assert f"{number:,}" in TEXT
-    assert facts.MAX_FILE == 2**36
+    assert facts.MAX_FILE == limits.FILE_2 == 2**43
     for reader in READERS:
         assert f"`{reader}`" in TEXT
 

@@ -37,7 +37,7 @@ def test_a_path_that_could_leave_the_folder_is_refused(member: tuple[str | int, 
 @pytest.mark.parametrize(
     ("path", "new"),
     [
-        (("format",), "urn:ledger-anchor:release:v2"),
+        (("format",), "urn:ledger-anchor:release:v9"),
         (("format",), ""),
         (("tree", "algorithm"), "rfc9162-sha3"),
     ],

@@ -177,7 +177,6 @@ def test_what_is_no_sequence_of_hashes_is_refused(bad: Any) -> None:
     for attack in (
         lambda: merkle.root(bad),
         lambda: merkle.Accumulator().extend(bad),
-        lambda: merkle.Accumulator().extend_leaves(bad),
         lambda: merkle.leaf_hashes(bad),
         lambda: merkle.Accumulator.resume(0, bad),
         lambda: merkle.inclusion_proof(bad, 0),

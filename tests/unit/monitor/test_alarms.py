@@ -11,7 +11,7 @@ import pytest
 
 from anchor.errors import Misuse, Unavailable
 from anchor.monitor import alarm
-from anchor.monitor.alarm import Cause, News, Rule, Seen, Standing
+from anchor.monitor.alarm import Cause, News, Rule, Seen, ShownRelease, Standing
 from anchor.monitor.run_record import Evidence, RunRecord
 from anchor.net.notify import Notifier, heartbeat
 from anchor.verdict import Check, Class, Verdict, judge, passed, worst
@@ -325,15 +325,22 @@ def test_no_line_of_a_stranger_looks_like_one_of_ours() -> None:
     found = seen(bad("ledger", forged), evidence=(outcomes.evidence(origin=forged),))
     news = News(verdict=Class.INVALID, new=found.causes)
     outcome = outcomes.outcome(Class.INVALID, services=(forged,))
-    text = alarm.message("t", news, outcome, when="now", uid="u1").body
+    shown = ShownRelease(ledger=forged, number=1, version="1")
+    text = alarm.message("t", news, outcome, when="now", uid="u1", shown=shown).body
     ours = [line for line in text.split("\n") if not line.startswith("- ")]
     assert ours == [
-        "t: INVALID (notified before: OK)",
+        "critical: What is served is not what was signed",
+        "target: t",
+        *(line for line in ours if line.startswith(("it means: ", "what to do: ", "run: ", "runbook: "))),
+        "also critical: A log signed two histories; docs/runbook.md#a-log-signed-two-histories",
+        "release:",
+        "class: INVALID (notified before: OK)",
         "run ended now",
-        "not reached:",
         "new:",
+        "not reached:",
         "message u1: the same id again is the same message",
     ]
+    assert len(ours) == 13
     assert text.replace("\n", "").isprintable()
 
 

@@ -2,6 +2,7 @@
 """Laws of a network call: a budget, a cap, an origin, and a repetition only where it is safe."""
 
 import gzip
+import re
 import subprocess
 import sys
 import time
@@ -17,6 +18,7 @@ from anchor.net.http import Patience
 from anchor.net.http_deadline import Answer, ExchangeError
 from anchor.net.service_errors import HttpError, LostAnswer, NotSent, ServiceError
 from tests.support.servers.bad_server import (
+    MORE,
     Behaviour,
     Exchange,
     answer,
@@ -32,22 +34,19 @@ from tests.support.servers.bad_server import (
     redirect,
 )
 
-FAST = Patience(connect=0.5, read=0.5, attempts=3, pause=0.01)
-SLOW = Patience(connect=60, read=60, attempts=3, pause=0.01)
-"""With it only the budget ends a call."""
+PATIENCE = Patience(connect=60, read=60, attempts=3, pause=0.01)
+"""With it only the budget ends a call, and a machine that is busy for a while is no time-out."""
 
 
-def fetch(
-    url: str, *, seconds: float = 5, limit: int = 1000, patience: Patience = FAST, **kw: object
-) -> http.Response:
+def fetch(url: str, *, seconds: float = 60, limit: int = 1000, **kw: object) -> http.Response:
     budget = Budget(seconds)
-    return http.get("the log", url, budget=budget, limit=limit, patience=patience, **kw)  # type: ignore[arg-type]
+    return http.get("the log", url, budget=budget, limit=limit, patience=PATIENCE, **kw)  # type: ignore[arg-type]
 
 
-def send(url: str, *, seconds: float = 5, safe: bool = False, retry_unsent: bool = False) -> http.Response:
+def send(url: str, *, seconds: float = 60, safe: bool = False, retry_unsent: bool = False) -> http.Response:
     return http.post(
         "the log", url, b"{}", content_type="application/json", budget=Budget(seconds), limit=1000,
-        patience=FAST, safe=safe, retry_unsent=retry_unsent,
+        patience=PATIENCE, safe=safe, retry_unsent=retry_unsent,
     )  # fmt: skip
 
 
@@ -73,8 +72,13 @@ def test_refused_connection_is_not_sent_and_names_the_service() -> None:
 )
 def test_server_that_drips_or_hangs_ends_within_the_budget(behaviour: Behaviour) -> None:
     # Which of two time-outs ends a call that hangs is chance: of the read, or of the whole.
-    with bad_server(behaviour) as s, pytest.raises(LostAnswer, match=r"no (whole )?answer within"):
-        fetch(s.url, seconds=0.9, patience=SLOW)
+    for more in MORE:
+        with bad_server(behaviour) as s, pytest.raises(ServiceError) as e:
+            fetch(s.url, seconds=0.9 * more)
+        if e.value.maybe_taken:
+            break
+    assert isinstance(e.value, LostAnswer)
+    assert re.search("no (whole )?answer within", str(e.value))
 
 
 @pytest.mark.parametrize("announced", [True, False])
@@ -109,9 +113,9 @@ ENDLESS = {
 def test_what_comes_beside_the_body_has_a_cap_too(start: bytes, block: bytes) -> None:
     """RFC 9112 section 7.1.2: trailers have no end of their own. They were read until the time was up."""
     with bad_server(endless(start, block)) as s, pytest.raises(Unavailable):
-        fetch(s.url, seconds=60, limit=1 << 30, patience=SLOW)
+        fetch(s.url, limit=1 << 30)
     assert s.sent < 32 << 20  # what the client takes, and what the system holds on the way
-    assert len(s.times) <= SLOW.attempts
+    assert len(s.times) <= PATIENCE.attempts
 
 
 def test_an_honest_answer_in_chunks_of_a_byte_with_a_trailer_is_read() -> None:
@@ -122,20 +126,22 @@ def test_an_honest_answer_in_chunks_of_a_byte_with_a_trailer_is_read() -> None:
         x.send(CHUNKED + body)
 
     with bad_server(behave) as s:
-        assert fetch(s.url, limit=400_000, seconds=60, patience=SLOW).body == b"x" * 400_000
+        assert fetch(s.url, limit=400_000).body == b"x" * 400_000
 
 
 def test_no_memory_is_taken_for_a_size_that_nobody_signed() -> None:
     """A few hundred kB of gzip, though identity was asked, and release.json that says how long they get."""
-    size = 200 << 20
+    size = 100 << 20
     packed = zlib.compressobj(wbits=31)
     bomb = b"".join(packed.compress(bytes(1 << 20)) for _ in range(size >> 20)) + packed.flush()
     assert len(bomb) < 1 << 20
     code = """
-import resource, sys
+import sys
+from pathlib import Path
 from anchor.net.release_files import Remote
 from anchor.net.budget import Budget
-used = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+status = Path("/proc/self/status")  # ru_maxrss begins with the most that the parent had
+used = lambda: int(status.read_text().partition("VmHWM:")[2].split()[0])
 before, size, found = used(), int(sys.argv[2]), 0
 with Remote(sys.argv[1], Budget(120)).open("ledger.md", size=size) as stream:
     while data := stream.read(1 << 18):
@@ -200,7 +206,7 @@ def test_retry_after_is_honoured_within_the_budget() -> None:
 @pytest.mark.parametrize("value", ["3600", "9" * 5000, "Wed, 21 Oct 2099 07:28:00 GMT"])
 def test_retry_after_beyond_the_budget_ends_at_once(value: str) -> None:
     with bad_server(answer(503, Retry_After=value)) as s, pytest.raises(HttpError, match="503"):
-        fetch(s.url, seconds=60)
+        fetch(s.url)
 
 
 @pytest.mark.parametrize("value", ["soon", "-5", "\xff"])
@@ -211,8 +217,11 @@ def test_nonsense_retry_after_is_ignored(value: str) -> None:
 
 @pytest.mark.parametrize("behaviour", [answer(500), answer(503), answer(429), hang_after, drop_after, cut()])
 def test_a_post_is_never_sent_twice(behaviour: Behaviour) -> None:
-    with bad_server(behaviour) as s, pytest.raises(Unavailable):
-        send(s.url, seconds=2)
+    for more in MORE:
+        with bad_server(behaviour) as s, pytest.raises(Unavailable):
+            send(s.url, seconds=0.5 * more)
+        if s.requests:
+            break
     assert len(s.requests) == 1
 
 
@@ -310,19 +319,25 @@ def test_a_spent_budget_sends_nothing() -> None:
     assert not s.requests
 
 
+def test_a_spent_budget_of_an_option_names_it() -> None:
+    budget = Budget(0, remedy="give more with --within")
+    with pytest.raises(NotSent, match="used up; give more with --within"):
+        http.get("the log", "http://127.0.0.1:9/", budget=budget, limit=1000, patience=PATIENCE)
+
+
 def test_a_pause_that_takes_longer_than_the_budget_does_not_hide_the_reason(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     late = 0.0
-    budget = Budget(5, clock=lambda: time.monotonic() + late)
+    budget = Budget(60, clock=lambda: time.monotonic() + late)
 
     def oversleep(_seconds: float) -> None:
         nonlocal late
-        late = 10
+        late = 100
 
-    monkeypatch.setattr("anchor.net.http.time.sleep", oversleep)
+    monkeypatch.setattr("anchor.net.budget.time.sleep", oversleep)
     with bad_server(answer(503, b"busy")) as s, pytest.raises(HttpError, match="HTTP 503: busy"):
-        http.get("the log", s.url, budget=budget, limit=1000, patience=FAST)
+        http.get("the log", s.url, budget=budget, limit=1000, patience=PATIENCE)
     assert len(s.requests) == 1
 
 

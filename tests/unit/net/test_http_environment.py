@@ -17,14 +17,11 @@ from anchor.net.service_errors import HttpError, NotSent
 from tests.support.servers import folder_server
 from tests.support.servers.bad_server import answer, bad_server, closed_port, hang_before
 
-FAST = Patience(connect=0.5, read=0.5, attempts=3, pause=0.01)
-SLOW = Patience(connect=60, read=60, attempts=3, pause=0.01)
+PATIENCE = Patience(connect=60, read=60, attempts=3, pause=0.01)
 
 
-def fetch(
-    url: str, *, headers: dict[str, str] | None = None, seconds: float = 5, patience: Patience = FAST
-) -> http.Response:
-    return http.get("the log", url, budget=Budget(seconds), limit=1000, patience=patience, headers=headers)
+def fetch(url: str, *, headers: dict[str, str] | None = None, seconds: float = 60) -> http.Response:
+    return http.get("the log", url, budget=Budget(seconds), limit=1000, patience=PATIENCE, headers=headers)
 
 
 def test_netrc_does_not_replace_the_bearer_header(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,4 +131,4 @@ def test_redirect_from_https_to_http_is_refused(certificate: Path, monkeypatch: 
 
 def test_tls_that_never_begins_ends_within_the_budget() -> None:
     with bad_server(hang_before) as server, pytest.raises(NotSent):
-        fetch(server.url.replace("http:", "https:"), seconds=0.8, patience=SLOW)
+        fetch(server.url.replace("http:", "https:"), seconds=0.8)

@@ -79,13 +79,93 @@ def send(url: str, found: Message) -> None:
     ("found", "kind"),
     [
         *((c, "failure") for c in (Class.EQUIVOCATION, Class.INVALID, Class.ERROR)),
-        *((c, "warning") for c in (Class.UNAVAILABLE, Class.PENDING, Class.STALE)),
+        *((c, "warning") for c in (Class.UNAVAILABLE, Class.PENDING, Class.STALE, Class.WITHDRAWN)),
         (Class.OK, "success"),
     ],
 )
 def test_each_class_has_its_type(receiver: str, found: Class, kind: str) -> None:
     send(receiver, message(found=found))
     assert Receiver.taken[0]["type"] == kind
+
+
+def cause(name: str, verdict: Class, found: str) -> alarm.Cause:
+    return alarm.Cause(name, name, verdict, name, f"{name}: refused: {found}")
+
+
+def announced(verdict: Class, *causes: alarm.Cause) -> Message:
+    news = alarm.News(verdict=verdict, new=causes)
+    return alarm.announced(
+        news, f"{verdict}: t", ["new:", *(f"- {c.line}" for c in causes)], uid=UID, target="t"
+    )
+
+
+@pytest.mark.parametrize(
+    ("verdict", "kind", "severity"),
+    [
+        (Class.EQUIVOCATION, "failure", "critical"),
+        (Class.FINDINGS, "failure", "critical"),
+        (Class.STALE, "warning", "warning"),
+        (Class.OK, "success", "info"),
+    ],
+)
+def test_a_program_gets_the_severity_and_nothing_of_the_message_before(
+    receiver: str, verdict: Class, kind: str, severity: str
+) -> None:
+    notifier = Notifier([f"{receiver}?:own=mine"])
+    other = announced(Class.ERROR, cause("canary", Class.ERROR, "accepted"))
+    for one in (other, announced(verdict), alarm.written(verdict, "t", ["by an older version"], uid=UID)):
+        notifier.send(notifier.receivers[0], one)
+    _, told, bare = Receiver.taken
+    assert (told["type"], told["anchor"]["severity"], told["anchor"]["id"]) == (kind, severity, UID)
+    assert (told["own"], bare["own"], bare["type"]) == ("mine", "mine", kind)
+    assert told["anchor"]["found"] == []
+    assert "anchor" not in bare
+
+
+class Raw(Receiver):
+    """A webhook that takes any body."""
+
+    bodies: list[str] = []  # noqa: RUF012 - emptied by the test
+
+    def do_POST(self) -> None:
+        type(self).bodies.append(self.rfile.read(int(self.headers["Content-Length"])).decode())
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+
+@pytest.mark.parametrize(
+    ("scheme", "field"),
+    [
+        ("form", "anchor_severity=critical"),
+        ("form", "anchor_alarm=changed"),
+        ("xml", "<anchor_severity>critical</anchor_severity>"),
+        ("xml", "&lt;b&gt;"),
+    ],
+)
+def test_a_form_and_xml_have_a_field_for_each_member(scheme: str, field: str) -> None:
+    Raw.bodies.clear()
+    server = HTTPServer(("127.0.0.1", 0), Raw)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    try:
+        found = announced(Class.INVALID, cause("ledger", Class.INVALID, "<b>x</b>"))
+        send(f"{scheme}://127.0.0.1:{server.server_port}/", found)
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+    (body,) = Raw.bodies
+    assert field in body
+
+
+def test_what_is_too_long_keeps_its_severity(receiver: str) -> None:
+    Receiver.limit = 1000
+    send(
+        receiver, announced(Class.INVALID, *(cause(f"check {n}", Class.INVALID, "x" * 300) for n in range(9)))
+    )
+    assert {m["anchor"]["severity"] for m in Receiver.taken} == {"critical"}
+    assert {tuple(m["anchor"]) for m in Receiver.taken} == {("format", "id", "severity", "alarm", "verdict")}
 
 
 @pytest.mark.parametrize("limit", [1 << 20, 2000, 1024, 700])

@@ -132,7 +132,7 @@ def test_an_entry_that_is_not_there_is_missing(base: str) -> None:
         {"a": "b"},
         {"a": [1]},
     ],
-    ids=str,
+    ids=lambda value: str(value)[:80],
 )
 def test_an_answer_of_another_shape_is_unavailable(base: str, answer: Any) -> None:
     for path in ("/api/v1/log", "/api/v1/log/entries"):

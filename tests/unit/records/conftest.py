@@ -5,10 +5,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.records.outcomes import database, empty, like, opened, postgresql, sqlite, url
+from tests.support.records.outcomes import database, empty, lender, like, opened, postgresql, sqlite, url
 from tests.support.records.reverified import WatchedRelease
 
-__all__ = ["database", "empty", "like", "postgresql", "sqlite", "url"]
+__all__ = ["database", "empty", "lender", "like", "postgresql", "sqlite", "url"]
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """An edited database is noticed, whatever was edited; retention takes runs and nothing else."""
 
+import shutil
 from pathlib import Path
 
 import msgspec
@@ -8,23 +9,25 @@ import pytest
 import sqlalchemy as sa
 
 from anchor.app import records
-from anchor.errors import Misuse
+from anchor.errors import Misuse, Refused
+from anchor.format.history_events import AnyEvent, CheckpointSeen, RecordsBegan, RunEnded
 from anchor.format.statement import encode
 from anchor.monitor import alarm
 from anchor.monitor.run_record import RunRecord
-from anchor.records import check, hash_chain, high_water_mark, intervals, retention, state, store
+from anchor.records import check, fold, high_water_mark, intervals, retention, state, store
 from anchor.records.database import Database
-from anchor.records.tables import Checkpoint, CheckRow, EvidenceRow, Run, Target
+from anchor.records.tables import PROJECTIONS, Checkpoint, EvidenceRow, Run
 from anchor.tlog import evidence as evidences
 from anchor.tlog.checkpoint import Checkpoint as Head
 from anchor.verdict import Class
 from tests.support.logs.simlog import SimLog
-from tests.support.records import outcomes
-from tests.support.records.outcomes import NOW
+from tests.support.records import outcomes, rewritten
+from tests.support.records.outcomes import NOW, SLOW_ON_POSTGRESQL, on_both
 from tests.support.releases import samples
 
 DAY = 86400.0
 FIRST = encode(samples.statement())
+HEAD = high_water_mark.Head(origin="o", size=7, root="ab" * 32)
 
 
 def filled(database: Database, runs: int = 5) -> SimLog:
@@ -44,6 +47,15 @@ def filled(database: Database, runs: int = 5) -> SimLog:
         at = NOW + n * DAY
         store.save_run(database, outcomes.taken(database, now=at), found, now=at, rules=store.RunRules())
     return log
+
+
+@pytest.fixture(scope="module")
+def filled_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file with these runs, to be copied."""
+    made = tmp_path_factory.mktemp("filled") / "records.db"
+    with outcomes.opened(f"sqlite:///{made}") as database:
+        filled(database)
+    return made
 
 
 def unlocked(database: Database, *statements: str) -> None:
@@ -78,63 +90,76 @@ def test_records_as_they_were_written_pass(database: Database) -> None:
     assert not any("stand alone" in c.detail for c in found.checks)
 
 
-@pytest.mark.parametrize(
-    ("edit", "by"),
-    [
-        ("UPDATE checkpoints SET seen_ms = seen_ms - 1 WHERE seq = 2", "checkpoint-chain"),
-        ("UPDATE checkpoints SET size = size + 1 WHERE seq = 2", "checkpoints"),
-        (
-            "UPDATE checkpoints SET note = (SELECT note FROM checkpoints WHERE seq = 1) WHERE seq = 2",
-            "checkpoints",
-        ),
-        ("DELETE FROM checkpoints WHERE seq = 2", "checkpoint-chain"),
-        ("UPDATE proofs SET new_size = new_size + 1 WHERE id = 2", "proofs"),
-        ("UPDATE runs SET verdict = 'OK' WHERE verdict = 'INVALID'", "run-chain"),
-        ("UPDATE runs SET ended_ms = ended_ms + 1 WHERE seq = 3", "run-chain"),
-        ("UPDATE runs SET verdict = 'FINE' WHERE seq = 3", "claims"),
-        ("UPDATE runs SET facts = '[' WHERE seq = 3", "claims"),
-        ("UPDATE runs SET ended_ms = NULL WHERE seq = 3", "run-chain"),
-        ("UPDATE runs SET chain = NULL WHERE seq = 3", "run-chain"),
-        ("UPDATE checks SET detail = 'fine'", "run-chain"),
-        ("DELETE FROM checks WHERE run_id = 1", "run-chain"),
-        ("UPDATE targets SET last_class = 'PENDING'", "claims"),
-        ("UPDATE targets SET last_good_ms = last_good_ms + 1000", "claims"),
-        ("UPDATE targets SET notified = 'INVALID'", "claims"),
-        ("UPDATE targets SET due_ms = due_ms + 604800000", "claims"),
-        ("UPDATE targets SET due_ms = due_ms + 1", "claims"),
-        ("UPDATE targets SET alarm = '{}'", "claims"),
-        ("UPDATE targets SET alarm = NULL", "claims"),
-        ("UPDATE targets SET failing_runs = 1", "claims"),
-        ("UPDATE runs SET decided = NULL WHERE seq = 5", "run-chain"),
-        ("UPDATE runs SET decided = '{}' WHERE seq = 5", "run-chain"),
-        ("DELETE FROM deliveries; DELETE FROM notifications WHERE id = 1", "claims"),
-        ("UPDATE targets SET active = 0", "journal"),
-        ("UPDATE targets SET interval_s = 604800", "journal"),
-        ("UPDATE releases SET seen_ms = 1", "journal"),
-        ("UPDATE anchors SET log_index = 8", "journal"),
-        ("DELETE FROM anchors", "journal"),
-        ("DELETE FROM journal WHERE seq = 1", "journal-chain"),
-        ("UPDATE journal SET value = '[1]' WHERE seq = 1", "journal-chain"),
-        ("UPDATE trust SET document = '{}'", "releases"),
-    ],
-)
-def test_an_edit_is_noticed(database: Database, edit: str, by: str) -> None:
-    filled(database)
-    unlocked(database, *edit.split("; "))
-    assert by in refused(database)
+EDITS = [
+    # the history
+    ("DELETE FROM events WHERE leaf_index = 7", "history"),
+    ("DELETE FROM events WHERE kind = 'records-began'", "history"),
+    ("UPDATE events SET body = NULL WHERE kind = 'checkpoint-seen'", "history"),
+    ("UPDATE events SET body = NULL WHERE kind = 'run-ended'", "history"),
+    (
+        "UPDATE events SET body = (SELECT body FROM events WHERE leaf_index = 3) WHERE leaf_index = 4",
+        "history",
+    ),
+    ("UPDATE events SET kind = 'target-dropped' WHERE kind = 'release-seen'", "history"),
+    ("UPDATE events SET at_ms = at_ms + 1 WHERE kind = 'run-ended'", "history"),
+    ("UPDATE events SET leaf_index = 1000 WHERE leaf_index = 7", "history"),
+    ("UPDATE events SET leaf_index = 9223372036854775807 WHERE leaf_index = 7", "history"),
+    ("UPDATE events SET leaf_index = -7 WHERE leaf_index = 7", "history"),
+    ("DELETE FROM events WHERE leaf_index = (SELECT MAX(leaf_index) FROM events)", "history"),
+    ("DELETE FROM tiles", "history"),
+    ("UPDATE blobs SET data = (SELECT data FROM blobs ORDER BY sha256 LIMIT 1)", "documents"),
+    ("DELETE FROM blobs WHERE sha256 IN (SELECT statement_sha256 FROM releases)", "documents"),
+    ("DELETE FROM blobs WHERE sha256 IN (SELECT bundle_sha256 FROM anchors)", "documents"),
+    ("DELETE FROM blobs WHERE sha256 IN (SELECT note_sha256 FROM checkpoints WHERE size = 3)", "documents"),
+    ("DELETE FROM blobs WHERE sha256 IN (SELECT digest FROM trust)", "documents"),
+    # what follows from it
+    ("UPDATE checkpoints SET seen_ms = seen_ms - 1", "projections"),
+    ("UPDATE checkpoints SET size = size + 1 WHERE size = 3", "projections"),
+    ("UPDATE checkpoints SET source = 'x' WHERE size = 3", "projections"),
+    ("UPDATE checkpoints SET note_sha256 = (SELECT MIN(note_sha256) FROM checkpoints)", "projections"),
+    ("DELETE FROM checkpoints WHERE size = 7", "projections"),
+    ("UPDATE proofs SET new_size = new_size + 1 WHERE old_size = 3", "projections"),
+    ("UPDATE runs SET verdict = 'OK' WHERE verdict = 'INVALID'", "projections"),
+    ("UPDATE runs SET ended_ms = ended_ms + 1", "projections"),
+    ("UPDATE runs SET verdict = 'FINE'", "projections"),
+    ("UPDATE runs SET detail = 'fine'", "projections"),
+    ("DELETE FROM runs WHERE verdict = 'INVALID'", "projections"),
+    ("UPDATE targets SET last_class = 'PENDING'", "projections"),
+    ("UPDATE targets SET last_good_ms = last_good_ms + 1000", "projections"),
+    ("UPDATE targets SET notified = 'INVALID'", "projections"),
+    ("UPDATE targets SET decided_due_ms = decided_due_ms + 1", "projections"),
+    ("UPDATE targets SET alarm = NULL", "projections"),
+    ("UPDATE targets SET failing_runs = 1", "projections"),
+    ("UPDATE targets SET active = 0", "projections"),
+    ("UPDATE targets SET interval_s = 604800", "projections"),
+    ("UPDATE targets SET policy_path = '/tmp/policy.toml'", "projections"),
+    ("DELETE FROM targets", "projections"),
+    ("DELETE FROM notifications", "projections"),
+    ("UPDATE notifications SET body = 'x'", "projections"),
+    ("UPDATE releases SET seen_ms = 1", "projections"),
+    ("UPDATE releases SET number = 2", "projections"),
+    ("UPDATE anchors SET log_index = 8", "projections"),
+    ("DELETE FROM anchors", "projections"),
+    ("UPDATE trust SET seen_ms = 1", "projections"),
+    ("DELETE FROM shown", "projections"),
+    ("DELETE FROM followed", "projections"),
+    ("INSERT INTO followed VALUES (-5, 1, 'o', 'k', 1, '', '', 1)", "projections"),
+    ("INSERT INTO shown VALUES (99999, 1, 7, 1, 1)", "projections"),
+]
 
 
-def test_a_chain_whose_end_was_taken_out_goes_on_and_is_noticed(database: Database) -> None:
-    """A run after the edit is kept, so that it can be told."""
-    filled(database)
-    unlocked(database, "UPDATE runs SET chain = NULL WHERE seq = 5")
-    at = NOW + 10 * DAY
-    store.save_run(
-        database, outcomes.taken(database, now=at), outcomes.outcome(), now=at, rules=store.RunRules()
-    )
-    assert "run-chain" in refused(database)
+@pytest.mark.parametrize(("url", "edit", "by"), on_both(EDITS, one_of=10), indirect=["url"])
+def test_an_edit_is_noticed(url: str, filled_file: Path, edit: str, by: str) -> None:
+    if url.startswith("sqlite"):
+        shutil.copyfile(filled_file, str(sa.make_url(url).database))
+    with outcomes.opened(url) as database:
+        if database.dialect != "sqlite":
+            filled(database)
+        unlocked(database, *edit.split("; "))
+        assert by in refused(database)
 
 
+@SLOW_ON_POSTGRESQL
 def test_alarms_and_temporary_failures_are_no_edit_also_where_runs_were_pruned(database: Database) -> None:
     failures = [Class.UNAVAILABLE] * 4
     seen = [*failures, Class.OK, Class.INVALID, *failures, Class.EQUIVOCATION, Class.OK, *failures, Class.OK]
@@ -149,7 +174,7 @@ def test_alarms_and_temporary_failures_are_no_edit_also_where_runs_were_pruned(d
         retention.prune(database, before=NOW + (n - 0.5) * DAY, now=NOW + 99 * DAY)
         assert refused(database) == set(), n
     unlocked(database, "UPDATE targets SET notified = 'OK'")
-    assert refused(database) == {"claims"}
+    assert refused(database) == {"projections"}
 
 
 def test_stored_decisions_are_judged_by_the_rule_stored_with_them(
@@ -163,25 +188,41 @@ def test_stored_decisions_are_judged_by_the_rule_stored_with_them(
     monkeypatch.setattr(intervals.Intervals.__init__, "__defaults__", (60, 60, 1, 1, 0.0, 1))
     assert intervals.Intervals().furthest(None) == 60
     assert check.check(database).verdict is Class.OK
-    unlocked(database, "UPDATE targets SET due_ms = due_ms + 1")
-    assert refused(database) == {"claims"}
+    unlocked(database, "UPDATE targets SET decided_due_ms = decided_due_ms + 1")
+    assert refused(database) == {"projections"}
 
 
 def test_a_run_that_was_put_off_further_than_its_own_rule_is_noticed(database: Database) -> None:
-    """Whoever writes the whole chain again must still keep to the rule that he writes down."""
+    """Whoever writes the whole history again must still keep to the rule that he writes down."""
     store.save_run(database, outcomes.taken(database), outcomes.outcome(), now=NOW, rules=store.RunRules())
-    with database.read() as connection:
-        run = dict(connection.execute(sa.select(Run.__table__)).mappings().one())
-        (row,) = connection.execute(sa.select(CheckRow.__table__)).mappings().all()
-    far = msgspec.json.decode(run["decided"])
-    far["due_ms"] += round(1000 * 30 * DAY)
-    run["decided"] = msgspec.json.encode(far).decode()
-    link = hash_chain.link(hash_chain.START, Run, run, [[row[c] for c in hash_chain.CHECK_COLUMNS]])
-    text = run["decided"].replace(":", "\\:")
-    changed = f"UPDATE runs SET decided = '{text}', chain = "
-    changed += f"X'{link.hex()}'" if database.dialect == "sqlite" else f"decode('{link.hex()}', 'hex')"
-    unlocked(database, changed, f"UPDATE targets SET due_ms = {far['due_ms']}")
-    assert refused(database) == {"claims"}
+
+    def later(event: AnyEvent) -> AnyEvent:
+        if not isinstance(event, RunEnded) or event.decided is None:
+            return event
+        far = {**event.decided, "due_ms": event.decided["due_ms"] + round(1000 * 30 * DAY)}
+        return msgspec.structs.replace(event, decided=far)
+
+    rewritten.rewrite(database, later)
+    assert refused(database) == {"decisions"}
+
+
+@pytest.mark.parametrize("name", [t.__tablename__ for t in PROJECTIONS])
+def test_a_projection_of_another_fold_is_made_again_and_accuses_nobody(
+    sqlite: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A newer program makes other rows of the same events: nobody has changed anything."""
+    with outcomes.opened(sqlite) as database:
+        filled(database)
+        with database.write() as connection:
+            connection.execute(sa.text(f"DELETE FROM {name}"))  # as an older program would have made it
+        monkeypatch.setitem(fold.VERSIONS, name, 2)
+        found = check.check(database)
+        assert found.verdict is not Class.INVALID
+        assert "projections" in {c.name for c in found.checks if not c.demotes}
+    with outcomes.opened(sqlite) as again:
+        found = check.check(again)
+        assert (found.verdict, [c for c in found.checks if c.demotes]) == (Class.OK, [])
+        assert "to be made again" not in str(found)
 
 
 def test_a_message_of_a_cause_that_stands_is_not_repeated_over_restarts(database: Database, url: str) -> None:
@@ -201,46 +242,76 @@ def test_a_message_of_a_cause_that_stands_is_not_repeated_over_restarts(database
     assert [t is not None for t in told[:3]] == [True, True, True]  # the check, the evidence, other bytes
 
 
-def test_a_release_that_is_gone_leaves_references(database: Database) -> None:
-    if database.dialect == "sqlite":
-        return  # refuses it where foreign keys are on; see tests/attacks
-    filled(database)
-    unlocked(database, "DELETE FROM anchors", "DELETE FROM releases")
-    assert refused(database) >= {"journal", "references"}
-
-
-def test_a_run_taken_out_of_the_middle_is_noticed(database: Database) -> None:
-    filled(database)
-    unlocked(database, "DELETE FROM checks WHERE run_id = 2", "DELETE FROM runs WHERE id = 2")
-    assert "run-chain" in refused(database)
+@pytest.mark.parametrize("table", ["anchors", "releases", "checkpoints", "proofs", "trust", "shown"])
+def test_a_row_that_was_taken_out_and_seen_again_is_noticed_and_can_be_made_again(
+    sqlite: str, table: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same is then in two events. The first one counts."""
+    with outcomes.opened(sqlite) as database:
+        filled(database, runs=1)
+        unlocked(database, f"DELETE FROM {table}")
+        filled(database, runs=1)
+        assert "projections" in refused(database)
+        monkeypatch.setattr(fold, "VERSIONS", dict.fromkeys(fold.VERSIONS, 2))
+    with outcomes.opened(sqlite) as again:
+        assert refused(again) == set()
 
 
 def test_a_trigger_that_is_gone_is_noticed(database: Database) -> None:
     filled(database)
     with database.write() as connection:
-        on = "" if database.dialect == "sqlite" else " ON runs"
-        connection.execute(sa.text(f"DROP TRIGGER runs_end_once{on}"))
+        on = "" if database.dialect == "sqlite" else " ON events"
+        connection.execute(sa.text(f"DROP TRIGGER events_no_update{on}"))
     assert refused(database) == {"schema"}
 
 
-def test_a_chain_that_was_written_again_is_noticed_by_the_logs_signature(database: Database) -> None:
-    """The editor recomputes every hash of ours; the log's signature he cannot."""
+def test_a_history_that_was_written_again_is_noticed_by_the_logs_signature(database: Database) -> None:
+    """The editor computes every hash of ours again; the log's signature he cannot make."""
     filled(database)
-    with database.read() as connection:
-        rows = [dict(r) for r in connection.execute(sa.select(Checkpoint.__table__)).mappings()]
-    rows[1]["size"] += 1
-    previous = hash_chain.START
-    for row in rows:
-        previous = row["chain"] = hash_chain.link(previous, Checkpoint, row)
-    with database.write() as connection:
-        off = "DROP TRIGGER checkpoints_no_update"
-        if database.dialect != "sqlite":
-            off = "ALTER TABLE checkpoints DISABLE TRIGGER ALL"
-        connection.execute(sa.text(off))
-        for row in rows:
-            connection.execute(sa.update(Checkpoint).where(Checkpoint.seq == row["seq"]), row)
-    assert "checkpoint-chain" not in refused(database)
-    assert "checkpoints" in refused(database)
+    before = marked(database)
+
+    def larger(event: AnyEvent) -> AnyEvent:
+        if not isinstance(event, CheckpointSeen) or event.size != 7:
+            return event
+        return msgspec.structs.replace(event, size=8)
+
+    rewritten.rewrite(database, larger)
+    assert refused(database) == {"checkpoints", "proofs"}
+    assert "are not those that were written" in high_water_mark.compare(database, before).detail
+
+
+@pytest.mark.parametrize("decided", [{}, {"due_ms": None}, {"due_ms": "soon"}])
+def test_a_decision_that_no_program_wrote_is_refused_and_not_an_error(
+    sqlite: str, decided: dict[str, object]
+) -> None:
+    def change(event: AnyEvent) -> AnyEvent:
+        return msgspec.structs.replace(event, decided=decided) if isinstance(event, RunEnded) else event
+
+    with outcomes.opened(sqlite) as database:
+        filled(database, runs=1)
+        with pytest.raises(Refused, match="that no program wrote"):
+            rewritten.rewrite(database, change)
+
+
+def test_a_history_that_was_cut_off_is_noticed_by_the_mark(database: Database) -> None:
+    filled(database)
+    before = marked(database)
+    assert before.history is not None
+    rewritten.rewrite(database, lambda event: event, until=before.history.size - 1)
+    assert refused(database) == set()
+    found = high_water_mark.compare(database, before)
+    assert found.demotes is Class.UNAVAILABLE
+    assert f"events end at {before.history.size - 1}, {before.history.size} were written" in found.detail
+
+
+def test_another_history_in_its_place_is_noticed_by_the_mark(database: Database) -> None:
+    filled(database)
+    before = marked(database)
+    rewritten.rewrite(
+        database, lambda e: msgspec.structs.replace(e, origin="x") if isinstance(e, RecordsBegan) else e
+    )
+    assert refused(database) == set()
+    assert "this is another history" in high_water_mark.compare(database, before).detail
 
 
 def test_a_log_key_that_you_do_not_know_is_found(database: Database) -> None:
@@ -314,7 +385,7 @@ def test_more_than_was_said_cannot_be_deleted(database: Database) -> None:
     filled(database)
     retention.prune(database, before=NOW + 1.5 * DAY, now=NOW + 9 * DAY)
     with pytest.raises(Misuse, match="append-only"), database.write() as connection:
-        connection.execute(sa.text("DELETE FROM checks"))
+        connection.execute(sa.text("UPDATE events SET body = NULL"))
 
 
 # -- the mark -----------------------------------------------------------------------------------------------
@@ -339,32 +410,41 @@ def test_a_mark_fits_its_records_and_what_they_became(database: Database) -> Non
 def test_records_that_were_put_back_are_a_doubt_and_get_the_notes_back(database: Database, url: str) -> None:
     log = filled(database)
     kept = marked(database)
-    with database.write() as connection:  # as if none of it had ever been
-        off = ["DROP TRIGGER checkpoints_no_delete"]
-        if database.dialect != "sqlite":
-            off = ["ALTER TABLE checkpoints DISABLE TRIGGER ALL"]
-        for statement in [*off, "DELETE FROM checkpoints WHERE seq > 1"]:
-            connection.execute(sa.text(statement))
+    assert kept.history is not None
+    with database.read() as connection:
+        first = int(connection.execute(sa.select(sa.func.min(Checkpoint.id))).scalar_one())
+    rewritten.rewrite(database, lambda event: event, until=first + 1)  # as if the rest had never been
     found = high_water_mark.compare(database, kept)
     assert found.demotes is Class.UNAVAILABLE
-    assert "checkpoints end at 1, 6 were written" in found.detail
+    assert f"events end at {first + 1}, {kept.history.size} were written" in found.detail
     assert len(high_water_mark.notes(kept)) == 1
     high_water_mark.restore(database, kept, now=NOW)
-    held = state.HeldState(database, now=NOW).held(log.key.vkey, log.origin, 0)
-    assert [h.checkpoint.size for h in held] == [3, 23]
+    # The proofs between them are lost too, so both heads are unproven: the next run asks the log for proofs.
+    unproven = state.HeldState(database, now=NOW).unproven(log.key.vkey, log.origin)
+    assert [head.size for head in unproven.heads] == [3, 23]
 
 
 def test_a_forged_note_in_a_mark_is_dropped(database: Database) -> None:
     log = SimLog().grow(4)
     forged = log.sign().decode().replace("\n4\n", "\n9\n")
-    bad = high_water_mark.Mark(ends={}, notes=[(log.key.vkey, forged), ("no key", "no note")])
+    bad = high_water_mark.Mark(notes=[(log.key.vkey, forged), ("no key", "no note")])
     assert high_water_mark.notes(bad) == []
     high_water_mark.restore(database, bad, now=NOW)
     assert counts(database, Checkpoint) == [0]
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"{}", b"[]", b'{"ends":{},"x":1}', b'{"format":"other","ends":{}}', b"\xff"]
+    "data",
+    [
+        b"",
+        b"{}",
+        b"[]",
+        b'{"history":null,"x":1}',
+        b'{"format":"other","history":{"origin":"x","size":1,"root":"00"}}',
+        b'{"format":"urn:ledger-anchor:mark:v2","history":null}',
+        b'{"format":"urn:ledger-anchor:mark:v1","ends":{}}',
+        b"\xff",
+    ],
 )
 def test_a_damaged_mark_is_no_mark(data: bytes) -> None:
     assert high_water_mark.decode(data) is None
@@ -376,17 +456,17 @@ def test_a_log_with_huge_notes_costs_neither_the_notes_of_the_others_nor_what_is
     huge = [(f"huge {i}", "\n" * (1 << 20)) for i in range(9)]
     watched: list[tuple[str, int | None]] = [(f"https://example.org/{i}", 900) for i in range(50)]
     data = high_water_mark.encode_mark(
-        high_water_mark.Mark(ends={"runs": (7, "ab")}, notes=[*huge, *small], watched=watched)
+        high_water_mark.Mark(history=HEAD, notes=[*huge, *small], watched=watched)
     )
     found = high_water_mark.decode(data)
     assert found is not None
     assert len(data) <= high_water_mark.MAX_MARK
     assert set(small) < set(found.notes)
     assert 0 < len([n for n in found.notes if n in huge]) < len(huge)
-    assert (found.ends, found.watched) == ({"runs": (7, "ab")}, watched)
+    assert (found.history, found.watched) == (HEAD, watched)
     many = [("https://example.org/" + "x" * 2000, None)] * 9000
     assert (
-        len(high_water_mark.encode_mark(high_water_mark.Mark(ends={}, notes=small, watched=[*many])))
+        len(high_water_mark.encode_mark(high_water_mark.Mark(history=HEAD, notes=small, watched=[*many])))
         <= high_water_mark.MAX_MARK
     )
 
@@ -395,17 +475,10 @@ def test_a_log_with_huge_notes_costs_neither_the_notes_of_the_others_nor_what_is
 def test_a_mark_that_cannot_be_read_is_only_a_mark_less(
     database: Database, tmp_path: Path, spoil: str
 ) -> None:
-    path = records.mark_path(tmp_path, database)
+    path = records.mark_path(tmp_path, database.name)
     if spoil == "folder":
         path.mkdir()
     else:
         path.write_bytes(high_water_mark.encode(database) + b" " * high_water_mark.MAX_MARK)
-    assert records.HomeFiles(tmp_path, database).read_mark() is None
+    assert records.HomeFiles(tmp_path, database.name).read_mark() is None
     assert records.watched(tmp_path, database) == []
-
-
-def test_claims_of_another_class_than_their_runs_are_told(database: Database) -> None:
-    filled(database)
-    with database.write() as connection:
-        connection.execute(sa.update(Target), {"last_class": "PENDING"})
-    assert refused(database) == {"claims"}

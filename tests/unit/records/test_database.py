@@ -1,25 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
 """A failure of the database is one line of ours, of the right class, without a password."""
 
-import contextlib
+import hashlib
+import json
 import sqlite3
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from anchor.errors import AnchorError, Misuse, Unavailable, Unsupported
-from anchor.records import audit_log, hash_chain, queue, store
 from anchor.records import database as databases
-from anchor.records.check import check
+from anchor.records import queue, store
 from anchor.records.database import Database, open_database
-from anchor.records.tables import Anchor, Base, Release, Run, Target
+from anchor.records.migrations import chains_0013
+from anchor.records.tables import Base
 from tests.support.process.anchor_cli import anchor
-from tests.support.records import outcomes, quick
+from tests.support.records import outcomes
 from tests.support.records.outcomes import NOW, opened
 from tests.support.releases import samples
 
@@ -27,9 +29,18 @@ BEFORE_DECISIONS = "0005"
 """The schema of records whose runs have no stored decision."""
 
 
-def _claims(row: dict[str, object]) -> sa.TableClause:
-    """The table of targets, as schemas before 0010 name it."""
-    return sa.table("claims", *(sa.column(name) for name in row))
+def _table(name: str, row: dict[str, object]) -> sa.TableClause:
+    """A table of an older schema."""
+    return sa.table(name, *(sa.column(column) for column in row))
+
+
+def _empty(request: pytest.FixtureRequest, folder: Path, engine: str) -> str:
+    """The URL of an empty database."""
+    from tests.support.records import postgres
+
+    if engine == "sqlite":
+        return f"sqlite:///{folder}/older.db"
+    return postgres.new_database(request.getfixturevalue("postgresql"))
 
 
 def test_the_migrations_make_what_the_models_say(database: Database) -> None:
@@ -38,102 +49,96 @@ def test_the_migrations_make_what_the_models_say(database: Database) -> None:
         assert compare_metadata(context, Base.metadata) == []
 
 
-def test_the_records_of_the_tests_have_the_schema_that_the_migrations_make(tmp_path: Path) -> None:
-    dumps = []
-    for name, upgrade in (("migrated", quick.migrated), ("quick", quick.upgrade)):
-        file = tmp_path / f"{name}.db"
-        made = databases.Database(sa.create_engine(f"sqlite:///{file}"), name)
-        upgrade(made)
-        made.close()
-        with contextlib.closing(sqlite3.connect(file)) as read:
-            dumps.append(list(read.iterdump()))
-    assert dumps[0] == dumps[1]
-
-
 def test_opening_again_changes_nothing(database: Database, url: str) -> None:
     queue.watch(database, "a", now=NOW)
     with opened(url) as again:
         assert queue.targets(again) == ["a"]
 
 
-def test_records_of_the_schema_before_are_brought_up_to_date(
-    request: pytest.FixtureRequest, tmp_path: Path
+@pytest.mark.parametrize("engine", ["sqlite", "postgresql"])
+def test_records_of_a_much_older_schema_are_taken_over(
+    request: pytest.FixtureRequest, tmp_path: Path, engine: str
 ) -> None:
-    """Releases, anchors and claims that are there already are written down in the journal as they stand."""
-    from tests.support.records import postgres
-
-    for fresh in (
-        f"sqlite:///{tmp_path}/new.db",
-        postgres.new_database(request.getfixturevalue("postgresql")),
-    ):
-        old = databases.Database(sa.create_engine(fresh), fresh)
-        databases.upgrade(old, "0003")
-        strange = 'prix "\u00e9\u2028\x1f\x01\n\x7f/\\'
-        release = {"ledger": strange, "number": 1, "version": "1.0.0", "root": samples.HEX, "size": 3}
-        release |= {"statement": b"{}", "statement_sha256": "00", "seen_ms": 1}
-        anchor = {"release_id": 1, "origin": "o", "log_key": "k", "log_index": 7, "bundle": b"b"}
-        anchor |= {"bundle_sha256": "00", "time": "", "seen_ms": 1}
-        claim = {"target": "a", "active": 1, "added_ms": 1, "due_ms": 1, "failing_runs": 0, "told": "OK"}
-        run = {"claim_id": 1, "slot_ms": 1, "worker": "w", "state": "running", "started_ms": 1}
-        ended = "UPDATE runs SET state = 'finished', seq = id, ended_ms = id, release_id = 1, chain = :c"
-        with old.write() as connection:
-            for table, row in (
-                (Release, release),
-                (Anchor, anchor),
-                (_claims(claim), claim),
-                (Run, run),
-                (Run, {**run, "slot_ms": 2}),
-            ):
-                connection.execute(sa.insert(table), row)
-            connection.execute(sa.text(ended), {"c": bytes(32)})
-        old.close()
-        with opened(fresh) as database:
-            queue.watch(database, "b", now=NOW)
-            found = {c.name: c.state for c in check(database).checks}
-            assert found["journal-chain"] == found["journal"] == "passed"
-            with database.read() as connection:
-                assert connection.execute(sa.text("SELECT id, release_id, seen_ms FROM shown")).all() == [
-                    (1, 1, 1)
-                ]
+    """Releases, bundles and targets that were there before the journal, with characters that need care."""
+    fresh = _empty(request, tmp_path, engine)
+    old = databases.Database(sa.create_engine(fresh), fresh)
+    databases.upgrade(old, "0003")
+    strange = 'prix "\u00e9\u2028\x1f\x01\n\x7f/\\'
+    release = {"ledger": strange, "number": 1, "version": "1.0.0", "root": samples.HEX, "size": 3}
+    release |= {"statement": b"{}", "statement_sha256": _sha256(b"{}"), "seen_ms": 1}
+    anchor = {"release_id": 1, "origin": "o", "log_key": "k", "log_index": 7, "bundle": b"b"}
+    anchor |= {"bundle_sha256": _sha256(b"b"), "time": "", "seen_ms": 1}
+    claim = {"target": "a", "active": 1, "added_ms": 1, "due_ms": 1, "failing_runs": 0, "told": "OK"}
+    claim |= {"release_id": 1}
+    with old.write() as connection:
+        for table, row in (("releases", release), ("anchors", anchor), ("claims", claim)):
+            connection.execute(sa.insert(_table(table, row)), row)
+        connection.execute(
+            sa.text(
+                "INSERT INTO runs (claim_id, slot_ms, worker, state, started_ms) "
+                "VALUES (1, 1, 'w', 'running', 1)"
+            )
+        )
+    old.close()
+    with opened(fresh) as database:
+        queue.watch(database, "b", now=NOW)
+        assert outcomes.changed(database) == []
+        with database.read() as connection:
+            shown = connection.execute(
+                sa.text(
+                    "SELECT targets.target, releases.ledger, anchors.log_index FROM targets "
+                    "JOIN releases ON releases.id = targets.release_id "
+                    "JOIN anchors ON anchors.release_id = releases.id"
+                )
+            ).all()
+        assert shown == [("a", strange, 7)]
+        assert queue.targets(database) == ["a", "b"]
 
 
+@pytest.mark.parametrize("engine", ["sqlite", "postgresql"])
 def test_records_from_before_decisions_were_stored_accuse_nobody_and_recover(
-    request: pytest.FixtureRequest, tmp_path: Path
+    request: pytest.FixtureRequest, tmp_path: Path, engine: str
 ) -> None:
     """A decision of an older program by an unknown rule is not judged. Its notifications are remembered."""
-    from tests.support.records import postgres
+    fresh = _empty(request, tmp_path, engine)
+    old = databases.Database(sa.create_engine(fresh), fresh)
+    databases.upgrade(old, BEFORE_DECISIONS)
+    far = round(1000 * NOW) + 10**12
+    claim = {"target": "a", "active": 1, "added_ms": 1, "due_ms": far, "failing_runs": 0}
+    claim |= {"told": "INVALID", "last_class": "INVALID", "last_run_ms": 9}
+    run = {"claim_id": 1, "slot_ms": 1, "worker": "w", "state": "running", "started_ms": 1}
+    end = {"state": "finished", "ended_ms": 9, "verdict": "INVALID", "duration_ms": 1, "requests": 0}
+    end |= {"facts": "{}", "notes": "[]", "seq": 1}
+    columns = [n for n in chains_0013.CHAINS["runs"] if n != "decided"]
+    row = {**dict.fromkeys(columns), "id": 1, **run, **end}
+    copy = [1, "a", 1, None, 1]
+    with old.write() as connection:
+        connection.execute(sa.insert(_table("claims", claim)), claim)
+        connection.execute(sa.insert(_table("runs", run)), run)
+        ended = {**end, "chain": _chained("runs", [row[n] for n in columns])}
+        runs = sa.table("runs", sa.column("id"), *(sa.column(n) for n in ended))
+        connection.execute(sa.update(runs).where(runs.c.id == 1), ended)
+        entry = {"seq": 1, "kind": "claims", "row_id": 1, "value": json.dumps(copy, separators=(",", ":"))}
+        entry |= {"at_ms": 1}
+        entry |= {"chain": _chained("journal", [*entry.values()])}
+        connection.execute(sa.insert(_table("journal", entry)), entry)
+    old.close()
+    with opened(fresh) as database:
+        assert outcomes.changed(database) == []
+        lease = outcomes.taken(database, "a")
+        found = outcomes.outcome(target="a")
+        kept = store.save_run(database, lease, found, now=NOW, rules=store.RunRules())
+        assert kept.message is not None  # people were told INVALID, and it is over
+        assert outcomes.changed(database) == []
 
-    for fresh in (
-        f"sqlite:///{tmp_path}/older.db",
-        postgres.new_database(request.getfixturevalue("postgresql")),
-    ):
-        old = databases.Database(sa.create_engine(fresh), fresh)
-        databases.upgrade(old, BEFORE_DECISIONS)
-        far = round(1000 * NOW) + 10**12
-        claim = {"target": "a", "active": 1, "added_ms": 1, "due_ms": far, "failing_runs": 0}
-        claim |= {"told": "INVALID", "last_class": "INVALID", "last_run_ms": 9}
-        run = {"claim_id": 1, "slot_ms": 1, "worker": "w", "state": "running", "started_ms": 1}
-        end = {"state": "finished", "ended_ms": 9, "verdict": "INVALID", "duration_ms": 1, "requests": 0}
-        end |= {"facts": "{}", "notes": "[]", "seq": 1}
-        row = {**dict.fromkeys(hash_chain.COLUMNS[Run]), "id": 1, **run, **end}
-        with old.write() as connection:
-            connection.execute(sa.insert(_claims(claim)), claim)
-            connection.execute(sa.insert(Run), run)
-            link = hash_chain.link(hash_chain.START, Run, row)
-            connection.execute(sa.update(Run).where(Run.id == 1), {**end, "chain": link})
-            audit_log.write(connection, Target, {**claim, "id": 1, "interval_s": None}, 1)
-        old.close()
-        with opened(fresh) as database:
-            assert {c.name for c in check(database).checks if c.demotes} == set()
-            kept = store.save_run(
-                database,
-                outcomes.taken(database, "a"),
-                outcomes.outcome(target="a"),
-                now=NOW,
-                rules=store.RunRules(),
-            )
-            assert kept.message is not None  # people were told INVALID, and it is over
-            assert {c.name for c in check(database).checks if c.demotes} == set()
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _chained(table: str, values: list[object]) -> bytes:
+    """The chain value of the first row of a table of version 0.1."""
+    return hashlib.sha256(bytes(32) + msgspec.json.encode([table, values, []])).digest()
 
 
 def test_workers_that_start_together_migrate_once(request: pytest.FixtureRequest, tmp_path: Path) -> None:
@@ -261,7 +266,7 @@ def test_a_full_disk_is_unavailable_and_keeps_nothing(small: Database) -> None:
     with pytest.raises(Unavailable, match="no room"):
         store.save_run(small, lease, found, now=NOW, rules=store.RunRules())
     kept = store.save_run(small, lease, outcomes.outcome(), now=NOW, rules=store.RunRules())
-    assert kept.seq == 1
+    assert kept.index == 2  # after the first event and the watched target: nothing of the failed run is there
 
 
 def test_a_file_that_is_gone_or_another_takes_nothing_until_it_is_opened_again(

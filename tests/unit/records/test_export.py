@@ -3,6 +3,7 @@
 
 import base64
 import csv
+import hashlib
 import io
 import json
 from typing import Any
@@ -10,7 +11,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from anchor.records import export, history, store
+from anchor.encoding import jcs
+from anchor.merkle import leaf_hash, root
+from anchor.records import event_log, export, history, retention, store
 from anchor.records.database import Database
 from anchor.records.tables import Notification
 from anchor.report import history as lines
@@ -32,7 +35,8 @@ def kept(database: Database, *classes: Class, target: str = "a/release.json", **
         store.save_run(database, lease, outcome, now=at, rules=store.RunRules())
 
 
-def test_every_row_is_exported_as_a_line(database: Database) -> None:
+def test_the_export_is_the_whole_history(database: Database) -> None:
+    """Whoever has it can compute the root, and has each document that an event names."""
     log = SimLog().grow(3)
     more: dict[str, Any] = {
         "checkpoints": (outcomes.signed(log),),
@@ -41,30 +45,42 @@ def test_every_row_is_exported_as_a_line(database: Database) -> None:
     }
     kept(database, Class.INVALID, release=outcomes.release(), **more)
     found = [json.loads(line) for line in export.rows(database)]
-    tables = {row["table"] for row in found}
-    assert tables >= {
-        "releases",
-        "anchors",
-        "runs",
-        "checks",
-        "checkpoints",
-        "evidence",
-        "trust",
-        "notifications",
+    exported = [row for row in found if "index" in row]
+    assert [row["index"] for row in exported] == list(range(len(exported)))
+    assert {row["event"]["kind"] for row in exported} == {
+        "records-began",
+        "target-watched",
+        "release-seen",
+        "bundle-seen",
+        "release-shown",
+        "log-followed",
+        "checkpoint-seen",
+        "evidence-found",
+        "trust-changed",
+        "message-owed",
+        "message-addressed",
+        "run-ended",
     }
-    assert not tables & {"targets", "deliveries", "sightings"}
-    (note,) = [row["note"] for row in found if row["table"] == "checkpoints"]
-    assert base64.b64decode(note) == log.sign()
+    leaves = [jcs(row["event"]) for row in exported]
+    assert [row["hash"] for row in exported] == [leaf_hash(leaf).hex() for leaf in leaves]
+    with database.read() as connection:
+        assert event_log.tree(connection).root() == root([leaf_hash(leaf) for leaf in leaves])
+    documents = {row["sha256"]: base64.b64decode(row["document"]) for row in found if "sha256" in row}
+    assert all(hashlib.sha256(data).hexdigest() == digest for digest, data in documents.items())
+    (note,) = [row["event"]["note"] for row in exported if row["event"]["kind"] == "checkpoint-seen"]
+    assert documents[note] == log.sign()
     assert [data for _, data in export.evidence(database)] == [b"two notes"]
     assert [data for _, data in export.notes(database)] == [log.sign()]
 
 
-def test_exported_rows_keep_the_names_that_were_written_first(database: Database) -> None:
-    """The table of targets was renamed; what is exported or chained was not."""
-    kept(database, Class.OK, release=outcomes.release())
-    rows = [json.loads(line) for line in export.rows(database)]
-    assert {row["table"] for row in rows if "claim_id" in row} == {"runs", "followed", "shown"}
-    assert "claims" in {row["kind"] for row in rows if row["table"] == "journal"}
+def test_a_pruned_event_is_exported_with_its_hash(database: Database) -> None:
+    kept(database, *[Class.OK] * 3, release=outcomes.release())
+    before = [json.loads(line) for line in export.rows(database)]
+    assert retention.prune(database, before=NOW + 9 * HOUR, now=NOW + 9 * HOUR) == 2
+    after = [json.loads(line) for line in export.rows(database)]
+    gone = [row for row in after if "index" in row and row["event"] is None]
+    assert len(gone) == 2
+    assert [before[row["index"]]["hash"] for row in gone] == [row["hash"] for row in gone]
 
 
 def stands(database: Database, hours: float, max_age: int | None = None) -> Class:
@@ -151,7 +167,7 @@ def test_history_is_filtered_and_newest_first(database: Database) -> None:
 def test_a_spreadsheet_runs_nothing_of_a_history(database: Database) -> None:
     kept(database, Class.OK, target='=HYPERLINK("http://x")')
     header, line = "".join(lines.as_csv(history.runs(database, history.Filter()))).splitlines()
-    assert header.startswith("run,number,target")
+    assert header.startswith("run,target,state")
     assert '"\'=HYPERLINK(""http://x"")"' in line
 
 
@@ -165,8 +181,6 @@ def test_no_form_of_a_formula_begins_a_cell(database: Database, first: str) -> N
 def test_metrics_survive_pruning_and_a_broken_database(database: Database) -> None:
     from prometheus_client import generate_latest
 
-    from anchor.records import retention
-
     kept(database, Class.OK, Class.INVALID, Class.OK)
     before = generate_latest(metrics.registry(database, clock=lambda: NOW + 3 * HOUR)).decode()
     assert 'anchor_runs_total{class="OK"} 2.0' in before
@@ -175,6 +189,5 @@ def test_metrics_survive_pruning_and_a_broken_database(database: Database) -> No
     after = generate_latest(metrics.registry(database, clock=lambda: NOW + 3 * HOUR)).decode()
     assert after == before
     with database.write() as connection:
-        connection.exec_driver_sql("DROP TABLE checks")
         connection.exec_driver_sql("DROP TABLE deliveries")
     assert "anchor_up 0.0" in generate_latest(metrics.registry(database)).decode()

@@ -8,11 +8,12 @@ import sqlalchemy as sa
 from anchor.errors import Misuse, Unavailable
 from anchor.monitor.interfaces import LogLocation
 from anchor.monitor.run_record import ObservedAnchor
-from anchor.records import degraded, followed_logs, high_water_mark, queue, retention
+from anchor.records import degraded, followed_logs, high_water_mark, queue, replay, retention
 from anchor.records.check import check
 from anchor.records.database import Database
 from anchor.records.state import HeldState
 from anchor.records.tables import Followed
+from anchor.records.writer import writing
 from anchor.tlog.checkpoint import Log
 from anchor.verdict import Class
 from tests.support.logs.simlog import SimLog
@@ -96,7 +97,7 @@ def test_a_log_that_was_let_go_comes_back_with_a_new_anchor_and_not_with_an_old_
     assert two.found() is Class.OK  # named, so it is followed
     two.show(two.first)
     assert OTHER not in logs(two)
-    two.number = 5
+    two.number, two.statement = 5, b'{"another": 1}'
     two.show(two.second)
     two.run()
     two.show(two.first)
@@ -139,15 +140,23 @@ def test_what_is_followed_survives_the_records(two: TwoLogs, tmp_path: object) -
         two.run()
 
 
-def test_followed_logs_are_rows_that_only_grow_and_are_written_down(database: Database) -> None:
+def test_a_log_that_is_followed_is_written_down_once_and_an_edit_is_seen(database: Database) -> None:
     anchors = (ObservedAnchor(origin="a", log_key="k", log_index=2**63 - 1, bundle=b"b"),)
     lease = outcomes.taken(database)
-    with database.write() as connection:
-        followed_logs.counted(connection, lease.target_id, anchors, anchors, 5)
-        followed_logs.counted(connection, lease.target_id, anchors, anchors, 6)
+    for at in (5, 6):
+        with writing(database, at) as writer:
+            followed_logs.counted(writer, lease.target, anchors, anchors)
     assert check(database).verdict is Class.OK
-    for edit in ("UPDATE followed SET active = 0", "DELETE FROM followed"):
-        with pytest.raises(Misuse, match="append-only"), database.write() as connection:
-            connection.execute(sa.text(edit))
     with database.read() as connection:
-        assert len(connection.execute(sa.select(Followed.id)).all()) == 1
+        assert connection.execute(sa.select(Followed.origin, Followed.at_ms)).all() == [("a", 5)]
+    for edit in (
+        "UPDATE followed SET active = 0",
+        "UPDATE followed SET origin = 'b'",
+        "DELETE FROM followed",
+    ):
+        with database.write() as connection:
+            connection.execute(sa.text(edit))
+        assert check(database).verdict is Class.INVALID
+        with writing(database, 7) as writer:
+            replay.rebuild(writer.connection)
+        assert check(database).verdict is Class.OK

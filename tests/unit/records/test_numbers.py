@@ -19,7 +19,7 @@ from anchor.tlog import checkpoint
 from anchor.verdict import Class
 from tests.support.logs.simlog import SimLog, UniformLog
 from tests.support.records import outcomes
-from tests.support.records.outcomes import NOW
+from tests.support.records.outcomes import NOW, on_both
 from tests.support.records.reverified import WatchedRelease, detail
 
 URL = "https://example.org/release.json"
@@ -30,20 +30,31 @@ def edited(database: Database, **values: object) -> bytes:
 
 
 @pytest.mark.parametrize("number", [-1, MAX_NUMBER + 1, 2**64, 10**400, 1e300])
-@pytest.mark.parametrize("member", ["ends", "watched"])
+@pytest.mark.parametrize("member", ["ends", "history", "watched"])
 def test_a_mark_with_a_number_beyond_all_is_a_mark_less(
     database: Database, member: str, number: float
 ) -> None:
-    value = {"ends": {"runs": [number, "aa"]}, "watched": [[URL, number]]}[member]
+    value = {
+        "ends": {"runs": [number, "aa"]},
+        "history": {"origin": "o", "size": number, "root": "aa"},
+        "watched": [[URL, number]],
+    }[member]
     assert high_water_mark.decode(edited(database, **{member: value})) is None
 
 
 def test_the_largest_numbers_of_a_mark_can_be_looked_for_and_kept(database: Database) -> None:
     """Also the due time that comes of the largest interval."""
+    written = json.loads(high_water_mark.encode(database))
     ends = {name: [MAX_NUMBER, "aa"] for name in ("runs", "checkpoints", "evidence", "prunes", "journal")}
-    found = high_water_mark.decode(edited(database, ends=ends, watched=[[URL, MAX_INTERVAL]]))
+    older = high_water_mark.decode(
+        edited(database, format="urn:ledger-anchor:mark:v1", history=None, ends=ends)
+    )
+    head = {**written["history"], "size": MAX_NUMBER}
+    found = high_water_mark.decode(edited(database, history=head, watched=[[URL, MAX_INTERVAL]]))
+    assert older is not None
     assert found is not None
-    assert high_water_mark.compare(database, found).demotes is Class.UNAVAILABLE
+    for mark in (older, found):
+        assert high_water_mark.compare(database, mark).demotes is Class.UNAVAILABLE
     assert high_water_mark.restore(database, found, now=NOW) == [URL]
     assert high_water_mark.restore(database, found, now=NOW) == []  # known now
     lease = outcomes.taken(database, URL)
@@ -86,7 +97,7 @@ EDITS = [
     for column in (
         "interval_s",
         "added_ms",
-        "due_ms",
+        "decided_due_ms",
         "last_run_ms",
         "last_good_ms",
         "failing_since_ms",
@@ -96,7 +107,7 @@ EDITS = [
 ] + ["failing_runs = 2147483647", "failing_runs = -2147483648"]
 
 
-@pytest.mark.parametrize("edit", EDITS)
+@pytest.mark.parametrize(("url", "edit"), on_both([(edit,) for edit in EDITS], one_of=10), indirect=["url"])
 def test_a_claim_that_was_edited_to_the_ends_of_the_numbers_is_no_defect(
     database: Database, edit: str
 ) -> None:
@@ -115,17 +126,55 @@ def test_a_claim_that_was_edited_to_the_ends_of_the_numbers_is_no_defect(
     status(database, now=world.now)
 
 
+WORK = [
+    f"{column} = {value}"
+    for column in ("due_ms", "slot_ms", "started_ms", "lease_ms")
+    for value in ("9223372036854775807", "-9223372036854775808")
+]
+
+
+@pytest.mark.parametrize(("url", "edit"), on_both([(edit,) for edit in WORK], one_of=2), indirect=["url"])
+@pytest.mark.parametrize("held", [False, True])
+def test_working_state_that_was_edited_to_the_ends_of_the_numbers_silences_no_target(
+    database: Database, edit: str, held: bool
+) -> None:
+    """The target is due when its last run said it, at the latest. It is nobody's fault, and no defect."""
+    world = WatchedRelease(database)
+    world.run("/a/release.json")
+    if held:
+        outcomes.taken(database, "/a/release.json", now=world.now, worker="dead")
+    with database.write() as connection:
+        connection.execute(sa.text(f"UPDATE work SET {edit}"))
+    status(database, now=world.now)
+    assert outcomes.changed(database) == []
+    later = world.now + 3 * 86400
+    lease = queue.acquire(database, worker="w", now=later, alive=lambda who: who != "dead")
+    assert isinstance(lease, queue.Lease)
+    store.save_run(database, lease, outcomes.outcome(target=lease.target), now=later, rules=store.RunRules())
+    assert outcomes.changed(database) == []
+
+
 @pytest.mark.parametrize("value", ["9e999", "-9e999", "1e308", "1.5"])
 @pytest.mark.parametrize(
-    "column", ["interval_s", "due_ms", "last_run_ms", "last_good_ms", "failing_runs", "failing_since_ms"]
+    "column",
+    [
+        "targets.interval_s",
+        "targets.decided_due_ms",
+        "targets.last_run_ms",
+        "targets.last_good_ms",
+        "targets.failing_runs",
+        "targets.failing_since_ms",
+        "work.due_ms",
+    ],
 )
 def test_a_claim_with_numbers_that_are_not_whole_is_no_defect(
     world: WatchedRelease, column: str, value: str
 ) -> None:
     """SQLite takes any number in any column."""
     world.run("/a/release.json")
+    table, name = column.split(".")
     with world.database.write() as connection:
-        connection.execute(sa.text(f"UPDATE targets SET {column} = {value}"))
+        connection.execute(sa.text(f"UPDATE {table} SET {name} = {value}"))
     status(world.database, now=world.now)
     check(world.database)
     try:
@@ -136,7 +185,11 @@ def test_a_claim_with_numbers_that_are_not_whole_is_no_defect(
     status(world.database, now=world.now)
 
 
-@pytest.mark.parametrize("size", [2**63 - 2, 2**62 + 1, 2**62, 127 << 56, (1 << 56) - 1])
+@pytest.mark.parametrize(
+    ("url", "size"),
+    on_both([(2**63 - 2,), (2**62 + 1,), (2**62,), (127 << 56,), ((1 << 56) - 1,)], one_of=5),
+    indirect=["url"],
+)
 def test_an_entry_near_the_end_of_the_numbers_is_read_and_proven(database: Database, size: int) -> None:
     """Tile paths, bundle offsets, proofs and what is stored of them."""
     world = WatchedRelease(database)

@@ -99,7 +99,7 @@ def test_an_honest_gap_is_read_once(world: WatchedRelease) -> None:
     # what was read on the way was not shown at the target, and is held as any other release
     assert "where 7 was verified" in detail(served(world, SHOWN, 3), "number")
     states = {c.name: c.state for c in check(world.database).checks}
-    assert states["journal"] == states["journal-chain"] == "passed"
+    assert states["history"] == states["projections"] == "passed"
 
 
 def test_what_cannot_be_read_back_is_pending_until_it_can(world: WatchedRelease) -> None:
@@ -135,9 +135,7 @@ def test_reading_back_has_an_end_and_goes_on_in_the_next_run(
     monkeypatch.setattr(ancestry, "LIMIT", 3)
     found = served(world, OTHER, 8)
     assert found.verdict.verdict is Class.PENDING
-    assert "3 earlier releases were read in this run; releases 1 to 4 are not compared" in detail(
-        found, "chain"
-    )
+    assert "this run has read 3 earlier releases; releases 1 to 4 are not compared" in detail(found, "chain")
     assert served(world, OTHER, 8).verdict.verdict is Class.EQUIVOCATION
     assert sorted(world.fetched) == [2, 3, 4, 5, 6, 7]
 

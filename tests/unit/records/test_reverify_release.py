@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """A re-verification beside its logs: published files, numbers, clock, trust, canary, records."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 import sqlalchemy as sa
 
@@ -10,6 +14,8 @@ from anchor.format.statement import encode, link
 from anchor.verdict import Class
 from tests.support.records.reverified import TARGET, WatchedRelease, detail
 from tests.support.releases import samples
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def test_the_logs_are_followed_although_the_files_are_hidden(world: WatchedRelease) -> None:
@@ -175,11 +181,10 @@ def test_a_cycle_reads_each_log_once(world: WatchedRelease) -> None:
 def test_edited_records_are_never_believed(world: WatchedRelease) -> None:
     world.run()
     with world.database.write() as connection:
-        connection.execute(sa.text("DROP TRIGGER checkpoints_no_update"))
         connection.execute(sa.text("UPDATE checkpoints SET size = 3"))
     found = world.run()
     assert found.verdict.verdict is Class.INVALID
-    assert "does not fit its chain" in detail(found, "records")
+    assert "is not what its event says" in detail(found, "records")
 
 
 # -- two publishers of one ledger name, under two policies ---------------------------------------------------
@@ -222,3 +227,36 @@ def test_a_stranger_of_the_same_name_hides_no_real_contradiction(world: WatchedR
     assert outcome.verdict.verdict is Class.EQUIVOCATION
     assert len(outcome.evidence) == 1
     assert b"theirs" not in outcome.evidence[0].document
+
+
+IN_A_NEW_PROCESS = """
+import sys
+import anchor.app.reverify
+from tests.support.records.outcomes import opened
+from tests.support.records.reverified import WatchedRelease
+with opened(sys.argv[1]) as database:
+    assert WatchedRelease(database).found() == "OK"
+print(*sorted(sys.modules))
+"""
+WHOLE_LOGS = {
+    f"anchor.{name}"
+    for name in (
+        "monitor.name_run",
+        "monitor.name_watch",
+        "monitor.name_scan",
+        "monitor.explained",
+        "verify.name_matcher",
+        "log_kinds.entry_signatures",
+    )
+}
+
+
+def test_nothing_that_reads_whole_logs_is_imported_unless_the_policy_asks_for_it(sqlite: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", IN_A_NEW_PROCESS, sqlite], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    imported = set(done.stdout.split())
+    assert "anchor.monitor.cycle" in imported
+    assert all((ROOT / f"{name.replace('.', '/')}.py").is_file() for name in WHOLE_LOGS)
+    assert not WHOLE_LOGS & imported

@@ -4,13 +4,26 @@
 import msgspec
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 
 from anchor.errors import Refused, Unavailable, Unsupported
+from anchor.format.history_events import RunEnded
 from anchor.format.statement import Statement, encode, link
 from anchor.monitor.run_record import ConsistencyProof, ObservedRelease, PriorRun, SignedCheckpoint
-from anchor.records import queue, state, store
+from anchor.records import event_log, new_records, queue, state, store
 from anchor.records.database import Database
-from anchor.records.tables import Checkpoint, Delivery, EvidenceRow, Notification, Run, Target
+from anchor.records.tables import (
+    Blob,
+    Checkpoint,
+    Delivery,
+    EventRow,
+    EvidenceRow,
+    Notification,
+    Run,
+    Target,
+    TileRow,
+    Work,
+)
 from anchor.verdict import Class
 from tests.support.logs.simlog import SimLog
 from tests.support.records import outcomes
@@ -137,7 +150,7 @@ def test_a_run_that_was_taken_over_keeps_nothing(database: Database) -> None:
     assert count(database, EvidenceRow) == 0
     store.save_run(database, other, outcomes.outcome(), now=late, rules=RULES)
     with database.read() as connection:
-        states = connection.execute(sa.select(Run.state).order_by(Run.seq)).scalars().all()
+        states = connection.execute(sa.select(Run.state).order_by(Run.id)).scalars().all()
     assert states == ["interrupted", "finished"]
 
 
@@ -168,28 +181,56 @@ def test_a_killed_run_is_visible_as_interrupted_when_its_worker_is_known_to_be_d
     )
     assert isinstance(again, queue.Lease)
     with database.read() as connection:
-        rows = connection.execute(sa.select(Run.worker, Run.state).order_by(Run.id)).all()
-    assert [tuple(r) for r in rows] == [("dead", "interrupted"), ("w2", "running")]
+        rows = connection.execute(sa.select(Run.worker, Run.state)).all()
+        held = connection.execute(sa.select(Work.worker, Work.run)).all()
+    assert [tuple(r) for r in rows] == [("dead", "interrupted")]
+    assert [tuple(r) for r in held] == [("w2", again.run)]
 
 
-@pytest.mark.parametrize("change", ["note", "root", "size", "log_key", "chain", "seen_ms"])
+@pytest.mark.parametrize("change", ["note_sha256", "root", "size", "log_key", "source", "seen_ms"])
 def test_an_edited_checkpoint_is_not_believed(database: Database, change: str) -> None:
     log = SimLog().grow(3)
     store.preserve(database, (outcomes.signed(log),), (), now=NOW)
-    value: object = {"note": log.fork(1).sign(), "chain": bytes(32), "size": 2, "seen_ms": 1}.get(
-        change, "ab"
-    )
+    value: object = {"size": 2, "seen_ms": 1}.get(change, "ab")
     with database.write() as connection:
-        if database.dialect == "sqlite":
-            connection.execute(sa.text("DROP TRIGGER checkpoints_no_update"))
-        else:
-            connection.execute(sa.text("ALTER TABLE checkpoints DISABLE TRIGGER ALL"))
         connection.execute(sa.update(Checkpoint), {change: value})
     remembered = state.HeldState(database, now=NOW)
     with database.read() as connection:
         key = connection.execute(sa.select(Checkpoint.log_key)).scalar_one()
     with pytest.raises(Refused, match="records"):
         remembered.held(key, log.origin, 3)
+
+
+@pytest.mark.parametrize("change", ["note", "no note", "body", "other body", "no body", "event", "tile"])
+def test_a_checkpoint_is_not_believed_if_its_note_or_its_event_is_edited(
+    database: Database, change: str
+) -> None:
+    log = SimLog().grow(3)
+    store.preserve(database, (outcomes.signed(log),), (), now=NOW)
+    with database.write() as connection:
+        without_triggers(database, connection)
+        index = connection.execute(sa.select(Checkpoint.id)).scalar_one()
+        body = connection.execute(sa.select(EventRow.body).where(EventRow.leaf_index == index)).scalar_one()
+        of_event = sa.update(EventRow).where(EventRow.leaf_index == index)
+        other = event_log.packed(event_log.unpacked(body or b"", where="").replace(b"sim", b"sin"))
+        edit = {
+            "note": sa.update(Blob).values(data=log.fork(1).sign()),
+            "no note": sa.delete(Blob),
+            "body": of_event.values(body=b"x"),
+            "other body": of_event.values(body=other),
+            "no body": of_event.values(body=None),
+            "event": sa.delete(EventRow).where(EventRow.leaf_index == index),
+            "tile": sa.update(TileRow).values(hashes=bytes(32 * (index + 1))),
+        }
+        connection.execute(edit[change])
+    with pytest.raises(Refused, match=r"records|damaged"):
+        state.HeldState(database, now=NOW).held(log.key.vkey, log.origin, 3)
+
+
+def without_triggers(database: Database, connection: Connection) -> None:
+    for name in new_records.TRIGGERS[database.dialect]:
+        table = "" if database.dialect == "sqlite" else f" ON {name.partition('_')[0]}"
+        connection.execute(sa.text(f"DROP TRIGGER {name}{table}"))
 
 
 def test_the_state_of_a_target_is_what_its_last_run_found(database: Database) -> None:
@@ -203,8 +244,11 @@ def test_the_state_of_a_target_is_what_its_last_run_found(database: Database) ->
     assert target["failing_since_ms"] == queue.ms(NOW + 1)
 
 
-def test_facts_and_notes_are_kept_as_json(database: Database) -> None:
+def test_facts_notes_and_checks_are_kept_in_the_event(database: Database) -> None:
     store.save_run(database, outcomes.taken(database), outcomes.outcome(), now=NOW, rules=RULES)
     with database.read() as connection:
-        facts = connection.execute(sa.select(Run.facts)).scalar_one()
-    assert msgspec.json.decode(facts or "") == {"size": 3}
+        index = connection.execute(sa.select(Run.id)).scalar_one()
+        event = event_log.event(connection, index)
+    assert isinstance(event, RunEnded)
+    assert (event.facts, event.notes) == ({"size": 3}, [])
+    assert [(c.name, c.state, c.detail) for c in event.checks] == [("root", "passed", "as it was")]

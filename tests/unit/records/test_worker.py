@@ -1,9 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """A worker and one target that makes it stumble: the cycle goes on, and so do the others."""
 
+import contextlib
+import sqlite3
+from pathlib import Path
+
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.engine import make_url
 
+from anchor.app.records import HomeFiles
 from anchor.records import queue
 from anchor.records.database import Database
 from anchor.verdict import Class
@@ -61,3 +67,43 @@ def test_records_that_take_no_run_stop_no_verification_and_none_is_made_again_an
         assert sorted(d.record.verdict.target for d in done) == ["a", "b", "c"]
         assert all(d.saved is None for d in done)
         assert mine.failure is not None
+
+
+def copied(source: object, target: object) -> None:
+    """The database of a file into another file, which stays the same file."""
+    with (
+        contextlib.closing(sqlite3.connect(str(source))) as old,
+        contextlib.closing(sqlite3.connect(str(target))) as new,
+    ):
+        old.backup(new)
+
+
+def test_records_that_are_put_back_during_a_cycle_are_reported_by_the_next_one(
+    sqlite: str, tmp_path: Path
+) -> None:
+    """The mark is not replaced by one of the older records: nothing would know that they were put back."""
+    file, copy = make_url(sqlite).database, tmp_path / "copy"
+    with opened(sqlite) as database:
+        world, files = WatchedRelease(database), HomeFiles(tmp_path, database.name)
+        queue.watch_all(database, ["a", "b", "c"], now=world.now)
+        mine = Worker(database, WatchHost(world), WorkerConfig(name="w"), side_files=files)
+        copied(file, copy)
+        mine.cycle()
+        held = files.load_mark()
+        world.now += 2 * 86400
+
+        def put_back() -> None:
+            copied(copy, file)
+            world.meanwhile = lambda: None
+
+        world.meanwhile = put_back
+        done = mine.cycle()
+        assert [bool(one.saved) for one in done] == [False, True, True]
+        assert files.load_mark() == held
+        world.now += 2 * 86400
+        (first, *_) = mine.cycle()
+        assert "were put back" in detail(first.record, "records")
+        assert files.load_mark() != held
+        world.now += 2 * 86400
+        (first, *_) = mine.cycle()
+        assert detail(first.record, "records") == "passed: hold all that this machine wrote"

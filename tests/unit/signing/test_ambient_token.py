@@ -32,12 +32,12 @@ def github(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     return monkeypatch
 
 
-def ask(github: pytest.MonkeyPatch, url: str, seconds: float = 10) -> str | None:
+def ask(github: pytest.MonkeyPatch, url: str, seconds: float = 60) -> str | None:
     github.setenv("ACTIONS_ID_TOKEN_REQUEST_URL", url)
     return ambient.token(Budget(seconds))
 
 
-def fails(github: pytest.MonkeyPatch, url: str, seconds: float = 10) -> AnchorError:
+def fails(github: pytest.MonkeyPatch, url: str, seconds: float = 60) -> AnchorError:
     with pytest.raises(AnchorError) as e:
         ask(github, url, seconds)
     assert BEARER not in str(e.value)

@@ -26,7 +26,7 @@ from anchor.tlog.keys import Algorithm, VerifierKey
 from tests.interop.stack import documents, keys
 from tests.interop.stack.documents import LogFacts
 from tests.support.forge.embedded_signer import csr_request, entry_request
-from tests.support.servers.bad_server import BadServer, Behaviour, answer, bad_server
+from tests.support.servers.bad_server import MORE, BadServer, Behaviour, answer, bad_server
 
 KNOWN = Log("log.example", VerifierKey("log.example", Algorithm.ED25519, bytes(range(32))))
 ENVELOPE = '{"payload":"eA==","payloadType":"t","signatures":[{"sig":"eQ=="}]}'
@@ -36,7 +36,7 @@ LEAF = leaf_hash(REKOR_V1.requested_body(DSSE)).hex()
 TREE = "0123456789abcdef"
 
 
-def v1(server: BadServer, seconds: float = 1) -> RekorV1Writer:
+def v1(server: BadServer, seconds: float = 60) -> RekorV1Writer:
     return RekorV1Writer(server.url, KNOWN, b"k" * 32, budget=Budget(seconds))
 
 
@@ -57,7 +57,8 @@ def response(found: Any, name: str = TREE + LEAF) -> bytes:
 
 
 @pytest.fixture(autouse=True)
-def _no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
+def _no_proxies_and_no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("anchor.net.http._Call._pause", lambda _call, _tried, _asked: 0.0)
     monkeypatch.setenv("NO_PROXY", "*")
 
 
@@ -115,13 +116,18 @@ def test_v1_409_is_recovered_by_our_own_leaf_from_the_same_server() -> None:
 def test_v1_queued_entry_is_waited_for() -> None:
     conflict = answer(409, Location=f"/api/v1/log/entries/{TREE}{LEAF}")
     with bad_server(conflict, answer(404, b"{}"), answer(200, response(entry()))) as server:
-        assert json.loads(v1(server, 5).append(DSSE))["logIndex"] == "105"
+        assert json.loads(v1(server).append(DSSE))["logIndex"] == "105"
 
 
 def test_v1_queued_entry_that_never_comes_ends_with_the_budget() -> None:
     behaviours = answer(409, Location=f"/{TREE}{LEAF}"), answer(404, b"{}")
-    with bad_server(*behaviours) as server, pytest.raises(LostAnswer, match="does not give it"):
-        v1(server, 1).append(DSSE)
+    for more in MORE:
+        with bad_server(*behaviours) as server, pytest.raises(ServiceError) as e:
+            v1(server, more).append(DSSE)
+        if len(server.requests) > 1:
+            break
+    assert isinstance(e.value, LostAnswer)
+    assert "does not give it" in str(e.value)
 
 
 def test_v1_absent_entry_is_none_and_another_failure_is_not() -> None:
@@ -129,7 +135,7 @@ def test_v1_absent_entry_is_none_and_another_failure_is_not() -> None:
         assert v1(server).find(DSSE, 0) is None
     for status in (400, 500):
         with bad_server(answer(status, b"{}")) as server, pytest.raises(HttpError):
-            v1(server, 0.3).find(DSSE, 0)
+            v1(server).find(DSSE, 0)
 
 
 @pytest.mark.parametrize("read", [REKOR_V1.requested_body, REKOR_V2.requested_body])
@@ -168,8 +174,11 @@ def test_409_is_never_read_as_not_taken_when_the_entry_cannot_be_read(hidden: Be
     """Who believes that nothing was taken sends it again, and a log without memory takes it again."""
     conflict = answer(409, b"{}", X_Log_Index="0", Location=f"/{TREE}{LEAF}")
     for log, asked in ((RekorV2Writer, entry_request("x")), (RekorV1Writer, DSSE)):
-        with bad_server(conflict, hidden) as server, pytest.raises(ServiceError) as e:
-            log(server.url, KNOWN, b"k", budget=Budget(0.7)).append(asked)
+        for more in MORE:
+            with bad_server(conflict, hidden) as server, pytest.raises(ServiceError) as e:
+                log(server.url, KNOWN, b"k", budget=Budget(0.7 * more)).append(asked)
+            if len(server.requests) > 1:
+                break
         assert e.value.maybe_taken
 
 

@@ -205,3 +205,19 @@ def test_a_log_key_hashes_notes_by_what_its_details_say_and_a_written_one_by_sha
         signature = private.sign(b"note\n", ec.ECDSA(algorithm))
         assert held.signed(b"note\n", signature) == (name == wanted)
         assert parse_vkey(held.vkey).signed(b"note\n", signature) == (name == "sha256")
+
+
+def test_keys_are_equal_if_their_bytes_and_details_are() -> None:
+    one, same = keys.load_pem(P256.pem), keys.load_pem(P256.pem)
+    assert (one == same, one != same) == (True, False)
+    assert hash(one) == hash(same)
+    rsa = keys.load_pem(RSA.pem)
+    others = (
+        rsa,
+        rsa.using("PKIX_RSA_PSS_2048_SHA256"),
+        keys.load_pem(forge_keys.ecdsa("another").pem),
+        None,
+    )
+    for other in others:
+        assert (one == other, one != other) == (False, True)
+    assert len({one, same, *others}) == len(others) + 1

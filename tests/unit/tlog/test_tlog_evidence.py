@@ -142,7 +142,7 @@ def test_no_byte_of_the_evidence_can_be_changed(data: bytes) -> None:
         {"nodes": None},
         {"nodes": [""]},
         {"nodes": [n.upper() for n in json.loads(_growth())["nodes"]]},
-        {"nodes": ["00" * 32] * 1_000_000},
+        pytest.param({"nodes": ["00" * 32] * 1_000_000}, id="a million nodes"),
         {"extra": 1},
     ],
     ids=lambda c: next(iter(c)) + str(len(str(c))),

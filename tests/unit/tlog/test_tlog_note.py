@@ -281,9 +281,26 @@ def test_a_signer_counts_once_however_often_it_signs() -> None:
 
 def test_two_configured_keys_with_one_name_and_id_are_misuse() -> None:
     twin = VerifierKey(NAME, Algorithm.ED25519, key(2).public_key().public_bytes_raw())
-    object.__setattr__(twin, "full_id", ed25519(1).full_id)
+    twin.__dict__["full_id"] = ed25519(1).full_id  # the key that it caches
     with pytest.raises(Misuse):
         note.verify(note.parse(signed()), [ed25519(1), twin])
+
+
+def test_keys_are_equal_if_name_type_and_key_are_whatever_the_hash() -> None:
+    raw = ec.derive_private_key(7, ec.SECP256R1())
+    one, same = (key_from_spki(NAME, spki(raw), hash_name=name) for name in ("sha256", "sha384"))
+    assert (one == same, one != same) == (True, False)
+    assert hash(one) == hash(same)
+    others = (
+        key_from_spki("b", spki(raw)),
+        key_from_spki(NAME, spki(ec.derive_private_key(8, ec.SECP256R1()))),
+        ed25519(1),
+        VerifierKey(NAME, Algorithm.COSIGNATURE_V1, ed25519(1).public_key),
+        None,
+    )
+    for other in others:
+        assert (one == other, one != other) == (False, True)
+    assert len({one, same, *others}) == len(others) + 1
 
 
 def test_an_ecdsa_signature_of_another_key_is_refused() -> None:

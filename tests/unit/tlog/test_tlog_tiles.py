@@ -96,6 +96,13 @@ def test_a_tree_of_256_is_a_full_tile_and_one_hash_above() -> None:
     assert len(tiles.right_edge(2**63 - 1)) == 8
 
 
+def test_every_tile_of_a_tree_is_named_once_and_the_partial_ones_as_paths() -> None:
+    assert list(tiles.every_tile(256 + 5)) == [Tile(0, 0, 256), Tile(0, 1, 5), Tile(1, 0, 1)]
+    assert list(tiles.every_tile(0)) == []
+    assert tiles.partial_paths(256 + 5) == {"tile/0/001.p/5", "tile/1/000.p/1", "tile/entries/001.p/5"}
+    assert tiles.partial_paths(256) == {"tile/1/000.p/1"}
+
+
 def test_a_node_beyond_the_tree_has_no_place() -> None:
     assert tiles.place(Node(0, 99), 100).tile == Tile(0, 0, 100)
     for node in (Node(0, 100), Node(2, 25), Node(8, 0)):

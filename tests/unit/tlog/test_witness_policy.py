@@ -126,6 +126,25 @@ def test_a_cosignature_of_another_checkpoint_refuses_the_note() -> None:
         witness_policy.evaluate(parse(EXAMPLE), note.parse(raw), now=NOW)
 
 
+def test_the_key_of_a_log_is_no_witness_of_it() -> None:
+    """The same key as a cosigner: whoever runs the log could sign as often as he likes."""
+    log = SimLog().grow(5)
+    raw = log.key.public_key
+    own = VerifierKey("w.example", Algorithm.COSIGNATURE_V1, raw)
+    log.cosigners = [("w.example", log.private, NOW), ("X1.example", key(10), NOW)]
+    signed = note.parse(log.sign())
+    text = f"witness w {own.vkey}\nwitness X1 {WITNESSES['X1']}\ngroup g 2 w X1\nquorum g\n"
+    alone = witness_policy.evaluate(parse(text), signed, now=NOW)
+    assert alone.met, "nothing says that it is the log's key"
+    for policy, log_keys in ((parse(f"log {log.key.vkey}\n{text}"), ()), (parse(text), {raw})):
+        found = witness_policy.evaluate(policy, signed, now=NOW, log_keys=log_keys)
+        assert not found.met
+        assert [c.witness for c in found.counted] == ["X1"]
+        assert "a log's own key" in found.sentence
+    with pytest.raises(Refused, match="not met"):
+        witness_policy.verify(parse(text), log.sign(), now=NOW, logs=[log.log])
+
+
 def test_the_whole_check_needs_a_log_of_the_policy_and_the_quorum() -> None:
     parsed = parse(EXAMPLE)
     found, quorum = witness_policy.verify(parsed, cosigned("X1", "X2", "Y1"), now=NOW)

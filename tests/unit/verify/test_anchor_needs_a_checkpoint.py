@@ -22,7 +22,7 @@ def test_a_bundle_relabelled_v0_1_with_its_proof_cut_off_is_no_anchor(proven: bo
     bundle = json.dumps(bundles.make(bundles.V1_DSSE.but(version="0.1", proven=proven))).encode()
     report = verify_bundle(bundle, trusted_root=ROOT, artifact=None, signers=WHO, now=bundles.NOW)
     assert report.ok  # as a bundle: sigstore_bundle.proto lets v0.1 do with the promise
-    anchor = release_json.anchor(Anchored(path="log.sigstore.json", bundle=bundle, report=report))
+    anchor = release_json.anchor(Anchored(path="log.sigstore.json", bundle=bundle, report=report, root=b""))
     if proven:
         assert anchors.check_claims(anchor, report, report.payload)
     else:

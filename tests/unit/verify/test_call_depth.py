@@ -12,7 +12,7 @@ from tests.support.process.anchor_cli import ROOT, anchor
 
 MOST = 10
 WAY = [
-    "cli/verify.py command",
+    "cli/plain.py verify",
     "verify/release.py examine_release",
     "verify/anchors.py verify_all",
     "verify/anchors.py _verify_anchor",
@@ -41,7 +41,7 @@ def test_at_most_ten_frames_lead_to_an_inclusion_proof(monkeypatch: pytest.Monke
 
     monkeypatch.setattr(proofs, "root_from_inclusion", recorded)
     assert proofs.verify_inclusion is merkle.verify_inclusion
-    ran = anchor("verify", "release.json", "--policy", "release/policy.toml", "--offline", cwd=ROOT)
+    ran = anchor("verify", "-v", "release/1.0.0", "--policy", "release/policy.toml", "--offline", cwd=ROOT)
     assert ran.code == 0, ran
     assert ways
     for way in ways:

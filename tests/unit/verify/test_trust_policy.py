@@ -11,15 +11,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anchor.errors import Misuse
-from anchor.verify.policy import MAX_REGEX, LogSource, Policy, RootSource, Signer, duration, parse_policy
+from anchor.verify.policy import (
+    MAX_REGEX,
+    LogSource,
+    LogWitnesses,
+    Policy,
+    RootSource,
+    Signer,
+    duration,
+    parse_policy,
+)
 
 DIGEST = "ab" * 32
-ISSUER_LINE = 'issuer = "https://issuer.example"'
 SMALLEST = b'ledger = "facts"\n[[signer]]\nidentity = "me@example.org"\nissuer = "https://issuer.example"\n'
 FULL = f"""
 ledger = "facts"
 min_number = 7
 min_anchors = 2
+min_signers = 2
 tlog_policy = "witnesses.policy"
 max_age = "30d"
 max_root_age = "12h"
@@ -29,10 +38,12 @@ trusted_root = ["public", "staging", {{path = "root.json", sha256 = "{DIGEST}"}}
 [[signer]]
 identity = "me@example.org"
 issuer = "https://issuer.example"
+trusted_root = "root.json"
 
 [[signer]]
 identity_regex = "https://github\\\\.com/org/.*"
 issuer = "https://token.example"
+trusted_root = ["public", "staging"]
 
 [[log]]
 origin = "log.example"
@@ -41,6 +52,11 @@ url = "https://log.example/api/v2"
 [[log]]
 origin = "log.example"
 folder = "copies/log"
+tlog_policy = "log.policy"
+
+[[log]]
+origin = "other.example"
+tlog_policy = "other.policy"
 """.encode()
 
 
@@ -48,8 +64,12 @@ def test_every_key_of_the_design_is_read() -> None:
     assert parse_policy(FULL) == Policy(
         ledger="facts",
         signers=(
-            Signer(identity="me@example.org", issuer="https://issuer.example"),
-            Signer(identity_regex=r"https://github\.com/org/.*", issuer="https://token.example"),
+            Signer(identity="me@example.org", issuer="https://issuer.example", trusted_roots=("root.json",)),
+            Signer(
+                identity_regex=r"https://github\.com/org/.*",
+                issuer="https://token.example",
+                trusted_roots=("public", "staging"),
+            ),
         ),
         trusted_roots=(
             RootSource(name="public"),
@@ -58,6 +78,7 @@ def test_every_key_of_the_design_is_read() -> None:
         ),
         min_number=7,
         min_anchors=2,
+        min_signers=2,
         tlog_policy="witnesses.policy",
         max_age=timedelta(days=30),
         max_root_age=timedelta(hours=12),
@@ -66,13 +87,18 @@ def test_every_key_of_the_design_is_read() -> None:
             LogSource(origin="log.example", url="https://log.example/api/v2"),
             LogSource(origin="log.example", folder="copies/log"),
         ),
+        log_witnesses=(
+            LogWitnesses(origin="log.example", tlog_policy="log.policy"),
+            LogWitnesses(origin="other.example", tlog_policy="other.policy"),
+        ),
     )
 
 
 def test_what_is_left_out_has_the_strict_default() -> None:
     found = parse_policy(SMALLEST)
     assert found.trusted_roots == (RootSource(name="public"),)
-    assert (found.min_number, found.min_anchors, found.max_age, found.logs) == (1, 1, None, ())
+    assert (found.min_number, found.min_anchors, found.min_signers) == (1, 1, 1)
+    assert (found.max_age, found.logs, found.log_witnesses) == (None, (), ())
 
 
 @pytest.mark.parametrize(
@@ -87,6 +113,14 @@ def test_what_is_left_out_has_the_strict_default() -> None:
         ("min_anchors = 2", 'min_anchors = "2"', "min_anchors"),
         ("min_anchors = 2", "min_anchors = -1", "min_anchors"),
         ("min_anchors = 2", "min_anchor = 2", "min_anchor"),
+        ("min_signers = 2", "min_signers = 3", "min_signers"),
+        ("min_signers = 2", "min_signers = 0", "min_signers"),
+        ("min_signers = 2", "min_signer = 2", "min_signer"),
+        ('"other.policy"', "1", "log 3: tlog_policy"),
+        ('tlog_policy = "other.policy"', 'tlog_polices = "x"', "tlog_polices"),
+        ('tlog_policy = "other.policy"', "", "log 3"),
+        ('origin = "other.example"', "", "log 3: origin"),
+        ('origin = "other.example"', 'origin = "log.example"', "log 3: tlog_policy"),
         ('max_age = "30d"', "max_age = 30", "max_age"),
         ('max_age = "30d"', 'max_age = "30"', "max_age"),
         ('max_age = "30d"', 'max_age = "0d"', "max_age"),
@@ -103,9 +137,11 @@ def test_what_is_left_out_has_the_strict_default() -> None:
         ('issuer = "https://issuer.example"', "", "signer 1: issuer"),
         ('issuer = "https://issuer.example"', 'isuer = "x"', "isuer"),
         ("https://github\\\\.com/org/.*", "(", "signer 2"),
-        (ISSUER_LINE, f'{ISSUER_LINE}\ntrusted_root = "other.json"', "signer 1: trusted_root"),
-        (ISSUER_LINE, f"{ISSUER_LINE}\ntrusted_root = []", "signer 1: trusted_root"),
-        (ISSUER_LINE, f'{ISSUER_LINE}\ntrusted_root = ["public", 7]', "signer 1: trusted_root"),
+        ('trusted_root = "root.json"', 'trusted_root = "other.json"', "signer 1: trusted_root"),
+        ('trusted_root = "root.json"', "trusted_root = []", "signer 1: trusted_root"),
+        ('trusted_root = "root.json"', 'trusted_root = ["public", 7]', "signer 1: trusted_root"),
+        ('trusted_root = "root.json"', "", "signer 1: trusted_root"),
+        ('trusted_root = ["public", "staging"]', "", "signer 2: trusted_root"),
         ('origin = "log.example"\nurl', "url", "log 1: origin"),
         ('url = "https://log.example/api/v2"', "", "log 1"),
         ('url = "https://log.example/api/v2"', 'url = "ftp://x"', "log 1: url"),
@@ -134,7 +170,11 @@ def test_a_mistake_is_refused_by_its_name(old: str, new: str, named: str) -> Non
 )
 def test_a_signer_may_be_tied_to_some_of_the_trusted_roots(text: str, roots: tuple[str, ...]) -> None:
     policy = parse_policy(
-        FULL.decode().replace(ISSUER_LINE, f"{ISSUER_LINE}\ntrusted_root = {text}").encode()
+        FULL.decode()
+        .replace("min_signers = 2", "")
+        .replace('trusted_root = "root.json"', f"trusted_root = {text}")
+        .replace('trusted_root = ["public", "staging"]\n', "")
+        .encode()
     )
     tied, free = policy.signers
     assert tied.trusted_roots == roots

@@ -7,7 +7,8 @@ import json
 import time
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+import pytest
+from hypothesis import given
 from hypothesis import strategies as st
 
 from anchor.errors import AnchorError
@@ -19,6 +20,7 @@ from anchor.verify.policy import Signer
 from tests.support.forge import bundles as forge
 from tests.support.forge import keys as forge_keys
 from tests.support.forge.authorities import IDENTITY, ISSUER
+from tests.support.process.sampled import examples
 
 Json = Any
 ROOT = trusted_root.parse(json.dumps(forge.trusted_root()).encode())
@@ -33,7 +35,6 @@ RECIPES = {
     "managed": MANAGED,
 }
 MADE = {name: forge.make(recipe) for name, recipe in RECIPES.items()}
-FUZZ = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 HARMLESS = ("hint", "integratedTime")
 """Not bound by anything, and shown by nothing: hints, and the time of a v2 entry."""
 
@@ -86,8 +87,7 @@ def flip(data: st.DataObject, raw: bytes) -> bytes:
     return raw[:at] + raw[at : at + 9] + raw[at:]
 
 
-@FUZZ
-@given(st.data())
+@examples(150, given(st.data()))
 def test_no_byte_of_a_field_can_be_changed_unless_nothing_binds_and_shows_it(data: st.DataObject) -> None:
     name = data.draw(st.sampled_from(sorted(MADE)))
     path = data.draw(st.sampled_from([p for p in leaves(MADE[name]) if p[-1] not in HARMLESS]))
@@ -103,11 +103,9 @@ def test_no_byte_of_a_field_can_be_changed_unless_nothing_binds_and_shows_it(dat
     if report.ok and text != old:
         # Only what RFC 3161 leaves unsigned in a token, or another spelling of the same version.
         assert path[-1] in ("signedTimestamp", "mediaType")
-        assert (report.identity, report.times, report.payload) == (
-            honest.identity,
-            honest.times,
-            honest.payload,
-        )
+        assert (report.identity, report.payload) == (honest.identity, honest.payload)
+        # A signature by a key needs no time, and there the stamp of a stranger counts for nothing.
+        assert report.times == honest.times or (name == "managed" and not report.times)
         assert [f.index for f in report.logs] == [f.index for f in honest.logs]
 
 
@@ -126,8 +124,7 @@ JSON = st.recursive(
 )
 
 
-@FUZZ
-@given(st.data(), JSON)
+@examples(150, given(st.data(), JSON))
 def test_any_value_in_any_place_gives_a_report(data: st.DataObject, value: Json) -> None:
     name = data.draw(st.sampled_from(sorted(MADE)))
     path = data.draw(st.sampled_from(leaves(MADE[name])))
@@ -136,8 +133,7 @@ def test_any_value_in_any_place_gives_a_report(data: st.DataObject, value: Json)
     assert judged(json.dumps(changed).encode(), name).checks
 
 
-@FUZZ
-@given(st.data(), JSON)
+@examples(150, given(st.data(), JSON))
 def test_any_value_in_a_signed_body_or_statement_gives_a_report(data: st.DataObject, value: Json) -> None:
     """The log and the signer may be the attacker: what they sign is as hostile as the rest."""
     name = data.draw(st.sampled_from([n for n in RECIPES if n != "managed"]))
@@ -154,8 +150,7 @@ def test_any_value_in_a_signed_body_or_statement_gives_a_report(data: st.DataObj
         assert judged(json.dumps(forge.make(recipe.but(payload=payload))).encode()).checks
 
 
-@FUZZ
-@given(st.data(), JSON)
+@examples(150, given(st.data(), JSON))
 def test_any_value_in_a_trusted_root_gives_a_root_or_an_error_of_ours(
     data: st.DataObject, value: Json
 ) -> None:
@@ -170,12 +165,12 @@ def test_any_value_in_a_trusted_root_gives_a_root_or_an_error_of_ours(
     assert judged(json.dumps(MADE["v2"]).encode(), root=parsed).checks
 
 
-@FUZZ
-@given(st.binary(max_size=400))
+@examples(150, given(st.binary(max_size=400)))
 def test_any_bytes_give_a_report(data: bytes) -> None:
     assert not judged(data).ok
 
 
+@pytest.mark.slow
 def test_hostile_sizes_cost_little() -> None:
     made = MADE["v2"]
     proof = ("verificationMaterial", "tlogEntries", 0, "inclusionProof")

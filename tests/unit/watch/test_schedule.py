@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from anchor.errors import Unavailable
 from anchor.records.intervals import Intervals
 from anchor.verdict import Class, Verdict, passed
-from anchor.watch.schedule import Every, Watch
+from anchor.watch.schedule import Every, Stop, Watch
 
 GOOD = Verdict(kind="run", target="t", verdict=Class.OK, checks=(passed("x", "y"),))
 HOUR = 3600.0
@@ -48,6 +48,31 @@ def serve(watch: Watch, enough: Callable[[], bool]) -> int:
     finally:
         ended.set()
         stopper.join()
+
+
+def test_a_tick_that_is_due_earlier_does_not_wait() -> None:
+    runs: list[int] = []
+    watch = Watch(_counting(runs), lambda _: None, every=HOUR, following=lambda: time.time() + 0.3)
+    assert serve(watch, lambda: len(runs) >= 3) == 0
+    assert len(runs) >= 3
+
+
+@pytest.mark.parametrize("later", [None, -HOUR, 0.0, 2 * HOUR])
+def test_a_time_that_is_past_or_later_than_the_usual_tick_changes_nothing(later: float | None) -> None:
+    """A target that another worker holds is due in the past: nobody looks for it all the time."""
+    now = time.time()
+    watch = Watch(
+        _counting([]),
+        lambda _: None,
+        every=HOUR,
+        following=lambda: None if later is None else now + later,
+        wall=lambda: now,
+    )
+    usual = datetime.fromtimestamp(now + HOUR, UTC)
+    watch._job.modify(next_run_time=usual)
+    watch.tick()
+    watch.bring_forward()
+    assert watch._job.next_run_time == usual
 
 
 @pytest.mark.parametrize("missed", [timedelta(), timedelta(seconds=0.4), timedelta(days=3 * 365)])
@@ -134,7 +159,7 @@ def test_no_tick_begins_after_stop() -> None:
 
 _CHILD = """
 import sys, time
-from anchor.watch.schedule import Every, Watch
+from anchor.watch.schedule import Every, Stop, Watch
 from anchor.verdict import Class, Verdict
 def run():
     print("begun", flush=True)
@@ -154,6 +179,32 @@ def test_a_signal_lets_the_run_in_progress_end_and_exits_0(number: signal.Signal
         os.kill(child.pid, number)
         assert lines.read() == "ended\nkept\n"
     assert child.wait(60) == 0
+
+
+def test_a_signal_at_any_line_of_a_wait_asks_for_the_end_and_waits_for_nothing() -> None:
+    """A handler runs between two lines of the waiting thread, which may hold a lock that it wants."""
+
+    def waited(line: int, seen: list[int]) -> None:
+        stop = Stop()
+
+        def trace(_frame: object, _event: str, _argument: object) -> object:
+            seen.append(1)
+            if len(seen) == line:
+                stop.ask()
+            return trace
+
+        sys.settrace(trace)  # type: ignore[arg-type]  # of this thread
+        stop.wait(0.001)
+        sys.settrace(None)
+
+    for line in range(1, 1000):
+        seen: list[int] = []
+        thread = threading.Thread(target=waited, args=(line, seen), daemon=True)
+        thread.start()
+        thread.join(10)
+        assert not thread.is_alive(), line
+        if len(seen) < line:
+            break
 
 
 # -- when a target is due again -----------------------------------------------------------------------------

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The default home of the records: one for the user, or the home of version 0.1 that has them.
+
+Version 0.1 had records for each root. They are never begun anew where some are known: a watch would forget
+which releases and heads it has seen.
+"""
+
+from pathlib import Path
+
+from anchor.disk import user_homes
+from anchor.errors import Misuse, Unavailable
+
+
+def find(root: Path) -> Path:
+    """The home of this user's records, for a command in this root.
+
+    A root that has records of version 0.1 goes on with them. Elsewhere it is the user's one home; or, while
+    there is none, the only home of version 0.1 with records, which is adopted. Raises `Misuse` if there are
+    several of these.
+    """
+    old, place = user_homes.of_root(root), user_homes.of_records()
+    if _has_records(old):
+        return old
+    home = user_homes.followed(place)
+    if place.is_symlink() or _has_records(home):
+        return home
+    found = _only_old()
+    if found is None:
+        return home
+    try:
+        user_homes.adopt(place, lambda: _only_old() or place, Path.rmdir)
+    except (
+        Misuse,
+        Unavailable,
+    ):  # a read-only state folder, or evidence is in the place: found without a link
+        return found
+    return user_homes.followed(place)
+
+
+def for_evidence(root: Path) -> Path:
+    """The same for evidence that a command without records has found: it is always kept somewhere."""
+    try:
+        return find(root)
+    except Misuse:
+        return user_homes.of_records()
+
+
+def _only_old() -> Path | None:
+    """The one home of version 0.1 that has records, if there is one."""
+    found = [home for home in user_homes.all_folders() if _has_records(home)]
+    remedy = (
+        "give --home with one of them, or run the command in the folder for which it was made; "
+        f"--home {user_homes.of_records()} begins others, which are used from then on"
+    )
+    return user_homes.only([home for home in found if home.name != user_homes.RECORDS], "the records", remedy)
+
+
+def _has_records(home: Path) -> bool:
+    return any(home.glob("records*"))

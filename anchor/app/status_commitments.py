@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The statuses that the earlier releases of a chain commit to, compared with the newest one.
+
+`anchor verify` compares the status of the newest release alone. Two releases can commit to two statuses of
+one sequence: only who reads the chain can tell. FORMAT.md section 23, rule 4.
+"""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from functools import partial
+from typing import NamedTuple
+
+import msgspec
+
+from anchor.app import earlier_releases
+from anchor.app.chain import Chain, verified_by, whole
+from anchor.errors import AnchorError, Incomplete, Missing
+from anchor.format.members import KnownStatus
+from anchor.monitor import conflicting_statuses
+from anchor.monitor.run_record import Evidence
+from anchor.verdict import Check, Class
+from anchor.verify import status_checks
+from anchor.verify.anchors import Trust
+from anchor.verify.status_checks import Shown, StatusResult
+
+
+class Compared(NamedTuple):
+    """The checks that did not pass, and the evidence of contradictions."""
+
+    checks: tuple[Check, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
+
+
+def compare(chain: Chain, trust: Trust) -> Compared:
+    """Compare the accepted status of a chain with each one that an earlier release commits to."""
+    status = chain.status
+    if status is None or status.status is None:
+        return Compared()
+    checks, evidence, seen = list[Check](), list[Evidence](), set[tuple[int, str]]()
+    for shown in chain.committed:
+        known = shown.committed
+        if known is None or (known.sequence, known.statement) in seen:
+            continue
+        seen.add((known.sequence, known.statement))
+        found = status_checks.follows(status, shown, partial(_read, chain))
+        for check in found.checks:
+            if check.demotes is None:
+                continue
+            checks.append(msgspec.structs.replace(check, about=f"release {shown.number}"))
+            if check.demotes is Class.EQUIVOCATION:
+                evidence += _evidence(chain, status, shown, found.earlier, trust)
+    return Compared(tuple(checks), tuple(evidence))
+
+
+def _read(chain: Chain, known: KnownStatus) -> bytes:
+    try:
+        return earlier_releases.read_status(
+            whole(chain.target), known.sequence, known.statement, budget=chain.budget, offline=chain.offline
+        )
+    except Missing as e:
+        raise Incomplete("is not there", where=e.where, remedy="ask the publisher for it") from None
+
+
+def _evidence(
+    chain: Chain, status: StatusResult, shown: Shown, earlier: bytes, trust: Trust
+) -> list[Evidence]:
+    """The evidence of the status against the earlier one, or against the release that commits to another."""
+    assert status.status is not None
+    sides: list[tuple[bytes, Sequence[bytes]]] = []
+    if earlier and shown.committed is not None:
+        bundles = earlier_releases.read_status_bundles(
+            whole(chain.target),
+            shown.committed.sequence,
+            chain.bundle_names,
+            budget=chain.budget,
+            offline=chain.offline,
+        )
+        sides.append((earlier, bundles))
+    if release := chain.kept.get(shown.number):
+        sides.append((release.statement, [one.bundle for one in release.anchors]))
+    mine = (status.data, [one.data for one in status.bundles])
+    for other in sides:
+        with suppress(AnchorError):
+            made = conflicting_statuses.build(status.status.ledger, mine, other)
+            conflicting_statuses.check(made.document, verified_by(trust))
+            return [made]
+    return []

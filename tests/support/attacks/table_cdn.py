@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The attacks of docs/attacks.md on the files of a release, as a CDN serves them."""
+
+from tests.support.attacks.acts import (
+    ERROR,
+    INVALID,
+    OK,
+    UNAVAILABLE,
+    Act,
+    Attack,
+    Play,
+    nothing,
+)
+from tests.support.attacks.steps import (
+    always,
+    at_once,
+    behind_cdn,
+    cleared,
+    defect,
+    doubt,
+    half_a_file,
+    hidden_edit,
+    large,
+    lost_and_rolled_back,
+    mended,
+    newest_release,
+    no_defect,
+    old_release,
+    other_second_time,
+    own_release,
+    recovered,
+    renamed,
+    small,
+    tampered,
+    tampered_and_shorter,
+    usual_release,
+    whole_file,
+)
+
+PUT_BACK = "the records were put back to an older state"
+
+CDN = [
+    Attack(
+        line="CDN: edited ledger or release.json",
+        how="ledger",
+        lie=tampered,
+        honest=mended,
+        acts=at_once(INVALID, last=recovered()),
+        apart=True,
+        both=True,
+    ),
+    Attack(
+        line="CDN: an edited ledger that is shorter too, as if it was being copied",
+        how="ledger",
+        lie=tampered_and_shorter,
+        honest=whole_file,
+        acts=at_once(INVALID, last=recovered()),
+    ),
+    Attack(
+        line="CDN: a file missing or cut off, HTTP 200 with nothing, half a body or a web page, "
+        "a site in the middle of a copy",
+        how="half a ledger",
+        lie=half_a_file,
+        honest=whole_file,
+        acts=doubt(),
+    ),
+    Attack(
+        line="CDN: a short file now and then, to hide an edited one",
+        how="in turns",
+        lie=hidden_edit,
+        honest=whole_file,
+        acts=doubt(),
+    ),
+    Attack(
+        line="CDN: old release.json, however often, whichever old one",
+        how="release 1",
+        lie=old_release,
+        honest=newest_release,
+        acts=at_once(UNAVAILABLE, (2, 0, 2), recovered((2, 0, 3))),
+        both=True,
+    ),
+    Attack(
+        line="the same with records that were deleted, put back or cannot be read",
+        how="put back",
+        scene=Play.save,
+        lie=lost_and_rolled_back,
+        honest=newest_release,
+        acts=(
+            Act(UNAVAILABLE, ("UNAVAILABLE",), (2, 0, 2)),
+            *(Act(UNAVAILABLE, (PUT_BACK, "UNAVAILABLE"), (2, 0, 2)),) * 2,
+            recovered((2, 0, 3)),
+        ),
+    ),
+    Attack(
+        line="an old version's own `release/<version>/release.json` as a target",
+        how="release 1",
+        lie=own_release,
+        honest=usual_release,
+        acts=always(OK, (2, 0, 2), Act(OK, (), (2, 0, 3))),
+    ),
+    Attack(
+        line="CDN: files renamed in release.json, which nobody signs",
+        how="bundle and ledger",
+        lie=renamed,
+        honest=nothing,
+        acts=always(OK),
+        both=True,
+    ),
+    Attack(
+        line="CDN: other bytes for every second request of a file",
+        how="ledger",
+        scene=behind_cdn,
+        lie=other_second_time,
+        honest=cleared,
+        acts=always(OK),
+        both=True,
+    ),
+    Attack(
+        line="CDN: a large ledger that nobody signed, or another one than was signed",
+        how="4 MB",
+        lie=large,
+        honest=small,
+        acts=at_once(INVALID, last=recovered()),
+    ),
+    Attack(
+        line="a target that makes the program fail",
+        how="ValueError",
+        lie=defect,
+        honest=no_defect,
+        acts=at_once(ERROR, last=recovered()),
+        both=True,
+    ),
+]
