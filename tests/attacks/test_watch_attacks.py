@@ -25,6 +25,7 @@ from tests.support.process.anchor_cli import anchor
 from tests.support.process.clock import WallClock
 from tests.support.process.clocked import clocked
 from tests.support.process.forked import ForkedCommand
+from tests.support.process.paused import pause
 from tests.support.releases.published import Site
 from tests.support.servers.log_server import serve_logs
 
@@ -202,7 +203,7 @@ def test_records_that_are_deleted_or_replaced_under_a_running_watch_are_noticed(
             db.execute("VACUUM INTO ?", (str(saved),))
         runs_on(online)
         assert online.told() == []
-        daemon.process.send_signal(signal.SIGSTOP)  # or it may find nothing, before it finds the copy
+        pause(daemon.process.pid)  # or it may find nothing, before it finds the copy
         for file in online.home.glob("records.db*"):
             file.unlink()
         if copy:

@@ -13,6 +13,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.support.process.paused import pause
+
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None)
 _direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -109,9 +111,9 @@ class Server:
         self._end(how, seconds)
 
     def rest(self) -> None:
-        """Give it no time of a processor until `go_on`."""
+        """Give it no time of a processor until `go_on`. When this returns, it has stopped."""
         if not self.ended():
-            os.kill(self.pid, signal.SIGSTOP)
+            pause(self.pid)
 
     def go_on(self) -> None:
         if not self.ended():
