@@ -29,7 +29,7 @@ from anchor.verify.effort import Effort
 from anchor.verify.history_runs import Runs, SeenRelease
 from anchor.verify.independence import at_latest
 from anchor.verify.policy_checks import SKEW, check_signed
-from anchor.verify.receipt import BundleResult, examine_bundle
+from anchor.verify.receipt import BundleResult, counted, examine_bundle
 from anchor.verify.report import BundleReport
 from anchor.verify.steps import Checks
 from anchor.words import several
@@ -194,11 +194,11 @@ def _head(
     for number, bundle in enumerate(signed.bundles, 1):
         share = effort.share(len(signed.bundles) + 1 - number)
         encoded = msgspec.json.encode(bundle)
-        results.append(
-            examine_bundle(
-                number, encoded, data, (steps.HISTORY_SIGNED, _signs), trust=trust, now=now, effort=share
-            )
-        )
+        result, checks = examine_bundle(number, encoded, trust=trust, now=now, effort=share), Checks(share)
+        if result.bundle is not None:
+            signs = checks.run(steps.HISTORY_SIGNED, _signs, result.bundle, data) is not None
+            result = counted(result, checks, signed=signs, trust=trust, now=now, effort=share)
+        results.append(result)
     about = f"head of {several(head.size, 'event')}"
     own = [c for r in results for c in r.own]
     enough = [_said_of_heads(c) for c in check_signed(results, trust.policy)]

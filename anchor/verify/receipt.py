@@ -16,7 +16,7 @@ passes on.
 
 import contextlib
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
@@ -32,7 +32,7 @@ from anchor.format.statement import Statement
 from anchor.merkle import leaf_hash, verify_multiproof
 from anchor.sigstore import bundle as bundles
 from anchor.sigstore.bundle import Bundle, Envelope
-from anchor.verdict import UNASKED, Check, Class, Step, Verdict, failed, judge, passed
+from anchor.verdict import UNASKED, Check, Class, Verdict, failed, judge, passed
 from anchor.verify import anchors, certificate, receipt_key, steps
 from anchor.verify.anchors import Trust
 from anchor.verify.effort import Effort
@@ -298,40 +298,38 @@ def _verify_bundle(
         failures = (failed(steps.FORMAT, bundle),) if isinstance(bundle, AnchorError) else ()
         return BundleResult(number=number, own=failures)
     given = data if isinstance(bundle, AnchorError) else bundle
-    return examine_bundle(
-        number, given, payload, (steps.RECEIPT_ANCHOR, _check_anchored), trust=trust, now=now, effort=effort
-    )
+    result, checks = examine_bundle(number, given, trust=trust, now=now, effort=effort), Checks(effort)
+    if result.bundle is None:
+        return result
+    signed = checks.run(steps.RECEIPT_ANCHOR, _check_anchored, result.bundle, payload)
+    return counted(result, checks, signed=signed is not None, trust=trust, now=now, effort=effort)
 
 
 def examine_bundle(
-    number: int,
-    bundle: bytes | Bundle,
-    statement: bytes,
-    signs: tuple[Step, Callable[[BundleReport, bytes], str]],
-    *,
-    trust: Trust,
-    now: datetime,
-    effort: Effort,
+    number: int, bundle: bytes | Bundle, *, trust: Trust, now: datetime, effort: Effort
 ) -> BundleResult:
-    """All checks of one bundle under the verifier's trust, with the witnesses that the policy demands.
-
-    `signs` is the check that it signs the statement: its function returns a line, or raises `Refused`.
-    """
-    checks, known, counted = Checks(effort), None, Counted()
+    """All strict checks of one bundle under the verifier's trust. It counts once its statement is checked."""
     report, _ = trust.verify(bundle, now=now, effort=effort)
     if report.foreign:
+        checks = Checks(effort)
         checks.skip(steps.ANCHOR_TRUSTED, "the policy's trusted roots do not name its log or authority")
-    else:
-        checks.extend(report.checks)
-        if report.ok and checks.run(*signs, report, statement):
-            known, counted = report, trust.count_cosignatures(checks, report, now=now, effort=effort)
-    return BundleResult(
-        number=number,
-        own=tuple(checks.checks),
-        bundle=known,
-        counts=known is not None and counted.enough,
-        foreign=report.foreign,
-        independence=anchors.weigh(known, trust, counted) if known else None,
+        return BundleResult(number=number, own=tuple(checks.checks), foreign=True)
+    return BundleResult(number=number, own=report.checks, bundle=report if report.ok else None)
+
+
+def counted(
+    result: BundleResult, checks: Checks, *, signed: bool, trust: Trust, now: datetime, effort: Effort
+) -> BundleResult:
+    """The result with the checks of its statement. If it signs that, it counts when it has the witnesses that
+    the policy demands."""
+    report = result.bundle if signed else None
+    found = trust.count_cosignatures(checks, report, now=now, effort=effort) if report else Counted()
+    return msgspec.structs.replace(
+        result,
+        own=(*result.own, *checks.checks),
+        bundle=report,
+        counts=report is not None and found.enough,
+        independence=anchors.weigh(report, trust, found) if report else None,
     )
 
 
