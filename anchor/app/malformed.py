@@ -30,8 +30,8 @@ def plain(file: LedgerFile) -> Iterator[Stream]:
         yield gunzip(source, where=file.where) if file.gzip else source
 
 
-def lint_malformed(file: LedgerFile, error: Malformed) -> tuple[Report, None]:
-    """The report about a file that its reader refuses with this error, and no reading.
+def lint_malformed(file: LedgerFile, error: Malformed) -> Report:
+    """The report about a file that its reader refuses with this error.
 
     The file is read several times.
     """
@@ -55,9 +55,9 @@ def lint_malformed(file: LedgerFile, error: Malformed) -> tuple[Report, None]:
 
     with files.temporary() as rest:
         try:
-            return report(_facts_beside(file, reader, rest, found)), None
+            return report(_facts_beside(file, reader, rest, found))
         except Refused:  # what is left is no ledger either: it has no facts, for example
-            return report(_no_facts), None
+            return report(_no_facts)
 
 
 def _recovered(file: LedgerFile, reader: str) -> Recovered:

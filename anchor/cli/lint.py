@@ -14,7 +14,7 @@ from anchor.cli import options
 from anchor.cli.ledger_options import ledger_options, schema_option
 from anchor.cli.output import out, print_json, say
 from anchor.disk.ledger_file import SchemaFile
-from anchor.disk.ledger_input import with_ledger
+from anchor.disk.ledger_input import Unread, given_ledger
 from anchor.format.facts import brief
 from anchor.inspect.lint import KINDS, Finding, Report
 from anchor.intake.choice import Choice
@@ -45,9 +45,11 @@ def command(
 
     Example: anchor lint ledger.md --strict
     """
-    report, reading = with_ledger(
-        ledger, choice, partial(lint_files, schema=schema), malformed=lint_malformed
-    )
+    with given_ledger(ledger, choice) as given:
+        try:
+            report, reading = given.read(partial(lint_files, schema=schema))
+        except Unread as e:
+            report, reading = lint_malformed(e.file, e), None
     if as_json:
         print_json({**msgspec.to_builtins(report), "reading": reading})
     elif reading is not None or sum(finding.count for finding in report.findings) > 1:

@@ -7,7 +7,7 @@ file is looked at before it is read.
 
 import contextlib
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -40,24 +40,30 @@ _MAGIC = {b"\x1f\x8b": GZ, b"\x28\xb5\x2f\xfd": ZST}
 """A stream has no name that says how it is compressed."""
 
 
-def with_ledger(
-    paths: Sequence[Path],
-    choice: Choice,
-    use: Callable[[tuple[LedgerFile, ...]], T],
-    *,
-    malformed: Callable[[LedgerFile, Malformed], T] | None = None,
-) -> T:
-    """The result of `use`, which gets the files with their reader and dialect.
+class Unread(Malformed):
+    """The refusal of a ledger's reader, if no option resolves its cause."""
 
-    `use` is called a second time if a reader of version 1 refuses a file, and that of version 2 may read it.
-    Raises `Misuse` for a file that is implausible, and for one that is refused: with its cause, if there is
-    one that an option resolves. If there is no such cause, the result is that of `malformed`, if it is given.
-    """
-    if not choice.as_read:
-        _check_named_once(paths)
-    with contextlib.ExitStack() as stack:
-        inputs = [_input(path, stack) for path in paths]
-        ready = tuple(_settled(source, choice) for source in inputs)
+    def __init__(self, error: Malformed, file: LedgerFile) -> None:
+        super().__init__(error.problem, where=error.where, remedy=error.remedy)
+        self.file = file
+        """The refused file, with its reader and its dialect."""
+
+
+class GivenLedger:
+    """The files of one ledger as the user named them, while they can be read (`given_ledger`)."""
+
+    def __init__(self, inputs: "Sequence[_Input]", choice: Choice) -> None:
+        self._inputs = inputs
+        self._choice = choice
+
+    def read(self, use: Callable[[tuple[LedgerFile, ...]], T]) -> T:
+        """The result of `use`, which gets the files with their reader and dialect.
+
+        `use` is called a second time if a reader of version 1 refuses a file, and that of version 2 may read
+        it. Raises `Misuse` for a file that is implausible, and for one that is refused: with its cause, if
+        there is one that an option resolves, else as `Unread`.
+        """
+        ready = tuple(_settled(source, self._choice) for source in self._inputs)
         newer = {file.reader for file in ready}
         if any(file.otherwise in newer for file in ready):  # one file needs version 2, so all have it
             ready = tuple(_otherwise(file) for file in ready)
@@ -72,13 +78,26 @@ def with_ledger(
                 return use(ready)
             except Malformed as error:
                 problem = error
-        for source, file in zip(inputs, ready, strict=True):
+        for source, file in zip(self._inputs, ready, strict=True):
             if problem.where.startswith(file.where):
-                explained = _explained(source, file, choice, problem)
-                if malformed is not None and explained is problem:
-                    return malformed(file, problem)
-                raise explained
+                explained = _explained(source, file, self._choice, problem)
+                raise Unread(problem, file) if explained is problem else explained
         raise problem
+
+
+@contextlib.contextmanager
+def given_ledger(paths: Sequence[Path], choice: Choice) -> Iterator[GivenLedger]:
+    """The files of these paths. A stream is stored until the end. Raises `Misuse` for a path twice."""
+    if not choice.as_read:
+        _check_named_once(paths)
+    with contextlib.ExitStack() as stack:
+        yield GivenLedger([_input(path, stack) for path in paths], choice)
+
+
+def with_ledger(paths: Sequence[Path], choice: Choice, use: Callable[[tuple[LedgerFile, ...]], T]) -> T:
+    """The result of `use` for the files of these paths (`GivenLedger.read`)."""
+    with given_ledger(paths, choice) as given:
+        return given.read(use)
 
 
 @dataclass(frozen=True, kw_only=True)
