@@ -60,7 +60,13 @@ def adopt(root: Path, ledger: str) -> tuple[Path, bool]:
     place, home = user_homes.of_ledger(ledger), find(root, ledger)
     if home == user_homes.followed(place):
         return home, False
-    adopted = user_homes.adopt(place, lambda: find(root, ledger), remove_unused)
+    with user_homes.adopting(place):
+        home = find(root, ledger)
+        adopted = home != user_homes.followed(place)  # else another process did so, or made a home there
+        if adopted:
+            if place.is_dir():
+                remove_unused(place)
+            user_homes.link(place, home)
     return find(root, ledger), adopted
 
 

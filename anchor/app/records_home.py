@@ -28,13 +28,24 @@ def find(root: Path) -> Path:
     if found is None:
         return home
     try:
-        user_homes.adopt(place, lambda: _only_old() or place, Path.rmdir)
+        _adopt(place)
     except (
         Misuse,
         Unavailable,
     ):  # a read-only state folder, or evidence is in the place: found without a link
         return found
     return user_homes.followed(place)
+
+
+def _adopt(place: Path) -> None:
+    """Make a link in this place to the only old home, unless another process did so before."""
+    with user_homes.adopting(place):
+        home = _only_old()
+        if home is None or home == user_homes.followed(place):
+            return
+        if place.is_dir():
+            place.rmdir()
+        user_homes.link(place, home)
 
 
 def for_evidence(root: Path) -> Path:

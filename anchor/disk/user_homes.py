@@ -7,10 +7,11 @@ the link or no link. A home is never copied, since a second folder with the same
 never renamed, since its records know their own path.
 """
 
+import contextlib
 import hashlib
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from anchor.disk import files, lock, user_folders
@@ -97,22 +98,20 @@ def only(candidates: Sequence[Path], what: str, remedy: str) -> Path | None:
     return several[0] if several else None
 
 
-def adopt(place: Path, find: Callable[[], Path], empty: Callable[[Path], None]) -> bool:
-    """Make a link in this place to the home that `find` gives, under the lock of the state folder. False if
-    another process did so, or made a home there, before.
+@contextlib.contextmanager
+def adopting(place: Path) -> Iterator[None]:
+    """Hold the lock of the state folder, to look for a home and to make a link to it in this place.
 
-    `empty` removes a home without contents from the place; it raises `OSError` if there is something in it.
-    Raises `Misuse` or `Unavailable`.
+    Raises `Misuse` or `Unavailable`, also for an `OSError` of what is done meanwhile.
     """
     try:
         with lock.exclusive(place.parent, doing="adopting a home", patience=_PATIENCE):
-            home = find()
-            if followed(place) == home:
-                return False
-            if place.is_dir():
-                empty(place)
-            place.symlink_to(home.name)
-            files.sync_folder(place.parent)
-            return True
+            yield
     except OSError as e:
         raise files.os_error(e, place, "adopt the home of version 0.1") from None
+
+
+def link(place: Path, home: Path) -> None:
+    """Make the link to a home. Raises `OSError`."""
+    place.symlink_to(home.name)
+    files.sync_folder(place.parent)
