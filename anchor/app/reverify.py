@@ -35,7 +35,6 @@ from anchor.monitor.run_record import (
 )
 from anchor.net import release_files
 from anchor.net.budget import Budget
-from anchor.net.notify import Notifier
 from anchor.records import queue
 from anchor.records.database import Database
 from anchor.records.store import RunRules
@@ -328,13 +327,11 @@ class ReverifyHost:
         *,
         home: Path,
         offline: bool,
-        notify: Callable[[alarm.Message], object],
         stopping: Callable[[], bool],
     ) -> None:
         self._given = given
         self._home = home
         self._offline = offline
-        self._notify = notify
         self._stopping = stopping
 
     def verifier(self) -> ReleaseVerifier:
@@ -349,9 +346,6 @@ class ReverifyHost:
     def is_alive(self, worker: str) -> bool | None:
         return worker_id.alive(worker)
 
-    def notify(self, message: alarm.Message) -> None:
-        self._notify(message)
-
 
 def worker_of(
     database: Database,
@@ -360,17 +354,14 @@ def worker_of(
     *,
     offline: bool,
     rule: alarm.Rule,
-    notifier: Notifier,
-    tell: Callable[[alarm.Message], object] | None = None,
+    receivers: tuple[str, ...],
     stopping: Callable[[], bool] = lambda: False,
 ) -> Worker:
     """A worker of this process that verifies under the trust of these options.
 
-    `tell` sends the messages that cannot go through the outbox; by default the notifier sends them.
-    `stopping` is true when the run in progress must end.
+    `receivers`: who gets the messages of the outbox. `stopping` is true when the run in progress must end.
     """
-    notify = tell or notifier.tell
-    host = ReverifyHost(given, home=home, offline=offline, notify=notify, stopping=stopping)
-    rules = RunRules(alarm_rule=rule, receivers=notifier.receivers)
+    host = ReverifyHost(given, home=home, offline=offline, stopping=stopping)
+    rules = RunRules(alarm_rule=rule, receivers=receivers)
     config = WorkerConfig(name=worker_id.name(), rules=rules)
     return Worker(database, host, config, side_files=records.HomeFiles(home, database.name))

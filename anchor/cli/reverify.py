@@ -13,6 +13,7 @@ from anchor.cli.output import say, tell
 from anchor.cli.reverification import Settings
 from anchor.cli.stopping import Stopping
 from anchor.errors import AnchorError, Misuse, Stopped, Unavailable
+from anchor.format.names import RELEASE
 from anchor.net.notify import Notifier
 from anchor.records import queue
 from anchor.records.database import Database
@@ -65,11 +66,15 @@ def command(
             settings.trust,
             offline=settings.offline,
             rule=rule,
-            notifier=notifier,
+            receivers=notifier.receivers,
             stopping=stop.asked,
         )
+        done: list[RunResult] = []
         with stop.by_signals():
-            done = worker.once(targets, wait=_Waiting(patience, stop))
+            for result in worker.once(targets, wait=_Waiting(patience, stop)):
+                done.append(result)
+                if result.message is not None:
+                    notifier.tell(result.message)
         done += [new_targets.result(target, slip) for target, slip in slips.items()]
         good = all(d.record.verdict.verdict is Class.OK and d.saved for d in done)
         counted = _counted(done, damp=alarm_after is not None)
@@ -108,7 +113,7 @@ def _targets(
     """
     watched, error = reverification.watched_targets(database, settings.home)
     targets = reverification.named_targets(settings.releases, watched) or watched
-    if not targets and (settings.root / "release.json").exists():
+    if not targets and (settings.root / RELEASE).exists():
         targets = records.absolute([str(settings.root)])
     if not targets:
         nothing = Unavailable("nothing is watched", remedy="name a release: anchor reverify release.json")

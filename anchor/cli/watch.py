@@ -6,9 +6,7 @@ import hashlib
 import shlex
 import threading
 import time
-from collections.abc import Callable
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import click
 
@@ -28,11 +26,8 @@ from anchor.report import watch_list
 from anchor.verdict import Class, Verdict
 from anchor.verify.policy import UNCOMPARED
 from anchor.watch.schedule import TICK, Stop, Watch
-from anchor.watch.worker import Worker
+from anchor.watch.worker import RunResult, Worker
 from anchor.words import are, several, span
-
-if TYPE_CHECKING:
-    from anchor.app.history_anchor import HeadOptions
 
 _LAST_WORDS = 10.0
 """Seconds for messages that are being sent when the watch ends."""
@@ -93,22 +88,22 @@ def command(
             settings.trust,
             offline=settings.offline,
             rule=rule,
-            notifier=notifier,
-            tell=courier.tell,
+            receivers=notifier.receivers,
             stopping=stop.overdue,
         )
         _add(opened, worker, named, options.seconds(interval, "--interval"))
         stop_metrics = _metrics(opened, metrics_listen)
         try:
-            cycle = _Cycle(worker, stop, as_json=as_json)
             plan = _WatchList(opened)
+            head = anchored and watch_head.HeadAnchoring(
+                opened, settings.home, *anchored, rule=rule, stop=stop
+            )
+            work = _Work(worker, courier, plan, head, stop, as_json=as_json)
             with stop.by_signals():  # whoever reads the lines may end this at once
                 plan.introduce(settings, tick, metrics_listen)
                 for note in notes:
                     _say(f"note: {note}")
-                jitter, due = min(10.0, tick / 6), plan.next_due
-                keep = _kept(courier, anchored, opened, settings.home, rule, stop)
-                return Watch(cycle, keep, every=tick, jitter=jitter, following=due, stop=stop).serve()
+                return Watch(work, every=tick, jitter=min(10.0, tick / 6), stop=stop).serve()
         finally:
             worker.close()
             courier.end()
@@ -190,17 +185,33 @@ class _WatchList:
         return watch_list.next_due(watched, now=now)
 
 
-class _Cycle:
-    """One tick: run all due targets and print one line for each verdict."""
+class _Work:
+    """The work of one tick (`Work`): run all due targets, print one line for each verdict, and send."""
 
-    def __init__(self, worker: Worker, stop: Stop, *, as_json: bool) -> None:
+    def __init__(
+        self,
+        worker: Worker,
+        courier: "_Courier",
+        plan: _WatchList,
+        head: watch_head.HeadAnchoring | None,
+        stop: Stop,
+        *,
+        as_json: bool,
+    ) -> None:
         self._worker = worker
+        self._courier = courier
+        self._plan = plan
+        self._head = head
         self._stop = stop
         self._as_json = as_json
 
-    def __call__(self) -> Verdict:
+    def run(self) -> Verdict:
         gc.collect()  # a command is set to collect hardly ever, which a daemon would pay for in memory
-        done = self._worker.cycle(stopping=self._stop.asked)
+        done: list[RunResult] = []
+        for result in self._worker.cycle(stopping=self._stop.asked):
+            done.append(result)
+            if result.message is not None:
+                self._courier.tell(result.message)
         for one in done:
             verdict = one.record.verdict
             if self._as_json:
@@ -216,6 +227,20 @@ class _Cycle:
         return reverification.cycle_verdict(
             [d.record.verdict for d in done], several(len(done), "due release")
         )
+
+    def keep(self, verdict: Verdict) -> None:
+        """Send messages, and anchor the head of the records if that is due."""
+        self._courier.take(verdict)
+        if self._head is None:
+            return
+        news = self._head.anchor_if_due()
+        for line in news.lines:
+            _say(line)
+        if news.message is not None:
+            self._courier.tell(news.message)
+
+    def next_due(self) -> float | None:
+        return self._plan.next_due()
 
 
 class Outgoing(Protocol):
@@ -322,28 +347,6 @@ class _Courier:
             self._outgoing.deliver()
         except AnchorError as e:
             _say(str(e))
-
-
-def _kept(
-    courier: _Courier,
-    anchored: "tuple[int, HeadOptions] | None",
-    database: Database,
-    home: Path,
-    rule: alarm.Rule,
-    stop: Stop,
-) -> Callable[[Verdict], None]:
-    """The step after a cycle: messages are sent, and the head of the records is anchored if that is due."""
-    if anchored is None:
-        return courier.take
-    head = watch_head.HeadAnchoring(
-        database, home, *anchored, rule=rule, tell=courier.tell, say=_say, stop=stop
-    )
-
-    def keep(verdict: Verdict) -> None:
-        courier.take(verdict)
-        head()
-
-    return keep
 
 
 def _metrics(database: Any, listen: str | None) -> Any:

@@ -5,7 +5,7 @@ import hashlib
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 
@@ -58,6 +58,13 @@ def of_options(given: dict[str, Any]) -> "tuple[int, HeadOptions] | None":
     return every, wanted
 
 
+class HeadNews(NamedTuple):
+    """The lines to print after a try, and the message that people get of it."""
+
+    lines: tuple[str, ...] = ()
+    message: alarm.Message | None = None
+
+
 class HeadAnchoring:
     """Anchors a head when it is due. A failure is a line and an alarm, and ends no watch."""
 
@@ -69,8 +76,6 @@ class HeadAnchoring:
         wanted: "HeadOptions",
         *,
         rule: alarm.Rule,
-        tell: Callable[[alarm.Message], object],
-        say: Callable[[str], object],
         stop: Stop,
     ) -> None:
         self._database = database
@@ -79,61 +84,60 @@ class HeadAnchoring:
         self._schedule = HeadSchedule(every)
         self._rule = rule
         self._standing = alarm.Standing()
-        self._tell = tell
-        self._say = say
         self._stop = stop
         self._said = ""
 
-    def __call__(self) -> None:
+    def anchor_if_due(self) -> HeadNews:
         """Anchor the head of the records, if that is due now."""
         now = time.time()
         try:
             last = anchored_heads.last_ms(self._database)
         except AnchorError:  # the cycle says so
-            return
+            return HeadNews()
         if self._stop.asked() or not self._schedule.due(None if last is None else last / 1000, now):
-            return
+            return HeadNews()
         try:
-            self._anchor()
+            lines = self._anchor()
         except Stopped:
-            return
+            return HeadNews()
         except AnchorError as e:
-            self._schedule.failed(now)
-            self._alarm(_verdict(e), now)
-            return
+            return self._failed(e, now)
         except Exception as e:  # noqa: BLE001 - the watch continues and reports the defect
-            self._schedule.failed(now)
-            self._alarm(_verdict(AnchorError(f"a defect of this program: {type(e).__name__}: {e}")), now)
-            return
+            return self._failed(AnchorError(f"a defect of this program: {type(e).__name__}: {e}"), now)
         self._schedule.done(now)
-        self._alarm(None, now)
+        self._said = ""
+        return HeadNews(lines, self._message(None, now))
 
-    def _anchor(self) -> None:
+    def _anchor(self) -> tuple[str, ...]:
         from anchor.app import history_anchor  # it brings the sigstore client
 
         budget = RunBudget(history_anchor.BUDGET, self._stop.overdue)
         done = history_anchor.anchor(
             self._database, self._home, self._wanted, budget=budget, say=lambda _line: None
         )
-        if done.new:
-            self._say(_line(done))
+        return (_line(done),) if done.new else ()
 
-    def _alarm(self, failing: Verdict | None, now: float) -> None:
-        """Print the reason of a failure once, and tell people by the rules of all alarms."""
-        said = failing.checks[0].detail if failing else ""
-        if said and said != self._said:
-            self._say(f"the head of the records is not anchored: {said}")
+    def _failed(self, error: AnchorError, now: float) -> HeadNews:
+        """The reason of a failure, once for several in a row."""
+        self._schedule.failed(now)
+        failing = _verdict(error)
+        said, before = failing.checks[0].detail, self._said
         self._said = said
+        lines = (f"the head of the records is not anchored: {said}",) if said != before else ()
+        return HeadNews(lines, self._message(failing, now))
+
+    def _message(self, failing: Verdict | None, now: float) -> alarm.Message | None:
+        """The message by the rules of all alarms; None if there is none now."""
         found = alarm.seen(failing) if failing else alarm.Seen(Class.OK)
         self._standing, news = alarm.next_standing(self._standing, found, now=now, rule=self._rule)
         if news is None:
-            return
+            return None
         over = news.verdict is Class.OK
         title = "recovered: a head is anchored" if over else f"{news.verdict}: the head of the records"
         lines = [f"- {c.line}" for c in (*news.new, *news.stand)] or ["a head of the records is anchored"]
         lines += [alarm.came_and_went(news)] if news.changes > 1 else []
         uid = hashlib.sha256(f"the head/{now}".encode()).hexdigest()[:16]
-        self._tell(alarm.announced(news, title, lines, uid=uid))
+        return alarm.announced(news, title, lines, uid=uid)
 
 
 def _verdict(error: AnchorError) -> Verdict:

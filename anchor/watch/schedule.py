@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The clock of `watch`: APScheduler around `run() -> Verdict` and `keep(Verdict)`.
+"""The clock of `watch`: APScheduler around the `Work` of a tick.
 
 There is one recurring tick with jitter. Missed ticks are one tick, and two ticks never overlap. After SIGTERM
 the run in progress has a few seconds to end. The records decide which targets are due in a tick, so a late or
@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from types import FrameType
+from typing import Protocol
 
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.base import BaseTrigger
@@ -29,8 +30,21 @@ GRACE = 5.0
 JUMP = 30.0
 """Seconds that the wall clock may drift from the monotonic clock between two looks without a new tick."""
 
-Run = Callable[[], Verdict]
-Keep = Callable[[Verdict], object]
+
+class Work(Protocol):
+    """The work of one tick, and what follows it."""
+
+    def run(self) -> Verdict:
+        """Make one run."""
+        ...
+
+    def keep(self, verdict: Verdict) -> None:
+        """Pass on the verdict of a run, or of its failure."""
+        ...
+
+    def next_due(self) -> float | None:
+        """The time (seconds since 1970) of the next tick, if it comes before the usual one."""
+        ...
 
 
 class Stop:
@@ -100,27 +114,22 @@ class Every(BaseTrigger):  # type: ignore[misc]  # it ships no types
 
 
 class Watch:
-    """Calls `run` every `every` seconds, and `keep` with each verdict. Their exceptions end no watch.
+    """Does the work every `every` seconds. Its exceptions end no watch.
 
-    `following` is called after each run. A time that it returns (seconds since 1970) is the next tick, if it
-    comes before the usual one. So a target that is due more often than `every` is verified when it is due.
+    A target that is due more often than `every` is verified when it is due (`Work.next_due`).
     """
 
     def __init__(
         self,
-        run: Run,
-        keep: Keep,
+        work: Work,
         *,
         every: float = TICK,
         jitter: float = JITTER,
-        following: Callable[[], float | None] = lambda: None,
         stop: Stop | None = None,
         wall: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._run = run
-        self._keep = keep
-        self._following = following
+        self._work = work
         self._earlier: float | None = None
         """A time for the next tick, in seconds since 1970, if it comes before the usual one."""
         self._wall = wall
@@ -151,7 +160,7 @@ class Watch:
         if self._stop.asked():
             return
         try:
-            verdict = self._run()
+            verdict = self._work.run()
         except AnchorError as e:
             verdict = _failure(e, class_of(e))
         except MemoryError:
@@ -160,10 +169,10 @@ class Watch:
             defect = AnchorError(f"a defect of this program: {type(e).__name__}: {e}")
             verdict = _failure(defect, Class.ERROR)
         try:
-            self._keep(verdict)
+            self._work.keep(verdict)
         except Exception:
             logging.getLogger(__name__).exception("a verdict could not be passed on")
-        at = self._following()
+        at = self._work.next_due()
         self._earlier = at if at is not None and at > self._wall() else None
 
     def serve(self) -> int:
@@ -179,7 +188,7 @@ class Watch:
         return 0
 
     def bring_forward(self) -> None:
-        """Set the next tick to the earlier time that `following` returned.
+        """Set the next tick to the earlier time that the work named.
 
         Only the thread of `serve` sets it. A tick that did so could wait for a scheduler that waits for it.
         """

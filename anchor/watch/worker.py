@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A worker leases the targets that are due, re-verifies them and saves each run.
 
-Decides what happens when the records fail: the verdict stands, people are notified, and evidence is written
-to a file beside the database. The worker opens no file and no socket; its `Host` does.
+Decides what happens when the records fail: the verdict stands, its result has a message to people, and
+evidence is written to a file beside the database. The worker opens no file and no socket; its `Host` does.
 """
 
 import contextlib
@@ -53,6 +53,8 @@ class RunResult:
     saved: store.SavedRun | None
     """None if the records could not take it; `problem` says why."""
     problem: str = ""
+    message: Message | None = None
+    """For people at once, without the outbox: only about something that the records could not take."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +69,7 @@ class WorkerConfig:
 
 
 class Host(Protocol):
-    """The process in which a worker runs: its trust, its clock, and its way to notify people."""
+    """The process in which a worker runs: its trust and its clock."""
 
     def verifier(self) -> Verifier:
         """A verifier for a new cycle."""
@@ -83,10 +85,6 @@ class Host(Protocol):
 
     def is_alive(self, worker: str) -> bool | None:
         """True if another worker lives. None if nobody can say."""
-        ...
-
-    def notify(self, message: Message) -> None:
-        """Notify people at once, without the outbox: only of what the records could not take."""
         ...
 
 
@@ -135,19 +133,21 @@ class Worker:
         self._wanted = [Watched(target, interval) for target in targets]
         self._schedule.add(self._wanted)
 
-    def cycle(self, *, stopping: Callable[[], bool] = lambda: False, limit: int = BURST) -> list[RunResult]:
-        """Re-verify what is due, at most `limit` targets.
+    def cycle(
+        self, *, stopping: Callable[[], bool] = lambda: False, limit: int = BURST
+    ) -> Iterator[RunResult]:
+        """Re-verify what is due, at most `limit` targets: each result as its run ends.
 
         `failure` is the error of the records, if they fail. The targets that were due when they last answered
-        are then verified all the same, and people are notified.
+        are then verified all the same, and their results have messages.
         """
         done: list[RunResult] = []
         self.failure = self._degraded = None
         with contextlib.suppress(Stopped):  # complete runs are kept, the lease of the last one is given back
             for result in self._due_runs(stopping, limit):
                 done.append(result)
+                yield result
         self._save_mark(done)
-        return done
 
     def _due_runs(self, stopping: Callable[[], bool], limit: int) -> Iterator[RunResult]:
         count = 0
@@ -171,9 +171,10 @@ class Worker:
                 count += 1
                 self._schedule.not_recorded(target, self._host.clock())
 
-    def once(self, targets: list[str], *, wait: Callable[[], bool]) -> list[RunResult]:
-        """Re-verify these targets, due or not. A target that another worker has is waited for: `wait` pauses,
-        and returns False when the time is up."""
+    def once(self, targets: list[str], *, wait: Callable[[], bool]) -> Iterator[RunResult]:
+        """Re-verify these targets, due or not: each result as its run ends. A target that another worker has
+        is waited for: `wait` pauses, and returns False when the time is up."""
+        done: list[RunResult] = []
         self._degraded = None
         try:
             self._finished.give_up()
@@ -181,9 +182,10 @@ class Worker:
         except AnchorError as e:
             cycle = self._without_records(e)
         with self._renewing():
-            done = [self._run_once(cycle, target, wait) for target in targets]
+            for target in targets:
+                done.append(self._run_once(cycle, target, wait))
+                yield done[-1]
         self._save_mark(done)
-        return done
 
     def _run_once(self, cycle: Cycle, target: str, wait: Callable[[], bool]) -> RunResult:
         try:
@@ -197,12 +199,11 @@ class Worker:
         return self._run(cycle, lease) if isinstance(lease, Lease) else RunResult(_busy(target, lease), None)
 
     def _unrecorded(self, target: str, error: AnchorError) -> RunResult:
-        """A run that the records cannot take. People are notified of its result all the same."""
+        """A run that the records cannot take. Its result has a message to people all the same."""
         record = self._without_records(error).run(target)
         for evidence in record.evidence:
             self._side_files.save_evidence(evidence)
-        self._notify(record, error)
-        return RunResult(_with(record, error), None, str(error))
+        return RunResult(_with(record, error), None, str(error), self._message(record, error))
 
     def _without_records(self, error: AnchorError) -> Cycle:
         """A cycle that uses the records as far as they can be read, else the mark and the evidence files."""
@@ -332,8 +333,7 @@ class Worker:
                 raise
             error = e
         else:
-            self._recovered(record, saved)
-            return RunResult(record, saved)
+            return RunResult(record, saved, message=self._recovered(record, saved))
         finally:
             self._running = None
         now = self._host.clock()
@@ -341,26 +341,29 @@ class Worker:
         self._schedule.not_recorded(lease.target, now)
         times = self._unsaved.get(lease.target, (0, 0.0))[0] + 1
         self._unsaved[lease.target] = (times, now + min(LATEST, SOONEST * 2.0 ** min(times, 9)))
-        self._notify(record, error)
-        return RunResult(_with(record, error), None, str(error))
+        return RunResult(_with(record, error), None, str(error), self._message(record, error))
 
     def close(self) -> None:
         """Give back the leases of this process."""
         self._finished.end()
 
-    def _recovered(self, record: RunRecord, saved: store.SavedRun) -> None:
-        """The records hold the run. From now on they notify people, also of a recovery."""
+    def _recovered(self, record: RunRecord, saved: store.SavedRun) -> Message | None:
+        """The records hold the run. From now on they notify people, also of a recovery.
+
+        The message of a recovery from something that people know without the outbox.
+        """
         target, is_ok = record.verdict.target, record.verdict.verdict is Class.OK
         self._schedule.recorded(target)
         self._unsaved.pop(target, None)
         before = self._notified.get(target)
         if before is None or (saved.message is None and not is_ok):
-            return
+            return None
         del self._notified[target]
-        if saved.message is None and before.notified is not Class.EQUIVOCATION:  # from which nothing recovers
-            lines, uid = [f"notified before: {before.said}"], _uid(target, self._host.clock())
-            title = f"recovered: {target} is OK again"
-            self._host.notify(alarm.announced(News(verdict=Class.OK), title, lines, uid=uid, target=target))
+        if saved.message is not None or before.notified is Class.EQUIVOCATION:  # from which nothing recovers
+            return None
+        lines, uid = [f"notified before: {before.said}"], _uid(target, self._host.clock())
+        title = f"recovered: {target} is OK again"
+        return alarm.announced(News(verdict=Class.OK), title, lines, uid=uid, target=target)
 
     def _save(self, lease: Lease, record: RunRecord) -> tuple[RunRecord, store.SavedRun]:
         """Save a run. Values that the records cannot hold are an ERROR of the target."""
@@ -375,8 +378,8 @@ class Worker:
             saved = store.save_run(self._database, lease, record, now=self._host.clock(), rules=rules)
         return record, saved
 
-    def _notify(self, record: RunRecord, error: AnchorError) -> None:
-        """Notify people of causes that the outbox could not take, by the same rule.
+    def _message(self, record: RunRecord, error: AnchorError) -> Message | None:
+        """The message about causes that the outbox could not take, by the same rule.
 
         A cause that may pass is left out: the records fail already, and people are notified when that lasts.
         """
@@ -388,11 +391,10 @@ class Worker:
         standing, news = alarm.next_standing(before, found, now=now, rule=rule)
         if standing.known:
             self._notified[target] = standing
-        if news is not None:
-            when = rfc3339_of(now)
-            remark = f"the records could not keep it: {error}"
-            uid = _uid(target, now)
-            self._host.notify(alarm.message(target, news, record, when=when, uid=uid, remark=remark))
+        if news is None:
+            return None
+        remark, when = f"the records could not keep it: {error}", rfc3339_of(now)
+        return alarm.message(target, news, record, when=when, uid=_uid(target, now), remark=remark)
 
     @contextlib.contextmanager
     def _renewing(self) -> Iterator[None]:

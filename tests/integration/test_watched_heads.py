@@ -30,16 +30,20 @@ class Watched:
         self.lines: list[str] = []
         self.messages: list[alarm.Message] = []
         self.stop = Stop()
-        self.step = HeadAnchoring(
+        self._anchoring = HeadAnchoring(
             self._opened.__enter__(),
             kept.home,
             every,
             HeadOptions(),
             rule=alarm.Rule(runs=1, seconds=0),
-            tell=self.messages.append,
-            say=self.lines.append,
             stop=self.stop,
         )
+
+    def step(self) -> None:
+        """Anchor if it is due, as the watch does between two cycles."""
+        news = self._anchoring.anchor_if_due()
+        self.lines += news.lines
+        self.messages += [news.message] if news.message else []
 
     def close(self) -> None:
         self._opened.__exit__(None, None, None)

@@ -29,6 +29,6 @@ def main(url: str) -> None:
     database = open_database(url)
     worker = Worker(database, FleetHost(WatchedRelease(database)), WorkerConfig(name=worker_id.name()))
     while outcomes.overdue(database, now=time.time()):
-        if not worker.cycle(limit=40):
+        if not [*worker.cycle(limit=40)]:
             time.sleep(0.05)
     database.close()

@@ -11,7 +11,6 @@ from anchor.encoding import to_base64
 from anchor.errors import AnchorError, Refused, Unavailable
 from anchor.format.release import File
 from anchor.format.statement import Previous
-from anchor.monitor import alarm
 from anchor.monitor.cycle import Cycle
 from anchor.monitor.interfaces import LogLocation, NameWatch
 from anchor.monitor.observed import Entry, ExaminedRelease, HeldRelease
@@ -259,7 +258,6 @@ class WatchHost:
 
     def __init__(self, world: WatchedRelease) -> None:
         self.world = world
-        self.messages: list[alarm.Message] = []
 
     def verifier(self) -> WatchedRelease:
         return self.world
@@ -272,9 +270,6 @@ class WatchHost:
 
     def is_alive(self, worker: str) -> bool | None:
         return worker_id.alive(worker)
-
-    def notify(self, message: alarm.Message) -> None:
-        self.messages.append(message)
 
 
 def _verdict(target: str, checks: tuple[object, ...]) -> Verdict:

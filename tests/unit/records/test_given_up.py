@@ -46,6 +46,14 @@ class Watch(WatchHost):
             side_files=self.side_files,
         )
 
+    def cycle(self) -> list[worker.RunResult]:
+        done = []
+        for result in self.worker.cycle():
+            done.append(result)
+            if result.message is not None:
+                self.notify(result.message)
+        return done
+
     def notify(self, message: alarm.Message) -> None:
         self.told.append(message.title)
 
@@ -95,11 +103,11 @@ def test_a_disk_that_is_full_between_claiming_and_keeping_silences_nothing_when_
                     pass
 
         watch = Watch(database)
-        assert watch.worker.cycle()[0].saved is not None
+        assert watch.cycle()[0].saved is not None
         assert said(database) is Class.OK
         watch.world.now = NOW + 2 * 86400
         watch.world.meanwhile = fill
-        (done,) = watch.worker.cycle()
+        (done,) = watch.cycle()
         assert (done.saved, done.record.verdict.verdict) == (None, Class.UNAVAILABLE)
         assert said(database) is Class.UNAVAILABLE  # the last run was good, and nothing more is recorded
         with pytest.raises(Unavailable, match="full"):
@@ -109,7 +117,7 @@ def test_a_disk_that_is_full_between_claiming_and_keeping_silences_nothing_when_
         watch.world.meanwhile = lambda: None
         watch.world.broken[TARGET] = Unavailable("no answer")
         watch.world.now += 86400
-        (done,) = watch.worker.cycle()
+        (done,) = watch.cycle()
         assert done.saved is not None
         watch.worker.close()
 
@@ -137,7 +145,7 @@ def take_again(database: Database) -> None:
 
 def test_records_that_take_nothing_for_a_while_get_the_claim_back_afterwards(database: Database) -> None:
     watch = Watch(database, lambda: refuse(database))
-    (done,) = watch.worker.cycle()
+    (done,) = watch.cycle()
     assert done.saved is None
     assert not isinstance(done.record, Held)
     take_again(database)
@@ -153,11 +161,11 @@ def test_the_next_cycle_takes_its_own_claim_back_before_it_looks_for_what_is_due
 ) -> None:
     monkeypatch.setattr(worker, "AGAIN", 3600.0)
     watch = Watch(database, lambda: refuse(database))
-    assert watch.worker.cycle()[0].saved is None
+    assert watch.cycle()[0].saved is None
     take_again(database)
     watch.world.meanwhile = lambda: None
     watch.world.now += 60
-    (done,) = watch.worker.cycle()
+    (done,) = watch.cycle()
     assert done.saved is not None
     watch.worker.close()
 
@@ -176,7 +184,7 @@ def test_a_run_that_the_records_do_not_take_is_not_made_again_and_again(
         return keep(database, lease, *more, **named)  # type: ignore[arg-type]
 
     monkeypatch.setattr(store, "save_run", little)
-    done = watch.worker.cycle()
+    done = watch.cycle()
     assert [(d.record.verdict.target, d.saved is not None) for d in done] == [
         (TARGET, False),
         ("other", True),
@@ -184,11 +192,11 @@ def test_a_run_that_the_records_do_not_take_is_not_made_again_and_again(
     runs = 0
     for _ in range(60):
         watch.world.now += 60
-        runs += len([d for d in watch.worker.cycle() if d.saved is None])
+        runs += len([d for d in watch.cycle() if d.saved is None])
     assert 10 <= runs <= 20  # every four minutes
     monkeypatch.undo()
     watch.world.now += worker.LATEST
-    assert [d.saved is not None for d in watch.worker.cycle() if d.record.verdict.target == TARGET] == [True]
+    assert [d.saved is not None for d in watch.cycle() if d.record.verdict.target == TARGET] == [True]
     assert watch.worker.failure is None
 
 
@@ -205,7 +213,7 @@ def test_a_run_that_ends_in_the_middle_gives_its_claim_up(
 
     watch = Watch(database, end)
     with contextlib.suppress(ends):
-        watch.worker.cycle()
+        watch.cycle()
     assert free(database)
 
 
@@ -219,7 +227,7 @@ def test_a_run_that_cannot_be_kept_gives_its_claim_up(
     monkeypatch.setattr(store, "save_run", keep)
     watch = Watch(database)
     with contextlib.suppress(BaseException):
-        watch.worker.cycle()
+        watch.cycle()
     monkeypatch.undo()
     assert free(database)
 
@@ -238,7 +246,7 @@ def test_a_side_file_or_a_notifier_that_fails_holds_no_claim(
     found = RunRecord(verdict=outcomes.verdict(Class.INVALID, TARGET), evidence=(outcomes.evidence(),))
     monkeypatch.setattr("anchor.monitor.cycle.Cycle.run", lambda _self, _target: found)
     with contextlib.suppress(RuntimeError, AnchorError):
-        watch.worker.cycle()
+        watch.cycle()
     monkeypatch.undo()
     assert free(database)
 
@@ -246,7 +254,7 @@ def test_a_side_file_or_a_notifier_that_fails_holds_no_claim(
 def test_a_claim_that_nobody_renews_is_not_ok(database: Database) -> None:
     """Its worker lives, and no run can be going on: it is over and was not recorded."""
     watch = Watch(database)
-    assert watch.worker.cycle()[0].saved is not None
+    assert watch.cycle()[0].saved is not None
     lease = queue.acquire(database, worker=worker_id.name(), now=NOW + 10, target=TARGET)
     assert isinstance(lease, Lease)
     for after, verdict in ((queue.SILENT - 1, Class.OK), (queue.SILENT + 2, Class.UNAVAILABLE)):
@@ -259,7 +267,7 @@ def test_a_claim_that_nobody_renews_is_not_ok(database: Database) -> None:
 
 def test_a_worker_that_was_told_to_end_tries_once_more(database: Database) -> None:
     watch = Watch(database, lambda: refuse(database))
-    assert watch.worker.cycle()[0].saved is None
+    assert watch.cycle()[0].saved is None
     take_again(database)
     watch.worker.close()
     assert free(database)
@@ -300,7 +308,7 @@ def test_each_cause_is_told_once_past_the_outbox_and_recovery_when_it_is_recorde
         for one in found:
             watch.world.broken = {} if one is None else {TARGET: one}
             watch.world.now += 86400
-            watch.worker.cycle()
+            watch.cycle()
         said, watch.told = watch.told, []
         return [title.removeprefix("[anchor] ").split(":")[0] for title in said]
 
@@ -322,7 +330,7 @@ def test_who_puts_the_records_back_in_every_cycle_sends_eight_messages_a_day_and
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     watch = Watch(database)
-    assert watch.worker.cycle()[0].saved is not None
+    assert watch.cycle()[0].saved is not None
 
     def lost() -> bytes:
         """The mark of a state that the records never had, another one each time."""
@@ -335,10 +343,10 @@ def test_who_puts_the_records_back_in_every_cycle_sends_eight_messages_a_day_and
     monkeypatch.setattr(watch.side_files, "load_mark", lost)
     for _ in range(50):
         watch.world.now += 60
-        watch.worker.cycle()
+        watch.cycle()
     assert len(bodies(database)) == 8
     watch.world.now += 86400
-    watch.worker.cycle()
+    watch.cycle()
     *_, last = bodies(database)
     assert "put back 43 times since the last message" in last
 

@@ -31,7 +31,7 @@ def worker(world: WatchedRelease) -> Worker:
 def test_a_defect_at_one_target_ends_no_other_run_of_the_cycle(world: WatchedRelease) -> None:
     queue.watch_all(world.database, ["a", "b", "c"], now=world.now)
     world.defects["a"] = ValueError("year 10000 is out of range")
-    done = worker(world).cycle()
+    done = [*worker(world).cycle()]
     found = {d.record.verdict.target: d.record.verdict.verdict for d in done}
     assert found == {"a": Class.ERROR, "b": Class.OK, "c": Class.OK}
     assert all(d.saved for d in done)
@@ -41,14 +41,14 @@ def test_what_the_records_cannot_hold_is_an_error_of_its_target_and_is_kept(worl
     queue.watch_all(world.database, ["a", "b"], now=world.now)
     world.indices["a"] = 2**70
     mine = worker(world)
-    done = mine.cycle()
+    done = [*mine.cycle()]
     found = {d.record.verdict.target: d for d in done}
     assert len(done) == 2  # and not again and again
     assert found["a"].record.verdict.verdict is Class.ERROR
     assert "a defect of this program" in detail(found["a"].record, "records")
     assert found["a"].saved
     assert found["b"].record.verdict.verdict is Class.OK
-    assert mine.cycle() == []
+    assert [*mine.cycle()] == []
 
 
 def test_records_that_take_no_run_stop_no_verification_and_none_is_made_again_and_again(
@@ -63,7 +63,7 @@ def test_records_that_take_no_run_stop_no_verification_and_none_is_made_again_an
                 sa.text("CREATE TRIGGER no BEFORE INSERT ON releases BEGIN SELECT RAISE(ABORT, 'no'); END")
             )
         mine = worker(world)
-        done = mine.cycle()
+        done = [*mine.cycle()]
         assert sorted(d.record.verdict.target for d in done) == ["a", "b", "c"]
         assert all(d.saved is None for d in done)
         assert mine.failure is not None
@@ -88,7 +88,7 @@ def test_records_that_are_put_back_during_a_cycle_are_reported_by_the_next_one(
         queue.watch_all(database, ["a", "b", "c"], now=world.now)
         mine = Worker(database, WatchHost(world), WorkerConfig(name="w"), side_files=files)
         copied(file, copy)
-        mine.cycle()
+        assert len([*mine.cycle()]) == 3
         held = files.load_mark()
         world.now += 2 * 86400
 
@@ -97,7 +97,7 @@ def test_records_that_are_put_back_during_a_cycle_are_reported_by_the_next_one(
             world.meanwhile = lambda: None
 
         world.meanwhile = put_back
-        done = mine.cycle()
+        done = [*mine.cycle()]
         assert [bool(one.saved) for one in done] == [False, True, True]
         assert files.load_mark() == held
         world.now += 2 * 86400

@@ -23,12 +23,31 @@ GOOD = Verdict(kind="run", target="t", verdict=Class.OK, checks=(passed("x", "y"
 HOUR = 3600.0
 
 
-def _counting(runs: list[int]) -> Callable[[], Verdict]:
-    def run() -> Verdict:
-        runs.append(1)
-        return GOOD
+class Ticks:
+    """The work of a watch whose runs are counted. A test replaces what it is about."""
 
-    return run
+    def __init__(
+        self,
+        run: Callable[[], Verdict] = lambda: GOOD,
+        keep: Callable[[Verdict], None] = lambda _: None,
+        due: Callable[[], float | None] = lambda: None,
+    ) -> None:
+        self.runs = 0
+        self.kept: list[Verdict] = []
+        self._run = run
+        self._keep = keep
+        self._due = due
+
+    def run(self) -> Verdict:
+        self.runs += 1
+        return self._run()
+
+    def keep(self, verdict: Verdict) -> None:
+        self.kept.append(verdict)
+        self._keep(verdict)
+
+    def next_due(self) -> float | None:
+        return self._due()
 
 
 def serve(watch: Watch, enough: Callable[[], bool]) -> int:
@@ -51,23 +70,17 @@ def serve(watch: Watch, enough: Callable[[], bool]) -> int:
 
 
 def test_a_tick_that_is_due_earlier_does_not_wait() -> None:
-    runs: list[int] = []
-    watch = Watch(_counting(runs), lambda _: None, every=HOUR, following=lambda: time.time() + 0.3)
-    assert serve(watch, lambda: len(runs) >= 3) == 0
-    assert len(runs) >= 3
+    ticks = Ticks(due=lambda: time.time() + 0.3)
+    assert serve(Watch(ticks, every=HOUR), lambda: ticks.runs >= 3) == 0
+    assert ticks.runs >= 3
 
 
 @pytest.mark.parametrize("later", [None, -HOUR, 0.0, 2 * HOUR])
 def test_a_time_that_is_past_or_later_than_the_usual_tick_changes_nothing(later: float | None) -> None:
     """A target that another worker holds is due in the past: nobody looks for it all the time."""
     now = time.time()
-    watch = Watch(
-        _counting([]),
-        lambda _: None,
-        every=HOUR,
-        following=lambda: None if later is None else now + later,
-        wall=lambda: now,
-    )
+    ticks = Ticks(due=lambda: None if later is None else now + later)
+    watch = Watch(ticks, every=HOUR, wall=lambda: now)
     usual = datetime.fromtimestamp(now + HOUR, UTC)
     watch._job.modify(next_run_time=usual)
     watch.tick()
@@ -87,10 +100,9 @@ def test_ticks_that_were_missed_are_one_however_many(missed: timedelta) -> None:
 
 
 def test_ticks_come_again_and_are_kept() -> None:
-    kept: list[Verdict] = []
-    watch = Watch(lambda: GOOD, kept.append, every=0.05, jitter=0)
-    assert serve(watch, lambda: len(kept) > 1) == 0
-    assert len(kept) > 1
+    ticks = Ticks()
+    assert serve(Watch(ticks, every=0.05, jitter=0), lambda: len(ticks.kept) > 1) == 0
+    assert len(ticks.kept) > 1
 
 
 def test_two_ticks_never_overlap() -> None:
@@ -104,7 +116,7 @@ def test_two_ticks_never_overlap() -> None:
         runs[0] += 1
         return GOOD
 
-    serve(Watch(run, lambda _: None, every=0.02, jitter=0), lambda: runs[0] > 3)
+    serve(Watch(Ticks(run), every=0.02, jitter=0), lambda: runs[0] > 3)
     assert most == [1]
 
 
@@ -112,34 +124,32 @@ def test_two_ticks_never_overlap() -> None:
     ("raised", "found"), [(Unavailable("locked"), Class.UNAVAILABLE), (ZeroDivisionError(), Class.ERROR)]
 )
 def test_a_run_that_raises_is_a_verdict_and_the_watch_goes_on(raised: Exception, found: Class) -> None:
-    kept: list[Class] = []
 
     def run() -> Verdict:
         raise raised
 
-    watch = Watch(run, lambda v: kept.append(v.verdict), every=0.05, jitter=0)
-    serve(watch, lambda: len(kept) > 1)
-    assert len(kept) > 1
-    assert set(kept) == {found}
+    ticks = Ticks(run)
+    serve(Watch(ticks, every=0.05, jitter=0), lambda: len(ticks.kept) > 1)
+    assert len(ticks.kept) > 1
+    assert {verdict.verdict for verdict in ticks.kept} == {found}
 
 
 def test_a_verdict_that_cannot_be_passed_on_does_not_stop_the_watch() -> None:
-    runs: list[int] = []
 
     def keep(_: Verdict) -> None:
         raise ZeroDivisionError
 
-    watch = Watch(_counting(runs), keep, every=0.05, jitter=0)
+    ticks = Ticks(keep=keep)
     import logging
 
     logging.getLogger("anchor.watch.schedule").setLevel(logging.CRITICAL)
-    serve(watch, lambda: len(runs) > 1)
-    assert len(runs) > 1
+    serve(Watch(ticks, every=0.05, jitter=0), lambda: ticks.runs > 1)
+    assert ticks.runs > 1
 
 
 def test_a_wall_clock_that_jumps_back_sets_the_next_tick_anew() -> None:
     wall = [1000.0]
-    watch = Watch(lambda: GOOD, lambda _: None, wall=lambda: wall[0], monotonic=lambda: 0.0)
+    watch = Watch(Ticks(), wall=lambda: wall[0], monotonic=lambda: 0.0)
     assert not watch.look_at_clock()
     for jump in (-365 * 86400.0, 365 * 86400.0):
         wall[0] += jump
@@ -150,23 +160,28 @@ def test_a_wall_clock_that_jumps_back_sets_the_next_tick_anew() -> None:
 
 
 def test_no_tick_begins_after_stop() -> None:
-    runs: list[int] = []
-    watch = Watch(_counting(runs), lambda _: None)
+    ticks = Ticks()
+    watch = Watch(ticks)
     watch.stop()
     watch.tick()
-    assert runs == []
+    assert ticks.runs == 0
 
 
 _CHILD = """
 import sys, time
 from anchor.watch.schedule import Every, Stop, Watch
 from anchor.verdict import Class, Verdict
-def run():
-    print("begun", flush=True)
-    time.sleep(0.6)
-    print("ended", flush=True)
-    return Verdict(kind="run", target="t", verdict=Class.OK)
-sys.exit(Watch(run, lambda v: print("kept", flush=True), every=60, jitter=0).serve())
+class Slow:
+    def run(self):
+        print("begun", flush=True)
+        time.sleep(0.6)
+        print("ended", flush=True)
+        return Verdict(kind="run", target="t", verdict=Class.OK)
+    def keep(self, verdict):
+        print("kept", flush=True)
+    def next_due(self):
+        return None
+sys.exit(Watch(Slow(), every=60, jitter=0).serve())
 """
 
 
