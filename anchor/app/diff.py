@@ -26,6 +26,7 @@ from anchor.disk.spooled_files import SpooledFiles
 from anchor.errors import AnchorError, Misuse, Refused, Unavailable, Unsupported
 from anchor.format import statement as statements
 from anchor.format.ledger_status import names_two
+from anchor.format.names import RELEASE
 from anchor.format.readers.reader import NO_DIALECT
 from anchor.format.statement import LedgerName, Previous
 from anchor.intake.choice import Choice
@@ -36,7 +37,6 @@ from anchor.verify.release import ReleaseResult, examine_release
 from anchor.verify.release_files import Files
 from anchor.verify.status_checks import Shown, StatusResult
 
-RELEASE = "release.json"
 _FORMAT = b'"urn:ledger-anchor:release:'
 _HEAD = 256
 _AS_OF = (steps.POLICY_NUMBER.name, steps.POLICY_AGE.name, steps.STATUS_NEWEST.name)

@@ -18,6 +18,7 @@ from anchor.disk import user_files
 from anchor.encoding import parse_json, unbase64
 from anchor.errors import AnchorError, Misuse, Refused, Unavailable, Unsupported
 from anchor.format import release as release_file
+from anchor.format.names import RELEASE
 from anchor.format.release import Release
 from anchor.monitor.run_record import TWO_STATEMENTS, TWO_STATUSES
 from anchor.net import release_files
@@ -75,8 +76,8 @@ def _read(name: str, budget: Budget, *, offline: bool) -> Iterator[GivenHead]:
     if path.is_dir():
         if (path / _HEAD).exists():
             path = path / _HEAD
-        elif (path / "release.json").exists():
-            path = path / "release.json"
+        elif (path / RELEASE).exists():
+            path = path / RELEASE
         else:
             raise Misuse(
                 "a folder without checkpoint and release.json", where=name, remedy="name the file in it"
@@ -92,7 +93,7 @@ def _read(name: str, budget: Budget, *, offline: bool) -> Iterator[GivenHead]:
 def _at_url(name: str, budget: Budget, *, offline: bool) -> Iterator[GivenHead]:
     if offline:
         raise Misuse("a URL cannot be read offline", where=name, remedy="name a local copy")
-    target = urljoin(name, "release.json") if name.endswith("/") else name
+    target = urljoin(name, RELEASE) if name.endswith("/") else name
     data = release_files.fetch(target, budget, limit=pasted_notes.MAX_TEXT).body
     if not _has_signature(data):
         if not wrong_kind.kind_of(data, name):  # an error page may come and go

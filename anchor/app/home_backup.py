@@ -28,6 +28,7 @@ from anchor.encoding import rfc3339
 from anchor.errors import AnchorError, Misuse
 from anchor.format import names
 from anchor.format import release as release_file
+from anchor.format.names import RELEASE
 from anchor.format.release import Release
 from anchor.net import release_files
 from anchor.net.budget import Budget
@@ -94,7 +95,7 @@ def back_up(home: Path, target: Path, *, ledger: str | None = None) -> Backup:
         if place == user_folders.state().resolve():
             problem = "is inside of your state folder, where homes are looked for"
             raise Misuse(problem, where=str(target), remedy=_ELSEWHERE)
-        if (place / "release.json").exists():
+        if (place / RELEASE).exists():
             problem = f"is inside of {place}, which is published"
             raise Misuse(problem, where=str(target), remedy=_ELSEWHERE)
     with (

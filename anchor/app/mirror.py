@@ -15,12 +15,13 @@ from typing import Any
 from anchor.app import mirror_documents, mirror_logs, mirror_statuses
 from anchor.app.mirror_files import Promised, Traffic, blobs
 from anchor.app.mirror_logs import MirroredLog, Wanted
-from anchor.app.mirror_releases import ROOT, Reading, Version, Walked, walk
+from anchor.app.mirror_releases import Reading, Version, Walked, walk
 from anchor.app.mirror_statuses import History
 from anchor.app.other_copies import is_newest
 from anchor.disk import mirror_folder
 from anchor.errors import AnchorError, Misuse
 from anchor.format import release as release_file
+from anchor.format.names import RELEASE
 from anchor.format.release import Release, StatusFiles
 from anchor.monitor.run_record import Evidence
 from anchor.net import release_files
@@ -212,13 +213,13 @@ class _Run:
             self._files(version.release, version.base)
             if version.new and number is not None and version.named.number > number:
                 held = walked.kept.status if walked.kept else None
-                self._document(ROOT, _as_root(version, before.beside(version.named.number, held)))
+                self._document(RELEASE, _as_root(version, before.beside(version.named.number, held)))
             if version.data is not None:
-                self._document(version.base + ROOT, version.data)
+                self._document(version.base + RELEASE, version.data)
         self._files(newest.release, "")
-        self._document(ROOT, walked.data)
+        self._document(RELEASE, walked.data)
         if newest.data is not None:
-            self._document(newest.base + ROOT, newest.data)
+            self._document(newest.base + RELEASE, newest.data)
 
     def _files(self, release: Release, base: str) -> None:
         for blob in blobs(release):

@@ -15,6 +15,7 @@ from anchor.disk import files
 from anchor.disk.mirror_folder import MirrorFolder
 from anchor.errors import Refused, Unavailable
 from anchor.format import names
+from anchor.format.names import RELEASE
 from anchor.format.readers.reader import Stream
 from anchor.format.release import File, Release
 from anchor.format.release_1 import Blob
@@ -22,7 +23,6 @@ from anchor.verify.release_files import CHUNK, Files, check_digest, check_size
 
 RESERVED = "release/log"
 """The folder of the logs, in which no release has files of its own."""
-_DOCUMENT = "release.json"
 
 
 @dataclass
@@ -64,7 +64,7 @@ class Promised:
         folded = path.lower()
         parts = folded.split("/")
         above = {"/".join(parts[:n]) for n in range(1, len(parts))}
-        if parts[-1] == _DOCUMENT or f"{folded}/".startswith(f"{RESERVED}/"):
+        if parts[-1] == RELEASE or f"{folded}/".startswith(f"{RESERVED}/"):
             raise Refused("a mirror keeps something else in this place", where=path)
         if self._files.get(path, (size, sha256)) != (size, sha256):
             raise Refused("two releases name this path, with other bytes", where=path)

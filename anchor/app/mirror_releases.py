@@ -18,6 +18,7 @@ from anchor.disk.mirror_folder import MirrorFolder
 from anchor.errors import AnchorError, Incomplete, Missing, Misuse, Pending, Refused, Unavailable
 from anchor.format import release as release_file
 from anchor.format import statement as statements
+from anchor.format.names import RELEASE
 from anchor.format.release import Blob, Release
 from anchor.format.statement import Previous
 from anchor.monitor import conflicting_statements, run_checks
@@ -31,7 +32,6 @@ from anchor.verify.release import ReleaseResult
 from anchor.verify.release_files import Files, read_whole
 from anchor.words import span
 
-ROOT = "release.json"
 MOST = 10_000
 """Releases of one chain."""
 _KEPT = (Class.OK, Class.STALE, Class.PENDING, Class.WITHDRAWN)
@@ -170,7 +170,7 @@ class _Walk:
 
     def run(self) -> Walked:
         reading, walked = self._reading, self._walked
-        kept = reading.own_release(ROOT)
+        kept = reading.own_release(RELEASE)
         if kept is not None:
             walked.kept = kept[1]
             self._know(kept[1])
@@ -217,7 +217,7 @@ class _Walk:
                 return
             self._numbers[before.number] = before
             base = f"release/{before.version}/"
-            found = reading.own_release(base + ROOT)
+            found = reading.own_release(base + RELEASE)
             if found is None or found[1].statement.sha256 != before.statement:
                 return
             at = found[1]
@@ -282,7 +282,7 @@ class _Walk:
             self._walked.notes.append(f"the folder of the newest version has no release.json: {e}")
             return None
         if _said(release_file.moved(found, base)) != _said(root):
-            self._walked.notes.append(f"{base}{ROOT} says something else than the root one: not kept")
+            self._walked.notes.append(f"{base}{RELEASE} says something else than the root one: not kept")
             return None
         return data
 
@@ -315,7 +315,7 @@ class _Walk:
     def _earlier(self, named: Previous, child: Version) -> Version:
         """An earlier release: the mirror's own, or the source's, verified."""
         reading, base = self._reading, f"release/{named.version}/"
-        own = reading.own_release(base + ROOT)
+        own = reading.own_release(base + RELEASE)
         has = own is not None and own[1].statement.sha256 == named.statement
         if own is not None and has and named.number in self._numbers and not reading.again:
             return self._whole(named, base, own)
@@ -397,7 +397,7 @@ class _Walk:
         """The verification of a release that the mirror has."""
         reading = self._reading
         for base in (f"release/{ours.version}/", ""):
-            found = reading.own_release(base + ROOT)
+            found = reading.own_release(base + RELEASE)
             if found is not None and found[1].statement.sha256 == ours.statement:
                 return reading.examine(found[0], reading.own_source(base), reading.earlier_trust)
         return None

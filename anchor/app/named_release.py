@@ -10,10 +10,10 @@ from pathlib import Path
 from anchor import limits
 from anchor.disk import files
 from anchor.errors import AnchorError
+from anchor.format.names import RELEASE
 from anchor.net import release_files
 from anchor.net.budget import Budget
 from anchor.net.release_files import Folder, Remote
-from anchor.verify.release_files import RELEASE_NAME
 
 _FORMAT = b"urn:ledger-anchor:release:"
 _FIRST = 200
@@ -49,7 +49,7 @@ def check_kind(data: bytes, target: str) -> None:
 
 def is_named_so(target: str) -> bool:
     """True for the name of a release.json, and of a folder: what lies there is judged, whatever it is."""
-    return target.rpartition("/")[2] in (RELEASE_NAME, "")
+    return target.rpartition("/")[2] in (RELEASE, "")
 
 
 def check_local(target: str) -> None:

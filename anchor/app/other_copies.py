@@ -14,6 +14,7 @@ from anchor.app import earlier_releases, status_commitments
 from anchor.app.chain import Chain, Step, observed, shows, verified_by, whole
 from anchor.errors import AnchorError, Missing, Pending, Refused, Unavailable, Unsupported
 from anchor.format import release as release_file
+from anchor.format.names import RELEASE
 from anchor.monitor import conflicting_statements, conflicting_statuses, run_checks
 from anchor.monitor.run_record import Evidence, ObservedRelease
 from anchor.net import release_files
@@ -146,8 +147,8 @@ def _beside(chain: Chain, links: Sequence[Link]) -> Iterator[str]:
         for count, one in enumerate(sorted(folder.iterdir())):
             if count >= MOST:
                 return
-            if one.name not in read and not one.name.startswith(".") and (one / "release.json").is_file():
-                yield str(one / "release.json")
+            if one.name not in read and not one.name.startswith(".") and (one / RELEASE).is_file():
+                yield str(one / RELEASE)
 
 
 def _compare_one(chain: Chain, links: Sequence[Link], location: str, trust: Trust) -> Found:

@@ -13,6 +13,7 @@ from anchor import limits
 from anchor.disk import files
 from anchor.errors import AnchorError
 from anchor.format import release as release_file
+from anchor.format.names import RELEASE
 from anchor.publish.plan import FOLDER
 from anchor.publish.signing_history import SignedStatements
 
@@ -22,7 +23,7 @@ def of_version(root: Path, home: Path, version: str) -> list[str]:
     has kept none of them: then the version was published from another one."""
     folder = root / FOLDER / version
     with contextlib.suppress(AnchorError):
-        release = release_file.load(files.read(folder / "release.json", limit=limits.RELEASE))
+        release = release_file.load(files.read(folder / RELEASE, limit=limits.RELEASE))
         statement = files.read(files.inside(folder, release.statement.path), limit=limits.STATEMENT)
         kept = {hashlib.sha256(data).hexdigest() for _, data in SignedStatements(home).kept(statement)}
         added = [a for a in release.anchors if a.bundle.sha256 not in kept]

@@ -20,6 +20,7 @@ from anchor.encoding import parse_json
 from anchor.errors import AnchorError
 from anchor.format import names
 from anchor.format import release as release_file
+from anchor.format.names import RELEASE
 from anchor.format.release import Release
 from anchor.publish import interrupted, journal, release_secrets, signing_history
 from anchor.publish.signing_history import SignedStatements
@@ -103,7 +104,7 @@ def _origins(homes: Iterable[Path]) -> Iterator[tuple[Path, str]]:
 def release_in(root: Path) -> Release | None:
     """The release.json of a folder; None if there is none that can be read."""
     with contextlib.suppress(AnchorError):
-        return release_file.load(files.read(root / "release.json", limit=limits.RELEASE))
+        return release_file.load(files.read(root / RELEASE, limit=limits.RELEASE))
     return None
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from anchor.app import evidence_files
 from anchor.disk import files
 from anchor.errors import AnchorError, Misuse, Unavailable
+from anchor.format.names import RELEASE
 from anchor.monitor import conflicting_statements
 from anchor.monitor.run_record import Best, Evidence
 from anchor.records import followed_logs, high_water_mark, observed_releases, queue
@@ -163,5 +164,5 @@ def absolute(targets: Sequence[str]) -> list[str]:
         if "\0" in target:
             raise Misuse("a path with a NUL", where=repr(target))
         path = files.check_utf8(path, str(path))
-        names.append(str(path / "release.json" if path.is_dir() else path))
+        names.append(str(path / RELEASE if path.is_dir() else path))
     return list(dict.fromkeys(names))

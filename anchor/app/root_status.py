@@ -14,6 +14,7 @@ from anchor.app import named_release
 from anchor.encoding import parse_json
 from anchor.errors import Misuse
 from anchor.format import release as release_file
+from anchor.format.names import RELEASE
 from anchor.format.receipt import JsonObject
 from anchor.format.release import MAX_BUNDLE
 from anchor.net.budget import Budget
@@ -21,7 +22,7 @@ from anchor.net.release_files import is_url
 from anchor.verify import status_checks
 from anchor.verify.anchors import Trust
 from anchor.verify.effort import Effort
-from anchor.verify.release_files import RELEASE_NAME, read_whole
+from anchor.verify.release_files import read_whole
 
 BUDGET = 60.0
 """Seconds for everything that is fetched."""
@@ -65,8 +66,8 @@ def _root(target: str) -> str | None:
     if is_url(target):
         folder = urlsplit(target).path.rpartition("/")[0]
         is_version = folder.rpartition("/")[0].endswith("/release")
-        return urljoin(target, f"../../{RELEASE_NAME}") if is_version else None
+        return urljoin(target, f"../../{RELEASE}") if is_version else None
     path = Path(target).resolve()
     around = path if path.is_dir() else path.parent
-    found = around.parent.parent / RELEASE_NAME
+    found = around.parent.parent / RELEASE
     return str(found) if around.parent.name == "release" and found.is_file() else None

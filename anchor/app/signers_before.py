@@ -13,6 +13,7 @@ from anchor.disk import files
 from anchor.embedded.instance import FOLDER, Instance
 from anchor.errors import AnchorError
 from anchor.format import release as release_file
+from anchor.format.names import RELEASE
 from anchor.format.release import MAX_RELEASE
 from anchor.publish.plan import FOLDER as PUBLISHED
 from anchor.publish.same_signer import SameSigner, Signing
@@ -23,7 +24,7 @@ def recorded(folder: Path) -> frozenset[Signing]:
     """The signers that the release in a folder names, with their logs; not verified. Empty if there is no
     release."""
     try:
-        release = release_file.load(files.read(folder / "release.json", limit=MAX_RELEASE))
+        release = release_file.load(files.read(folder / RELEASE, limit=MAX_RELEASE))
     except AnchorError:
         return frozenset()
     return frozenset((a.identity, a.issuer, log_kinds.log_name(a.log.origin)) for a in release.anchors)
@@ -66,7 +67,7 @@ def _same_signer(
 
 def _before(folder: Path) -> str:
     """The version that the release in a folder follows; for the first one a name that no version has."""
-    previous = release_file.load(files.read(folder / "release.json", limit=MAX_RELEASE)).previous
+    previous = release_file.load(files.read(folder / RELEASE, limit=MAX_RELEASE)).previous
     return previous.version if previous else ".none"
 
 

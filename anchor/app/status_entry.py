@@ -11,6 +11,7 @@ from anchor.format import release as release_file
 from anchor.format import statement as statements
 from anchor.format.leaves import Leaves
 from anchor.format.ledger_status import About, Entry, Fact, Kind
+from anchor.format.names import RELEASE
 from anchor.format.release import MAX_RELEASE, Release
 from anchor.format.statement import Statement
 from anchor.merkle.hashing import leaf_hash
@@ -51,13 +52,13 @@ def _replacement(root: Path, text: str) -> About:
 def _about(root: Path, version: str, fact: int | None, where: str) -> About:
     """The release of this version, or a fact of it, as its files in the folder say."""
     folder = root / FOLDER / version
-    path = folder / "release.json"
+    path = folder / RELEASE
     if names.version_problem(version) or not path.is_file():
         raise Misuse(
             f"no version {names.shown(version)} is published here", where=where, remedy=f"see {root / FOLDER}"
         )
     release = release_file.load(files.read(path, limit=MAX_RELEASE))
-    newest = release_file.load(files.read(root / "release.json", limit=MAX_RELEASE))
+    newest = release_file.load(files.read(root / RELEASE, limit=MAX_RELEASE))
     if release.ledger.name != newest.ledger.name:
         problem = f"is a release of {names.shown(release.ledger.name)}"
         raise Misuse(problem, where=str(path), remedy="run anchor verify on it")

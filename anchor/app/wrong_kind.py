@@ -12,8 +12,9 @@ from typing import NamedTuple
 from anchor.app import own_files
 from anchor.encoding import is_json
 from anchor.errors import AnchorError, Incomplete, Misuse
+from anchor.format import names
 from anchor.inspect import document
-from anchor.verify.release_files import COPYING, RELEASE_NAME
+from anchor.verify.release_files import COPYING
 
 _HEAD = 4096
 """Bytes that are looked at where no kind is known."""
@@ -164,7 +165,7 @@ def _beside(where: str) -> str:
         return ""
     folder = Path(where).parent
     for _ in range(_ABOVE + 1):
-        found = folder / RELEASE_NAME
+        found = folder / names.RELEASE
         if found.is_file():
             return f"give {found}"
         folder = folder / ".." if folder in (Path(), Path("..")) else folder.parent

@@ -21,6 +21,7 @@ from anchor.cli.instance_backup import backup, restore
 from anchor.cli.instance_witness import witness
 from anchor.cli.output import out, print_json, say
 from anchor.disk import files, user_files
+from anchor.format.names import TRUSTED_ROOT
 from anchor.log_kinds.embedded import ALONE
 from anchor.log_kinds.short_names import short
 from anchor.words import several
@@ -172,7 +173,7 @@ def export(ledger: str | None, root: Path, home: Path | None, output: Path | Non
     with contextlib.closing(Instance.open(folder_of_keys, create=False)) as instance:
         folder = output or root / "release" / "log" / instance.origin
         instance.export(folder)
-        files.write(folder / "trusted_root.json", instance.trusted_root())
+        files.write(folder / TRUSTED_ROOT, instance.trusted_root())
         files.write(folder / "client_trust_config.json", instance.client_trust_config(instance.base_url))
         about = _about(instance) | {"folder": str(folder), "size": instance.log.size()}
     if as_json:
@@ -197,7 +198,7 @@ def _write_config(instance: Any, folder: Path, url: str) -> dict[str, Path]:
     paths = {
         "trust_config": folder / "client_trust_config.json",
         "signing_config": folder / "signing_config.json",
-        "trusted_root": folder / "trusted_root.json",
+        "trusted_root": folder / TRUSTED_ROOT,
     }
     files.write(paths["trust_config"], instance.client_trust_config(url))
     files.write(paths["signing_config"], instance.signing_config(url))

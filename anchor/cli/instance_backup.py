@@ -9,6 +9,7 @@ import click
 from anchor.cli import homes, options
 from anchor.cli.output import out, print_json, say
 from anchor.disk import files
+from anchor.format.names import RELEASE
 from anchor.log_kinds.short_names import short
 from anchor.words import several
 
@@ -73,7 +74,7 @@ def restore(
     from anchor.net.budget import Budget
 
     place = None if home is None else homes.publisher_home(root, home)
-    sites = [str(root)] if (root / "release.json").exists() else []
+    sites = [str(root)] if (root / RELEASE).exists() else []
     sites += online_copy
     done = home_backup.restore(folder.absolute(), place, sites, Budget(BUDGET), newest=newest)
     if as_json:

@@ -20,6 +20,7 @@ from anchor.disk import user_files
 from anchor.errors import Misuse, NotFound
 from anchor.format.fact_search import ByAppearance, ByIndex, ByValue, FactSearch, wanted_value
 from anchor.format.facts import brief
+from anchor.format.names import RELEASE
 from anchor.format.receipt import ProvenFact
 from anchor.verdict import Class
 from anchor.words import several
@@ -102,7 +103,7 @@ def command(
     trust = {name: given.pop(name) for name in _TRUST}
     request = Request(**given, as_json=as_json)
     request.check()
-    request.check_apart(Path(release), Path(release, "release.json"), trust["policy"], request.opened)
+    request.check_apart(Path(release), Path(release, RELEASE), trust["policy"], request.opened)
     from anchor.app.prove import local_files, open_verified
 
     counter = Counter("verifying")

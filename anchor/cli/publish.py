@@ -26,6 +26,7 @@ from anchor.disk.ledger_file import LedgerFile, SchemaFile
 from anchor.disk.ledger_input import with_ledger
 from anchor.errors import Misuse
 from anchor.format import names
+from anchor.format.names import RELEASE
 from anchor.format.release import Release
 from anchor.format.source_evidence import listed
 from anchor.intake.choice import Choice
@@ -224,7 +225,7 @@ def _report(published: "Published", request: PublishRequest, *, as_json: bool) -
             {
                 "verdict": verdict.verdict,
                 "exit_code": verdict_code(published),
-                "release": str(request.root / "release.json"),
+                "release": str(request.root / RELEASE),
                 "new": published.new,
                 "missing": published.missing,
                 "witnesses": [asked.facts() for asked in published.asked],

@@ -26,6 +26,7 @@ from anchor.disk.ledger_input import with_ledger
 from anchor.disk.staged_folder import staged
 from anchor.errors import Misuse, Refused
 from anchor.format import names
+from anchor.format.names import STATEMENT
 from anchor.format.source_evidence import Descriptor
 from anchor.format.statement import (
     MAX_STATEMENT,
@@ -42,7 +43,6 @@ from anchor.intake.reading import as_text
 from anchor.words import several
 
 FORMAT = "urn:ledger-anchor:sealed:v1"
-STATEMENT = "statement.json"
 
 
 @click.command()

@@ -12,6 +12,7 @@ from anchor.cli import homes, options
 from anchor.cli.output import print_json, say
 from anchor.cli.signing_options import BUDGET, in_stages, own_policy, signing_options
 from anchor.disk import files
+from anchor.format.names import RELEASE
 from anchor.net.budget import Budget
 from anchor.publish import online
 from anchor.words import several
@@ -92,7 +93,7 @@ def _report(done: "PublishedStatus", root: Path, *, as_json: bool, quiet: bool) 
             {
                 "sequence": status.sequence,
                 "new": done.new,
-                "release": str(root / "release.json"),
+                "release": str(root / RELEASE),
                 "newest": status.newest,
                 "withdrawn": status.withdrawn,
                 "time": done.result.time,

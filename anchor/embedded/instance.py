@@ -28,6 +28,7 @@ from anchor.embedded.log import Log
 from anchor.embedded.tsa import Timestamps
 from anchor.encoding import to_base64
 from anchor.errors import Misuse
+from anchor.format.names import TRUSTED_ROOT
 from anchor.log_kinds.embedded import own_signer
 
 FORMAT = "urn:ledger-anchor:embedded:v1"
@@ -102,7 +103,7 @@ class Instance:
         if f'"{log_id}"'.encode() not in self.trusted_root():
             raise Misuse(
                 "is not the trusted root of this instance",
-                where=str(self.folder / "trusted_root.json"),
+                where=str(self.folder / TRUSTED_ROOT),
                 remedy=_BACKUP,
             )
 
@@ -182,7 +183,7 @@ class Instance:
 
     def trusted_root(self) -> bytes:
         """TrustedRoot JSON; the same bytes for ever."""
-        return files.read(self.folder / "trusted_root.json", limit=MAX_ROOT)
+        return files.read(self.folder / TRUSTED_ROOT, limit=MAX_ROOT)
 
     def signing_config(self, base_url: str) -> bytes:
         """SigningConfig JSON for services at `base_url`, `http://127.0.0.1:<port>`."""
@@ -246,7 +247,7 @@ def _make(folder: Path, now: datetime) -> None:
         timestamps=timestamps.certificates,
         log_key=log_key.public_key(),
     )
-    files.write(folder / "trusted_root.json", root)
+    files.write(folder / TRUSTED_ROOT, root)
     Log.create(folder / "log", origin=origin, key=log_key)
     about = {"format": FORMAT, "origin": origin, "created": start.isoformat()}
     files.write(folder / "instance.json", json.dumps(about, indent=2).encode() + b"\n")

@@ -16,6 +16,7 @@ from anchor.encoding import is_json, parse_json
 from anchor.errors import AnchorError, Refused, Unsupported
 from anchor.format import names, release_1, release_2, statement_2
 from anchor.format.members import LedgerName, Previous, Tree, check_chain
+from anchor.format.names import RELEASE
 from anchor.format.release_1 import Blob, Log
 from anchor.format.release_2 import Anchor, File, StatusFiles
 from anchor.format.statement import MAX_STATEMENT
@@ -47,8 +48,6 @@ MAX_BUNDLE = limits.BUNDLE
 """Bytes of a bundle."""
 MAX_TRUSTED_ROOT = limits.TRUSTED_ROOT
 """Bytes of a trusted root."""
-
-_WHERE = "release.json"
 
 
 class Release(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,22 +91,22 @@ def load(data: bytes) -> Release:
     and `Unsupported` for a format, algorithm, file or member that this program does not know.
     """
     if type(data) is not bytes or len(data) > MAX_RELEASE:
-        raise Refused(f"no bytes, or more than {MAX_RELEASE}", where=_WHERE)
-    value = parse_json(data, where=_WHERE)
+        raise Refused(f"no bytes, or more than {MAX_RELEASE}", where=RELEASE)
+    value = parse_json(data, where=RELEASE)
     named = value.get("format") if isinstance(value, dict) else None
     if not isinstance(named, str):
-        raise Refused("no JSON object with a format", where=_WHERE)
+        raise Refused("no JSON object with a format", where=RELEASE)
     if named not in FORMATS:
         raise Unsupported(
-            f"{names.shown(named)} is not known", where=f"{_WHERE}: format", remedy="update anchor"
+            f"{names.shown(named)} is not known", where=f"{RELEASE}: format", remedy="update anchor"
         )
     if FORMATS[named] == 1:
         if len(data) > limits.RELEASE:
-            raise Refused(f"more than {limits.RELEASE} bytes", where=_WHERE)
-        release = _view_1(build(value, release_1.Release, where=_WHERE, unknown=Refused))
+            raise Refused(f"more than {limits.RELEASE} bytes", where=RELEASE)
+        release = _view_1(build(value, release_1.Release, where=RELEASE, unknown=Refused))
     else:
         _check_known(value)
-        release = _view_2(build(value, release_2.Release, where=_WHERE, unknown=Refused))
+        release = _view_2(build(value, release_2.Release, where=RELEASE, unknown=Refused))
     _check(release)
     _same_bytes(data, _dump(release))
     return release
@@ -238,33 +237,33 @@ def _dump(release: Release) -> bytes:
         # the bytes of json.dumps(value, ensure_ascii=False, indent=2), fifty times as fast
         return msgspec.json.format(msgspec.json.encode(_written(release)), indent=2) + b"\n"
     except UnicodeEncodeError:
-        raise Refused("a lone surrogate in a string", where=_WHERE) from None
+        raise Refused("a lone surrogate in a string", where=RELEASE) from None
 
 
 def _check_known(value: dict[str, Any]) -> None:
     """Raise `Unsupported` for what version 2 has and this program does not verify."""
     if "status" in value and not value["status"]:
-        raise Refused("null or empty, where a member that is not used is absent", where=f"{_WHERE}: status")
-    statement_2.check_subjects(value.get("files"), where=f"{_WHERE}: files")
+        raise Refused("null or empty, where a member that is not used is absent", where=f"{RELEASE}: status")
+    statement_2.check_subjects(value.get("files"), where=f"{RELEASE}: files")
 
 
 def _check(release: Release) -> None:
     """Check the rules that the types cannot express."""
-    check_chain(release.ledger, release.previous, where=_WHERE)
+    check_chain(release.ledger, release.previous, where=RELEASE)
     listed = [f.name for f in release.files]
     if release.version == 1:
-        check_files(listed, where=f"{_WHERE}: files")
+        check_files(listed, where=f"{RELEASE}: files")
     elif len({name.lower() for name in listed}) != len(listed):
-        raise Refused("two names are the same, or differ only in case", where=f"{_WHERE}: files")
-    names.require(names.hex_problem(release.tree.root), release.tree.root, where=f"{_WHERE}: tree.root")
+        raise Refused("two names are the same, or differ only in case", where=f"{RELEASE}: files")
+    names.require(names.hex_problem(release.tree.root), release.tree.root, where=f"{RELEASE}: tree.root")
     _check_blobs(release)
     for i, anchor in enumerate(release.anchors):
-        _check_anchor(anchor, f"{_WHERE}: anchors[{i}]")
+        _check_anchor(anchor, f"{RELEASE}: anchors[{i}]")
     if len({(a.log.id, a.log.index) for a in release.anchors}) != len(release.anchors):
-        raise Refused("one log entry is named twice", where=f"{_WHERE}: anchors")
+        raise Refused("one log entry is named twice", where=f"{RELEASE}: anchors")
     roots = [blob.sha256 for blob in release.trusted_roots]
     if len(set(roots)) != len(roots) or set(roots) != {a.trusted_root for a in release.anchors}:
-        raise Refused("not each one is named by an anchor, and once", where=f"{_WHERE}: trusted_roots")
+        raise Refused("not each one is named by an anchor, and once", where=f"{RELEASE}: trusted_roots")
 
 
 def _check_blobs(release: Release) -> None:
@@ -276,13 +275,13 @@ def _check_blobs(release: Release) -> None:
     most += [MAX_STATEMENT, *(MAX_BUNDLE for _ in release.status.bundles)] if release.status else []
     seen: set[str] = set()
     for blob, limit in zip(blobs, most, strict=True):
-        names.require(names.path_problem(blob.path), blob.path, where=f"{_WHERE}: path")
+        names.require(names.path_problem(blob.path), blob.path, where=f"{RELEASE}: path")
         if blob.path.lower() in seen:
-            raise Refused("two paths are the same, or differ only in case", where=f"{_WHERE}: {blob.path}")
+            raise Refused("two paths are the same, or differ only in case", where=f"{RELEASE}: {blob.path}")
         seen.add(blob.path.lower())
-        names.require(names.hex_problem(blob.sha256), blob.sha256, where=f"{_WHERE}: {blob.path}: sha256")
+        names.require(names.hex_problem(blob.sha256), blob.sha256, where=f"{RELEASE}: {blob.path}: sha256")
         if blob.size > limit:
-            raise Refused(f"{blob.size} bytes, more than {limit}", where=f"{_WHERE}: {blob.path}")
+            raise Refused(f"{blob.size} bytes, more than {limit}", where=f"{RELEASE}: {blob.path}")
 
 
 def _check_anchor(anchor: Anchor, where: str) -> None:
@@ -306,6 +305,6 @@ def _same_bytes(given: bytes, wanted: bytes) -> None:
     line = line or min(len(ours), len(theirs)) + 1
     raise Refused(
         "not in the one form of a release.json: other order, white space or escapes",
-        where=f"{_WHERE}: line {line}",
+        where=f"{RELEASE}: line {line}",
         remedy="publish writes that form",
     )

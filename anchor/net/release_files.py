@@ -14,11 +14,12 @@ from anchor import limits
 from anchor.disk import files
 from anchor.disk.files import temporary
 from anchor.errors import Incomplete, Missing, Misuse, Refused, Unavailable
+from anchor.format.names import RELEASE
 from anchor.format.release import MAX_RELEASE
 from anchor.net.budget import Budget
 from anchor.net.service_errors import HttpError, ServiceError
 from anchor.net.urls import check_url
-from anchor.verify.release_files import COPYING, RELEASE_NAME, check_size
+from anchor.verify.release_files import COPYING, check_size
 
 if TYPE_CHECKING:
     from anchor.net.http import Response
@@ -183,11 +184,11 @@ def load(target: str, budget: Budget, *, offline: bool = False) -> tuple[bytes, 
 
 def _inside(folder: Path) -> Path:
     """The release.json of a folder. Raises Missing if there is none, and names one that lies below it."""
-    path = folder / RELEASE_NAME
+    path = folder / RELEASE
     if os.path.lexists(path):
         return path
-    below = sorted(folder.glob(f"*/{RELEASE_NAME}"))[:2]
+    below = sorted(folder.glob(f"*/{RELEASE}"))[:2]
     remedy = (
         f"give {below[0]}" if len(below) == 1 else "give the folder that 'anchor publish' filled, its --root"
     )
-    raise Missing(f"a folder without {RELEASE_NAME}", where=str(folder), remedy=remedy)
+    raise Missing(f"a folder without {RELEASE}", where=str(folder), remedy=remedy)

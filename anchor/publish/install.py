@@ -15,6 +15,7 @@ from anchor import regex
 from anchor.disk import files
 from anchor.errors import AnchorError, Incomplete, Refused
 from anchor.format import ledger_status as statuses
+from anchor.format.names import RELEASE
 from anchor.format.release import (
     Blob,
     File,
@@ -28,7 +29,7 @@ from anchor.format.release import (
 )
 from anchor.net.release_files import Folder
 from anchor.publish.documents import documents
-from anchor.publish.plan import FOLDER, INCOMING, RELEASE, Plan, root_release
+from anchor.publish.plan import FOLDER, INCOMING, Plan, root_release
 from anchor.verify.release_files import HashedStream
 
 _HALF = regex.expression(r"\..+\.tmp")

@@ -12,6 +12,7 @@ from anchor.disk import files
 from anchor.errors import AnchorError, Misuse, Unavailable
 from anchor.format import names
 from anchor.format import release as release_file
+from anchor.format.names import RELEASE
 from anchor.format.release import Release
 from anchor.publish.plan import Plan
 
@@ -107,7 +108,7 @@ def _here(plan: Plan, found: Release) -> str:
     """The digest of the statement that this folder has for a number; "" if it has none."""
     if plan.existing is None and plan.previous and plan.previous.number == found.ledger.number:
         return plan.previous.statement
-    path = plan.root / "release" / found.ledger.version / "release.json"
+    path = plan.root / "release" / found.ledger.version / RELEASE
     if not path.is_file():
         return ""
     one = release_file.load(files.read(path, limit=release_file.MAX_RELEASE))

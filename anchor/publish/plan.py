@@ -14,11 +14,11 @@ from anchor.format import ledger_status as statuses
 from anchor.format import names
 from anchor.format import release as release_file
 from anchor.format import statement as statements
+from anchor.format.names import RELEASE
 from anchor.format.release import Release, StatusFiles
 from anchor.format.statement import KnownStatus, LedgerName, Previous
 
 FOLDER = "release"
-RELEASE = "release.json"
 INCOMING = ".incoming-"
 
 
@@ -162,7 +162,7 @@ def check_links(root: Path, version: str) -> None:
 def _existing(root: Path, version: str) -> Release | None:
     """The release.json of the version. A folder without one was not made by publishing."""
     folder = root / FOLDER / version
-    path = folder / "release.json"
+    path = folder / RELEASE
     if not folder.exists():
         return None
     if not path.exists():
@@ -195,7 +195,7 @@ def _check_others(folder: Path, version: str, newest: int) -> None:
                 where="--version",
                 remedy="choose another one",
             )
-        path = entry / "release.json"
+        path = entry / RELEASE
         if entry.name.startswith(INCOMING) or not path.is_file():
             continue
         if release_file.load(files.read(path, limit=release_file.MAX_RELEASE)).ledger.number > newest:

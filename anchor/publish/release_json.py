@@ -11,6 +11,7 @@ from anchor.disk.ledger_file import SealedFile
 from anchor.encoding import jcs, parse_json
 from anchor.errors import Refused
 from anchor.format import names
+from anchor.format.names import STATEMENT
 from anchor.format.release import Anchor, Blob, File, Log, Release
 from anchor.format.statement import Statement
 from anchor.sigstore import trusted_root
@@ -20,7 +21,6 @@ from anchor.verify.anchors import time_text
 from anchor.verify.effort import Effort
 from anchor.verify.report import BundleReport
 
-STATEMENT = "statement.json"
 BUNDLE = ".sigstore.json"
 _STEM = 150
 """Characters of a log's name in a file name with more in it."""

@@ -18,6 +18,7 @@ from anchor.errors import AnchorError, Misuse, Pending, Refused, Unavailable
 from anchor.format import ledger_status as statuses
 from anchor.format import names
 from anchor.format import release as release_file
+from anchor.format.names import RELEASE, STATEMENT, TRUSTED_ROOT
 from anchor.format.release import MAX_BUNDLE, MAX_TRUSTED_ROOT, Blob, Release, dump, relocate
 from anchor.intake.reading import Reading, as_text
 from anchor.publish import (
@@ -34,7 +35,7 @@ from anchor.publish import (
 from anchor.publish.anchoring import Document
 from anchor.publish.checks import Checks
 from anchor.publish.instance import Instances, SigningInstance
-from anchor.publish.plan import RELEASE, Plan, StatusInPlace, check_links, plan
+from anchor.publish.plan import Plan, StatusInPlace, check_links, plan
 from anchor.publish.recording import Recording
 from anchor.publish.release_json import Anchored
 from anchor.publish.same_signer import continues
@@ -322,7 +323,7 @@ class _Job:
     def _make(self, anchored: Sequence[Anchored]) -> Release:
         """All files of the version in the incoming folder."""
         folder = self.plan.incoming
-        files.write(folder / release_json.STATEMENT, self.sealing.data)
+        files.write(folder / STATEMENT, self.sealing.data)
         for one in anchored:
             files.write(folder / one.path, one.bundle)
         roots = list(dict.fromkeys(a.root for a in anchored))
@@ -346,7 +347,7 @@ class _Job:
         there = {b.sha256: b for b in existing.trusted_roots} if existing else {}
         found: list[Blob] = []
         for root in roots:
-            blob = release_json.blob("trusted_root.json", root)
+            blob = release_json.blob(TRUSTED_ROOT, root)
             if there or found:
                 blob = release_json.blob(f"trusted_root-{blob.sha256[:16]}.json", root)
             found.append(there.get(blob.sha256, blob))

@@ -15,11 +15,12 @@ from anchor.errors import Misuse, Refused
 from anchor.format import names
 from anchor.format import release as release_file
 from anchor.format import statement as statements
+from anchor.format.names import RELEASE
 from anchor.format.source_evidence import Descriptor
 from anchor.format.statement import Statement
 from anchor.publish import install, release_secrets
 from anchor.publish.online import Online
-from anchor.publish.plan import RELEASE, Plan, plan
+from anchor.publish.plan import Plan, plan
 from anchor.publish.release_secrets import Draft
 
 

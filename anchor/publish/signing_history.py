@@ -31,6 +31,7 @@ from anchor.errors import Missing, Misuse, Refused
 from anchor.format import history_head, names
 from anchor.format import ledger_status as statuses
 from anchor.format import statement as statements
+from anchor.format.names import STATEMENT, TRUSTED_ROOT
 from anchor.format.statement import LedgerName
 from anchor.words import several
 
@@ -38,8 +39,6 @@ FILE = "signed.jsonl"
 FOLDER = "signed"
 _ROOM = 1 << 20
 """Bytes that are kept free for later steps of a statement, before another statement may be sent."""
-STATEMENT = "statement.json"
-TRUSTED_ROOT = "trusted_root.json"
 """Fits all bundles, except those that have one of their own."""
 ROOT_OF = ".root"
 """After the name of a bundle: the trusted root that fits it alone."""

@@ -16,6 +16,7 @@ from anchor.errors import AnchorError, Misuse, Pending, Refused, Unavailable
 from anchor.format import ledger_status as statuses
 from anchor.format import release as release_file
 from anchor.format.ledger_status import Entry, Status
+from anchor.format.names import RELEASE
 from anchor.format.release import MAX_BUNDLE, MAX_RELEASE, MAX_TRUSTED_ROOT, Release, StatusFiles
 from anchor.format.statement import Previous
 from anchor.publish import clock, install, interrupted, online, release_json, statement_guard
@@ -23,7 +24,7 @@ from anchor.publish.anchoring import Document
 from anchor.publish.checks import Checks
 from anchor.publish.instance import Instances, SigningInstance
 from anchor.publish.online import Online
-from anchor.publish.plan import FOLDER, RELEASE, Plan, check_links, plan
+from anchor.publish.plan import FOLDER, Plan, check_links, plan
 from anchor.publish.recording import Recording
 from anchor.publish.release_json import Anchored
 from anchor.publish.signing_history import SignedStatements, subject_of

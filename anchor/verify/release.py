@@ -40,7 +40,7 @@ from anchor.verify import anchors, ledger_checks, no_status, steps
 from anchor.verify.anchors import AnchorReport, ReferenceClient, Trust, VerifiedAnchor
 from anchor.verify.effort import Effort
 from anchor.verify.policy_checks import check_policy
-from anchor.verify.release_files import COPYING, RELEASE_NAME, Files
+from anchor.verify.release_files import COPYING, Files
 from anchor.verify.steps import Checks
 
 if TYPE_CHECKING:
@@ -309,7 +309,7 @@ def load_named(data: bytes, target: str) -> Release:
     except Refused as e:
         if not release_file.is_torn(data):
             raise _at(target, e) from None
-        where = f"{target}{e.where.removeprefix(RELEASE_NAME)}"
+        where = f"{target}{e.where.removeprefix(names.RELEASE)}"
         raise Incomplete(release_file.torn(data, e), where=where, remedy=COPYING) from None
     except AnchorError as e:
         raise _at(target, e) from None
@@ -317,7 +317,7 @@ def load_named(data: bytes, target: str) -> Release:
 
 def _at(target: str, error: AnchorError) -> AnchorError:
     """The same error with this path or URL, unless it ends in the name that the error has already."""
-    return error if target.rpartition("/")[2] == RELEASE_NAME else error.at(target)
+    return error if target.rpartition("/")[2] == names.RELEASE else error.at(target)
 
 
 def _load(data: bytes, target: str) -> tuple[str, Release]:
@@ -343,7 +343,7 @@ def _accepting(release: Release, target: str, signers: Sequence[tuple[str, str]]
     roots = [f"{folder}/{path}" if folder else path for path in paths]
     first = ""
     if "://" in target:
-        roots = ["trusted_root.json"] if len(paths) == 1 else [path.rpartition("/")[2] for path in paths]
+        roots = [names.TRUSTED_ROOT] if len(paths) == 1 else [path.rpartition("/")[2] for path in paths]
         saved = (f"{urljoin(target, path)} as {root}" for path, root in zip(paths, roots, strict=True))
         first = f"save {' and '.join(saved)}, then "
     name = release.ledger.name

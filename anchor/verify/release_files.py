@@ -11,7 +11,6 @@ from anchor.format.readers.reader import Stream
 CHUNK = 1 << 18
 SHORTER = "are promised"
 """Words about a file that has fewer bytes than are named, and about no file that is missing."""
-RELEASE_NAME = "release.json"
 COPYING = "if it is being copied, try again when that is done"
 
 
