@@ -2,24 +2,30 @@
 """Entries of docs/runbook.md, each in its own incident: the watch finds the class and names the entry, and
 its commands end as its words say."""
 
+import contextlib
 import json
 import re
 import shutil
 import sqlite3
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
 import pytest
 
-from anchor.encoding import jcs
+from anchor.disk import lock
+from anchor.encoding import jcs, to_base64
 from anchor.monitor.alarm_kinds import KINDS, RUNBOOK, anchor_of
+from anchor.tlog import cosignature, note
+from anchor.tlog.tile_reader import TileReader
 from anchor.verdict import Class
 from tests.support.attacks.attacked import Attacked, log_of, retire
+from tests.support.attacks.online import until, watching
 from tests.support.attacks.typed_lines import lines, typed
 from tests.support.forge.named import thief
 from tests.support.process.anchor_cli import ROOT, anchor
+from tests.support.releases import chained, cosigned
 from tests.support.releases.chained import publish_status
 from tests.support.releases.published import LEDGER
 
@@ -43,7 +49,7 @@ class Incident(NamedTuple):
     """The kind of the message, if it is that of another entry. The message then names this one too, unless
     this one is about a class."""
     told: bool = True
-    """False if the command that a person typed is refused, and nobody else is notified."""
+    """False if nobody is notified: all is well, or the command that a person typed is refused."""
 
 
 def edit(attacked: Attacked, old: str, new: str) -> None:
@@ -208,7 +214,47 @@ def root_gone(attacked: Attacked, _: pytest.MonkeyPatch) -> None:
     demand(attacked, f'trusted_root = [{{ path = "gone.json", sha256 = "{"0" * 64}" }}]')
 
 
+def witnessed(attacked: Attacked, made_by: int) -> None:
+    """The policy wants the cosignature of one witness. The bundle has one that this key made in its name, and
+    the head of the log has none."""
+    now = int(time.time())
+    text = note.parse(cosigned.checkpoint(attacked.site)).text
+    key, _ = cosigned.witness(1, text, time=now)
+    _, payload = cosignature.cosign(text, key.name, cosigned.private(made_by), now)
+    cosigned.cosigned(attacked.site, note.line(key.name, key.key_id, payload))
+    attacked.tlog_policy = cosigned.named_by([key], "1")
+    attacked.write_policy()
+
+
+def another_entry(attacked: Attacked, _: pytest.MonkeyPatch) -> None:
+    """The log was written again from the entry on, and hides the tile that would show the fork. The bundle
+    has a proof under a later head. The watcher is a new one, so it holds no head of the log."""
+    honest = attacked.log.clone().grow(600)
+    head = honest.head()
+    (index,) = (anchor["log"]["index"] for anchor in attacked.site.value["anchors"])
+
+    def later(proof: dict[str, object]) -> None:
+        hashes = TileReader(honest, head).inclusion_proof(index)
+        proof["treeSize"] = str(head.size)
+        proof["rootHash"] = to_base64(head.root)
+        proof["hashes"] = [to_base64(one) for one in hashes]
+        proof["checkpoint"] = {"envelope": honest.sign().decode()}
+
+    cosigned.edit_proof(attacked.site, later)
+    attacked.home = attacked.folder / "new watcher"
+    attacked.serve(attacked.log.fork(index, size=1100).withhold("tile/0/002"))
+
+
+def one_version(attacked: Attacked, _: pytest.MonkeyPatch) -> None:
+    """Release 5 has the version of release 3, whose folder stays."""
+    site = attacked.site
+    chained.put(site, "4", 4, chained.link_of(site, "3"))
+    chained.put(site, "3", 5, chained.link_of(site, "4"), place="5", newest=True)
+    attacked.serve(log_of(attacked.site))
+
+
 INCIDENTS = {
+    "ok-0": Incident(lambda *_: None, Class.OK, told=False),
     "recovered": Incident(mended, Class.OK),
     "usage-2": Incident(
         lambda a, _: demand(a, 'min_number = "9"'), Class.USAGE, {VERIFY: Class.USAGE}, told=False
@@ -219,6 +265,10 @@ INCIDENTS = {
     ),
     "pending-5": Incident(lambda a, _: demand(a, "min_anchors = 2"), Class.PENDING, {VERIFY: Class.PENDING}),
     "equivocation-6": Incident(fork, Class.EQUIVOCATION, alarm="log-fork"),
+    "a-log-holds-another-entry-than-the-releases": Incident(another_entry, Class.INVALID),
+    "a-cosignature-of-a-witness-is-false": Incident(lambda a, _: witnessed(a, made_by=9), Class.INVALID),
+    "a-head-of-a-log-lacks-cosignatures": Incident(lambda a, _: witnessed(a, made_by=1), Class.UNAVAILABLE),
+    "two-releases-have-one-version": Incident(one_version, Class.INVALID),
     "invalid-8": Incident(changed, Class.INVALID, {VERIFY: Class.INVALID}, alarm="changed"),
     "findings-9": Incident(
         in_your_name, Class.FINDINGS, {STATUS: Class.FINDINGS}, alarm="signed-in-your-name"
@@ -258,20 +308,42 @@ INCIDENTS = {
     "earlier-statuses-cannot-be-read-back": Incident(lost_statuses, Class.PENDING),
 }
 
-ELSEWHERE = {
-    "ok-0": "has nothing to type",
-    "a-log-holds-another-entry-than-the-releases": "a bundle with a checkpoint makes it a fork",
-    "a-cosignature-of-a-witness-is-false": "needs witnesses",
-    "a-head-of-a-log-lacks-cosignatures": "needs witnesses",
-    "two-releases-have-one-version": "needs two chains",
-    "the-watch-cannot-run": "is told by a watch alone",
-    "the-head-of-the-records-is-not-anchored": "needs an instance that signs heads",
+UNREACHABLE = "postgresql://u@127.0.0.1:1/records"
+
+
+class ToldByWatch(NamedTuple):
+    """A failure of `anchor watch` itself, of which no single run tells."""
+
+    words: tuple[str, ...]
+    """The options of the watch."""
+    stands: Callable[[Attacked], contextlib.AbstractContextManager[object]]
+    """The failure, while this is open. It is over before the commands of the entry are typed."""
+    env: Mapping[str, str] = MappingProxyType({})
+    """The environment of the commands."""
+    ends: Mapping[str, Class] = MappingProxyType({})
+
+
+@contextlib.contextmanager
+def publishing(attacked: Attacked) -> Iterator[None]:
+    """Somebody else signs with the keys of this home, so no head can be signed."""
+    (attacked.home / "journal").mkdir()
+    with lock.exclusive(attacked.home / "journal", doing="publishing with this home"):
+        yield
+
+
+BY_WATCH = {
+    "the-watch-cannot-run": ToldByWatch(
+        ("--database", UNREACHABLE),
+        lambda _: contextlib.nullcontext(),
+        {"ANCHOR_DATABASE_URL": UNREACHABLE},
+        {STATUS: Class.UNAVAILABLE},
+    ),
+    "the-head-of-the-records-is-not-anchored": ToldByWatch(("--anchor-history", "1d"), publishing),
 }
-"""Entries without an incident here. Their commands are typed in test_alarm_words.py."""
 
 
-def test_each_entry_has_an_incident_or_the_reason_why_not() -> None:
-    assert sorted([*INCIDENTS, *ELSEWHERE]) == sorted(ENTRIES)
+def test_each_entry_has_an_incident() -> None:
+    assert sorted([*INCIDENTS, *BY_WATCH]) == sorted(ENTRIES)
 
 
 @pytest.mark.parametrize("entry", INCIDENTS)
@@ -289,6 +361,28 @@ def test_an_entry_is_reached_by_its_incident_and_its_commands_end_as_it_says(
         about_a_class = bool(re.search("-[0-9]+$", entry))
         assert (incident.alarm and about_a_class) or f"{RUNBOOK}#{entry}" in told["message"]
         assert told["anchor"]["verdict"] == incident.found
+    else:
+        assert attacked.hook.messages == []
     for line in lines(ENTRIES[entry]):
         ran = typed(attacked, line)
+        assert ran.returncode == incident.ends.get(line, Class.OK).exit_code, (line, ran)
+
+
+@pytest.mark.parametrize("entry", BY_WATCH)
+def test_a_watch_that_fails_itself_names_its_entry_and_its_commands_end_as_it_says(
+    entry: str, attacked: Attacked
+) -> None:
+    incident = BY_WATCH[entry]
+    with (
+        incident.stands(attacked),
+        watching(attacked, *incident.words, "--alarm-after", "1/0") as daemon,
+    ):
+        until(lambda: attacked.hook.messages, 90)
+        told = attacked.hook.messages[0]
+        assert daemon.stop() == 0
+    assert (told["anchor"]["alarm"], told["anchor"]["verdict"]) == (KIND[entry].name, "UNAVAILABLE")
+    assert (told["type"], told["anchor"]["severity"]) == ("warning", "warning")
+    assert f"{RUNBOOK}#{entry}" in told["message"]
+    for line in lines(ENTRIES[entry]):
+        ran = typed(attacked, line, **incident.env)
         assert ran.returncode == incident.ends.get(line, Class.OK).exit_code, (line, ran)

@@ -139,6 +139,8 @@ class Attacked:
     hook: Hook
     target: str = ""
     more: list[object] = field(default_factory=list)
+    tlog_policy: str = ""
+    """The witnesses of the log, which the policy then names."""
 
     def __post_init__(self) -> None:
         self.log = log_of(self.site)
@@ -160,8 +162,11 @@ class Attacked:
         self.write_policy()
 
     def write_policy(self, text: str = "") -> None:
+        quorum = 'tlog_policy = "witnesses.policy"\n' if self.tlog_policy else ""
+        (self.folder / "witnesses.policy").write_text(self.tlog_policy)
         places = "".join(
-            f'\n[[log]]\norigin = "{self.log.origin}"\nfolder = "{p}"\n' for p in (self.served, *self.views)
+            f'\n[[log]]\norigin = "{self.log.origin}"\nfolder = "{p}"\n{quorum}'
+            for p in (self.served, *self.views)
         )
         base = text or self.site.policy.read_text()
         (self.folder / "watched.toml").write_text(base + places)

@@ -3,6 +3,7 @@
 
 import hashlib
 import json
+from collections.abc import Callable
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -41,12 +42,21 @@ def checkpoint(site: Site, origin: str = "") -> bytes:
 
 def cosigned(site: Site, *lines: bytes, origin: str = "") -> None:
     """Put signature lines under the checkpoint in a bundle, and repair the root release.json."""
+
+    def add(proof: Any) -> None:
+        head = proof["checkpoint"]
+        head["envelope"] = note.add(head["envelope"].encode(), *lines).decode()
+
+    edit_proof(site, add, origin=origin)
+
+
+def edit_proof(site: Site, change: Callable[[Any], object], *, origin: str = "") -> None:
+    """Change the inclusion proof in a bundle, which nobody signs, and repair the root release.json."""
     release = site.value
     anchor = _anchor(release, origin)
     path = site.root / anchor["bundle"]["path"]
     value = json.loads(path.read_bytes())
-    entry = value["verificationMaterial"]["tlogEntries"][0]["inclusionProof"]["checkpoint"]
-    entry["envelope"] = note.add(entry["envelope"].encode(), *lines).decode()
+    change(value["verificationMaterial"]["tlogEntries"][0]["inclusionProof"])
     path.write_text(json.dumps(value))
     data = path.read_bytes()
     anchor["bundle"] |= {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
