@@ -325,31 +325,47 @@ class Server(ThreadingHTTPServer):
                 self._large.discard(connection)
             self._large_slots.release()
 
-    def _make_room(self, among: Collection[socket.socket] | None = None) -> None:
+    def _make_room(self, among: Collection[socket.socket] | None = None) -> bool:
         """End a connection of the client that has the most of them: the one that is silent the longest.
-        So whoever opens many takes the room from himself. `among`: those that count; None for all."""
+        So whoever opens many takes the room from himself. `among`: those that count; None for all. False if
+        there is none."""
         with self._lock:
             waiting = {c: who for c, who in self._waiting.items() if among is None or c in among}
             counts = Counter(waiting.values())
             most = max(counts.values(), default=0)
             longest = next((c for c, client in waiting.items() if counts[client] == most), None)
-            if longest is not None:
-                del self._waiting[longest]
-                with contextlib.suppress(OSError):
-                    longest.shutdown(socket.SHUT_RDWR)
+            if longest is None:
+                return False
+            del self._waiting[longest]
+            with contextlib.suppress(OSError):
+                longest.shutdown(socket.SHUT_RDWR)
+            return True
+
+    def _wait_for_slot(self) -> None:
+        """Take a slot, although all are taken, perhaps by clients that send nothing.
+
+        One connection ends for it. Another one ends only if the thread of the first does not give its slot
+        back: a flood would else end the connections of others too, while its own threads are slow.
+        """
+        again = 0.0
+        while True:
+            if time.monotonic() >= again and self._make_room():
+                again = time.monotonic() + PATIENCE
+            if self._slots.acquire(timeout=0.05):
+                return
+            self.service_actions()  # it can be told to end all the same
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        if not self._slots.acquire(blocking=False):  # all are taken, perhaps by clients that send nothing
-            self._make_room()
-            while not self._slots.acquire(timeout=0.05):
-                self.service_actions()  # it can be told to end all the same
-                self._make_room()
+        if not self._slots.acquire(blocking=False):
+            self._wait_for_slot()
+        self.waits_for(request, client_address[0])  # its thread may begin late, and it counts from now on
         super().process_request(request, client_address)
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         try:
             super().process_request_thread(request, client_address)
         finally:
+            self.has(request)
             self._slots.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:

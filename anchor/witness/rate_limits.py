@@ -26,10 +26,12 @@ class Buckets:
     def take(self, name: str, *, rate: float, capacity: float, now: float) -> float:
         """0 if a token was there, else the seconds until there is one.
 
-        `now` is in seconds of a clock that only goes forward, `rate` in tokens a second.
+        `now` is in seconds of a clock that only goes forward, `rate` in tokens a second. It may be earlier
+        than that of the call before: a thread reads the clock, and others may come before it here.
         """
         with self._lock:
             level, then = self._buckets.get(name, (capacity, now))
+            now = max(now, then)
             level = min(capacity, level + (now - then) * rate)
             taken = level >= 1
             self._buckets[name] = (level - 1 if taken else level, now)

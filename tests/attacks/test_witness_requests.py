@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,6 +33,13 @@ def served(tmp_path: Path) -> Iterator[ServedWitness]:
 
 
 @pytest.fixture(autouse=True)
+def _no_haste(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No request ends at its deadline because this machine is slow. A test of a deadline has its own."""
+    monkeypatch.setattr(http_server, "WHOLE", 600.0)
+    monkeypatch.setattr(http_server, "IDLE", 600.0)
+
+
+@pytest.fixture(autouse=True)
 def _lives(served: ServedWitness) -> Iterator[None]:
     """After every attack it still serves, and holds nothing that it should not."""
     yield
@@ -40,8 +48,8 @@ def _lives(served: ServedWitness) -> Iterator[None]:
 
 
 def raw(served: ServedWitness, data: bytes) -> bytes:
-    """Everything that is answered to these bytes until the server closes, or is silent for a second."""
-    with socket.create_connection(("127.0.0.1", served.server.server_address[1]), timeout=20) as s:
+    """Everything that is answered to these bytes until the server closes."""
+    with socket.create_connection(("127.0.0.1", served.server.server_address[1]), timeout=90) as s:
         with contextlib.suppress(OSError):
             s.sendall(data)
             s.shutdown(socket.SHUT_WR)
@@ -114,7 +122,7 @@ def test_a_larger_request_is_not_read(served: ServedWitness, length: int) -> Non
 
 def large(served: ServedWitness) -> socket.socket:
     """A connection that has sent a part of a larger request."""
-    found = socket.create_connection(("127.0.0.1", served.server.server_address[1]), timeout=20)
+    found = socket.create_connection(("127.0.0.1", served.server.server_address[1]), timeout=90)
     found.sendall(post(b"old 0\n", b"Content-Length: %d" % (http_server.SMALL + 1)))
     return found
 
@@ -137,11 +145,21 @@ def test_few_large_requests_are_in_memory_at_once_and_a_silent_one_makes_room(
     served: ServedWitness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(http_server, "PATIENCE", 0.05)
+    whole = http_server.Server._make_room
+
+    def make_room(*given: Any, **named: Any) -> bool:
+        """The one that ends gives its room back in its own thread, however long that takes here."""
+        monkeypatch.setattr(http_server, "PATIENCE", 60.0)
+        return whole(*given, **named)
+
     with contextlib.ExitStack() as opened:
         silent = [opened.enter_context(large(served)) for _ in range(http_server.LARGE)]
         until(lambda: large_ones(served) == http_server.LARGE)
         assert served.add(body(LOG, 0, 7)).status == 200, "a request of the usual size needs no such room"
-        assert served.add(LARGE).status == 400
+        with monkeypatch.context() as patched:
+            patched.setattr(http_server.Server, "_make_room", make_room)
+            assert served.add(LARGE).status == 400
+        monkeypatch.setattr(http_server, "PATIENCE", 0.05)
         ended = [s for s in silent if select.select([s], [], [], 0)[0]]
         assert len(ended) == 1
         assert ended[0].recv(1) == b""
@@ -155,17 +173,19 @@ def test_a_large_request_is_told_that_all_room_is_in_use(
     served: ServedWitness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(http_server, "PATIENCE", 0.05)
-    go = threading.Event()
-    whole = cosigning.Witness.add_checkpoint
+    go, whole = threading.Event(), cosigning.Witness.add_checkpoint
+    read: list[int] = []
 
     def slow(self: cosigning.Witness, data: bytes) -> cosigning.Answered:
-        assert len(data) <= http_server.SMALL or go.wait(60)
+        if len(data) > http_server.SMALL:
+            read.append(len(data))
+            assert go.wait(200)
         return whole(self, data)
 
     monkeypatch.setattr(cosigning.Witness, "add_checkpoint", slow)
     with ThreadPoolExecutor(http_server.LARGE) as pool:
         asked = [pool.submit(served.add, LARGE) for _ in range(http_server.LARGE)]
-        until(lambda: large_ones(served) == http_server.LARGE)
+        until(lambda: len(read) == http_server.LARGE)  # one that is being read would make room
         assert served.add(LARGE).status == 503
         assert served.add(body(LOG, 0, 7)).status == 200
         go.set()
@@ -267,7 +287,7 @@ def test_connections_that_send_nothing_hold_nobody_up(served: ServedWitness) -> 
 def connect(served: ServedWitness, address: str = "127.0.0.1", *, window: int = 0) -> socket.socket:
     """A connection from an address of this machine, which reads as little as `window` bytes ahead."""
     found = socket.socket()
-    found.settimeout(20)
+    found.settimeout(90)
     if window:
         found.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, window)
     found.bind((address, 0))
@@ -286,6 +306,39 @@ def test_whoever_opens_many_connections_takes_the_room_from_himself(served: Serv
         assert served.add(body(LOG, 0, 7)).status == 200
         slow.sendall(data[100:])
         assert slow.recv(20).startswith(b"HTTP/1.1 409 "), "the other one was faster, and both were heard"
+
+
+def test_a_flood_whose_threads_begin_late_takes_no_room_of_others(
+    served: ServedWitness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A connection counts for its client when it is accepted, not when its thread begins."""
+    data, go = with_length(body(LOG, 0, 7)), threading.Event()
+    setup, make_room = Handler.setup, http_server.Server._make_room
+    ended: list[bool] = []
+
+    def late(self: Handler) -> None:
+        if self.client_address[0] == "127.0.0.1":
+            assert go.wait(200)
+        setup(self)
+
+    def told(*given: Any) -> bool:
+        ended.append(make_room(*given))
+        return ended[-1]
+
+    monkeypatch.setattr(Handler, "setup", late)
+    monkeypatch.setattr(http_server.Server, "_make_room", told)
+    monkeypatch.setattr(http_server, "PATIENCE", 60.0)
+    with contextlib.ExitStack() as stack:
+        slow = stack.enter_context(connect(served, "127.0.0.2"))
+        slow.sendall(data[:100])
+        for _ in range(2 * http_server.CONNECTIONS):
+            stack.enter_context(connect(served))
+        until(lambda: bool(ended))
+        time.sleep(0.3)  # it could end another one by now
+        assert "127.0.0.2" in served.server._waiting.values()
+        go.set()
+        slow.sendall(data[100:])
+        assert slow.recv(20).startswith(b"HTTP/1.1 200 ")
 
 
 def test_clients_that_do_not_read_their_answers_hold_nobody_up(tmp_path: Path) -> None:

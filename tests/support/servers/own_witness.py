@@ -48,7 +48,7 @@ class ServedWitness:
         return self.home.keys
 
     def ask(self, method: str, path: str, body: bytes | None = None, **headers: str) -> Answer:
-        connection = http.client.HTTPConnection("127.0.0.1", self.server.server_address[1], timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", self.server.server_address[1], timeout=90)
         with contextlib.closing(connection):
             connection.request(method, path, body, headers)
             answer = connection.getresponse()

@@ -19,6 +19,11 @@ def test_a_bucket_gives_what_it_holds_and_fills_again() -> None:
     assert [buckets.take("a", rate=0.5, capacity=3, now=1000) for _ in range(4)] == [0, 0, 0, 2]
 
 
+def test_a_thread_that_read_the_clock_before_another_one_takes_nothing_away() -> None:
+    buckets = Buckets(most=10)
+    assert [buckets.take("a", rate=100, capacity=3, now=now) for now in (10, 7, 10, 10)] == [0, 0, 0, 0.01]
+
+
 def test_the_number_of_buckets_is_bounded() -> None:
     buckets = Buckets(most=100)
     for n in range(1000):
