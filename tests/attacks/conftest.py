@@ -18,6 +18,12 @@ def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("anchor.net.http._Call._pause", lambda _call, _tried, _asked: 0.0)
 
 
+@pytest.fixture(autouse=True)
+def one_hour(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The requests that a log may be asked are counted for each hour of the clock. None begins in a test."""
+    monkeypatch.setattr("anchor.records.name_scans.HOUR", 1 << 62)
+
+
 @pytest.fixture(scope="session")
 def three_releases(tmp_path_factory: pytest.TempPathFactory) -> Site:
     """A site with three releases, to be copied."""

@@ -12,6 +12,7 @@ import pytest
 
 from anchor.merkle import EMPTY_ROOT
 from anchor.net import witness_client
+from anchor.net.http import Patience
 from anchor.publish import anchoring
 from anchor.tlog import add_checkpoint, note
 from tests.support.process.anchor_cli import anchor
@@ -41,10 +42,18 @@ def two() -> Iterator[Witnesses]:
 
 
 @pytest.fixture(autouse=True)
-def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each witness is heard, however slow this machine is, and one that refuses is asked again soon.
+
+    A witness that is not waited for may cosign after the command, which is then another story.
+    """
     monkeypatch.setattr(anchoring, "PATIENCE", 0.2)
     monkeypatch.setattr(anchoring, "POLL", 0.05)
-    monkeypatch.setattr(witness_client, "AFTER_QUORUM", 0.1)
+    monkeypatch.setattr(witness_client, "AFTER_QUORUM", 600.0)
+    monkeypatch.setattr(witness_client, "SECONDS", 600.0)
+    monkeypatch.setattr(
+        witness_client, "_PATIENCE", Patience(connect=60.0, read=600.0, whole=600.0, attempts=1)
+    )
 
 
 def judged(site: Site, policy: str) -> int:
@@ -373,7 +382,7 @@ def slow_or_hostile(honest: Witness) -> dict[str, dict[str, bad_server.Behaviour
 def test_a_witness_that_does_not_end_holds_up_nobody(
     kind: str, two: Witnesses, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(witness_client, "SECONDS", 600.0)  # who is honest and slow is not the one meant here
+    monkeypatch.setattr(witness_client, "AFTER_QUORUM", 0.1)
     site = with_witnesses(tmp_path, two, "none")
     for name, behaviour in slow_or_hostile(two[0])[kind].items():
         bad = Witness("bad.example")

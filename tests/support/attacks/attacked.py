@@ -55,8 +55,8 @@ class Hook(LoopbackServer):
 
     @property
     def notify_url(self) -> str:
-        """As --notify takes it."""
-        return f"json://127.0.0.1:{self.server_port}{self.path}"
+        """As --notify takes it. A busy machine may take longer to answer than apprise waits by itself."""
+        return f"json://127.0.0.1:{self.server_port}{self.path}?rto=90"
 
     def titles(self) -> list[str]:
         """The notifications since the last call, without the targets."""
