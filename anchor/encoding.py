@@ -4,7 +4,6 @@
 Every function works on the bytes or text that it is given, and reads nothing else.
 """
 
-import base64
 import binascii
 import json
 import re
@@ -28,6 +27,8 @@ MAX_DIGITS = 20
 _HEX = regex.expression(r"(?:[0-9a-f]{2})*")
 _DECIMAL = regex.expression(r"0|[1-9][0-9]*")
 _SURROGATE = regex.expression("[\ud800-\udfff]")
+_ESCAPED_SURROGATE = regex.expression(r"\\u[dD][89a-fA-F]")
+"""The beginning of an escape for a surrogate. Text that is UTF-8 gets one in no other way."""
 _JSON_STRING = regex.expression(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
 """Possessive, and a string need not end: one pass whatever the input."""
 _JSON_BLOCK = regex.expression(rb'(?:[^"]{1,65536}+|"(?:[^"\\]++|\\.)*+"?){1,10000}+', re.DOTALL)
@@ -65,10 +66,10 @@ def unbase64(text: str | bytes, *, size: int | None = None, where: str = "") -> 
     """Bytes of standard, padded base64 (RFC 4648 section 4) in its one canonical form."""
     raw = text.encode("utf-8", "replace") if isinstance(text, str) else text
     try:
-        data = base64.b64decode(raw, validate=True)
+        data = binascii.a2b_base64(raw, strict_mode=True)
     except binascii.Error:
         raise Refused("not standard base64", where=where) from None
-    if base64.b64encode(data) != raw:
+    if binascii.b2a_base64(data, newline=False) != raw:
         raise Refused("base64 is not in its canonical form", where=where)
     if size is not None and len(data) != size:
         raise Refused(f"{len(data)} bytes where {size} are wanted", where=where)
@@ -77,7 +78,7 @@ def unbase64(text: str | bytes, *, size: int | None = None, where: str = "") -> 
 
 def to_base64(data: bytes) -> str:
     """Standard, padded base64."""
-    return base64.b64encode(data).decode()
+    return binascii.b2a_base64(data, newline=False).decode()
 
 
 def rfc3339(when: datetime) -> str:
@@ -123,40 +124,58 @@ def parse_json(data: bytes, *, where: str = "", foreign: bool = False, structure
 
 def _parsed(data: bytes, where: str, *, foreign: bool = False) -> Any:
     """The document in bytes that passed `_check_structure` and `_check_depth`."""
-
-    def refuse(problem: str) -> NoReturn:
-        raise Refused(problem, where=where)
-
-    def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(items)
-        if len(found) != len(items):
-            seen: set[str] = set()
-            twice = next(k for k, _ in items if k in seen or seen.add(k))  # type: ignore[func-returns-value]
-            refuse(f"duplicate key {twice[:60]!r}")
-        return found
-
-    def integer(text: str) -> int | Number:
-        if (digits := len(text.removeprefix("-"))) <= MAX_DIGITS:
-            return int(text)
-        return Number(text) if foreign else refuse(f"a number of {digits} digits")
-
     try:
         text = data.decode("utf-8")
-        value = json.loads(
-            text,
-            object_pairs_hook=pairs,
-            parse_int=integer,
-            parse_float=Number if foreign else lambda t: refuse(f"number {t[:20]} is no integer"),
-            parse_constant=lambda t: refuse(f"{t} is no JSON"),
-        )
+        value = (_FOREIGN if foreign else _STRICT).decode(text)
     except UnicodeDecodeError as e:
         raise Refused(f"byte {e.start} is not UTF-8", where=where) from None
     except json.JSONDecodeError as e:
         problem = e.msg.removesuffix(" at")  # "Unterminated string starting at"
+        if e.doc.startswith("\ufeff"):
+            problem = "a byte order mark"
         raise Refused(f"not JSON: {problem} at line {e.lineno} column {e.colno}", where=where) from None
-    if "\\u" in text and _SURROGATE.search(json.dumps(value, ensure_ascii=False)):
-        refuse("a lone surrogate in a string")
+    except Refused as e:
+        raise e.at(where) from None
+    escaped = "\\u" in text and _ESCAPED_SURROGATE.search(text)
+    if escaped and _SURROGATE.search(json.dumps(value, ensure_ascii=False)):
+        raise Refused("a lone surrogate in a string", where=where)
     return value
+
+
+def _object(items: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object without a duplicate key."""
+    found = dict(items)
+    if len(found) != len(items):
+        seen: set[str] = set()
+        twice = next(k for k, _ in items if k in seen or seen.add(k))  # type: ignore[func-returns-value]
+        raise Refused(f"duplicate key {twice[:60]!r}")
+    return found
+
+
+def _integer(text: str) -> int:
+    if (digits := len(text.removeprefix("-"))) > MAX_DIGITS:
+        raise Refused(f"a number of {digits} digits")
+    return int(text)
+
+
+def _foreign_integer(text: str) -> int | Number:
+    return int(text) if len(text.removeprefix("-")) <= MAX_DIGITS else Number(text)
+
+
+def _no_fraction(text: str) -> NoReturn:
+    raise Refused(f"number {text[:20]} is no integer")
+
+
+def _no_constant(text: str) -> NoReturn:
+    raise Refused(f"{text} is no JSON")
+
+
+_STRICT = json.JSONDecoder(
+    object_pairs_hook=_object, parse_int=_integer, parse_float=_no_fraction, parse_constant=_no_constant
+)
+_FOREIGN = json.JSONDecoder(
+    object_pairs_hook=_object, parse_int=_foreign_integer, parse_float=Number, parse_constant=_no_constant
+)
 
 
 def parse_own_json(data: bytes, *, where: str = "", structure: int = MAX_STRUCTURE) -> Any:
