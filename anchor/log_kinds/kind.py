@@ -18,7 +18,7 @@ from anchor.sigstore.bundle import Bundle, LogEntry
 from anchor.sigstore.keys import Key
 from anchor.sigstore.trusted_root import LogKey
 from anchor.tlog.checkpoint import Log
-from anchor.tlog.keys import VerifierKey, key_from_spki
+from anchor.tlog.keys import VerifierKey, key_from_public, key_from_spki
 
 Body = dict[str, Any]
 Form = tuple[str, str]
@@ -155,4 +155,4 @@ def note_key(name: str, log: LogKey) -> VerifierKey:
     """The log's key for notes: it signs by what its details say, and by nothing else."""
     if log.key.scheme.kind == "ed25519ph":
         raise Unsupported(f"notes signed by {log.key.scheme.details} are not known", where=name)
-    return key_from_spki(name, log.key.spki, hash_name=log.key.scheme.hash)
+    return key_from_public(name, log.key.public, log.key.spki, hash_name=log.key.scheme.hash)

@@ -163,14 +163,19 @@ def key_from_spki(name: str, spki: bytes, *, hash_name: str = "sha256") -> Verif
     `hash_name`: the hash of an ECDSA key, where a trusted root names it.
     """
     try:
-        key = serialization.load_der_public_key(spki)
+        public = serialization.load_der_public_key(spki)
     except (ValueError, TypeError, UnsupportedAlgorithm):
         raise Refused("not a public key in SPKI DER", where=name) from None
-    if isinstance(key, Ed25519PublicKey):
-        return VerifierKey(name, Algorithm.ED25519, key.public_bytes_raw())
-    if isinstance(key, ec.EllipticCurvePublicKey):
+    return key_from_public(name, public, spki, hash_name=hash_name)
+
+
+def key_from_public(name: str, public: object, spki: bytes, *, hash_name: str = "sha256") -> VerifierKey:
+    """The same for a key that was read already; `spki` is its SubjectPublicKeyInfo DER."""
+    if isinstance(public, Ed25519PublicKey):
+        return VerifierKey(name, Algorithm.ED25519, public.public_bytes_raw())
+    if isinstance(public, ec.EllipticCurvePublicKey):
         return VerifierKey(name, Algorithm.ECDSA, spki, hash_name=hash_name)
-    raise Unsupported(f"notes signed by a {type(key).__name__} are not known", where=name)
+    raise Unsupported(f"notes signed by a {type(public).__name__} are not known", where=name)
 
 
 @functools.lru_cache(maxsize=256)

@@ -48,6 +48,8 @@ MAX_SIGNATURES = limits.NOTE_SIGNATURES
 """More than the 16 that must be accepted; post-quantum ones of nearly 5 kB each still fit in MAX_NOTE."""
 
 _DASH = "— "
+_ALLOWED = bytes([0x0A, *range(0x20, 0x100)])
+"""The bytes of a note: no control character of ASCII except the newline."""
 
 
 class Signature(msgspec.Struct, frozen=True):
@@ -81,8 +83,8 @@ def parse(raw: bytes) -> Note:
         raw.decode("utf-8")
     except UnicodeDecodeError as e:
         raise Refused(f"byte {e.start} is not UTF-8", where="note") from None
-    if (low := min(raw.replace(b"\n", b""), default=32)) < 32:
-        raise Refused(f"control character 0x{low:02x}", where="note")
+    if control := raw.translate(None, _ALLOWED):
+        raise Refused(f"control character 0x{min(control):02x}", where="note")
     cut = raw.rfind(b"\n\n")  # the last empty line; the text itself may have others
     if cut < 0:
         raise Refused("no empty line before the signatures", where="note")
