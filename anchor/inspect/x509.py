@@ -59,11 +59,8 @@ def _certificate(leaf: certificates.Leaf, at: str, known: Rule | None) -> Iterat
         ("extensions", " ".join(e.oid.dotted_string for e in leaf.extensions), SIGNED),
     ):
         yield field(under(at, name), value, known or rule)
-    try:
-        scts = leaf.extensions.get_extension_for_class(x509.PrecertificateSignedCertificateTimestamps).value
-    except x509.ExtensionNotFound:
-        return
-    for i, sct in enumerate(scts):
+    scts = leaf.fields.extension(x509.PrecertificateSignedCertificateTimestamps)
+    for i, sct in enumerate(scts or ()):
         yield field(under(at, f"SCT[{i}].log id"), sct.log_id.hex(), known or LOG_ID)
         time = sct.timestamp.replace(tzinfo=UTC).isoformat()
         yield field(under(at, f"SCT[{i}].time"), time, known or LOGGED)

@@ -21,6 +21,7 @@ from anchor import limits
 from anchor.encoding import parse_json, to_base64
 from anchor.errors import AnchorError, Refused, Unavailable, Unsupported
 from anchor.sigstore import keys
+from anchor.sigstore.certification_path import SIGNING, STAMPING, Chain
 from anchor.sigstore.keys import Key
 from anchor.sigstore.protojson import Message, to_time
 from anchor.sigstore.x509 import Fields, fields, load_certificate, quiet_name, reading
@@ -98,6 +99,16 @@ class Authority(msgspec.Struct, frozen=True, dict=True):
     def fields(self) -> tuple[Fields, ...]:
         """The fields of each certificate; raises Refused if one cannot be read."""
         return tuple(fields(c, f"trusted root, {self.name}") for c in self.certificates)
+
+    @functools.cached_property
+    def signing(self) -> Chain:
+        """Its certificates as those of a certificate authority; raises as `fields`."""
+        return Chain(self.name, self.fields, SIGNING)
+
+    @functools.cached_property
+    def stamping(self) -> Chain:
+        """Its certificates as those of a time-stamping authority; raises as `fields`."""
+        return Chain(self.name, self.fields, STAMPING)
 
     @functools.cached_property
     def issuer_serial(self) -> tuple[x509.Name, int] | None:

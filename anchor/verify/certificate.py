@@ -14,8 +14,7 @@ from datetime import UTC, datetime
 import msgspec
 from cryptography import x509
 from cryptography.hazmat import asn1
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.x509 import verification
+from cryptography.hazmat.primitives import hashes
 from cryptography.x509.certificate_transparency import LogEntryType, SignedCertificateTimestamp
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
@@ -26,7 +25,6 @@ from anchor.sigstore.artifact import Artifact
 from anchor.sigstore.keys import Key
 from anchor.sigstore.trusted_root import Authority, LogKey, TrustedRoot
 from anchor.sigstore.x509 import Fields, fields, load_certificate, quiet_name, reading, shown_name
-from anchor.verify import certification_path
 from anchor.verify.effort import Effort
 from anchor.verify.policy import Signer
 
@@ -76,23 +74,23 @@ def read(der: bytes, *, where: str = "certificate") -> Leaf:
         raise Refused(f"{len(der)} bytes", where=where)
     one = fields(load_certificate(der, where), where)
     with reading("a certificate", where):
-        identity, kind = _identity(one.extensions, where)
+        identity, kind = _identity(one, where)
         pss_only = one.certificate.public_key_algorithm_oid.dotted_string == _PSS_ONLY
         return Leaf(
             fields=one,
             key=keys.key_of(one.key, pss_only=pss_only, where=f"{where} key"),
             identity=identity,
             kind=kind,
-            issuer=_issuer(one.extensions, where),
+            issuer=_issuer(one, where),
         )
 
 
-def _identity(extensions: x509.Extensions, where: str) -> tuple[str, str]:
+def _identity(one: Fields, where: str) -> tuple[str, str]:
     """The one subject alternative name."""
-    try:
-        names = list(extensions.get_extension_for_class(x509.SubjectAlternativeName).value)
-    except x509.ExtensionNotFound:
-        raise Refused("names nobody: no subject alternative name", where=where) from None
+    listed = one.extension(x509.SubjectAlternativeName)
+    if listed is None:
+        raise Refused("names nobody: no subject alternative name", where=where)
+    names = list(listed)
     if len(names) != 1:
         raise Refused(f"{len(names)} subject alternative names where one is wanted", where=where)
     name = names[0]
@@ -123,9 +121,9 @@ def _username(text: str, where: str) -> str:
     return text
 
 
-def _issuer(extensions: x509.Extensions, where: str) -> str:
+def _issuer(one: Fields, where: str) -> str:
     """The OIDC issuer of one or both of Fulcio's extensions; both must say the same."""
-    issuers = [issuer for oid in _ISSUERS for issuer in _issuer_by(oid, extensions, where)]
+    issuers = [issuer for oid in _ISSUERS for issuer in _issuer_by(oid, one, where)]
     if not issuers:
         raise Refused("names no OIDC issuer", where=where)
     if len(set(issuers)) != 1:
@@ -133,11 +131,10 @@ def _issuer(extensions: x509.Extensions, where: str) -> str:
     return issuers[0]
 
 
-def _issuer_by(oid: x509.ObjectIdentifier, extensions: x509.Extensions, where: str) -> list[str]:
+def _issuer_by(oid: x509.ObjectIdentifier, one: Fields, where: str) -> list[str]:
     """The OIDC issuer by one of Fulcio's extensions; nothing if the certificate does not have it."""
-    try:
-        value = extensions.get_extension_for_oid(oid).value
-    except x509.ExtensionNotFound:
+    value = one.extension_by(oid)
+    if value is None:
         return []
     assert isinstance(value, x509.UnrecognizedExtension)
     text = _text if oid is _ISSUER else _utf8_string
@@ -159,20 +156,17 @@ def _text(data: bytes, where: str) -> str:
 
 def check_usage(leaf: Leaf) -> str:
     """Return if the certificate is for signing code; raises Refused."""
-    try:
-        usage = leaf.extensions.get_extension_for_class(x509.KeyUsage).value
-        purposes = leaf.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
-    except x509.ExtensionNotFound as e:
-        raise Refused(f"without the extension {e.oid.dotted_string}", where="certificate") from None
+    usage, purposes = leaf.fields.extension(x509.KeyUsage), leaf.fields.extension(x509.ExtendedKeyUsage)
+    if usage is None or purposes is None:
+        absent = x509.KeyUsage if usage is None else x509.ExtendedKeyUsage
+        raise Refused(f"without the extension {absent.oid.dotted_string}", where="certificate")
     if not usage.digital_signature:
         raise Refused("its key is not for digital signatures", where="certificate")
     if ExtendedKeyUsageOID.CODE_SIGNING not in purposes:
         raise Refused("not for code signing", where="certificate")
-    try:
-        if leaf.extensions.get_extension_for_class(x509.BasicConstraints).value.ca:
-            raise Refused("an authority's certificate, not a signer's", where="certificate")
-    except x509.ExtensionNotFound:
-        pass
+    basic = leaf.fields.extension(x509.BasicConstraints)
+    if basic is not None and basic.ca:
+        raise Refused("an authority's certificate, not a signer's", where="certificate")
     return "digitalSignature and codeSigning, as Fulcio's profile wants"
 
 
@@ -239,30 +233,13 @@ def known(leaf: Leaf, authorities: tuple[Authority, ...]) -> bool:
 def _issuer_spki(leaf: Leaf, authority: Authority, time: datetime) -> bytes:
     if not authority.certificates:
         raise Refused(f"not issued by {authority.name}: it has no certificates", where="trusted root")
-    chain = certification_path.validate(
-        leaf.fields,
-        authority.fields,
-        time,
-        authority=authority,
-        purpose=ExtendedKeyUsageOID.CODE_SIGNING,
-        leaf_policy=_LEAF,
-        where="certificate",
-    )
+    chain = authority.signing.down_to(leaf.fields, time, "certificate")
     if len(chain) < 2:
         raise Refused("the authority's own certificate, not one that it issued", where="certificate")
     if not authority.window.covers(time):
         span = f"trusted from {authority.window}, not at {time.isoformat()}"
         raise Refused(f"{authority.name} is {span}", where="certificate")
-    form = serialization.PublicFormat.SubjectPublicKeyInfo
-    with reading("an issuer's key", "certificate chain"):
-        return chain[1].certificate.public_key().public_bytes(serialization.Encoding.DER, form)
-
-
-_LEAF = verification.ExtensionPolicy.webpki_defaults_ee().may_be_present(
-    x509.ExtendedKeyUsage, verification.Criticality.AGNOSTIC, None
-)
-"""The library's rules for a leaf, except the purpose: it demands clientAuth, and code-signing certificates
-have another one, which `check_usage` checks."""
+    return chain[1].spki
 
 
 def check_scts(leaf: Leaf, issuer_spki: bytes, root: TrustedRoot, effort: Effort) -> str:
@@ -319,11 +296,10 @@ def _ct_log(log_id: bytes, time: datetime, root: TrustedRoot) -> LogKey:
 
 
 def _embedded_scts(leaf: Leaf) -> list[SignedCertificateTimestamp]:
-    wanted = x509.PrecertificateSignedCertificateTimestamps
-    try:
-        scts = list(leaf.extensions.get_extension_for_class(wanted).value)
-    except x509.ExtensionNotFound:
-        raise Refused("none in the certificate", where=_SCT) from None
+    listed = leaf.fields.extension(x509.PrecertificateSignedCertificateTimestamps)
+    if listed is None:
+        raise Refused("none in the certificate", where=_SCT)
+    scts = list(listed)
     if not scts:
         raise Refused("an empty list of them in the certificate", where=_SCT)
     if len(scts) > MAX_SCTS:
@@ -365,8 +341,8 @@ def stated_names(one: Fields) -> list[tuple[str, str]]:
     """
     identities: list[str] = []
     issuers: list[str] = []
-    with contextlib.suppress(x509.ExtensionNotFound, Refused), reading("names", "certificate"):
-        for name in one.extensions.get_extension_for_class(x509.SubjectAlternativeName).value:
+    with contextlib.suppress(Refused), reading("names", "certificate"):
+        for name in one.extension(x509.SubjectAlternativeName) or ():
             if isinstance(name, x509.RFC822Name | x509.UniformResourceIdentifier):
                 identities.append(name.value)
             elif isinstance(name, x509.OtherName) and name.type_id == _USERNAME:
@@ -374,5 +350,5 @@ def stated_names(one: Fields) -> list[tuple[str, str]]:
                     identities.append(_utf8_string(name.value, "certificate"))
     for oid in _ISSUERS:
         with contextlib.suppress(Refused):
-            issuers += _issuer_by(oid, one.extensions, "certificate")
+            issuers += _issuer_by(oid, one, "certificate")
     return [(identity, issuer) for identity in identities for issuer in dict.fromkeys(issuers)]

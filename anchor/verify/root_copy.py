@@ -222,5 +222,5 @@ def used(data: bytes, report: BundleReport, root: TrustedRoot, effort: Effort) -
 
 
 def _sct_logs(leaf: certificates.Leaf) -> set[bytes]:
-    wanted = x509.PrecertificateSignedCertificateTimestamps
-    return {sct.log_id for sct in leaf.extensions.get_extension_for_class(wanted).value}
+    listed = leaf.fields.extension(x509.PrecertificateSignedCertificateTimestamps)
+    return {sct.log_id for sct in listed or ()}

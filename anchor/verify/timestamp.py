@@ -12,8 +12,6 @@ from collections.abc import Iterable
 from cryptography import x509
 from cryptography.hazmat import asn1
 from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509 import verification
-from cryptography.x509.oid import ExtendedKeyUsageOID
 from rfc3161_client import VerifierBuilder, decode_timestamp_response
 from rfc3161_client.errors import VerificationError
 
@@ -30,7 +28,6 @@ from anchor.sigstore.rfc3161 import (
 from anchor.sigstore.timestamp_response import Response
 from anchor.sigstore.trusted_root import Authority
 from anchor.sigstore.x509 import Fields, reading
-from anchor.verify import certification_path
 from anchor.verify.effort import Effort
 from anchor.verify.report import VerifiedTime
 
@@ -86,31 +83,19 @@ def check(
 
 
 def _by(authority: Authority, response: Response, signature: bytes, where: str) -> VerifiedTime:
-    leaf, *above = authority.fields
+    leaf = authority.fields[0]
     time = response.time
     _check_known(response, where)
     if not authority.window.covers(time):
         span = f"trusted from {authority.window}, not at {time.isoformat()}"
         raise Refused(f"{authority.name} is {span}", where=where)
-    certification_path.validate(
-        leaf,
-        above,
-        time,
-        authority=authority,
-        purpose=ExtendedKeyUsageOID.TIME_STAMPING,
-        leaf_policy=_LEAF,
-        where=f"{where} certificate",
-    )
+    authority.stamping.own(time, f"{where} certificate")
     _check_signed(authority, response, signature, where)
     with reading("a certificate", where):
         der = leaf.certificate.public_bytes(Encoding.DER)
     check_signing_certificate(response, der, where=where)
     _check_name(response, leaf, where)
     return VerifiedTime("rfc3161", authority.uri or authority.subject, time, authority.fingerprints[0])
-
-
-_LEAF = verification.ExtensionPolicy.permit_all()
-"""The library for tokens checks the extended key usage of their certificate (RFC 3161 section 2.3)."""
 
 
 def _check_known(response: Response, where: str) -> None:
@@ -213,11 +198,8 @@ class _DirectoryName:
 
 def _alternatives(leaf: Fields) -> list[bytes]:
     """The encoded subject alternative names."""
-    try:
-        names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except x509.ExtensionNotFound:
-        return []
-    return timestamp_response.members(names.public_bytes())
+    names = leaf.extension(x509.SubjectAlternativeName)
+    return [] if names is None else timestamp_response.members(names.public_bytes())
 
 
 def _plain(name: x509.Name) -> list[list[tuple[str, str]]]:

@@ -8,16 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.x509.oid import ExtendedKeyUsageOID
-from cryptography.x509.verification import ExtensionPolicy
 
 from anchor.errors import AnchorError, Refused, Unsupported
 from anchor.net import tuf_roots
 from anchor.net.budget import Budget
 from anchor.sigstore import trusted_root
 from anchor.sigstore.trusted_root import Authority, Window
-from anchor.verify import certification_path
+from anchor.sigstore.x509 import Fields
 from tests.support.forge import bundles
 
 Edit = Callable[[dict[str, Any]], object]
@@ -44,26 +41,19 @@ def test_the_shipped_roots_are_read_whole(name: str) -> None:
     assert found.authorities
     assert found.timestamp_authorities
     assert not found.unusable
-    code, stamps = ExtendedKeyUsageOID.CODE_SIGNING, ExtendedKeyUsageOID.TIME_STAMPING
-    for purpose, authorities in ((code, found.authorities), (stamps, found.timestamp_authorities)):
-        for authority in authorities:
-            assert reaches_its_root(authority, purpose)
+    for authority in found.authorities:
+        listed = authority.fields
+        assert [(one.path[0], one.path[-1]) for one in authority.signing.issuers] == [
+            (one, listed[-1]) for one in listed
+        ]
+    for authority in found.timestamp_authorities:
+        assert stamping_path(authority) == authority.fields
 
 
-def reaches_its_root(authority: Authority, purpose: x509.ObjectIdentifier) -> int:
-    """The certificates on the path from the first that an authority lists to the last."""
-    first, *above = authority.fields
+def stamping_path(authority: Authority) -> tuple[Fields, ...]:
+    """The path of its own certificate when all of them have begun."""
     start = max(one.not_before for one in authority.fields)
-    found = certification_path.validate(
-        first,
-        above,
-        start,
-        authority=authority,
-        purpose=purpose,
-        leaf_policy=ExtensionPolicy.permit_all(),
-        where="certificate",
-    )
-    return len(found)
+    return authority.stamping.own(start, "certificate")
 
 
 def test_the_public_v2_log_has_its_published_key_id() -> None:
@@ -161,7 +151,7 @@ def test_a_time_stamper_without_certificates_is_read_and_stands_for_nothing() ->
 def test_a_chain_in_the_wrong_order_is_noticed() -> None:
     found = root(lambda r: r["timestampAuthorities"][0]["certChain"]["certificates"].reverse())
     with pytest.raises(Refused, match="not issued by"):
-        reaches_its_root(found.timestamp_authorities[0], ExtendedKeyUsageOID.TIME_STAMPING)
+        stamping_path(found.timestamp_authorities[0])
 
 
 def test_both_ends_of_a_window_belong_to_it() -> None:
