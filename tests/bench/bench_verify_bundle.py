@@ -2,8 +2,8 @@
 """The cost of verifying a bundle in process, beside the stock `Verifier`, and what 10,000 hold in memory.
 
 Run: python -m tests.bench.bench_verify_bundle [--count 10000]. Both sides verify the same bytes under the
-same trusted root, parsed once, taking turns; a bundle is parsed from JSON each time. Memory is that of a
-process of its own, which verifies distinct bundles only.
+same trusted root, parsed once, taking turns (`turns.paired`); a bundle is parsed from JSON each time. Memory
+is that of a process of its own, which verifies distinct bundles only.
 """
 
 import argparse
@@ -20,30 +20,58 @@ from anchor.sigstore import trusted_root
 from anchor.sigstore.artifact import Artifact
 from anchor.verify.bundle import verify_bundle
 from anchor.verify.policy import Signer
-from tests.bench.turns import best
-from tests.support.forge.authorities import IDENTITY, ISSUER
-from tests.support.forge.bundles import ARTIFACT, NOW, V1, V1_DSSE, V2, V2_DSSE, Recipe, make, v2_log
+from tests.bench.turns import paired
+from tests.support.forge.authorities import IDENTITY, ISSUER, authority
+from tests.support.forge.bundles import (
+    ARTIFACT,
+    NOW,
+    V1,
+    V1_DSSE,
+    V2,
+    V2_DSSE,
+    Recipe,
+    ca_instance,
+    make,
+    v2_log,
+)
 from tests.support.forge.bundles import trusted_root as forged_root
+from tests.support.forge.edits import put
+from tests.support.forge.keys import Key, ecdsa
 
-KINDS = {"v2-message": V2, "v2-dsse": V2_DSSE, "v1-message": V1, "v1-dsse": V1_DSSE}
-ROOT = json.dumps(forged_root()).encode()
+
+def p384(seed: str) -> Key:
+    """A key on the curve that the certificate authority of the public instance uses."""
+    return ecdsa(seed, "p384")
+
+
+LIKE_PUBLIC = V1_DSSE.but(issued_by=authority("fulcio p384", keys=p384))
+KINDS = {
+    "v2-message": V2,
+    "v2-dsse": V2_DSSE,
+    "v1-message": V1,
+    "v1-dsse": V1_DSSE,
+    "v1-dsse-p384": LIKE_PUBLIC,
+}
+
+
+def root_of(recipe: Recipe) -> bytes:
+    """The trusted root that lists the authority of the recipe."""
+    listed = put("certificateAuthorities", [ca_instance(recipe.issued_by, "fulcio")])
+    return json.dumps(forged_root(listed)).encode()
 
 
 @dataclass(frozen=True)
 class Cost:
-    """The least milliseconds a bundle."""
+    """The median milliseconds of CPU a bundle, and the median of the ratios of pairs."""
 
     ours: float
     stock: float
-
-    @property
-    def ratio(self) -> float:
-        return self.ours / self.stock
+    ratio: float
 
 
-def ours() -> Callable[[bytes, bytes], None]:
+def ours(listed: bytes) -> Callable[[bytes, bytes], None]:
     """Our verifier over one trusted root."""
-    root = trusted_root.parse(ROOT)
+    root = trusted_root.parse(listed)
     signers = [Signer(identity=IDENTITY, issuer=ISSUER)]
 
     def verify(bundle: bytes, artifact: bytes) -> None:
@@ -55,7 +83,7 @@ def ours() -> Callable[[bytes, bytes], None]:
     return verify
 
 
-def stock() -> Callable[[bytes, bytes], None]:
+def stock(listed: bytes) -> Callable[[bytes, bytes], None]:
     """The stock verifier over the same."""
     from sigstore.hashes import Hashed
     from sigstore.models import Bundle
@@ -64,7 +92,7 @@ def stock() -> Callable[[bytes, bytes], None]:
 
     from tests.support.forge.client_verdicts import verifier
 
-    client, signer = verifier(ROOT), policy.Identity(identity=IDENTITY, issuer=ISSUER)
+    client, signer = verifier(listed), policy.Identity(identity=IDENTITY, issuer=ISSUER)
 
     def verify(data: bytes, artifact: bytes) -> None:
         bundle = Bundle.from_json(data)
@@ -77,15 +105,12 @@ def stock() -> Callable[[bytes, bytes], None]:
     return verify
 
 
-def cost(recipe: Recipe, *, rounds: int = 200, most: float = 0) -> Cost:
-    """Both sides on one bundle, in turns. It is done as soon as the ratio is below `most`."""
-    data = json.dumps(make(recipe)).encode()
-    found = best(
-        *(partial(side, data, ARTIFACT) for side in (ours(), stock())),
-        rounds=rounds,
-        enough=lambda seconds: seconds[0] / seconds[1] < most,
-    )
-    return Cost(*(1000 * seconds for seconds in found))
+def cost(recipe: Recipe, *, rounds: int = 60) -> Cost:
+    """Both sides on one bundle, in turns."""
+    data, listed = json.dumps(make(recipe)).encode(), root_of(recipe)
+    one, other = (partial(side(listed), data, ARTIFACT) for side in (ours, stock))
+    found = paired(one, other, rounds=rounds, runs=4)
+    return Cost(1000 * found.one, 1000 * found.other, found.ratio)
 
 
 def resident() -> int:
@@ -96,7 +121,7 @@ def resident() -> int:
 
 def growth(count: int) -> tuple[int, int]:
     """Bytes held after the first fifth of `count` distinct bundles, and after all of them."""
-    verify, early = ours(), 0
+    verify, early = ours(root_of(V2)), 0
     for number in range(count):
         artifact = b"%d" % number
         recipe = (V2, V2_DSSE)[number % 2].but(artifact=artifact, log=lambda: v2_log(fill=3), after=0)
