@@ -73,6 +73,7 @@ def verify_bundle(
             bundle=parsed,
             root=trusted_root,
             artifact=artifact,
+            message=Artifact(content.pae()) if isinstance(content := parsed.content, Envelope) else artifact,
             signers=None if signers is None else tuple(signers),
             wanted_key=key,
             now=now,
@@ -96,6 +97,8 @@ class _Run(msgspec.Struct, kw_only=True):
     bundle: Bundle
     root: TrustedRoot
     artifact: Artifact | None
+    message: Artifact | None
+    """The bytes that the signature covers: the envelope's PAE, or the file."""
     signers: tuple[Signer, ...] | None
     wanted_key: Key | None
     now: datetime
@@ -118,12 +121,6 @@ class _Run(msgspec.Struct, kw_only=True):
     def keyless(self) -> bool:
         """True if the bundle is signed by a certificate."""
         return self.bundle.certificate is not None
-
-    @property
-    def message(self) -> Artifact | None:
-        """The bytes that the signature covers: the envelope's PAE, or the file."""
-        content = self.bundle.content
-        return Artifact(content.pae()) if isinstance(content, Envelope) else self.artifact
 
 
 def _report(run: _Run) -> BundleReport:
