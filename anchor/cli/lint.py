@@ -49,6 +49,8 @@ def command(
         try:
             report, reading = given.read(partial(lint_files, schema=schema))
         except Unread as e:
+            if e.file is None:
+                raise
             report, reading = lint_malformed(e.file, e), None
     if as_json:
         print_json({**msgspec.to_builtins(report), "reading": reading})

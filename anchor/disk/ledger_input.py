@@ -43,10 +43,12 @@ _MAGIC = {b"\x1f\x8b": GZ, b"\x28\xb5\x2f\xfd": ZST}
 class Unread(Malformed):
     """The refusal of a ledger's reader, if no option resolves its cause."""
 
-    def __init__(self, error: Malformed, file: LedgerFile) -> None:
-        super().__init__(error.problem, where=error.where, remedy=error.remedy)
+    def __init__(
+        self, problem: str, *, where: str = "", remedy: str = "", file: LedgerFile | None = None
+    ) -> None:
+        super().__init__(problem, where=where, remedy=remedy)
         self.file = file
-        """The refused file, with its reader and its dialect."""
+        """The refused file, with its reader and its dialect; None once an outer place was put before it."""
 
 
 class GivenLedger:
@@ -81,7 +83,9 @@ class GivenLedger:
         for source, file in zip(self._inputs, ready, strict=True):
             if problem.where.startswith(file.where):
                 explained = _explained(source, file, self._choice, problem)
-                raise Unread(problem, file) if explained is problem else explained
+                if explained is problem:
+                    raise Unread(problem.problem, where=problem.where, remedy=problem.remedy, file=file)
+                raise explained
         raise problem
 
 
