@@ -39,8 +39,10 @@ def find(root: Path, ledger: str) -> Path:
 
     Raises `Misuse` if two folders could be it, or if a home that was adopted is gone.
     """
-    home = user_homes.followed(user_homes.of_ledger(ledger))
-    candidates = [home] if is_used(home) else _with_signer_of(root, ledger)
+    place = user_homes.of_ledger(ledger)
+    used = is_used(place)
+    home = user_homes.followed(place)  # after that look: another process may have made the link between them
+    candidates = [home] if used else _with_signer_of(root, ledger)
     old = user_homes.of_root(root)
     if is_used(old) and _may_be_of(old, ledger) and _may_hold(root, ledger):
         candidates.append(old)

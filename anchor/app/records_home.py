@@ -21,12 +21,11 @@ def find(root: Path) -> Path:
     old, place = user_homes.of_root(root), user_homes.of_records()
     if _has_records(old):
         return old
-    home = user_homes.followed(place)
-    if place.is_symlink() or _has_records(home):
-        return home
+    if place.is_symlink() or _has_records(place):
+        return user_homes.followed(place)  # after that look: another process may just have made the link
     found = _only_old()
     if found is None:
-        return home
+        return user_homes.followed(place)
     try:
         _adopt(place)
     except (

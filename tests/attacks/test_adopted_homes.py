@@ -5,18 +5,19 @@ The old homes here were made by the program of version 0.1 itself. The attacks: 
 two processes, a kill at any operation, two homes that could be meant, and a folder that cannot be written.
 """
 
+import itertools
 import os
 import re
 import shlex
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import pytest
 
-from anchor.app import publisher_homes
+from anchor.app import publisher_homes, records_home
 from anchor.disk import user_homes
 from anchor.errors import Misuse, Unavailable
 from tests.support.process import crash, program_0_1
@@ -258,6 +259,60 @@ def test_processes_that_adopt_at_once_find_one_home(old: Old) -> None:
     assert found.count(str((old.home, True))) == 1
 
 
+Look = tuple[object, str]
+"""A function that looks at the disk: its module, and its name there."""
+
+
+def linked_meanwhile(find: Callable[[], Path], looks: list[Look], place: Path) -> Iterator[Path]:
+    """The home that is found each time, while another process makes the link to it: after the first look at
+    the disk, after the second one, and so on."""
+    home = find()
+    for number in itertools.count(1):
+        place.unlink(missing_ok=True)
+        calls = itertools.count(1)
+        with pytest.MonkeyPatch.context() as patch:
+            for module, name in looks:
+                real = getattr(module, name)
+                patch.setattr(module, name, partial(linked_after, number, calls, place, home, real))
+            yield find()
+        if next(calls) <= number:
+            return
+
+
+def linked_after(
+    number: int, calls: Iterator[int], place: Path, home: Path, real: Callable[..., object], *given: Path
+) -> object:
+    """A call. If it is the one with this number, another process makes the link right after it."""
+    found = real(*given)
+    if next(calls) == number and not place.is_symlink():
+        place.symlink_to(home.name)
+    return found
+
+
+def test_a_home_that_another_process_adopts_at_any_moment_is_one(old: Old) -> None:
+    """Under its own name and behind the link it would be two that could be meant."""
+    looks: list[Look] = [(publisher_homes, "is_used"), (user_homes, "followed"), (user_homes, "all_folders")]
+    found = [*linked_meanwhile(lambda: publisher_homes.find(old.root, NAME), looks, old.place)]
+    assert len(found) > 3
+    assert {*found} == {old.home}
+
+
+def test_records_that_another_process_adopts_at_any_moment_are_found_by_their_own_name(
+    old: Old, tmp_path: Path
+) -> None:
+    """The mark of the records is for the name of their home."""
+    shutil.rmtree(next(old.state.glob("watch-2-*")))
+    (home,) = old.state.glob("watch-1-*")
+    looks: list[Look] = [
+        (records_home, "_has_records"),
+        (user_homes, "followed"),
+        (user_homes, "all_folders"),
+    ]
+    found = [*linked_meanwhile(lambda: records_home.find(tmp_path), looks, user_homes.of_records())]
+    assert len(found) > 3
+    assert {*found} == {home}
+
+
 def test_publications_at_once_from_two_folders_make_one_signer_and_one_entry(
     old: Old, tmp_path: Path
 ) -> None:
@@ -455,8 +510,6 @@ def test_records_are_found_where_no_link_can_be_made(old: Old, tmp_path: Path) -
 
 
 def test_evidence_is_kept_where_records_are_not_clear(old: Old) -> None:
-    from anchor.app import records_home
-
     with pytest.raises(Misuse):
         records_home.find(old.root)
     assert records_home.for_evidence(old.root) == user_homes.of_records()
