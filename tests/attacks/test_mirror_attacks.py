@@ -214,7 +214,8 @@ def test_a_log_whose_files_do_not_hash_up_is_not_taken(mirrored: Mirrored, spoil
     assert mirrored.site.publish(f"{LEDGER}| D | 4 |\n", "4").code == 0
     path = mirrored.site.root / "release" / "log" / log.origin / spoil
     data = path.read_bytes()
-    path.unlink() if how == "missing" else path.write_bytes(data[:-9] + b"x" + data[-8:])
+    other = b"y" if data[-9:-8] == b"x" else b"x"  # a signature or hash may have an x there
+    path.unlink() if how == "missing" else path.write_bytes(data[:-9] + other + data[-8:])
     for _ in range(2):
         ran = mirrored.run()
         assert ran.code == 3, ran
