@@ -3,6 +3,7 @@
 
 import datetime as dt
 import ipaddress
+import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -69,6 +70,7 @@ class _Handler(Handler):
 
     def _pour(self, server: FolderServer) -> None:
         self.close_connection = True
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 16)  # `sent`: what was taken
         self.send_response(200)
         self.end_headers()
         try:
