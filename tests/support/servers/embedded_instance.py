@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from tests.support.process.anchor_cli import ROOT
 
@@ -36,7 +37,17 @@ def serving(home: Path) -> Iterator[Served]:
     with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
         assert process.stdout
         try:
-            about = json.loads("".join(iter(process.stdout.readline, "}\n")) + "}")
-            yield Served(about, home / "instance/log", process.pid)
+            yield Served(_about(process.stdout), home / "instance/log", process.pid)
         finally:
             process.terminate()
+
+
+def _about(printed: IO[str]) -> dict[str, str]:
+    """The document that it prints before it serves. A process that ended has none, and that is an error."""
+    lines = []
+    for line in printed:
+        lines.append(line)
+        if line == "}\n":
+            break
+    found: dict[str, str] = json.loads("".join(lines))
+    return found
