@@ -33,6 +33,8 @@ def cut_off() -> Path:
     os.environ.setdefault("GOENV", str(config / "go" / "env"))
     for name in [n for n in os.environ if n.startswith("ANCHOR_") and not n.startswith("ANCHOR_STACK_")]:
         del os.environ[name]
+    for name in ("COLUMNS", "FORCE_COLOR", "NO_COLOR"):  # CI systems set them; a test sets what it needs
+        os.environ.pop(name, None)
     for name, place in _XDG.items():
         folder = base / place
         folder.mkdir(parents=True)
