@@ -208,7 +208,7 @@ def test_two_at_once_is_told_and_a_killed_one_holds_nobody_up(site: Site, tmp_pa
 
     def hold() -> None:
         held.touch()
-        time.sleep(120)
+        time.sleep(300)  # as long as a test may take; it is killed before
 
     running = crash.start(partial(stopped_after, "sending", hold, site, OTHER, "1.1.0"))
     wait_for(held.exists)
