@@ -12,6 +12,7 @@ from functools import partial
 import pytest
 import sqlalchemy as sa
 
+from anchor.disk import worker_id
 from anchor.errors import Unavailable
 from anchor.records import check, queue, store
 from anchor.records.database import Database
@@ -38,6 +39,14 @@ __all__ = ["database", "empty", "lender", "like", "postgresql", "sqlite", "url"]
 
 def targets(database: Database, count: int) -> None:
     queue.watch_all(database, [f"t{n}/release.json" for n in range(count)], now=time.time() - 60)
+
+
+def held(database: Database) -> queue.Lease:
+    """A target that this process has. The workers wait for it, so they do not end before it is given up: they
+    may have done all others before this process looks at them."""
+    lease = queue.acquire(database, worker=worker_id.name(), now=time.time())
+    assert isinstance(lease, queue.Lease)
+    return lease
 
 
 class Fleet:
@@ -98,12 +107,17 @@ def test_no_run_is_lost_or_doubled_when_workers_are_killed_at_random(
         )
     with outcomes.opened(where) as opened:
         targets(opened, count)
+        wanted = min(12, count // 20)
+        lease: queue.Lease | None = held(opened)
         workers = Fleet(where, 4)
         limit = time.monotonic() + 240
         while not workers.ended() and time.monotonic() < limit:
             time.sleep(dice.uniform(0.1, 0.6) * min(1, count / 1000))  # few runs end soon
-            if workers.kills < min(12, count // 20) and outcomes.overdue(opened, now=time.time()):
+            if workers.kills < wanted:
                 workers.kill_one(dice)
+            elif lease is not None:
+                queue.abandon_run(opened, lease, now=time.time())
+                lease = None
         workers.finish()
         with opened.read() as connection:
             finished = sa.select(Run.claim_id, sa.func.count()).where(Run.state == "finished")
@@ -111,7 +125,7 @@ def test_no_run_is_lost_or_doubled_when_workers_are_killed_at_random(
             open_runs = connection.execute(sa.select(Work.claim_id).where(Work.run.is_not(None))).all()
             states = dict(connection.execute(sa.select(Run.state, sa.func.count()).group_by(Run.state)).all())
             stored = connection.execute(sa.select(sa.func.count()).select_from(Checkpoint)).scalar_one()
-        assert workers.kills > 0
+        assert workers.kills == wanted
         assert len(per_target) == count  # none lost
         assert {n for _, n in per_target} == {1}  # none doubled
         assert states.keys() <= {"finished", "interrupted"}
@@ -144,6 +158,7 @@ def test_no_run_is_lost_or_doubled_when_all_working_state_is_lost_again_and_agai
     with outcomes.opened(where) as opened:
         targets(opened, count)
         monkeypatch.setattr(worker, "SOONEST", 0.1)  # also in the processes, which are forked
+        held(opened)  # until it is lost too
         workers, losses = Fleet(where, 4), 0
         limit = time.monotonic() + 240
         while not workers.ended() and time.monotonic() < limit:
