@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from anchor.net import witness_client
 from anchor.publish import anchoring
 from anchor.tlog import add_checkpoint, note, witness_policy
 from anchor.tlog.keys import parse_vkey
@@ -52,9 +53,13 @@ def three() -> Iterator[Witnesses]:
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The whole patience only makes a test slow: what is missing here stays missing."""
+    """The whole patience only makes a test slow: what is missing here stays missing.
+
+    Whoever answers is waited for, also where the others are a quorum without him.
+    """
     monkeypatch.setattr(anchoring, "PATIENCE", 0.3)
     monkeypatch.setattr(anchoring, "POLL", 0.05)
+    monkeypatch.setattr(witness_client, "AFTER_QUORUM", 60.0)
 
 
 def test_cosignatures_are_in_the_bundle_and_in_every_copy_of_the_checkpoint(
