@@ -20,7 +20,7 @@ import requests
 from anchor.errors import Unavailable
 from anchor.witness import known_logs, witness_home
 from anchor.witness.cosigning import Witness
-from anchor.witness.held_store import FILE, MARK
+from anchor.witness.held_store import MARK, WAL
 from tests.support.logs.simlog import SimLog
 from tests.support.logs.submissions import body
 from tests.support.process import crash
@@ -70,16 +70,24 @@ def traced(home: Path, trace: Path) -> Iterator[str]:
 
 
 def steps(trace: str) -> list[str]:
-    """Each write, sync and answer of a trace, with the file that it is about, in order."""
-    found = []
+    """Each write, sync and answer of a trace, with the file that it is about, in order.
+
+    A call during which another thread does something has two lines. It counts when it has returned, an answer
+    when it leaves.
+    """
+    found, begun = [], dict[str, str]()
     for line in trace.splitlines():
-        call = re.search(r"\b(\w+)\((\d+)<([^>]*)>", line)
-        if call is None or "unfinished" in line or " resumed" in line:
+        thread, _, text = line.partition(" ")
+        if text.endswith("<unfinished ...>") and '"HTTP/1.1' not in text:
+            begun[thread] = text
+            continue
+        call = re.search(r"\b(\w+)\((\d+)<([^>]*)>", begun.pop(thread, "") if "resumed>" in text else text)
+        if call is None:
             continue
         name = call[3].rpartition("/")[2]
-        if name in (f"{FILE}-wal", MARK):
+        if name in (WAL, MARK):
             found.append(f"{'write' if 'write' in call[1] else 'sync'} {name}")
-        elif call[1] == "sendto" and '"HTTP/1.1' in line:
+        elif call[1] == "sendto" and '"HTTP/1.1' in text:
             found.append("answer")
     return found
 
@@ -95,10 +103,28 @@ def test_the_tree_and_the_mark_are_synced_before_the_answer_leaves(tmp_path: Pat
     assert len(answers) == 2
     for start, end in ((0, answers[0]), (answers[0], answers[1])):
         part = done[start:end]
-        stored = len(part) - 1 - part[::-1].index(f"sync {FILE}-wal")
+        stored = len(part) - 1 - part[::-1].index(f"sync {WAL}")
         marked = len(part) - 1 - part[::-1].index(f"sync {MARK}")
-        assert part.index(f"write {FILE}-wal") < stored < part.index(f"write {MARK}") < marked, part
-        assert f"write {FILE}-wal" not in part[stored:], part
+        assert part.index(f"write {WAL}") < stored < part.index(f"write {MARK}") < marked, part
+        assert f"write {WAL}" not in part[stored:], part
+
+
+def test_a_call_in_two_lines_is_one_step() -> None:
+    whole = """\
+7 pwrite64(5</w/store.sqlite-wal>, "1", 1, 0) = 1
+7 fdatasync(5</w/store.sqlite-wal>) = 0
+7 sendto(6<socket:[1]>, "HTTP/1.1 200 OK"..., 99, 0, NULL, 0) = 99
+"""
+    parts = """\
+7 pwrite64(5</w/store.sqlite-wal>, "1", 1, 0) = 1
+7 fdatasync(5</w/store.sqlite-wal> <unfinished ...>
+6 +++ exited with 0 +++
+7 <... fdatasync resumed>) = 0
+7 sendto(6<socket:[1]>, "HTTP/1.1 200 OK"..., 99, 0, NULL, 0 <unfinished ...>
+8 write(1<pipe:[2]>, "a", 1) = 1
+7 <... sendto resumed>) = 99
+"""
+    assert steps(whole) == steps(parts) == [f"write {WAL}", f"sync {WAL}", "answer"]
 
 
 def fill(folder: Path, size: int) -> Any:
