@@ -150,8 +150,8 @@ def _scratch() -> Iterator[Path]:
     try:
         yield folder
     finally:
-        # A second Ctrl-C must not leave half of it behind.
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+        # Neither a second Ctrl-C nor the alarm of the first one may leave half of it behind.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGALRM})
         try:
             shutil.rmtree(folder, ignore_errors=True)
         finally:

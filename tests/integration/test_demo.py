@@ -5,17 +5,20 @@ import json
 import os
 import re
 import resource
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from anchor.app import demo
 from anchor.app.demo import ACTS, Act, Ran
+from anchor.cli import stopping
 from anchor.verdict import Class
 from tests.support.process import fork_server
 from tests.support.process.anchor_cli import ROOT, anchor, process
@@ -147,6 +150,31 @@ def test_a_refusal_that_does_not_come_is_a_defect(act: Act, code: int, said: str
     assert demo.found(act, Ran(code, "", f"anchor: facts: {said} 2013)\n")) is found
 
 
+def test_an_alarm_while_its_folder_is_removed_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It rings five seconds after the first Ctrl-C, and a slow machine may be removing the folder then."""
+    real = shutil.rmtree
+
+    def ring(folder: Path, **more: Any) -> None:
+        signal.raise_signal(signal.SIGALRM)
+        real(folder, **more)
+
+    def stopped(*_: object) -> Ran:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return Ran(0, "", "")
+
+    for name, value in places(tmp_path).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.setattr(stopping, "PATIENCE", 600.0)
+    monkeypatch.setattr(demo, "perform", stopped)
+    monkeypatch.setattr(shutil, "rmtree", ring)
+    assert anchor("demo").code == 130
+    monkeypatch.undo()
+    assert left(tmp_path) == []
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("group", [True, False], ids=["from a terminal", "to this process"])
 def test_stopped_it_leaves_nothing_behind(number: signal.Signals, group: bool, tmp_path: Path) -> None:
@@ -162,7 +190,7 @@ def test_stopped_it_leaves_nothing_behind(number: signal.Signals, group: bool, t
     ) as child:
         assert child.stdout is not None
         assert child.stdout.readline().startswith("1.  ")
-        while not left(tmp_path):
+        while not left(tmp_path) and child.poll() is None:
             time.sleep(0.01)
         (os.killpg if group else os.kill)(child.pid, number)
         out, err = child.communicate(timeout=100)
