@@ -37,7 +37,7 @@ export HOME=/root PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin NO_PROXY='*'
 mkdir "$SCRATCH/web" && cp -a "$SITE" "$SCRATCH/web/ledger"
 "$PYTHON" -m http.server 8000 --bind 127.0.0.1 --directory "$SCRATCH/web" >"$SCRATCH/web.log" 2>&1 &
 trap 'kill $(jobs -p)' EXIT
-for n in $(seq 100); do (: </dev/tcp/127.0.0.1/8000) 2>&- && break; sleep 0.1; done
+for n in $(seq 900); do (: </dev/tcp/127.0.0.1/8000) 2>&- && break; sleep 0.1; done
 """
 
 
@@ -49,7 +49,7 @@ def service(unit: str) -> str:
         f"install -d -o {own['User']} -m {own['StateDirectoryMode']} /var/lib/{own['StateDirectory']}\n"
         f"runuser -u {own['User']} -- env -i PATH=/usr/bin:/bin {settings} {own['ExecStart']} --every 1s "
         '>"$SCRATCH/journal" 2>&1 &\nSERVICE=$!\n'
-        'for n in $(seq 300); do grep -q SIGTERM "$SCRATCH/journal" && break; sleep 0.1; done\n'
+        'for n in $(seq 900); do grep -q SIGTERM "$SCRATCH/journal" && break; sleep 0.1; done\n'
     )
 
 
@@ -80,7 +80,7 @@ def test_every_command_of_the_page_works_in_its_order(tmp_path: Path) -> None:
         'open(os.environ["SCRATCH"] + "/metrics", "wb").write(text)',
         "END",
         "stat -c '%U %a' /var/lib/anchor /etc/anchor/watch.env",
-        'kill -TERM "$(pgrep -u anchor -f "anchor watch" | tail -1)"; wait "$SERVICE"; echo "ended $?"',
+        'kill -TERM "$(pgrep -P "$SERVICE")"; wait "$SERVICE"; echo "ended $?"',
     ]
     text = "\n".join([BEFORE, *script]).replace("https://example.org/", "http://127.0.0.1:8000/")
     text = text.replace("/var/lib/anchor ANCHOR_POLICY", "/var/lib/anchor NO_PROXY='*' ANCHOR_POLICY")
