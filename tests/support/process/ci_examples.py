@@ -59,8 +59,13 @@ def shell(script: str, cwd: Path, **env: str) -> subprocess.CompletedProcess[str
 
 
 def git(cwd: Path, *words: str) -> str:
+    """The output of a git command. The settings of the user have no effect: they may sign or run hooks."""
     name = ("-c", "user.name=x", "-c", "user.email=x@example.com", "-c", "init.defaultBranch=main")
-    return subprocess.run(["git", *name, *words], cwd=cwd, check=True, capture_output=True, text=True).stdout
+    env = {**os.environ, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
+    done = subprocess.run(
+        ["git", *name, *words], cwd=cwd, env=env, check=True, capture_output=True, text=True
+    )
+    return done.stdout
 
 
 class Repository:

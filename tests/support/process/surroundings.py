@@ -14,6 +14,9 @@ MEMORY = Path("/dev/shm")
 ENOUGH = 4 << 30
 """Bytes that must be free there."""
 
+_GIT = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR", "GIT_PREFIX")
+"""The repository of whoever runs the tests from a hook of git. A test means that of its own folder."""
+
 _XDG = {"CONFIG": ".config", "STATE": ".local/state", "CACHE": ".cache", "DATA": ".local/share"}
 
 
@@ -34,6 +37,8 @@ def cut_off() -> Path:
     for name in [n for n in os.environ if n.startswith("ANCHOR_") and not n.startswith("ANCHOR_STACK_")]:
         del os.environ[name]
     for name in ("COLUMNS", "FORCE_COLOR", "NO_COLOR"):  # CI systems set them; a test sets what it needs
+        os.environ.pop(name, None)
+    for name in _GIT:
         os.environ.pop(name, None)
     for name, place in _XDG.items():
         folder = base / place
