@@ -47,15 +47,22 @@ def ask():
     server.sendall(data)
     return server
 
+def told():
+    data = server.recv(4)
+    if len(data) < 4:
+        os.write(2, b"the server of forks has ended\\n")
+        os._exit(1)
+    return int.from_bytes(data, "big", signed=True)
+
 passed_on = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 before = signal.pthread_sigmask(signal.SIG_BLOCK, passed_on)  # or one that comes before the handlers is lost
 server = ask()
-pid = int.from_bytes(server.recv(4), "big")
+pid = told()
 for number in passed_on:
     if signal.getsignal(number) is not signal.SIG_IGN:
         signal.signal(number, lambda number, _: os.kill(pid, number))
 signal.pthread_sigmask(signal.SIG_SETMASK, before)
-code = int.from_bytes(server.recv(4), "big", signed=True)
+code = told()
 if code < 0:
     signal.signal(-code, signal.SIG_DFL)
     os.kill(os.getpid(), -code)
@@ -176,8 +183,8 @@ def _begun(client: socket.socket) -> int:
     """Read what a client asks, fork its process, and tell it the number of that."""
     size, streams, _, _ = socket.recv_fds(client, 4, 3)
     data = b""
-    while len(data) < int.from_bytes(size, "big"):
-        data += client.recv(1 << 16)
+    while len(data) < int.from_bytes(size, "big") and (more := client.recv(1 << 16)):  # it may be killed
+        data += more
     pid = os.fork()
     if not pid:
         _command(data.split(b"\0"), streams)
