@@ -5,13 +5,15 @@ import itertools
 import os
 import shutil
 import tempfile
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import sqlalchemy as sa
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from anchor.records.tables import Base
 
@@ -56,9 +58,26 @@ def new_database(url: str, *, like: str = "template1") -> str:
     name = f"records_{os.getpid()}_{next(_numbers)}"
     engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
-        connection.execute(sa.text(f"CREATE DATABASE {name} TEMPLATE {like}"))
+        _copy(connection, like, name)
     engine.dispose()
     return sa.make_url(url).set(database=name).render_as_string(hide_password=False)
+
+
+def _copy(connection: Connection, like: str, name: str) -> None:
+    """Copy a database.
+
+    The process of a closed connection may be in it for a while. The server waits for it, five seconds at
+    most, and is asked again.
+    """
+    limit = time.monotonic() + 60
+    while True:
+        try:
+            connection.execute(sa.text(f"CREATE DATABASE {name} TEMPLATE {like}"))
+        except OperationalError:
+            if time.monotonic() > limit:
+                raise
+        else:
+            return
 
 
 class Lender:
