@@ -56,7 +56,8 @@ def test_while_one_process_anchors_the_database_of_another_home_waits(
         assert "another process is anchoring" in done.err
     engine = sa.create_engine(url)
     with engine.connect() as connection:  # whoever died holds nothing
-        asked = sa.text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'")
+        here = "database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+        asked = sa.text(f"SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND {here}")
         locks = connection.execute(asked).scalar()
     engine.dispose()
     assert locks == 0

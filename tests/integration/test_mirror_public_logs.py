@@ -55,7 +55,7 @@ def run(
     )
     with mirror_folder.held(folder) as held:
         (found,) = mirror_logs.mirror(
-            [ORIGIN], wanted, held, budget=Budget(20), offline=False, traffic=Traffic(most)
+            [ORIGIN], wanted, held, budget=Budget(60), offline=False, traffic=Traffic(most)
         )
         mirror_logs.put(found, held)
         held.forget_waiting()

@@ -14,6 +14,8 @@ from tests.support.process.anchor_cli import ROOT
 from tests.support.process.need import need
 
 MAN = ROOT / "docs" / "man"
+PLAIN = {"MANPAGER": "cat", "MANWIDTH": "80", "LC_ALL": "C"}
+"""The page as it is shown without the user's settings."""
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +59,7 @@ def test_an_installed_wheel_has_the_man_pages(uv: str, built: Path, tmp_path: Pa
     man = shutil.which("man")
     need(man, "apt-get install man-db")
     shows = [str(man), "-l", str(pages / "anchor-verify.1")]
-    shown = subprocess.run(shows, capture_output=True, text=True, env={**os.environ, "MANPAGER": "cat"})
+    shown = subprocess.run(shows, capture_output=True, text=True, env={**os.environ, **PLAIN})
     assert shown.returncode == 0, shown.stderr
     assert "check a published release" in shown.stdout
 

@@ -153,7 +153,7 @@ def test_the_embedded_instance_beside_a_public_log_only_where_it_is_named(
     anchor = msgspec.structs.replace(release.anchors[0], log=log)
     existing = msgspec.structs.replace(release, anchors=(anchor,))
     options = publish.SigningOptions(
-        home=tmp_path, budget=Budget(1.0), tokens=TokenSource(file=None, browser=False), chosen=chosen
+        home=tmp_path, budget=Budget(60.0), tokens=TokenSource(file=None, browser=False), chosen=chosen
     )
     said: list[str] = []
     found = publish.NamedInstances(["embedded"], options, said.append).open(existing)
