@@ -63,11 +63,14 @@ def ask(
         threading.Thread(target=one, args=(at_one_url,), daemon=True).start()
     found: dict[VerifierKey, Asked] = {}
     end = time.monotonic() + seconds
-    while len(found) < len(witnesses) and (left := end - time.monotonic()) > 0:
+    while len(found) < len(witnesses):
         budget.left()  # which raises where the whole command must end
+        left = max(0.0, end - time.monotonic())
         try:
             found |= {asked.key: asked for asked in answers.get(timeout=min(left, LOOK))}
         except queue.Empty:
+            if not left:  # what came in time was read, also where this thread looks late
+                break
             continue
         if enough([*found.values()]):
             end = min(end, time.monotonic() + AFTER_QUORUM)

@@ -125,6 +125,23 @@ def test_those_who_are_slow_are_waited_for_only_until_there_is_a_quorum(
     assert (asked[0].later, "no answer within" in asked[0].problem, bool(asked[1].line)) == (True, True, True)
 
 
+def test_an_answer_that_came_in_time_counts_where_this_thread_looks_late(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(witness_client, "AFTER_QUORUM", 0.0)
+    witnesses = many(3)
+
+    def late(_found: Sequence[Asked]) -> bool:
+        for thread in threading.enumerate():
+            if thread.name.endswith("(one)"):  # one of those that ask
+                thread.join(60)
+        return True
+
+    with serving(*witnesses):
+        asked = ask(witnesses, 3, enough=late)
+    assert [a.name for a in asked if a.line] == [w.name for w in witnesses]
+
+
 def test_the_budget_of_the_command_ends_it_all() -> None:
     bad = Witness("bad.example")
     with bad_server(hang_after) as server:
