@@ -9,6 +9,7 @@ import struct
 import sys
 import termios
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,6 +65,8 @@ def terminal(columns: int = 80, typed: str = "") -> Iterator[tuple[int, bytearra
     seen = bytearray()
     reader = threading.Thread(target=_read, args=(ours, seen))
     reader.start()
+    while seen.count(b"\n") < typed.count("\n"):  # the kernel shows what was typed when it comes to that
+        time.sleep(0.001)
     try:
         yield its, seen
     finally:
