@@ -89,7 +89,7 @@ def process(
         preexec_fn=before,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=280,
     )
     return Ran(done.returncode, done.stdout, done.stderr)
 
@@ -101,7 +101,7 @@ def apart(*words: object, cwd: Path | None = None, prefix: tuple[str, ...] = ())
         cwd=cwd,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=280,
     )
     return Ran(done.returncode, done.stdout, done.stderr)
 
