@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`anchor convert`: an accepted form of a file that no reader accepts, and a list of every change."""
 
+import io
 import shlex
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -13,9 +14,14 @@ from anchor.cli import options
 from anchor.cli.options import Output
 from anchor.cli.output import print_json, say
 from anchor.disk import user_files
+from anchor.disk.ledger_file import as_misuse
+from anchor.disk.zstd_file import unzstd
 from anchor.errors import Misuse
+from anchor.format.compression import gunzip
+from anchor.format.names import GZ
 from anchor.intake.convert import delimited, json_items, markdown_text, spreadsheet, table, write
 from anchor.intake.convert.changes import Change, Changes
+from anchor.intake.foreign import PACKED, unpacked
 from anchor.limits import CONVERTED
 from anchor.words import several
 
@@ -69,11 +75,11 @@ def command(*, file: Path, output: Output, as_json: bool, **given: object) -> in
     """Write FILE in a form that can be published, and list every change that was made.
 
     For workbooks (.xlsx, .ods, ...), for text in other encodings, with lines above the header or notes below
-    the table, and for JSON that is not UTF-8. FILE itself stays as it is. Read the list: what was changed
-    here is what people will check against your own file.
+    the table, and for JSON that is not UTF-8. Each may be compressed (.gz, .zst). FILE itself stays as it is.
+    Read the list: what was changed here is what people will check against your own file.
     """
     output.check_apart(file)
-    data = user_files.read(file, limit=CONVERTED)
+    data = _unpacked(user_files.read(file, limit=CONVERTED), where=str(file))
     changes, facts = Changes(), 0
     target = output.path.suffix.lower() if output.path != user_files.STDOUT else ".csv"
     if target not in (".csv", ".jsonl"):
@@ -97,9 +103,21 @@ def command(*, file: Path, output: Output, as_json: bool, **given: object) -> in
     return 0
 
 
+def _unpacked(data: bytes, *, where: str) -> bytes:
+    """The bytes that come out of a compressed file; other bytes as they are."""
+    ending = next((e for magic, e in PACKED.items() if data.startswith(magic)), "")
+    if not ending:
+        return data
+    packed = io.BytesIO(data)
+    with as_misuse():
+        if ending == GZ:
+            return gunzip(packed, where=where, limit=CONVERTED).read()
+        return unzstd(packed, where=where, limit=CONVERTED).read()
+
+
 def _converted(data: bytes, file: Path, target: str, given: Given, changes: Changes) -> Iterator[bytes]:
     """The lines of the file that is written."""
-    where, ending = str(file), file.suffix.lower()
+    where, ending = str(file), Path(unpacked(file.name)).suffix.lower()
     if ending in _WORKBOOKS or data.startswith(_STARTS):
         rows = spreadsheet.rows_of(data, given.sheet, changes, where=where)
         return _written(table.Converted(rows, changes, unit="row", skip=given.skip, where=where), target)

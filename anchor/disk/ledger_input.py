@@ -18,7 +18,6 @@ from anchor import limits
 from anchor.disk import user_files
 from anchor.disk.ledger_file import LedgerFile, as_misuse, open_ledger
 from anchor.disk.spooled_stream import spooled
-from anchor.disk.zstd_file import ZST
 from anchor.errors import Malformed, Misuse
 from anchor.format.compression import gunzip
 from anchor.format.names import GZ
@@ -26,18 +25,19 @@ from anchor.format.readers import READERS, written
 from anchor.format.readers.reader import NO_DIALECT, Dialect, Stream
 from anchor.intake.charset import decoded, encoding_of
 from anchor.intake.choice import Choice, ReadAs, check_stated, members_of, read_as, reader_with
+from anchor.intake.foreign import PACKED, ZST, packed_ending
 from anchor.intake.implausible import Doubt, refusal
-from anchor.intake.recognise import HEAD, Proposal, recognise
+from anchor.intake.later_lines import LaterLines, later_doubts
+from anchor.intake.layout import FIRST
+from anchor.intake.recognise import DELIMITED, HEAD, Proposal, recognise
 
 T = TypeVar("T")
 _AS_WRITTEN, _AS_SHOWN = "markdown-table-v1", "markdown-table-v2"
 _BUFFER = 1 << 20
 _END = 1 << 14
-"""Bytes at the end of a long file that are looked at."""
+"""Bytes at the end of a long file that are looked at for a note below the table."""
 _DEEP = 1 << 24
 """Bytes that are looked at to explain a refusal."""
-_MAGIC = {b"\x1f\x8b": GZ, b"\x28\xb5\x2f\xfd": ZST}
-"""A stream has no name that says how it is compressed."""
 
 
 class Unread(Malformed):
@@ -110,7 +110,7 @@ class _Input:
 
     file: LedgerFile
     name: str
-    """As the user typed it, without the ending of its compression."""
+    """As the user typed it."""
 
     def beginning(self, size: int) -> tuple[bytes, bool]:
         """The first bytes of what is read, and whether they are all of it."""
@@ -122,15 +122,13 @@ class _Input:
                 data += more
         return data[:size], len(data) <= size
 
-    def end(self, size: int) -> bytes:
-        """The last bytes of what is read; none if it is compressed, or has no end."""
-        if self.file.gzip or self.file.zstd:
-            return b""
+    def look_through(self, lines: LaterLines) -> None:
+        """Give all that is read to `lines`."""
         with as_misuse(), self.file.opened() as f:
-            if not f.seekable():
-                return b""
-            f.seek(max(0, f.seek(0, os.SEEK_END) - size))
-            return f.read(size)
+            stream: Stream = gunzip(f, where=self.file.where) if self.file.gzip else f
+            while data := stream.read(_BUFFER):
+                lines.add(data)
+        lines.finish()
 
     def has(self, word: bytes) -> bool:
         """True if the bytes have this word somewhere. A stream is not searched, and is taken to have it."""
@@ -153,19 +151,21 @@ def _input(path: Path, stack: contextlib.ExitStack) -> _Input:
         stream = stack.enter_context(spooled(source))
         with stream.opened() as f:
             head = f.read(4)
-        ending = next((e for magic, e in _MAGIC.items() if head.startswith(magic)), "")
+        # A stream has no name that says how it is compressed.
+        ending = next((e for magic, e in PACKED.items() if head.startswith(magic)), "")
         file = LedgerFile(path=path, stream=stream, compressed=ending == GZ, zstd=ending == ZST)
         return _Input(file=file, name="-" if path == user_files.STDIN else shown)
-    ending = next((e for e in (GZ, ZST) if path.name.lower().endswith(e)), "")
+    ending = packed_ending(path.name)
     file = LedgerFile(path=path, compressed=ending == GZ, zstd=ending == ZST)
-    return _Input(file=file, name=shown[: len(shown) - len(ending)])
+    return _Input(file=file, name=shown)
 
 
 def _settled(source: _Input, choice: Choice) -> LedgerFile:
     """The file with the reader and the dialect that it is read with."""
     data, whole = source.beginning(HEAD)
-    end = b"" if whole else source.end(_END)
-    proposal = recognise(source.name, data, whole=whole, choice=choice, end=end)
+    proposal = recognise(source.name, data, whole=whole, choice=choice)
+    if not proposal.doubts and not choice.as_read and set(proposal.readers) & set(DELIMITED):
+        proposal = _looked_through(source, data, proposal, choice, whole=whole)
     if proposal.doubts:
         raise _refused(source, proposal, choice)
     readers = proposal.readers
@@ -177,6 +177,27 @@ def _settled(source: _Input, choice: Choice) -> LedgerFile:
     if way.reader == _AS_WRITTEN and not choice.reader and not choice.as_read:
         _check_shown(file)
     return replace(file, otherwise=readers[1] if len(readers) > 1 else None)
+
+
+def _looked_through(
+    source: _Input, data: bytes, proposal: Proposal, choice: Choice, *, whole: bool
+) -> Proposal:
+    """The proposal for a delimited file whose first bytes are as they should be, with the doubts about the
+    rest of it."""
+    if whole and data.count(b"\n") + data.count(b"\r") <= FIRST:
+        return proposal
+    way = read_as(proposal.readers[0], proposal.members, where=source.file.where)
+    lines = LaterLines(written(way.dialect), data, end=_END)
+    source.look_through(lines)
+    found = recognise(source.name, data, whole=whole, choice=choice, end=lines.end)
+    if found.doubts or not lines.are_odd:
+        return found
+    try:
+        with open_ledger(_read_with(source.file, way)) as ledger:
+            doubts = later_doubts(source.name, ledger.table, choice.members)
+    except Malformed:  # whoever reads the file says so
+        return found
+    return msgspec.structs.replace(found, doubts=doubts)
 
 
 def _check_shown(file: LedgerFile) -> None:

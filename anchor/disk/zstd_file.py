@@ -6,11 +6,10 @@ FORMAT.md section 17.8.
 
 import io
 import sys
-from typing import Any, BinaryIO, Final, cast
+from typing import Any, BinaryIO, cast
 
 from anchor.errors import Refused
 
-ZST: Final = ".zst"
 _WINDOW_LOG = 27
 """A frame may ask for 128 MiB of memory, as with `zstd --long`. The command itself refuses more."""
 _CHUNK = 1 << 18

@@ -12,14 +12,18 @@ from typing import Final
 import msgspec
 
 from anchor import regex
+from anchor.format.names import GZ
 
+ZST: Final = ".zst"
 HEAD: Final = 4096
 """Bytes that are enough to recognise such a file."""
 _LFS = regex.expression(rb"version https?://(?:git-lfs\.github\.com|hawser\.github\.com)/spec/")
 _ANNEX = regex.expression(rb"(?:\.\./)*(?:\.git/annex/objects/|/annex/objects/)[^\n]*\n?")
 _HTML = regex.expression(rb"(?:\s|<!--.*?-->)*<(?:!doctype\s+html|html[\s>])", re.IGNORECASE | re.DOTALL)
 _XML = regex.expression(rb"\s*<\?xml\s")
-_PACKED = {b"\x1f\x8b": (".gz", "gzip"), b"\x28\xb5\x2f\xfd": (".zst", "Zstandard")}
+PACKED: Final = {b"\x1f\x8b": GZ, b"\x28\xb5\x2f\xfd": ZST}
+"""The first bytes of a compressed file, and the ending of its name."""
+_PACKED_BY = {GZ: ("gzip", "gunzip"), ZST: ("Zstandard", "unzstd")}
 _BINARY = {
     b"BZh": "bzip2",
     b"\xfd7zXZ\0": "xz",
@@ -46,6 +50,16 @@ class Foreign(msgspec.Struct, frozen=True):
     """The command that gives the file that was meant."""
 
 
+def packed_ending(name: str) -> str:
+    """The ending that says how a file is compressed; empty if it is not."""
+    return next((e for e in PACKED.values() if name.lower().endswith(e)), "")
+
+
+def unpacked(name: str) -> str:
+    """The name of what comes out of a compressed file."""
+    return name[: len(name) - len(packed_ending(name))]
+
+
 def foreign(name: str, head: bytes) -> Foreign | None:
     """The kind of a file that is no ledger, by its first bytes; None for any other file."""
     start = head.removeprefix(b"\xef\xbb\xbf")
@@ -63,7 +77,7 @@ def foreign(name: str, head: bytes) -> Foreign | None:
         return Foreign("a PC-Axis file, which has no lines of facts", anchor_command(name))
     if start.startswith(b"{\\rtf"):
         return Foreign("an RTF document, which has no table that can be read", anchor_command(name))
-    if name.lower().endswith(_WEB):
+    if unpacked(name).lower().endswith(_WEB):
         return Foreign("an HTML page, which has no table that can be read", anchor_command(name))
     if _HTML.match(start):
         return Foreign(
@@ -75,9 +89,11 @@ def foreign(name: str, head: bytes) -> Foreign | None:
 
 def convert_command(name: str, *options: str) -> str:
     """The command that writes an accepted form of a file."""
-    stem, _, ending = name.rpartition(".")
+    plain = unpacked(name)
+    stem, _, ending = plain.rpartition(".")
     new = ".jsonl" if ending.lower() in ("json", "geojson", "jsonl", "ndjson") else ".csv"
-    target = (stem or name) + (".converted" if name.lower().endswith(new) else "") + new
+    target = (stem or plain) + (".converted" if plain.lower().endswith(new) else "") + new
+    target = "converted.csv" if name == "-" else target
     return shlex.join(["anchor", "convert", name, *options, "-o", target])
 
 
@@ -88,9 +104,13 @@ def _binary(name: str, head: bytes) -> Foreign | None:
         return Foreign("an Excel workbook (.xls)", convert_command(name))
     if head.startswith(b"%PDF-"):
         return Foreign("a PDF document, which has no table that can be read", anchor_command(name))
-    for magic, (suffix, kind) in _PACKED.items():
+    for magic, ending in PACKED.items():
         if head.startswith(magic):
-            new = shlex.join(["mv", name, name + suffix])
+            kind, _ = _PACKED_BY[ending]
+            if outer := packed_ending(name):
+                unpack = shlex.join([_PACKED_BY[outer][1], name])
+                return Foreign(f"compressed with {kind} a second time", f"unpack it: {unpack}")
+            new = shlex.join(["mv", name, name + ending])
             return Foreign(f"compressed with {kind}, which its name does not say", f"rename it: {new}")
     kind_of = next((kind for magic, kind in _BINARY.items() if head.startswith(magic)), None)
     if kind_of:

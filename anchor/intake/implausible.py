@@ -191,7 +191,7 @@ def _no_facts(name: str, found: Layout) -> list[Doubt]:
     records = found.records[1:]
     full = [record for record in records if not is_blank(record[1])]
     blank = next((line for line, fields in records if full and is_blank(fields)), 0)
-    doubts = [Doubt(f"line {blank} has no value", remedy=convert_command(name))] if blank else []
+    doubts = [without_value(blank, convert_command(name))] if blank else []
     apart = {after for (_, fields), (after, _) in pairwise(records) if is_blank(fields)}
     notes = notes_below(full, apart={*apart, found.last_empty + 1}) if found.whole else 0
     if notes:
@@ -218,8 +218,7 @@ def _header_doubts(found: Layout, given: Mapping[str, Any]) -> list[Doubt]:
     at = found.skip + 1
     again = next((line for line, fields in found.records[1:] if fields == found.header), 0)
     if again and found.width > 1:
-        problem = f"line {again} is the header again, as if two files had been joined"
-        return [Doubt(problem, remedy="take it out, or name the files one by one")]
+        return [header_again(again)]
     rows = [fields for _, fields in found.records]
     if above := names_above_years(rows):
         last = found.records[above][0] - 1
@@ -233,6 +232,17 @@ def _header_doubts(found: Layout, given: Mapping[str, Any]) -> list[Doubt]:
         return []
     problem = f"two columns are named {brief(found.repeated)}" if found.repeated else "a column has no name"
     return [Doubt(f"{problem} in line {at}", {"rename": True})]
+
+
+def without_value(line: int, remedy: str) -> Doubt:
+    """The doubt about a line of several cells, none of which has a value."""
+    return Doubt(f"line {line} has no value", remedy=remedy)
+
+
+def header_again(line: int) -> Doubt:
+    """The doubt about a fact that is equal to the header."""
+    problem = f"line {line} is the header again, as if two files had been joined"
+    return Doubt(problem, remedy="take it out, or name the files one by one")
 
 
 def numbered(width: int) -> list[str]:

@@ -16,7 +16,7 @@ from anchor.errors import Misuse
 from anchor.format.readers import READERS
 from anchor.intake.charset import UTF_8, UTF_16, Encoding, decoded, encoding_of
 from anchor.intake.choice import Choice, members_of, option
-from anchor.intake.foreign import anchor_command, convert_command, foreign
+from anchor.intake.foreign import anchor_command, convert_command, foreign, unpacked
 from anchor.intake.implausible import (
     Doubt,
     encoding_doubts,
@@ -32,7 +32,7 @@ from anchor.intake.layout import FIRST, last_fields, layout_of, unwrapped
 
 HEAD: Final = 1 << 17
 """Bytes of a file that are looked at before it is read."""
-_DELIMITED = ("csv-v1", "delimited-v2")
+DELIMITED: Final = ("csv-v1", "delimited-v2")
 _JSON = ("json-v1", "json-v2")
 _LINES = ("jsonl-v1", "jsonl-v2")
 _MARKDOWN = ("markdown-table-v1", "markdown-table-v2")
@@ -40,9 +40,9 @@ _OURS = ("ledger-json-v1", "ledger-json-v2")
 _FILES = "files-v1"
 _TEXT = Encoding(UTF_8, stated=True)
 _ENDINGS: Final = {
-    ".csv": _DELIMITED,
-    ".tsv": _DELIMITED,
-    ".tab": _DELIMITED,
+    ".csv": DELIMITED,
+    ".tsv": DELIMITED,
+    ".tab": DELIMITED,
     ".json": _JSON,
     ".geojson": _JSON,
     ".jsonl": _LINES,
@@ -82,7 +82,8 @@ class Proposal(msgspec.Struct, frozen=True):
 def recognise(
     name: str, data: bytes, *, whole: bool, choice: Choice, most: int = FIRST, end: bytes = b""
 ) -> Proposal:
-    """Reader and dialect for a file of this name; `data` are its first bytes, `whole`: all of them.
+    """Reader and dialect for a file of this name; `data` are its first bytes, `whole`: all of them. Those of
+    a compressed file are what comes out of it.
 
     `most` lines are looked at, and those in the last bytes, `end`, if there are more.
 
@@ -91,7 +92,7 @@ def recognise(
     if not choice.as_read and (found := foreign(name, data)):
         return Proposal((), doubts=(Doubt(found.problem, remedy=found.remedy),))
     kind = _kind(name, data, whole=whole, choice=choice)
-    if set(kind) & set(_DELIMITED):
+    if set(kind) & set(DELIMITED):
         found_in = _delimited(name, data, whole=whole, choice=choice, most=most, end=end)
     elif set(kind) & {*_JSON, *_LINES} and not choice.members:
         found_in = _json(name, data, kind, choice)
@@ -125,11 +126,13 @@ def _kind(name: str, data: bytes, *, whole: bool, choice: Choice) -> tuple[str, 
 def _by_suffix(name: str, data: bytes) -> tuple[str, ...]:
     """The readers of other kinds of files, by the endings that they name."""
     ending = _ending(name)
-    return tuple(r.name for r in READERS.values() if ending in r.suffixes and r.recognises(name, data))
+    return tuple(
+        r.name for r in READERS.values() if ending in r.suffixes and r.recognises(unpacked(name), data)
+    )
 
 
 def _ending(name: str) -> str:
-    last = name.rpartition("/")[2]
+    last = unpacked(name).rpartition("/")[2]
     dot = last.rfind(".")
     return last[dot:].lower() if dot >= 0 else ""
 
@@ -169,7 +172,7 @@ def _likely(name: str, data: bytes, *, whole: bool, choice: Choice) -> tuple[str
         return _MARKDOWN[0], ()
     table = _delimited(name, data, whole=whole, choice=choice)
     if _width(table, data, whole=whole) > 1:
-        return _DELIMITED[1 if table.resolved else 0], table.doubts
+        return DELIMITED[1 if table.resolved else 0], table.doubts
     return "lines-v1", ()
 
 
@@ -193,7 +196,7 @@ def _delimited(
     if _ARRAY.match(text) or _OBJECT.match(text):
         reader = _LINES[-1] if _is_lines(text) else _JSON[-1]
         doubts = [Doubt("JSON, although its name says CSV", reader=reader)]
-        return Proposal(_DELIMITED, given, tuple(doubts))
+        return Proposal(DELIMITED, given, tuple(doubts))
     stated = _stated(name, encoding, text)
     known = {**stated, **given}
     known.pop("delimiter" if "delimiter" not in given else "", None)  # an ending can be wrong
@@ -207,7 +210,7 @@ def _delimited(
     if "delimiter" not in given and "quote" not in given and (inner := unwrapped(found, text, whole=whole)):
         doubts.append(wrapped_lines(name, inner))
     doubts += table_doubts(name, found, delimiter=members.get("delimiter", ","), given=given)
-    reader = choice.reader or _DELIMITED[-1]
+    reader = choice.reader or DELIMITED[-1]
     return Proposal((reader,), members, tuple(doubts))
 
 

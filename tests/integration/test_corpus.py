@@ -4,16 +4,27 @@
 The remedy is parsed out of the message and followed to the letter, and the ledger that comes out is compared.
 """
 
+import gzip
+import os
 import re
 import shlex
 import shutil
+import sys
+import threading
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from anchor.intake.foreign import packed_ending
 from tests.support.process.anchor_cli import Ran, anchor
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 CORPUS = Path(__file__).resolve().parents[1] / "corpus"
 FOUND: dict[str, dict[str, Any]] = tomllib.loads((CORPUS / "index.toml").read_text(encoding="utf-8"))
@@ -99,24 +110,93 @@ def test_one_of_two_tables_is_chosen(tmp_path: Path) -> None:
         assert seal("two-tables.md", tmp_path, "--table", table).document["reading"]["columns"] == [column]
 
 
+MANY = 7_000
+ROW = "a text of some words,1\n"
+LONG = ROW * MANY
+"""More than the bytes that are looked at first."""
+PACK: dict[str, Callable[[bytes], bytes]] = {"": bytes, ".gz": gzip.compress, ".zst": zstd.compress}
+
+
+def write(folder: Path, name: str, text: str) -> None:
+    """The file, compressed as its name says."""
+    (folder / name).write_bytes(PACK[packed_ending(name)](text.encode()))
+
+
+@pytest.mark.parametrize("packed", PACK)
 @pytest.mark.parametrize(
-    ("end", "words"),
+    ("text", "words"),
     [
-        ("Source: the office,\nx and y are provisional,\n", "'Source: the office' at the end seems to be"),
-        (",\n,\n", "the last line has no value"),
+        (
+            f"a,b\n{LONG}Source: the office,\nx and y are provisional,\n",
+            "'Source: the office' at the end seems to be",
+        ),
+        (f"a,b\n{LONG},\n,\n", "the last line has no value"),
+        (f"a,b\n{LONG},\n \t, \n{ROW * 60}", "line 7002 has no value"),
+        (f'a,b\r\n{LONG}"",""\r\n,\r\n{LONG}', "line 7002 has no value"),
     ],
+    ids=["a note", "empty at the end", "empty in the middle", "empty and quoted"],
 )
-def test_the_end_of_a_long_file_is_looked_at(tmp_path: Path, end: str, words: str) -> None:
-    (tmp_path / "long.csv").write_text("a,b\n" + "x,1\n" * 50_000 + end)
-    (tmp_path / "prose.csv").write_text("a,b\n" + "x,1\n" * 50_000 + '"x\n,\n,\ny",1\n')
-    assert seal("prose.csv", tmp_path).code == 0
-    ran = seal("long.csv", tmp_path)
+def test_a_long_file_is_looked_at_to_its_end(tmp_path: Path, packed: str, text: str, words: str) -> None:
+    name = f"long.csv{packed}"
+    write(tmp_path, name, text)
+    ran = seal(name, tmp_path)
     assert (ran.code, words in ran.line) == (2, True), ran.line
     remedy = REMEDY.search(ran.line)
     assert remedy
-    assert seal("long.csv", tmp_path, "--as-read").document["reading"]["facts"] == 50_002
-    wanted = {"columns": ["a", "b"], "facts": 50_000, "first": ["x", "1"], "last": ["x", "1"]}
-    follow(remedy[1], "long.csv", tmp_path, wanted)
+    as_read = seal(name, tmp_path, "--as-read").document["reading"]["facts"]
+    facts = as_read - 2
+    wanted = {
+        "columns": ["a", "b"],
+        "facts": facts,
+        "first": ROW[:-1].split(","),
+        "last": ROW[:-1].split(","),
+    }
+    follow(remedy[1], name, tmp_path, wanted)
+
+
+@pytest.mark.parametrize("packed", PACK)
+def test_prose_that_looks_so_in_a_long_file_is_not_refused(tmp_path: Path, packed: str) -> None:
+    """Lines of a quoted value."""
+    name = f"prose.csv{packed}"
+    write(tmp_path, name, f'a,b\n{LONG}"x\n,\na,b\n,\ny",1\n{LONG}"x\n,\n,\ny",1\n')
+    assert seal(name, tmp_path).document["reading"]["facts"] == 2 * MANY + 2
+
+
+def test_files_that_were_joined_are_found_wherever_the_header_stands_again(tmp_path: Path) -> None:
+    write(tmp_path, "all.csv.gz", f"a,b\n{LONG}a,b\n{LONG}")
+    ran = seal("all.csv.gz", tmp_path)
+    assert (ran.code, "line 7002 is the header again" in ran.line) == (2, True), ran.line
+    for name in ("one.csv", "two.csv"):
+        write(tmp_path, name, f"a,b\n{LONG}")
+    assert anchor("seal", "one.csv", "two.csv", *NAMED, "--json", cwd=tmp_path).document["tree"]["size"] == (
+        2 * MANY
+    )
+    assert seal("all.csv.gz", tmp_path, "--as-read").document["reading"]["facts"] == 2 * MANY + 1
+
+
+@pytest.mark.parametrize(
+    ("end", "words"), [("", ""), (",\n,\n", "no value"), (",\nx,1\n", "line 7002 has no")]
+)
+def test_a_pipe_is_looked_at_to_its_end(tmp_path: Path, end: str, words: str) -> None:
+    pipe = tmp_path / "pipe.csv"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=lambda: pipe.write_text(f"a,b\n{LONG}{end}"))
+    writer.start()
+    ran = seal("pipe.csv", tmp_path)
+    writer.join()
+    assert (ran.code, words in ran.err) == (2 if words else 0, True), ran.err
+
+
+@pytest.mark.parametrize("packed", [".gz", ".zst"])
+def test_a_compressed_file_is_named_with_its_ending_in_a_remedy(tmp_path: Path, packed: str) -> None:
+    name = f"ort.csv{packed}"
+    (tmp_path / name).write_bytes(PACK[packed]("ort,wert\nŁódź,1\nKraków,2\nŻółć,3\n".encode("cp1250")))
+    ran = seal(name, tmp_path)
+    remedy = REMEDY.search(ran.line)
+    assert remedy
+    assert remedy[1] == f"anchor convert {name} --encoding cp1250 -o ort.converted.csv"
+    wanted = {"columns": ["ort", "wert"], "facts": 3, "first": ["Łódź", "1"], "last": ["Żółć", "3"]}
+    follow(remedy[1], name, tmp_path, wanted)
 
 
 def test_a_table_that_looks_like_two_can_be_one(tmp_path: Path) -> None:
