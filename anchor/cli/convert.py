@@ -53,6 +53,7 @@ class Given:
     skip: int | None
     sheet: str | None
     table: int | None
+    header_rows: int
 
 
 @click.command(cls=options.ReadingCommand, epilog="Example: anchor convert figures.xlsx -o figures.csv")
@@ -65,6 +66,12 @@ class Given:
 @click.option("--quote", help="What stands around a field (default: as the text shows).")
 @click.option(
     "--skip", type=click.IntRange(0, 1000), help="Lines or rows above the header (default: searched)."
+)
+@click.option(
+    "--header-rows",
+    type=click.IntRange(1, 9),
+    default=1,
+    help="Rows of names, the first ones below --skip, to be joined: 2020 / male (default: 1).",
 )
 @click.option("--table", type=click.IntRange(1), help="The table of a Markdown document, from 1.")
 @click.option(
@@ -120,8 +127,14 @@ def _converted(data: bytes, file: Path, target: str, given: Given, changes: Chan
     where, ending = str(file), Path(unpacked(file.name)).suffix.lower()
     if ending in _WORKBOOKS or data.startswith(_STARTS):
         rows = spreadsheet.rows_of(data, given.sheet, changes, where=where)
-        return _written(table.Converted(rows, changes, unit="row", skip=given.skip, where=where), target)
+        found = table.Converted(
+            rows, changes, unit="row", skip=given.skip, header_rows=given.header_rows, where=where
+        )
+        return _written(found, target)
     text = delimited.text_of(data, given.encoding, changes, where=where)
+    if given.header_rows > 1 and ending in (*_JSON, *_MARKDOWN):
+        problem = "is for delimited text and workbooks"
+        raise Misuse(problem, where="--header-rows", remedy="leave it out")
     if ending in _JSON:
         if target != ".jsonl":
             raise Misuse(
@@ -131,10 +144,12 @@ def _converted(data: bytes, file: Path, target: str, given: Given, changes: Chan
     if ending in _MARKDOWN:
         rows = markdown_text.rows_of(text, given.table, changes, where=where)
         return _written(table.Converted(rows, changes, unit="row", skip=0, where=where), target)
+    above = given.skip or 0 if given.header_rows > 1 else given.skip
     rows, skip = delimited.rows_of(
-        text, changes, delimiter=given.delimiter, quote=given.quote, skip=given.skip, where=where
+        text, changes, delimiter=given.delimiter, quote=given.quote, skip=above, where=where
     )
-    return _written(table.Converted(rows, changes, unit="line", skip=skip, where=where), target)
+    found = table.Converted(rows, changes, unit="line", skip=skip, header_rows=given.header_rows, where=where)
+    return _written(found, target)
 
 
 def _written(found: table.Converted, target: str) -> Iterator[bytes]:

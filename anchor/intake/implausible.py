@@ -180,7 +180,8 @@ def _odd_rows(name: str, found: Layout, given: Mapping[str, Any]) -> list[Doubt]
             f"line {records[0][0]} has words above columns of numbers, as if it were units or a second "
             "line of names"
         )
-        return [Doubt(problem, remedy="write it into the header, so that each column has one name")]
+        above = ["--skip", str(found.skip)] if found.skip else []
+        return [Doubt(problem, remedy=convert_command(name, *above, "--header-rows", "2"))]
     return []
 
 

@@ -2,8 +2,10 @@
 """`anchor convert` as a user runs it: the facts that come out, and every change in the list."""
 
 import datetime as dt
+import gzip
 import io
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +15,14 @@ from odf.opendocument import OpenDocumentSpreadsheet
 from odf.table import Table, TableCell, TableRow
 from odf.text import P
 
+from anchor.limits import CONVERTED
 from tests.support.process.anchor_cli import ROOT, Ran, anchor
 from tests.support.releases.ledgers import read
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 FOUND = ROOT / "tests" / "corpus" / "found"
 
@@ -277,3 +285,78 @@ def test_errors_and_hidden_cells_of_a_workbook_are_told(tmp_path: Path) -> None:
 def test_a_duration_has_hours_minutes_and_seconds(tmp_path: Path, value: dt.timedelta, text: str) -> None:
     changes(convert(workbook([["a", "b"], ["x", value]]), "book.xlsx", tmp_path))
     assert table(tmp_path)[1] == ("x", text)
+
+
+HEADERS: dict[str, tuple[list[list[str]], list[str]]] = {
+    "a name for several columns": (
+        [["", "2020", "", "2021", ""], ["country", "male", "female", "male", "female"]],
+        ["country", "2020 / male", "2020 / female", "2021 / male", "2021 / female"],
+    ),
+    "names beside it in the upper row": (
+        [["country", "code", "2020", ""], ["", "", "male", "female"]],
+        ["country", "code", "2020 / male", "2020 / female"],
+    ),
+    "a name with nothing below is of its own column": (
+        [["country", "", "2020", ""], ["", "code", "male", "female"]],
+        ["country", "code", "2020 / male", "2020 / female"],
+    ),
+    "three rows": (
+        [
+            ["", "people", "", "", ""],
+            ["", "2020", "", "2021", ""],
+            ["place", "m", "f", "m", "f"],
+        ],
+        ["place", "people / 2020 / m", "people / 2020 / f", "people / 2021 / m", "people / 2021 / f"],
+    ),
+    "a name of a row above ends one to its left": (
+        [["", "a", "", "b"], ["", "x", "", ""], ["k", "1", "2", "3"]],
+        ["k", "a / x / 1", "a / x / 2", "b / 3"],
+    ),
+    "the same name twice": ([["place", "share"], ["place", "%"]], ["place", "share / %"]),
+    "blanks around names, and a short row": ([[" a ", "b "], [" x"]], ["a / x", "b"]),
+}
+
+
+@pytest.mark.parametrize("kind", HEADERS)
+@pytest.mark.parametrize("title", [[], [["Figures of nowhere"], []]], ids=["alone", "below a title"])
+@pytest.mark.parametrize("ending", ["csv", "xlsx"])
+def test_several_header_rows_are_joined_when_they_are_asked_for(
+    kind: str, title: list[list[str]], ending: str, tmp_path: Path
+) -> None:
+    rows, names = HEADERS[kind]
+    fact = [str(n) + "x" for n in range(len(names))]
+    lines = [*title, *rows, fact]
+    text = "".join(",".join(line) + "\n" for line in lines).encode()
+    data = text if ending == "csv" else workbook([[cell or None for cell in line] for line in lines])
+    skip = ("--skip", len(title)) if title else ()
+    ran = convert(data, f"in.{ending}", tmp_path, *skip, "--header-rows", len(rows))
+    shown = changes(ran)
+    assert table(tmp_path) == [tuple(names), tuple(fact)]
+    assert "are joined by ' / '" in shown
+    joined = [name for name in names if " / " in name]
+    assert all(repr(name) in shown for name in joined[:3])
+
+
+def test_header_rows_of_which_the_file_has_too_few_leave_no_fact(tmp_path: Path) -> None:
+    assert convert(b"a,b\nx,y\n1,2\n", "in.csv", tmp_path, "--header-rows", 3).code == 2
+    assert not (tmp_path / "out.csv").exists()
+
+
+@pytest.mark.parametrize(("name", "to"), [("x.json", "out.jsonl"), ("x.md", "out.csv")])
+def test_header_rows_are_for_rows_of_cells(name: str, to: str, tmp_path: Path) -> None:
+    ran = convert(b'[{"a": "1"}]', name, tmp_path, "--header-rows", 2, to=to)
+    assert (ran.code, "--header-rows: is for delimited text and workbooks" in ran.line) == (2, True)
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zstd.compress])
+@pytest.mark.parametrize("name", ["in.csv", "in.csv.gz", "in.csv.zst"])
+def test_a_compressed_file_is_converted_whatever_its_name_says(pack: Any, name: str, tmp_path: Path) -> None:
+    assert "encoding is changed" in changes(convert(pack("a;b\nä;1\n".encode("cp1252")), name, tmp_path))
+    assert table(tmp_path) == [("a", "b"), ("ä", "1")]
+
+
+def test_a_compressed_file_that_is_damaged_or_too_large_is_refused(tmp_path: Path) -> None:
+    packed = gzip.compress(b"a,b\n1,2\n")
+    assert "ends in the middle" in convert(packed[:-4], "in.csv.gz", tmp_path).line
+    bomb = gzip.compress(bytes(1 << 20)) * ((CONVERTED >> 20) + 1)
+    assert f"more than {CONVERTED} bytes come out of it" in convert(bomb, "in.csv.gz", tmp_path).line

@@ -5,7 +5,9 @@ The rows are gone through twice: which columns are empty, and where the notes be
 only at the end.
 """
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
+from typing import Final
 
 from anchor import regex
 from anchor.errors import Misuse
@@ -18,6 +20,8 @@ Rows = Callable[[], Iterator[tuple[int, list[str]]]]
 
 _CONTROL = regex.expression("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _ENDS = regex.expression("\r\n?")
+BETWEEN: Final = " / "
+"""Stands between the names of several header rows."""
 _SEARCHED = 50
 """Rows in which a header is searched for."""
 
@@ -25,10 +29,24 @@ _SEARCHED = 50
 class Converted:
     """The table: its columns, and its facts each time it is gone through."""
 
-    def __init__(self, rows: Rows, changes: Changes, *, unit: str, skip: int | None, where: str) -> None:
+    def __init__(
+        self,
+        rows: Rows,
+        changes: Changes,
+        *,
+        unit: str,
+        skip: int | None,
+        header_rows: int = 1,
+        where: str,
+    ) -> None:
         """`unit` is what a row is called, such as `line`; `skip` is the number of rows above the header, None
-        to search for it. Raises `Misuse` for a table without a header or without a fact."""
-        self._rows, self._changes, self._unit, self._where = rows, changes, unit, where
+        to search for it. `header_rows`: of so many rows, the first below `skip`, the header is put together.
+        Raises `Misuse` for a table without a header or without a fact."""
+        self._changes, self._unit, self._where = changes, unit, where
+        if header_rows > 1:
+            rows = _joined_header(rows, changes, skip=skip or 0, count=header_rows, unit=unit)
+            skip = skip or 0
+        self._rows = rows
         self._header = _header_row(rows, skip)
         self._check_one_table()
         self._used, self._last, self._width = self._look()
@@ -119,6 +137,56 @@ class Converted:
             taken.add(name)
             found.append(name)
         return tuple(found)
+
+
+def _joined_header(rows: Rows, changes: Changes, *, skip: int, count: int, unit: str) -> Rows:
+    """The rows with one header row in place of the first `count` ones below `skip` that are not empty."""
+    filled = (row for row in rows() if row[0] > skip and _filled(row[1]))
+    header = [*itertools.islice(filled, count)]
+    if not header:
+        return rows
+    first, last = header[0][0], header[-1][0]
+    names = joined_names([row for _, row in header])
+    changes.add(f"several header {unit}s are joined by {BETWEEN!r}", place=f"{unit}s {first} to {last}")
+    for name in names:
+        if BETWEEN in name:
+            changes.add("a name is put together", count=1, text=name)
+
+    def again() -> Iterator[tuple[int, list[str]]]:
+        for number, row in rows():
+            if not first <= number <= last:
+                yield number, row
+            elif number == last:
+                yield number, names
+
+    return again
+
+
+def joined_names(rows: Sequence[Sequence[str]]) -> list[str]:
+    """The name of each column, from several rows of names, the upper one first: `2020 / male`.
+
+    A text stands for the empty cells to its right too, as in a merged cell: up to the next text of its row or
+    of a row above. A text without a text below it is the name of its own column alone.
+    """
+    width = max(map(len, rows))
+    cells = [[cell.strip() for cell in row] + [""] * (width - len(row)) for row in rows]
+    found: list[list[str]] = [[] for _ in range(width)]
+    starts: set[int] = set()
+    for number, row in enumerate(cells):
+        below = cells[number + 1 :]
+        text = ""
+        for column in range(width):
+            if row[column]:
+                starts.add(column)
+                spans = any(lower[column] for lower in below)
+                text = row[column] if spans else ""
+                found[column].append(row[column])
+                continue
+            if column in starts:
+                text = ""
+            if text and any(lower[column] for lower in below):
+                found[column].append(text)
+    return [BETWEEN.join(dict.fromkeys(names)) for names in found]
 
 
 def _free(name: str, taken: set[str], *, first: int = 1) -> str:
