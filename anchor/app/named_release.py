@@ -20,17 +20,20 @@ _FIRST = 200
 """Bytes in which a release.json names its format."""
 
 
-def load(target: str, budget: Budget, *, offline: bool = False) -> tuple[bytes, Folder | Remote]:
-    """The bytes of a release.json, and where the files that it names are.
+def load(
+    target: str, budget: Budget, *, offline: bool = False, for_policy: bool = False
+) -> tuple[bytes, Folder | Remote]:
+    """The bytes of a release.json, and where the files that it names are. `for_policy`: a policy is made from
+    it.
 
     Raises `Misuse` or `Incomplete` for a file of another name that is of another kind.
     """
     data, beside = release_files.load(target, budget, offline=offline)
-    check_kind(data, target)
+    check_kind(data, target, for_policy=for_policy)
     return data, beside
 
 
-def check_kind(data: bytes, target: str) -> None:
+def check_kind(data: bytes, target: str, *, for_policy: bool = False) -> None:
     """Raise if what was read at this path or URL is of another kind. What lies under the name of a
     release.json is judged, whatever it is. So is what a server answers, unless it is a known document: an
     error page may come and go."""
@@ -44,7 +47,7 @@ def check_kind(data: bytes, target: str) -> None:
 
     if release_files.is_url(target) and not wrong_kind.kind_of(data, target):
         return
-    wrong_kind.check(data, target, wrong_kind.RELEASE)
+    wrong_kind.check(data, target, wrong_kind.RELEASE_WITH_ROOT if for_policy else wrong_kind.RELEASE)
 
 
 def is_named_so(target: str) -> bool:

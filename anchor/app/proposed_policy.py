@@ -111,7 +111,7 @@ def _check_names(option: str, given: Sequence[str], claimed: Sequence[str], targ
 def propose(target: str, *, offline: bool) -> Proposal:
     """The proposal for a release, from a path or URL. Raises an error of ours if it contradicts itself."""
     budget = Budget(BUDGET)
-    data, files = named_release.load(target, budget, offline=offline)
+    data, files = named_release.load(target, budget, offline=offline, for_policy=True)
     release = load_named(data, target)
     payload = ledger_checks.read_statement(release, files)
     ledger_checks.compare(release, statements.decode(payload))

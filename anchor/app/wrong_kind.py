@@ -6,7 +6,9 @@ an error page contradicts nothing either. A document of the wanted kind is judge
 """
 
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 from anchor.app import own_files
@@ -32,6 +34,8 @@ class Wanted(NamedTuple):
     """The remedy, where nothing better is known."""
     any_json: bool = True
     """False if JSON of no known kind is a slip too: the command looks for the real one under another name."""
+    instead: Mapping[str, str] = MappingProxyType({})
+    """The remedy for single kinds, in place of the command that reads them."""
 
 
 RELEASE = Wanted(
@@ -40,6 +44,13 @@ RELEASE = Wanted(
     "give the release.json of a site, its folder or its URL",
     any_json=False,
 )
+_NO_ROOT = (
+    "it names its signer, and has no trusted root that you could compare: 'anchor policy RELEASE -o FILE' "
+    "makes a policy from the release that the publisher names; with a trusted root of your own, "
+    "'anchor verify-receipt' takes --ledger, --identity, --issuer and --trusted-root in place of a policy"
+)
+RELEASE_WITH_ROOT = RELEASE._replace(instead={"receipt": _NO_ROOT, "bundles of receipts": _NO_ROOT})
+"""A release from which a policy is made."""
 BUNDLE = Wanted(frozenset({"Sigstore bundle"}), "a Sigstore bundle", "give the .sigstore.json file")
 RECEIPT = Wanted(frozenset({"receipt"}), "a receipt", "give a file that 'anchor prove' made")
 PROOF = Wanted(
@@ -99,7 +110,8 @@ def check(data: bytes, where: str, wanted: Wanted) -> None:
     if kind:
         reader = _READ_BY.get(kind, "" if kind in own_files.KINDS else "anchor inspect")
         read = reader.format(shlex.quote(where), folder=shlex.quote(str(Path(where).parent)))
-        remedy = _beside(where) if wanted is RELEASE else ""
+        remedy = _beside(where) if wanted.kinds == RELEASE.kinds else ""
+        remedy = remedy or wanted.instead.get(kind, "")
         remedy = remedy or (f"{wanted.give}; '{read}' reads this one" if read else wanted.give)
         raise Misuse(f"{_a(kind)}, where {wanted.what} is wanted", where=where, remedy=remedy)
     if not data.strip():
@@ -109,7 +121,7 @@ def check(data: bytes, where: str, wanted: Wanted) -> None:
             raise Incomplete(f"no whole JSON, where {wanted.what} is wanted", where=where, remedy=COPYING)
         if wanted.any_json:
             return
-    remedy = (_beside(where) if wanted is RELEASE else "") or wanted.give
+    remedy = (_beside(where) if wanted.kinds == RELEASE.kinds else "") or wanted.give
     raise Misuse(f"{_looks(data)}, where {wanted.what} is wanted", where=where, remedy=remedy)
 
 

@@ -6,6 +6,7 @@ import shutil
 
 import pytest
 
+from tests.support.releases.published import NAME
 from tests.support.remedies.walk import Walk, row
 
 
@@ -142,6 +143,27 @@ def reverify_without_a_policy(w: Walk) -> None:
         patch.setenv("ANCHOR_POLICY", str(w.folder / "made.toml"))
         w.follow("ANCHOR_POLICY")
         w.ok(*w.words)
+
+
+@row(
+    "it names its signer, and has no trusted root that you could compare: 'anchor policy RELEASE -o FILE' "
+    "makes a policy from the release that the publisher names; with a trusted root of your own, 'anchor "
+    "verify-receipt' takes --ledger, --identity, --issuer and --trusted-root in place of a policy"
+)
+def a_policy_from_a_receipt_alone(w: Walk) -> None:
+    w.ok("prove", w.site.release, "--fact", 0, "-o", "far/fact.json")
+    w.provoke("policy", "far/fact.json")
+    w.run("anchor policy", "--not-compared", RELEASE=str(w.site.release), FILE="made.toml")
+    w.ok("verify-receipt", "far/fact.json", "--policy", "made.toml")
+    signer = w.site.value["anchors"][0]
+    for option in ("--ledger", "--identity", "--issuer", "--trusted-root"):
+        w.follow(option)
+    w.use(
+        "anchor verify-receipt",
+        "far/fact.json",
+        *("--ledger", NAME, "--identity", signer["identity"], "--issuer", signer["issuer"]),
+        *("--trusted-root", w.site.path("trusted_root")),
+    )
 
 
 @row("Say whose signature counts: give your policy with --policy FILE.")
