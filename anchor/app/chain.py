@@ -70,7 +70,7 @@ class Chain:
         self.bundle_names: list[str] = []
         """The file names of the bundles of the newest release and status. An earlier status has the same."""
         self.committed: list[Shown] = []
-        """The verified earlier releases that commit to a status."""
+        """The verified releases that commit to a status, newest first."""
         self.kept: dict[int, ObservedRelease] = {}
         """Verified releases by number, each with its smallest bundle, as many as `KEPT` bytes hold."""
         self._room = KEPT if keep else 0
@@ -135,7 +135,7 @@ class Chain:
     ) -> Step:
         before = statements.decode(result.statement).previous
         self._keep(result)
-        if status is not None and result.anchors:
+        if self.trust is not None and result.anchors:
             shown = Shown.of(result.statement)
             self.committed += [shown] if shown.committed is not None else []
         return Step(chain.link(named, location, result, status=status), result, files, before)

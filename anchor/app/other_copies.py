@@ -77,7 +77,7 @@ def read(
     for other in against:
         found = _joined(found, _compare_copy(chain, links, other, trust, offline=offline))
     found = _joined(_about_status(chain, links, trust), found)
-    compared = status_commitments.compare(chain, trust)
+    compared = status_commitments.compare(chain, trust, newest=links[0].number)
     found = _joined(found, Found(compared.checks, compared.evidence))
     verdict = chains.conclude(
         target, links, checks=found.checks, notes=(*_first(chain), *found.notes, *notes)

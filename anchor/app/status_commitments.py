@@ -2,7 +2,8 @@
 """The statuses that the earlier releases of a chain commit to, compared with the newest one.
 
 `anchor verify` compares the status of the newest release alone. Two releases can commit to two statuses of
-one sequence: only who reads the chain can tell. FORMAT.md section 23, rule 4.
+one sequence: only who reads the chain can tell, also where no status is served. FORMAT.md section 23, rules 3
+and 4.
 """
 
 from collections.abc import Sequence
@@ -18,10 +19,10 @@ from anchor.errors import AnchorError, Incomplete, Missing
 from anchor.format.members import KnownStatus
 from anchor.monitor import conflicting_statuses
 from anchor.monitor.run_record import Evidence
-from anchor.verdict import Check, Class
-from anchor.verify import status_checks
+from anchor.verdict import Check, Class, contradiction
+from anchor.verify import status_checks, steps
 from anchor.verify.anchors import Trust
-from anchor.verify.status_checks import Shown, StatusResult
+from anchor.verify.status_checks import CONTRADICTED, Shown, StatusResult
 
 
 class Compared(NamedTuple):
@@ -31,15 +32,17 @@ class Compared(NamedTuple):
     evidence: tuple[Evidence, ...] = ()
 
 
-def compare(chain: Chain, trust: Trust) -> Compared:
-    """Compare the accepted status of a chain with each one that an earlier release commits to."""
+def compare(chain: Chain, trust: Trust, *, newest: int) -> Compared:
+    """Compare the accepted status of a chain with each one that a release commits to, and these with each
+    other. The release with the number `newest` was compared with the status when it was verified."""
     status = chain.status
+    checks = _of_one_sequence(chain.committed)
     if status is None or status.status is None:
-        return Compared()
-    checks, evidence, seen = list[Check](), list[Evidence](), set[tuple[int, str]]()
+        return Compared(tuple(checks))
+    evidence, seen = list[Evidence](), set[tuple[int, str]]()
     for shown in chain.committed:
         known = shown.committed
-        if known is None or (known.sequence, known.statement) in seen:
+        if known is None or shown.number == newest or (known.sequence, known.statement) in seen:
             continue
         seen.add((known.sequence, known.statement))
         found = status_checks.follows(status, shown, partial(_read, chain))
@@ -50,6 +53,25 @@ def compare(chain: Chain, trust: Trust) -> Compared:
             if check.demotes is Class.EQUIVOCATION:
                 evidence += _evidence(chain, status, shown, found.earlier, trust)
     return Compared(tuple(checks), tuple(evidence))
+
+
+def _of_one_sequence(committed: Sequence[Shown]) -> list[Check]:
+    """The checks of releases that commit to two statuses of one sequence. The two releases are signed, so
+    they show it; a file of evidence needs one of the two statuses."""
+    first, checks = dict[int, tuple[int, str]](), list[Check]()
+    for shown in committed:
+        assert shown.committed is not None
+        sequence, statement = shown.committed.sequence, shown.committed.statement
+        number, other = first.setdefault(sequence, (shown.number, statement))
+        if other != statement:
+            line = (
+                f"releases {shown.number} and {number} commit to two statuses {sequence}: {statement} and "
+                f"{other}"
+            )
+            step = steps.STATUS_FOLLOWS
+            found = contradiction(step.name, line, meaning=CONTRADICTED, clause=step.clause)
+            checks.append(msgspec.structs.replace(found, about=f"release {shown.number}"))
+    return checks
 
 
 def _read(chain: Chain, known: KnownStatus) -> bytes:

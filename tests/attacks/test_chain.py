@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from anchor.format import ledger_status as statuses
-from anchor.format.statement import Previous
+from anchor.format.statement import KnownStatus, Previous
 from anchor.log_kinds.short_names import short
 from tests.support.process.anchor_cli import Ran, anchor, says
 from tests.support.releases.chained import edit, entry, link_of, publish_status, put, withdraw
@@ -460,6 +460,34 @@ def test_a_status_that_leaves_out_what_an_earlier_release_knew(committed: Site, 
     assert (ran.code, "status-follows" in ran.out) == (6, True), ran
     (path,) = evidence(site)
     assert anchor("verify-evidence", path, "--policy", site.policy).code == 6
+
+
+@pytest.mark.parametrize("served", [False, True])
+@pytest.mark.parametrize("newest", [False, True], ids=["both are earlier", "the newest is one"])
+def test_two_releases_that_commit_to_two_statuses_of_one_sequence(
+    committed: Site, *, served: bool, newest: bool
+) -> None:
+    """Nobody who reads one release alone can tell, with a status that is served or without one."""
+    site = committed
+    lie = KnownStatus(sequence=1, statement="0" * 64)
+    put(site, "1.3.0", 4, link_of(site, "1.2.0"), newest=True, status=lie)
+    if not newest:
+        put(site, "1.4.0", 5, link_of(site, "1.3.0"), newest=True)
+    if served:
+        publish_status(site, (site.root / "release/status/1/statement.json").read_bytes())
+    else:
+        assert site.verify().code == 0
+    ran = chain(site)
+    assert ran.code == 6, ran
+    assert "releases 2 and 4 commit to two statuses 1: " in ran.out
+
+
+def test_releases_that_commit_to_one_status_agree(committed: Site) -> None:
+    site = committed
+    known = (site.root / "release/status/1/statement.json").read_bytes()
+    same = KnownStatus(sequence=1, statement=hashlib.sha256(known).hexdigest())
+    put(site, "1.3.0", 4, link_of(site, "1.2.0"), newest=True, status=same)
+    assert chain(site).code == 0
 
 
 def test_a_status_that_an_earlier_release_knew_and_that_is_gone(committed: Site) -> None:

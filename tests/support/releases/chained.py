@@ -14,7 +14,7 @@ from anchor.embedded.instance import Instance
 from anchor.format import release as releases
 from anchor.format import statement as statements
 from anchor.format.ledger_status import Entry, Fact
-from anchor.format.statement import LedgerName, Previous
+from anchor.format.statement import KnownStatus, LedgerName, Previous
 from anchor.publish import release_json
 from tests.support.forge.signed import sign
 from tests.support.logs.many_releases import finish
@@ -40,11 +40,12 @@ def put(
     reader: str | None = None,
     newest: bool = False,
     signer: Path | None = None,
+    status: KnownStatus | None = None,
 ) -> None:
     """Sign a release with the keys of the site, and put it into the folder of the version.
 
     `reader`: of the ledger (default: `markdown-table-v1`). `place`: another folder of `release/`. `newest`:
-    the root release.json names it. `signer`: another home.
+    the root release.json names it. `signer`: another home. `status`: the one that it commits to.
     """
     folder = site.root / "release" / (place or version)
     shutil.rmtree(folder, ignore_errors=True)
@@ -54,7 +55,7 @@ def put(
         file.write_text(ledger, encoding="utf-8")
         named = LedgerName(name=name, number=number, version=version)
         sealed = seal_file([LedgerFile(path=file, reader=reader)], ledger=named, folder=folder)
-    data = statements.encode(sealed.commit(named, previous))
+    data = statements.encode(sealed.commit(named, previous, status=status))
     home = signer or site.home
     with contextlib.closing(Instance.open(home / "instance", create=False)) as instance:
         finish(instance, folder, data, sealed)
