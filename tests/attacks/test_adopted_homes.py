@@ -238,7 +238,7 @@ def test_killed_at_any_operation_the_home_is_the_old_one_or_adopted(old: Old) ->
     counting = Killer()
     assert crash.forked(adopt, killer=counting) == home
     old.place.unlink()
-    points = crash.points(counting.seen)
+    points = crash.points(counting)
     assert "symlink" in counting.seen
     for number, torn in points:
         (old.place / "journal").mkdir(parents=True)  # of an attempt that failed

@@ -111,26 +111,27 @@ def killed(base: Site, folder: Path, number: int, text: str = SALARIES) -> Site:
 
 
 @pytest.fixture(scope="module")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> tuple[Site, list[str]]:
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> tuple[Site, Killer]:
     """A home with an instance, and the operations of a confidential publication there."""
     folder = tmp_path_factory.mktemp("prepared") / "base"
     folder.mkdir()
     site = published.empty(folder)
     assert anchor("instance", "init", "--root", site.root, "--home", site.home).code == 0
-    again, killer = folder.parent / "again", Killer()
+    again = folder.parent / "again"
     shutil.copytree(folder, again)
+    killer = Killer(watched=(again,))
     assert crash.forked(partial(draft, at(again)), killer=killer) == 0
-    return site, killer.seen
+    return site, killer
 
 
 FOUND: dict[str, int] = {}
 
 
-def first_with(base: Site, seen: list[str], folder: Path, pattern: str) -> int:
+def first_with(base: Site, counted: Killer, folder: Path, pattern: str) -> int:
     """The number of the first operation before which a file in the home matches."""
     if pattern in FOUND:
         return FOUND[pattern]
-    low, high = 1, len(seen)
+    low, high = 1, len(counted.seen)
     while low < high:
         middle = (low + high) // 2
         site = killed(base, folder / f"probe-{pattern[:4]}-{middle}", middle)
@@ -143,10 +144,10 @@ def first_with(base: Site, seen: list[str], folder: Path, pattern: str) -> int:
 
 
 def test_a_second_draft_gets_another_secret_and_the_first_is_never_signed(
-    prepared: tuple[Site, list[str]], tmp_path: Path
+    prepared: tuple[Site, Killer], tmp_path: Path
 ) -> None:
-    base, seen = prepared
-    kept = first_with(base, seen, tmp_path, "secrets/*.json")
+    base, counted = prepared
+    kept = first_with(base, counted, tmp_path, "secrets/*.json")
     site = killed(base, tmp_path / "draft", kept)
     ((name, data),) = secrets(site).items()
     assert interrupted.interrupted(site.home) == []
@@ -168,12 +169,10 @@ def test_a_second_draft_gets_another_secret_and_the_first_is_never_signed(
     assert "signed another statement" in refused.err
 
 
-def test_one_secret_is_never_kept_for_two_statements(
-    prepared: tuple[Site, list[str]], tmp_path: Path
-) -> None:
+def test_one_secret_is_never_kept_for_two_statements(prepared: tuple[Site, Killer], tmp_path: Path) -> None:
     """Somebody edits the file of a secret, so that it names another statement."""
-    base, seen = prepared
-    site = killed(base, tmp_path / "draft", first_with(base, seen, tmp_path, "secrets/*.json"))
+    base, counted = prepared
+    site = killed(base, tmp_path / "draft", first_with(base, counted, tmp_path, "secrets/*.json"))
     ((name, data),) = secrets(site).items()
     value = json.loads(data) | {"statement": "0" * 64}
     (site.home / "secrets" / name).unlink()
@@ -187,10 +186,10 @@ def test_one_secret_is_never_kept_for_two_statements(
 
 
 def test_a_draft_that_was_sent_is_completed_or_given_up_and_keeps_its_secret(
-    prepared: tuple[Site, list[str]], tmp_path: Path
+    prepared: tuple[Site, Killer], tmp_path: Path
 ) -> None:
-    base, seen = prepared
-    sent = first_with(base, seen, tmp_path, "journal/*/*/sending.json")
+    base, counted = prepared
+    sent = first_with(base, counted, tmp_path, "journal/*/*/sending.json")
     site = killed(base, tmp_path / "sent", sent + 3)
     before = secrets(site)
     other = site.home.parent / "other.csv"
@@ -207,21 +206,21 @@ def test_a_draft_that_was_sent_is_completed_or_given_up_and_keeps_its_secret(
     assert set(secrets(given_up)) == {*before, statement(given_up) + ".json"}
 
 
-@sampled(60)
+@sampled(30)
 @pytest.mark.parametrize("part", range(PARTS))
 def test_killed_anywhere_the_same_draft_gives_the_same_statement(
-    part: int, every: int, prepared: tuple[Site, list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    part: int, every: int, prepared: tuple[Site, Killer], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Once its secret is kept. Before that nothing was signed. No fact is in a file of ours at any moment."""
     monkeypatch.setattr(signing, "SETTLE", 0.3)
-    base, seen = prepared
+    base, counted = prepared
     with_secret = 0
-    for number, torn in crash.points(seen)[::every][part::PARTS]:
+    for number, torn in crash.points(counted)[::every][part::PARTS]:
         folder = tmp_path / f"{number}{'t' if torn else ''}"
         shutil.copytree(base.root.parent, folder)
         site = at(folder)
         assert crash.forked(partial(draft, site), killer=Killer(at=number, torn=torn)) is None
-        what = f"killed {'in' if torn else 'before'} operation {number}: {seen[number - 1]}"
+        what = f"killed {'in' if torn else 'before'} operation {number}: {counted.seen[number - 1]}"
         files = published.snapshot(site.root) | published.snapshot(site.home) if site.root.exists() else {}
         assert not [name for name, data in files.items() if b"at the quay" in data], what
         before = {name: data for name, data in secrets(site).items() if name.endswith(".json")}

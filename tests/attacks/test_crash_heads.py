@@ -47,14 +47,14 @@ def grown(kept: Kept) -> tuple[int, str]:
 
 
 @functools.cache
-def prepared(name: str, folder: Path) -> tuple[Kept, list[str]]:
+def prepared(name: str, folder: Path) -> tuple[Kept, Killer]:
     """The state before, to be copied, and the operations of a run that is left alone."""
     (folder / "base").mkdir()
     base = BEFORE[name][0](folder / "base")
-    killer = Killer()
+    killer = Killer(watched=(folder,))
     code, said = crash.forked(partial(ran, base.copy(folder / "undisturbed")), killer=killer)
     assert code == 0, said
-    return base, killer.seen
+    return base, killer
 
 
 def check_left(kept: Kept, entries: int) -> None:
@@ -74,18 +74,18 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     return functools.cache(lambda name: tmp_path_factory.mktemp("prepared"))
 
 
-@sampled(120)
+@sampled(60)
 @pytest.mark.parametrize("part", range(PARTS))
 @pytest.mark.parametrize("name", BEFORE)
 def test_killed_anywhere_and_run_again_there_is_one_entry_and_one_event(
     name: str, part: int, every: int, folder: Callable[[str], Path], tmp_path: Path
 ) -> None:
-    base, seen = prepared(name, folder(name))
-    mine = crash.points(seen)[::every][part::PARTS]
+    base, counted = prepared(name, folder(name))
+    mine = crash.points(counted)[::every][part::PARTS]
     killed = 0
     for number, torn in mine:
         kept = base.copy(tmp_path / f"{number}{'t' if torn else ''}")
-        what = f"killed {'in' if torn else 'before'} operation {number}: {seen[number - 1]}"
+        what = f"killed {'in' if torn else 'before'} operation {number}: {counted.seen[number - 1]}"
         killer = Killer(at=number, torn=torn)
         killed += crash.forked(partial(ran, kept), killer=killer) is None
         code, said = ran(kept)
@@ -95,13 +95,13 @@ def test_killed_anywhere_and_run_again_there_is_one_entry_and_one_event(
     assert killed == len(mine)
 
 
-@sampled(120)
+@sampled(60)
 def test_killed_anywhere_while_the_records_grow_no_two_heads_contradict_each_other(
     every: int, folder: Callable[[str], Path], tmp_path: Path
 ) -> None:
     """The head that a log may have is completed with its bytes, though it is not the head of now any more."""
-    base, seen = prepared("second head", folder("second head"))
-    for number, torn in crash.points(seen)[::every]:
+    base, counted = prepared("second head", folder("second head"))
+    for number, torn in crash.points(counted)[::every]:
         kept = base.copy(tmp_path / f"{number}{'t' if torn else ''}")
         crash.forked(partial(ran, kept), killer=Killer(at=number, torn=torn))
         sent = kept.bodies()[1:]

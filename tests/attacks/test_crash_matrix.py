@@ -64,8 +64,8 @@ SCENARIOS = [
     Scenario("from nothing", part=lambda _: (0, 120)),
     Scenario("first release", before=with_instance),
     Scenario("second release", OTHER, "1.1.0", published.published, 2),
-    Scenario("two logs", before=with_instance, also=True, every=3, part=from_the_network_on),
-    Scenario("log added", before=published.published, also=True, every=3, part=from_the_network_on),
+    Scenario("two logs", before=with_instance, also=True, every=2, part=from_the_network_on),
+    Scenario("log added", before=published.published, also=True, every=2, part=from_the_network_on),
 ]
 
 
@@ -75,7 +75,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         yield found
 
 
-Prepared = Callable[[Scenario], tuple[Site, list[str], dict[str, bytes]]]
+Prepared = Callable[[Scenario], tuple[Site, Killer, dict[str, bytes]]]
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +83,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory, served: Served) -> Prepar
     """The state before a scenario, to be copied, and what `undisturbed` says of it; made once for each."""
 
     @functools.cache
-    def made(name: str) -> tuple[Site, list[str], dict[str, bytes]]:
+    def made(name: str) -> tuple[Site, Killer, dict[str, bytes]]:
         scenario = next(one for one in SCENARIOS if one.name == name)
         folder = tmp_path_factory.mktemp("prepared")
         (folder / "base").mkdir()
@@ -190,7 +190,7 @@ def _warm(tmp_path_factory: pytest.TempPathFactory) -> None:
     assert published.published(tmp_path_factory.mktemp("warm")).verify().code == 0
 
 
-@sampled(60)
+@sampled(30)
 @pytest.mark.parametrize("part", range(PARTS))
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda s: s.name)
 def test_killed_anywhere_and_run_again_there_is_one_entry_and_the_same_release(
@@ -202,9 +202,9 @@ def test_killed_anywhere_and_run_again_there_is_one_entry_and_the_same_release(
     tmp_path: Path,
     record_property: Callable[[str, object], None],
 ) -> None:
-    base, seen, expected = prepared(scenario)
-    first, last = scenario.part(seen)
-    points = [(n, torn) for n, torn in crash.points(seen) if first < n <= last]
+    base, counted, expected = prepared(scenario)
+    first, last = scenario.part(counted.seen)
+    points = [(n, torn) for n, torn in crash.points(counted) if first < n <= last]
     mine = points[:: stride(scenario, every)][part::PARTS]
     killed = 0
     for number, torn in mine:
@@ -213,7 +213,7 @@ def test_killed_anywhere_and_run_again_there_is_one_entry_and_the_same_release(
         site = Site(folder / "site", folder / "home", folder / "policy.toml")
         if site.policy.exists():
             site.policy.write_text(site.policy.read_text().replace(str(base.root), str(site.root)))
-        what = f"killed {'in' if torn else 'before'} operation {number}: {seen[number - 1]}"
+        what = f"killed {'in' if torn else 'before'} operation {number}: {counted.seen[number - 1]}"
         killer = Killer(at=number, torn=torn)
         size = served.size()
         code = crash.forked(partial(run, site, scenario, served), killer=killer)
@@ -230,7 +230,7 @@ def test_killed_anywhere_and_run_again_there_is_one_entry_and_the_same_release(
     print(f"{scenario.name}, part {part}: {killed} of {len(points)} crash points")
 
 
-@sampled(60)
+@sampled(30)
 @pytest.mark.parametrize("part", range(PARTS))
 def test_killed_anywhere_and_the_folder_gone_there_is_never_a_second_statement(
     part: int, every: int, served: Served, prepared: Prepared, tmp_path: Path
@@ -238,16 +238,16 @@ def test_killed_anywhere_and_the_folder_gone_there_is_never_a_second_statement(
     """Other bytes in the place of what was killed: taken while the log has nothing, else refused for ever,
     and what was killed goes on."""
     scenario = next(s for s in SCENARIOS if s.name == "first release")
-    base, seen, _ = prepared(scenario)
+    base, counted, _ = prepared(scenario)
     taken = refused = 0
-    points = crash.points(seen)
+    points = crash.points(counted)
     ends = [] if part else [points[0], points[-1]]  # a sample may lie on one side of the log's answer only
     mine = points[:: stride(scenario, every)][part::PARTS]
     for number, torn in [*ends, *(point for point in mine if point not in ends)]:
         folder = tmp_path / f"{number}{'t' if torn else ''}"
         shutil.copytree(base.root.parent, folder, dirs_exist_ok=True)
         site = Site(folder / "site", folder / "home", folder / "policy.toml")
-        what = f"killed {'in' if torn else 'before'} operation {number}: {seen[number - 1]}"
+        what = f"killed {'in' if torn else 'before'} operation {number}: {counted.seen[number - 1]}"
         killer = Killer(at=number, torn=torn)
         assert crash.forked(partial(run, site, scenario, served), killer=killer) is None, what
         shutil.rmtree(site.root, ignore_errors=True)
@@ -274,12 +274,12 @@ def other(site: Site, *more: str) -> int:
 
 def undisturbed(
     base: Site, tmp_path: Path, scenario: Scenario, served: Served
-) -> tuple[list[str], dict[str, bytes]]:
+) -> tuple[Killer, dict[str, bytes]]:
     """The operations of a run that is left alone, and the folder that it makes."""
     folder = tmp_path / "undisturbed"
     shutil.copytree(base.root.parent, folder)
     site = Site(folder / "site", folder / "home", folder / "policy.toml")
-    killer = Killer()
+    killer = Killer(watched=(folder,))
     code, _, said = crash.forked(partial(run, site, scenario, served), killer=killer)
     assert code == 0, said
-    return killer.seen, published.snapshot(site.root)
+    return killer, published.snapshot(site.root)

@@ -58,15 +58,15 @@ SCENARIOS: dict[str, Callable[[Path], Site]] = {f.__name__: f for f in (nothing,
 
 
 @functools.cache
-def prepared(name: str, folder: Path) -> tuple[Site, Path, list[str], dict[str, bytes]]:
+def prepared(name: str, folder: Path) -> tuple[Site, Path, Killer, dict[str, bytes]]:
     """A site, the mirror before, the operations of a run that is left alone, and the mirror after it."""
     base = folder / name
     base.mkdir()
     site = SCENARIOS[name](base)
     copied(base / "mirror", base / "undisturbed")
-    killer = Killer()
+    killer = Killer(watched=(base,))
     assert crash.forked(partial(mirror, site, base / "undisturbed"), killer=killer) == 0
-    return site, base / "mirror", killer.seen, snapshot(base / "undisturbed")
+    return site, base / "mirror", killer, snapshot(base / "undisturbed")
 
 
 def copied(mirror: Path, to: Path) -> None:
@@ -89,21 +89,21 @@ def again(site: Site, folder: Path) -> Any:
     return between, mirror(site, folder), seen(site, folder)
 
 
-@sampled(24)
+@sampled(12)
 @pytest.mark.parametrize("part", range(PARTS))
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_killed_anywhere_the_mirror_is_the_old_one_or_the_new(
     name: str, part: int, every: int, folder: Path, tmp_path: Path
 ) -> None:
-    site, before, operations, after = prepared(name, folder)
-    mine = crash.points(operations)[::every][part::PARTS]
+    site, before, counted, after = prepared(name, folder)
+    mine = crash.points(counted)[::every][part::PARTS]
     killed = 0
     for number, torn in mine:
         own = tmp_path / f"{number}{'t' if torn else ''}"
         copied(before, own)
         killer = Killer(at=number, torn=torn)
         killed += crash.forked(partial(mirror, site, own), killer=killer) is None
-        what = f"killed {'in' if torn else 'before'} operation {number}: {operations[number - 1]}"
+        what = f"killed {'in' if torn else 'before'} operation {number}: {counted.seen[number - 1]}"
         between, code, then = again(site, own)
         assert between in ((None, [0, 0]) if name == "nothing" else ([0, 0],)), (what, between)
         assert (code, then) == (0, [0, 0]), (what, code, then)

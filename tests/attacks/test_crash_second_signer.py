@@ -44,7 +44,7 @@ def again(site: Site, words: tuple[object, ...]) -> dict[str, Any]:
     return {"between": site.verify().code, "code": run(site, words), "after": site.verify().code}
 
 
-@sampled(40)
+@sampled(20)
 def test_the_second_person_is_killed_anywhere_and_signs_once(
     every: int, served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -58,10 +58,10 @@ def test_the_second_person_is_killed_anywhere_and_signs_once(
         folder = Path(shutil.copytree(base, tmp_path / name))
         return Site(folder / "site", folder / BOB, bob.policy)
 
-    undisturbed, killer = copied("undisturbed"), Killer()
+    undisturbed, killer = copied("undisturbed"), Killer(watched=(tmp_path,))
     assert crash.forked(partial(run, undisturbed, as_bob), killer=killer) == 0
     expected = set(snapshot(undisturbed.root))
-    points = crash.points(killer.seen)
+    points = crash.points(killer)
     betweens, killed = set(), 0
     for number, torn in points[::every]:
         site, size = copied(f"{number}{'t' if torn else ''}"), served.size()

@@ -68,16 +68,16 @@ SCENARIOS = [
 
 
 @functools.cache
-def prepared(name: str, folder: Path) -> tuple[Site, list[str], dict[str, bytes]]:
+def prepared(name: str, folder: Path) -> tuple[Site, Killer, dict[str, bytes]]:
     """The state before, to be copied, and the operations and the folder of a run that is left alone."""
     scenario = next(s for s in SCENARIOS if s.name == name)
     (folder / "base").mkdir()
     base = scenario.before(folder / "base")
     site = copied(base, folder / "undisturbed")
-    killer = Killer()
+    killer = Killer(watched=(folder,))
     code, said = crash.forked(partial(ran, site, scenario), killer=killer)
     assert code == 0, said
-    return base, killer.seen, published.snapshot(site.root)
+    return base, killer, published.snapshot(site.root)
 
 
 def copied(base: Site, folder: Path) -> Site:
@@ -125,19 +125,19 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     return functools.cache(lambda name: tmp_path_factory.mktemp("prepared"))
 
 
-@sampled(120)
+@sampled(60)
 @pytest.mark.parametrize("part", range(PARTS))
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda s: s.name)
 def test_killed_anywhere_and_run_again_there_is_one_entry_and_the_same_status(
     scenario: Scenario, part: int, every: int, folder: Callable[[str], Path], tmp_path: Path
 ) -> None:
-    base, seen, expected = prepared(scenario.name, folder(scenario.name))
-    points = crash.points(seen)
+    base, counted, expected = prepared(scenario.name, folder(scenario.name))
+    points = crash.points(counted)
     mine = points[::every][part::PARTS]
     killed = 0
     for number, torn in mine:
         site = copied(base, tmp_path / f"{number}{'t' if torn else ''}")
-        what = f"killed {'in' if torn else 'before'} operation {number}: {seen[number - 1]}"
+        what = f"killed {'in' if torn else 'before'} operation {number}: {counted.seen[number - 1]}"
         killer = Killer(at=number, torn=torn)
         killed += crash.forked(partial(ran, site, scenario), killer=killer) is None
         done = again(site, scenario)
@@ -150,14 +150,14 @@ def test_killed_anywhere_and_run_again_there_is_one_entry_and_the_same_status(
     assert killed == len(mine)
 
 
-@sampled(240)
+@sampled(120)
 def test_killed_anywhere_and_renewed_the_interrupted_status_is_completed(
     every: int, folder: Callable[[str], Path], tmp_path: Path
 ) -> None:
     """`anchor renew` takes the bytes that a log may have, or makes a status of its own if none has any."""
     scenario = SCENARIOS[0]
-    base, seen, _ = prepared(scenario.name, folder(scenario.name))
-    for number, torn in crash.points(seen)[::every]:
+    base, counted, _ = prepared(scenario.name, folder(scenario.name))
+    for number, torn in crash.points(counted)[::every]:
         site = copied(base, tmp_path / f"{number}{'t' if torn else ''}")
         killer = Killer(at=number, torn=torn)
         assert crash.forked(partial(ran, site, scenario), killer=killer) is None, number
@@ -190,14 +190,14 @@ def other_words(site: Site) -> Ran:
     return anchor("withdraw", site.root, *words, "--home", site.home)
 
 
-@sampled(240)
+@sampled(120)
 def test_killed_anywhere_and_run_again_with_other_words_there_is_no_second_status(
     every: int, folder: Callable[[str], Path], tmp_path: Path
 ) -> None:
     """The bytes that a log may have are completed first: two of one sequence would contradict each other."""
     scenario = SCENARIOS[0]
-    base, seen, _ = prepared(scenario.name, folder(scenario.name))
-    for number, torn in crash.points(seen)[every // 2 :: every]:
+    base, counted, _ = prepared(scenario.name, folder(scenario.name))
+    for number, torn in crash.points(counted)[every // 2 :: every]:
         site = copied(base, tmp_path / f"{number}{'t' if torn else ''}")
         killer = Killer(at=number, torn=torn)
         assert crash.forked(partial(ran, site, scenario), killer=killer) is None, number

@@ -412,7 +412,7 @@ def test_the_home_is_found_from_any_folder(publisher: Publisher, tmp_path: Path)
     says(anchor("instance", "backup", tmp_path / "c", "--ledger", "none", cwd=tmp_path), 2, "nothing to copy")
 
 
-@sampled(9)
+@sampled(5)
 def test_killed_at_any_operation_a_copy_is_whole_or_not_there(publisher: Publisher, every: int) -> None:
     copy, home = publisher.folder / "copy", publisher.home
     words = ("instance", "backup", copy, "--root", publisher.root)
@@ -420,10 +420,10 @@ def test_killed_at_any_operation_a_copy_is_whole_or_not_there(publisher: Publish
     def run() -> int:
         return anchor(*words).code
 
-    before, counting = kept(home), Killer()
+    before, counting = kept(home), Killer(watched=(publisher.folder,))
     assert crash.forked(run, killer=counting) == 0
     shutil.rmtree(copy)
-    for number, torn in crash.points(counting.seen)[::every]:
+    for number, torn in crash.points(counting)[::every]:
         assert crash.forked(run, killer=Killer(at=number, torn=torn)) is None, number
         if not copy.exists():
             assert run() == 0
@@ -433,17 +433,17 @@ def test_killed_at_any_operation_a_copy_is_whole_or_not_there(publisher: Publish
         shutil.rmtree(copy)
 
 
-@sampled(9)
+@sampled(5)
 def test_killed_at_any_operation_a_home_is_whole_or_not_there(publisher: Publisher, every: int) -> None:
     copy, before = publisher.back_up(), kept(publisher.home)
 
     def run() -> int:
         return publisher.restore(copy).code
 
-    counting = Killer()
+    counting = Killer(watched=(publisher.folder,))
     shutil.rmtree(publisher.home)
     assert crash.forked(run, killer=counting) == 0
-    for number, torn in crash.points(counting.seen)[::every]:
+    for number, torn in crash.points(counting)[::every]:
         shutil.rmtree(publisher.home)
         assert crash.forked(run, killer=Killer(at=number, torn=torn)) is None, number
         if not publisher.home.exists():
@@ -452,7 +452,7 @@ def test_killed_at_any_operation_a_home_is_whole_or_not_there(publisher: Publish
         assert [f.name for f in publisher.home.parent.iterdir()] == [publisher.home.name]
 
 
-@sampled(9)
+@sampled(5)
 def test_killed_at_any_operation_there_is_no_second_home(publisher: Publisher, every: int) -> None:
     """With --home, outside of the state folder: whatever the kill leaves, one home has the key."""
     copy, before, folder = publisher.back_up(), kept(publisher.home), publisher.folder
@@ -461,9 +461,9 @@ def test_killed_at_any_operation_there_is_no_second_home(publisher: Publisher, e
     def run(home: str = "a") -> int:
         return publisher.restore(copy, "--home", folder / home, "--root", publisher.root).code
 
-    counting = Killer()
+    counting = Killer(watched=(publisher.folder,))
     assert crash.forked(run, killer=counting) == 0
-    for number, torn in crash.points(counting.seen)[::every]:
+    for number, torn in crash.points(counting)[::every]:
         shutil.rmtree(folder / "a")
         shutil.rmtree(publisher.home.parent)
         assert crash.forked(run, killer=Killer(at=number, torn=torn)) is None, number

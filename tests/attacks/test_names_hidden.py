@@ -190,10 +190,10 @@ def test_killed_at_any_operation_a_theft_is_told(fresh: Attacked, every: int) ->
     def run() -> str:
         return str(fresh.run().document["verdict"])
 
-    counting = Killer()
+    counting = Killer(watched=(fresh.folder,))
     assert crash.forked(run, killer=counting) == "FINDINGS"
     fresh.told()
-    for number, torn in crash.points(counting.seen)[::every]:
+    for number, torn in crash.points(counting)[::every]:
         shutil.rmtree(fresh.home)
         crash.forked(run, killer=Killer(at=number, torn=torn))
         ran = fresh.run()

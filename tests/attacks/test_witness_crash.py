@@ -159,7 +159,7 @@ def test_killed_anywhere_it_never_cosigns_two_histories(
     answer, alive = exchange(tmp_path / "counted", scenario.sent(), counting)
     assert alive
     assert answer.startswith(DASH) is (scenario.name != "another history")
-    points = crash.points(counting.seen)
+    points = crash.points(counting)
     assert {"sqlite", "sendall"} <= set(counting.seen)
     killed = left = 0
     for number, torn in [*points[::every], points[-1]]:
@@ -183,7 +183,7 @@ def test_killed_in_the_making_of_a_witness_it_is_there_whole_or_not_at_all(tmp_p
     counting = Killer()
     (tmp_path / "counted").mkdir()
     assert crash.forked(partial(init, tmp_path / "counted"), killer=counting) == 0
-    for number, torn in crash.points(counting.seen)[::12]:
+    for number, torn in crash.points(counting)[::12]:
         folder = tmp_path / f"{number}{'t' if torn else ''}"
         folder.mkdir()
         assert crash.forked(partial(init, folder), killer=Killer(at=number, torn=torn)) is None

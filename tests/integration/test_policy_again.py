@@ -50,10 +50,10 @@ def test_killed_at_any_operation_a_policy_is_whole_or_not_there(site: Site) -> N
     def run() -> int:
         return anchor(*words).code
 
-    counting = Killer()
+    counting = Killer(watched=(site.root.parent,))
     assert crash.forked(run, killer=counting) == 0
     whole = site.policy.read_bytes()
-    for number, torn in crash.points(counting.seen):
+    for number, torn in crash.points(counting):
         site.policy.unlink(missing_ok=True)
         crash.forked(run, killer=Killer(at=number, torn=torn))
         assert not site.policy.exists() or site.policy.read_bytes() == whole

@@ -37,14 +37,15 @@ def none_on_its_way(_settle: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(publish, "SETTLE", 0.3)
 
 
-def network_part(seen: list[str]) -> list[tuple[int, bool]]:
+def network_part(counted: Killer) -> list[tuple[int, bool]]:
     """Every way to be killed from the first byte sent until the answer is in the journal and some more.
 
     What comes before and after touches this disk alone; `tests/attacks/test_crash_matrix.py` has it.
     """
+    seen = counted.seen
     first = seen.index("connect")
     last = len(seen) - seen[::-1].index("recv")
-    return [(n, torn) for n, torn in crash.points(seen) if first < n <= last + 14]
+    return [(n, torn) for n, torn in crash.points(counted) if first < n <= last + 14]
 
 
 @pytest.fixture(params=["v2", pytest.param("v2 with persistent antispam", marks=pytest.mark.slow), "v1"])
@@ -63,11 +64,11 @@ def test_killed_at_any_boundary_and_run_again_there_is_one_entry(
     instance = stack.instance(log, name=f"crash-{log.origin}")
     warm = Attempt(stack, tmp_path / "warm", instance)
     assert (warm.publish()[0], warm.verify()) == (0, 0)
-    killer = Killer()
     left_alone = Attempt(stack, tmp_path / "alone", instance)
+    killer = Killer(watched=(left_alone.folder,))
     assert crash.forked(left_alone.publish, killer=killer)[0] == 0
     before = len(entries(log))
-    points, killed, attempts = network_part(killer.seen)[::every], 0, []
+    points, killed, attempts = network_part(killer)[::every], 0, []
     for at in range(0, len(points), AT_ONCE):
         some = []
         for number, torn in points[at : at + AT_ONCE]:

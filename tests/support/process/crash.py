@@ -7,18 +7,27 @@ kills after half of what it writes or sends. Product code knows nothing of it.
 
 Only a command that is killed, or whose operations are counted, needs a fork. A fork of a large process costs
 as much as a command, so the command after the kill runs in the process of the test.
+
+Half of the operations change no file: a sync, a folder that is there, a write into a buffer. A kill before
+and a kill after such an operation leave the same files, so `points` has one of the two. The run whose
+operations are counted shows which these are: before each operation all files are read.
 """
 
 import builtins
+import contextlib
+import hashlib
 import io
 import json
 import os
 import signal
 import socket
 import sqlite3
+import threading
+import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -29,27 +38,48 @@ _PLAIN = (
 )
 WRITES = {"write", "pwrite", "sendall", "sqlite"}
 """Operations that can be cut in the middle."""
+NETWORK = {"connect", "sendall", "recv"}
+"""Operations that change something elsewhere."""
 
 
 @dataclass
 class Killer:
-    """Counts operations; at number `at` (from 1) the process is killed. 0: counts only."""
+    """Counts operations; at number `at` (from 1) the process is killed. 0: counts only.
+
+    `watched` are folders with all that the operations change on this machine. The folders of the user are
+    watched besides. `news` then says of each operation whether the one before it changed something.
+    """
 
     at: int = 0
     torn: bool = False
+    watched: tuple[Path, ...] = ()
     seen: list[str] = field(default_factory=list)
+    news: list[bool] = field(default_factory=list)
     _pid: int = field(default_factory=os.getpid)
+    _files: "_Files | None" = None
+    _lock: Any = field(default_factory=threading.Lock)
 
     def before(self, name: str) -> bool:
         """Count one; kill here, or say that half of it is wanted."""
         if os.getpid() != self._pid:
             return False
+        if self.watched:
+            return self._compare(name)
         self.seen.append(name)
         if len(self.seen) != self.at:
             return False
         if self.torn and name in WRITES:
             return True
         self.kill()
+        return False
+
+    def _compare(self, name: str) -> bool:
+        """Count one, and see what the one before has changed. Several threads may count."""
+        with self._lock:
+            self._files = self._files or _Files((*self.watched, *_of_user()))
+            elsewhere = self.seen[-1:] == [] or self.seen[-1] in NETWORK
+            self.news.append(self._files.changed() or elsewhere)
+            self.seen.append(name)
         return False
 
     def kill(self) -> None:
@@ -182,6 +212,56 @@ class _Counted:
         return getattr(self._stream, name)
 
 
+class _Files:
+    """The content of some folders: each file with its bytes and its mode, each link, each folder.
+
+    A file is read again when its times or its size differ, or were new when it was read: a clock of a file
+    system ticks every few milliseconds. What SQLite writes by memory alone (-shm) has no such times. Whoever
+    opens the database after a kill makes it anew.
+    """
+
+    TICKS = 100_000_000
+    """Nanoseconds, many ticks of such a clock."""
+
+    def __init__(self, folders: tuple[Path, ...]) -> None:
+        self._folders = [str(folder) for folder in folders]
+        self._read: dict[str, tuple[tuple[int, ...], bytes]] = {}
+        self._before: list[tuple[str, int, bytes]] = []
+
+    def changed(self) -> bool:
+        """True if something is there that was not at the last call, or is gone, or has other bytes."""
+        now = [found for folder in self._folders for found in self._below(folder)]
+        before, self._before = self._before, now
+        return before != now
+
+    def _below(self, folder: str) -> list[tuple[str, int, bytes]]:
+        found: list[tuple[str, int, bytes]] = []
+        with contextlib.suppress(FileNotFoundError), os.scandir(folder) as entries:
+            for entry in sorted(entries, key=lambda entry: entry.name):
+                with contextlib.suppress(FileNotFoundError):
+                    found += self._one(entry)
+        return found
+
+    def _one(self, entry: os.DirEntry[str]) -> list[tuple[str, int, bytes]]:
+        stat = entry.stat(follow_symlinks=False)
+        if entry.is_dir(follow_symlinks=False):
+            return [(entry.path, stat.st_mode, b""), *self._below(entry.path)]
+        if entry.is_symlink():
+            return [(entry.path, stat.st_mode, bytes(Path(entry.path).readlink()))]
+        stamp = (stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
+        known, digest = self._read.get(entry.path, ((), b""))
+        if known != stamp:
+            digest = hashlib.sha256(Path(entry.path).read_bytes()).digest()
+            if time.time_ns() - stat.st_ctime_ns > self.TICKS:
+                self._read[entry.path] = stamp, digest
+        return [(entry.path, stat.st_mode, digest)]
+
+
+def _of_user() -> tuple[Path, ...]:
+    """The folders where a command keeps something for its user."""
+    return tuple(Path(os.environ[f"XDG_{name}_HOME"]) for name in ("CONFIG", "STATE", "CACHE", "DATA"))
+
+
 @dataclass
 class Forked:
     """A forked process that runs; `result` waits for it."""
@@ -206,7 +286,7 @@ class Forked:
         if "error" in answer:
             raise AssertionError(answer["error"])
         if self.killer is not None:
-            self.killer.seen = answer["seen"]
+            self.killer.seen, self.killer.news = answer["seen"], answer["news"]
         return answer["value"]
 
 
@@ -234,7 +314,8 @@ def start(work: Callable[[], Any], *, killer: Killer | None = None) -> Forked:
                 answer["error"] = traceback.format_exc()
             if killer is not None:
                 killer.at = 0
-                answer["seen"] = list(killer.seen)
+                killer.watched = ()
+                answer |= {"seen": list(killer.seen), "news": list(killer.news)}
             pipe.write(json.dumps(answer).encode())
         code = 0
     finally:
@@ -246,7 +327,12 @@ def forked(work: Callable[[], Any], *, killer: Killer | None = None) -> Any:
     return start(work, killer=killer).result()
 
 
-def points(seen: list[str]) -> list[tuple[int, bool]]:
-    """(number, torn): every way to be killed over these operations, before each and in each write."""
-    before = [(number, False) for number in range(1, len(seen) + 1)]
-    return before + [(number, True) for number, name in enumerate(seen, 1) if name in WRITES - {"sqlite"}]
+def points(counted: Killer) -> list[tuple[int, bool]]:
+    """(number, torn): every way to be killed over these operations, before each and in each write.
+
+    If files were watched: before each that follows a change.
+    """
+    news = counted.news or [True] * len(counted.seen)
+    before = [(number, False) for number, one in enumerate(news, 1) if one]
+    torn = WRITES - {"sqlite"}
+    return before + [(number, True) for number, name in enumerate(counted.seen, 1) if name in torn]

@@ -185,7 +185,7 @@ def test_killed_anywhere_the_upgrade_is_made_as_a_whole_by_the_next_command(
 
     counted = Killer()
     wanted = crash.forked(partial(_upgraded, old(0)), killer=counted)
-    points = crash.points(counted.seen)[::-every]
+    points = crash.points(counted)[::-every]
     assert len(points) > 2
     points = points[part]
     for number, torn in points:
