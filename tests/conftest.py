@@ -5,6 +5,7 @@ import gc
 import os
 import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,13 @@ ROOT = Path(__file__).resolve().parent.parent
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
-from tests.support.process import distribution, fork_server, on_demand, surroundings  # noqa: E402  needs the line above
+from tests.support.process import (  # noqa: E402  needs the line above
+    distribution,
+    fork_server,
+    on_demand,
+    slow_files,
+    surroundings,
+)
 
 # Deadlines measure the machine, not the code; a fixed seed in CI makes a red run repeatable.
 settings.register_profile(  # CI tries more examples
@@ -58,6 +65,13 @@ def _whole(config: pytest.Config) -> bool:
     return testpaths and config.getoption("markexpr") != "slow"
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """The run of the slow tests imports the files that have some."""
+    if config.getoption("markexpr") != "slow" or not collection_path.match("test_*.py"):
+        return None
+    return None if slow_files.may_have(collection_path) else True
+
+
 def pytest_configure_node(node: Any) -> None:
     """A process of a run of the whole suite imports a test file when its turn comes."""
     distribution.receive_at_once(node)
@@ -90,9 +104,11 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
     """The longest work begins first, and files that wait alternate with files that compute."""
+    slow_files.check(items)
+    yield
     place = distribution.in_order(map(_file, items))
     items.sort(key=lambda item: (place[_file(item)], _file(item)))
 

@@ -192,3 +192,32 @@ def test_a_crash_in_a_file_that_is_imported_on_demand_is_a_failure(tmp_path: Pat
     assert ran.returncode == 1, ran.stdout
     assert "crashed while running 'test_crash.py::whole'" in ran.stdout
     assert "1 failed, 1 passed" in ran.stdout
+
+
+def test_the_slow_run_imports_no_file_without_a_slow_test(tmp_path: Path) -> None:
+    words = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-n",
+        "0",
+        "-m",
+        "slow",
+        "--collect-only",
+        "tests/unit/merkle",
+    ]
+    ran = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False, timeout=240)
+    assert "no tests collected" in ran.stdout
+
+
+def test_a_slow_test_that_the_slow_run_would_not_find_is_an_error(tmp_path: Path) -> None:
+    hidden = tmp_path / "test_hidden.py"
+    hidden.write_text(
+        "import pytest\ngone = getattr(pytest.mark, 'sl' + 'ow')\n@gone\ndef test_it():\n    pass\n"
+    )
+    words = ["-q", "-n", "0", "--rootdir", str(ROOT), "-c", str(ROOT / "pyproject.toml")]
+    words = [sys.executable, "-m", "pytest", *words, "-p", "tests.conftest", str(hidden)]
+    ran = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False, timeout=240)
+    assert ran.returncode == pytest.ExitCode.USAGE_ERROR
+    assert "test_hidden.py: a slow test, and none of the words" in ran.stderr
