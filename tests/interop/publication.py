@@ -125,7 +125,7 @@ class Between:
                 if between.mode == "blind" and between.taken:
                     self.out(503, {})
                     return
-                status, body = fetch(url + self.path, 10)
+                status, body = fetch(url + self.path)
                 kind = "application/json" if body[:1] in b"{[" else "application/octet-stream"
                 self.out(status, body, kind)
 
@@ -143,7 +143,7 @@ class Between:
         if self.mode == "swallow":
             h.close_connection = True
             return
-        connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=30)
+        connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=180)
         connection.request("POST", h.path, body, {"Content-Type": h.headers["Content-Type"]})
         answer = connection.getresponse()
         data = answer.read()

@@ -29,6 +29,7 @@ from tests.support.forge.embedded_signer import (
     with_certificate,
     wrapped,
 )
+from tests.support.servers.embedded_instance import first_document
 
 P384 = ec.generate_private_key(ec.SECP384R1())
 RSA = rsa.generate_private_key(65537, 2048)
@@ -94,8 +95,7 @@ def served(tmp_path: Path) -> Iterator[dict[str, str]]:
         text=True,
     ) as process:
         assert process.stdout
-        lines = iter(process.stdout.readline, "}\n")
-        yield json.loads("".join(lines) + "}")
+        yield first_document(process.stdout)
         process.send_signal(signal.SIGTERM)
     assert process.returncode == 0
 

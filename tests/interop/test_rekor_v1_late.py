@@ -48,6 +48,18 @@ def signer(rekor_v1: RekorV1, monkeypatch: pytest.MonkeyPatch) -> Iterator[Serve
         found.start()
 
 
+def sent(attempt: Attempt, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The log takes the request and gives no answer. A busy machine may use up a short budget before the
+    request is sent, so it gets a longer one then."""
+    for budget in (8.0, 60.0):
+        monkeypatch.setattr(publish, "BUDGET", budget)
+        assert attempt.publish()[0] == 3
+        if [left.step for left in interrupted.interrupted(attempt.folder / "home")] == ["sent"]:
+            monkeypatch.setattr(publish, "BUDGET", 8.0)
+            return
+    pytest.fail("the request was not sent")
+
+
 def without_stamps(document: Any) -> None:
     document["signingConfig"].pop("tsaUrls")
     document["signingConfig"].pop("tsaConfig")
@@ -60,8 +72,8 @@ def expire(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def started(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     server.start()
-    monkeypatch.setattr(publish, "BUDGET", 60.0)
-    monkeypatch.setattr(publishing, "SETTLE", 20.0)
+    monkeypatch.setattr(publish, "BUDGET", 180.0)
+    monkeypatch.setattr(publishing, "SETTLE", 90.0)
 
 
 @pytest.mark.slow  # it waits for a certificate to expire
@@ -70,7 +82,7 @@ def test_what_is_integrated_after_its_certificate_has_expired_is_one_entry_and_a
 ) -> None:
     attempt = Attempt(stack, tmp_path / "queued", stack.instance(rekor_v1, name="queued"))
     before = len(entries(rekor_v1))
-    assert attempt.publish()[0] == 3
+    sent(attempt, monkeypatch)
     expire(monkeypatch)
     code, _, err = attempt.publish()
     assert code == 3, err
@@ -89,9 +101,9 @@ def test_without_a_time_stamp_it_is_kept_and_listed_until_it_is_given_up(
 ) -> None:
     instance = stack.instance(rekor_v1, name="unstamped", change=without_stamps)
     attempt = Attempt(stack, tmp_path / "unstamped", instance)
-    assert attempt.publish()[0] == 3
+    sent(attempt, monkeypatch)
     expire(monkeypatch)
-    monkeypatch.setattr(publish, "BUDGET", 20.0)
+    monkeypatch.setattr(publish, "BUDGET", 90.0)
     for more in ((), ("--resume",)):
         code, _, err = attempt.publish(*more)
         assert code == 3, err
@@ -118,7 +130,7 @@ def test_without_a_time_stamp_an_entry_that_came_in_time_completes_it(
 ) -> None:
     instance = stack.instance(rekor_v1, name="in-time", change=without_stamps)
     attempt = Attempt(stack, tmp_path / "in-time", instance)
-    assert attempt.publish()[0] == 3
+    sent(attempt, monkeypatch)
     expire(monkeypatch)
     started(signer, monkeypatch)
     code, _, err = attempt.publish("--resume")

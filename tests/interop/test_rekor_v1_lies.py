@@ -42,7 +42,7 @@ class Liar:
 
         class Routes(Handler):
             def do_GET(self) -> None:  # noqa: N802 - the name http.server calls
-                status, body = fetch(f"{log.url}{self.path}", 10)
+                status, body = fetch(f"{log.url}{self.path}")
                 value = outer.lie(self.path, json.loads(body)) if status == 200 else None
                 self.out(200 if value is not None else 404, value if value is not None else b"{}")
 
@@ -167,7 +167,7 @@ def test_another_entry_with_its_own_true_proof_is_no_alarm(liar: Liar) -> None:
             return value
         index = int(parse_qs(urlsplit(path).query)["logIndex"][0])
         other = index - 1 if index else index + 1
-        status, data = fetch(f"{liar.log.url}/api/v1/log/entries?logIndex={other}", 10)
+        status, data = fetch(f"{liar.log.url}/api/v1/log/entries?logIndex={other}")
         assert status == 200
         (key, entry), *_ = json.loads(data).items()
         return {key: {**entry, "logIndex": index}}
@@ -179,7 +179,7 @@ def test_another_entry_with_its_own_true_proof_is_no_alarm(liar: Liar) -> None:
 
 
 def test_an_old_head_is_told_as_one(liar: Liar, stack: Stack) -> None:
-    old = json.loads(fetch(f"{liar.log.url}/api/v1/log", 10)[1])
+    old = json.loads(fetch(f"{liar.log.url}/api/v1/log")[1])
     liar.grow(stack)
     assert run(liar.folder).code == 0
     liar.lie = lambda path, value: old if path.endswith("/log") else value

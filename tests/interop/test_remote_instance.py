@@ -238,7 +238,7 @@ def test_log_behind_another_url_is_known_by_its_origin(stack: Stack, new_log: Ne
             config,
             root,
             log=config.chosen_logs(now, versions=log_kinds.api_versions())[0],
-            budget=Budget(10),
+            budget=Budget(60),
             now=now,
         )
 

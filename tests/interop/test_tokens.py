@@ -191,13 +191,18 @@ class Terminal:
     """`anchor` on a terminal of its own, in a fork of this process; its stdout is a file."""
 
     def __init__(self, argv: list[str], out: Path, **env: str) -> None:
-        self.screen = ""
+        self._seen = b""
         self._main, other = pty.openpty()
         with os.fdopen(other, "wb") as terminal, out.open("wb") as file:
             streams = (terminal.fileno(), file.fileno(), terminal.fileno())
             self._running = crash.start(functools.partial(_on_terminal, argv, streams, env))
 
-    def until(self, pattern: str, seconds: float = 60) -> re.Match[str]:
+    @property
+    def screen(self) -> str:
+        """All that was read so far, of which the last character may be there in part."""
+        return self._seen.decode(errors="replace").replace("\r\n", "\n")
+
+    def until(self, pattern: str, seconds: float = 90) -> re.Match[str]:
         deadline = time.monotonic() + seconds
         while not (found := re.search(pattern, self.screen)):
             ready, _, _ = select.select([self._main], [], [], max(0.0, deadline - time.monotonic()))
@@ -206,7 +211,7 @@ class Terminal:
                 more = os.read(self._main, 4096)
             except OSError:  # Linux may report the end once while there is still something to read
                 more = os.read(self._main, 4096)
-            self.screen += more.decode().replace("\r\n", "\n")
+            self._seen += more
         return found
 
     def type(self, text: str) -> None:
@@ -243,7 +248,7 @@ def log_in(url: str) -> str:
     """Open the URL as a person does; returns the code that the issuer shows."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _Stay)
     try:
-        opener.open(url, timeout=30)
+        opener.open(url, timeout=90)
     except urllib.error.HTTPError as e:
         with e:
             return parse_qs(urlsplit(e.headers["Location"]).query)["code"][0]
@@ -277,7 +282,7 @@ def test_browser_is_opened_and_its_redirect_taken(stack: Stack, tmp_path: Path) 
     browser = tmp_path / "browser"
     browser.write_text(
         f"#!{sys.executable}\nimport sys, urllib.request as u\n"
-        "u.build_opener(u.ProxyHandler({})).open(sys.argv[1], timeout=30).read()\n"
+        "u.build_opener(u.ProxyHandler({})).open(sys.argv[1], timeout=90).read()\n"
     )
     browser.chmod(0o755)
     argv = words(stack, tmp_path, stack.instance(name="tokens"))

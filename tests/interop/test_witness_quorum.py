@@ -3,6 +3,7 @@
 
 import contextlib
 import hashlib
+import itertools
 import json
 import time
 from collections.abc import Iterator
@@ -75,20 +76,49 @@ def new_attempt(stack: Stack, log: RekorV2, folder: Path) -> Attempt:
     return Attempt(stack, folder / "attempt", stack.instance(log, name="witnessed"))
 
 
+def cosigned(stack: Stack, log: RekorV2, folder: Path, count: int) -> Attempt:
+    """A release whose checkpoint has so many cosignatures. The log goes on without a witness that needs more
+    than five seconds, as on a busy machine: then the next release is tried."""
+    for number in range(9):
+        attempt = Attempt(stack, folder / f"attempt-{number}", stack.instance(log, name="witnessed"))
+        code, _, err = attempt.publish()
+        assert code == 0, err
+        if cosigners(attempt) == count:
+            return attempt
+    pytest.fail(f"no checkpoint has {count} cosignatures")
+
+
+def publish_while_it_grows(attempt: Attempt, log: RekorV2, *words: str) -> tuple[int, str, int]:
+    """The exit code and the words of a publication that waits for a quorum, and how many entries of others
+    came meanwhile: a checkpoint that a slow witness did not cosign is followed by another one."""
+    running, others = crash.start(lambda: attempt.publish(*words)), 0
+    began = time.monotonic()
+    while not running.ended():
+        time.sleep(0.05)
+        if time.monotonic() - began > 5 * (others + 1):
+            assert post(log.url, request(b"another entry %d" % others))[0] == 201
+            others += 1
+    code, _, err = running.result()
+    return code, err, others
+
+
 def check(attempt: Attempt, demands: Path) -> int:
     return anchor("verify", attempt.site, "--policy", demands).code
 
 
-def test_quorum_that_is_there_is_published_and_verifies(stack: Stack, log: RekorV2, tmp_path: Path) -> None:
+def test_quorum_that_is_there_is_published_and_verifies(
+    stack: Stack, log: RekorV2, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    patient(monkeypatch, 100.0)
     demands, attempt = policy(stack, log, tmp_path), new_attempt(stack, log, tmp_path)
-    code, _, err = attempt.publish("--policy", str(demands))
+    code, err, _ = publish_while_it_grows(attempt, log, "--policy", str(demands))
     assert code == 0, err
     assert cosigners(attempt) == 2
     assert check(attempt, demands) == 0
 
 
 def test_witness_down_is_pending_and_resume_completes_it_with_the_same_entry(
-    stack: Stack, log: RekorV2, tmp_path: Path
+    stack: Stack, log: RekorV2, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     demands, attempt = policy(stack, log, tmp_path), new_attempt(stack, log, tmp_path)
     log.witnesses[1].server.kill()
@@ -102,9 +132,10 @@ def test_witness_down_is_pending_and_resume_completes_it_with_the_same_entry(
     log.witnesses[1].server.start()
     assert post(log.url, request(b"somebody else's entry, so that there is a next checkpoint"))[0] == 201
     before = len(entries(log))
-    code, _, err = attempt.publish("--policy", str(demands), "--resume")
+    patient(monkeypatch, 100.0)
+    code, err, others = publish_while_it_grows(attempt, log, "--policy", str(demands), "--resume")
     assert code == 0, err
-    assert len(entries(log)) == before
+    assert len(entries(log)) == before + others
     assert cosigners(attempt) == 2
     assert check(attempt, demands) == 0
     attempt_entries = sum(d in attempt.digests() for d in entries(log))
@@ -123,7 +154,10 @@ def test_witness_that_comes_back_while_we_wait_is_enough(
     while not list(journal.glob("*/*/entry.json")) and time.monotonic() < deadline:
         time.sleep(0.05)
     log.witnesses[0].server.start()
-    assert post(log.url, request(b"the next entry"))[0] == 201
+    for number in itertools.count():
+        if running.ended():
+            break
+        assert post(log.url, request(b"the next entry %d" % number))[0] == 201
     code, _, err = running.result()
     assert code == 0, err
     assert check(attempt, demands) == 0
@@ -132,11 +166,9 @@ def test_witness_that_comes_back_while_we_wait_is_enough(
 def test_bundle_without_its_quorum_is_pending_for_who_demands_it_and_fine_for_who_does_not(
     stack: Stack, log: RekorV2, tmp_path: Path
 ) -> None:
-    demands, attempt = policy(stack, log, tmp_path), new_attempt(stack, log, tmp_path)
+    demands = policy(stack, log, tmp_path)
     log.witnesses[0].server.kill()
-    code, _, err = attempt.publish()
-    assert code == 0, err
-    assert cosigners(attempt) == 1
+    attempt = cosigned(stack, log, tmp_path, 1)
     assert attempt.verify() == 0
     assert check(attempt, demands) == 5
 
@@ -144,8 +176,7 @@ def test_bundle_without_its_quorum_is_pending_for_who_demands_it_and_fine_for_wh
 def test_cosignature_of_a_key_that_the_policy_does_not_name_counts_for_nothing(
     stack: Stack, log: RekorV2, tmp_path: Path
 ) -> None:
-    attempt = new_attempt(stack, log, tmp_path)
-    assert attempt.publish()[0] == 0
+    attempt = cosigned(stack, log, tmp_path, 2)
     with stack.new_log("stranger.stack.internal", witnesses=1) as stranger:
         pass  # only its witness' key is wanted
     swapped = log.tlog_policy().replace(log.witnesses[1].vkey, stranger.witnesses[0].vkey)

@@ -67,6 +67,9 @@ class _Server(ThreadingHTTPServer):
         self._open.discard(request)
         super().shutdown_request(request)
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Print nothing: stderr is that of the command, and a client may go away."""
+
     def server_close(self) -> None:
         super().server_close()
         for connection in list(self._open):
@@ -196,7 +199,7 @@ def log_front(storage: Path, write_port: int) -> Front:
 
         def do_POST(self) -> None:
             body = self.body()
-            connection = http.client.HTTPConnection("127.0.0.1", write_port, timeout=60)
+            connection = http.client.HTTPConnection("127.0.0.1", write_port, timeout=180)
             try:
                 connection.request("POST", self.path, body, {"Content-Type": "application/json"})
                 answer = connection.getresponse()

@@ -3,6 +3,7 @@
 
 import contextlib
 import ctypes
+import http.client
 import os
 import signal
 import subprocess
@@ -16,7 +17,7 @@ from pathlib import Path
 from tests.support.process.paused import pause
 
 _PR_SET_PDEATHSIG = 1
-_libc = ctypes.CDLL(None)
+_prctl = ctypes.CDLL(None).prctl  # found before a fork: another thread may hold the lock of the linker in it
 _direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
@@ -24,7 +25,7 @@ class NotStarted(RuntimeError):
     """A server ended or did not become healthy; the message has the end of its log."""
 
 
-def fetch(url: str, seconds: float = 2) -> tuple[int, bytes]:
+def fetch(url: str, seconds: float = 60) -> tuple[int, bytes]:
     """Status and body, whatever the status; OSError when nobody answers."""
     try:
         with _direct.open(url, timeout=seconds) as answer:
@@ -45,7 +46,7 @@ def answers(status: int, body: bytes) -> bool:
 
 def _die_with_parent() -> None:
     # kill -9 of the tests ends the servers too
-    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 @dataclass
@@ -57,7 +58,7 @@ class Server:
     probe: str | Callable[[], bool]
     log: Path
     ok: Callable[[int, bytes], bool] = healthy
-    patience: float = 60.0
+    patience: float = 120.0
     env: dict[str, str] = field(default_factory=dict)
     user: int | None = None
     cwd: Path | None = None
@@ -88,8 +89,8 @@ class Server:
         if not isinstance(self.probe, str):
             return self.probe()
         try:
-            return self.ok(*fetch(self.probe))
-        except OSError:
+            return self.ok(*fetch(self.probe, 10))
+        except (OSError, http.client.HTTPException):
             return False
 
     def ended(self) -> bool:

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -41,13 +42,13 @@ def litewitness(name: str, folder: Path, binary: Path, logs: Mapping[str, str]) 
     private.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()))
     agent = folder / "agent"
     holder = Server(
-        f"agent-{name}", ["ssh-agent", "-D", "-a", agent], agent.exists, folder / "agent.log"
+        f"agent-{name}", ["ssh-agent", "-D", "-a", agent], lambda: _listens(agent), folder / "agent.log"
     ).start()
     try:
         environment = {**os.environ, "SSH_AUTH_SOCK": str(agent)}
-        subprocess.run(["ssh-add", "-q", str(private)], env=environment, check=True, timeout=60)
+        subprocess.run(["ssh-add", "-q", str(private)], env=environment, check=True, timeout=120)
         listed = subprocess.run(
-            ["ssh-keygen", "-lf", str(private)], capture_output=True, text=True, check=True, timeout=60
+            ["ssh-keygen", "-lf", str(private)], capture_output=True, text=True, check=True, timeout=120
         )
         port = held_port()
         url = f"http://127.0.0.1:{port}"
@@ -66,9 +67,15 @@ def litewitness(name: str, folder: Path, binary: Path, logs: Mapping[str, str]) 
         holder.stop()
 
 
+def _listens(path: Path) -> bool:
+    """True if somebody accepts connections at this socket, which is there before."""
+    with socket.socket(socket.AF_UNIX) as client:
+        return client.connect_ex(str(path)) == 0
+
+
 def _accept(database: Path, logs: Mapping[str, str]) -> None:
     """Add logs, as `witnessctl add-log` does. That program needs a module that no proxy has."""
-    with contextlib.closing(sqlite3.connect(database, timeout=30)) as connection, connection:
+    with contextlib.closing(sqlite3.connect(database, timeout=90)) as connection, connection:
         for origin, vkey in logs.items():
             connection.execute("INSERT INTO log VALUES (?, 0, ?)", (origin, EMPTY_ROOT))
             connection.execute("INSERT INTO key VALUES (?, ?)", (origin, vkey))
@@ -86,8 +93,9 @@ class OwnWitness(Witness):
         listed = self.server.log.stat().st_size
         assert self.server.process is not None
         self.server.process.send_signal(signal.SIGHUP)
-        deadline = time.monotonic() + 60
-        while self.server.log.stat().st_size == listed and time.monotonic() < deadline:
+        deadline = time.monotonic() + 90
+        while b"the list of logs was read again" not in self.server.log.read_bytes()[listed:]:
+            assert time.monotonic() < deadline, self.server.tail()
             time.sleep(0.02)
 
     def latest(self, origin: str) -> bytes:
@@ -148,7 +156,7 @@ class TesseraLog:
         return (self.folder / "log" / "checkpoint").read_bytes()
 
     def add(self, entries: Sequence[bytes], witnesses: Sequence[Witness]) -> None:
-        """Add entries in one batch. All witnesses must cosign the new checkpoint within ten seconds."""
+        """Add entries in one batch. All witnesses must cosign the new checkpoint within two minutes."""
         new = self.folder / "new"
         shutil.rmtree(new, ignore_errors=True)
         new.mkdir()
@@ -161,9 +169,11 @@ class TesseraLog:
         argv: list[str | Path] = [
             self.binary, f"--storage_dir={self.folder / 'log'}", f"--entries={new}/*",
             f"--private_key={self.folder / 'key.note'}", f"--witness_policy_file={policy}",
-            "--witness_timeout=10s", "--logtostderr",
+            "--witness_timeout=120s", "--logtostderr",
         ]  # fmt: skip
-        done = subprocess.run([str(a) for a in argv], capture_output=True, text=True, check=False, timeout=60)
+        done = subprocess.run(
+            [str(a) for a in argv], capture_output=True, text=True, check=False, timeout=250
+        )
         if done.returncode:
             raise RuntimeError(f"tessera ended with {done.returncode}:\n{done.stderr[-2000:]}")
 

@@ -37,12 +37,12 @@ def serving(home: Path) -> Iterator[Served]:
     with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
         assert process.stdout
         try:
-            yield Served(_about(process.stdout), home / "instance/log", process.pid)
+            yield Served(first_document(process.stdout), home / "instance/log", process.pid)
         finally:
             process.terminate()
 
 
-def _about(printed: IO[str]) -> dict[str, str]:
+def first_document(printed: IO[str]) -> dict[str, str]:
     """The document that it prints before it serves. A process that ended has none, and that is an error."""
     lines = []
     for line in printed:
