@@ -128,9 +128,14 @@ def serve(
         token_path = user_files.regular(token_file.path) if token_file else folder / "identity-token"
         paths = _write_config(instance, folder, server.url)
         secret_path = folder / "mint-secret"
-        files.write(secret_path, secret.encode(), mode=0o600)
         identity = identity or instance.identity
-        with _fresh_token(instance, identity, token_path):
+        # Before anything is written or printed: whoever reads that may end this at once.
+        signal.signal(signal.SIGTERM, server.ask_to_end)
+        with (
+            contextlib.suppress(KeyboardInterrupt),
+            _secret(secret_path, secret.encode()),
+            _fresh_token(instance, identity, token_path),
+        ):
             about = _about(instance) | {
                 "url": server.url,
                 "identity": identity,
@@ -143,10 +148,7 @@ def serve(
             else:
                 _print_usage(about)
             sys.stdout.flush()
-            signal.signal(signal.SIGTERM, server.ask_to_end)
-            with contextlib.suppress(KeyboardInterrupt):
-                server.serve_forever()
-        secret_path.unlink(missing_ok=True)
+            server.serve_forever()
 
 
 @command.command()
@@ -230,6 +232,16 @@ def _asked_again(witnesses: Any) -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def _secret(path: Path, secret: bytes) -> Iterator[None]:
+    """Keep a secret in a file that only the user can read, while the block runs."""
+    try:
+        files.write(path, secret, mode=0o600)
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
 def _fresh_token(instance: Any, identity: str, path: Path) -> Iterator[None]:
     """Keep a valid token in a file that only the user can read, while the block runs."""
     stop = threading.Event()
@@ -243,11 +255,13 @@ def _fresh_token(instance: Any, identity: str, path: Path) -> Iterator[None]:
         files.write(path, token.encode(), mode=0o600)
 
     put()
-    threading.Thread(target=renew, daemon=True).start()
+    renewing = threading.Thread(target=renew, daemon=True)
+    renewing.start()
     try:
         yield
     finally:
         stop.set()
+        renewing.join()  # or it may write the token once more after this
         path.unlink(missing_ok=True)
 
 

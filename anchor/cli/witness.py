@@ -107,19 +107,20 @@ def serve(
             with Server(
                 witness, host=host, port=port, prefix=prefix, client_rate=client_rate, say=say, quiet=quiet
             ) as server:
-                for line in (*([problem] if problem else []), *_warnings(found, logs, host, own)):
-                    say(f"anchor: {line}")
-                about = _about(found) | {"url": server.url + prefix, "logs": len(logs)}
-                if as_json:
-                    print_json(about, "witness-state")
-                else:
-                    out(f"witness {found.name} at {server.url}{prefix}, {several(len(logs), 'log')}")
-                    for key in found.keys:
-                        out(f"key {key.name}+{key.key_id.hex()}   whole: anchor witness show")
-                sys.stdout.flush()
+                # Before anything is printed: whoever reads that may send a signal at once.
                 signal.signal(signal.SIGTERM, server.ask_to_end)
                 signal.signal(signal.SIGHUP, server.ask_to_reload)
                 with contextlib.suppress(KeyboardInterrupt):
+                    for line in (*([problem] if problem else []), *_warnings(found, logs, host, own)):
+                        say(f"anchor: {line}")
+                    about = _about(found) | {"url": server.url + prefix, "logs": len(logs)}
+                    if as_json:
+                        print_json(about, "witness-state")
+                    else:
+                        out(f"witness {found.name} at {server.url}{prefix}, {several(len(logs), 'log')}")
+                        for key in found.keys:
+                            out(f"key {key.name}+{key.key_id.hex()}   whole: anchor witness show")
+                    sys.stdout.flush()
                     server.serve_forever()
 
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Ctrl-C at any moment ends a command with 130 and one line, and leaves nothing half-written."""
 
+import json
 import os
 import signal
 import subprocess
@@ -131,3 +132,54 @@ def test_an_interrupt_among_the_imports_is_no_traceback() -> None:
         [sys.executable, "-c", IMPORTS], cwd=ROOT, capture_output=True, text=True, timeout=60
     )
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "anchor: stopped\n")
+
+
+WHEN_IT_IS_PRINTED = """
+import os, signal, sys
+
+wanted = [int(number) for number in sys.argv.pop(1).split(",")]
+
+def returned(frame, event, argument):
+    if event == "return" and frame.f_code.co_name == "print_json":
+        sys.setprofile(None)
+        for number in wanted:
+            os.kill(os.getpid(), number)
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job inherits it ignored
+sys.setprofile(returned)
+from anchor.__main__ import main
+main()
+"""
+
+
+WITNESS = ("witness", "serve", "--listen", "127.0.0.1:0")
+
+
+@pytest.mark.parametrize(
+    ("words", "signals"),
+    [
+        (("instance", "serve"), [signal.SIGTERM]),
+        (("instance", "serve"), [signal.SIGINT]),
+        (WITNESS, [signal.SIGTERM]),
+        (WITNESS, [signal.SIGINT]),
+        (WITNESS, [signal.SIGHUP, signal.SIGTERM]),
+    ],
+)
+def test_whoever_reads_where_a_server_is_may_end_it_at_once(
+    words: tuple[str, ...], signals: list[signal.Signals], tmp_path: Path
+) -> None:
+    home = tmp_path / "home"
+    if words[0] == "witness":
+        assert process("witness", "init", "--name", "w.example/w", "--home", home).code == 0
+    numbers = ",".join(str(int(number)) for number in signals)
+    done = subprocess.run(
+        [sys.executable, "-c", WHEN_IT_IS_PRINTED, numbers, *words, "--home", str(home), "--json"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["url"]
+    assert not [p.name for p in home.rglob("*") if p.name in ("mint-secret", "identity-token")]
