@@ -21,7 +21,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NoReturn
 
@@ -47,22 +47,27 @@ def ask():
     server.sendall(data)
     return server
 
-def told():
+def told(server):
     data = server.recv(4)
     if len(data) < 4:
-        os.write(2, b"the server of forks has ended\\n")
-        os._exit(1)
+        sys.exit("the server of forks has ended, and nobody knows how this command ended")
     return int.from_bytes(data, "big", signed=True)
+
+def pass_on(number, frame):
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:  # it has ended, and its exit code is on its way
+        pass
 
 passed_on = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 before = signal.pthread_sigmask(signal.SIG_BLOCK, passed_on)  # or one that comes before the handlers is lost
 server = ask()
-pid = told()
+pid = told(server)
 for number in passed_on:
     if signal.getsignal(number) is not signal.SIG_IGN:
-        signal.signal(number, lambda number, _: os.kill(pid, number))
+        signal.signal(number, pass_on)
 signal.pthread_sigmask(signal.SIG_SETMASK, before)
-code = told()
+code = told(server)
 if code < 0:
     signal.signal(-code, signal.SIG_DFL)
     os.kill(os.getpid(), -code)
@@ -117,7 +122,11 @@ def stop() -> None:
     """End the server, if there is one."""
     while _running:
         process, folder = _running.pop()
-        process.communicate(timeout=60)  # its standard input ends, and so does the server
+        try:
+            process.communicate(timeout=60)  # its standard input ends, and so does the server
+        except subprocess.TimeoutExpired:  # a process that a test forked, and left, still holds that input
+            process.kill()
+            process.communicate()
         shutil.rmtree(folder, ignore_errors=True)
         programs.cache_clear()
 
@@ -164,7 +173,8 @@ def serve(address: str) -> None:
                 _report(clients)
             if listener in found:
                 client, _ = listener.accept()
-                clients[_begun(client)] = client
+                if pid := _begun(client):
+                    clients[pid] = client
     for pid in clients:
         os.kill(pid, signal.SIGKILL)
 
@@ -180,14 +190,20 @@ def _report(clients: dict[int, socket.socket]) -> None:
 
 
 def _begun(client: socket.socket) -> int:
-    """Read what a client asks, fork its process, and tell it the number of that."""
+    """Read what a client asks, fork its process, and tell it the number of that. 0 if the client has ended."""
     size, streams, _, _ = socket.recv_fds(client, 4, 3)
-    data = b""
-    while len(data) < int.from_bytes(size, "big") and (more := client.recv(1 << 16)):  # it may be killed
+    data, more = b"", size
+    while more and len(data) < int.from_bytes(size, "big"):
+        more = client.recv(1 << 16)
         data += more
-    pid = os.fork()
-    if not pid:
-        _command(data.split(b"\0"), streams)
+    pid = 0
+    if more:
+        # A signal that comes before the process has its own handlers waits for these.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        pid = os.fork()
+        if not pid:
+            _command(data.split(b"\0"), streams, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
     for descriptor in streams:
         os.close(descriptor)
     with contextlib.suppress(OSError):
@@ -195,9 +211,10 @@ def _begun(client: socket.socket) -> int:
     return pid
 
 
-def _command(asked: list[bytes], streams: list[int]) -> NoReturn:
-    """Become the process that a client asks for."""
+def _command(asked: list[bytes], streams: list[int], mask: Iterable[int]) -> NoReturn:
+    """Become the process that a client asks for, with this mask of signals."""
     from anchor.__main__ import main
+    from anchor.cli.main import STOPPED
 
     code = 1
     try:
@@ -207,17 +224,21 @@ def _command(asked: list[bytes], streams: list[int]) -> NoReturn:
         for number, descriptor in enumerate(streams):
             os.dup2(descriptor, number)
         os.closerange(3, 256)
-        folder, mask, count, *rest = asked
+        folder, umask, count, *rest = asked
         os.chdir(folder)
-        os.umask(int(mask))
+        os.umask(int(umask))
         sys.argv = ["anchor", *map(os.fsdecode, rest[: int(count)])]
         os.environ.clear()
         os.environb.update(dict(line.split(b"=", 1) for line in rest[int(count) :]))
         time.tzset()
         sys.stdin = os.fdopen(0, encoding="utf-8", closefd=False)
         sys.stdout, sys.stderr = (os.fdopen(n, "w", encoding="utf-8", closefd=False) for n in (1, 2))
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         main()
         code = 0
+    except KeyboardInterrupt:  # it came before `main` could take it
+        sys.stderr.write("anchor: stopped\n")
+        code = STOPPED
     except SystemExit as e:
         code = e.code if isinstance(e.code, int) else 1
     finally:
