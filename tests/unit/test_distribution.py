@@ -186,9 +186,23 @@ def test_a_folder_is_left_after_a_file_without_tests_that_were_asked_for(tmp_pat
     assert "2 passed in" in ran.stdout
 
 
-def test_a_crash_in_a_file_that_is_imported_on_demand_is_a_failure(tmp_path: Path) -> None:
-    crash = "def test_it(): os.kill(os.getpid(), 9)\n"
+def test_a_crash_in_a_file_that_is_imported_on_demand_is_a_failure_of_its_test(tmp_path: Path) -> None:
+    """The failures of the tests before it are told. The crash stands for those behind it."""
+    crash = """
+def test_before(): assert not "found before"
+def test_it(): os.kill(os.getpid(), 9)
+def test_behind(): pass
+"""
     ran = suite(tmp_path, on_demand=True, crash=crash, good="def test_good(): pass\n")
+    assert ran.returncode == 1, ran.stdout
+    assert "crashed while running 'test_crash.py::test_it'" in ran.stdout
+    assert 'assert not "found before"' in ran.stdout
+    assert "2 failed, 1 passed" in ran.stdout
+
+
+def test_a_crash_between_tests_is_a_failure_of_the_file(tmp_path: Path) -> None:
+    """Here at the import, before any test of it has begun."""
+    ran = suite(tmp_path, on_demand=True, crash="os.kill(os.getpid(), 9)\n", good="def test_good(): pass\n")
     assert ran.returncode == 1, ran.stdout
     assert "crashed while running 'test_crash.py::whole'" in ran.stdout
     assert "1 failed, 1 passed" in ran.stdout

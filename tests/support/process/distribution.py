@@ -151,7 +151,8 @@ class ByFile:
         session.testscollected = round(seen * total)
 
     def remove_node(self, node: Any) -> str | None:
-        """A process has ended. If it crashed: the test that did it. The tests behind it are begun again."""
+        """A process has ended. If it crashed: the test that did it. The tests behind it are begun again, but
+        not those behind it in a file that is imported on demand."""
         pending = list(self._pending.pop(node))
         self._hosts.discard(node)
         if not pending:
@@ -160,7 +161,9 @@ class ByFile:
             self._queue.setdefault(self._unit(test), []).append(test)
         for other in self._pending:
             self._give(other)
-        return pending[0]
+        first = pending[0]
+        begun: str = getattr(node, "begun", first)  # it stays when the test has ended
+        return begun if begun.partition("::")[0] == first.partition("::")[0] else first
 
     def mark_test_pending(self, item: str) -> None:
         raise NotImplementedError("xdist wants the method; only plugins that repeat a test call it")
@@ -200,8 +203,9 @@ class ByFile:
 def send_at_once(config: pytest.Config) -> None:
     """Let this process send what it says of one test in one message, if it is one of xdist's.
 
-    Six messages cost more than a short test. Every other event is sent with those that wait, so the order
-    stays. A process that crashes loses what it said of the test that it ran, which then counts as failed.
+    Six messages cost more than a short test. The message is sent when the next test begins, or with any other
+    event, so the order stays. A process that crashes loses what it said of the test that it ran alone, which
+    then counts as failed.
     """
     if not hasattr(config, "workerinput"):
         return
@@ -219,19 +223,21 @@ def send_at_once(config: pytest.Config) -> None:
 
 
 def receive_at_once(node: Any) -> None:
-    """Let the first process read such messages of a process."""
+    """Let the first process read such messages of a process, and know which test it has begun."""
     receive = node.process_from_remote
 
     def each(message: Any) -> None:
         several = isinstance(message, tuple) and message[0] == _SEVERAL
         for event in marshal.loads(message[1]) if several else [message]:
+            if isinstance(event, tuple) and event[0] == "logstart":
+                node.begun = event[1]["nodeid"]
             receive(event)
 
     node.process_from_remote = each
 
 
-_OF_A_TEST = ("logstart", "testreport", "logfinish")
-"""The events of a test before its last one."""
+_OF_A_TEST = ("testreport", "logfinish")
+"""The events of a test after its first one. They wait for the next test, or for any other event."""
 _SEVERAL = "several"
 
 

@@ -190,7 +190,7 @@ def _report(clients: dict[int, socket.socket]) -> None:
 
 
 def _begun(client: socket.socket) -> int:
-    """Read what a client asks, fork its process, and tell it the number of that. 0 if the client has ended."""
+    """Read what a client asks, fork its process, tell it the number of that; 0 if the client has ended."""
     size, streams, _, _ = socket.recv_fds(client, 4, 3)
     data, more = b"", size
     while more and len(data) < int.from_bytes(size, "big"):
