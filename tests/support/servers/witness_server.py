@@ -13,10 +13,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from anchor.errors import AnchorError, Refused
 from anchor.merkle import EMPTY_ROOT, verify_consistency
+from anchor.net import witness_client
+from anchor.net.http import Patience
 from anchor.tlog import add_checkpoint, cosignature, note
 from anchor.tlog import checkpoint as checkpoints
 from anchor.tlog.add_checkpoint import Request
@@ -127,6 +130,13 @@ class WitnessServer(LoopbackServer):
         super().__init__(_Handler)
         self.witness = witness
         witness.url = f"{self.url}/w"
+
+
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let whoever asks witnesses wait longer for an answer: a busy machine may need seconds to give it."""
+    monkeypatch.setattr(witness_client, "SECONDS", 90.0)
+    patience = Patience(connect=90, read=90, whole=90, attempts=1)
+    monkeypatch.setattr(witness_client, "_PATIENCE", patience)
 
 
 @contextmanager

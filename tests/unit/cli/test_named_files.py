@@ -397,7 +397,7 @@ def fed(path: Path, data: bytes) -> Iterator[Path]:
     writer = threading.Thread(target=path.write_bytes, args=(data,), daemon=True)
     writer.start()
     yield path
-    writer.join(10)
+    writer.join(60)
     assert not writer.is_alive()
 
 

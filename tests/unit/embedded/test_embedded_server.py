@@ -37,7 +37,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def call(
     server: Server, method: str, path: str, body: bytes | None = None, **headers: str
 ) -> tuple[int, bytes, http.client.HTTPMessage]:
-    connection = http.client.HTTPConnection("127.0.0.1", server.server_address[1], timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", server.server_address[1], timeout=90)
     try:
         named = {k.replace("_", "-"): v for k, v in headers.items()}
         connection.request(method, path, body, named)
@@ -49,7 +49,7 @@ def call(
 
 def raw(server: Server, data: bytes) -> bytes:
     """The answer on one connection, until the server closes it."""
-    with socket.create_connection(server.server_address[:2], timeout=5) as s:  # type: ignore[arg-type]
+    with socket.create_connection(server.server_address[:2], timeout=90) as s:  # type: ignore[arg-type]
         s.sendall(data)
         s.shutdown(socket.SHUT_WR)
         found = b""
@@ -208,17 +208,21 @@ def test_a_length_that_is_no_plain_number_is_refused(server: Server, length: byt
     assert b" 411 " in raw(server, start + length + b"\r\n\r\n{}").splitlines()[0]
 
 
-def test_connections_that_send_nothing_whole_hold_nobody_up(server: Server) -> None:
+def test_connections_that_send_nothing_whole_hold_nobody_up(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """As many as the server takes at once, each in the middle of its request; the longest makes room."""
+    monkeypatch.setattr(http_server, "WHOLE", 90.0)  # none ends for another reason
     with contextlib.ExitStack() as stack:
         held = []
         for _ in range(http_server.CONNECTIONS):
-            s = stack.enter_context(socket.create_connection(server.server_address[:2], timeout=20))  # type: ignore[arg-type]
+            s = stack.enter_context(socket.create_connection(server.server_address[:2], timeout=90))  # type: ignore[arg-type]
             s.sendall(b"GET /checkpoint HTTP/1.1\r\nHost: localhost\r\nX: ")
             held.append(s)
         for _ in range(3):
             assert call(server, "GET", "/healthz")[0] == 200
-        assert held[0].recv(1) == b""
+        with contextlib.suppress(ConnectionResetError):  # if nobody had read what it sent
+            assert held[0].recv(1) == b""
         held[-1].sendall(b"y\r\n\r\n")
         assert held[-1].recv(12) == b"HTTP/1.1 200"
 
@@ -226,7 +230,7 @@ def test_connections_that_send_nothing_whole_hold_nobody_up(server: Server) -> N
 def test_a_request_that_drips_ends_at_its_deadline(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     """A byte now and then meets no time-out of one read."""
     monkeypatch.setattr(http_server, "WHOLE", 0.5)
-    with socket.create_connection(server.server_address[:2], timeout=20) as s:  # type: ignore[arg-type]
+    with socket.create_connection(server.server_address[:2], timeout=90) as s:  # type: ignore[arg-type]
         ended = threading.Event()
 
         def drip() -> None:
@@ -255,7 +259,7 @@ def test_a_body_that_is_not_read_does_not_become_the_next_request(server: Server
 
 
 def test_connections_are_kept_alive_and_not_delayed(server: Server) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", server.server_address[1], timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", server.server_address[1], timeout=90)
     for _ in range(3):
         connection.request("GET", "/healthz", headers={"Host": "localhost"})
         assert connection.getresponse().read()

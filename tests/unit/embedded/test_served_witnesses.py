@@ -17,9 +17,16 @@ from anchor.tlog import checkpoint as checkpoints
 from anchor.tlog.checkpoint import Checkpoint
 from tests.support.forge.embedded_signer import check_entry, entry_request
 from tests.support.releases.witnessed import Witnesses, signers
-from tests.support.servers.witness_server import Reply, Witness, serving
+from tests.support.servers.witness_server import Reply, Witness, patient, serving
 
 NAMES = ["one.example", "two.example"]
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A witness that answers is waited for, however busy the machine is."""
+    monkeypatch.setattr(served_witnesses, "SECONDS", 90.0)
+    patient(monkeypatch)
 
 
 @pytest.fixture
@@ -54,7 +61,7 @@ def served(instance: Instance) -> Iterator[tuple[Server, list[str]]]:
 
 
 def call(server: Server, method: str, path: str, body: bytes | None = None) -> tuple[int, bytes]:
-    connection = http.client.HTTPConnection("127.0.0.1", server.server_address[1], timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", server.server_address[1], timeout=90)
     try:
         connection.request(method, path, body)
         answer = connection.getresponse()
@@ -147,7 +154,7 @@ def test_a_cosignature_that_comes_after_the_next_entry_is_of_its_own_checkpoint(
 
     def slow(_witness: Witness, _body: bytes) -> Reply | None:
         thinking.set()
-        go_on.wait(30)
+        go_on.wait(60)
         return None
 
     two[0].lie = slow
@@ -155,7 +162,7 @@ def test_a_cosignature_that_comes_after_the_next_entry_is_of_its_own_checkpoint(
         first: list[bytes] = []
         thread = threading.Thread(target=lambda: first.append(write(server, "one")))
         thread.start()
-        assert thinking.wait(30)
+        assert thinking.wait(60)
         instance.log.append(entry_request("two"))
         go_on.set()
         thread.join()

@@ -18,11 +18,17 @@ from anchor.tlog.keys import Algorithm, VerifierKey
 from anchor.tlog.witness_answer import Asked
 from anchor.tlog.witness_policy import Witness as Listed
 from tests.support.servers.bad_server import bad_server, closed_port, hang_after
-from tests.support.servers.witness_server import Reply, Witness, serving, text_in
+from tests.support.servers.witness_server import Reply, Witness, patient, serving, text_in
 
 LOG = Ed25519PrivateKey.from_private_bytes(b"\1" * 32)
 VKEY = VerifierKey("log.example", Algorithm.ED25519, LOG.public_key().public_bytes_raw())
 LEAVES = [leaf_hash(bytes([i])) for i in range(40)]
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A witness that answers is waited for, however busy the machine is."""
+    patient(monkeypatch)
 
 
 def head(size: int) -> Checkpoint:
@@ -38,7 +44,7 @@ def ask(
     witnesses: Sequence[Witness], size: int, sizes: dict[str, int] | None = None, **more: object
 ) -> list[Asked]:
     listed = [Listed(w.name.encode(), w.key, w.url) for w in witnesses]
-    options = {"enough": never, "budget": Budget(30), "since": 0, **more}
+    options = {"enough": never, "budget": Budget(90), "since": 0, **more}
     return witness_client.ask(
         listed,
         head(size),

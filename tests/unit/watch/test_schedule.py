@@ -216,7 +216,7 @@ def test_a_signal_at_any_line_of_a_wait_asks_for_the_end_and_waits_for_nothing()
         seen: list[int] = []
         thread = threading.Thread(target=waited, args=(line, seen), daemon=True)
         thread.start()
-        thread.join(10)
+        thread.join(60)
         assert not thread.is_alive(), line
         if len(seen) < line:
             break

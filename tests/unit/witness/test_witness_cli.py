@@ -190,7 +190,7 @@ def test_lists_that_contradict_each_other_later_stop_no_start(home: Path, tmp_pa
     for _ in range(2):
         with process(home) as (running, about):
             assert about["logs"] == 2
-            answer = requests.post(f"{about['url']}/add-checkpoint", body(OTHER, 0), timeout=20)
+            answer = requests.post(f"{about['url']}/add-checkpoint", body(OTHER, 0), timeout=90)
             assert answer.status_code in (200, 409)
             running.send_signal(signal.SIGTERM)
             _, err = running.communicate(timeout=60)
@@ -262,12 +262,12 @@ def test_the_process_serves_reloads_and_ends(home: Path) -> None:
     with process(home) as (running, about):
         url = str(about["url"])
         assert (about["name"], about["logs"]) == (NAME, 1)
-        assert requests.post(f"{url}/add-checkpoint", body(LOG, 0, 7), timeout=20).status_code == 200
-        assert requests.post(f"{url}/add-checkpoint", body(OTHER, 0), timeout=20).status_code == 404
+        assert requests.post(f"{url}/add-checkpoint", body(LOG, 0, 7), timeout=90).status_code == 200
+        assert requests.post(f"{url}/add-checkpoint", body(OTHER, 0), timeout=90).status_code == 404
         witness(home, "logs", "add", OTHER.key.vkey, "--origin", OTHER.origin)
         running.send_signal(signal.SIGHUP)
         until = time.monotonic() + 60
-        while requests.post(f"{url}/add-checkpoint", body(OTHER, 0), timeout=20).status_code != 200:
+        while requests.post(f"{url}/add-checkpoint", body(OTHER, 0), timeout=90).status_code != 200:
             assert time.monotonic() < until
         says(anchor("witness", "serve", "--home", home), 3, "another process is running this witness")
         assert json.loads(witness(home, "show", "--json"))["logs"][0]["size"] == 7, (

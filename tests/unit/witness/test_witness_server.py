@@ -131,7 +131,7 @@ def test_a_prefix_is_before_every_path(tmp_path: Path, log: SimLog) -> None:
 
 
 def test_connections_are_kept_alive(served: ServedWitness, log: SimLog) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", served.server.server_address[1], timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", served.server.server_address[1], timeout=90)
     with contextlib.closing(connection):
         for old, size in ((0, 5), (0, 5), (5, 9), (9, 20)):
             connection.request("POST", "/add-checkpoint", body(log, old, size))
