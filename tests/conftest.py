@@ -26,6 +26,7 @@ from tests.support.process import (  # noqa: E402  needs the line above
     distribution,
     fork_server,
     on_demand,
+    repeated,
     slow_files,
     surroundings,
 )
@@ -38,6 +39,8 @@ settings.register_profile(
     "ci", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True, print_blob=True
 )
 settings.load_profile("ci" if os.environ.get("CI") else "default")
+if os.environ.get("CI"):
+    repeated.repeat()
 
 _FOLDERS = surroundings.cut_off()
 
