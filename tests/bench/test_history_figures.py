@@ -20,10 +20,10 @@ pytestmark = [pytest.mark.bench, pytest.mark.slow]
 RELEASES = 100
 EVENTS = 2000
 """The first one and 17 whole days: each head has its proof."""
-MOST = 1.75
-"""Times the loop, which took 36 us where a million events in 60 s of CPU are demanded. Measured: 1.4 to 1.5;
-before rows were compared in batches and kinds were looked for by their column, 1.9. The rest is for other
-processors, which may be quicker at C than at Python."""
+CALLS = 120
+"""Calls of functions for an event. Measured: 108, and 19 of the loop. The loop takes 36 us where a million
+events in 60 s of CPU are demanded, and a check 1.4 to 1.5 times as long on a quiet machine. That ratio is
+printed and judges nothing: it is 1.9 where other programs use the same caches."""
 
 APPEND = 1.0
 """Times the same in version 0.1; 1.2 are allowed. Measured: 0.49. The rest is for other processors."""
@@ -45,20 +45,15 @@ def database(file: Path) -> Iterator[Database]:
         yield found
 
 
-def test_a_check_takes_little_longer_than_the_standard_library_needs_to_read_the_events(
-    file: Path, database: Database
-) -> None:
+def test_a_check_does_little_more_than_to_read_the_events(file: Path, database: Database) -> None:
     assert check.check(database).verdict is Class.OK
     assert loop(file) == EVENTS
 
-    ours, plain = turns.best(
-        lambda: check.check(database),
-        lambda: loop(file),
-        rounds=60,
-        enough=lambda seconds: seconds[0] <= MOST * seconds[1],
-    )
+    ours, plain = turns.best(lambda: check.check(database), lambda: loop(file), rounds=turns.LEAST)
     print(f"{1e6 * ours / EVENTS:.1f} and {1e6 * plain / EVENTS:.1f} us an event: {ours / plain:.2f}")
-    assert ours <= MOST * plain
+    called = turns.calls(lambda: check.check(database)) / EVENTS
+    print(f"{called:.1f} calls of functions an event")
+    assert called <= CALLS
 
 
 def test_a_year_of_daily_runs_takes_no_more_than_the_page_says(tmp_path: Path) -> None:
