@@ -6,21 +6,19 @@ from pathlib import Path
 import pytest
 
 from tests.bench.bench_chain import find, large, one_by_one, peak_memory, small, trust_of, walk
-from tests.bench.turns import best
+from tests.bench.turns import best, calls
 
 pytestmark = [pytest.mark.bench, pytest.mark.slow]
 
 
 def test_a_chain_costs_little_more_than_its_releases_one_by_one(tmp_path: Path) -> None:
+    """By the calls of functions, 1.2 times as many. By time it is 1.1, which spreads from run to run."""
     targets, policy = small(tmp_path, 50)
-    trust, most = trust_of(policy), 1.3
-    chain, single = best(
-        lambda: walk(targets[-1], trust),
-        lambda: one_by_one(targets, trust),
-        rounds=40,
-        enough=lambda found: found[0] / found[1] < most,
-    )
-    assert chain / single < most
+    trust = trust_of(policy)
+    chain = calls(lambda: walk(targets[-1], trust))
+    single = calls(lambda: one_by_one(targets, trust))
+    print(f"{chain} and {single} calls of functions: {chain / single:.3f}")
+    assert chain / single < 1.3
 
 
 def test_a_chain_holds_little_of_each_release(tmp_path: Path) -> None:
