@@ -23,6 +23,7 @@ from anchor.intake.odd_rows import (
     blank_fields,
     is_blank,
     names_above_years,
+    names_in_two_rows,
     notes_below,
     words_above_numbers,
 )
@@ -175,7 +176,7 @@ def _odd_rows(name: str, found: Layout, given: Mapping[str, Any]) -> list[Doubt]
         if any("  " in value.strip() for value in (header[0], *values)):
             return [Doubt(problem, remedy=anchor_command(name))]
         return [Doubt(problem, {"delimiter": " "})]
-    if words_above_numbers(rows):
+    if words_above_numbers(rows) or names_in_two_rows(header, rows):
         problem = (
             f"line {records[0][0]} has words above columns of numbers, as if it were units or a second "
             "line of names"

@@ -57,6 +57,25 @@ def words_above_numbers(rows: Sequence[Sequence[str]]) -> bool:
     return len(words) > 1 or (len(words) == 1 and _UNIT.fullmatch(words[0]) is not None)
 
 
+def names_in_two_rows(header: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
+    """True if the first of these rows, which stand below a header, has a word under each empty name of it,
+    no number at all, and a word above a column of numbers."""
+    first, below = rows[0] if rows else (), rows[1:]
+    if len(below) < _LEAST or any(len(row) != len(header) for row in rows):
+        return False
+    cells = [cell.strip() for cell in first]
+    empty = [i for i, name in enumerate(header) if not name.strip()]
+    if not empty or any(not cells[i] for i in empty) or any(cell and kind_of(cell) for cell in cells):
+        return False
+    return any(
+        cell
+        and cell.casefold() not in _MISSING
+        and (values := [value for row in below if (value := row[number].strip())])
+        and all(kind_of(value) in _NUMBERS for value in values)
+        for number, cell in enumerate(cells)
+    )
+
+
 def notes_below(records: Sequence[tuple[int, Sequence[str]]], *, apart: Container[int]) -> int:
     """The number of last records (line, cells) that have one cell alone, and are notes below a table.
 
