@@ -147,6 +147,19 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     def exit_code(self) -> int:
         return self.verdict.exit_code
 
+    @property
+    def decided(self) -> Check | None:
+        """The first check that gave the class; None for OK."""
+        return next((check for check in self.checks if check.demotes is self.verdict), None)
+
+    @property
+    def reason(self) -> str:
+        """The check that gave the class, in a line that names the target already; the class without one."""
+        check = self.decided
+        if check is None:
+            return str(self.verdict)
+        return f"{check.name}: {check.detail.removeprefix(f'{self.target}: ')}"
+
 
 def judge(checks: Iterable[Check]) -> Class:
     """The class of a list of checks: the worst demotion. A list in which nothing passed is never OK."""

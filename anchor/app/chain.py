@@ -225,11 +225,10 @@ def _for_earlier(trust: Trust) -> Trust:
 
 def _inside(named: Previous, location: str, verdict: Verdict) -> Check:
     """The check of a release whose release.json or statement could not be used."""
-    bad = next(c for c in verdict.checks if c.demotes is verdict.verdict)
-    detail = bad.detail.removeprefix(f"{location}: ")
-    return msgspec.structs.replace(
-        bad, name=f"release {named.number}", detail=f"{location}: {bad.name}: {detail}"
-    )
+    bad = verdict.decided
+    assert bad is not None
+    name, detail = f"release {named.number}", f"{location}: {verdict.reason}"
+    return msgspec.structs.replace(bad, name=name, detail=detail)
 
 
 def whole(target: str) -> str:

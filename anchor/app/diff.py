@@ -14,6 +14,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+import msgspec
+
 from anchor.app import wrong_kind
 from anchor.app.verify import open_release, with_named_facts
 from anchor.compare import columns as column_names
@@ -286,8 +288,7 @@ def _judged(
 
 def _error(result: ReleaseResult, verdict: Class, target: str) -> AnchorError:
     """The error of a release that does not verify."""
-    bad = next((c for c in result.verdict.checks if c.demotes is verdict), None)
-    problem = f"{bad.name}: {bad.detail}" if bad else str(verdict)
+    problem = msgspec.structs.replace(result.verdict, verdict=verdict).reason
     kinds = {Class.INVALID: Refused, Class.UNSUPPORTED: Unsupported, Class.USAGE: Misuse}
     kind: type[AnchorError] = kinds.get(verdict, Unavailable)
     return kind(problem, where=target, remedy="'anchor verify' lists all checks")

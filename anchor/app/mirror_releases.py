@@ -28,7 +28,7 @@ from anchor.net.budget import Budget
 from anchor.verdict import Check, Class, failed
 from anchor.verify import chain
 from anchor.verify.anchors import Trust
-from anchor.verify.release import ReleaseResult
+from anchor.verify.release import ReleaseResult, load_named
 from anchor.verify.release_files import Files, read_whole
 from anchor.words import span
 
@@ -178,7 +178,7 @@ class _Walk:
         walked.data, source = load(reading.target, reading.budget, offline=reading.offline)
         reading.traffic.add(walked.data)
         try:
-            walked.release = self._load(walked.data)
+            walked.release = load_named(walked.data, reading.target)
             self._check_direction(walked.release)
             reading.promised.add(walked.release, "")
         except AnchorError as e:
@@ -193,14 +193,6 @@ class _Walk:
         except AnchorError as e:
             walked.refuse(failed("chain", e, meaning=KEEPS))
         return walked
-
-    def _load(self, data: bytes) -> Release:
-        try:
-            return release_file.load(data)
-        except Refused as e:
-            if release_file.is_torn(data):
-                raise Incomplete(release_file.torn(data, e), remedy="try later") from None
-            raise
 
     def _know(self, release: Release) -> None:
         """Read which releases the mirror has. Their files keep their places."""

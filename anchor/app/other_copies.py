@@ -168,11 +168,8 @@ def _compare_one(chain: Chain, links: Sequence[Link], location: str, trust: Trus
     result = chain.examine(location, data, files, chain.trust_earlier)
     other = observed(result)
     if other is None:
-        bad = next((c for c in result.verdict.checks if c.demotes is result.verdict.verdict), None)
-        why = f"{bad.name}: {bad.detail}" if bad else str(result.verdict.verdict)
-        line = (
-            f"{location} is of release {claimed.ledger.number}, not of this chain, and does not verify: {why}"
-        )
+        why = f"not of this chain, and does not verify: {result.verdict.reason}"
+        line = f"{location} is of release {claimed.ledger.number}, {why}"
         return Found(notes=(line,))
     if claimed.ledger.number > links[0].number:
         return _newer(chain, links[0], other, location)
@@ -224,9 +221,8 @@ def _compare_copy(chain: Chain, links: Sequence[Link], other: str, trust: Trust,
 
 
 def _about_copy(other: str, verdict: Verdict, read: Sequence[Link]) -> Check:
-    bad = next((c for c in verdict.checks if c.demotes is verdict.verdict), None)
     detail = f"releases {read[0].number} to {read[-1].number} there verify" if read else "nothing there"
-    return concluded(f"copy {other}", f"{bad.name}: {bad.detail}" if bad else detail, verdict.verdict)
+    return concluded(f"copy {other}", verdict.reason if verdict.decided else detail, verdict.verdict)
 
 
 def _fork(chain: Chain, theirs: Chain, pairs: Iterable[tuple[Link, Link]], trust: Trust) -> Found:

@@ -108,7 +108,13 @@ def verify_bundle_file(
         witnesses = witness_policies.of_all(tlog_policy, root, read=user_files.read)
     now = datetime.now(UTC)
     report = verify_bundle(
-        data, trusted_root=root, artifact=_artifact(file_or_digest), now=now, signers=signers, key=managed
+        data,
+        trusted_root=root,
+        artifact=_artifact(file_or_digest),
+        now=now,
+        signers=signers,
+        key=managed,
+        where=str(bundle),
     )
     checks, effort = Checks(), Effort.unlimited()
     counted = [independence.demand(checks, log, witnesses, now, effort) for log in report.logs]

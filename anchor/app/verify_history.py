@@ -46,7 +46,7 @@ def verify_files(paths: Sequence[Path], trust: Trust | None) -> Verdict:
         read = list[tuple[_Opened, Read | None, Checks]]()
         for one in opened:
             checks = Checks()
-            read.append((one, history_checks.read(one.first, checks), checks))
+            read.append((one, history_checks.read(one.first, checks, where=str(one.path)), checks))
         wanted = history_checks.sizes([found for _, found, _ in read if found is not None])
         results = list[HistoryResult]()
         for number, (one, found, checks) in enumerate(read):

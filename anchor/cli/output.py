@@ -209,8 +209,7 @@ def _say_reason(verdict: Verdict) -> None:
     """Print one line on stderr, for the log of a script: which check decided, if the verdict is bad."""
     if verdict.verdict in (Class.OK, Class.STALE):
         return
-    worst = next((c for c in verdict.checks if c.demotes == verdict.verdict), None)
-    if worst:
+    if worst := verdict.decided:
         say(f"anchor: {worst.name}: {worst.detail}")
 
 

@@ -133,8 +133,7 @@ def one_line(verdict: Verdict) -> str:
     """A receipt in one line: its facts, or the check that decided."""
     if verdict.verdict is Class.OK:
         return f"OK: {verdict.target}: {', '.join(places(verdict))}"
-    decided = next((c for c in verdict.checks if c.demotes is verdict.verdict), None)
-    reason = f": {decided.name}: {decided.detail}" if decided else ""
+    reason = f": {verdict.reason}" if verdict.decided else ""
     return f"{verdict.target}: {verdict.verdict}{reason}"
 
 

@@ -153,14 +153,7 @@ def alarm_rule(text: str | None) -> alarm.Rule:
 
 def cycle_verdict(verdicts: Sequence[Verdict], target: str) -> Verdict:
     """One verdict for many runs: a check for each, the worst class of all."""
-    checks = tuple(
-        concluded(
-            v.target,
-            next((f"{c.name}: {c.detail}" for c in v.checks if c.demotes is v.verdict), str(v.verdict)),
-            v.verdict,
-        )
-        for v in verdicts
-    )
+    checks = tuple(concluded(v.target, v.reason, v.verdict) for v in verdicts)
     facts = {"runs": [complete(v) for v in verdicts]}
     return Verdict(
         kind="cycle", target=target, verdict=judge(checks), checks=checks, facts=facts, notes=_weak(verdicts)

@@ -68,7 +68,7 @@ def command(
         else:
             found = _log(data, log_key, trust)
     except AnchorError as e:
-        found = Found((_failed(e),), {})
+        found = Found((_failed(_named(e, file)),), {})
     verdict = Verdict(
         kind="evidence",
         target=str(file),
@@ -136,6 +136,14 @@ def _statuses(data: bytes, trust: Trust | None) -> Found:
     kind, statements = conflicting_statuses.KIND, list(found.digests)
     facts = {"kind": kind, "ledger": found.ledger, "statements": statements}
     return Found((_holds(found.sentence),), facts)
+
+
+def _named(error: AnchorError, file: Path) -> AnchorError:
+    """The same error. Its place has the name of the file, where it says 'evidence'."""
+    kind, colon, inner = error.where.partition(": ")
+    if kind != "evidence":
+        return error
+    return type(error)(error.problem, where=f"{file}{colon}{inner}", remedy=error.remedy)
 
 
 def _failed(error: AnchorError) -> Check:

@@ -217,8 +217,7 @@ class _Work:
             if self._as_json:
                 print_json_line(verdict)
                 continue
-            worst = next((c for c in verdict.checks if c.demotes is verdict.verdict), None)
-            tail = f": {worst.name}: {worst.detail}" if worst else ""
+            tail = f": {verdict.reason}" if verdict.decided else ""
             out(f"{verdict.verdict}: {verdict.target}{tail}")
             if not verdict.facts.get("compared", True):
                 out(f"note: {UNCOMPARED}")

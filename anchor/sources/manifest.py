@@ -149,7 +149,8 @@ def _check_together(found: list[SourceDocument]) -> None:
     known: dict[str, SourceDocument] = {}
     for one in found:
         if (other := known.setdefault(one.file, one)) is not one:
-            problem = f"the file {names.shown(one.file)} stands twice, first in {other.where}"
+            _, _, line = other.where.rpartition(": ")
+            problem = f"the file {names.shown(one.file)} stands twice, first in {line}"
             raise Misuse(problem, where=one.where, remedy="name each file once")
 
 

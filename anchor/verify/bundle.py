@@ -46,13 +46,15 @@ def verify_bundle(
     key: Key | None = None,
     effort: Effort | None = None,
     root_label: str = "",
+    where: str = "bundle",
 ) -> BundleReport:
     """Verify one bundle; `report.ok` is true if all required checks passed.
 
     `artifact`: None if the bundle holds an envelope, whose payload the caller compares; a plain signature is
     then refused. `signers`: the signers whose certificates count; None reports the certificate's identity as
     claimed. `key`: a managed key instead. `effort`: the limit of work; a step beyond it is UNAVAILABLE.
-    `root_label`: the policy's name for the trusted root, to which a signer may be tied. Raises Misuse for
+    `root_label`: the policy's name for the trusted root, to which a signer may be tied. `where`: the name of
+    the file, for a bundle that cannot be read. Raises Misuse for
     `signers` together with `key`, and for an empty list of signers. Raises nothing else.
     """
     if key is not None and signers is not None:
@@ -64,7 +66,7 @@ def verify_bundle(
     with warnings.catch_warnings():
         # Libraries warn on stderr about odd certificates, which an attacker may write. A check reports them.
         warnings.simplefilter("ignore")
-        parsed = checks.run(steps.FORMAT, _parse, bundle)
+        parsed = checks.run(steps.FORMAT, _parse, bundle, where)
         if parsed is None:
             for step in steps.BUNDLE_STEPS[1:]:
                 checks.skip(step, "not a bundle that can be read")
@@ -146,8 +148,8 @@ def _report(run: _Run) -> BundleReport:
 # Steps bundle-format and signing-material
 
 
-def _parse(bundle: bytes | Bundle) -> tuple[str, Bundle]:
-    parsed = bundle if isinstance(bundle, Bundle) else bundles.parse(bundle)
+def _parse(bundle: bytes | Bundle, where: str) -> tuple[str, Bundle]:
+    parsed = bundle if isinstance(bundle, Bundle) else bundles.parse(bundle, where=where)
     version = ".".join(map(str, parsed.version))
     kind = "an envelope" if isinstance(parsed.content, Envelope) else "a plain signature"
     many = "y" if len(parsed.entries) == 1 else "ies"

@@ -113,7 +113,7 @@ def check_of(named: Previous, error: AnchorError) -> Check:
 def conclusion(named: Previous, verdict: Verdict) -> Check:
     """One check for all checks of a release."""
     name = f"release {named.number}"
-    bad = next((c for c in verdict.checks if c.demotes is verdict.verdict), None)
+    bad = verdict.decided
     if bad is None:
         return passed(name, f"version {named.version} verifies, by {several(len(verdict.checks), 'check')}")
     return Check(

@@ -95,9 +95,9 @@ class HistoryResult(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
 
 
-def read(line: bytes, checks: Checks) -> Read | None:
-    """The first line of a proof, without its end; None if the check of it failed."""
-    return checks.run(steps.HISTORY_PROOF, _read, line)
+def read(line: bytes, checks: Checks, *, where: str) -> Read | None:
+    """The first line of a proof, without its end; None if the check of it failed. `where`: its file."""
+    return checks.run(steps.HISTORY_PROOF, _read, line, where)
 
 
 def sizes(found: Iterable[Read]) -> frozenset[int]:
@@ -171,8 +171,8 @@ def _concluded(one: HistoryResult, known: Mapping[str, SeenRelease], trust: Trus
     return msgspec.structs.replace(one, checks=(*one.checks, *own), facts=facts)
 
 
-def _read(line: bytes) -> tuple[str, Read]:
-    header = history_proof.parse(line)
+def _read(line: bytes, where: str) -> tuple[str, Read]:
+    header = history_proof.parse(line, where=where)
     head, before = history_proof.check_heads(header)
     what = "all events" if header.complete else several(len(header.events or ()), "single event")
     since = f" from event {header.start} on" if before is not None else ""

@@ -176,7 +176,7 @@ def examine_receipt(
     it is used if the bundles and the trust are the same. Raises none of our errors: each becomes a check.
     """
     checks = Checks()
-    receipt = checks.run(steps.RECEIPT, _load, data)
+    receipt = checks.run(steps.RECEIPT, _load, data, target)
     if receipt is None:
         return ReceiptResult(verdict=_verdict(target, checks.checks, trust=trust))
     if evidence is None or not evidence.is_of(receipt.bundles, trust):
@@ -193,7 +193,7 @@ def examine_line(
     Raises none of our errors: each becomes a check.
     """
     checks = Checks()
-    receipt = checks.run(steps.RECEIPT, _load_line, data)
+    receipt = checks.run(steps.RECEIPT, _load_line, data, target)
     if receipt is None:
         return ReceiptResult(verdict=_verdict(target, checks.checks, trust=evidence.trust), evidence=evidence)
     return _examined(target, receipt, evidence, checks, now, effort)
@@ -246,13 +246,13 @@ def _claims(statement: Statement, found: Sequence[Bundle | AnchorError]) -> Iter
     yield from (anchors.claim(*signer) for signer in signers)
 
 
-def _load(data: bytes) -> tuple[str, Receipt]:
-    receipt = receipts.load(data)
+def _load(data: bytes, target: str) -> tuple[str, Receipt]:
+    receipt = receipts.load(data, where=target)
     return f"a receipt of {receipt.kind} with {_several(len(receipt.bundles), 'bundle')}", receipt
 
 
-def _load_line(data: bytes) -> tuple[str, Receipt]:
-    receipt = receipts.load_line(data)
+def _load_line(data: bytes, target: str) -> tuple[str, Receipt]:
+    receipt = receipts.load_line(data, where=target)
     return f"a receipt of {receipt.kind}, whose bundles are in another file", receipt
 
 

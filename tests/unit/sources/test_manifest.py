@@ -55,7 +55,7 @@ def test_a_descriptor_has_the_name_and_digest_of_the_file() -> None:
         ('file = "page.html"', 'file = ""', 9, "file: no text"),
         ('file = "page.html"', "file = 5", 9, "file: no text"),
         ('file = "page.html"', "", 8, "no member file"),
-        ('file = "page.html"', 'file = "texts/report-en.txt"', 8, "stands twice, first in l.toml: line 2"),
+        ('file = "page.html"', 'file = "texts/report-en.txt"', 8, "stands twice, first in line 2"),
         ('"https://example.org/Page#top"', '"ftp://example.org/Page"', 10, "source: "),
         ('"https://example.org/Page#top"', '"https://[/"', 10, "source: "),
         ('"https://example.org/Page#top"', '"report"', 10, "is no http or https URL"),
