@@ -18,7 +18,7 @@ from anchor.format import statement as statements
 from anchor.format.statement import Previous
 from anchor.monitor import conflicting_statements
 from anchor.monitor.observed import bundle_names, seen_release
-from anchor.monitor.run_record import ObservedRelease
+from anchor.monitor.run_record import Evidence, ObservedRelease
 from anchor.net import release_files
 from anchor.net.budget import Budget
 from anchor.verdict import Check, Verdict
@@ -48,6 +48,14 @@ class Step(NamedTuple):
     """The release before it, as its own statement names it. None: nothing further can be read."""
     conflict: tuple[ObservedRelease, ObservedRelease] | None = None
     """Two verified releases that contradict each other about this number."""
+
+
+class Found(NamedTuple):
+    """The part of the verdict about a chain that a comparison with something else adds."""
+
+    checks: tuple[Check, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 class Chain:

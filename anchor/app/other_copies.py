@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from anchor.app import earlier_releases, status_commitments
-from anchor.app.chain import Chain, Step, observed, shows, verified_by, whole
+from anchor.app.chain import Chain, Found, Step, observed, shows, verified_by, whole
 from anchor.errors import AnchorError, Missing, Pending, Refused, Unavailable, Unsupported
 from anchor.format import release as release_file
 from anchor.format.names import RELEASE
@@ -27,14 +27,6 @@ from anchor.verify.chain import Link
 MOST = 10_000
 """Folders beside the chain that are looked at."""
 _OLDER = "whoever serves it shows an older state than there is, and may hide what came after"
-
-
-class Found(NamedTuple):
-    """The part of the verdict about a chain that a comparison adds."""
-
-    checks: tuple[Check, ...] = ()
-    evidence: tuple[Evidence, ...] = ()
-    notes: tuple[str, ...] = ()
 
 
 class Read(NamedTuple):
@@ -77,8 +69,7 @@ def read(
     for other in against:
         found = _joined(found, _compare_copy(chain, links, other, trust, offline=offline))
     found = _joined(_about_status(chain, links, trust), found)
-    compared = status_commitments.compare(chain, trust, newest=links[0].number)
-    found = _joined(found, Found(compared.checks, compared.evidence))
+    found = _joined(found, status_commitments.compare(chain, trust, newest=links[0].number))
     verdict = chains.conclude(
         target, links, checks=found.checks, notes=(*_first(chain), *found.notes, *notes)
     )

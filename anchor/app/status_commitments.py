@@ -9,12 +9,11 @@ and 4.
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
-from typing import NamedTuple
 
 import msgspec
 
 from anchor.app import earlier_releases
-from anchor.app.chain import Chain, verified_by, whole
+from anchor.app.chain import Chain, Found, verified_by, whole
 from anchor.errors import AnchorError, Incomplete, Missing
 from anchor.format.members import KnownStatus
 from anchor.monitor import conflicting_statuses
@@ -25,20 +24,16 @@ from anchor.verify.anchors import Trust
 from anchor.verify.status_checks import CONTRADICTED, Shown, StatusResult
 
 
-class Compared(NamedTuple):
-    """The checks that did not pass, and the evidence of contradictions."""
-
-    checks: tuple[Check, ...] = ()
-    evidence: tuple[Evidence, ...] = ()
-
-
-def compare(chain: Chain, trust: Trust, *, newest: int) -> Compared:
+def compare(chain: Chain, trust: Trust, *, newest: int) -> Found:
     """Compare the accepted status of a chain with each one that a release commits to, and these with each
-    other. The release with the number `newest` was compared with the status when it was verified."""
+    other. The release with the number `newest` was compared with the status when it was verified.
+
+    The result has the checks that did not pass, and the evidence of contradictions.
+    """
     status = chain.status
     checks = _of_one_sequence(chain.committed)
     if status is None or status.status is None:
-        return Compared(tuple(checks))
+        return Found(tuple(checks))
     evidence, seen = list[Evidence](), set[tuple[int, str]]()
     for shown in chain.committed:
         known = shown.committed
@@ -52,7 +47,7 @@ def compare(chain: Chain, trust: Trust, *, newest: int) -> Compared:
             checks.append(msgspec.structs.replace(check, about=f"release {shown.number}"))
             if check.demotes is Class.EQUIVOCATION:
                 evidence += _evidence(chain, status, shown, found.earlier, trust)
-    return Compared(tuple(checks), tuple(evidence))
+    return Found(tuple(checks), tuple(evidence))
 
 
 def _of_one_sequence(committed: Sequence[Shown]) -> list[Check]:
