@@ -5,7 +5,7 @@ import click
 
 from anchor.app import given_file
 from anchor.cli import options
-from anchor.cli.output import out, print_json
+from anchor.cli.output import out_folded, print_json
 from anchor.errors import AnchorError
 from anchor.inspect import document as report
 
@@ -35,5 +35,5 @@ def command(file: str, *, as_json: bool) -> int:
         print_json(found)
     else:
         for line in report.lines(found):
-            out(line)
+            out_folded(line)
     return 0

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 
 _FOLD = 14
 """Columns before the further lines of a check, so that these stand under its name."""
+_FURTHER = 2
+"""Columns before the further lines of a line without a label."""
+_LABELS = 20
+"""Columns of the longest label with the space behind it."""
 _NOTE = "note: "
 _MARKS = {"passed": "ok", "refused": "REFUSED", "unknown": "unknown", "skipped": "skipped"}
 
@@ -173,7 +177,7 @@ def show(found: "Report", details: Iterable[str] = ()) -> None:
         if first:
             out()
         first = False
-        _folded(line)
+        out_folded(line, _FOLD)
 
 
 def say_note(text: str) -> None:
@@ -191,18 +195,40 @@ def say_rows(title: str, rows: list[Row]) -> None:
         _write(sys.stderr, f"{line}\n")
 
 
-def _folded(line: str) -> None:
-    """Print a line of a list for a person; on a terminal folded at its width, else in one piece."""
-    if not sys.stdout.isatty():
-        out(line)
+def out_folded(line: str, fold: int | None = None) -> None:
+    """Print one line for a person on stdout; on a terminal folded at its width, else in one piece.
+
+    `fold`: the columns before the further lines. By default these stand under the text behind a label.
+    """
+    _folded(sys.stdout, line, _text_column(line) if fold is None else fold)
+
+
+def say_folded(line: str) -> None:
+    """The same on stderr."""
+    _folded(sys.stderr, line, _text_column(line))
+
+
+def _folded(stream: TextIO, line: str, fold: int) -> None:
+    line = printable(line)
+    if not stream.isatty():
+        _write(stream, f"{line}\n")
         return
-    columns, body = width(sys.stdout), printable(line.lstrip(" "))
-    indent = " " * (len(line) - len(line.lstrip(" ")))
+    columns, body = width(stream), line.lstrip(" ")
+    indent = " " * (len(line) - len(body))
     first = wrapped(body, columns - len(indent))[0]
-    out(f"{indent}{first}")
+    _write(stream, f"{indent}{first}".rstrip(" ") + "\n")
     if rest := body[len(first) :].lstrip(" "):
-        for piece in wrapped(rest, columns - _FOLD):
-            out(f"{' ' * _FOLD}{piece}")
+        for piece in wrapped(rest, columns - fold):
+            _write(stream, f"{' ' * fold}{piece}\n")
+
+
+def _text_column(line: str) -> int:
+    """The column in which the text of a line begins: behind its label and two spaces, or its indent."""
+    body = line.lstrip(" ")
+    indent = len(line) - len(body)
+    label, gap, text = body.partition("  ")
+    column = indent + len(label) + len(gap) + len(text) - len(text.lstrip(" "))
+    return column if gap and column <= _LABELS else indent or _FURTHER
 
 
 def _say_reason(verdict: Verdict) -> None:

@@ -18,7 +18,7 @@ from anchor.cli.ledger_options import (
     opened_option,
     schema_options,
 )
-from anchor.cli.output import document, print_json, say, say_note
+from anchor.cli.output import document, print_json, say, say_folded, say_note
 from anchor.cli.progress import Counter
 from anchor.cli.signing_options import BUDGET, in_stages, own_policy, signing_options
 from anchor.disk import files, policy_file, user_files, user_homes
@@ -117,7 +117,7 @@ def command(
         }
         named |= {"ledger": found, "schema": schema}
         if given["evidence"]:
-            say(f"evidence: {listed([*map(str, given['evidence'])])}")
+            say_folded(f"evidence: {listed([*map(str, given['evidence'])])}")
         budget = Budget(BUDGET)
         if (site := given["online_copy"]) is not None:
             named["online"] = Online(site, newest(site, budget))
@@ -157,16 +157,16 @@ def _publish(
         published, others = _signed(request, given, budget)
     counter.close()
     for note in pinned_roots.keep_published(root / "release" / request.version, published.release):
-        say(f"note: {note}")
+        say_note(note)
     code = _report(published, request, as_json=as_json)
     if given["policy_out"] is None and not as_json:
         document(policy_text(published.release))
     for other in others:
-        say(
-            f"note: {other} did not sign from this home, and the policy accepts him: give it to nobody unless"
+        say_note(
+            f"{other} did not sign from this home, and the policy accepts him: give it to nobody unless you "
+            "know him: with --policy, whom your own policy does not accept is refused. "
+            "A new --version has the signatures of this home alone."
         )
-        say("      you know him: with --policy, whom your own policy does not accept is refused. A new")
-        say("      --version has the signatures of this home alone.")
     if given["policy_out"] is not None:
         _write_policy(given["policy_out"], published.release)
     if first:
@@ -206,7 +206,7 @@ def _write_policy(output: options.Output, release: Release) -> None:
     output.write(data)
     if output.path == user_files.STDOUT:
         return
-    say(f"policy     {output.path}: give it to whoever is to verify this ledger")
+    say_folded(f"policy     {output.path}: give it to whoever is to verify this ledger")
 
 
 def _say_home(home: Path, ledger: str) -> None:
@@ -241,16 +241,16 @@ def _report(published: "Published", request: PublishRequest, *, as_json: bool) -
         return verdict_code(published)
     release = published.release
     done = "published" if published.new else "is published already, and verifies:"
-    say(f"{release.ledger.name} {release.ledger.version} {done} {several(release.tree.size, 'fact')}")
+    say_folded(f"{release.ledger.name} {release.ledger.version} {done} {several(release.tree.size, 'fact')}")
     say(f"root {release.tree.root}")
     shown = ShortNames(f"{anchor.log.origin} {anchor.identity}" for anchor in release.anchors)
     for anchor in release.anchors:
         entry = f"entry {anchor.log.index} of {anchor.log.origin}, {anchor.time}, signed by {anchor.identity}"
-        say(shown(entry))
+        say_folded(shown(entry))
     for note in published.verdict.notes:
         say_note(shown(note))
     for line in published.missing:
-        say(f"PENDING: {line}")
+        say_folded(f"PENDING: {line}")
     return verdict_code(published)
 
 

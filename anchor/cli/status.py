@@ -8,7 +8,7 @@ import click
 
 from anchor.app import records
 from anchor.cli import homes, options
-from anchor.cli.output import out, print_json, say
+from anchor.cli.output import out, out_folded, print_json, say_folded
 from anchor.disk import worker_id
 from anchor.errors import Misuse
 from anchor.log_kinds.short_names import ShortNames
@@ -48,7 +48,7 @@ def command(
             )
     except Misuse:  # there are no records; interrupted publications are still listed
         for line in begun:
-            say(f"publication  {line}")
+            say_folded(f"publication  {line}")
         raise
     if as_json:
         print_json(current)
@@ -56,6 +56,6 @@ def command(
         lines = report.text(current)
         shown = str if verbose else ShortNames(lines)
         for line in lines:
-            out(shown(line))
+            out_folded(shown(line))
         out(f"{current.verdict}: {len(current.targets)} watched")
     return current.verdict.exit_code

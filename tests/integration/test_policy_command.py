@@ -529,7 +529,7 @@ def test_a_publisher_is_told_whom_somebody_added_to_his_release(tmp_path: Path) 
         assert f"note: {MALLORY} (issuer " in ran.err, ran
         assert "did not sign from this home" in ran.err
         assert "with --policy, whom your own policy does not accept is refused" in ran.err
-        assert "A new\n      --version has the signatures of this home alone" in ran.err
+        assert "A new --version has the signatures of this home alone" in ran.err
     refused = site.publish(LEDGER, "1.0.0", "--policy", mine)
     assert (refused.code, refused.out) == (8, "")
     assert MALLORY in refused.line

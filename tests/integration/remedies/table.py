@@ -73,8 +73,9 @@ _OTHER_EVENTS = (
 )
 _ONE_LOG_LEFT = "tests/interop/test_heads_real.py::test_a_log_that_may_have_it_is_named_again_or_given_up"
 ELSEWHERE = {
-    "      you know him: with --policy, whom your own policy does not accept is refused. A new": _ADDED,
-    "      --version has the signatures of this home alone.": _ADDED,
+    "{} did not sign from this home, and the policy accepts him: give it to nobody unless you know him: with "
+    "--policy, whom your own policy does not accept is refused. A new --version has the signatures of this "
+    "home alone.": _ADDED,
     "--cert-identity {} --cert-oidc-issuer {}": _SERVED,
     "--certificate-identity {} --certificate-oidc-issuer {}": _SERVED,
     "{} sigstore --trust-config {} sign FILE": _SERVED,
