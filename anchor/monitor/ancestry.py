@@ -54,6 +54,20 @@ def _link(statement: bytes) -> Link:
     return Link(said.ledger.name, said.ledger.number, said.ledger.version, said.previous)
 
 
+class HeldLinks:
+    """The links of held releases. Each is read from what is held once in a cycle, with all its bundles."""
+
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
+        self._known: dict[str, Link] = {}
+        """By the SHA-256 of the statement."""
+
+    def of(self, held: HeldNumber) -> Link:
+        if held.digest not in self._known:
+            self._known[held.digest] = _link(self._memory.stored(held).statement)
+        return self._known[held.digest]
+
+
 def compare_chain(
     now: ObservedRelease,
     held: Sequence[HeldNumber],
@@ -62,14 +76,13 @@ def compare_chain(
     memory: Memory,
     verifier: Verifier,
     evidence: StatementEvidence,
-    read: dict[str, Link],
+    links: HeldLinks,
 ) -> ChainFinding:
     """Compare the chain of the release `now` with the held numbers of its ledger.
 
-    Earlier releases are read from the folder of `target`. `read`: the held ones that were read before, by the
-    SHA-256 of their statements; this adds more.
+    Earlier releases are read from the folder of `target`, unless they are held.
     """
-    return _Walk(now, held, target, memory, verifier, evidence, read).run()
+    return _Walk(now, held, target, memory, verifier, evidence, links).run()
 
 
 class _Walk:
@@ -83,14 +96,14 @@ class _Walk:
         memory: Memory,
         verifier: Verifier,
         evidence: StatementEvidence,
-        read: dict[str, Link],
+        links: HeldLinks,
     ) -> None:
         self._now = now
         self._held = sorted(held, key=lambda one: one.number)
         self._of_number: dict[int, list[HeldNumber]] = {}
         for one in held:
             self._of_number.setdefault(one.number, []).append(one)
-        self._read = read
+        self._links = links
         self._target = target
         self._memory = memory
         self._verifier = verifier
@@ -147,7 +160,7 @@ class _Walk:
                 (h for h in self._of_number.get(before.number, ()) if h.digest == before.statement), None
             )
             if known is not None:
-                child, after = known, self._held_link(known)
+                child, after = known, self._links.of(known)
             else:
                 found = self._published(before)
                 if found is None:
@@ -163,12 +176,6 @@ class _Walk:
         return (
             "" if self._conflict else "each earlier number that is held is that of the chain of this release"
         )
-
-    def _held_link(self, known: HeldNumber) -> Link:
-        """The link of a held release, which is read once in a cycle with all its bundles."""
-        if known.digest not in self._read:
-            self._read[known.digest] = _link(self._memory.stored(known).statement)
-        return self._read[known.digest]
 
     def _compare(
         self, child: ObservedRelease | HeldNumber | None, before: Previous

@@ -82,8 +82,7 @@ class Cycle:
         self._known_logs: dict[str, Log] = {}
         """By origin: a log that signed the checkpoint of a bundle that was verified in this cycle."""
         self._evidence = StatementEvidence(verifier)
-        self._chain: dict[str, ancestry.Link] = {}
-        """The held releases that were read in this cycle, by the SHA-256 of their statements."""
+        self._held_links = ancestry.HeldLinks(memory)
         self._names: NameRuns | None = None
         """The logs that were read whole, from the first target on whose policy asks for it."""
         self._canary: Check | None = None
@@ -259,7 +258,7 @@ class Cycle:
             memory=self.memory,
             verifier=self.verifier,
             evidence=self._evidence,
-            read=self._chain,
+            links=self._held_links,
         )
         run.checks += found.checks
         run.earlier += found.earlier
