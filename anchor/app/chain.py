@@ -207,15 +207,11 @@ def shows(one: ObservedRelease, two: ObservedRelease, trust: Trust) -> bool:
     if {one.ledger, two.ledger} != {trust.policy.ledger}:
         return False
     try:
-        conflicting_statements.check(conflicting_statements.build(one, two).document, verified_by(trust))
+        evidence = conflicting_statements.build(one, two)
+        conflicting_statements.check(evidence.document, trust, datetime.now(UTC))
     except (Refused, Unsupported):
         return False
     return True
-
-
-def verified_by(trust: Trust) -> conflicting_statements.VerifyBundle:
-    """The verification of a bundle under this trust, as a check of evidence wants it."""
-    return lambda bundle: trust.verify(bundle, now=datetime.now(UTC))[0]
 
 
 def observed(result: ReleaseResult) -> ObservedRelease | None:

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from anchor import limits
-from anchor.app.chain import verified_by
 from anchor.app.mirror_files import MirrorFiles
 from anchor.disk.mirror_folder import MirrorFolder
 from anchor.errors import AnchorError, Refused, Unsupported
@@ -124,7 +123,7 @@ def compare(
     try:
         if trust is None:
             return check, None
-        conflicting_statuses.check(made.document, verified_by(trust))
+        conflicting_statuses.check(made.document, trust, datetime.now(UTC))
     except (Refused, Unsupported):
         return check, None
     return check, made

@@ -7,11 +7,12 @@ found. FORMAT.md section 14.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
 from anchor.app import earlier_releases, status_commitments
-from anchor.app.chain import Chain, Found, Step, observed, shows, verified_by, whole
+from anchor.app.chain import Chain, Found, Step, observed, shows, whole
 from anchor.errors import AnchorError, Missing, Pending, Refused, Unavailable, Unsupported
 from anchor.format import release as release_file
 from anchor.format.names import RELEASE
@@ -104,7 +105,7 @@ def _about_status(chain: Chain, links: Sequence[Link], trust: Trust) -> Found:
             (release.statement, [one.bundle for one in release.anchors]),
         )
         with suppress(Refused, Unsupported):
-            conflicting_statuses.check(made.document, verified_by(trust))
+            conflicting_statuses.check(made.document, trust, datetime.now(UTC))
             evidence = (made,)
     return Found(tuple(said), evidence, tuple(unknown))
 

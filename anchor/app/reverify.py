@@ -287,16 +287,12 @@ class ReleaseVerifier:
 
     def check_evidence(self, document: bytes) -> Evidence:
         """The evidence in a file, if today's trust names its signers or its log."""
-        trust = self.trust()
+        trust, now = self.trust(), datetime.now(UTC)
         if conflicting_statements.is_two_statements(document):
-            two = conflicting_statements.check(
-                document, lambda bundle: trust.verify(bundle, now=datetime.now(UTC))[0]
-            )
+            two = conflicting_statements.check(document, trust, now)
             return Evidence(kind=conflicting_statements.KIND, origin=two.ledger, document=document)
         if conflicting_statuses.is_two_statuses(document):
-            said = conflicting_statuses.check(
-                document, lambda bundle: trust.verify(bundle, now=datetime.now(UTC))[0]
-            )
+            said = conflicting_statuses.check(document, trust, now)
             return Evidence(kind=conflicting_statuses.KIND, origin=said.ledger, document=document)
         one = evidences.check(document)
         if all(public_key(key) != one.key.public_key for key in trust.root.tlogs):

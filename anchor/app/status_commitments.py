@@ -8,12 +8,13 @@ and 4.
 
 from collections.abc import Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 from functools import partial
 
 import msgspec
 
 from anchor.app import earlier_releases
-from anchor.app.chain import Chain, Found, verified_by, whole
+from anchor.app.chain import Chain, Found, whole
 from anchor.errors import AnchorError, Incomplete, Missing
 from anchor.format.members import KnownStatus
 from anchor.monitor import conflicting_statuses
@@ -99,6 +100,6 @@ def _evidence(
     for other in sides:
         with suppress(AnchorError):
             made = conflicting_statuses.build(status.status.ledger, mine, other)
-            conflicting_statuses.check(made.document, verified_by(trust))
+            conflicting_statuses.check(made.document, trust, datetime.now(UTC))
             return [made]
     return []

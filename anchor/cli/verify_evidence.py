@@ -116,10 +116,7 @@ def _known(key: VerifierKey, log_key: str | None, trust: Trust | None) -> Check:
 def _publisher(data: bytes, trust: Trust | None) -> Found:
     if trust is None:
         raise Misuse("two statements are checked under your trust", remedy="give --policy")
-    found = conflicting_statements.check(
-        data,
-        lambda bundle: trust.verify(bundle, now=datetime.now(UTC))[0],
-    )
+    found = conflicting_statements.check(data, trust, datetime.now(UTC))
     facts = {
         "kind": conflicting_statements.KIND,
         "ledger": found.ledger,
@@ -132,7 +129,7 @@ def _publisher(data: bytes, trust: Trust | None) -> Found:
 def _statuses(data: bytes, trust: Trust | None) -> Found:
     if trust is None:
         raise Misuse("two statements are checked under your trust", remedy="give --policy")
-    found = conflicting_statuses.check(data, lambda bundle: trust.verify(bundle, now=datetime.now(UTC))[0])
+    found = conflicting_statuses.check(data, trust, datetime.now(UTC))
     kind, statements = conflicting_statuses.KIND, list(found.digests)
     facts = {"kind": kind, "ledger": found.ledger, "statements": statements}
     return Found((_holds(found.sentence),), facts)

@@ -8,8 +8,9 @@ one of its bundles, which verifies under the trust of the reader. FORMAT.md sect
 """
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from anchor import limits
@@ -21,6 +22,7 @@ from anchor.monitor.interfaces import Verifier
 from anchor.monitor.run_record import TWO_STATEMENTS, TWO_STATUSES, Evidence, ObservedRelease
 from anchor.sigstore.bundle import IN_TOTO
 from anchor.tlog.evidence import FORMAT
+from anchor.verify.anchors import Trust
 from anchor.verify.report import BundleReport
 
 KIND = TWO_STATEMENTS
@@ -28,9 +30,6 @@ MAX_SIZE = limits.EVIDENCE
 """Two statements of the largest size, each with bundles of `limits.EVIDENCE_BUNDLES` bytes, fit."""
 _MOST = 32
 _MEMBERS = {"format", "kind", "ledger", "number", "releases"}
-
-VerifyBundle = Callable[[bytes], BundleReport]
-"""Verifies a bundle strictly, under the trust of the reader."""
 
 
 @dataclass(frozen=True)
@@ -93,13 +92,14 @@ def is_two_statements(data: bytes) -> bool:
     return isinstance(value, dict) and value.get("kind") == KIND
 
 
-def check(data: bytes, verify: VerifyBundle) -> ConflictingStatements:
-    """Check evidence. Raises Refused if it shows nothing, Unsupported for another format."""
+def check(data: bytes, trust: Trust, now: datetime) -> ConflictingStatements:
+    """Check evidence under the trust of the reader. Raises Refused if it shows nothing, Unsupported for
+    another format."""
     value = read_members(data, KIND, _MEMBERS)
     releases = value["releases"]
     if not isinstance(releases, list) or len(releases) != 2:
         raise Refused("two releases are wanted", where="releases")
-    one, two = (_release(r, value, verify, f"releases[{i}]") for i, r in enumerate(releases))
+    one, two = (_release(r, value, trust, now, f"releases[{i}]") for i, r in enumerate(releases))
     if one[0] == two[0]:
         raise Refused("the two statements say the same of this release", where="releases")
     return ConflictingStatements(
@@ -119,16 +119,18 @@ def read_members(data: bytes, kind: str, members: set[str]) -> dict[str, Any]:
     return value
 
 
-def _release(raw: Any, outer: dict[str, Any], verify: VerifyBundle, where: str) -> tuple[Previous, str, str]:
+def _release(
+    raw: Any, outer: dict[str, Any], trust: Trust, now: datetime, where: str
+) -> tuple[Previous, str, str]:
     """The release that the statement has for the number, its digest and its signer, as a bundle verifies."""
-    payload, signer = signed_statement(raw, verify, where)
+    payload, signer = signed_statement(raw, trust, now, where)
     said = statements.says(payload).get(outer["number"]) if type(outer["number"]) is int else None
     if said is None or statements.decode(payload).ledger.name != outer["ledger"]:
         raise Refused("the statement is of another ledger or number", where=where)
     return said, hashlib.sha256(payload).hexdigest(), signer
 
 
-def signed_statement(raw: Any, verify: VerifyBundle, where: str) -> tuple[bytes, str]:
+def signed_statement(raw: Any, trust: Trust, now: datetime, where: str) -> tuple[bytes, str]:
     """The bytes of a statement in evidence, and the identity that signed it by the first good bundle.
 
     Raises Refused if there is no such bundle.
@@ -142,7 +144,7 @@ def signed_statement(raw: Any, verify: VerifyBundle, where: str) -> tuple[bytes,
         raise Refused("not a string", where=f"{where}.statement")
     payload = unbase64(raw["statement"], where=f"{where}.statement")
     for text in bundles:
-        report = verify(unbase64(text, where=f"{where}.bundles"))
+        report, _ = trust.verify(unbase64(text, where=f"{where}.bundles"), now=now)
         if signs(report, payload):
             return payload, report.identity
     raise Refused("no bundle is verified to sign the statement", where=where)

@@ -9,14 +9,16 @@ of its bundles, which verifies under the trust of the reader. FORMAT.md sections
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from anchor.encoding import jcs, parse_json, to_base64
 from anchor.errors import Refused
 from anchor.format import ledger_status as statuses
 from anchor.format import statement as statements
-from anchor.monitor.conflicting_statements import VerifyBundle, kept, read_members, signed_statement
+from anchor.monitor.conflicting_statements import kept, read_members, signed_statement
 from anchor.monitor.run_record import TWO_STATUSES, Evidence
 from anchor.tlog.evidence import FORMAT
+from anchor.verify.anchors import Trust
 
 KIND = TWO_STATUSES
 _MEMBERS = {"format", "kind", "ledger", "statements"}
@@ -83,7 +85,7 @@ def is_two_statuses(data: bytes) -> bool:
     return isinstance(value, dict) and value.get("kind") == KIND
 
 
-def check(data: bytes, verify: VerifyBundle) -> ConflictingStatuses:
+def check(data: bytes, trust: Trust, now: datetime) -> ConflictingStatuses:
     """Check evidence. Raises Refused if it shows nothing, Unsupported for another format."""
     value = read_members(data, KIND, _MEMBERS)
     if not isinstance(value["ledger"], str):
@@ -92,7 +94,7 @@ def check(data: bytes, verify: VerifyBundle) -> ConflictingStatuses:
     if not isinstance(listed, list) or len(listed) != 2:
         raise Refused("two statements are wanted", where="statements")
     (one, by_one), (two, by_two) = (
-        signed_statement(raw, verify, f"statements[{i}]") for i, raw in enumerate(listed)
+        signed_statement(raw, trust, now, f"statements[{i}]") for i, raw in enumerate(listed)
     )
     if not any(statuses.is_status(d) for d in (one, two)):
         raise Refused("none of the two is a status", where="statements")
