@@ -164,9 +164,10 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
 def judge(checks: Iterable[Check]) -> Class:
     """The class of a list of checks: the worst demotion. A list in which nothing passed is never OK."""
     listed = list(checks)
-    if not any(c.state == "passed" for c in listed) and not any(c.demotes for c in listed):
+    demotions = {c.demotes for c in listed if c.demotes}
+    if not demotions and not any(c.state == "passed" for c in listed):
         return Class.UNAVAILABLE
-    return worst(c.demotes for c in listed if c.demotes)
+    return worst(demotions)
 
 
 class Step(msgspec.Struct, frozen=True):

@@ -50,6 +50,10 @@ KEY_NOTE = (
 )
 
 
+_GOOD = {None, Class.WITHDRAWN}
+"""The demotions of a receipt whose facts are told."""
+
+
 class BundleResult(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """One bundle of a receipt, the `number`-th from 1, and its checks."""
 
@@ -427,8 +431,7 @@ def _conclude(
         checks.skip(steps.POLICY, UNASKED, demotes=Class.USAGE)
     elif statement is not None:
         checks.extend([*evidence.lasting, *check_age(evidence.results, trust.policy, now)])
-    good = statement is not None and all(c.demotes in (None, Class.WITHDRAWN) for c in checks.checks)
-    if not good or statement is None:
+    if statement is None or not {c.demotes for c in checks.checks} <= _GOOD:
         unasked = all(c.demotes is None or c.name == steps.POLICY.name for c in checks.checks)
         return _verdict(target, checks.checks, trust=trust, notes=evidence.claims if unasked else ())
     notes = [NO_STATUS] if not said else []

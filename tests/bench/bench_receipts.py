@@ -125,7 +125,9 @@ def verification(
     def figures(seconds: Sequence[float]) -> Verification:
         return Verification(*(1000 * one for one in seconds))
 
-    return figures(best(alone, first, further, rounds=rounds, enough=lambda found: enough(figures(found))))
+    # Receipts of one release follow each other: the second of a turn finds the caches as the first left them.
+    seconds = best(alone, first, further, rounds=rounds, enough=lambda s: enough(figures(s)), runs=3)
+    return figures(seconds)
 
 
 def publish(size: int, folder: Path) -> None:
