@@ -131,10 +131,8 @@ def conclude(verdict: Verdict, shown: Class | None = None) -> int:
 
         out("nobody has said whose signature counts, so this proves nothing yet")
         out(f"next: {making_policy(verdict.target)}")
-    if verdict.verdict not in (Class.OK, Class.STALE):
-        worst = next((c for c in verdict.checks if c.demotes == verdict.verdict), None)
-        if worst:
-            say(f"anchor: {worst.name}: {worst.detail}")
+    if verdict.verdict not in (Class.OK, Class.STALE) and (worst := verdict.decided):
+        say(f"anchor: {worst.name}: {worst.detail}")
     return verdict.exit_code
 
 

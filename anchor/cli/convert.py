@@ -21,7 +21,7 @@ from anchor.format.compression import gunzip
 from anchor.format.names import GZ
 from anchor.intake.convert import delimited, json_items, markdown_text, spreadsheet, table, write
 from anchor.intake.convert.changes import Change, Changes
-from anchor.intake.foreign import PACKED, unpacked
+from anchor.intake.foreign import packed_with, unpacked
 from anchor.limits import CONVERTED
 from anchor.words import several
 
@@ -112,7 +112,7 @@ def command(*, file: Path, output: Output, as_json: bool, **given: object) -> in
 
 def _unpacked(data: bytes, *, where: str) -> bytes:
     """The bytes that come out of a compressed file; other bytes as they are."""
-    ending = next((e for magic, e in PACKED.items() if data.startswith(magic)), "")
+    ending = packed_with(data)
     if not ending:
         return data
     packed = io.BytesIO(data)

@@ -257,9 +257,8 @@ def _other(verdict: Verdict) -> "Words | None":
 def deciding(verdict: Verdict) -> Check | None:
     """The check that gave the class: the first one. For a bundle of another file it is the one that
     says so. That file makes others fail too, which come first."""
-    found = [c for c in verdict.checks if c.demotes is verdict.verdict]
-    of_the_file = [c for c in found if c.name == "artifact-digest"]
-    return next(iter([*of_the_file, *found]), None)
+    of_the_file = (c for c in verdict.checks if c.name == "artifact-digest" and c.demotes is verdict.verdict)
+    return next(of_the_file, verdict.decided)
 
 
 def _has_evidence(verdict: Verdict) -> bool:

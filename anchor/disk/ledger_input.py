@@ -25,7 +25,7 @@ from anchor.format.readers import READERS, written
 from anchor.format.readers.reader import NO_DIALECT, Dialect, Stream
 from anchor.intake.charset import decoded, encoding_of
 from anchor.intake.choice import Choice, ReadAs, check_stated, members_of, read_as, reader_with
-from anchor.intake.foreign import PACKED, ZST, packed_ending
+from anchor.intake.foreign import ZST, packed_ending, packed_with
 from anchor.intake.implausible import Doubt, refusal
 from anchor.intake.later_lines import LaterLines, later_doubts
 from anchor.intake.layout import FIRST
@@ -152,7 +152,7 @@ def _input(path: Path, stack: contextlib.ExitStack) -> _Input:
         with stream.opened() as f:
             head = f.read(4)
         # A stream has no name that says how it is compressed.
-        ending = next((e for magic, e in PACKED.items() if head.startswith(magic)), "")
+        ending = packed_with(head)
         file = LedgerFile(path=path, stream=stream, compressed=ending == GZ, zstd=ending == ZST)
         return _Input(file=file, name="-" if path == user_files.STDIN else shown)
     ending = packed_ending(path.name)

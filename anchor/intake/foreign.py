@@ -21,7 +21,7 @@ _LFS = regex.expression(rb"version https?://(?:git-lfs\.github\.com|hawser\.gith
 _ANNEX = regex.expression(rb"(?:\.\./)*(?:\.git/annex/objects/|/annex/objects/)[^\n]*\n?")
 _HTML = regex.expression(rb"(?:\s|<!--.*?-->)*<(?:!doctype\s+html|html[\s>])", re.IGNORECASE | re.DOTALL)
 _XML = regex.expression(rb"\s*<\?xml\s")
-PACKED: Final = {b"\x1f\x8b": GZ, b"\x28\xb5\x2f\xfd": ZST}
+_PACKED: Final = {b"\x1f\x8b": GZ, b"\x28\xb5\x2f\xfd": ZST}
 """The first bytes of a compressed file, and the ending of its name."""
 _PACKED_BY = {GZ: ("gzip", "gunzip"), ZST: ("Zstandard", "unzstd")}
 _BINARY = {
@@ -52,7 +52,12 @@ class Foreign(msgspec.Struct, frozen=True):
 
 def packed_ending(name: str) -> str:
     """The ending that says how a file is compressed; empty if it is not."""
-    return next((e for e in PACKED.values() if name.lower().endswith(e)), "")
+    return next((e for e in _PACKED.values() if name.lower().endswith(e)), "")
+
+
+def packed_with(head: bytes) -> str:
+    """The ending of the compression that the first bytes of a file name; empty if it is not compressed."""
+    return next((ending for magic, ending in _PACKED.items() if head.startswith(magic)), "")
 
 
 def unpacked(name: str) -> str:
@@ -104,14 +109,13 @@ def _binary(name: str, head: bytes) -> Foreign | None:
         return Foreign("an Excel workbook (.xls)", convert_command(name))
     if head.startswith(b"%PDF-"):
         return Foreign("a PDF document, which has no table that can be read", anchor_command(name))
-    for magic, ending in PACKED.items():
-        if head.startswith(magic):
-            kind, _ = _PACKED_BY[ending]
-            if outer := packed_ending(name):
-                unpack = shlex.join([_PACKED_BY[outer][1], name])
-                return Foreign(f"compressed with {kind} a second time", f"unpack it: {unpack}")
-            new = shlex.join(["mv", name, name + ending])
-            return Foreign(f"compressed with {kind}, which its name does not say", f"rename it: {new}")
+    if ending := packed_with(head):
+        kind, _ = _PACKED_BY[ending]
+        if outer := packed_ending(name):
+            unpack = shlex.join([_PACKED_BY[outer][1], name])
+            return Foreign(f"compressed with {kind} a second time", f"unpack it: {unpack}")
+        new = shlex.join(["mv", name, name + ending])
+        return Foreign(f"compressed with {kind}, which its name does not say", f"rename it: {new}")
     kind_of = next((kind for magic, kind in _BINARY.items() if head.startswith(magic)), None)
     if kind_of:
         return Foreign(f"no text: it begins as {kind_of} does", anchor_command(name))

@@ -164,7 +164,7 @@ def _document(url: str) -> str:
     check_url(url, where=SERVICE)
     parts = urlsplit(url)
     folder = parts.path == "" or parts.path.endswith("/")
-    return urlunsplit(parts._replace(path=(parts.path or "/") + "release.json")) if folder else url
+    return urlunsplit(parts._replace(path=(parts.path or "/") + RELEASE)) if folder else url
 
 
 def load(target: str, budget: Budget, *, offline: bool = False) -> tuple[bytes, Folder | Remote]:

@@ -395,7 +395,7 @@ def _lacks_signers(verdict: Verdict) -> tuple[str, ...]:
 def _failed(verdict: Verdict) -> AnchorError:
     """The error if the publisher's own policy is not met: PENDING if a log is missing, else something is
     wrong."""
-    bad = next((c for c in verdict.checks if c.demotes == verdict.verdict), None)
+    bad = verdict.decided
     detail = f"{bad.name}: {bad.detail}" if bad else str(verdict.verdict)
     if verdict.verdict is Class.PENDING:
         remedy = "nothing was put in place: run it again with --resume"
