@@ -117,9 +117,11 @@ def _unpacked(data: bytes, *, where: str) -> bytes:
         return data
     packed = io.BytesIO(data)
     with as_misuse():
-        if ending == GZ:
-            return gunzip(packed, where=where, limit=CONVERTED).read()
-        return unzstd(packed, where=where, limit=CONVERTED).read()
+        unpack = gunzip if ending == GZ else unzstd
+        inner = unpack(packed, where=where, limit=CONVERTED).read()
+    if packed_with(inner):
+        raise Misuse("compressed a second time", where=where, remedy="unpack it once, and convert that file")
+    return inner
 
 
 def _converted(data: bytes, file: Path, target: str, given: Given, changes: Changes) -> Iterator[bytes]:

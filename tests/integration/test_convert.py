@@ -349,6 +349,14 @@ def test_header_rows_are_for_rows_of_cells(name: str, to: str, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("pack", [gzip.compress, zstd.compress])
+def test_a_file_that_is_compressed_twice_is_refused(pack: Any, tmp_path: Path) -> None:
+    """The bytes that come out of it once are no text: they gave facts of noise."""
+    ran = convert(pack(gzip.compress(b"a,b\n1,2\n")), "in.csv.gz", tmp_path)
+    assert (ran.code, (tmp_path / "out.csv").exists()) == (2, False)
+    assert "compressed a second time; unpack it once" in ran.line
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zstd.compress])
 @pytest.mark.parametrize("name", ["in.csv", "in.csv.gz", "in.csv.zst"])
 def test_a_compressed_file_is_converted_whatever_its_name_says(pack: Any, name: str, tmp_path: Path) -> None:
     assert "encoding is changed" in changes(convert(pack("a;b\nä;1\n".encode("cp1252")), name, tmp_path))
